@@ -1,0 +1,215 @@
+"""The affinity id: how it is spelt, where it comes from, and how it reaches a request.
+
+An id is 1 to 256 visible ASCII characters. It comes from the first of: the call's own argument, the caller's own
+``extra_headers``, a model's field, the run's ``configurable["model_affinity_id"]``, the enclosing scope
+(`model_affinity`), the run's ``thread_id`` (hashed). Without any of them there is none, and no header is sent:
+an id made per call would claim an affinity that nothing keeps.
+
+Standard library only. Putting the id on a framework's requests is left to ``integrations``; keeping the
+promise is left to the router.
+"""
+
+import contextvars
+import functools
+import hashlib
+import uuid
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar
+
+from plano_agents.errors import InvalidAffinityIdError
+
+AFFINITY_HEADER = "X-Model-Affinity"
+"""The header that carries the affinity id, in requests and answers."""
+
+HINT_HEADER = "X-Model-Affinity-Hint"
+"""The header that names the model that the transcript was made by, spelt like ``model``."""
+
+CONFIGURABLE_KEY = "model_affinity_id"
+"""The key of a LangChain run's ``configurable`` that holds an affinity id."""
+
+MAX_ID_LENGTH = 256
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_scope: ContextVar[str | None] = ContextVar("plano_affinity_id", default=None)
+
+
+def parse_affinity_id(value: object) -> str:
+    """Check an affinity id.
+
+    Args:
+        value: What was given as an id, by a header, an argument or a configuration.
+
+    Returns:
+        The id, unchanged.
+
+    Raises:
+        InvalidAffinityIdError: It is no string, empty, over 256 characters, or holds anything but visible ASCII.
+    """
+    if not isinstance(value, str):
+        raise InvalidAffinityIdError(
+            f"An affinity id is a string; got {type(value).__name__}.", param=AFFINITY_HEADER
+        )
+    if not 1 <= len(value) <= MAX_ID_LENGTH:
+        raise InvalidAffinityIdError(
+            f"An affinity id has 1 to {MAX_ID_LENGTH} characters; got {len(value)}. Send a UUID, for example.",
+            param=AFFINITY_HEADER,
+        )
+    bad = next((char for char in value if not "!" <= char <= "~"), None)
+    if bad is not None:
+        raise InvalidAffinityIdError(
+            f"An affinity id holds visible ASCII characters only (no spaces); got {bad!r} in {value!r}.",
+            param=AFFINITY_HEADER,
+        )
+    return value
+
+
+def new_affinity_id() -> str:
+    """Make an id for a new run: a random UUID."""
+    return str(uuid.uuid4())
+
+
+def derive_affinity_id(thread_id: str) -> str:
+    """Turn a conversation's thread id into its affinity id, the same in every process.
+
+    Args:
+        thread_id: Any text; hashed, for thread ids may be longer than an id may be, and may name a person.
+
+    Returns:
+        ``thread-`` and 32 hexadecimal digits of the SHA-256.
+    """
+    return "thread-" + hashlib.sha256(thread_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def current_affinity_id() -> str | None:
+    """The id of the enclosing `model_affinity` scope, or None outside of one."""
+    return _scope.get()
+
+
+class model_affinity:  # noqa: N801 - used like a function: `with model_affinity() as affinity_id`
+    """Give every call inside one affinity id.
+
+    Works as ``with`` and as ``async with``, nests, and follows `asyncio` tasks and `asyncio.to_thread`; bare
+    threads need `bind_context`. Do not open one inside a generator: its consumers would share it.
+
+    Args:
+        affinity_id: The id to use; a new one is made where it is None.
+        lane: A sub-agent's own id below the enclosing scope's: inside ``parent``, lane ``researcher`` is
+            ``parent/researcher``. Outside of a scope, a new parent is made.
+
+    Raises:
+        InvalidAffinityIdError: The id breaks the id rules.
+        ValueError: Both ``affinity_id`` and ``lane`` are given.
+
+    Example:
+        >>> with model_affinity("run-1") as affinity_id:
+        ...     with model_affinity(lane="researcher") as lane_id:
+        ...         print(affinity_id, lane_id)
+        run-1 run-1/researcher
+    """
+
+    def __init__(self, affinity_id: str | None = None, *, lane: str | None = None) -> None:
+        if affinity_id is not None and lane is not None:
+            raise ValueError(f"Give affinity_id or lane, not both: {affinity_id!r} and {lane!r}.")
+        if affinity_id is not None:
+            parse_affinity_id(affinity_id)
+        self._given = affinity_id
+        self._lane = lane
+        self._tokens: list[Token[str | None]] = []
+
+    def __enter__(self) -> str:
+        affinity_id = self._given
+        if affinity_id is None:
+            affinity_id = new_affinity_id()
+            if self._lane is not None:
+                affinity_id = parse_affinity_id(f"{_scope.get() or affinity_id}/{self._lane}")
+        self._tokens.append(_scope.set(affinity_id))
+        return affinity_id
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        _scope.reset(self._tokens.pop())
+
+    async def __aenter__(self) -> str:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
+
+def bind_context(function: Callable[P, T]) -> Callable[P, T]:
+    """Carry the current scope into a bare thread or executor, which would lose it.
+
+    Args:
+        function: What the thread is to run.
+
+    Returns:
+        A callable that runs it in a copy of the caller's context; safe to call many times, concurrently.
+
+    Example:
+        >>> import threading
+        >>> with model_affinity("run-1"):
+        ...     thread = threading.Thread(target=bind_context(lambda: print(current_affinity_id())))
+        >>> thread.start(); thread.join()
+        run-1
+    """
+    context = contextvars.copy_context()
+
+    @functools.wraps(function)
+    def bound(*args: P.args, **kwargs: P.kwargs) -> T:
+        return context.copy().run(function, *args, **kwargs)
+
+    return bound
+
+
+def find_affinity_header(headers: Mapping[str, object] | None) -> str | None:
+    """Read the affinity id from a caller's own headers, whatever their case.
+
+    Raises:
+        InvalidAffinityIdError: The header is there and breaks the id rules.
+    """
+    for name, value in (headers or {}).items():
+        if name.lower() == AFFINITY_HEADER.lower():
+            return parse_affinity_id(value)
+    return None
+
+
+def resolve_affinity_id(
+    *,
+    call: str | None = None,
+    extra_headers: Mapping[str, object] | None = None,
+    model: str | None = None,
+    configurable: Mapping[str, Any] | None = None,
+) -> str | None:
+    """Find the id of one request by the order of precedence that this module's docstring gives.
+
+    Args:
+        call: The call's own argument.
+        extra_headers: The caller's own headers, by name.
+        model: The chat model's field.
+        configurable: The run's ``configurable``; ``model_affinity_id`` and ``thread_id`` are read.
+
+    Returns:
+        The id, or None when nothing names one: then no header is sent.
+
+    Raises:
+        InvalidAffinityIdError: The one that wins breaks the id rules.
+    """
+    configurable = configurable or {}
+    for candidate in (
+        call,
+        find_affinity_header(extra_headers),
+        model,
+        configurable.get(CONFIGURABLE_KEY),
+        current_affinity_id(),
+    ):
+        if candidate is not None:
+            return parse_affinity_id(candidate)
+    thread_id = configurable.get("thread_id")
+    return derive_affinity_id(str(thread_id)) if thread_id is not None else None

@@ -1,0 +1,145 @@
+"""What a configuration says, once it is read: frozen values with no trace of the file they came from.
+
+Lookups that the request path needs live here; reading and checking files is left to the modules beside this one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import MappingProxyType
+from typing import Literal
+
+from pydantic import SecretStr
+
+WILDCARD = "*"
+"""The model id that declares all of a provider's models."""
+
+EMPTY: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One entry of ``model_providers``."""
+
+    name: str
+    """Provider-qualified, as declared: ``openai/gpt-4o``, or ``openai/*`` for all of a provider's models."""
+    provider: str
+    """What stands before the first slash: ``openai``."""
+    model_id: str
+    """What the provider calls it, all that follows the first slash: ``gpt-4o``."""
+    interface: str
+    """The provider row that says how to talk to it; ``provider``, unless ``provider_interface`` names another."""
+    access_key: SecretStr | None = None
+    """The provider's key, expanded; None where the provider needs none or ``passthrough_auth`` is set."""
+    base_url: str | None = None
+    """Scheme, host and optional path prefix that replace the row's own address."""
+    http_host: str | None = None
+    """The Host header to send instead of the address's own."""
+    headers: Mapping[str, str] = EMPTY
+    """Further headers on every request to the provider."""
+    passthrough_auth: bool = False
+    """Whether the client's own Authorization goes upstream instead of ``access_key``."""
+    default: bool = False
+    """Whether requests that name no model, and match no route, are served by this one."""
+
+    @property
+    def is_wildcard(self) -> bool:
+        """Whether this entry declares all of its provider's models."""
+        return self.model_id == WILDCARD
+
+
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """A route: what kind of request it is for, in the user's words, and which models serve it."""
+
+    name: str
+    """Short and unique, e.g. ``code_generation``."""
+    description: str
+    """One line of natural language that says which requests belong here."""
+    models: tuple[str, ...]
+    """Provider-qualified candidates, best first."""
+    prefer: Literal["cheapest", "fastest", "none"] = "none"
+    """How candidates are ordered; ``none`` keeps the order given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """Plano's ``routing`` section, with ``routing.affinity_headers`` of the settings file."""
+
+    session_ttl_seconds: int = 600
+    """How long an unused pin lives."""
+    session_max_entries: int = 10_000
+    """How many pins are held in memory; the least recently used goes first."""
+    affinity_headers: tuple[str, ...] = ()
+    """Header names taken as the affinity id where ``X-Model-Affinity`` is absent, in order, lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Where the router listens."""
+
+    host: str = "127.0.0.1"
+    """The address to bind."""
+    port: int = 12_000
+    """The TCP port; 0 lets the system choose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """``limits`` of the settings file."""
+
+    max_body_bytes: int = 32 * 1024 * 1024
+    """The largest request body accepted, in bytes."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """All that the router is told."""
+
+    models: tuple[Model, ...]
+    """The declared models, in the file's order."""
+    preferences: tuple[Preference, ...] = ()
+    """The routes, in the file's order."""
+    aliases: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    """Alias to provider-qualified model name."""
+    routing: Routing = field(default_factory=Routing)
+    """How sessions are kept."""
+    listener: Listener = field(default_factory=Listener)
+    """Where the router listens."""
+    limits: Limits = field(default_factory=Limits)
+    """What is refused for its size."""
+    client_keys: tuple[SecretStr, ...] = ()
+    """Keys that clients must present; none means that no key is asked for."""
+    admin_token: SecretStr | None = None
+    """The token that operators' endpoints ask for; without one they answer on loopback only."""
+    warnings: tuple[str, ...] = ()
+    """What was read and is not acted on, one line each, for the operator."""
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Model]:
+        """Each declared model under its qualified name and under its bare id."""
+        bare = {model.model_id: model for model in self.models if not model.is_wildcard}
+        return bare | {model.name: model for model in self.models}
+
+    @cached_property
+    def default_model(self) -> Model | None:
+        """The entry marked ``default: true``; else the first that is no wildcard; else None."""
+        named = [model for model in self.models if not model.is_wildcard]
+        return next((model for model in named if model.default), named[0] if named else None)
+
+    def find_model(self, name: str) -> Model | None:
+        """Look a model up as a client may spell it.
+
+        Args:
+            name: A qualified name (``openai/gpt-4o``), a bare id (``gpt-4o``), an alias, or any model of a
+                provider declared with a wildcard (``openai/gpt-5`` under ``openai/*``).
+
+        Returns:
+            The model, never a wildcard entry itself; None when nothing declares the name.
+        """
+        found = self._by_name.get(self.aliases.get(name, name))
+        if found is not None:
+            return None if found.is_wildcard else found
+        provider, slash, model_id = name.partition("/")
+        entry = self._by_name.get(f"{provider}/{WILDCARD}") if slash and model_id else None
+        return replace(entry, name=name, model_id=model_id) if entry is not None else None

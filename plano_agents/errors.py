@@ -1,0 +1,125 @@
+"""Every error this package raises, drawn once.
+
+::
+
+    PlanoError                      500  internal_error
+    ├── ConfigError                 –    a configuration file that cannot be used; raised at start only
+    ├── RequestError                400  invalid_request
+    │   ├── InvalidAffinityIdError  400  invalid_affinity_id
+    │   ├── UnsupportedFieldError   400  unsupported_field
+    │   ├── AuthenticationError     401  invalid_api_key
+    │   ├── ModelNotFoundError      404  model_not_found
+    │   └── BodyTooLargeError       413  body_too_large
+    └── UpstreamError               502  upstream_error
+        ├── UpstreamUnreachableError 502 upstream_unreachable
+        ├── UpstreamProtocolError   502  upstream_protocol_error
+        └── UpstreamTimeoutError    504  upstream_timeout
+
+Each carries the HTTP status and the machine-readable code it is answered with. How an error is written on a
+wire is the protocol's business. Messages name what failed, the offending value and the way out; they never
+hold a key or a prompt.
+"""
+
+from typing import ClassVar
+
+
+class PlanoError(Exception):
+    """The root of the tree.
+
+    Args:
+        message: What failed, the offending value and how to fix it; shown to the user as it is.
+        param: The request field or configuration key at fault, e.g. ``messages[2].content``.
+    """
+
+    status_code: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    type: ClassVar[str] = "api_error"
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+
+
+class ConfigError(PlanoError):
+    """A configuration file that cannot be used.
+
+    Args:
+        problems: One line each, ``FILE:LINE: what, the value, the way out``; all that were found, not the first.
+    """
+
+    code = "invalid_config"
+    type = "config_error"
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class RequestError(PlanoError):
+    """The client's request cannot be served as it stands."""
+
+    status_code = 400
+    code = "invalid_request"
+    type = "invalid_request_error"
+
+
+class InvalidAffinityIdError(RequestError):
+    """An affinity id that breaks the id rules, or a header given twice."""
+
+    code = "invalid_affinity_id"
+
+
+class UnsupportedFieldError(RequestError):
+    """A field that the chosen upstream's wire format cannot carry."""
+
+    code = "unsupported_field"
+
+
+class AuthenticationError(RequestError):
+    """A missing or unknown client key."""
+
+    status_code = 401
+    code = "invalid_api_key"
+    type = "authentication_error"
+
+
+class ModelNotFoundError(RequestError):
+    """A model that the configuration does not declare."""
+
+    status_code = 404
+    code = "model_not_found"
+
+
+class BodyTooLargeError(RequestError):
+    """A request body over the configured limit."""
+
+    status_code = 413
+    code = "body_too_large"
+
+
+class UpstreamError(PlanoError):
+    """The provider could not be asked, or gave no usable answer."""
+
+    status_code = 502
+    code = "upstream_error"
+    type = "upstream_error"
+
+
+class UpstreamUnreachableError(UpstreamError):
+    """No connection to the provider: refused, unresolved, reset or untrusted."""
+
+    code = "upstream_unreachable"
+
+
+class UpstreamProtocolError(UpstreamError):
+    """The provider's answer is not what its wire format allows."""
+
+    code = "upstream_protocol_error"
+
+
+class UpstreamTimeoutError(UpstreamError):
+    """The provider did not answer within the time allowed."""
+
+    status_code = 504
+    code = "upstream_timeout"

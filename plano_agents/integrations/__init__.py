@@ -1,0 +1,1 @@
+"""One module per framework: how the affinity id gets onto its requests."""

@@ -1,0 +1,1 @@
+"""Who serves a model: address, authentication, wire format."""

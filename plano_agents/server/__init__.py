@@ -1,0 +1,1 @@
+"""The agent server: any LangGraph graph over HTTP."""

@@ -1,0 +1,1 @@
+"""Offline models that speak the real wire formats."""
