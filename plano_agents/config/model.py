@@ -35,8 +35,8 @@ class Model:
     """Scheme, host and optional path prefix that replace the row's own address."""
     http_host: str | None = None
     """The Host header to send instead of the address's own."""
-    headers: Mapping[str, str] = EMPTY
-    """Further headers on every request to the provider."""
+    headers: Mapping[str, str] = field(default_factory=lambda: EMPTY, repr=False)
+    """Further headers on every request to the provider; not in the repr, for values may be secrets."""
     passthrough_auth: bool = False
     """Whether the client's own Authorization goes upstream instead of ``access_key``."""
     default: bool = False
@@ -143,3 +143,25 @@ class Config:
         provider, slash, model_id = name.partition("/")
         entry = self._by_name.get(f"{provider}/{WILDCARD}") if slash and model_id else None
         return replace(entry, name=name, model_id=model_id) if entry is not None else None
+
+    def offline(self, base_url: str) -> "Config":
+        """Put simulated models behind every provider.
+
+        Args:
+            base_url: Where the simulator listens, scheme and host.
+
+        Returns:
+            The same configuration, each model served there and no key left in it.
+        """
+        models = (
+            replace(
+                model,
+                base_url=base_url,
+                access_key=None,
+                http_host=None,
+                headers=EMPTY,
+                passthrough_auth=False,
+            )
+            for model in self.models
+        )
+        return replace(self, models=tuple(models))

@@ -1,0 +1,110 @@
+"""Routes from both of Plano's forms: the top-level list, and the entries under models as up to v0.3.0.
+
+Merged as planoai's ``migrate_inline_routing_preferences`` does: below v0.4.0, inline entries of one name become one
+route over their models, in the file's order, with the first description; a top-level route of that name wins. From
+v0.4.0 on, inline entries are not read.
+"""
+
+from collections.abc import Sequence
+
+from plano_agents.config.findings import Findings, KeyPath, format_value, propose_nearest
+from plano_agents.config.model import Config, Model, Preference
+from plano_agents.config.schema import PlanoFile, ProviderEntry
+
+
+def build_preferences(
+    file: PlanoFile, entries: Sequence[ProviderEntry], root: str, models: Sequence[Model], findings: Findings
+) -> tuple[Preference, ...]:
+    """Check and merge the routes.
+
+    Args:
+        file: The whole file.
+        entries: Its model entries.
+        root: The key they stand under.
+        models: The declared models.
+        findings: Where problems and warnings are noted.
+
+    Returns:
+        The routes, with provider-qualified models; meaningful only when no problem was noted.
+    """
+    preferences = _read_top_level(file, Config(models=tuple(models)), findings)
+    names = {preference.name for preference in preferences}
+    inline = _read_inline(file, entries, root, findings)
+    return (*preferences, *(preference for preference in inline if preference.name not in names))
+
+
+def _read_top_level(file: PlanoFile, declared: Config, findings: Findings) -> list[Preference]:
+    preferences: dict[str, Preference] = {}
+    for index, entry in enumerate(file.routing_preferences or ()):
+        path = ("routing_preferences", index)
+        _check_name(entry.name, (*path, "name"), findings)
+        if entry.name in preferences:
+            findings.add_problem(
+                (*path, "name"),
+                f"the preference {entry.name!r} is declared twice. Merge them, or rename one.",
+            )
+        models: list[str] = []
+        for position, name in enumerate(entry.models):
+            model = declared.find_model(name)
+            if model is None:
+                findings.add_problem(
+                    (*path, "models", position),
+                    f"the preference {entry.name!r} names the model {format_value(name)}, "
+                    f"which is not declared{word_declared(name, declared.models)}",
+                )
+            elif model.name not in models:
+                models.append(model.name)
+        prefer = entry.selection_policy.prefer if entry.selection_policy else "none"
+        if prefer != "none":
+            findings.add_warning(
+                (*path, "selection_policy"),
+                f"selection_policy {prefer!r} of {entry.name!r} is Plano's; plano-agents does not act on it yet "
+                "and takes the models in the order given",
+            )
+        preferences[entry.name] = Preference(entry.name, entry.description, tuple(models), prefer)
+    return list(preferences.values())
+
+
+def _read_inline(
+    file: PlanoFile, entries: Sequence[ProviderEntry], root: str, findings: Findings
+) -> list[Preference]:
+    merged: dict[str, Preference] = {}
+    for index, entry in enumerate(entries):
+        path = (root, index, "routing_preferences")
+        if entry.routing_preferences and file.version == "v0.4.0":
+            findings.add_warning(
+                path,
+                f"routing_preferences of {format_value(entry.model)} are ignored: from v0.4.0 on they stand at the "
+                "top level, with their models",
+            )
+            continue
+        for position, inline in enumerate(entry.routing_preferences or ()):
+            place = (*path, position)
+            _check_name(inline.name, (*place, "name"), findings)
+            first = merged.get(inline.name)
+            if first is None:
+                merged[inline.name] = Preference(inline.name, inline.description, (entry.model,))
+                continue
+            if inline.description and inline.description != first.description:
+                findings.add_warning(
+                    (*place, "description"),
+                    f"the preference {inline.name!r} has another description above; the first one counts",
+                )
+            models = tuple(dict.fromkeys((*first.models, entry.model)))
+            merged[inline.name] = Preference(inline.name, first.description, models)
+    return list(merged.values())
+
+
+def word_declared(name: str, models: Sequence[Model]) -> str:
+    """Word which models there are, after one that is not: the nearest, then all."""
+    ids = {model.model_id: model.name for model in models} | {model.name: model.name for model in models}
+    declared = ", ".join(model.name for model in models)
+    return f"{propose_nearest(name, ids) or '.'} Declared: {declared}"
+
+
+def _check_name(name: str, path: KeyPath, findings: Findings) -> None:
+    # The name of the route goes into the answer's X-Plano-Route.
+    if not (name.isascii() and name.isprintable() and name.strip() == name):
+        findings.add_problem(
+            path, f"the preference name {name!r} does not fit into a header. Write it in visible ASCII."
+        )

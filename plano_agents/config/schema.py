@@ -1,0 +1,224 @@
+"""Plano's configuration schema, as far as keys and types go.
+
+Follows ``planoai/data/plano_config_schema.yaml`` of planoai 0.4.39: every key it knows is known here, any other is
+refused. What the router acts on is typed in full; the rest is typed loosely and marked `NotActedOn`, so that the
+operator is told; such keys mean what Plano says they mean. What keys mean to each other is left to ``plano``.
+"""
+
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag
+
+Version = Literal["v0.1", "v0.1.0", "0.1-beta", "0.2.0", "v0.3.0", "v0.4.0"]
+"""The schema versions Plano reads; inline preferences are lifted below v0.4.0."""
+
+ProviderInterface = Literal[
+    "plano",
+    "deepseek",
+    "groq",
+    "mistral",
+    "openai",
+    "xiaomi",
+    "gemini",
+    "chatgpt",
+    "digitalocean",
+    "vercel",
+    "openrouter",
+    "edenai",
+    "moonshotai",
+]
+"""What a provider that Plano does not know may say it speaks."""
+
+NEED_BASE_URL = frozenset({"azure_openai", "ollama", "qwen", "amazon_bedrock", "plano"})
+"""Known providers without an address of their own."""
+
+KNOWN_PROVIDERS = NEED_BASE_URL | {
+    "deepseek",
+    "groq",
+    "mistral",
+    "openai",
+    "xiaomi",
+    "gemini",
+    "anthropic",
+    "together_ai",
+    "xai",
+    "moonshotai",
+    "zhipu",
+    "chatgpt",
+    "digitalocean",
+    "vercel",
+    "openrouter",
+    "edenai",
+}
+"""The provider prefixes that need no ``provider_interface``."""
+
+NOT_ACTED_ON = "Plano acts on it, plano-agents does not yet"
+
+T = TypeVar("T")
+NotActedOn = Annotated[T, NOT_ACTED_ON]
+"""A key that is accepted for Plano's sake, and told to the operator."""
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Text = Annotated[str, Field(min_length=1)]
+Loose = NotActedOn[dict[str, object] | None]
+LooseList = NotActedOn[list[object] | None]
+
+
+class Section(BaseModel):
+    """A mapping of the file: no unknown keys, no conversions, no values in errors.
+
+    A key that is absent is None; the file itself holds no nulls (``document`` refuses them, as Plano does).
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+class ListenerEntry(Section):
+    """One entry of ``listeners``."""
+
+    type: Literal["model", "prompt", "agent"]
+    """What the listener serves; ours is the one of type ``model``."""
+    name: str
+    """Any text."""
+    port: Port | None = None
+    """The TCP port."""
+    address: Text | None = None
+    """The address to bind."""
+    timeout: NotActedOn[str | None] = None
+    router: NotActedOn[Literal["plano_orchestrator_v1"] | None] = None
+    max_retries: NotActedOn[int | None] = None
+    agents: LooseList = None
+    input_filters: LooseList = None
+    output_filters: LooseList = None
+
+
+class LegacyListener(Section):
+    """``egress_traffic`` or ``ingress_traffic`` of the deprecated form of ``listeners``."""
+
+    address: Text | None = None
+    """The address to bind."""
+    port: Port | None = None
+    """The TCP port."""
+    message_format: NotActedOn[Literal["openai"] | None] = None
+    timeout: NotActedOn[str | None] = None
+
+
+class LegacyListeners(Section):
+    """The deprecated form of ``listeners``, a mapping."""
+
+    egress_traffic: LegacyListener | None = None
+    """Where models are served: ours."""
+    ingress_traffic: NotActedOn[LegacyListener | None] = None
+
+
+class InlinePreference(Section):
+    """A preference under its model, as up to v0.3.0."""
+
+    name: Text
+    """The route's name; the same name under several models is one route."""
+    description: str = ""
+    """Which requests belong here; the first one given for a name is taken."""
+
+
+class ProviderEntry(Section):
+    """One entry of ``model_providers``."""
+
+    model: str
+    """``<provider>/<model id>``, or ``<provider>/*``."""
+    name: str | None = None
+    """The entry's own name, unique; the model's where absent."""
+    access_key: SecretStr | None = None
+    """The key, or ``$VAR``."""
+    default: bool = False
+    """Whether it serves requests that match no route."""
+    base_url: str | None = None
+    """The provider's address, where it is not the usual one."""
+    passthrough_auth: bool = False
+    """Whether the client's own Authorization goes upstream."""
+    http_host: str | None = None
+    """The Host header to send."""
+    provider_interface: ProviderInterface | None = None
+    """What a provider that is not known speaks."""
+    headers: dict[str, SecretStr] | None = None
+    """Further headers by name; values may hold ``$VAR``."""
+    routing_preferences: list[InlinePreference] | None = None
+    """Routes of this model, up to v0.3.0."""
+
+
+class SelectionPolicy(Section):
+    """``selection_policy`` of a preference."""
+
+    prefer: Literal["cheapest", "fastest", "none"]
+    """How candidates are ordered."""
+
+
+class PreferenceEntry(Section):
+    """One entry of the top-level ``routing_preferences``."""
+
+    name: Text
+    """The route's name, unique."""
+    description: str
+    """Which requests belong here."""
+    models: Annotated[list[str], Field(min_length=1)]
+    """Declared models, best first."""
+    selection_policy: SelectionPolicy | None = None
+    """How candidates are ordered; the order given where absent."""
+
+
+class Alias(Section):
+    """One entry of ``model_aliases``."""
+
+    target: str
+    """A declared model."""
+
+
+class RoutingSection(Section):
+    """``routing``."""
+
+    session_ttl_seconds: Annotated[int, Field(ge=1)] = 600
+    """How long an unused pin lives."""
+    session_max_entries: Annotated[int, Field(ge=1, le=10_000)] = 10_000
+    """How many pins are held."""
+    llm_provider: NotActedOn[str | None] = None
+    model: NotActedOn[str | None] = None
+    session_cache: Loose = None
+    routing_budget: Loose = None
+    route_on_user_only: NotActedOn[bool | None] = None
+
+
+Listeners = Annotated[
+    Annotated[list[ListenerEntry], Tag("list form")] | Annotated[LegacyListeners, Tag("legacy form")],
+    Discriminator(lambda value: "legacy form" if isinstance(value, dict) else "list form"),
+]
+
+
+class PlanoFile(Section):
+    """A whole ``config.yaml``."""
+
+    version: Version
+    """Which version of Plano's schema the file is written in."""
+    listeners: Listeners
+    """Where requests come in."""
+    model_providers: list[ProviderEntry] | None = None
+    """The models."""
+    llm_providers: list[ProviderEntry] | None = None
+    """The deprecated name of ``model_providers``."""
+    routing_preferences: list[PreferenceEntry] | None = None
+    """The routes."""
+    model_aliases: dict[str, Alias] | None = None
+    """Further names of models."""
+    routing: RoutingSection = RoutingSection()
+    """How sessions are kept."""
+    agents: LooseList = None
+    filters: LooseList = None
+    endpoints: Loose = None
+    overrides: Loose = None
+    prompt_caching: Loose = None
+    system_prompt: NotActedOn[str | None] = None
+    prompt_targets: LooseList = None
+    ratelimits: LooseList = None
+    tracing: Loose = None
+    mode: NotActedOn[Literal["llm", "prompt"] | None] = None
+    state_storage: Loose = None
+    prompt_guards: Loose = None
+    model_metrics_sources: LooseList = None

@@ -1,0 +1,166 @@
+"""A document against its sections: every problem in our words, with its line and the nearest valid spelling.
+
+Pydantic checks keys and types; this module words what it finds. Values are shown only where a single word is
+expected and the place cannot hold a secret.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from plano_agents.config.document import Document
+from plano_agents.config.findings import Findings, KeyPath, format_path, format_value, propose_nearest
+from plano_agents.config.schema import NOT_ACTED_ON, Section
+
+SECRET_KEYS = frozenset({"access_key", "headers", "client_keys", "admin_token"})
+"""Keys whose values, at any depth, are never shown."""
+
+S = TypeVar("S", bound=Section)
+
+_EXPECTED: Mapping[str, str] = {
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "string_type": "text; put it into quotes",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+}
+
+_BOUNDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "greater_than_equal": lambda context: f"must be at least {context['ge']}",
+    "less_than_equal": lambda context: f"must be at most {context['le']}",
+    "literal_error": lambda context: f"must be one of {context['expected']}",
+}
+
+
+def check_document(document: Document, kind: type[S]) -> S | None:
+    """Read a document as sections; problems and keys that nothing acts on go to the document's findings.
+
+    Args:
+        document: What the file holds.
+        kind: The root section.
+
+    Returns:
+        The root section, less its unknown keys, so that what they stand beside can be checked further; None when
+        keys are missing or values are wrong.
+    """
+    data, findings = document.data, document.findings
+    errors = _validate(data, kind)
+    for error in errors:
+        if not _is_told(error, findings):
+            findings.add_problem(error["loc"], _explain(error, kind, findings))
+    unknown = [findings.find_place(error["loc"]) for error in errors if error["type"] == "extra_forbidden"]
+    if len(unknown) < len(errors):
+        return None
+    section = kind.model_validate(_without(data, unknown))
+    for path in _find_unused(section, ()):
+        name = path[-1] if len(path) == 1 else format_path(path)
+        findings.add_warning(path, f"{name!r} is Plano's; plano-agents does not act on it yet")
+    return section
+
+
+def _validate(data: Mapping[str, object], kind: type[Section]) -> list[ErrorDetails]:
+    """What pydantic finds wrong."""
+    try:
+        kind.model_validate(data)
+    except ValidationError as error:
+        return error.errors(include_url=False)
+    return []
+
+
+def _is_told(error: ErrorDetails, findings: Findings) -> bool:
+    """Whether reading the YAML has noted it already: the key stands there, with a value that could not be read."""
+    if error["type"] == "missing":
+        return findings.find_place(error["loc"])[-1:] == error["loc"][-1:]
+    return error["input"] is None
+
+
+def _explain(error: ErrorDetails, kind: type[Section], findings: Findings) -> str:
+    """Word one of pydantic's errors."""
+    loc, context = error["loc"], error.get("ctx", {})
+    path = findings.find_place(loc)
+    if error["type"] == "extra_forbidden":
+        keys = sorted(_find_keys(kind, loc[:-1]))
+        where = f"in {format_path(path[:-1])}" if path[:-1] else "at the top level"
+        key = str(loc[-1])
+        proposal = propose_nearest(key, keys) or f"; valid keys: {', '.join(keys)}"
+        return f"unknown key {format_value(key)} {where}{proposal}"
+    if error["type"] == "missing":
+        where = f"in {format_path(path)}" if path else "at the top level"
+        return f"the key {loc[-1]!r} is missing {where}. Add it."
+    if error["type"] in {"string_too_short", "too_short"}:
+        return f"{format_path(path)} is empty. Give it a value."
+    got = _show(error["input"], path)
+    if error["type"] in _BOUNDS:
+        nearest = propose_nearest(str(error["input"]), _words(context)) if got else ""
+        return f"{format_path(path)} {_BOUNDS[error['type']](context)}{got}{nearest}"
+    expected = _EXPECTED.get(error["type"])
+    if expected is None:
+        return f"{format_path(path)}: {error['msg']}"
+    return (
+        f"{format_path(path)} must be {expected}{got if error['type'] in {'bool_type', 'int_type'} else ''}"
+    )
+
+
+def _words(context: Mapping[str, Any]) -> list[str]:
+    """The words of a closed set, from pydantic's ``'a', 'b' or 'c'``."""
+    return str(context.get("expected", "")).split("'")[1::2]
+
+
+def _show(value: object, path: KeyPath) -> str:
+    """Word what stands there instead, where it is one word and no secret."""
+    if SECRET_KEYS.intersection(path) or not isinstance(value, str | int | float):
+        return ""
+    return f", not {format_value(value)}" if isinstance(value, str) else f", not {value!r}"
+
+
+def _without(data: Mapping[str, object], unknown: Iterable[KeyPath]) -> dict[str, object]:
+    """A copy of the data that lacks some keys."""
+    dropped = frozenset(unknown)
+
+    def copy(value: object, path: KeyPath) -> object:
+        if isinstance(value, dict):
+            return {
+                key: copy(item, (*path, key)) for key, item in value.items() if (*path, key) not in dropped
+            }
+        if isinstance(value, list):
+            return [copy(item, (*path, index)) for index, item in enumerate(value)]
+        return value
+
+    return {key: copy(item, (key,)) for key, item in data.items() if (key,) not in dropped}
+
+
+def _find_keys(kind: type[Section], loc: KeyPath) -> set[str]:
+    """The keys that are valid at a place, by the sections' own annotations."""
+    sections = [kind]
+    for step in loc:
+        fields = [section.model_fields[step] for section in sections if step in section.model_fields]
+        if fields:
+            sections = [section for field in fields for section in _find_sections(field.annotation)]
+    return {key for section in sections for key in section.model_fields}
+
+
+def _find_sections(annotation: object) -> Iterator[type[Section]]:
+    """The sections that an annotation mentions, such as that of ``list[Alias] | None``."""
+    if inspect.isclass(annotation) and issubclass(annotation, Section):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _find_sections(argument)
+
+
+def _find_unused(value: object, path: KeyPath) -> Iterator[KeyPath]:
+    """The places of a section that nothing acts on."""
+    if isinstance(value, BaseModel):
+        for name, field in type(value).model_fields.items():
+            if name not in value.model_fields_set:
+                continue
+            if NOT_ACTED_ON in field.metadata:
+                yield (*path, name)
+            else:
+                yield from _find_unused(getattr(value, name), (*path, name))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _find_unused(item, (*path, index))

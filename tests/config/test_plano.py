@@ -1,0 +1,151 @@
+"""A whole ``config.yaml`` to a `Config`."""
+
+from collections.abc import Callable, Mapping
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plano_agents.config import Config, Listener, Routing, parse_config
+from plano_agents.errors import ConfigError
+
+Parse = Callable[..., Config]
+Problems = Callable[..., tuple[str, ...]]
+
+
+@pytest.mark.parametrize(
+    ("listeners", "expected"),
+    [
+        ("[]", Listener("127.0.0.1", 12_000)),
+        ("{}", Listener("127.0.0.1", 12_000)),
+        ("[{type: agent, name: a, port: 1}, {type: model, name: m, port: 0}]", Listener("127.0.0.1", 0)),
+        ("{egress_traffic: {address: 0.0.0.0, port: 99}}", Listener("0.0.0.0", 99)),
+    ],
+)
+def test_the_model_listener_says_where(
+    parse: Parse, minimal: str, listeners: str, expected: Listener
+) -> None:
+    assert parse(minimal.replace("[]", listeners)).listener == expected
+
+
+def test_a_second_model_listener_is_refused(problems: Problems, minimal: str) -> None:
+    listeners = "[{type: model, name: a}, {type: model, name: b}]"
+    assert problems(minimal.replace("[]", listeners)) == (
+        "config.yaml:2: 'b' is a second listener of type 'model'. Keep one.",
+    )
+
+
+def test_routing_is_read(parse: Parse, minimal: str) -> None:
+    text = minimal + "routing: {session_ttl_seconds: 5, session_max_entries: 7}\n"
+    assert parse(text).routing == Routing(session_ttl_seconds=5, session_max_entries=7)
+
+
+def test_llm_providers_is_the_old_name_of_model_providers(parse: Parse, minimal: str) -> None:
+    assert parse(minimal.replace("model_providers", "llm_providers")).models == parse(minimal).models
+
+
+def test_both_names_together_are_refused(problems: Problems, minimal: str) -> None:
+    (problem,) = problems(minimal + "llm_providers: [{model: groq/x}]\n")
+    assert problem.startswith("config.yaml:5: llm_providers is the old name of model_providers, and both")
+
+
+@pytest.mark.parametrize("models", ["", "model_providers: []\n", "llm_providers: []\n"])
+def test_a_file_without_models_is_refused(problems: Problems, models: str) -> None:
+    (problem,) = problems("version: v0.4.0\nlisteners: []\n" + models)
+    assert "no models are declared" in problem
+
+
+def test_an_alias_is_provider_qualified(parse: Parse, minimal: str) -> None:
+    assert dict(parse(minimal + "model_aliases: {quick: {target: gpt-4o}}\n").aliases) == {
+        "quick": "openai/gpt-4o"
+    }
+
+
+def test_an_alias_to_an_undeclared_model_is_refused(problems: Problems, minimal: str) -> None:
+    assert problems(minimal + "model_aliases:\n  quick:\n    target: gpt-4\n") == (
+        (
+            "config.yaml:7: the alias 'quick' targets 'gpt-4', which is not declared; "
+            "did you mean 'gpt-4o'? Declared: openai/gpt-4o"
+        ),
+    )
+
+
+def test_problems_of_both_files_are_told_together(problems: Problems, minimal: str) -> None:
+    found = problems(minimal + "modes: llm\n", settings_text="limit: {}\n", settings_source="s.yaml")
+    assert [problem.split(":")[0] for problem in found] == ["config.yaml", "s.yaml"]
+
+
+def find_problems(data: Mapping[str, object], *, offline: bool = False) -> tuple[str, ...]:
+    try:
+        parse_config(yaml.safe_dump(data), source="c.yaml", environ={"X": "x"}, offline=offline)
+    except ConfigError as error:
+        return error.problems
+    return ()
+
+
+keys = st.sampled_from(
+    [
+        "version",
+        "listeners",
+        "model_providers",
+        "model",
+        "access_key",
+        "headers",
+        "routing_preferences",
+        "name",
+        "models",
+        "model_aliases",
+        "target",
+        "routing",
+        "session_ttl_seconds",
+        "port",
+        "type",
+        "base_url",
+        "default",
+    ]
+)
+words = st.sampled_from(
+    ["v0.4.0", "v0.3.0", "openai/gpt-4o", "openai/*", "model", "$X", "http://["]
+) | st.text(max_size=5)
+values = st.recursive(
+    words | st.integers() | st.booleans(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=5),
+)
+
+
+@given(
+    data=st.fixed_dictionaries(
+        {"version": words, "listeners": values, "model_providers": values},
+        optional={
+            "routing_preferences": values,
+            "model_aliases": values,
+            "routing": values,
+            "tracing": values,
+        },
+    ),
+    offline=st.booleans(),
+)
+def test_any_data_is_a_configuration_or_a_configuration_error(
+    data: dict[str, object], *, offline: bool
+) -> None:
+    assert all(problem.startswith("c.yaml:") for problem in find_problems(data, offline=offline))
+
+
+entries = st.dictionaries(
+    st.sampled_from(
+        ["access_key", "base_url", "default", "headers", "name", "passthrough_auth", "provider_interface"]
+    ),
+    words | st.booleans() | st.dictionaries(st.text(max_size=3), words, max_size=2),
+    max_size=3,
+)
+
+
+@given(st.lists(st.tuples(words, entries), max_size=4))
+def test_any_entries_are_models_or_a_configuration_error(pairs: list[tuple[str, dict[str, object]]]) -> None:
+    data = {
+        "version": "v0.4.0",
+        "listeners": [],
+        "model_providers": [{"model": m} | entry for m, entry in pairs],
+    }
+    assert all(len(problem.splitlines()) == 1 for problem in find_problems(data))

@@ -1,0 +1,86 @@
+"""Routes, from both of Plano's forms."""
+
+from collections.abc import Callable
+
+from plano_agents.config import Config
+
+Parse = Callable[..., Config]
+Problems = Callable[..., tuple[str, ...]]
+
+INLINE = """\
+version: v0.3.0
+listeners: []
+model_providers:
+  - model: openai/gpt-4o
+    routing_preferences:
+      - {name: code, description: writes code}
+      - {name: chat, description: small talk}
+  - model: anthropic/claude-sonnet-4-6
+    routing_preferences:
+      - {name: code, description: something else}
+"""
+
+TOP = """\
+version: v0.4.0
+listeners: []
+model_providers: [{model: openai/gpt-4o}, {model: groq/*}]
+routing_preferences:
+  - name: code
+    description: writes code
+    models: [%s]
+"""
+
+
+def test_inline_preferences_of_one_name_become_one_route(parse: Parse) -> None:
+    assert {entry.name: entry.models for entry in parse(INLINE).preferences} == {
+        "code": ("openai/gpt-4o", "anthropic/claude-sonnet-4-6"),
+        "chat": ("openai/gpt-4o",),
+    }
+
+
+def test_the_first_inline_description_counts_with_a_warning(parse: Parse) -> None:
+    config = parse(INLINE)
+    assert config.preferences[0].description == "writes code"
+    assert config.warnings == (
+        "config.yaml:10: the preference 'code' has another description above; the first one counts",
+    )
+
+
+def test_a_top_level_preference_wins_over_an_inline_one(parse: Parse) -> None:
+    config = parse(INLINE + "routing_preferences: [{name: code, description: top, models: [gpt-4o]}]\n")
+    assert [(entry.name, entry.description) for entry in config.preferences] == [
+        ("code", "top"),
+        ("chat", "small talk"),
+    ]
+
+
+def test_from_v0_4_0_on_inline_preferences_are_not_read_and_that_is_told(parse: Parse) -> None:
+    config = parse(INLINE.replace("v0.3.0", "v0.4.0"))
+    assert config.preferences == ()
+    assert [line.split(":")[1] for line in config.warnings] == ["5", "9"]
+
+
+def test_models_are_provider_qualified_whatever_their_spelling(parse: Parse) -> None:
+    (preference,) = parse(TOP % "gpt-4o, groq/llama, openai/gpt-4o").preferences
+    assert preference.models == ("openai/gpt-4o", "groq/llama")
+
+
+def test_an_undeclared_model_is_told_with_the_nearest_and_all(problems: Problems) -> None:
+    assert problems(TOP % "openai/gpt-4") == (
+        (
+            "config.yaml:7: the preference 'code' names the model 'openai/gpt-4', which is not declared; "
+            "did you mean 'openai/gpt-4o'? Declared: openai/gpt-4o, groq/*"
+        ),
+    )
+
+
+def test_a_preference_declared_twice_is_refused(problems: Problems) -> None:
+    twice = TOP % "gpt-4o" + "  - {name: code, description: x, models: [gpt-4o]}\n"
+    assert problems(twice) == (
+        "config.yaml:8: the preference 'code' is declared twice. Merge them, or rename one.",
+    )
+
+
+def test_a_name_that_no_header_carries_is_refused(problems: Problems) -> None:
+    (problem,) = problems((TOP % "gpt-4o").replace("name: code", 'name: "a\\nb"'))
+    assert problem.startswith(r"config.yaml:5: the preference name 'a\nb' does not fit into a header.")
