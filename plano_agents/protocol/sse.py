@@ -1,0 +1,94 @@
+"""Server-sent events: reading and writing, by the WHATWG HTML standard's section 9.2.
+
+Bytes come in any slicing, CR, LF and CRLF all end a line, and an event that no blank line ended is no event.
+What an event's data means is left to the wire formats.
+"""
+
+import re
+from dataclasses import dataclass
+
+from plano_agents.errors import UpstreamProtocolError
+
+MAX_EVENT_BYTES = 32 * 1024 * 1024
+"""The largest unfinished event held in memory, in bytes; as large as a request body may be."""
+
+DONE = b"data: [DONE]\n\n"
+"""What ends an OpenAI stream."""
+
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One server-sent event."""
+
+    data: bytes
+    """The data lines, joined by a line feed."""
+    name: str = "message"
+    """The event field; ``message`` where there is none."""
+
+
+def encode_event(data: bytes, name: str | None = None) -> bytes:
+    """Write one event.
+
+    Args:
+        data: The payload, on one line, as JSON is.
+        name: The event field; left out where it is None, as OpenAI's wire does.
+    """
+    head = f"event: {name}\n".encode() if name is not None else b""
+    return head + b"data: " + data + b"\n\n"
+
+
+class EventDecoder:
+    """Reads one response's events; made anew for each response."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._data: list[bytes] = []
+        self._name = ""
+        self._held = 0
+        self._started = False
+
+    def feed(self, chunk: bytes) -> list[Event]:
+        """Take the next bytes.
+
+        Args:
+            chunk: Bytes in the order they came, sliced anywhere.
+
+        Returns:
+            The events that these bytes completed, in order.
+
+        Raises:
+            UpstreamProtocolError: An event grew over `MAX_EVENT_BYTES`.
+        """
+        text = self._rest + chunk
+        if not self._started:
+            if len(text) < len(_BOM) and _BOM.startswith(text):
+                self._rest = text
+                return []
+            self._started = True
+            text = text.removeprefix(_BOM)
+        # A carriage return at the very end may be the first half of a CRLF: it waits for the next byte.
+        held = b"\r" if text.endswith(b"\r") else b""
+        lines = _LINE_END.split(text[: len(text) - len(held)])
+        self._rest = lines.pop() + held
+        events = [event for line in lines if (event := self._take(line)) is not None]
+        if self._held + len(self._rest) > MAX_EVENT_BYTES:
+            raise UpstreamProtocolError(f"The stream holds one event of over {MAX_EVENT_BYTES} bytes.")
+        return events
+
+    def _take(self, line: bytes) -> Event | None:
+        """Act on one line; a blank one completes the event, if it has data."""
+        if not line:
+            event = Event(b"\n".join(self._data), self._name or "message") if self._data else None
+            self._data, self._name, self._held = [], "", 0
+            return event
+        field, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if field == b"data":
+            self._data.append(value)
+            self._held += len(value)
+        elif field == b"event":
+            self._name = value.decode("utf-8", "replace")
+        return None

@@ -1,0 +1,1 @@
+"""From one wire format to another: pure functions of requests, answers and streams."""

@@ -1,0 +1,49 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plano_agents.errors import UpstreamProtocolError
+from plano_agents.protocol import sse
+from plano_agents.protocol.sse import Event, EventDecoder, encode_event
+
+STREAM = b"event: ping\r\ndata: {}\r\n\r\n: a comment\ndata: one\ndata:two\n\nid: 7\n\ndata: \xc3\xa9\r\rdata: [DONE]\n\n"
+EVENTS = [Event(b"{}", "ping"), Event(b"one\ntwo"), Event("é".encode()), Event(b"[DONE]")]
+
+
+def decode(*chunks: bytes) -> list[Event]:
+    decoder = EventDecoder()
+    return [event for chunk in chunks for event in decoder.feed(chunk)]
+
+
+def test_line_ends_of_all_three_kinds_are_read() -> None:
+    assert decode(STREAM) == EVENTS
+
+
+@pytest.mark.parametrize("cut", range(len(STREAM) + 1))
+def test_a_stream_cut_at_any_byte_gives_the_same_events(cut: int) -> None:
+    assert decode(STREAM[:cut], STREAM[cut:]) == EVENTS
+
+
+def test_a_stream_that_comes_byte_by_byte_gives_the_same_events() -> None:
+    assert decode(*(STREAM[i : i + 1] for i in range(len(STREAM)))) == EVENTS
+
+
+def test_a_byte_order_mark_is_passed_over() -> None:
+    assert decode(b"\xef", b"\xbb\xbfdata: x\n\n") == [Event(b"x")]
+
+
+def test_an_event_without_its_blank_line_is_no_event() -> None:
+    assert decode(b"data: x\n") == []
+
+
+def test_an_event_over_the_limit_is_an_error() -> None:
+    decoder = EventDecoder()
+    with pytest.raises(UpstreamProtocolError, match="over 33554432 bytes"):
+        decoder.feed(b"data: " + b"x" * (sse.MAX_EVENT_BYTES + 1))
+
+
+@given(st.lists(st.binary(min_size=1).filter(lambda data: not set(data) & {10, 13}), max_size=5), st.data())
+def test_what_is_encoded_is_decoded(payloads: list[bytes], data: st.DataObject) -> None:
+    stream = b"".join(encode_event(payload, "message") for payload in payloads)
+    cut = data.draw(st.integers(0, len(stream)))
+    assert decode(stream[:cut], stream[cut:]) == [Event(payload) for payload in payloads]

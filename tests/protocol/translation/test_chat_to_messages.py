@@ -1,0 +1,267 @@
+import json
+from typing import Any
+
+import pytest
+from anthropic.types.message_create_params import (
+    MessageCreateParamsNonStreaming,
+    MessageCreateParamsStreaming,
+)
+from pydantic import TypeAdapter
+
+from plano_agents.errors import RequestError, UnsupportedFieldError
+from plano_agents.protocol.translation.chat_to_messages import DEFAULT_MAX_TOKENS, encode_messages_request
+
+ORACLE: TypeAdapter[Any] = TypeAdapter(MessageCreateParamsNonStreaming | MessageCreateParamsStreaming)
+USER = {"role": "user", "content": "hi"}
+CALL = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "add",
+        "description": "Adds.",
+        "parameters": {"type": "object", "properties": {"a": {}}},
+    },
+}
+
+
+def translate(**body: object) -> dict[str, Any]:
+    """Translate, and hold the result to the official SDK's types."""
+    encoded = encode_messages_request(json.dumps({"messages": [USER], **body}).encode(), "claude")
+    ORACLE.validate_json(encoded)
+    found: dict[str, Any] = json.loads(encoded)
+    return found
+
+
+def text(content: str) -> list[dict[str, str]]:
+    return [{"type": "text", "text": content}]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({}, {"max_tokens": DEFAULT_MAX_TOKENS}),
+        ({"max_tokens": 5}, {"max_tokens": 5}),
+        ({"max_tokens": 5, "max_completion_tokens": 6}, {"max_tokens": 6}),
+        ({"temperature": 0.5, "top_p": 0.25}, {"temperature": 0.5, "top_p": 0.25}),
+        ({"stop": "END"}, {"stop_sequences": ["END"]}),
+        ({"stop": ["A", "B"]}, {"stop_sequences": ["A", "B"]}),
+        ({"stream": True}, {"stream": True}),
+        ({"user": "u-1"}, {"metadata": {"user_id": "u-1"}}),
+        ({"reasoning_effort": "high"}, {"output_config": {"effort": "high"}}),
+        (
+            {
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": "n", "schema": {"type": "object"}},
+                }
+            },
+            {"output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}}},
+        ),
+        ({"n": 1, "seed": None, "frequency_penalty": 0, "store": True}, {}),
+    ],
+)
+def test_a_parameter_is_carried(body: dict[str, object], expected: dict[str, object]) -> None:
+    found = translate(**body)
+    assert {name: found.get(name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"n": 2}, "n"),
+        ({"seed": 7}, "seed"),
+        ({"logprobs": True}, "logprobs"),
+        ({"logit_bias": {"1": 2}}, "logit_bias"),
+        ({"presence_penalty": 0.5}, "presence_penalty"),
+        ({"audio": {"voice": "x"}}, "audio"),
+        ({"temperature": 1.5}, "temperature"),
+        ({"response_format": {"type": "json_object"}}, "response_format"),
+        ({"reasoning_effort": "enormous"}, "reasoning_effort"),
+        ({"invented": 1}, "invented"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}]},
+            "messages[0].content[0]",
+        ),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": "f"}}]}]},
+            "messages[0].content[0]",
+        ),
+        (
+            {
+                "messages": [
+                    {
+                        "role": "system",
+                        "content": [{"type": "image_url", "image_url": {"url": "https://x/y"}}],
+                    },
+                    USER,
+                ]
+            },
+            "messages[0].content",
+        ),
+    ],
+)
+def test_what_cannot_be_carried_is_refused_by_name(body: dict[str, object], param: str) -> None:
+    with pytest.raises(UnsupportedFieldError) as caught:
+        translate(**body)
+    assert caught.value.param == param
+
+
+@pytest.mark.parametrize(
+    ("choice", "parallel", "expected"),
+    [
+        (None, None, None),
+        ("auto", None, {"type": "auto"}),
+        ("none", None, {"type": "none"}),
+        ("required", None, {"type": "any"}),
+        ({"type": "function", "function": {"name": "add"}}, None, {"type": "tool", "name": "add"}),
+        (None, False, {"type": "auto", "disable_parallel_tool_use": True}),
+        ("required", False, {"type": "any", "disable_parallel_tool_use": True}),
+        ("auto", True, {"type": "auto"}),
+    ],
+)
+def test_the_tool_choice_is_carried_in_its_forms(choice: object, parallel: object, expected: object) -> None:
+    found = translate(tools=[TOOL], tool_choice=choice, parallel_tool_calls=parallel)
+    assert found.get("tool_choice") == expected
+
+
+def test_tools_are_carried_with_their_schemas() -> None:
+    assert translate(tools=[TOOL])["tools"] == [
+        {"name": "add", "description": "Adds.", "input_schema": {"type": "object", "properties": {"a": {}}}}
+    ]
+
+
+def test_a_tool_without_parameters_takes_an_empty_object() -> None:
+    found = translate(tools=[{"type": "function", "function": {"name": "now"}}])
+    assert found["tools"][0]["input_schema"] == {"type": "object", "properties": {}}
+
+
+def test_system_prompts_are_kept_in_order_wherever_they_stand() -> None:
+    found = translate(
+        messages=[
+            {"role": "system", "content": "one"},
+            USER,
+            {"role": "developer", "content": [{"type": "text", "text": "two"}]},
+            {"role": "user", "content": "more"},
+        ]
+    )
+    assert found["system"] == text("one") + text("two")
+
+
+def test_neighbours_of_one_role_become_one_turn() -> None:
+    found = translate(messages=[USER, {"role": "user", "content": "there"}])
+    assert found["messages"] == [{"role": "user", "content": text("hi") + text("there")}]
+
+
+def test_parallel_tool_calls_and_their_results_keep_their_order() -> None:
+    second = {**CALL, "id": "c2", "function": {"name": "now", "arguments": ""}}
+    found = translate(
+        messages=[
+            USER,
+            {"role": "assistant", "content": "Let me see.", "tool_calls": [CALL, second]},
+            {"role": "tool", "tool_call_id": "c1", "content": "2"},
+            {"role": "tool", "tool_call_id": "c2", "content": [{"type": "text", "text": "noon"}]},
+            {"role": "user", "content": "and?"},
+        ],
+        tools=[TOOL],
+    )
+    assert found["messages"][1:] == [
+        {
+            "role": "assistant",
+            "content": [
+                *text("Let me see."),
+                {"type": "tool_use", "id": "c1", "name": "add", "input": {"a": 1}},
+                {"type": "tool_use", "id": "c2", "name": "now", "input": {}},
+            ],
+        },
+        {
+            "role": "user",
+            "content": [
+                {"type": "tool_result", "tool_use_id": "c1", "content": text("2")},
+                {"type": "tool_result", "tool_use_id": "c2", "content": text("noon")},
+                *text("and?"),
+            ],
+        },
+    ]
+
+
+def test_results_come_before_text_that_the_client_put_between_them() -> None:
+    found = translate(
+        messages=[
+            USER,
+            {"role": "assistant", "content": None, "tool_calls": [CALL]},
+            {"role": "user", "content": "quick"},
+            {"role": "tool", "tool_call_id": "c1", "content": "2"},
+        ],
+        tools=[TOOL],
+    )
+    assert [block["type"] for block in found["messages"][2]["content"]] == ["tool_result", "text"]
+
+
+def test_calls_without_offered_tools_get_their_tools_declared_but_not_offered() -> None:
+    found = translate(
+        messages=[
+            USER,
+            {"role": "assistant", "tool_calls": [CALL]},
+            {"role": "tool", "tool_call_id": "c1", "content": "2"},
+        ]
+    )
+    assert (found["tools"][0]["name"], found["tool_choice"]) == ("add", {"type": "none"})
+
+
+def test_empty_text_is_left_out() -> None:
+    found = translate(
+        messages=[USER, {"role": "assistant", "content": "", "tool_calls": [CALL]}], tools=[TOOL]
+    )
+    assert [block["type"] for block in found["messages"][1]["content"]] == ["tool_use"]
+
+
+@pytest.mark.parametrize(
+    ("part", "source"),
+    [
+        ({"url": "https://x/y.png"}, {"type": "url", "url": "https://x/y.png"}),
+        (
+            {"url": "data:image/png;base64,AAAA"},
+            {"type": "base64", "media_type": "image/png", "data": "AAAA"},
+        ),
+    ],
+)
+def test_an_image_is_carried(part: dict[str, str], source: dict[str, str]) -> None:
+    found = translate(messages=[{"role": "user", "content": [{"type": "image_url", "image_url": part}]}])
+    assert found["messages"][0]["content"] == [{"type": "image", "source": source}]
+
+
+def test_a_document_is_carried_with_its_name() -> None:
+    file = {"filename": "a.pdf", "file_data": "data:application/pdf;base64,AAAA"}
+    found = translate(messages=[{"role": "user", "content": [{"type": "file", "file": file}]}])
+    source = {"type": "base64", "media_type": "application/pdf", "data": "AAAA"}
+    assert found["messages"][0]["content"] == [{"type": "document", "source": source, "title": "a.pdf"}]
+
+
+@pytest.mark.parametrize(
+    ("messages", "param"),
+    [
+        ([{"role": "system", "content": "only"}], "messages"),
+        (
+            [
+                USER,
+                {
+                    "role": "assistant",
+                    "tool_calls": [{**CALL, "function": {"name": "add", "arguments": "[1"}}],
+                },
+            ],
+            "messages[1].tool_calls[0].function.arguments",
+        ),
+        (
+            [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "ftp://x"}}]}],
+            "messages[0].content[0]",
+        ),
+        (
+            [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:AAAA"}}]}],
+            "messages[0].content[0]",
+        ),
+    ],
+)
+def test_a_bad_message_is_refused_by_place(messages: list[object], param: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        translate(messages=messages)
+    assert caught.value.param == param
