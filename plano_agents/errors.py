@@ -3,12 +3,14 @@
 ::
 
     PlanoError                      500  internal_error
-    ├── ConfigError                 –    a configuration file that cannot be used; raised at start only
+    ├── ConfigError                 -    a configuration file that cannot be used; raised at start only
     ├── RequestError                400  invalid_request
     │   ├── InvalidAffinityIdError  400  invalid_affinity_id
     │   ├── UnsupportedFieldError   400  unsupported_field
     │   ├── AuthenticationError     401  invalid_api_key
     │   ├── ModelNotFoundError      404  model_not_found
+    │   ├── EndpointNotFoundError   404  endpoint_not_found
+    │   ├── MethodNotAllowedError   405  method_not_allowed
     │   └── BodyTooLargeError       413  body_too_large
     └── UpstreamError               502  upstream_error
         ├── UpstreamUnreachableError 502 upstream_unreachable
@@ -89,6 +91,20 @@ class ModelNotFoundError(RequestError):
 
     status_code = 404
     code = "model_not_found"
+
+
+class EndpointNotFoundError(RequestError):
+    """A path that is not served."""
+
+    status_code = 404
+    code = "endpoint_not_found"
+
+
+class MethodNotAllowedError(RequestError):
+    """A method that the endpoint does not take."""
+
+    status_code = 405
+    code = "method_not_allowed"
 
 
 class BodyTooLargeError(RequestError):

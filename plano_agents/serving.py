@@ -1,0 +1,147 @@
+"""Running ASGI applications on sockets until told to stop.
+
+One event loop serves any number of applications; SIGINT and SIGTERM end them all, requests in flight get a few
+seconds, and the process ends with no traceback. What the applications do is theirs.
+"""
+
+import asyncio
+import contextlib
+import errno
+import ipaddress
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from plano_agents.errors import ConfigError
+
+T = TypeVar("T")
+
+GRACE_SECONDS = 5
+"""How long requests in flight may go on after the signal to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One application on one listening socket."""
+
+    app: ASGIApp
+    """What answers."""
+    listener: socket.socket
+    """Where it is asked."""
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Take a port.
+
+    Args:
+        host: The address to listen on.
+        port: The TCP port; 0 lets the system choose a free one.
+
+    Returns:
+        The listening socket.
+
+    Raises:
+        ConfigError: The port is taken, not allowed, or the address is not this machine's.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except (OSError, OverflowError) as error:
+        busy = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        reason = "another program uses it" if busy else str(getattr(error, "strerror", None) or error)
+        raise ConfigError(
+            f"Cannot listen on {host}:{port}: {reason}. Choose another with --port, or --port 0 for a free one."
+        ) from error
+
+
+def url_of(listener: socket.socket) -> str:
+    """The address of a listening socket, as a client on this machine would write it."""
+    host, port = listener.getsockname()[:2]
+    if ipaddress.ip_address(host).is_unspecified:
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address; a name counts if all it stands for does."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return False
+    return all(ipaddress.ip_address(str(entry[4][0])).is_loopback for entry in found)
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that leaves signals to us and says when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+
+async def serve(sites: Sequence[Site], *, on_ready: Callable[[], None]) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Args:
+        sites: What to serve where.
+        on_ready: Called once, when every site listens.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    servers = [_Server(_server_config(site.app)) for site in sites]
+    running = [
+        asyncio.create_task(server.serve([site.listener]))
+        for server, site in zip(servers, sites, strict=True)
+    ]
+    await asyncio.gather(*(server.listening.wait() for server in servers))
+    on_ready()
+    await stop.wait()
+    for server in servers:
+        server.should_exit = True
+    await asyncio.gather(*running)
+
+
+def _server_config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="httptools",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+
+
+def run(main: Awaitable[T]) -> T:
+    """Run a program's main coroutine on the fastest event loop there is."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(_await(main))
+
+
+async def _await(main: Awaitable[T]) -> T:
+    return await main
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop  # noqa: PLC0415 - not there on Windows
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
