@@ -14,7 +14,7 @@ import functools
 import hashlib
 import uuid
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
@@ -34,7 +34,8 @@ MAX_ID_LENGTH = 256
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_scope: ContextVar[str | None] = ContextVar("plano_affinity_id", default=None)
+_scopes: ContextVar[tuple[str, ...]] = ContextVar("plano_affinity_ids", default=())
+"""The enclosing scopes' ids, the innermost last; a context of its own for every task."""
 
 
 def parse_affinity_id(value: object) -> str:
@@ -86,7 +87,8 @@ def derive_affinity_id(thread_id: str) -> str:
 
 def current_affinity_id() -> str | None:
     """The id of the enclosing `model_affinity` scope, or None outside of one."""
-    return _scope.get()
+    scopes = _scopes.get()
+    return scopes[-1] if scopes else None
 
 
 class model_affinity:  # noqa: N801 - used like a function: `with model_affinity() as affinity_id`
@@ -114,25 +116,25 @@ class model_affinity:  # noqa: N801 - used like a function: `with model_affinity
     def __init__(self, affinity_id: str | None = None, *, lane: str | None = None) -> None:
         if affinity_id is not None and lane is not None:
             raise ValueError(f"Give affinity_id or lane, not both: {affinity_id!r} and {lane!r}.")
-        if affinity_id is not None:
-            parse_affinity_id(affinity_id)
+        for given in (affinity_id, lane):
+            if given is not None:
+                parse_affinity_id(given)
         self._given = affinity_id
         self._lane = lane
-        self._tokens: list[Token[str | None]] = []
 
     def __enter__(self) -> str:
         affinity_id = self._given
         if affinity_id is None:
             affinity_id = new_affinity_id()
             if self._lane is not None:
-                affinity_id = parse_affinity_id(f"{_scope.get() or affinity_id}/{self._lane}")
-        self._tokens.append(_scope.set(affinity_id))
+                affinity_id = parse_affinity_id(f"{current_affinity_id() or affinity_id}/{self._lane}")
+        _scopes.set((*_scopes.get(), affinity_id))
         return affinity_id
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        _scope.reset(self._tokens.pop())
+        _scopes.set(_scopes.get()[:-1])
 
     async def __aenter__(self) -> str:
         return self.__enter__()

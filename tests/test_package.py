@@ -1,0 +1,47 @@
+"""The package itself: light to import, with every public name in its place."""
+
+import subprocess
+import sys
+
+import pytest
+
+import plano_agents
+
+HEAVY = [
+    "aiohttp",
+    "fastapi",
+    "langchain",
+    "langchain_core",
+    "langchain_openai",
+    "langgraph",
+    "numpy",
+    "openai",
+]
+HEAVY += ["pydantic"]
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    program = f"import sys, plano_agents; print(*[name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_opening_a_scope_loads_nothing_heavy() -> None:
+    program = (
+        "import sys, plano_agents\n"
+        "with plano_agents.model_affinity(): pass\n"
+        f"print(*[name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("name", plano_agents.__all__)
+def test_every_public_name_resolves(name: str) -> None:
+    assert getattr(plano_agents, name).__name__ == name
+    assert name in dir(plano_agents)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="'ChatPlanet'"):
+        _ = plano_agents.ChatPlanet
