@@ -3,6 +3,8 @@
 ::
 
     PlanoError                      500  internal_error
+    ├── StepLimitError              500  step_limit
+    ├── InterruptedRunError         501  run_interrupted
     ├── ConfigError                 -    a configuration file that cannot be used; raised at start only
     ├── RequestError                400  invalid_request
     │   ├── InvalidAffinityIdError  400  invalid_affinity_id
@@ -11,6 +13,7 @@
     │   ├── ModelNotFoundError      404  model_not_found
     │   ├── EndpointNotFoundError   404  endpoint_not_found
     │   ├── MethodNotAllowedError   405  method_not_allowed
+    │   ├── ThreadBusyError         409  thread_busy
     │   └── BodyTooLargeError       413  body_too_large
     └── UpstreamError               502  upstream_error
         ├── UpstreamUnreachableError 502 upstream_unreachable
@@ -56,6 +59,19 @@ class ConfigError(PlanoError):
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+class StepLimitError(PlanoError):
+    """An agent's graph went on for more steps than it may."""
+
+    code = "step_limit"
+
+
+class InterruptedRunError(PlanoError):
+    """An agent's graph stopped to wait for a human."""
+
+    status_code = 501
+    code = "run_interrupted"
 
 
 class RequestError(PlanoError):
@@ -105,6 +121,13 @@ class MethodNotAllowedError(RequestError):
 
     status_code = 405
     code = "method_not_allowed"
+
+
+class ThreadBusyError(RequestError):
+    """A second run on a thread whose first run is not over."""
+
+    status_code = 409
+    code = "thread_busy"
 
 
 class BodyTooLargeError(RequestError):

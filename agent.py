@@ -1,0 +1,51 @@
+"""Serve the database-selection agent: its graph, behind the agent server."""
+
+import click
+
+from plano_agents.demos.database_agent import NAME, build_graph
+from plano_agents.errors import ConfigError
+from plano_agents.integrations.router_address import build_base_url
+from plano_agents.server.app import create_app
+from plano_agents.serving import Site, bind, check_exposure, run, serve, url_of
+
+
+@click.command(context_settings={"show_default": True, "help_option_names": ["-h", "--help"]})
+@click.option("--host", default="127.0.0.1", help="The address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    envvar="AGENT_PORT",
+    show_envvar=True,
+    help="The port; 0 takes any that is free.",
+)
+@click.option(
+    "--router-url",
+    default="http://127.0.0.1:12000/v1",
+    envvar="PLANO_BASE_URL",
+    show_envvar=True,
+    help="The router (or Plano) that models are asked through.",
+)
+@click.option(
+    "--model", default="", help="The model to ask for where no route matches; the router's own if not given."
+)
+@click.option("--no-auth", is_flag=True, help="Listen beyond this machine although clients need no key.")
+def main(*, host: str, port: int, router_url: str, model: str, no_auth: bool) -> None:
+    """Serve the database-selection agent.
+
+    POST /agent/run runs it, POST /v1/chat/completions does so for OpenAI clients, /docs describes both.
+    """
+    try:
+        app = create_app(build_graph(base_url=build_base_url(router_url), model=model), name=NAME)
+        check_exposure(
+            host, is_guarded=no_auth, way_out="Listen on 127.0.0.1, or add --no-auth if that is meant."
+        )
+        listener = bind(host, port)
+    except (ConfigError, ValueError) as error:
+        raise click.ClickException(str(error)) from None
+    line = f"agent server listening on {url_of(listener)}"
+    run(serve([Site(app, listener)], on_ready=lambda: click.echo(line)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""What belongs to a connection and not to an endpoint: the affinity header, the body's size, and the client's leaving.
+
+All of it is plain ASGI. The affinity scope must be open where a run happens, which for a streamed answer is long
+after the endpoint has returned; so runs happen inside a response's own call, and the scope is opened there.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import AbstractContextManager, aclosing
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from plano_agents.affinity import AFFINITY_HEADER, model_affinity, parse_affinity_id
+from plano_agents.errors import BodyTooLargeError, InvalidAffinityIdError, PlanoError
+from plano_agents.protocol.openai_chat import encode_error
+
+STATE_KEY = "affinity_id"
+"""Where the request's state holds the affinity id: the client's, then the run's."""
+
+
+def error_response(error: PlanoError, status_code: int | None = None) -> Response:
+    """Answer with an error in OpenAI's form.
+
+    Args:
+        error: What went wrong.
+        status_code: The HTTP status, where it is not the error's own.
+    """
+    return Response(
+        encode_error(error), status_code=status_code or error.status_code, media_type="application/json"
+    )
+
+
+class AffinityMiddleware:
+    """Checks the inbound ``X-Model-Affinity`` and writes it, or the run's own, on every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        state = scope.setdefault("state", {})
+        try:
+            state[STATE_KEY] = read_affinity_id(Headers(scope=scope))
+        except InvalidAffinityIdError as error:
+            await error_response(error)(scope, receive, send)
+            return
+
+        async def echo(message: Message) -> None:
+            if message["type"] == "http.response.start" and state[STATE_KEY] is not None:
+                MutableHeaders(scope=message)[AFFINITY_HEADER] = state[STATE_KEY]
+            await send(message)
+
+        await self._app(scope, receive, echo)
+
+
+def read_affinity_id(headers: Headers) -> str | None:
+    """Read the client's affinity id.
+
+    Raises:
+        InvalidAffinityIdError: The header is there twice, or breaks the id rules.
+    """
+    values = headers.getlist(AFFINITY_HEADER)
+    if len(values) > 1:
+        raise InvalidAffinityIdError(
+            f"{AFFINITY_HEADER} was sent {len(values)} times; send it once.", param=AFFINITY_HEADER
+        )
+    return parse_affinity_id(values[0]) if values else None
+
+
+class BodyLimitMiddleware:
+    """Reads the whole request body, and refuses one over the limit before anything parses it.
+
+    Args:
+        max_bytes: The largest body accepted, in bytes.
+    """
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        body = bytearray()
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > self._max_bytes:
+                error = BodyTooLargeError(
+                    f"The body is over {self._max_bytes} bytes. Send less of the conversation at once."
+                )
+                await error_response(error)(scope, receive, send)
+                return
+        whole: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
+
+        async def replay() -> Message:
+            return whole.pop() if whole else await receive()
+
+        await self._app(scope, replay, send)
+
+
+class RunResponse(Response):
+    """An answer that is made by a run, while it is sent; cancelled when the client leaves.
+
+    Args:
+        hold: What is held for as long; entered before anything is sent, so what it raises becomes the answer.
+        affinity_id: The run's id, in scope for as long.
+        answer: Runs, and sends the answer.
+    """
+
+    def __init__(
+        self,
+        hold: AbstractContextManager[None],
+        affinity_id: str,
+        answer: Callable[[Send], Coroutine[None, None, None]],
+    ) -> None:
+        super().__init__()
+        self._hold = hold
+        self._affinity_id = affinity_id
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's
+        """Run, and answer."""
+        with self._hold, model_affinity(self._affinity_id):
+            await _while_connected(receive, self._answer(send))
+
+
+async def send_json(run: Callable[[], Awaitable[bytes]], send: Send) -> None:
+    """Send a whole answer once it is there; nothing is sent where it fails.
+
+    Args:
+        run: Runs, and encodes the answer as JSON.
+        send: The connection.
+    """
+    content = await run()
+    headers = Headers({"content-type": "application/json", "content-length": str(len(content))})
+    await send({"type": "http.response.start", "status": 200, "headers": headers.raw})
+    await send({"type": "http.response.body", "body": content})
+
+
+async def send_events(events: AsyncGenerator[bytes, None], send: Send) -> None:
+    """Send events as they happen; the headers go out before the run begins.
+
+    Args:
+        events: A run's events, encoded; its failure is one of them.
+        send: The connection.
+    """
+    headers = Headers({"content-type": "text/event-stream", "cache-control": "no-cache"})
+    await send({"type": "http.response.start", "status": 200, "headers": headers.raw})
+    async with aclosing(events):
+        async for event in events:
+            await send({"type": "http.response.body", "body": event, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _while_connected(receive: Receive, work: Coroutine[None, None, None]) -> None:
+    """Do the work unless the client leaves first, which cancels it."""
+    task = asyncio.create_task(work)
+    gone = asyncio.create_task(_wait_for_disconnect(receive))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+    finally:
+        task.cancel()
+        gone.cancel()
+        await asyncio.gather(task, gone, return_exceptions=True)
+
+
+async def _wait_for_disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,105 @@
+"""What happens during a run of an agent, as frozen values.
+
+They are both what the run reports and what the agent server writes: a field's name here is its name in the JSON.
+"""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pydantic import ConfigDict, JsonValue
+
+_DOCUMENTED = ConfigDict(use_attribute_docstrings=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One call of a language model, sub-agents' and tools' calls included."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _DOCUMENTED
+
+    turn: int
+    """The call's number within the run, from 1, in the order in which the calls began."""
+    model: str | None
+    """The model that answered, as it calls itself; null where the provider does not say."""
+    route: str | None
+    """The preference that the router matched; null where none did."""
+    decision: str | None
+    """What the router did about the affinity id: ``initialize``, ``retain``, ``switch`` or ``none``; null without
+    a router."""
+    reason: str | None
+    """Why, e.g. ``first_turn``; null without a router."""
+    tool_calls: tuple[str, ...]
+    """The names of the tools that the model called, in its order."""
+    duration_ms: int
+    """From the request to the end of the answer, in milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """One call of a tool, answered."""
+
+    turn: int
+    """The turn that called it."""
+    name: str
+    """The tool."""
+    arguments: Mapping[str, JsonValue]
+    """What the model called it with."""
+    result: str
+    """What it answered, as the model reads it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of a model's text."""
+
+    turn: int
+    """The turn it belongs to."""
+    text: str
+    """The text, never empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens over all turns of a run, as the providers count them."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _DOCUMENTED
+
+    input_tokens: int = 0
+    """Prompt tokens, cached ones included."""
+    output_tokens: int = 0
+    """Completion tokens."""
+    cache_read_tokens: int = 0
+    """Prompt tokens that a provider read from its cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A finished run."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _DOCUMENTED
+
+    run_id: str
+    """This run's own id."""
+    thread_id: str | None
+    """The conversation; send it again to go on with it."""
+    affinity_id: str
+    """What every model call of the run carried as ``X-Model-Affinity``."""
+    output: str
+    """The agent's final message."""
+    turns: tuple[Turn, ...]
+    """Every model call, in order."""
+    switches: int
+    """How often the model differed from the turn before."""
+    usage: Usage
+    """Tokens over all turns."""
+
+
+Event = Turn | ToolResult | Token | Answer
+
+
+def count_switches(turns: tuple[Turn, ...]) -> int:
+    """Count the turns that another model answered than the turn before them."""
+    models = [turn.model for turn in turns]
+    return sum(before != after for before, after in itertools.pairwise(models))

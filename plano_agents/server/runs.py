@@ -1,0 +1,197 @@
+"""One run of an agent: messages in, events out.
+
+Works for any compiled LangGraph graph whose state has ``messages``. The run's affinity id goes into the graph's
+config; the scope that tools' own requests read it from is opened by the caller, for one opened here, inside a
+generator, would leak into whoever consumes it.
+"""
+
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolCall, ToolMessage
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import StreamMode
+
+from plano_agents.affinity import CONFIGURABLE_KEY
+from plano_agents.errors import ConfigError, InterruptedRunError, ThreadBusyError
+from plano_agents.server.events import Answer, Event, count_switches
+from plano_agents.server.failures import describe_failure
+from plano_agents.server.recorder import RunRecorder
+
+RECURSION_LIMIT = 50
+"""The steps that a run may take: `create_agent` sets 9,999, which is no limit but an outage."""
+
+Graph = CompiledStateGraph[Any, Any, Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is asked of an agent."""
+
+    run_id: str
+    """The run's own id."""
+    affinity_id: str
+    """The id that every model call carries."""
+    messages: tuple[AnyMessage, ...]
+    """What is new in the conversation, at least one message."""
+    thread_id: str | None = None
+    """The conversation to go on with; None for a run that remembers nothing."""
+    tokens: bool = False
+    """Whether models are streamed, and their text reported as it comes."""
+
+
+class Agent:
+    """A graph, and the runs on it.
+
+    Args:
+        graph: A compiled graph with a ``messages`` state.
+        recursion_limit: The steps that a run may take.
+        clock: Seconds on a clock that never goes back.
+
+    Raises:
+        ConfigError: The graph has no ``messages`` state.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        *,
+        recursion_limit: int = RECURSION_LIMIT,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if "messages" not in graph.channels:
+            raise ConfigError(
+                f"The graph {graph.get_name()!r} has no 'messages' in its state, only {sorted(graph.channels)!r}. "
+                "Build its state on langgraph.graph.MessagesState."
+            )
+        self._graph = graph
+        self._forgetful = graph.copy(update={"checkpointer": None})
+        self._remembers = isinstance(graph.checkpointer, BaseCheckpointSaver)
+        self._recursion_limit = recursion_limit
+        self._clock = clock
+        self._busy: set[str] = set()
+
+    @contextmanager
+    def hold_thread(self, thread_id: str) -> Iterator[None]:
+        """Keep other runs off a thread, for two at once would write over each other's memory.
+
+        Raises:
+            ThreadBusyError: Another run holds it.
+        """
+        if thread_id in self._busy:
+            raise ThreadBusyError(
+                f"A run on the thread {thread_id!r} is under way. Wait for its answer, or use another thread_id.",
+                param="thread_id",
+            )
+        self._busy.add(thread_id)
+        try:
+            yield
+        finally:
+            self._busy.discard(thread_id)
+
+    async def run(self, run: Run) -> AsyncGenerator[Event, None]:
+        """Run the graph; closing the iterator cancels it.
+
+        Args:
+            run: What to run. Hold its thread, and its affinity id's scope, while iterating.
+
+        Yields:
+            Events as they happen, and the `Answer` last.
+
+        Raises:
+            PlanoError: The run failed; nothing follows.
+        """
+        recorder = RunRecorder(self._clock)
+        last: AnyMessage | None = None
+        try:
+            async with aclosing(self._steps(run, recorder)) as steps:
+                async for messages in steps:
+                    last = messages[-1] if messages else last
+                    for event in recorder.drain():
+                        yield event
+        except Exception as error:
+            raise describe_failure(error, run_id=run.run_id, recursion_limit=self._recursion_limit) from error
+        turns = recorder.turns
+        yield Answer(
+            run_id=run.run_id,
+            thread_id=run.thread_id,
+            affinity_id=run.affinity_id,
+            output=str(last.text) if last is not None and not isinstance(last, HumanMessage) else "",
+            turns=turns,
+            switches=count_switches(turns),
+            usage=recorder.usage,
+        )
+
+    async def _steps(self, run: Run, recorder: RunRecorder) -> AsyncGenerator[Sequence[AnyMessage], None]:
+        """Drive the graph.
+
+        Yields:
+            The conversation where a step changed it, else nothing: a sign that the recorder may have news.
+        """
+        graph = self._forgetful if run.thread_id is None else self._graph
+        config: RunnableConfig = {
+            "recursion_limit": self._recursion_limit,
+            "callbacks": [recorder],
+            "configurable": {CONFIGURABLE_KEY: run.affinity_id},
+        }
+        results: list[ToolMessage] = []
+        if run.thread_id is not None:
+            config["configurable"]["thread_id"] = run.thread_id
+            if self._remembers:
+                state = await graph.aget_state(config)
+                results = close_tool_calls(state.values["messages"]) if state.next else []
+        # "messages" is what makes LangGraph stream the models; their text is read by the recorder.
+        modes: list[StreamMode] = ["values", "updates"]
+        if run.tokens:
+            modes.append("messages")
+        stream = cast(
+            "AsyncGenerator[tuple[tuple[str, ...], str, Any], None]",
+            graph.astream({"messages": [*results, *run.messages]}, config, stream_mode=modes, subgraphs=True),
+        )
+        async with aclosing(stream):
+            async for namespace, mode, data in stream:
+                if mode != "values" or namespace:
+                    yield ()
+                    continue
+                if "__interrupt__" in data:
+                    raise InterruptedRunError(
+                        "The agent stopped to wait for a human. This server does not resume runs: take the "
+                        "interrupt out of the graph, or serve it with LangGraph's own server."
+                    )
+                yield data["messages"]
+
+
+def close_tool_calls(messages: Sequence[AnyMessage]) -> list[ToolMessage]:
+    """Answer the tool calls that an unfinished run left open, for providers refuse a transcript with such.
+
+    Args:
+        messages: The thread's conversation, results included that no step has committed: LangGraph shows them, and
+            drops them when the thread goes on.
+
+    Returns:
+        A message for each call of the last model message: its result, with its id, so that a committed one is
+        replaced by itself; or a note that there is none.
+    """
+    results: dict[str, ToolMessage] = {}
+    for message in reversed(messages):
+        if isinstance(message, ToolMessage):
+            results[message.tool_call_id] = message
+        elif isinstance(message, AIMessage):
+            return [
+                results.get(call["id"] or "") or _note_missing_result(call) for call in message.tool_calls
+            ]
+    return []
+
+
+def _note_missing_result(call: ToolCall) -> ToolMessage:
+    return ToolMessage(
+        "The run ended before this tool answered.",
+        tool_call_id=call["id"] or "",
+        name=call["name"],
+        status="error",
+    )

@@ -1,0 +1,213 @@
+"""What clients send to the agent server, checked at the edge, and the examples that the OpenAPI pages show.
+
+Answers need no schema here: ``events`` describes the agent's own, OpenAI's reference the other.
+"""
+
+from typing import Annotated, Literal
+
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+Role = Literal["system", "developer", "user", "assistant"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+
+class TextPart(_Model):
+    """A piece of text."""
+
+    type: Literal["text"] = "text"
+    """Always ``text``."""
+    text: str
+    """The text."""
+
+
+class ImageAddress(_Model):
+    """Where an image is."""
+
+    url: str
+    """An ``https`` address or a base64 ``data:`` URL."""
+    detail: Literal["auto", "low", "high"] = "auto"
+    """How closely the model looks."""
+
+
+class ImagePart(_Model):
+    """An image."""
+
+    type: Literal["image_url"]
+    """Always ``image_url``."""
+    image_url: ImageAddress
+    """Where the image is."""
+
+
+Part = Annotated[TextPart | ImagePart, Field(discriminator="type")]
+
+UNION_TAGS = ("<text>", "<parts>")
+"""What stands in an error's path for the branch taken, and is no field."""
+
+
+def _tag_content(value: object) -> str:
+    """Read content by its own kind, so that its errors are told and not the other kind's."""
+    return UNION_TAGS[isinstance(value, list | tuple)]
+
+
+Content = Annotated[
+    Annotated[str, Tag(UNION_TAGS[0])] | Annotated[list[Part], Tag(UNION_TAGS[1])],
+    Discriminator(_tag_content),
+]
+
+
+class InputMessage(_Model):
+    """One message of the conversation."""
+
+    role: Role
+    """Who speaks."""
+    content: Content
+    """What is said: text, or parts of text and images."""
+
+    def to_langchain(self) -> AnyMessage:
+        """Convert to LangChain's message of the same role."""
+        content: str | list[str | dict[str, object]]
+        if isinstance(self.content, str):
+            content = self.content
+        else:
+            content = [part.model_dump() for part in self.content]
+        match self.role:
+            case "user":
+                return HumanMessage(content)
+            case "assistant":
+                return AIMessage(content)
+            case "system" | "developer":
+                return SystemMessage(content)
+
+
+class RunBody(_Model):
+    """What ``POST /agent/run`` takes: ``input`` or ``messages``, not both."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    input: Annotated[str, Field(min_length=1)] | None = None
+    """What the user says."""
+    messages: Annotated[list[InputMessage], Field(min_length=1)] | None = None
+    """What is new in the conversation, in order; for who has more than one message to send."""
+    thread_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    """The conversation to go on with; a new one is begun, and named in the answer, where it is left out."""
+
+    @model_validator(mode="after")
+    def _check_one_input(self) -> "RunBody":
+        if (self.input is None) == (self.messages is None):
+            given = "neither" if self.input is None else "both"
+            raise ValueError(f"give either 'input' (text) or 'messages' (a list); got {given}")
+        return self
+
+    def to_langchain(self) -> tuple[AnyMessage, ...]:
+        """The messages to run the graph on."""
+        if self.messages is None:
+            return (HumanMessage(self.input or ""),)
+        return tuple(message.to_langchain() for message in self.messages)
+
+
+class StreamOptions(_Model):
+    """Options of a streamed completion."""
+
+    include_usage: bool | None = False
+    """Whether a last chunk tells the tokens used."""
+
+
+class ChatBody(_Model):
+    """What ``POST /v1/chat/completions`` takes; other fields are the agent's own affair, and ignored."""
+
+    messages: Annotated[list[InputMessage], Field(min_length=1)]
+    """The whole conversation; this endpoint remembers nothing."""
+    model: str | None = None
+    """Any name; echoed. The agent's own where it is left out."""
+    stream: bool | None = False
+    """Whether to answer with server-sent events."""
+    stream_options: StreamOptions | None = None
+    """Options of a streamed answer."""
+    n: Literal[1] | None = None
+    """How many answers; an agent gives one."""
+
+    def to_langchain(self) -> tuple[AnyMessage, ...]:
+        """The messages to run the graph on."""
+        return tuple(message.to_langchain() for message in self.messages)
+
+
+class ErrorDetail(_Model):
+    """What went wrong."""
+
+    message: str
+    """What failed, the value, and the way out."""
+    type: str
+    """The kind, e.g. ``invalid_request_error``."""
+    param: str | None
+    """The field at fault."""
+    code: str | None
+    """The machine-readable code, e.g. ``thread_busy``."""
+
+
+class ErrorBody(_Model):
+    """Any error, in OpenAI's form."""
+
+    error: ErrorDetail
+    """What went wrong."""
+
+
+RUN_EXAMPLE = {
+    "input": "PostgreSQL or MongoDB for an e-commerce platform?",
+    "thread_id": "t-42",
+}
+
+ANSWER_EXAMPLE = {
+    "run_id": "run_6b1f0a52c2d94f0f8d3f6c0f5f1b7c11",
+    "thread_id": "t-42",
+    "affinity_id": "thread-3d1f0a5e9c2b47d08a6e5c4b3a291807",
+    "output": "Use PostgreSQL …",
+    "turns": [
+        {
+            "turn": 1,
+            "model": "gpt-4o",
+            "route": "complex_reasoning",
+            "decision": "initialize",
+            "reason": "first_turn",
+            "tool_calls": ["get_db_benchmarks", "get_db_benchmarks"],
+            "duration_ms": 812,
+        }
+    ],
+    "switches": 0,
+    "usage": {"input_tokens": 2210, "output_tokens": 431, "cache_read_tokens": 1536},
+}
+
+EVENTS_EXAMPLE = (
+    'event: token\ndata: {"turn":1,"text":"I compare"}\n\n'
+    'event: turn\ndata: {"turn":1,"model":"gpt-4o","route":"complex_reasoning","decision":"initialize",'
+    '"reason":"first_turn","tool_calls":["get_db_benchmarks"],"duration_ms":812}\n\n'
+    'event: tool\ndata: {"turn":1,"name":"get_db_benchmarks","arguments":{"database":"PostgreSQL"},'
+    '"result":"{…}"}\n\n'
+    'event: done\ndata: {"run_id":"run_6b1f…", …}\n\n'
+)
+
+CHAT_EXAMPLE = {"model": "agent", "messages": [{"role": "user", "content": RUN_EXAMPLE["input"]}]}
+
+COMPLETION_EXAMPLE = {
+    "id": "chatcmpl-6b1f0a52c2d94f0f8d3f6c0f5f1b7c11",
+    "object": "chat.completion",
+    "created": 1767225600,
+    "model": "agent",
+    "choices": [
+        {
+            "index": 0,
+            "message": {"role": "assistant", "content": "Use PostgreSQL …", "refusal": None},
+            "finish_reason": "stop",
+            "logprobs": None,
+        }
+    ],
+    "usage": {
+        "prompt_tokens": 2210,
+        "completion_tokens": 431,
+        "total_tokens": 2641,
+        "prompt_tokens_details": {"cached_tokens": 1536},
+    },
+}

@@ -1,0 +1,60 @@
+"""``agent.py`` as a process: it listens, says so, and stops cleanly."""
+
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+AGENT = Path(__file__).parents[1] / "agent.py"
+
+
+@contextmanager
+def start(*options: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, AGENT, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", **variables},
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_says_where_it_listens_and_stops_cleanly_on_a_signal(number: signal.Signals) -> None:
+    with start(AGENT_PORT="0") as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        url = line.removeprefix("agent server listening on ").strip()
+        with urllib.request.urlopen(f"{url}/healthz") as response:
+            assert response.status == 200
+        process.send_signal(number)
+        output, errors = process.communicate()
+    assert (process.returncode, output, errors) == (0, "", "")
+
+
+def test_a_busy_port_is_one_line() -> None:
+    with start("--port", "0") as first:
+        assert first.stdout is not None
+        port = first.stdout.readline().strip().rpartition(":")[2]
+        with start("--port", port) as second:
+            output, errors = second.communicate()
+    assert (second.returncode, output) == (1, "")
+    assert errors.startswith(f"Error: Cannot listen on 127.0.0.1:{port}: ")
+    assert errors.count("\n") == 1
+
+
+def test_a_router_url_that_is_none_is_one_line() -> None:
+    with start("--router-url", "localhost") as process:
+        _, errors = process.communicate()
+    assert errors == "Error: A router's address starts with http:// or https://; got 'localhost'.\n"
