@@ -10,7 +10,8 @@ import errno
 import ipaddress
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -76,6 +77,21 @@ def is_loopback(host: str) -> bool:
     return all(ipaddress.ip_address(str(entry[4][0])).is_loopback for entry in found)
 
 
+def check_exposure(host: str, *, is_guarded: bool, way_out: str) -> None:
+    """Refuse to listen where strangers could spend the provider's keys.
+
+    Args:
+        host: The address to listen on.
+        is_guarded: Whether clients need a key, or the operator has said that they need none.
+        way_out: What to do otherwise.
+
+    Raises:
+        ConfigError: The address is not loopback, and nothing guards it.
+    """
+    if not is_guarded and not is_loopback(host):
+        raise ConfigError(f"{host!r} is reachable from other machines, and clients need no key. {way_out}")
+
+
 class _Server(uvicorn.Server):
     """A uvicorn server that leaves signals to us and says when it listens."""
 
@@ -103,17 +119,26 @@ async def serve(sites: Sequence[Site], *, on_ready: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    async with running(sites):
+        on_ready()
+        await stop.wait()
+
+
+@asynccontextmanager
+async def running(sites: Sequence[Site]) -> AsyncGenerator[None, None]:
+    """Serve for as long as the context is open; it opens when every site listens."""
     servers = [_Server(_server_config(site.app)) for site in sites]
-    running = [
+    tasks = [
         asyncio.create_task(server.serve([site.listener]))
         for server, site in zip(servers, sites, strict=True)
     ]
-    await asyncio.gather(*(server.listening.wait() for server in servers))
-    on_ready()
-    await stop.wait()
-    for server in servers:
-        server.should_exit = True
-    await asyncio.gather(*running)
+    try:
+        await asyncio.gather(*(server.listening.wait() for server in servers))
+        yield
+    finally:
+        for server in servers:
+            server.should_exit = True
+        await asyncio.gather(*tasks)
 
 
 def _server_config(app: ASGIApp) -> uvicorn.Config:

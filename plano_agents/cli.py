@@ -1,0 +1,186 @@
+"""The command line: ``plano-agents up`` and ``plano-agents simulate``.
+
+It puts the parts together, says what it serves and where, and turns every failure into a line. What the parts do
+is theirs.
+"""
+
+import os
+import socket
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from plano_agents import __version__, serving
+from plano_agents.config.load import load_config
+from plano_agents.config.model import Config
+from plano_agents.errors import ConfigError
+from plano_agents.router.app import build_router
+from plano_agents.router.upstream import AiohttpUpstream
+from plano_agents.simulator.app import create_app as create_simulator
+from plano_agents.simulator.settings import SimulatorSettings
+
+PACED = SimulatorSettings(time_to_first_token_ms=150, tokens_per_second=1_200)
+"""How fast simulated models answer behind the router: a turn can be felt, and nobody waits."""
+
+AT_ONCE = SimulatorSettings()
+"""The same with ``--fast``."""
+
+
+def main() -> None:
+    """Run the command line; a configuration's problems are told without a traceback."""
+    try:
+        cli(prog_name="plano-agents")
+    except ConfigError as error:
+        for problem in error.problems:
+            click.echo(f"error: {problem}", err=True)
+        sys.exit(1)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="plano-agents")
+def cli() -> None:
+    """Keep an agent loop on one model."""
+
+
+@cli.command()
+@click.argument("config", type=click.Path(path_type=Path), default="config.yaml")
+@click.option(
+    "--settings",
+    type=click.Path(path_type=Path),
+    help="Our settings  [default: plano-agents.yaml beside CONFIG]",
+)
+@click.option("--host", help="Address to listen on  [default: the listener's in CONFIG, else 127.0.0.1]")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Port to listen on; 0 takes a free one  [default: CONFIG's, else 12000]",
+)
+@click.option("--offline", is_flag=True, help="Put simulated models behind every provider; no key is needed.")
+@click.option("--fast", is_flag=True, help="With --offline: the simulated models answer at once.")
+@click.option("--no-auth", is_flag=True, help="Listen beyond this machine although clients need no key.")
+def up(
+    config: Path,
+    settings: Path | None,
+    host: str | None,
+    port: int | None,
+    *,
+    offline: bool,
+    fast: bool,
+    no_auth: bool,
+) -> None:
+    """Start the router on CONFIG, a config.yaml in Plano's schema."""
+    if fast and not offline:
+        raise click.UsageError("--fast is for simulated models; add --offline.")
+    loaded = load_config(config, settings_path=settings, environ=os.environ, offline=offline)
+    for warning in loaded.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    address = host if host is not None else loaded.listener.host
+    serving.check_exposure(
+        address,
+        is_guarded=no_auth or bool(loaded.client_keys and loaded.admin_token),
+        way_out="Set client_keys and admin_token in plano-agents.yaml, or listen on 127.0.0.1 (--host 127.0.0.1), or "
+        "add --no-auth if that is meant.",
+    )
+    listener = serving.bind(address, port if port is not None else loaded.listener.port)
+    serving.run(_serve_router(loaded, listener, (AT_ONCE if fast else PACED) if offline else None))
+    click.echo("stopped")
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=12001,
+    show_default=True,
+    help="Port; 0 takes a free one.",
+)
+@click.option(
+    "--model", "models", multiple=True, help="A model to know, repeatable  [default: any name is known]"
+)
+@click.option(
+    "--time-to-first-token-ms",
+    type=click.FloatRange(min=0),
+    default=0,
+    show_default=True,
+    help="Wait before the first token.",
+)
+@click.option(
+    "--tokens-per-second",
+    type=click.FloatRange(min=0),
+    default=0,
+    show_default=True,
+    help="Pace of the rest; 0 is at once.",
+)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Varies ids; the same seed repeats a run exactly."
+)
+def simulate(
+    *,
+    host: str,
+    port: int,
+    models: tuple[str, ...],
+    time_to_first_token_ms: float,
+    tokens_per_second: float,
+    seed: int,
+) -> None:
+    """Start the simulated models alone: OpenAI chat completions and Anthropic messages, offline."""
+    if not serving.is_loopback(host):
+        raise click.UsageError(f"The simulator listens on this machine only; {host!r} is another address.")
+    listener = serving.bind(host, port)
+    settings = SimulatorSettings(
+        models=models,
+        time_to_first_token_ms=time_to_first_token_ms,
+        tokens_per_second=tokens_per_second,
+        seed=seed,
+    )
+    url = serving.url_of(listener)
+
+    def announce() -> None:
+        click.echo(f"simulated models on {url}  (OpenAI: {url}/v1, Anthropic: {url})\nCtrl-C stops them.")
+
+    serving.run(serving.serve([serving.Site(create_simulator(settings), listener)], on_ready=announce))
+    click.echo("stopped")
+
+
+async def _serve_router(config: Config, listener: socket.socket, simulated: SimulatorSettings | None) -> None:
+    """Serve the router, and the simulated models where they are wanted, until told to stop."""
+    sites: list[serving.Site] = []
+    offline_url: str | None = None
+    if simulated is not None:
+        models = tuple(model.model_id for model in config.models if not model.is_wildcard)
+        known = () if any(model.is_wildcard for model in config.models) else models
+        simulator_socket = serving.bind("127.0.0.1", 0)
+        sites.append(serving.Site(create_simulator(replace(simulated, models=known)), simulator_socket))
+        offline_url = serving.url_of(simulator_socket)
+        config = config.offline(offline_url)
+    upstream = AiohttpUpstream()
+    try:
+        sites.append(serving.Site(build_router(config, upstream), listener))
+        url = serving.url_of(listener)
+        await serving.serve(sites, on_ready=lambda: click.echo(describe(config, url, offline_url)))
+    finally:
+        await upstream.close()
+
+
+def describe(config: Config, url: str, offline_url: str | None) -> str:
+    """Say what the router serves and where, for the terminal.
+
+    Args:
+        config: What is configured.
+        url: Where the router listens.
+        offline_url: Where the simulated models are, or None when the providers are real.
+    """
+    default = config.default_model
+    models = [f"{model.name} (default)" if model == default else model.name for model in config.models]
+    rows = [("models", ", ".join(models))]
+    rows += [("alias", f"{alias} → {target}") for alias, target in config.aliases.items()]
+    rows += [("preference", f"{each.name} → {', '.join(each.models)}") for each in config.preferences]
+    kept = f"{config.routing.session_max_entries:,} in memory, each {config.routing.session_ttl_seconds} s after its last use"
+    rows.append(("pins", f"at most {kept}"))
+    if offline_url is not None:
+        rows.append(("offline", f"models are simulated (at {offline_url}); routing is real"))
+    lines = [f"plano-agents router on {url}/v1", *(f"  {name:<11} {value}" for name, value in rows)]
+    return "\n".join([*lines, "Ctrl-C stops it."])

@@ -1,0 +1,169 @@
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+CONFIG = """
+version: v0.4.0
+listeners: [{type: model, name: m, port: 12000}]
+model_providers:
+  - {model: openai/gpt-4o, access_key: $OPENAI_API_KEY, default: true}
+  - {model: anthropic/claude-sonnet-4-6, access_key: $ANTHROPIC_API_KEY}
+routing_preferences:
+  - {name: think, description: deep analysis, models: [anthropic/claude-sonnet-4-6]}
+"""
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-u", "-m", "plano_agents", *arguments]
+
+
+def environ(**variables: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
+    return {**kept, **variables}
+
+
+def run(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, env=environ(**variables), timeout=60, check=False
+    )
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    with subprocess.Popen(
+        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ()
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def read_until(process: "subprocess.Popen[str]", wanted: str) -> str:
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if wanted in line:
+            return "".join(lines)
+    raise AssertionError("".join(lines))
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_up_says_what_it_serves_and_stops_cleanly(config: Path, number: signal.Signals) -> None:
+    with running("up", str(config), "--offline", "--port", "0") as process:
+        said = read_until(process, "Ctrl-C")
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    assert re.search(r"router on http://127\.0\.0\.1:\d+/v1", said)
+    assert "openai/gpt-4o (default), anthropic/claude-sonnet-4-6" in said
+    assert "think → anthropic/claude-sonnet-4-6" in said
+    assert "models are simulated" in said
+    assert (process.returncode, out, err) == (0, "stopped\n", "")
+
+
+def test_up_takes_the_address_from_the_configuration(config: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    config.write_text(CONFIG.replace("12000", str(port)))
+    with running("up", str(config), "--offline") as process:
+        assert f"http://127.0.0.1:{port}/v1" in read_until(process, "Ctrl-C")
+
+
+def test_missing_keys_are_all_named_with_the_way_out(config: Path) -> None:
+    ended = run("up", str(config), "--port", "0")
+    assert ended.returncode == 1
+    assert "$OPENAI_API_KEY" in ended.stderr
+    assert "$ANTHROPIC_API_KEY" in ended.stderr
+    assert "--offline" in ended.stderr
+
+
+def test_a_busy_port_is_one_line_that_names_it(config: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = run("up", str(config), "--offline", "--port", str(port))
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"error: Cannot listen on 127.0.0.1:{port}")
+    assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("default: true", "defualt: true", "'defualt'"),
+        ("models: [anthropic/claude-sonnet-4-6]", "models: [openai/gpt-5]", "'openai/gpt-5'"),
+        ("openai/gpt-4o,", "nobody/gpt-4o,", "nobody"),
+        ("version: v0.4.0", "version: [", "config.yaml:"),
+    ],
+)
+def test_a_bad_configuration_is_told_without_a_traceback(config: Path, old: str, new: str, told: str) -> None:
+    config.write_text(CONFIG.replace(old, new))
+    ended = run("up", str(config), "--offline", "--port", "0")
+    assert ended.returncode == 1
+    assert told in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    ended = run("up", str(tmp_path / "nope.yaml"))
+    assert (ended.returncode, "nope.yaml" in ended.stderr) == (1, True)
+
+
+def test_listening_beyond_this_machine_needs_keys_or_the_explicit_flag(config: Path) -> None:
+    refused = run("up", str(config), "--offline", "--port", "0", "--host", "0.0.0.0")
+    assert (refused.returncode, "--no-auth" in refused.stderr) == (1, True)
+    with running("up", str(config), "--offline", "--port", "0", "--host", "0.0.0.0", "--no-auth") as process:
+        read_until(process, "Ctrl-C")
+
+
+def test_listening_beyond_this_machine_works_with_keys(config: Path) -> None:
+    config.with_name("plano-agents.yaml").write_text("client_keys: [k-123456]\nadmin_token: t-123456\n")
+    with running("up", str(config), "--offline", "--port", "0", "--host", "0.0.0.0") as process:
+        read_until(process, "Ctrl-C")
+
+
+def test_fast_without_offline_is_a_usage_error(config: Path) -> None:
+    ended = run("up", str(config), "--fast")
+    assert (ended.returncode, "--offline" in ended.stderr) == (2, True)
+
+
+def test_a_provider_that_is_not_served_yet_is_named_at_start(config: Path) -> None:
+    config.write_text(CONFIG.replace("openai/gpt-4o,", "amazon_bedrock/nova, base_url: http://localhost:1,"))
+    ended = run("up", str(config), "--offline", "--port", "0")
+    assert (ended.returncode, "amazon_bedrock" in ended.stderr, "Traceback" in ended.stderr) == (
+        1,
+        True,
+        False,
+    )
+
+
+def test_simulate_serves_the_simulated_models_alone() -> None:
+    with running("simulate", "--port", "0", "--model", "m-1") as process:
+        said = read_until(process, "OpenAI")
+        url = re.search(r"http://127\.0\.0\.1:\d+", said)
+        assert url is not None
+        with urllib.request.urlopen(f"{url.group()}/v1/models") as answer:
+            assert b"m-1" in answer.read()
+        process.terminate()
+        assert process.wait(timeout=30) == 0
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("up", "--help"), ("simulate", "-h"), ("--version",)])
+def test_help_is_there(arguments: tuple[str, ...]) -> None:
+    assert run(*arguments).returncode == 0
