@@ -1,0 +1,42 @@
+"""What all tests share: the project's root, a real router on simulated models, and the README's snippets as tests."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sybil import Sybil
+from sybil.parsers.markdown import PythonCodeBlockParser
+
+from plano_agents.demos.child import local_router
+
+ROOT = Path(__file__).parent
+
+pytest_collect_file = Sybil(
+    parsers=[PythonCodeBlockParser()], patterns=["*.md"], fixtures=["reader"]
+).pytest()
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's root."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def offline_router() -> Iterator[str]:
+    """The base URL of a router process on the project's own configuration, every provider simulated."""
+    with local_router(ROOT / "config.yaml", offline=True, fast=True) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def reader(offline_router: str) -> Iterator[None]:
+    """A reader who types a page's snippets beside a running router."""
+    before = os.environ.get("PLANO_BASE_URL")
+    os.environ["PLANO_BASE_URL"] = offline_router
+    yield
+    if before is None:
+        del os.environ["PLANO_BASE_URL"]
+    else:
+        os.environ["PLANO_BASE_URL"] = before

@@ -1,0 +1,173 @@
+"""How the demo shows its two runs: for people, with rich where there is a terminal, and for machines, as JSON."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.table import Table
+from rich.text import Text
+
+from plano_agents.affinity import AFFINITY_HEADER
+from plano_agents.demos.loop import Turn, count_switches
+
+RULE = "━" * 56
+MODEL_WIDTH = 25
+"""Columns that a model's name takes at least."""
+
+ROUTE_WIDTH = 19
+"""Columns that a route's name takes at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of the loop."""
+
+    affinity_id: str | None
+    """The id sent with every request; None for the run without."""
+    turns: list[Turn]
+    """Every turn."""
+
+    @property
+    def answer(self) -> str:
+        """What the agent recommends."""
+        return self.turns[-1].text
+
+    @property
+    def switches(self) -> int:
+        """How often the model changed from one turn to the next."""
+        return count_switches(self.turns)
+
+
+def show_run(console: Console, affinity_id: str | None, turns: Iterable[Turn]) -> Run:
+    """Show a run while it happens.
+
+    Args:
+        console: Where to.
+        affinity_id: The run's id, or None.
+        turns: The turns, as they come.
+
+    Returns:
+        The whole run.
+    """
+    heading = "Run 1: WITHOUT Model Affinity"
+    if affinity_id is not None:
+        heading = f"Run 2: WITH Model Affinity ({AFFINITY_HEADER}: {_shorten(affinity_id)})"
+    _say(console, Text(heading, "bold"))
+    _say(console, Text(RULE, "dim"))
+    shown: list[Turn] = []
+    source = iter(turns)
+    while True:
+        with console.status(f"turn {len(shown) + 1} …"):
+            turn = next(source, None)
+        if turn is None:
+            break
+        _say(console, _describe_turn(turn, shown[-1] if shown else None))
+        shown.append(turn)
+    run = Run(affinity_id, shown)
+    _say(console, _verdict(run))
+    _say(console, Text())
+    return run
+
+
+def show_summary(console: Console, without: Run, with_affinity: Run) -> None:
+    """Show the recommendation, and what affinity changed."""
+    _say(console, Text("The recommendation", "bold"))
+    _say(console, Text(RULE, "dim"))
+    if console.is_terminal:
+        console.print(Markdown(with_affinity.answer))
+    else:
+        _say(console, Text(with_affinity.answer))
+    _say(console, Text())
+    console.print(_comparison(without, with_affinity))
+
+
+def encode_trace(router: str, *, simulated: bool, runs: Iterable[Run]) -> str:
+    """Write both runs as JSON.
+
+    Args:
+        router: The router's address.
+        simulated: Whether the models were.
+        runs: The runs, in order.
+
+    Returns:
+        One JSON object. Everything but ``router``, ``affinity_id`` and ``timings`` is the same in every run
+        against simulated models.
+    """
+    encoded = [
+        {
+            "affinity_id": run.affinity_id,
+            "switches": run.switches,
+            "turns": [_encode_turn(turn) for turn in run.turns],
+            "answer": run.answer,
+        }
+        for run in runs
+    ]
+    return json.dumps(
+        {"router": router, "simulated_models": simulated, "runs": encoded}, indent=2, ensure_ascii=False
+    )
+
+
+def _encode_turn(turn: Turn) -> dict[str, object]:
+    fields = asdict(turn)
+    timings = {name: fields.pop(name) for name in ("routing_ms", "upstream_ms")}
+    return {"turn": fields.pop("number"), **fields, "timings": timings}
+
+
+def _describe_turn(turn: Turn, before: Turn | None) -> Text:
+    line = Text(f"  turn {turn.number}  ")
+    line.append(f"[{turn.model:<{MODEL_WIDTH}}]", _color(turn.model))
+    line.append(f"  {turn.route or '-':<{ROUTE_WIDTH}}", "dim")
+    line.append(f"  {', '.join(turn.tool_calls) or 'final answer'}")
+    if before is not None and before.model != turn.model:
+        line.append("   ← switched", "bold red")
+    return line
+
+
+def _verdict(run: Run) -> Text:
+    kind = "With" if run.affinity_id is not None else "Without"
+    if run.switches:
+        return Text(f"✗ {kind} affinity: model switched {run.switches} time(s)", "bold red")
+    return Text(f"✓ {kind} affinity: {run.turns[0].model} for all {len(run.turns)} turns", "bold green")
+
+
+def _comparison(without: Run, with_affinity: Run) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading, justify in (("", "left"), ("without", "right"), ("with affinity", "right")):
+        table.add_column(heading, justify="right" if justify == "right" else "left", no_wrap=True)
+    for heading, measure in (
+        ("model switches", lambda run: str(run.switches)),
+        ("routing time per turn", _routing_time),
+        ("prompt tokens read from cache", _cached),
+    ):
+        table.add_row(heading, measure(without), measure(with_affinity))
+    return table
+
+
+def _routing_time(run: Run) -> str:
+    """The mean over the turns, in milliseconds."""
+    times = [turn.routing_ms for turn in run.turns if turn.routing_ms is not None]
+    return f"{sum(times) / len(times):.2f} ms" if times else "not told"
+
+
+def _cached(run: Run) -> str:
+    prompt = sum(turn.prompt_tokens for turn in run.turns)
+    cached = sum(turn.cached_tokens for turn in run.turns)
+    return f"{cached:,} of {prompt:,} ({cached / prompt:.0%})" if prompt else "not told"
+
+
+def _color(model: str) -> str:
+    """Give a model the same color on every turn."""
+    palette = ("cyan", "magenta", "yellow", "green", "blue")
+    return palette[sum(model.encode()) % len(palette)]
+
+
+def _shorten(affinity_id: str) -> str:
+    shown = 8
+    return affinity_id if len(affinity_id) <= shown else f"{affinity_id[:shown]}…"
+
+
+def _say(console: Console, text: Text) -> None:
+    """Print a line as it is, however narrow the terminal."""
+    console.print(text, soft_wrap=True)

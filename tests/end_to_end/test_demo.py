@@ -1,0 +1,231 @@
+"""The demo as a process: what it shows must follow from the configuration, not from the show."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from plano_agents.config import parse_config
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What ``demo.py --json`` printed."""
+
+    data: dict[str, Any]
+
+    @property
+    def switches(self) -> list[int]:
+        return [run["switches"] for run in self.data["runs"]]
+
+    def column(self, run: int, name: str) -> list[Any]:
+        return [turn[name] for turn in self.data["runs"][run]["turns"]]
+
+    def repeatable(self) -> dict[str, Any]:
+        """All but what may differ: addresses and times."""
+        text = json.dumps({**self.data, "router": None})
+        return json.loads(re.sub(r'"timings": \{[^}]*\}', '"timings": null', text))  # type: ignore[no-any-return]
+
+
+def demo(root: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PLANO_", "OPENAI_", "ANTHROPIC_"))
+    }
+    return subprocess.run(
+        [sys.executable, str(root / "demo.py"), "--fast", *arguments],
+        capture_output=True,
+        text=True,
+        env={**kept, **variables},
+        timeout=100,
+        check=False,
+    )
+
+
+def trace(root: Path, *arguments: str, **variables: str) -> Trace:
+    ended = demo(root, "--json", "--affinity-id", "run-1", *arguments, **variables)
+    assert ended.returncode == 0, ended.stderr
+    return Trace(json.loads(ended.stdout))
+
+
+@pytest.fixture(scope="module")
+def usual(root: Path) -> Trace:
+    return trace(root)
+
+
+@pytest.fixture(scope="module")
+def plain_config(root: Path) -> dict[str, Any]:
+    config: dict[str, Any] = yaml.safe_load((root / "config.yaml").read_text())
+    return config
+
+
+def write(tmp_path: Path, config: dict[str, Any]) -> str:
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return str(path)
+
+
+def test_without_affinity_the_model_switches_and_with_it_it_does_not(usual: Trace) -> None:
+    without, with_affinity = usual.switches
+    assert without >= 2
+    assert with_affinity == 0
+
+
+def test_the_first_turn_is_routed_alike_and_then_retained(usual: Trace) -> None:
+    assert usual.column(0, "model")[0] == usual.column(1, "model")[0]
+    assert set(usual.column(0, "decision")) == {"none"}
+    assert usual.column(1, "decision")[0] == "initialize; reason=first_turn"
+    assert set(usual.column(1, "decision")[1:]) == {"retain; reason=pinned"}
+
+
+def test_the_agent_says_and_does_the_same_whichever_models_serve_it(usual: Trace) -> None:
+    unsigned = [[text.partition("— written by")[0] for text in usual.column(run, "text")] for run in (0, 1)]
+    assert usual.column(0, "tool_calls") == usual.column(1, "tool_calls")
+    assert unsigned[0] == unsigned[1]
+
+
+def test_affinity_reads_more_of_the_prompts_from_the_cache(usual: Trace) -> None:
+    without, with_affinity = (sum(usual.column(run, "cached_tokens")) for run in (0, 1))
+    assert with_affinity > without
+
+
+def test_ten_runs_in_a_row_give_the_same_trace(root: Path, usual: Trace) -> None:
+    assert [trace(root).repeatable() for _ in range(9)] == [usual.repeatable()] * 9
+
+
+def test_swapped_descriptions_swap_the_models(
+    root: Path, usual: Trace, plain_config: dict[str, Any], tmp_path: Path
+) -> None:
+    one, two = plain_config["routing_preferences"]
+    swapped = [{**one, "description": two["description"]}, {**two, "description": one["description"]}]
+    # A name speaks too, so both are made to say nothing.
+    named = [{**each, "name": name} for each, name in zip(swapped, ("first", "second"), strict=True)]
+    found = trace(root, "--config", write(tmp_path, {**plain_config, "routing_preferences": named}))
+    other = {"gpt-4o": "claude-sonnet-4-6", "claude-sonnet-4-6": "gpt-4o"}
+    assert found.column(0, "model") == [other[model] for model in usual.column(0, "model")]
+
+
+def test_one_preference_for_everything_gives_no_switch(
+    root: Path, plain_config: dict[str, Any], tmp_path: Path
+) -> None:
+    all_in_one = [{"name": "everything", "description": "any kind of request", "models": ["openai/gpt-4o"]}]
+    found = trace(root, "--config", write(tmp_path, {**plain_config, "routing_preferences": all_in_one}))
+    assert found.switches == [0, 0]
+    assert set(found.column(0, "model")) == {"gpt-4o"}
+
+
+def test_renamed_models_rename_the_output(root: Path, usual: Trace, tmp_path: Path) -> None:
+    text = (
+        (root / "config.yaml").read_text().replace("gpt-4o", "gizmo-9").replace("claude-sonnet-4-6", "ode-7")
+    )
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    found = trace(root, "--config", str(path))
+    renamed = {"gpt-4o": "gizmo-9", "claude-sonnet-4-6": "ode-7"}
+    assert found.column(0, "model") == [renamed[model] for model in usual.column(0, "model")]
+
+
+def test_no_preferences_name_occurs_in_the_simulators_texts(root: Path, usual: Trace) -> None:
+    config = parse_config((root / "config.yaml").read_text(), source="config.yaml", environ={}, offline=True)
+    sources = "".join(path.read_text() for path in (root / "plano_agents" / "simulator").rglob("*.py"))
+    said = "".join(usual.column(0, "text"))
+    for preference in config.preferences:
+        for spelling in (preference.name, preference.name.replace("_", " ")):
+            assert spelling not in (sources + said).lower()
+
+
+def test_a_router_that_runs_already_is_used(root: Path, offline_router: str) -> None:
+    found = trace(root, PLANO_BASE_URL=offline_router.removesuffix("/v1"))
+    assert (found.data["router"], found.data["simulated_models"]) == (offline_router, False)
+
+
+class ForgetfulProxy(BaseHTTPRequestHandler):
+    """Stands in front of a router and loses the affinity header."""
+
+    router = ""
+
+    def do_GET(self) -> None:
+        self.forward(None)
+
+    def do_POST(self) -> None:
+        self.forward(self.rfile.read(int(self.headers["content-length"])))
+
+    def forward(self, body: bytes | None) -> None:
+        url = self.router.removesuffix("/v1") + self.path
+        request = urllib.request.Request(url, body, {"content-type": "application/json"})
+        with urllib.request.urlopen(request) as answer:
+            content = answer.read()
+            self.send_response(answer.status)
+            for name in ("content-type", "x-plano-route"):
+                if name in answer.headers:
+                    self.send_header(name, answer.headers[name])
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Keep quiet."""
+
+
+@pytest.fixture
+def forgetful_router(offline_router: str) -> Iterator[str]:
+    handler = type("Handler", (ForgetfulProxy,), {"router": offline_router})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_router_that_does_not_pin_gets_its_cross(root: Path, forgetful_router: str) -> None:
+    out = demo(root, PLANO_BASE_URL=forgetful_router).stdout
+    assert re.search(r"\n✗ With affinity: model switched \d+ time\(s\)\n", out)
+
+
+def test_a_person_sees_both_runs_the_answer_and_the_comparison(root: Path) -> None:
+    out = demo(root, "--affinity-id", "abcdefgh-1234").stdout
+    assert re.search(
+        r"Run 1: WITHOUT Model Affinity\n━+\n  turn 1  \[\S+ +\]  \S+ +get_db_benchmarks, get_db_benchmarks\n",
+        out,
+    )
+    assert re.search(r"\n✗ Without affinity: model switched \d+ time\(s\)\n", out)
+    assert "Run 2: WITH Model Affinity (X-Model-Affinity: abcdefgh…)" in out
+    assert re.search(r"\n✓ With affinity: \S+ for all \d+ turns\n", out)
+    assert "CREATE TABLE" in out
+    assert "routing time per turn" in out
+    assert "\x1b" not in out
+
+
+def test_it_says_that_models_are_simulated_and_routing_is_real(root: Path) -> None:
+    assert demo(root).stdout.startswith("The models are simulated, the routing is real")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "told"),
+    [
+        (["--live"], {}, "$OPENAI_API_KEY"),
+        (["--affinity-id", "a b"], {}, "' '"),
+        (["--config", "nope.yaml"], {}, "nope.yaml"),
+        ([], {"PLANO_BASE_URL": "http://127.0.0.1:9"}, "No router answers at http://127.0.0.1:9/v1"),
+        ([], {"PLANO_BASE_URL": "nonsense"}, "'nonsense'"),
+        (["--model", "gpt-7"], {}, "'gpt-7'"),
+    ],
+)
+def test_what_goes_wrong_is_told_without_a_traceback(
+    root: Path, arguments: list[str], variables: dict[str, str], told: str
+) -> None:
+    ended = demo(root, *arguments, **variables)
+    assert ended.returncode == 1
+    assert told in ended.stderr
+    assert "Traceback" not in ended.stderr
