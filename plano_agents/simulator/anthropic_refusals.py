@@ -1,0 +1,72 @@
+"""How Anthropic words its refusals: pydantic's own findings, after the path to what they are about."""
+
+from pydantic import JsonValue, ValidationError
+
+from plano_agents.simulator.events import encode_json
+from plano_agents.simulator.exchange import Refusal
+from plano_agents.simulator.problems import pick_problem, trace_path
+
+_KINDS = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    500: "api_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+_FAULTS = {
+    429: "This request would exceed your rate limit. Please try again later.",
+    500: "Internal server error",
+    529: "Overloaded",
+}
+
+
+def encode_anthropic_refusal(refusal: Refusal, request_id: str) -> bytes:
+    """Write the error body."""
+    error = {"type": refusal.kind, "message": refusal.message}
+    return encode_json({"type": "error", "error": error, "request_id": request_id})
+
+
+def refuse(message: str, status: int = 400) -> Refusal:
+    """Build a refusal of the kind that goes with its status."""
+    default = "api_error" if status >= 500 else "invalid_request_error"  # noqa: PLR2004 - HTTP's server errors
+    return Refusal(status, _KINDS.get(status, default), message)
+
+
+def refuse_model(model: str) -> Refusal:
+    """Refuse a model that is not served."""
+    return refuse(f"model: {model}", status=404)
+
+
+def refuse_key(*, given: bool) -> Refusal:
+    """Refuse a missing or a wrong key."""
+    return refuse("invalid x-api-key" if given else "x-api-key header is required", status=401)
+
+
+def build_anthropic_fault(status: int) -> Refusal:
+    """The error that goes with a status, for faults on demand."""
+    return refuse(_FAULTS.get(status, "The request could not be processed."), status=status)
+
+
+def describe_problem(problems: ValidationError, raw: JsonValue) -> Refusal:
+    """Turn the most specific of pydantic's findings into the provider's words.
+
+    Args:
+        problems: What did not fit.
+        raw: The request's body; tells the steps of a path from pydantic's names of union members.
+    """
+    for problem in problems.errors(include_url=False):
+        if problem["loc"][-1:] == ("role",) and problem["input"] == "system":
+            return refuse(
+                'messages: Unexpected role "system". The Messages API accepts a top-level `system` parameter, not '
+                '"system" as an input message role.'
+            )
+    problem = pick_problem(problems)
+    path = ".".join(str(step) for step in trace_path(problem, raw))
+    words = {"missing": "Field required", "extra_forbidden": "Extra inputs are not permitted"}
+    message = words.get(problem["type"], problem["msg"])
+    return refuse(f"{path}: {message}" if path else message)

@@ -1,0 +1,160 @@
+"""What Anthropic's messages endpoint reads in a request, and how it refuses a bad one."""
+
+from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from plano_agents.simulator import anthropic_body as body
+from plano_agents.simulator.anthropic_refusals import describe_problem, refuse
+from plano_agents.simulator.conversation import Conversation, Message, Tool, ToolCall, ToolChoice, ToolResult
+from plano_agents.simulator.events import encode_json
+from plano_agents.simulator.exchange import Refusal, Request
+from plano_agents.simulator.schema import parse_schema
+
+_ANY_JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
+
+
+def parse_anthropic_request(source: bytes) -> Request:
+    """Check a request as the provider would.
+
+    Args:
+        source: The request's body.
+
+    Raises:
+        Refusal: With the provider's status and words.
+    """
+    try:
+        asked = body.Body.model_validate_json(source)
+    except ValidationError as problems:
+        raise _explain(problems, source) from None
+    _check_messages(asked.messages)
+    _check_calls(asked.messages)
+    _check_choice(asked)
+    return Request(
+        model=asked.model,
+        conversation=Conversation(
+            messages=tuple(_build_message(message) for message in asked.messages),
+            system=_join(asked.system),
+            tools=tuple(_build_tool(tool) for tool in asked.tools),
+            choice=_build_choice(asked.tool_choice),
+        ),
+        stream=asked.stream,
+        max_tokens=asked.max_tokens,
+        stop=tuple(asked.stop_sequences or ()),
+    )
+
+
+def _explain(problems: ValidationError, source: bytes) -> Refusal:
+    try:
+        raw = _ANY_JSON.validate_json(source)
+    except ValidationError:
+        return refuse("The request body is not valid JSON")
+    return describe_problem(problems, raw)
+
+
+def _check_messages(messages: list[body.Message]) -> None:
+    if not messages:
+        raise refuse("messages: at least one message is required")
+    if messages[0].role != "user":
+        raise refuse('messages: first message must use the "user" role')
+    for at, message in enumerate(messages):
+        last = at == len(messages) - 1
+        if not message.content and not (last and message.role == "assistant"):
+            raise refuse(
+                f"messages.{at}: all messages must have non-empty content except for the optional final assistant message"
+            )
+        if not isinstance(message.content, str) and any(
+            isinstance(block, body.Text) and not block.text for block in message.content
+        ):
+            raise refuse("messages: text content blocks must be non-empty")
+        allowed = (
+            (body.Text, body.Image, body.ToolResult)
+            if message.role == "user"
+            else (body.Text, body.ToolUse, body.Thinking)
+        )
+        for place, block in enumerate(message.blocks):
+            if not isinstance(block, allowed):
+                raise refuse(
+                    f"messages.{at}.content.{place}: `{block.type}` blocks are not allowed in `{message.role}` messages"
+                )
+
+
+def _check_calls(messages: list[body.Message]) -> None:
+    """Refuse calls without their results right after, results without their calls, and ids used twice."""
+    used: set[str] = set()
+    calls: list[str] = []
+    for at, message in enumerate(messages):
+        answered = {block.tool_use_id for block in message.blocks if isinstance(block, body.ToolResult)}
+        missing = [call_id for call_id in calls if call_id not in answered]
+        if missing:
+            raise _unanswered(at - 1, missing)
+        for place, block in enumerate(message.blocks):
+            if isinstance(block, body.ToolResult) and block.tool_use_id not in calls:
+                raise refuse(
+                    f"messages.{at}.content.{place}: unexpected `tool_use_id` found in `tool_result` blocks: "
+                    f"{block.tool_use_id}. Each `tool_result` block must have a corresponding `tool_use` block in the "
+                    "previous message."
+                )
+            if isinstance(block, body.ToolUse) and block.id in used:
+                raise refuse(f"messages.{at}.content.{place}: `tool_use` ids must be unique")
+            used |= {block.id} if isinstance(block, body.ToolUse) else set()
+        calls = [block.id for block in message.blocks if isinstance(block, body.ToolUse)]
+    if calls:
+        raise _unanswered(len(messages) - 1, calls)
+
+
+def _unanswered(at: int, missing: list[str]) -> Refusal:
+    return refuse(
+        f"messages.{at}: `tool_use` ids were found without `tool_result` blocks immediately after: {', '.join(missing)}. "
+        "Each `tool_use` block must have a corresponding `tool_result` block in the next message."
+    )
+
+
+def _check_choice(asked: body.Body) -> None:
+    names = [tool.name for tool in asked.tools]
+    if len(set(names)) < len(names):
+        raise refuse("tools: Tool names must be unique.")
+    if asked.tool_choice is not None and not names:
+        raise refuse("tool_choice may only be specified while providing tools")
+    if isinstance(asked.tool_choice, body.Named) and asked.tool_choice.name not in names:
+        raise refuse(f"Tool '{asked.tool_choice.name}' not found in provided tools")
+
+
+def _build_message(message: body.Message) -> Message:
+    blocks = message.blocks
+    return Message(
+        role=message.role,
+        text="\n".join(block.text for block in blocks if isinstance(block, body.Text)),
+        calls=tuple(ToolCall(b.id, b.name, b.input) for b in blocks if isinstance(b, body.ToolUse)),
+        results=tuple(
+            ToolResult(b.tool_use_id, _join(b.content), b.is_error or False)
+            for b in blocks
+            if isinstance(b, body.ToolResult)
+        ),
+        images=sum(isinstance(block, body.Image) for block in blocks),
+    )
+
+
+def _join(content: str | list[body.Text] | list[body.Text | body.Image]) -> str:
+    if isinstance(content, str):
+        return content
+    return "\n".join(block.text for block in content if isinstance(block, body.Text))
+
+
+def _build_tool(tool: body.Tool) -> Tool:
+    definition = {"name": tool.name, "description": tool.description, "parameters": tool.input_schema}
+    return Tool(
+        name=tool.name,
+        description=tool.description or "",
+        parameters=parse_schema(tool.input_schema),
+        definition=encode_json(definition).decode(),
+    )
+
+
+def _build_choice(choice: body.Auto | body.Named | body.NoTool | None) -> ToolChoice:
+    if choice is None:
+        return ToolChoice()
+    if isinstance(choice, body.NoTool):
+        return ToolChoice("none")
+    parallel = not choice.disable_parallel_tool_use
+    if isinstance(choice, body.Named):
+        return ToolChoice("named", choice.name, parallel=parallel)
+    return ToolChoice("required" if choice.type == "any" else "auto", parallel=parallel)

@@ -1,0 +1,88 @@
+"""What the simulated agent fills a tool's parameters with.
+
+For each value, the first that there is: a choice that the user's text names, the default, the first choice, and
+otherwise what in the text looks like the value: a number, an address, a quoted phrase, a name, or the text itself.
+Optional parameters are filled only where the text names one of their choices.
+"""
+
+import re
+
+from pydantic import JsonValue
+
+from plano_agents.simulator.schema import Schema
+
+MAX_TEXT = 200
+"""How much of the user's text is used as a value, in characters."""
+
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+_ADDRESS = re.compile(r"https?://\S+|\S+@\S+\.\w+")
+_QUOTED = re.compile(r"[\"“`']([^\"”`']{1,200})[\"”`'](?!\w)")
+_NAME = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z]\w*(?: [A-Z]\w*)*")
+_WHOLE_TEXT = re.compile(r"query|question|text|prompt|input|message|request|task|content")
+
+
+def fill_arguments(schema: Schema, text: str) -> dict[str, JsonValue]:
+    """Fill an object's members.
+
+    Args:
+        schema: The tool's parameters.
+        text: The user's words.
+    """
+    return {
+        member.name: _fill(member.schema, member.name, text)
+        for member in schema.properties
+        if member.required or find_named(member.schema, text)
+    }
+
+
+def find_named(schema: Schema, text: str) -> list[JsonValue]:
+    """Those of a schema's choices that a text names, in the text's order."""
+    folded = _fold(text)
+    places = {at: folded.find(f" {_fold(str(choice)).strip()}") for at, choice in enumerate(schema.choices)}
+    return [schema.choices[at] for at in sorted(places, key=places.__getitem__) if places[at] >= 0]
+
+
+def can_fill(schema: Schema, text: str) -> bool:
+    """Whether a text names what a tool needs: a choice, or something that looks like the value."""
+    return any(
+        find_named(member.schema, text)
+        or (member.schema.type == "string" and not member.schema.choices and _find_text(text) is not None)
+        or (member.schema.type in {"integer", "number"} and _NUMBER.search(text) is not None)
+        for member in schema.properties
+        if member.required
+    )
+
+
+def _fill(schema: Schema, name: str, text: str) -> JsonValue:
+    if named := find_named(schema, text):
+        return named[0]
+    if schema.default is not None or schema.choices:
+        return schema.default if schema.default is not None else schema.choices[0]
+    if schema.type in {"integer", "number"}:
+        found = _NUMBER.search(text)
+        number = float(found.group()) if found else max(schema.minimum or 1, 1)
+        return int(number) if schema.type == "integer" else number
+    if schema.type == "object":
+        return fill_arguments(schema, text)
+    if schema.type == "array":
+        items = schema.items or Schema()
+        return [*find_named(items, text)] or [_fill(items, name, text)]
+    return {"boolean": True, "null": None}.get(schema.type, _fill_text(name, text))
+
+
+def _fill_text(name: str, text: str) -> str:
+    found = None if _WHOLE_TEXT.search(name.lower()) else _find_text(text)
+    return (found or text.strip())[:MAX_TEXT]
+
+
+def _find_text(text: str) -> str | None:
+    if found := _ADDRESS.search(text):
+        return found.group().rstrip(".,;:!?)")
+    if found := _QUOTED.search(text):
+        return found.group(1)
+    found = _NAME.search(text)
+    return found.group() if found else None
+
+
+def _fold(text: str) -> str:
+    return " " + " ".join(re.findall(r"[^\W_]+", text.casefold())) + " "

@@ -1,0 +1,133 @@
+"""What was sent, whichever wire it came on: the frozen view that the simulated agent reads.
+
+Ids that a wire gives to calls are kept for matching results to calls, and left out of the rendering, so that the same
+conversation is the same prompt on both wires.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from plano_agents.simulator.schema import JsonObject, Schema
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call that the model made."""
+
+    id: str
+    """What its result refers to."""
+    name: str
+    """The tool."""
+    arguments: JsonObject
+    """The arguments, parsed."""
+
+    @property
+    def arguments_json(self) -> str:
+        """The arguments as JSON."""
+        return json.dumps(self.arguments, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a tool answered."""
+
+    call_id: str
+    """The call that it answers."""
+    text: str
+    """The answer; often JSON."""
+    is_error: bool = False
+    """Whether the client marked it as an error; only the Anthropic wire can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of the user or the model; tool results are the user's."""
+
+    role: Literal["user", "assistant"]
+    """Whose it is."""
+    text: str = ""
+    """The words, joined by newlines."""
+    calls: tuple[ToolCall, ...] = ()
+    """The model's tool calls."""
+    results: tuple[ToolResult, ...] = ()
+    """The tools' answers."""
+    images: int = 0
+    """How many images came with it; they are counted, not looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool that the model may call."""
+
+    name: str
+    """Its name."""
+    description: str
+    """What it does, in its author's words."""
+    parameters: Schema
+    """What it takes."""
+    definition: str
+    """The whole definition as canonical JSON: what the prompt holds of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolChoice:
+    """Whether the model may, must or must not call tools."""
+
+    mode: Literal["auto", "none", "required", "named"] = "auto"
+    """``named`` means one given tool must be called."""
+    name: str = ""
+    """The tool, where the mode is ``named``."""
+    parallel: bool = True
+    """Whether one turn may hold several calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A request, without what only its wire knows."""
+
+    messages: tuple[Message, ...]
+    """The turns, oldest first."""
+    system: str = ""
+    """The instructions."""
+    tools: tuple[Tool, ...] = ()
+    """What may be called."""
+    choice: ToolChoice = field(default_factory=ToolChoice)
+    """How tools may be used."""
+
+    def find_tool(self, name: str) -> Tool | None:
+        """The offered tool of that name."""
+        return next((tool for tool in self.tools if tool.name == name), None)
+
+
+IMAGE_PLACEHOLDER = " image" * 85
+"""What an image adds to a prompt: 85 tokens, OpenAI's base price of a low-detail image."""
+
+
+def render_prompt(conversation: Conversation) -> str:
+    """Write a conversation down as a prompt: tools, instructions, turns.
+
+    What is appended to a conversation is appended to its prompt, so a longer one shares its prefix.
+    """
+    return "".join(_render(conversation))
+
+
+def digest_conversation(conversation: Conversation, seed: int) -> bytes:
+    """Name a conversation: the same one, under the same seed, has the same 32 bytes."""
+    prompt = f"{seed}\n{conversation.choice}\n{render_prompt(conversation)}"
+    return hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).digest()
+
+
+def _render(conversation: Conversation) -> Iterator[str]:
+    for tool in conversation.tools:
+        yield f"<tool>{tool.definition}\n"
+    if conversation.system:
+        yield f"<system>{conversation.system}\n"
+    for message in conversation.messages:
+        yield f"<{message.role}>{message.text}\n{IMAGE_PLACEHOLDER * message.images}"
+        for call in message.calls:
+            yield f"<call>{call.name}{json.dumps(call.arguments, sort_keys=True, ensure_ascii=False)}\n"
+        for result in message.results:
+            yield f"<result>{result.text}\n"

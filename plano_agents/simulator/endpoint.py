@@ -1,0 +1,151 @@
+"""A request's whole story: checked, struck by its fault, answered at its pace, written into the log."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from fastapi import Request as HttpRequest
+from fastapi.responses import Response, StreamingResponse
+
+from plano_agents.simulator.agent import build_reply
+from plano_agents.simulator.breaking import BrokenResponse, wait_for_disconnect
+from plano_agents.simulator.conversation import render_prompt
+from plano_agents.simulator.exchange import Answer, Refusal, Request, build_answer
+from plano_agents.simulator.faults import FAULT_HEADER, Fault, Faults, parse_fault
+from plano_agents.simulator.pacing import Pacer, pace
+from plano_agents.simulator.prompt_cache import PromptCache
+from plano_agents.simulator.request_log import LoggedRequest, RequestLog, name_authorization
+from plano_agents.simulator.settings import SimulatorSettings
+from plano_agents.simulator.tokens import split_tokens
+from plano_agents.simulator.wires import Wire
+
+OK = 200
+JSON = "application/json"
+EVENT_STREAM = "text/event-stream"
+AFFINITY_HEADER = "x-model-affinity"
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One request while it is served."""
+
+    wire: Wire
+    """The wire that it came on."""
+    http: HttpRequest
+    """The request as it came."""
+    order: int
+    """Its number in the log."""
+    headers: dict[str, str]
+    """The answer's own headers."""
+    request: Request | None = None
+    """What was read of it, once it was accepted."""
+
+
+class Endpoint:
+    """Serves both wires.
+
+    Args:
+        settings: What is served, and how well.
+        clock: Seconds, monotonic; for caching and pacing.
+        wall_clock: Seconds since 1970; for the answers' ``created``.
+        sleep: Waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        settings: SimulatorSettings,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.faults = Faults(settings.faults)
+        self.log = RequestLog()
+        self._settings = settings
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._sleep = sleep
+        self._cache = PromptCache(clock)
+
+    async def serve(self, wire: Wire, http: HttpRequest) -> Response:
+        """Answer one request."""
+        exchange = _Exchange(
+            wire, http, self.log.next_order(), {wire.request_id_header: f"req_{uuid.uuid4().hex}"}
+        )
+        try:
+            wire.check_headers(http.headers, self._settings.require_key)
+            exchange.request = request = wire.parse_request(await http.body())
+            if self._settings.models and request.model not in self._settings.models:
+                raise wire.refuse_model(request.model)
+            fault = self._find_fault(exchange, request)
+            if fault is None:
+                return await self._answer(exchange, request)
+            return await self._strike(exchange, request, fault)
+        except Refusal as refusal:
+            self._record(exchange, refusal.status)
+            wait = {} if refusal.retry_after is None else {"retry-after": str(refusal.retry_after)}
+            body = wire.encode_refusal(refusal, exchange.headers[wire.request_id_header])
+            return Response(body, refusal.status, exchange.headers | wait, JSON)
+
+    def _find_fault(self, exchange: _Exchange, request: Request) -> Fault | None:
+        asked = exchange.http.headers.get(FAULT_HEADER)
+        if asked is None:
+            return self.faults.take(request.model)
+        try:
+            return parse_fault(asked)
+        except ValueError as problem:
+            raise exchange.wire.refuse(str(problem)) from None
+
+    async def _strike(self, exchange: _Exchange, request: Request, fault: Fault) -> Response:
+        if fault.delay_ms:
+            await self._sleep(fault.delay_ms / 1000)
+        if fault.hang:
+            self._record(exchange, None)
+            await wait_for_disconnect(exchange.http.receive)
+            return Response()
+        if fault.status is not None:
+            refusal = exchange.wire.build_fault(fault.status)
+            refusal.retry_after = fault.retry_after
+            raise refusal
+        whole = await self._answer(exchange, request)
+        if fault.cut_after is not None:
+            return BrokenResponse(whole, fault.cut_after, stall=False)
+        return whole if fault.stall_after is None else BrokenResponse(whole, fault.stall_after, stall=True)
+
+    async def _answer(self, exchange: _Exchange, request: Request) -> Response:
+        pacer = Pacer(
+            self._settings.time_to_first_token_ms,
+            self._settings.tokens_per_second,
+            clock=self._clock,
+            sleep=self._sleep,
+        )
+        prompt = self._cache.record(request.model, split_tokens(render_prompt(request.conversation)))
+        reply = build_reply(request.conversation, request.model, self._settings.seed)
+        answer = build_answer(reply, request, prompt, int(self._wall_clock()))
+        self._record(exchange, OK, answer)
+        if request.stream:
+            events = exchange.wire.encode_events(answer, request.include_usage)
+            return StreamingResponse(pace(events, pacer), OK, exchange.headers, EVENT_STREAM)
+        await pacer.wait(answer.completion_tokens)
+        return Response(exchange.wire.encode_answer(answer), OK, exchange.headers, JSON)
+
+    def _record(self, exchange: _Exchange, status: int | None, answer: Answer | None = None) -> None:
+        headers, request = exchange.http.headers, exchange.request
+        self.log.record(
+            LoggedRequest(
+                order=exchange.order,
+                wire=exchange.wire.name,
+                path=exchange.http.url.path,
+                model=request.model if request is not None else None,
+                status=status,
+                stream=request is not None and request.stream,
+                affinity_id=headers.get(AFFINITY_HEADER),
+                authorization=name_authorization(headers),
+                headers=tuple(sorted(headers.keys())),
+                prompt_tokens=answer.prompt.total if answer is not None else 0,
+                cached_tokens=answer.prompt.cached if answer is not None else 0,
+                completion_tokens=answer.completion_tokens if answer is not None else 0,
+            )
+        )

@@ -1,0 +1,122 @@
+"""One request and its answer, between the wires and the agent: what was asked, what is refused, what is answered.
+
+Cutting an answer to ``max_tokens`` and at stop sequences happens here, for both wires alike.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from plano_agents.simulator.agent import Reply
+from plano_agents.simulator.conversation import Conversation, ToolCall
+from plano_agents.simulator.prompt_cache import PromptUsage
+from plano_agents.simulator.tokens import count_tokens, split_tokens
+
+Finish = Literal["stop", "tool_calls", "length", "stop_sequence"]
+
+
+class Refusal(Exception):  # noqa: N818 - a provider refuses; nothing failed
+    """A request that the provider answers with an error.
+
+    Args:
+        status: The HTTP status.
+        kind: The wire's ``type`` of the error.
+        message: The provider's words.
+        param: The field at fault, where the wire names it.
+        code: The wire's code, where it has one.
+    """
+
+    def __init__(
+        self, status: int, kind: str, message: str, *, param: str | None = None, code: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.kind = kind
+        self.message = message
+        self.param = param
+        self.code = code
+        self.retry_after: int | None = None
+        """How long the client should wait before it tries again, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request that its wire accepted."""
+
+    model: str
+    """The model's name, as asked."""
+    conversation: Conversation
+    """What was sent."""
+    stream: bool
+    """Whether the answer comes as server-sent events."""
+    include_usage: bool = True
+    """Whether a stream reports its usage."""
+    max_tokens: int | None = None
+    """How long the answer may be, in tokens."""
+    stop: tuple[str, ...] = ()
+    """The sequences that end the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer, ready to be written on a wire."""
+
+    id: str
+    """24 letters and digits."""
+    model: str
+    """The model's name, as asked."""
+    text: str
+    """The words, cut where they had to be."""
+    calls: tuple[ToolCall, ...]
+    """The calls that fitted in."""
+    finish: Finish
+    """Why it ends."""
+    stop_sequence: str | None
+    """The stop sequence that ended it."""
+    prompt: PromptUsage
+    """The prompt's tokens."""
+    completion_tokens: int
+    """The answer's own tokens."""
+    created: int
+    """When, in seconds since 1970."""
+
+
+def build_answer(reply: Reply, request: Request, prompt: PromptUsage, created: int) -> Answer:
+    """Cut a reply to what the request allows, and count it.
+
+    A call that does not fit in ``max_tokens`` is left out whole; the real ones may break off inside its arguments.
+    """
+    text, stopped = _stop_at(reply.text, request.stop)
+    finish: Finish = "stop_sequence" if stopped is not None else "tool_calls" if reply.calls else "stop"
+    calls = () if stopped is not None else reply.calls
+    limit = request.max_tokens
+    pieces = split_tokens(text)
+    if limit is not None and len(pieces) > limit:
+        text, calls, finish, stopped = "".join(pieces[:limit]), (), "length", None
+    used = count_tokens(text)
+    fitting: list[ToolCall] = []
+    for call in calls:
+        size = count_tokens(call.name) + count_tokens(call.arguments_json)
+        if limit is not None and used + size > limit:
+            finish = "length"
+            break
+        used += size
+        fitting.append(call)
+    return Answer(
+        id=reply.id,
+        model=request.model,
+        text=text,
+        calls=tuple(fitting),
+        finish=finish,
+        stop_sequence=stopped,
+        prompt=prompt,
+        completion_tokens=used,
+        created=created,
+    )
+
+
+def _stop_at(text: str, sequences: tuple[str, ...]) -> tuple[str, str | None]:
+    places = [(text.find(sequence), sequence) for sequence in sequences if sequence and sequence in text]
+    if not places:
+        return text, None
+    at, sequence = min(places)
+    return text[:at], sequence

@@ -1,0 +1,72 @@
+"""The job in hand: what the user asked for last, and what the tools have answered since.
+
+A new user message starts afresh; what was called for an earlier one is not looked at.
+"""
+
+import json
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from plano_agents.simulator.conversation import Conversation, Message, ToolCall, ToolResult
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A call and what came of it."""
+
+    call: ToolCall
+    """What was asked."""
+    data: JsonValue
+    """The answer as JSON; its text where it is no JSON."""
+    problem: str | None
+    """What went wrong, in the tool's words; None where nothing did."""
+    is_new: bool
+    """Whether it answers the last turn's calls: nothing was said about it yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What there is to do."""
+
+    request: str
+    """The user's words."""
+    findings: tuple[Finding, ...] = ()
+    """What the tools have answered, in the order of the calls."""
+
+    def has_called(self, call: ToolCall) -> bool:
+        """Whether this was asked before, in this job."""
+        return any(f.call.name == call.name and f.call.arguments == call.arguments for f in self.findings)
+
+
+def parse_job(conversation: Conversation) -> Job:
+    """Find the job in a conversation."""
+    messages = conversation.messages
+    start = max((at for at, message in enumerate(messages) if _is_request(message)), default=-1)
+    results = {result.call_id: result for message in messages[start + 1 :] for result in message.results}
+    last = next((message for message in reversed(messages) if message.role == "assistant"), None)
+    findings = []
+    for message in messages[start + 1 :]:
+        for call in message.calls:
+            result = results.get(call.id)
+            if result is not None:
+                findings.append(_parse_finding(call, result, is_new=message is last))
+    return Job(request=messages[start].text if start >= 0 else "", findings=tuple(findings))
+
+
+def _is_request(message: Message) -> bool:
+    return message.role == "user" and not message.results and bool(message.text.strip() or message.images)
+
+
+def _parse_finding(call: ToolCall, result: ToolResult, *, is_new: bool) -> Finding:
+    text = result.text
+    try:
+        data: JsonValue = json.loads(text)
+    except (ValueError, RecursionError):
+        data = text
+    problem = None
+    if isinstance(data, dict) and data.get("error"):
+        problem = str(data["error"])
+    elif result.is_error or (isinstance(data, str) and data.lower().startswith("error")):
+        problem = text.strip() or "no reason given"
+    return Finding(call=call, data=data, problem=problem, is_new=is_new)

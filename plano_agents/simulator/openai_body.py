@@ -1,0 +1,179 @@
+"""The body of OpenAI's chat completions endpoint, as its API reference gives it ("Create chat completion").
+
+What the reference knows and this lacks is refused, as is what neither knows: several choices (``n``), log
+probabilities, audio, custom tools, the legacy ``functions``, and answers in JSON (``response_format``).
+"""
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
+
+
+class Wire(BaseModel):
+    """Nothing but the fields named, of the types named."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Text(Wire):
+    """A piece of text."""
+
+    type: Literal["text"]
+    text: str
+
+
+class Url(Wire):
+    """Where an image is."""
+
+    url: str
+    detail: Literal["auto", "low", "high"] = "auto"
+
+
+class Image(Wire):
+    """An image."""
+
+    type: Literal["image_url"]
+    image_url: Url
+
+
+class RefusalPart(Wire):
+    """A model's earlier refusal."""
+
+    type: Literal["refusal"]
+    refusal: str
+
+
+class System(Wire):
+    """Instructions, under their old or new name."""
+
+    role: Literal["system", "developer"]
+    content: str | list[Text]
+    name: str | None = None
+
+
+class User(Wire):
+    """The user's words and images."""
+
+    role: Literal["user"]
+    content: str | Annotated[list[Annotated[Text | Image, Field(discriminator="type")]], Field(min_length=1)]
+    name: str | None = None
+
+
+class CalledFunction(Wire):
+    """What was called, with its arguments as JSON text."""
+
+    name: str
+    arguments: str
+
+
+class Call(Wire):
+    """A call that the model made."""
+
+    id: str
+    type: Literal["function"]
+    function: CalledFunction
+
+
+class Assistant(Wire):
+    """The model's turn."""
+
+    role: Literal["assistant"]
+    content: str | list[Annotated[Text | RefusalPart, Field(discriminator="type")]] | None = None
+    name: str | None = None
+    refusal: str | None = None
+    annotations: list[JsonValue] | None = None
+    audio: None = None
+    function_call: None = None
+    tool_calls: Annotated[list[Call], Field(min_length=1)] | None = None
+
+
+class ToolAnswer(Wire):
+    """What a tool answered."""
+
+    role: Literal["tool"]
+    tool_call_id: str
+    content: str | list[Text]
+
+
+class Function(Wire):
+    """A function that may be called."""
+
+    name: ToolName
+    description: str | None = None
+    parameters: dict[str, JsonValue] | None = None
+    strict: bool | None = None
+
+
+class Tool(Wire):
+    """A tool; functions are the only kind."""
+
+    type: Literal["function"]
+    function: Function
+
+
+class NamedFunction(Wire):
+    """The function that must be called."""
+
+    name: str
+
+
+class NamedChoice(Wire):
+    """The demand for one function."""
+
+    type: Literal["function"]
+    function: NamedFunction
+
+
+class StreamOptions(Wire):
+    """What a stream holds beside the answer."""
+
+    include_usage: bool = False
+    include_obfuscation: bool = False
+
+
+class Format(Wire):
+    """The form of the answer; text is the only one."""
+
+    type: Literal["text"]
+
+
+Message: TypeAlias = Annotated[
+    System | User | Assistant | ToolAnswer,
+    Field(discriminator="role"),
+]
+
+
+class Body(Wire):
+    """The whole request."""
+
+    model: str
+    messages: Annotated[list[Message], Field(min_length=1)]
+    tools: Annotated[list[Tool], Field(min_length=1, max_length=128)] | None = None
+    tool_choice: Literal["none", "auto", "required"] | NamedChoice | None = None
+    parallel_tool_calls: bool | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
+    stop: str | Annotated[list[str], Field(max_length=4)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    n: Annotated[int, Field(ge=1, le=1)] | None = None
+    logprobs: Literal[False] | None = None
+    response_format: Format | None = None
+    modalities: list[Literal["text"]] | None = None
+    seed: int | None = None
+    user: str | None = None
+    metadata: dict[str, str] | None = None
+    store: bool | None = None
+    logit_bias: dict[str, float] | None = None
+    service_tier: str | None = None
+    reasoning_effort: str | None = None
+    verbosity: str | None = None
+    prompt_cache_key: str | None = None
+    prompt_cache_retention: str | None = None
+    safety_identifier: str | None = None

@@ -1,0 +1,182 @@
+"""What OpenAI's chat completions endpoint reads in a request, and how it refuses a bad one."""
+
+from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from plano_agents.simulator import openai_body as body
+from plano_agents.simulator.conversation import Conversation, Message, Tool, ToolCall, ToolChoice, ToolResult
+from plano_agents.simulator.events import encode_json
+from plano_agents.simulator.exchange import Refusal, Request
+from plano_agents.simulator.openai_refusals import describe_problem, refuse
+from plano_agents.simulator.schema import parse_schema
+
+_NOT_JSON = (
+    "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library "
+    "correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON.)"
+)
+_ANY_JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
+
+
+def parse_openai_request(source: bytes) -> Request:
+    """Check a request as the provider would.
+
+    Args:
+        source: The request's body.
+
+    Raises:
+        Refusal: With the provider's status, words and code.
+    """
+    try:
+        asked = body.Body.model_validate_json(source)
+    except ValidationError as problems:
+        raise _explain(problems, source) from None
+    _check_settings(asked)
+    _check_calls(asked.messages)
+    stop = [asked.stop] if isinstance(asked.stop, str) else asked.stop or []
+    return Request(
+        model=asked.model,
+        conversation=_build_conversation(asked),
+        stream=bool(asked.stream),
+        include_usage=asked.stream_options is not None and asked.stream_options.include_usage,
+        max_tokens=asked.max_completion_tokens or asked.max_tokens,
+        stop=tuple(stop),
+    )
+
+
+def _explain(problems: ValidationError, source: bytes) -> Refusal:
+    try:
+        raw = _ANY_JSON.validate_json(source)
+    except ValidationError:
+        return refuse(_NOT_JSON)
+    if isinstance(raw, dict) and "model" not in raw:
+        return refuse("you must provide a model parameter")
+    return describe_problem(problems, raw)
+
+
+def _check_settings(asked: body.Body) -> None:
+    for name in ("tool_choice", "parallel_tool_calls"):
+        if getattr(asked, name) is not None and asked.tools is None:
+            raise refuse(
+                f"Invalid value for '{name}': '{name}' is only allowed when 'tools' are specified.", name
+            )
+    if isinstance(asked.tool_choice, body.NamedChoice) and asked.tools is not None:
+        wanted = asked.tool_choice.function.name
+        if all(tool.function.name != wanted for tool in asked.tools):
+            raise refuse(f"Tool choice '{wanted}' not found in 'tools' parameter.", "tool_choice")
+    if asked.stream_options is not None and not asked.stream:
+        raise refuse(
+            "The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options"
+        )
+    if asked.max_tokens is not None and asked.max_completion_tokens is not None:
+        raise refuse(
+            "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
+            "max_tokens",
+            "invalid_parameter_combination",
+        )
+
+
+def _check_calls(messages: list[body.Message]) -> None:
+    """Refuse tool results without their calls, and calls without their results."""
+    offered: list[str] = []
+    missing: list[str] = []
+    for at, message in enumerate(messages):
+        if isinstance(message, body.ToolAnswer):
+            _check_tool_answer(message, offered, at)
+            missing = [call_id for call_id in missing if call_id != message.tool_call_id]
+            continue
+        if missing:
+            raise _unanswered(missing, f"messages.[{at}].role")
+        calls = (message.tool_calls or []) if isinstance(message, body.Assistant) else []
+        if (
+            isinstance(message, body.Assistant)
+            and not calls
+            and message.content is None
+            and message.refusal is None
+        ):
+            raise refuse(
+                "Invalid value for 'content': expected a string, got null.", f"messages.[{at}].content"
+            )
+        offered = [call.id for call in calls]
+        missing = list(offered)
+    if missing:
+        raise _unanswered(missing, "messages")
+
+
+def _check_tool_answer(message: body.ToolAnswer, offered: list[str], at: int) -> None:
+    if not offered:
+        raise refuse(
+            "Invalid parameter: messages with role 'tool' must be a response to a preceeding message with "
+            "'tool_calls'.",
+            f"messages.[{at}].role",
+        )
+    if message.tool_call_id not in offered:
+        raise refuse(
+            f"Invalid parameter: 'tool_call_id' of '{message.tool_call_id}' not found in 'tool_calls' of previous "
+            "message.",
+            f"messages.[{at}].tool_call_id",
+        )
+
+
+def _unanswered(missing: list[str], param: str) -> Refusal:
+    return refuse(
+        "An assistant message with 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'. "
+        f"The following tool_call_ids did not have response messages: {', '.join(missing)}",
+        param,
+    )
+
+
+def _build_conversation(asked: body.Body) -> Conversation:
+    system = [_join(message.content) for message in asked.messages if isinstance(message, body.System)]
+    return Conversation(
+        messages=tuple(_build_message(m) for m in asked.messages if not isinstance(m, body.System)),
+        system="\n".join(system),
+        tools=tuple(_build_tool(tool.function) for tool in asked.tools or ()),
+        choice=_build_choice(asked),
+    )
+
+
+def _build_message(message: body.User | body.Assistant | body.ToolAnswer) -> Message:
+    if isinstance(message, body.ToolAnswer):
+        return Message("user", results=(ToolResult(message.tool_call_id, _join(message.content)),))
+    if isinstance(message, body.User):
+        parts = [] if isinstance(message.content, str) else message.content
+        images = sum(isinstance(part, body.Image) for part in parts)
+        return Message("user", _join(message.content), images=images)
+    calls = (
+        ToolCall(call.id, call.function.name, _parse_arguments(call.function.arguments))
+        for call in message.tool_calls or ()
+    )
+    return Message("assistant", _join(message.content or message.refusal or ""), calls=tuple(calls))
+
+
+def _join(
+    content: str | list[body.Text] | list[body.Text | body.Image] | list[body.Text | body.RefusalPart],
+) -> str:
+    if isinstance(content, str):
+        return content
+    return "\n".join(part.text for part in content if isinstance(part, body.Text))
+
+
+def _parse_arguments(source: str) -> dict[str, JsonValue]:
+    try:
+        value = _ANY_JSON.validate_json(source)
+    except ValidationError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _build_tool(function: body.Function) -> Tool:
+    parameters: dict[str, JsonValue] = function.parameters or {}
+    definition = {"name": function.name, "description": function.description, "parameters": parameters}
+    return Tool(
+        name=function.name,
+        description=function.description or "",
+        parameters=parse_schema(parameters),
+        definition=encode_json(definition).decode(),
+    )
+
+
+def _build_choice(asked: body.Body) -> ToolChoice:
+    parallel = asked.parallel_tool_calls is not False
+    if isinstance(asked.tool_choice, body.NamedChoice):
+        return ToolChoice("named", asked.tool_choice.function.name, parallel=parallel)
+    return ToolChoice(asked.tool_choice or "auto", parallel=parallel)

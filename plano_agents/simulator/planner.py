@@ -1,0 +1,129 @@
+"""What the simulated agent does with tools it knows nothing about, or with none.
+
+A tool is useful when the user's text shares a word with its name or description, or names what it needs. Each useful
+tool is called once per job, once for each choice that the text names; then the results are summed up.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from plano_agents.simulator.arguments import can_fill, fill_arguments, find_named
+from plano_agents.simulator.conversation import Conversation, Tool, ToolCall
+from plano_agents.simulator.job import Finding, Job
+
+MAX_CALLS = 4
+"""How many calls one tool gets in a turn."""
+
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_COMMON = frozenset(
+    _WORD.findall(
+        "about all and any are but can did does for from get give given has have her his how into its just let make "
+        "may more not now one our out please run say see she should show some tell than that the their them then "
+        "there they this use used want was what when where which who why will with would you your"
+    )
+)
+_SMALL_TALK = re.compile(
+    r"\W*((hi|hello|hey|good (morning|afternoon|evening))(?P<greeting>)|(thanks?|thank you|great|ok(ay)?|bye))"
+    r"( there| you| a lot| very much| so much)?\W*",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to say and do in one turn."""
+
+    text: str
+    """The words beside the calls, or the answer."""
+    calls: tuple[ToolCall, ...] = ()
+    """The calls, without ids yet; none means that the text is the answer."""
+    signed: bool = False
+    """Whether the answer closes a job, and is signed."""
+
+
+def is_small_talk(text: str) -> bool:
+    """Whether a message asks for nothing."""
+    return _SMALL_TALK.fullmatch(text) is not None
+
+
+def plan_turn(conversation: Conversation, job: Job) -> Plan:
+    """Decide what comes next: the useful calls that were not made yet, or the answer."""
+    calls = tuple(
+        call
+        for tool in conversation.tools
+        if not is_small_talk(job.request) and _is_useful(tool, job.request)
+        for call in build_calls(tool, job.request)
+        if not job.has_called(call)
+    )
+    if not calls:
+        return conclude(job)
+    names = list(dict.fromkeys(call.name for call in calls))
+    news = report(tuple(finding for finding in job.findings if finding.is_new))
+    opening = f"{news}\n\nNext" if news else "To answer that"
+    return Plan(f"{opening} I call {_join(names)}.", calls)
+
+
+def build_calls(tool: Tool, text: str) -> list[ToolCall]:
+    """The calls of one tool that a text asks for: one for each choice it names, else one."""
+    arguments = fill_arguments(tool.parameters, text)
+    for member in tool.parameters.properties:
+        named = find_named(member.schema, text)
+        if len(named) > 1:
+            return [
+                ToolCall("", tool.name, {**arguments, member.name: choice}) for choice in named[:MAX_CALLS]
+            ]
+    return [ToolCall("", tool.name, arguments)]
+
+
+def conclude(job: Job) -> Plan:
+    """Answer with what was found, or directly where nothing was looked up."""
+    if job.findings:
+        return Plan(f"Here is what I found.\n\n{report(job.findings)}", signed=True)
+    talk = _SMALL_TALK.fullmatch(job.request)
+    if talk is not None:
+        greeted = talk.group("greeting") is not None
+        return Plan("Hello! What can I help you with?" if greeted else "You are welcome.")
+    subject = " ".join(job.request.split())
+    subject = subject if len(subject) <= 120 else subject[:117] + "…"  # noqa: PLR2004 - one line of quotation
+    return Plan(
+        f"You ask: “{subject}” I have nothing to look that up with here, so I can only work from what you tell me. "
+        "Give me the facts that matter and the form the answer should have, and I will go from there."
+    )
+
+
+def report(findings: tuple[Finding, ...]) -> str:
+    """Say what each call brought, a line for each; what failed is said too."""
+    return "\n".join(f"- {_report(finding)}" for finding in findings)
+
+
+def _report(finding: Finding) -> str:
+    asked = ", ".join(_brief(value) for value in finding.call.arguments.values())
+    what = f"{finding.call.name}({asked})"
+    if finding.problem is not None:
+        return f"{what} failed, so I go on without it: {finding.problem}"
+    return f"{what}: {_brief(finding.data)}"
+
+
+def _brief(value: JsonValue, limit: int = 300) -> str:
+    if isinstance(value, dict):
+        text = ", ".join(f"{key} {_brief(member)}" for key, member in value.items())
+    elif isinstance(value, list):
+        text = "; ".join(_brief(member) for member in value)
+    else:
+        text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _is_useful(tool: Tool, text: str) -> bool:
+    return bool(_words(text) & _words(f"{tool.name} {tool.description}")) or can_fill(tool.parameters, text)
+
+
+def _words(text: str) -> set[str]:
+    return {word.rstrip("s") for word in _WORD.findall(text.lower()) if word not in _COMMON}
+
+
+def _join(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

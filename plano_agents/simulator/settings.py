@@ -1,0 +1,29 @@
+"""How a simulator is set up."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from pydantic import SecretStr
+
+from plano_agents.simulator.faults import Fault
+
+NO_FAULTS: Mapping[str, Fault] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatorSettings:
+    """What a simulator serves, and how well."""
+
+    models: tuple[str, ...] = ()
+    """The models' names; none means that any name is served."""
+    seed: int = 0
+    """Changes the ids of answers and calls, and nothing else."""
+    time_to_first_token_ms: float = 0
+    """The wait before an answer's first token, in milliseconds."""
+    tokens_per_second: float = 0
+    """How fast an answer is written; 0 means no limit."""
+    require_key: SecretStr | None = None
+    """The key that clients must present; None means that none is asked for."""
+    faults: Mapping[str, Fault] = field(default_factory=lambda: NO_FAULTS)
+    """Fault by model name, ``*`` for all models."""

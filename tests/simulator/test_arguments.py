@@ -1,0 +1,42 @@
+import pytest
+from pydantic import JsonValue
+
+from plano_agents.simulator.arguments import fill_arguments
+from plano_agents.simulator.schema import parse_schema
+
+
+@pytest.mark.parametrize(
+    ("name", "schema", "text", "value"),
+    [
+        ("unit", {"type": "string", "enum": ["celsius", "kelvin"]}, "in Kelvin please", "kelvin"),
+        ("unit", {"type": "string", "enum": ["celsius", "kelvin"]}, "how warm is it", "celsius"),
+        ("workload", {"type": "string", "enum": ["read_heavy", "mixed"]}, "for read heavy use", "read_heavy"),
+        ("days", {"type": "integer"}, "for the next 5 days", 5),
+        ("days", {"type": "integer", "minimum": 3}, "for some days", 3),
+        ("limit", {"type": "integer", "default": 10}, "show it", 10),
+        ("city", {"type": "string"}, "What is the weather in Paris?", "Paris"),
+        ("city", {"type": "string"}, "Is it raining in New York today?", "New York"),
+        ("title", {"type": "string"}, 'Find the book "The Trial" for me', "The Trial"),
+        ("url", {"type": "string"}, "Fetch https://example.com/a.", "https://example.com/a"),
+        ("query", {"type": "string"}, "Find papers on Raft", "Find papers on Raft"),
+        ("verbose", {"type": "boolean"}, "show it", True),
+        ("cities", {"type": "array", "items": {"type": "string"}}, "It rains in Oslo", ["Oslo"]),
+        ("kinds", {"type": "array", "items": {"enum": ["a1", "b2", "c3"]}}, "c3 and a1", ["c3", "a1"]),
+    ],
+)
+def test_a_required_value_is_taken_from_the_text_or_the_schema(
+    name: str, schema: JsonValue, text: str, value: JsonValue
+) -> None:
+    tool = parse_schema({"type": "object", "properties": {name: schema}, "required": [name]})
+    assert fill_arguments(tool, text) == {name: value}
+
+
+def test_an_optional_value_is_left_out_unless_the_text_names_it() -> None:
+    tool = parse_schema({"type": "object", "properties": {"unit": {"enum": ["celsius", "kelvin"]}}})
+    assert [fill_arguments(tool, text) for text in ("hot?", "kelvin?")] == [{}, {"unit": "kelvin"}]
+
+
+def test_an_object_is_filled_member_by_member() -> None:
+    place: JsonValue = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    tool = parse_schema({"type": "object", "properties": {"place": place}, "required": ["place"]})
+    assert fill_arguments(tool, "Weather in Rome") == {"place": {"city": "Rome"}}

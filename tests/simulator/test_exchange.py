@@ -1,0 +1,40 @@
+from plano_agents.simulator.agent import Reply
+from plano_agents.simulator.conversation import Conversation, ToolCall
+from plano_agents.simulator.exchange import Answer, Request, build_answer
+from plano_agents.simulator.prompt_cache import PromptUsage
+from plano_agents.simulator.tokens import count_tokens
+
+TEXT = "one two three four five six seven eight"
+CALLS = (ToolCall("1", "f", {"x": 1}), ToolCall("2", "f", {"x": 2}))
+
+
+def answer(
+    max_tokens: int | None = None, stop: tuple[str, ...] = (), calls: tuple[ToolCall, ...] = ()
+) -> Answer:
+    request = Request("m", Conversation(()), stream=False, max_tokens=max_tokens, stop=stop)
+    return build_answer(Reply("id", TEXT, calls), request, PromptUsage(0, 0, 0), 0)
+
+
+def test_an_answer_that_fits_is_whole() -> None:
+    assert (answer(8).text, answer(8).finish) == (TEXT, "stop")
+
+
+def test_an_answer_is_cut_at_max_tokens() -> None:
+    cut = answer(3)
+    assert (cut.text, cut.finish, cut.completion_tokens) == ("one two three", "length", 3)
+
+
+def test_an_answer_with_calls_ends_for_them() -> None:
+    assert (answer(calls=CALLS).calls, answer(calls=CALLS).finish) == (CALLS, "tool_calls")
+
+
+def test_a_call_that_does_not_fit_is_left_out() -> None:
+    one = count_tokens(TEXT) + count_tokens("f") + count_tokens('{"x": 1}')
+    cut = answer(one, calls=CALLS)
+    assert (cut.calls, cut.finish) == (CALLS[:1], "length")
+
+
+def test_the_first_stop_sequence_ends_the_answer() -> None:
+    stopped = answer(stop=("six", " three"), calls=CALLS)
+    assert (stopped.text, stopped.finish, stopped.stop_sequence) == ("one two", "stop_sequence", " three")
+    assert stopped.calls == ()
