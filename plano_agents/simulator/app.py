@@ -19,7 +19,7 @@ from plano_agents.simulator.endpoint import JSON, Endpoint
 from plano_agents.simulator.faults import parse_fault
 from plano_agents.simulator.request_log import LoggedRequest
 from plano_agents.simulator.settings import SimulatorSettings
-from plano_agents.simulator.wires import ANTHROPIC, OPENAI
+from plano_agents.simulator.wire.wires import ANTHROPIC, OPENAI
 
 __all__ = ["SimulatorSettings", "create_app"]
 

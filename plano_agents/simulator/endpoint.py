@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from fastapi import Request as HttpRequest
 from fastapi.responses import Response, StreamingResponse
 
-from plano_agents.simulator.agent import build_reply
+from plano_agents.simulator.agent.reply import build_reply
 from plano_agents.simulator.breaking import BrokenResponse, wait_for_disconnect
 from plano_agents.simulator.conversation import render_prompt
-from plano_agents.simulator.exchange import Answer, Refusal, Request, build_answer
 from plano_agents.simulator.faults import FAULT_HEADER, Fault, Faults, parse_fault
 from plano_agents.simulator.pacing import Pacer, pace
 from plano_agents.simulator.prompt_cache import PromptCache
 from plano_agents.simulator.request_log import LoggedRequest, RequestLog, name_authorization
 from plano_agents.simulator.settings import SimulatorSettings
 from plano_agents.simulator.tokens import split_tokens
-from plano_agents.simulator.wires import Wire
+from plano_agents.simulator.wire.exchange import Answer, Refusal, Request, build_answer
+from plano_agents.simulator.wire.wires import Wire
 
 OK = 200
 JSON = "application/json"

@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
-from plano_agents.simulator.events import Event
+from plano_agents.simulator.wire.events import Event
 
 
 class Pacer:

@@ -10,7 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import JsonValue
 
-from plano_agents.simulator.agent import Reply, build_reply
+from plano_agents.simulator.agent.reply import Reply, build_reply
 from plano_agents.simulator.app import create_app
 from plano_agents.simulator.conversation import Conversation, Message, Tool, ToolResult
 from plano_agents.simulator.schema import parse_schema

@@ -1,7 +1,7 @@
 import pytest
 
-from plano_agents.simulator.events import Event
 from plano_agents.simulator.pacing import Pacer, pace
+from plano_agents.simulator.wire.events import Event
 
 
 class Timer:

@@ -1,7 +1,7 @@
 import pytest
 
+from plano_agents.simulator.agent.job import Job, parse_job
 from plano_agents.simulator.conversation import Conversation, Message, ToolCall, ToolResult
-from plano_agents.simulator.job import Job, parse_job
 
 CALL = ToolCall("1", "measure", {"city": "Oslo"})
 

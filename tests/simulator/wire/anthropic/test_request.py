@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from plano_agents.simulator.anthropic_refusals import encode_anthropic_refusal
-from plano_agents.simulator.anthropic_request import parse_anthropic_request
 from plano_agents.simulator.conversation import ToolChoice, ToolResult
-from plano_agents.simulator.exchange import Refusal
+from plano_agents.simulator.wire.anthropic.refusals import encode_anthropic_refusal
+from plano_agents.simulator.wire.anthropic.request import parse_anthropic_request
+from plano_agents.simulator.wire.exchange import Refusal
 
 KEYS = ("role", "content", "type", "text", "id", "tool_use_id", "input", "source", "name")
 USER: dict[str, JsonValue] = {"role": "user", "content": "hi"}

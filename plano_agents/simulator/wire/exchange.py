@@ -6,7 +6,7 @@ Cutting an answer to ``max_tokens`` and at stop sequences happens here, for both
 from dataclasses import dataclass
 from typing import Literal
 
-from plano_agents.simulator.agent import Reply
+from plano_agents.simulator.agent.reply import Reply
 from plano_agents.simulator.conversation import Conversation, ToolCall
 from plano_agents.simulator.prompt_cache import PromptUsage
 from plano_agents.simulator.tokens import count_tokens, split_tokens

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from plano_agents.simulator.events import Event, encode_json, split_fragments
-from plano_agents.simulator.exchange import Answer
+from plano_agents.simulator.wire.events import Event, encode_json, split_fragments
+from plano_agents.simulator.wire.exchange import Answer
 
 _FINISH = {"stop": "stop", "stop_sequence": "stop", "tool_calls": "tool_calls", "length": "length"}
 _FINGERPRINT = "fp_simulated"

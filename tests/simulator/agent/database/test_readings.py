@@ -3,15 +3,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from plano_agents.simulator.conversation import ToolCall
-from plano_agents.simulator.database_readings import (
+from plano_agents.simulator.agent.database.readings import (
     Benchmark,
     CaseStudy,
     read_benchmark,
     read_case_studies,
     read_feature,
 )
-from plano_agents.simulator.job import Finding
+from plano_agents.simulator.agent.job import Finding
+from plano_agents.simulator.conversation import ToolCall
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(),

@@ -6,21 +6,22 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
-from plano_agents.simulator import anthropic_refusals, openai_refusals
-from plano_agents.simulator.anthropic_answer import (
+from plano_agents.simulator.wire.anthropic import refusals as anthropic_refusals
+from plano_agents.simulator.wire.anthropic.answer import (
     encode_anthropic_answer,
     encode_anthropic_events,
     encode_anthropic_models,
 )
-from plano_agents.simulator.anthropic_request import parse_anthropic_request
-from plano_agents.simulator.events import Event
-from plano_agents.simulator.exchange import Answer, Refusal, Request
-from plano_agents.simulator.openai_answer import (
+from plano_agents.simulator.wire.anthropic.request import parse_anthropic_request
+from plano_agents.simulator.wire.events import Event
+from plano_agents.simulator.wire.exchange import Answer, Refusal, Request
+from plano_agents.simulator.wire.openai import refusals as openai_refusals
+from plano_agents.simulator.wire.openai.answer import (
     encode_openai_answer,
     encode_openai_events,
     encode_openai_models,
 )
-from plano_agents.simulator.openai_request import parse_openai_request
+from plano_agents.simulator.wire.openai.request import parse_openai_request
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,32 +10,39 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from plano_agents.simulator.arguments import find_named
-from plano_agents.simulator.conversation import Conversation, ToolCall
-from plano_agents.simulator.database_evidence import (
+from plano_agents.simulator.agent.arguments import find_named
+from plano_agents.simulator.agent.database.evidence import (
     BENCHMARKS,
     CASE_STUDIES,
     FEATURES,
     Evidence,
     gather_evidence,
 )
-from plano_agents.simulator.database_schema import DOCUMENT_FINAL, SQL_DRAFT, SQL_FINAL
-from plano_agents.simulator.database_words import (
+from plano_agents.simulator.agent.database.schema import DOCUMENT_FINAL, SQL_DRAFT, SQL_FINAL
+from plano_agents.simulator.agent.database.words import (
     describe_benchmarks,
     describe_features,
     describe_gaps,
     describe_study,
     join,
 )
-from plano_agents.simulator.job import Job
-from plano_agents.simulator.planner import Plan
+from plano_agents.simulator.agent.job import Job
+from plano_agents.simulator.agent.planner import Plan
+from plano_agents.simulator.conversation import Conversation, ToolCall
 from plano_agents.simulator.schema import Schema
 
 DATABASES = ("PostgreSQL", "MongoDB")
 """Who is compared where the tools do not say."""
 
-_NEEDS = (("foreign", "referen"), ("json.*index", "index.*json", "json", "document"))
+_DRAFT_NEEDS = (("foreign", "referen"), ("json.*index", "index.*json", "json", "document"))
 """The features that the draft leans on, as tools may spell them, best first; one of each is checked."""
+
+_GROWTH_NEEDS = (("shard", "partition", "scal"),)
+"""The feature that growth beyond one node leans on."""
+
+_COMMON_FEATURES = ("foreign_keys", "json_field_indexes", "horizontal_sharding")
+"""What such tools commonly call these features, where they do not say."""
+
 _REGRET = re.compile(r"moved|fail|left|migrat|regret", re.IGNORECASE)
 """How a case study's outcome says that it ended badly."""
 
@@ -72,7 +79,8 @@ def _steps(conversation: Conversation, evidence: Evidence, databases: tuple[str,
     """The steps that the offered tools allow, in order; what they say is worked out when they are reached."""
     both = join(databases)
     usual, peak = _workload(conversation, r"mixed"), _workload(conversation, r"write")
-    features = _features(conversation)
+    features = _features(conversation, _DRAFT_NEEDS)
+    growth = _features(conversation, _GROWTH_NEEDS)
     if _parameter(conversation, BENCHMARKS, "database"):
         yield Step(
             f"I start with measurements. Browsing and checkout run side by side, so I compare the benchmark numbers of "
@@ -98,6 +106,14 @@ def _steps(conversation: Conversation, evidence: Evidence, databases: tuple[str,
             f"{_analyse_features(evidence)}The question that remains is whether the favourite holds up when a sale starts "
             f"and nearly every request writes. I compare {both} under the {peak} workload before I decide.",
             _calls(BENCHMARKS, databases, workload=peak),
+        )
+    if growth:
+        need = join([feature.replace("_", " ") for feature in growth])
+        yield Step(
+            f"{_analyse_peak(evidence, peak)}It is a trade-off between what protects the orders and what absorbs the "
+            f"writes, and growth decides how much the second one weighs. I compare how {both} spread over several nodes "
+            f"({need}) before I settle it.",
+            tuple(call for feature in growth for call in _calls(FEATURES, databases, feature=feature)),
         )
 
 
@@ -163,6 +179,11 @@ def _analyse_features(evidence: Evidence) -> str:
     )
 
 
+def _analyse_peak(evidence: Evidence, workload: str) -> str:
+    numbers = describe_benchmarks(evidence.benchmarks_of(workload))
+    return f"{numbers} " if numbers else ""
+
+
 def _weigh_studies(evidence: Evidence) -> str:
     if not evidence.studies:
         return ""
@@ -211,13 +232,14 @@ def _workload(conversation: Conversation, pattern: str) -> str:
     return next((name for name in names if re.search(pattern, name)), names[0])
 
 
-def _features(conversation: Conversation) -> tuple[str, ...]:
+def _features(conversation: Conversation, needs: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
+    """The offered features that answer to these needs, the best of each."""
     schema = _parameter(conversation, FEATURES, "feature")
     if schema is None:
         return ()
-    names = [str(choice) for choice in schema.choices] or ["foreign_keys", "json_field_indexes"]
+    names = [str(choice) for choice in schema.choices] or list(_COMMON_FEATURES)
     found = [
         next((name for spelling in need for name in names if re.search(spelling, name)), None)
-        for need in _NEEDS
+        for need in needs
     ]
-    return tuple(dict.fromkeys(name for name in found if name is not None)) or tuple(names[:2])
+    return tuple(dict.fromkeys(name for name in found if name is not None))

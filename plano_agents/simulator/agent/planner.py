@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from plano_agents.simulator.arguments import can_fill, fill_arguments, find_named
+from plano_agents.simulator.agent.arguments import can_fill, fill_arguments, find_named
+from plano_agents.simulator.agent.job import Finding, Job
 from plano_agents.simulator.conversation import Conversation, Tool, ToolCall
-from plano_agents.simulator.job import Finding, Job
 
 MAX_CALLS = 4
 """How many calls one tool gets in a turn."""

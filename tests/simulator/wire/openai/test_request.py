@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from pydantic import JsonValue
 
 from plano_agents.simulator.conversation import Message, ToolChoice, ToolResult
-from plano_agents.simulator.exchange import Refusal
-from plano_agents.simulator.openai_refusals import encode_openai_refusal
-from plano_agents.simulator.openai_request import parse_openai_request
+from plano_agents.simulator.wire.exchange import Refusal
+from plano_agents.simulator.wire.openai.refusals import encode_openai_refusal
+from plano_agents.simulator.wire.openai.request import parse_openai_request
 
 KEYS = ("role", "content", "type", "text", "tool_calls", "tool_call_id", "image_url", "name")
 USER: dict[str, JsonValue] = {"role": "user", "content": "hi"}

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from plano_agents.simulator.conversation import ToolCall
-from plano_agents.simulator.events import Event, encode_json, split_fragments
-from plano_agents.simulator.exchange import Answer
+from plano_agents.simulator.wire.events import Event, encode_json, split_fragments
+from plano_agents.simulator.wire.exchange import Answer
 
 _STOP = {
     "stop": "end_turn",

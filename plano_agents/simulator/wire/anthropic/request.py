@@ -2,12 +2,12 @@
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from plano_agents.simulator import anthropic_body as body
-from plano_agents.simulator.anthropic_refusals import describe_problem, refuse
 from plano_agents.simulator.conversation import Conversation, Message, Tool, ToolCall, ToolChoice, ToolResult
-from plano_agents.simulator.events import encode_json
-from plano_agents.simulator.exchange import Refusal, Request
 from plano_agents.simulator.schema import parse_schema
+from plano_agents.simulator.wire.anthropic import body
+from plano_agents.simulator.wire.anthropic.refusals import describe_problem, refuse
+from plano_agents.simulator.wire.events import encode_json
+from plano_agents.simulator.wire.exchange import Refusal, Request
 
 _ANY_JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 

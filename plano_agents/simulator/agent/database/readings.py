@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import JsonValue
 
-from plano_agents.simulator.job import Finding
+from plano_agents.simulator.agent.job import Finding
 
 Support = Literal["full", "partial", "none"]
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from plano_agents.simulator.database_readings import (
+from plano_agents.simulator.agent.database.readings import (
     Benchmark,
     CaseStudy,
     FeatureCheck,
@@ -11,7 +11,7 @@ from plano_agents.simulator.database_readings import (
     read_case_studies,
     read_feature,
 )
-from plano_agents.simulator.job import Job
+from plano_agents.simulator.agent.job import Job
 
 BENCHMARKS: Final = "get_db_benchmarks"
 CASE_STUDIES: Final = "get_case_studies"

@@ -1,8 +1,8 @@
-from plano_agents.simulator.agent import Reply
+from plano_agents.simulator.agent.reply import Reply
 from plano_agents.simulator.conversation import Conversation, ToolCall
-from plano_agents.simulator.exchange import Answer, Request, build_answer
 from plano_agents.simulator.prompt_cache import PromptUsage
 from plano_agents.simulator.tokens import count_tokens
+from plano_agents.simulator.wire.exchange import Answer, Request, build_answer
 
 TEXT = "one two three four five six seven eight"
 CALLS = (ToolCall("1", "f", {"x": 1}), ToolCall("2", "f", {"x": 2}))

@@ -7,10 +7,10 @@ under a final answer tells them apart. The seed changes the ids alone.
 import hashlib
 from dataclasses import dataclass, replace
 
+from plano_agents.simulator.agent.database.job import is_database_job, plan_database_turn, recommend
+from plano_agents.simulator.agent.job import parse_job
+from plano_agents.simulator.agent.planner import Plan, build_calls, conclude, is_small_talk, plan_turn
 from plano_agents.simulator.conversation import Conversation, Tool, ToolCall, digest_conversation
-from plano_agents.simulator.database_job import is_database_job, plan_database_turn, recommend
-from plano_agents.simulator.job import parse_job
-from plano_agents.simulator.planner import Plan, build_calls, conclude, is_small_talk, plan_turn
 
 _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz0123456789"
 

@@ -1,6 +1,6 @@
 """What the simulated agent says about its evidence: sentences with the numbers, names and gaps that it found."""
 
-from plano_agents.simulator.database_readings import Benchmark, CaseStudy, FeatureCheck
+from plano_agents.simulator.agent.database.readings import Benchmark, CaseStudy, FeatureCheck
 
 NOISE = 1.1
 """Factors below this are no difference."""

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import JsonValue
 
-from plano_agents.simulator.arguments import fill_arguments
+from plano_agents.simulator.agent.arguments import fill_arguments
 from plano_agents.simulator.schema import parse_schema
 
 

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue, ValidationError
 
-from plano_agents.simulator.events import encode_json
-from plano_agents.simulator.exchange import Refusal
-from plano_agents.simulator.problems import pick_problem, trace_path
+from plano_agents.simulator.wire.events import encode_json
+from plano_agents.simulator.wire.exchange import Refusal
+from plano_agents.simulator.wire.problems import pick_problem, trace_path
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

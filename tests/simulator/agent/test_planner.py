@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 from pydantic import JsonValue
 
-from plano_agents.simulator.agent import Reply, build_reply
+from plano_agents.simulator.agent.reply import Reply, build_reply
 from plano_agents.simulator.conversation import Conversation, Message, Tool, ToolCall, ToolResult
 
 BuildTool = Callable[[str, str, dict[str, JsonValue]], Tool]

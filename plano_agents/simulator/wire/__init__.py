@@ -1,0 +1,1 @@
+"""The wire formats: what each provider reads, refuses and answers."""
