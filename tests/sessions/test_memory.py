@@ -146,15 +146,14 @@ async def test_the_cap_holds_and_what_is_found_is_what_was_pinned(
 ) -> None:
     clock = Clock()
     store = build(clock, max_entries=cap)
-    used: dict[int, float] = {}
+    used: dict[int, float] = {}  # in the order of use
     for number, pause in turns:
         clock.now += pause
+        live = [other for other, at in used.items() if at + 600 > clock.now]
         key = SessionKey("", str(number))
         found = await use(store, key)
-        live = [other for other in sorted(used, key=used.__getitem__) if used[other] + 600 > clock.now][-cap:]
         assert (found is not None) == (number in live)
         await use(store, key, Pin(f"m/{number}", None))
-        used[number] = clock.now
-        used = {other: used[other] for other in [*live, number]}
-        used[number] = clock.now
-        assert len(store) <= cap
+        recent = [other for other in live if other != number]
+        used = {other: used[other] for other in recent[max(0, len(recent) - cap + 1) :]} | {number: clock.now}
+        assert len(store) == len(used) <= cap
