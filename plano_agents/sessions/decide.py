@@ -1,20 +1,22 @@
 """The affinity contract's decisions, all of them and nowhere else.
 
-==========  =============  =========================================================================
-decision    reason         when
-==========  =============  =========================================================================
-none        (none)         the request has no affinity id: routed afresh, nothing remembered
-initialize  first_turn     no live pin: routed, then pinned
-initialize  hint           no live pin, and the transcript's own model is configured: pinned unrouted
-retain      pinned         the pin holds: routing is skipped
-switch      model_removed  the pinned model left the configuration: routed, then pinned anew
-==========  =============  =========================================================================
+==========  ===============  =======================================================================
+decision    reason           when
+==========  ===============  =======================================================================
+none        (none)           the request has no affinity id: routed afresh, nothing remembered
+initialize  first_turn       no live pin: routed, then pinned
+initialize  hint             no live pin, and the transcript's own model is configured: pinned unrouted
+retain      pinned           the pin holds: routing is skipped
+switch      upstream_failed  the pinned model failed for good, another answered: the pin moves to it
+switch      model_removed    the pinned model left the configuration: routed, then pinned anew
+==========  ===============  =======================================================================
 
 An explicit id outranks everything; the order is live pin, hint, routing. Pure: looking pins up and keeping them
 is left to the store, routing to the caller.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 from plano_agents.sessions.pin import Decision, Pin
@@ -65,3 +67,15 @@ def decide_after_routing(pin: Pin | None, route: Route) -> Decision:
     if pin is not None:
         return Decision(route.model, route.name, "switch", "model_removed")
     return Decision(route.model, route.name, "initialize", "first_turn")
+
+
+def decide_after_failure(decision: Decision, model: str) -> Decision:
+    """Decide for a request that another candidate answered than the one decided on.
+
+    Args:
+        decision: What had been decided.
+        model: Who answered, provider-qualified.
+    """
+    if decision.kind == "none":
+        return replace(decision, model=model)
+    return Decision(model, decision.route, "switch", "upstream_failed")

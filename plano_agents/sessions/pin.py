@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Kind = Literal["none", "initialize", "retain", "switch"]
-Reason = Literal["first_turn", "hint", "pinned", "model_removed"]
+Reason = Literal["first_turn", "hint", "pinned", "upstream_failed", "model_removed"]
 
 
 class SessionKey(NamedTuple):

@@ -2,6 +2,7 @@ import pytest
 
 from plano_agents.sessions.decide import (
     Route,
+    decide_after_failure,
     decide_after_routing,
     decide_before_routing,
     decide_without_session,
@@ -50,3 +51,14 @@ def test_a_pinned_model_that_was_removed_is_switched() -> None:
 def test_a_decision_writes_its_header() -> None:
     assert Decision(GPT, None, "retain", "pinned").header == "retain; reason=pinned"
     assert Decision(GPT, None, "none", None).header == "none"
+
+
+def test_a_session_whose_model_failed_switches() -> None:
+    decided = Decision(GPT, "r", "retain", "pinned")
+    assert decide_after_failure(decided, CLAUDE) == Decision(CLAUDE, "r", "switch", "upstream_failed")
+
+
+def test_without_a_session_another_model_is_just_another_model() -> None:
+    assert decide_after_failure(Decision(GPT, "r", "none", None), CLAUDE) == Decision(
+        CLAUDE, "r", "none", None
+    )

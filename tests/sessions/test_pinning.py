@@ -120,3 +120,22 @@ async def test_a_pin_made_elsewhere_meanwhile_is_taken_over() -> None:
         return Route(GPT, "r")
 
     assert await ask(here, route_while_the_other_decides) == Decision(CLAUDE, None, "retain", "pinned")
+
+
+async def test_a_pin_follows_to_the_model_that_answered() -> None:
+    pinning, router = build(), Router()
+    router.go.set()
+    first = await ask(pinning, router)
+    async with pinning.in_use(KEY):
+        assert (await pinning.follow(KEY, first, CLAUDE)).header == "switch; reason=upstream_failed"
+    assert await ask(pinning, router) == Decision(CLAUDE, "r", "retain", "pinned")
+
+
+async def test_a_late_failure_does_not_move_a_pin_that_was_moved_meanwhile() -> None:
+    pinning, router = build(), Router()
+    router.go.set()
+    first = await ask(pinning, router)
+    async with pinning.in_use(KEY):
+        await pinning.follow(KEY, first, CLAUDE)
+        await pinning.follow(KEY, first, GPT)
+    assert (await ask(pinning, router)).model == CLAUDE
