@@ -1,1 +1,1 @@
-"""Wire formats, without any IO: server-sent events, OpenAI chat, Anthropic messages, and translation."""
+"""Wire formats, without any IO: server-sent events, OpenAI chat and responses, Anthropic messages, translation."""

@@ -1,234 +1,120 @@
-"""Anthropic's messages, as a proxy writes requests and reads answers.
+"""The Anthropic messages surface, as a router reads it: what routing needs of a request, and errors in its form.
 
-Shapes are those of Anthropic's API reference, "Create a Message" and "Streaming messages". Answers are read
-leniently: a block or an event of a type that is not known here is passed over, never an error.
+Requests and answers in frozen types stand in `anthropic_request` and `anthropic_reply`.
 """
 
-from typing import Literal
+import re
 
 import msgspec
 from msgspec import Struct
 
-from plano_agents.errors import UpstreamProtocolError
+from plano_agents.errors import PlanoError
+from plano_agents.protocol import openai_chat, sse
+from plano_agents.protocol.decoding import BAD_JSON, address, decode_request, split_fields
+from plano_agents.protocol.openai_chat import ChatHead
 
 VERSION = "2023-06-01"
 """The ``anthropic-version`` that these shapes are of."""
 
+END_MARK = re.compile(rb'"type"\s*:\s*"message_stop"')
+"""What a whole stream has near its end."""
 
-class TextBlock(Struct, frozen=True, tag_field="type", tag="text"):
-    """A piece of text."""
+ERROR_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    408: "timeout_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+"""Anthropic's error types by HTTP status; other 4xx are invalid requests, other 5xx API errors."""
 
-    text: str
-
-
-class Base64Source(Struct, frozen=True, tag_field="type", tag="base64"):
-    """Bytes by value."""
-
-    media_type: str
-    data: str
-
-
-class UrlSource(Struct, frozen=True, tag_field="type", tag="url"):
-    """Bytes by address; Anthropic fetches them."""
-
-    url: str
-
-
-class ImageBlock(Struct, frozen=True, tag_field="type", tag="image"):
-    """An image."""
-
-    source: Base64Source | UrlSource
+_UNSIGNED = re.compile(rb'"signature"\s*:\s*""')
+_MESSAGES = msgspec.json.Decoder(tuple[dict[str, msgspec.Raw], ...])
+_BLOCKS = msgspec.json.Decoder(tuple[msgspec.Raw, ...])
 
 
-class DocumentBlock(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="document"):
-    """A document."""
-
-    source: Base64Source
-    title: str | None = None
-
-
-class ToolUseBlock(Struct, frozen=True, tag_field="type", tag="tool_use"):
-    """A tool call."""
-
-    id: str
-    name: str
-    input: msgspec.Raw
-    """A JSON object, untouched."""
-
-
-class ToolResultBlock(Struct, frozen=True, tag_field="type", tag="tool_result"):
-    """A tool's result."""
-
-    tool_use_id: str
-    content: tuple[TextBlock | ImageBlock, ...]
-
-
-Block = TextBlock | ImageBlock | DocumentBlock | ToolUseBlock | ToolResultBlock
-
-
-class Message(Struct, frozen=True):
-    """One turn."""
-
-    role: Literal["user", "assistant"]
-    content: tuple[Block, ...]
-
-
-class Tool(Struct, frozen=True, omit_defaults=True):
-    """A tool that the model may call."""
-
-    name: str
-    input_schema: msgspec.Raw
-    description: str | None = None
-    strict: bool | None = None
-
-
-class ToolChoice(Struct, frozen=True, omit_defaults=True):
-    """Whether and which tools are called: ``auto``, ``any``, ``none``, or ``tool`` by name."""
-
-    type: Literal["auto", "any", "none", "tool"]
-    name: str | None = None
-    disable_parallel_tool_use: bool | None = None
-
-
-class OutputFormat(Struct, frozen=True, tag_field="type", tag="json_schema"):
-    """The schema that the answer must meet."""
-
-    schema: msgspec.Raw
-
-
-class OutputConfig(Struct, frozen=True, omit_defaults=True):
-    """How the answer is to be made."""
-
-    format: OutputFormat | None = None
-    effort: str | None = None
-
-
-class Metadata(Struct, frozen=True):
-    """Who is asking."""
-
-    user_id: str
-
-
-class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The body of ``POST /v1/messages``."""
-
-    model: str
-    max_tokens: int
-    messages: tuple[Message, ...]
-    system: tuple[TextBlock, ...] | None = None
-    stream: bool | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    stop_sequences: tuple[str, ...] | None = None
-    tools: tuple[Tool, ...] | None = None
-    tool_choice: ToolChoice | None = None
-    output_config: OutputConfig | None = None
-    metadata: Metadata | None = None
-
-
-class OutputTokensDetails(Struct, frozen=True):
-    """What the output tokens were spent on."""
-
-    thinking_tokens: int | None = None
-
-
-class Usage(Struct, frozen=True):
-    """Tokens of one answer; on a stream, later counts are cumulative and replace earlier ones."""
-
-    input_tokens: int | None = None
-    """Prompt tokens neither read from nor written to the cache."""
-    output_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    output_tokens_details: OutputTokensDetails | None = None
-
-
-class ReplyBlock(Struct, frozen=True):
-    """A content block of an answer, of whatever type."""
-
-    type: str
-    text: str = ""
-    id: str = ""
-    name: str = ""
-    input: msgspec.Raw = msgspec.Raw(b"{}")
-
-
-class Reply(Struct, frozen=True):
-    """A whole answer, not streamed; also what ``message_start`` carries."""
-
-    id: str
-    model: str
-    content: tuple[ReplyBlock, ...] = ()
-    stop_reason: str | None = None
-    usage: Usage = Usage()
-
-
-class StreamDelta(Struct, frozen=True):
-    """The ``delta`` of a content block or of the message."""
+class _Signed(Struct, frozen=True):
+    """A block, read for its signature alone."""
 
     type: str = ""
-    text: str = ""
-    partial_json: str = ""
-    stop_reason: str | None = None
+    signature: str | None = None
 
 
-class ErrorBody(Struct, frozen=True):
-    """What went wrong, in Anthropic's words."""
-
-    type: str = "api_error"
-    message: str = ""
+_SIGNED = msgspec.json.Decoder(_Signed)
 
 
-class StreamEvent(Struct, frozen=True):
-    """Any event of a stream; which fields are filled depends on ``type``."""
-
-    type: str
-    index: int = 0
-    message: Reply | None = None
-    content_block: ReplyBlock | None = None
-    delta: StreamDelta | None = None
-    usage: Usage | None = None
-    error: ErrorBody | None = None
-
-
-class ErrorReply(Struct, frozen=True):
-    """The body of an answer that is an error."""
-
-    error: ErrorBody
-
-
-_REPLY = msgspec.json.Decoder(Reply)
-_EVENT = msgspec.json.Decoder(StreamEvent)
-_ERROR = msgspec.json.Decoder(ErrorReply)
-
-
-def parse_reply(body: bytes) -> Reply:
-    """Read a whole answer.
+def parse_head(body: bytes) -> ChatHead:
+    """Read what routing needs of a messages request; a turn of tool results alone has no text.
 
     Raises:
-        UpstreamProtocolError: It is not a message in Anthropic's form.
+        RequestError: The body is not JSON, or a field that is read has the wrong type; ``param`` names it.
     """
-    try:
-        return _REPLY.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise UpstreamProtocolError(f"The provider's answer is not a message: {error}.") from error
+    return openai_chat.parse_head(body)
 
 
-def parse_event(data: bytes) -> StreamEvent:
-    """Read one event's data.
+def replace_model(body: bytes, model_id: str) -> bytes:
+    """Address a request to an upstream that speaks Anthropic messages.
 
-    Raises:
-        UpstreamProtocolError: It is not an event in Anthropic's form.
+    Thinking blocks without a signature are this router's own rendering of another provider's reasoning; Anthropic
+    would refuse them, so they are left out, and a transcript may change models.
+
+    Args:
+        body: A JSON object.
+        model_id: What the upstream calls the model.
+
+    Returns:
+        The body with ``model`` set and what is the router's left out; every other value's bytes untouched.
     """
-    try:
-        return _EVENT.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise UpstreamProtocolError(f"The provider's stream holds a bad event: {error}.") from error
+    fields = split_fields(body)
+    if _UNSIGNED.search(body) is not None and "messages" in fields:
+        messages = decode_request(_MESSAGES, bytes(fields["messages"]))
+        kept = [message for message in map(_without_unsigned, messages) if message is not None]
+        fields["messages"] = msgspec.Raw(msgspec.json.encode(kept))
+    return address(fields, model_id)
 
 
-def parse_error(body: bytes) -> ErrorBody | None:
-    """Read an error body; None where it is not in Anthropic's form, as a gateway's page is not."""
+def encode_error(error: PlanoError) -> bytes:
+    """Write an error in Anthropic's form."""
+    return encode_error_detail(error.message, error.status_code)
+
+
+def encode_error_event(error: PlanoError) -> bytes:
+    """Write an error as the last event of a stream that broke."""
+    return sse.encode_event(encode_error(error), "error")
+
+
+def encode_error_detail(message: str, status: int, kind: str | None = None) -> bytes:
+    """Write an error in Anthropic's form.
+
+    Args:
+        message: What went wrong.
+        status: The HTTP status that it comes with.
+        kind: Anthropic's type, where it is known better than by the status.
+    """
+    default = "invalid_request_error" if status < 500 else "api_error"  # noqa: PLR2004 - 4xx
+    kind = kind or ERROR_TYPES.get(status, default)
+    return msgspec.json.encode({"type": "error", "error": {"type": kind, "message": message}})
+
+
+def _without_unsigned(message: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw] | None:
+    """Leave out a message's unsigned thinking; None where nothing else is in it."""
+    content = bytes(message.get("content", b""))
+    if not content.startswith(b"[") or _UNSIGNED.search(content) is None:
+        return message
+    blocks = decode_request(_BLOCKS, content)
+    kept = [block for block in blocks if not _is_unsigned(bytes(block))]
+    return {**message, "content": msgspec.Raw(msgspec.json.encode(kept))} if kept else None
+
+
+def _is_unsigned(block: bytes) -> bool:
     try:
-        return _ERROR.decode(body).error
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
+        read = _SIGNED.decode(block)
+    except BAD_JSON:
+        return False
+    return read.type == "thinking" and not read.signature

@@ -1,45 +1,67 @@
-"""OpenAI's chat completion answers, as a proxy writes them: whole, and in chunks.
+"""OpenAI's chat completion answers, whole and in chunks: the hub that answers are translated through.
 
-Shapes are those of OpenAI's API reference, "The chat completion object" and "The chat completion chunk object".
+Shapes are those of OpenAI's API reference, "The chat completion object" and "The chat completion chunk object", with
+the two extensions that carry thinking: ``reasoning_content``, as several compatible providers write it, and
+``thinking_blocks``. Answers are read leniently: providers leave out much of what OpenAI writes.
 """
 
-from typing import Literal
-
+import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from plano_agents.protocol.openai_chat import ToolCall
+from plano_agents.errors import UpstreamProtocolError
+from plano_agents.protocol.decoding import ABSENT, decode_upstream
+from plano_agents.protocol.openai_chat_request import ToolCall
 
 
 class PromptTokensDetails(Struct, frozen=True):
     """Where the prompt's tokens came from."""
 
-    cached_tokens: int = 0
-    cache_write_tokens: int = 0
+    cached_tokens: int | None = 0
+    cache_write_tokens: int | None = 0
 
 
 class CompletionTokensDetails(Struct, frozen=True):
     """What the completion's tokens were spent on."""
 
-    reasoning_tokens: int = 0
+    reasoning_tokens: int | None = 0
 
 
 class Usage(Struct, frozen=True):
     """Tokens of one answer; ``prompt_tokens`` counts cached ones too."""
 
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
-    prompt_tokens_details: PromptTokensDetails
-    completion_tokens_details: CompletionTokensDetails = CompletionTokensDetails()
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+    prompt_tokens_details: PromptTokensDetails | None = PromptTokensDetails()
+    completion_tokens_details: CompletionTokensDetails | None = CompletionTokensDetails()
+
+    @property
+    def cached_tokens(self) -> int:
+        """Prompt tokens read from the cache."""
+        return (self.prompt_tokens_details and self.prompt_tokens_details.cached_tokens) or 0
+
+    @property
+    def cache_write_tokens(self) -> int:
+        """Prompt tokens written to the cache."""
+        return (self.prompt_tokens_details and self.prompt_tokens_details.cache_write_tokens) or 0
+
+    @property
+    def reasoning_tokens(self) -> int:
+        """Completion tokens spent on thinking."""
+        return (self.completion_tokens_details and self.completion_tokens_details.reasoning_tokens) or 0
 
 
 class ReplyMessage(Struct, frozen=True):
     """The assistant's message in an answer."""
 
-    content: str | None
+    content: str | None = None
     refusal: str | None = None
-    tool_calls: tuple[ToolCall, ...] | UnsetType = UNSET
-    role: Literal["assistant"] = "assistant"
+    tool_calls: tuple[ToolCall, ...] | UnsetType | None = UNSET
+    role: str = "assistant"
+    reasoning_content: str | UnsetType | None = UNSET
+    thinking_blocks: tuple[msgspec.Raw, ...] | UnsetType | None = UNSET
+    reasoning: str | UnsetType | None = UNSET
+    """``reasoning_content`` as OpenRouter, Groq and vLLM spell it; read, never written."""
 
 
 class Choice(Struct, frozen=True):
@@ -47,61 +69,95 @@ class Choice(Struct, frozen=True):
 
     index: int
     message: ReplyMessage
-    finish_reason: str
-    logprobs: None = None
+    finish_reason: str | None = None
+    logprobs: msgspec.Raw = ABSENT
 
 
 class Completion(Struct, frozen=True):
     """A whole answer, not streamed."""
 
-    id: str
-    created: int
+    id: str = ""
+    created: int = 0
     """Unix time in seconds."""
-    model: str
-    choices: tuple[Choice, ...]
-    usage: Usage
-    object: Literal["chat.completion"] = "chat.completion"
+    model: str = ""
+    choices: tuple[Choice, ...] = ()
+    usage: Usage | None = None
+    object: str = "chat.completion"
 
 
 class FunctionDelta(Struct, frozen=True):
     """A piece of a function call."""
 
-    name: str | UnsetType = UNSET
-    arguments: str | UnsetType = UNSET
+    name: str | UnsetType | None = UNSET
+    arguments: str | UnsetType | None = UNSET
 
 
 class ToolCallDelta(Struct, frozen=True):
     """A piece of one tool call; ``index`` says of which."""
 
-    index: int
-    id: str | UnsetType = UNSET
-    type: Literal["function"] | UnsetType = UNSET
-    function: FunctionDelta | UnsetType = UNSET
+    index: int = 0
+    id: str | UnsetType | None = UNSET
+    type: str | UnsetType | None = UNSET
+    function: FunctionDelta | UnsetType | None = UNSET
 
 
 class Delta(Struct, frozen=True):
     """What a chunk adds to the message."""
 
-    role: Literal["assistant"] | UnsetType = UNSET
-    content: str | UnsetType = UNSET
-    tool_calls: tuple[ToolCallDelta, ...] | UnsetType = UNSET
+    role: str | UnsetType | None = UNSET
+    content: str | UnsetType | None = UNSET
+    tool_calls: tuple[ToolCallDelta, ...] | UnsetType | None = UNSET
+    refusal: str | UnsetType | None = UNSET
+    reasoning_content: str | UnsetType | None = UNSET
+    thinking_blocks: tuple[msgspec.Raw, ...] | UnsetType | None = UNSET
+    """Blocks that are whole now; their text came as ``reasoning_content``."""
+    reasoning: str | UnsetType | None = UNSET
+    """``reasoning_content`` as OpenRouter, Groq and vLLM spell it; read, never written."""
 
 
 class ChunkChoice(Struct, frozen=True):
     """What a chunk adds to one choice."""
 
-    index: int
-    delta: Delta
+    index: int = 0
+    delta: Delta = Delta()
     finish_reason: str | None = None
-    logprobs: None = None
+    logprobs: msgspec.Raw = ABSENT
 
 
 class Chunk(Struct, frozen=True):
     """One event of a streamed answer."""
 
-    id: str
-    created: int
-    model: str
-    choices: tuple[ChunkChoice, ...]
+    id: str = ""
+    created: int = 0
+    """Unix time in seconds, the same on every chunk."""
+    model: str = ""
+    choices: tuple[ChunkChoice, ...] = ()
     usage: Usage | UnsetType | None = UNSET
-    object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
+    object: str = "chat.completion.chunk"
+    error: msgspec.Raw | UnsetType = UNSET
+    """What stands in a stream that failed; a provider's own, read only."""
+
+
+_COMPLETION = msgspec.json.Decoder(Completion)
+_CHUNK = msgspec.json.Decoder(Chunk)
+
+
+def parse_completion(body: bytes) -> Completion:
+    """Read a whole answer.
+
+    Raises:
+        UpstreamProtocolError: It is not a completion in OpenAI's form.
+    """
+    completion = decode_upstream(_COMPLETION, body, "chat completion")
+    if not completion.choices:
+        raise UpstreamProtocolError("The provider's chat completion has no choices.")
+    return completion
+
+
+def parse_chunk(data: bytes) -> Chunk:
+    """Read one event of a stream.
+
+    Raises:
+        UpstreamProtocolError: It is not a chunk in OpenAI's form.
+    """
+    return decode_upstream(_CHUNK, data, "chat completion chunk")

@@ -44,7 +44,7 @@ class EventDecoder:
     """Reads one response's events; made anew for each response."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest: list[bytes] = []
         self._data: list[bytes] = []
         self._name = ""
         self._held = 0
@@ -62,33 +62,37 @@ class EventDecoder:
         Raises:
             UpstreamProtocolError: An event grew over `MAX_EVENT_BYTES`.
         """
-        text = self._rest + chunk
+        self._rest.append(chunk)
+        self._held += len(chunk)
+        if self._held > MAX_EVENT_BYTES:
+            raise UpstreamProtocolError(f"The stream holds one event of over {MAX_EVENT_BYTES} bytes.")
+        # Long lines come in many pieces; they are put together once, when the line ends.
+        if self._started and b"\n" not in chunk and b"\r" not in b"".join(self._rest[-2:]):
+            return []
+        text = b"".join(self._rest)
         if not self._started:
             if len(text) < len(_BOM) and _BOM.startswith(text):
-                self._rest = text
                 return []
             self._started = True
             text = text.removeprefix(_BOM)
         # A carriage return at the very end may be the first half of a CRLF: it waits for the next byte.
         held = b"\r" if text.endswith(b"\r") else b""
         lines = _LINE_END.split(text[: len(text) - len(held)])
-        self._rest = lines.pop() + held
+        self._rest = [lines.pop() + held]
         events = [event for line in lines if (event := self._take(line)) is not None]
-        if self._held + len(self._rest) > MAX_EVENT_BYTES:
-            raise UpstreamProtocolError(f"The stream holds one event of over {MAX_EVENT_BYTES} bytes.")
+        self._held = sum(map(len, self._data)) + len(self._rest[0])
         return events
 
     def _take(self, line: bytes) -> Event | None:
         """Act on one line; a blank one completes the event, if it has data."""
         if not line:
             event = Event(b"\n".join(self._data), self._name or "message") if self._data else None
-            self._data, self._name, self._held = [], "", 0
+            self._data, self._name = [], ""
             return event
         field, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if field == b"data":
             self._data.append(value)
-            self._held += len(value)
         elif field == b"event":
             self._name = value.decode("utf-8", "replace")
         return None

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plano_agents.errors import RequestError
-from plano_agents.protocol.openai_chat import encode_error, parse_head, replace_model
+from plano_agents.protocol.openai_chat import encode_error, parse_error, parse_head, replace_model
 
 JSON = st.recursive(
     st.none()
@@ -73,3 +73,27 @@ def test_any_bytes_parse_or_are_a_client_error(body: bytes) -> None:
         parse_head(body)
     except RequestError as error:
         assert msgspec.json.decode(encode_error(error))["error"]["code"] == "invalid_request"  # noqa: PT017 - either way is right
+
+
+def test_another_providers_thinking_is_left_out_with_its_text() -> None:
+    thought = {"role": "assistant", "content": "Hi", "reasoning_content": "hm", "thinking_blocks": [{}]}
+    plain = {"role": "assistant", "content": "Hi", "reasoning_content": "hm"}
+    found = json.loads(replace_model(json.dumps({"messages": [thought, plain]}).encode(), "m"))["messages"]
+    assert found == [{"role": "assistant", "content": "Hi"}, plain]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'{"error":{"message":"Slow down","code":429}}', "Slow down"),
+        (b'{"error":"model not found"}', "model not found"),
+    ],
+)
+def test_an_upstreams_error_is_read_as_compatible_providers_write_it(body: bytes, message: str) -> None:
+    error = parse_error(body)
+    assert error is not None
+    assert error.message == message
+
+
+def test_an_error_page_is_no_error_in_openais_form() -> None:
+    assert parse_error(b"<html>") is None

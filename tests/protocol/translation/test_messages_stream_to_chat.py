@@ -2,115 +2,29 @@ import json
 from typing import Any
 
 import pytest
-from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from openai.types.chat import ChatCompletionChunk
 
 from plano_agents.errors import UpstreamProtocolError
 from plano_agents.protocol.sse import EventDecoder
-from plano_agents.protocol.translation.messages_to_chat import (
-    ChatStreamEncoder,
-    encode_completion,
-    encode_upstream_error,
-)
+from plano_agents.protocol.translation.messages_stream_to_chat import ChatStreamEncoder
 
-USAGE = {
-    "input_tokens": 10,
-    "output_tokens": 5,
-    "cache_read_input_tokens": 2000,
-    "cache_creation_input_tokens": 30,
+START: dict[str, Any] = {
+    "id": "msg_1",
+    "type": "message",
+    "role": "assistant",
+    "model": "claude-x",
+    "content": [],
+    "stop_reason": None,
+    "usage": {
+        "input_tokens": 10,
+        "output_tokens": 1,
+        "cache_read_input_tokens": 2000,
+        "cache_creation_input_tokens": 30,
+    },
 }
 
-
-def reply(**fields: object) -> dict[str, Any]:
-    whole = {"content": [{"type": "text", "text": "Hi"}], "stop_reason": "end_turn", "usage": USAGE}
-    return {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-x", **whole, **fields}
-
-
-def translate(**fields: object) -> ChatCompletion:
-    encoded = encode_completion(json.dumps(reply(**fields)).encode(), created=7)
-    return ChatCompletion.model_validate_json(encoded, strict=True)
-
-
-def test_text_blocks_are_joined_and_id_and_model_are_the_upstreams() -> None:
-    found = translate(content=[{"type": "text", "text": "Hi"}, {"type": "text", "text": " there"}])
-    assert (found.id, found.model, found.created, found.choices[0].message.content) == (
-        "msg_1",
-        "claude-x",
-        7,
-        "Hi there",
-    )
-
-
-def test_tool_calls_are_carried_with_their_arguments_untouched() -> None:
-    body = json.dumps(reply(stop_reason="tool_use")).replace(
-        '"content": [', '"content": [{"type":"tool_use","id":"t1","name":"add","input":{"a": 1.10}},'
-    )
-    found = json.loads(encode_completion(body.encode(), created=7))
-    assert found["choices"][0]["message"]["tool_calls"] == [
-        {"id": "t1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1.10}'}}
-    ]
-
-
-def test_an_answer_of_calls_alone_has_no_content() -> None:
-    found = translate(
-        content=[{"type": "tool_use", "id": "t", "name": "n", "input": {}}], stop_reason="tool_use"
-    )
-    assert found.choices[0].message.content is None
-
-
-@pytest.mark.parametrize(
-    ("reason", "expected"),
-    [
-        ("end_turn", "stop"),
-        ("stop_sequence", "stop"),
-        ("max_tokens", "length"),
-        ("model_context_window_exceeded", "length"),
-        ("tool_use", "tool_calls"),
-        ("refusal", "content_filter"),
-        ("pause_turn", "pause_turn"),
-        ("invented_tomorrow", "invented_tomorrow"),
-    ],
-)
-def test_a_stop_reason_is_translated_and_an_unknown_one_is_not_stop(reason: str, expected: str) -> None:
-    found = json.loads(encode_completion(json.dumps(reply(stop_reason=reason)).encode(), created=7))
-    assert found["choices"][0]["finish_reason"] == expected
-
-
-def test_cached_tokens_count_among_the_prompts() -> None:
-    usage = translate().usage
-    assert usage is not None
-    assert usage.prompt_tokens_details is not None
-    assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == (2040, 5, 2045)
-    assert (usage.prompt_tokens_details.cached_tokens, usage.prompt_tokens_details.cache_write_tokens) == (
-        2000,
-        30,
-    )
-
-
-@pytest.mark.parametrize("body", [b"", b"<html>", b'{"id":1}', b'{"id":"x","model":"m","content":[]}'])
-def test_an_answer_in_another_form_is_the_upstreams_error(body: bytes) -> None:
-    with pytest.raises(UpstreamProtocolError):
-        encode_completion(body, created=7)
-
-
-def test_an_error_keeps_the_providers_words() -> None:
-    body = b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}'
-    assert json.loads(encode_upstream_error(body, 529))["error"] == {
-        "message": "Overloaded",
-        "type": "overloaded_error",
-        "param": None,
-        "code": "overloaded_error",
-    }
-
-
-def test_an_error_page_is_told_by_its_status() -> None:
-    assert "502" in json.loads(encode_upstream_error(b"<html>bad gateway</html>", 502))["error"]["message"]
-
-
 EVENTS: list[dict[str, Any]] = [
-    {
-        "type": "message_start",
-        "message": reply(content=[], stop_reason=None, usage={**USAGE, "output_tokens": 1}),
-    },
+    {"type": "message_start", "message": START},
     {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
     {"type": "ping"},
     {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Let me sée."}},
@@ -215,3 +129,58 @@ def test_the_providers_error_event_ends_the_stream_without_done() -> None:
     assert encoder.failed
     assert b"[DONE]" not in out
     assert json.loads(EventDecoder().feed(out)[-1].data)["error"]["message"] == "Overloaded"
+
+
+THINKING_EVENTS: list[dict[str, Any]] = [
+    {"type": "message_start", "message": START},
+    {
+        "type": "content_block_start",
+        "index": 0,
+        "content_block": {"type": "thinking", "thinking": "", "signature": ""},
+    },
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "Let me "}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "sée."}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "signature_delta", "signature": "c2ln+/="}},
+    {"type": "content_block_stop", "index": 0},
+    {
+        "type": "content_block_start",
+        "index": 1,
+        "content_block": {"type": "redacted_thinking", "data": "ZGF0YQ=="},
+    },
+    {"type": "content_block_stop", "index": 1},
+    {
+        "type": "message_delta",
+        "delta": {"stop_reason": "refusal", "stop_details": {"type": "refusal", "explanation": "No."}},
+        "usage": {"output_tokens": 42},
+    },
+    {"type": "message_stop"},
+]
+
+
+def deltas_of(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        json.loads(event.data)["choices"][0]["delta"]
+        for event in EventDecoder().feed(encode(wire(events), include_usage=False))[:-1]
+    ]
+
+
+def test_thinking_is_streamed_to_read() -> None:
+    text = "".join(delta.get("reasoning_content", "") for delta in deltas_of(THINKING_EVENTS))
+    assert text == "Let me sée."
+
+
+def test_each_thinking_block_comes_whole_at_its_end_with_its_signature() -> None:
+    blocks = [delta["thinking_blocks"] for delta in deltas_of(THINKING_EVENTS) if "thinking_blocks" in delta]
+    assert blocks == [
+        [{"type": "thinking", "thinking": "Let me sée.", "signature": "c2ln+/="}],
+        [{"type": "redacted_thinking", "data": "ZGF0YQ=="}],
+    ]
+
+
+def test_a_refusals_explanation_is_streamed_as_the_refusal() -> None:
+    assert [delta["refusal"] for delta in deltas_of(THINKING_EVENTS) if "refusal" in delta] == ["No."]
+
+
+def test_a_stream_of_thinking_cut_at_any_byte_gives_the_same_stream() -> None:
+    stream = wire(THINKING_EVENTS)
+    assert {encode(stream[:cut], stream[cut:]) for cut in range(len(stream))} == {encode(stream)}

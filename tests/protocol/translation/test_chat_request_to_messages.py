@@ -9,7 +9,10 @@ from anthropic.types.message_create_params import (
 from pydantic import TypeAdapter
 
 from plano_agents.errors import RequestError, UnsupportedFieldError
-from plano_agents.protocol.translation.chat_to_messages import DEFAULT_MAX_TOKENS, encode_messages_request
+from plano_agents.protocol.translation.chat_request_to_messages import (
+    DEFAULT_MAX_TOKENS,
+    encode_messages_request,
+)
 
 ORACLE: TypeAdapter[Any] = TypeAdapter(MessageCreateParamsNonStreaming | MessageCreateParamsStreaming)
 USER = {"role": "user", "content": "hi"}
@@ -46,6 +49,17 @@ def text(content: str) -> list[dict[str, str]]:
         ({"stop": "END"}, {"stop_sequences": ["END"]}),
         ({"stop": ["A", "B"]}, {"stop_sequences": ["A", "B"]}),
         ({"stream": True}, {"stream": True}),
+        ({"reasoning_effort": "xhigh"}, {"output_config": {"effort": "xhigh"}}),
+        (
+            {"thinking": {"type": "enabled", "budget_tokens": 2048}},
+            {"thinking": {"type": "enabled", "budget_tokens": 2048}},
+        ),
+        (
+            {"thinking": {"type": "enabled", "budget_tokens": 32000}},
+            {"max_tokens": DEFAULT_MAX_TOKENS + 32000},
+        ),
+        ({"cache_control": {"type": "ephemeral"}}, {"cache_control": {"type": "ephemeral"}}),
+        ({"verbosity": "medium"}, {}),
         ({"user": "u-1"}, {"metadata": {"user_id": "u-1"}}),
         ({"reasoning_effort": "high"}, {"output_config": {"effort": "high"}}),
         (
@@ -78,6 +92,9 @@ def test_a_parameter_is_carried(body: dict[str, object], expected: dict[str, obj
         ({"response_format": {"type": "json_object"}}, "response_format"),
         ({"reasoning_effort": "enormous"}, "reasoning_effort"),
         ({"invented": 1}, "invented"),
+        ({"verbosity": "low"}, "verbosity"),
+        ({"tools": [{"type": "custom", "custom": {"name": "x"}}]}, "tools[0].type"),
+        ({"messages": [USER, {"role": "assistant", "audio": {"id": "a"}}]}, "messages[1].audio"),
         (
             {"messages": [{"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}]},
             "messages[0].content[0]",
@@ -216,28 +233,6 @@ def test_empty_text_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "source"),
-    [
-        ({"url": "https://x/y.png"}, {"type": "url", "url": "https://x/y.png"}),
-        (
-            {"url": "data:image/png;base64,AAAA"},
-            {"type": "base64", "media_type": "image/png", "data": "AAAA"},
-        ),
-    ],
-)
-def test_an_image_is_carried(part: dict[str, str], source: dict[str, str]) -> None:
-    found = translate(messages=[{"role": "user", "content": [{"type": "image_url", "image_url": part}]}])
-    assert found["messages"][0]["content"] == [{"type": "image", "source": source}]
-
-
-def test_a_document_is_carried_with_its_name() -> None:
-    file = {"filename": "a.pdf", "file_data": "data:application/pdf;base64,AAAA"}
-    found = translate(messages=[{"role": "user", "content": [{"type": "file", "file": file}]}])
-    source = {"type": "base64", "media_type": "application/pdf", "data": "AAAA"}
-    assert found["messages"][0]["content"] == [{"type": "document", "source": source, "title": "a.pdf"}]
-
-
-@pytest.mark.parametrize(
     ("messages", "param"),
     [
         ([{"role": "system", "content": "only"}], "messages"),
@@ -265,3 +260,42 @@ def test_a_bad_message_is_refused_by_place(messages: list[object], param: str) -
     with pytest.raises(RequestError) as caught:
         translate(messages=messages)
     assert caught.value.param == param
+
+
+THINKING = '{"type":"thinking","thinking":"I s\\u00e9e.","signature":"c2ln+/=","later_field":1.10}'
+REDACTED = '{"type": "redacted_thinking", "data": "ZGF0YQ=="}'
+
+
+def test_thinking_blocks_come_first_in_their_turn_byte_for_byte() -> None:
+    body = (
+        '{"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"Hello.",'
+        f'"reasoning_content":"I see.","thinking_blocks":[{THINKING}, {REDACTED}]}}]}}'
+    )
+    encoded = encode_messages_request(body.encode(), "claude")
+    assert f'"content":[{THINKING},{REDACTED},{{"type":"text","text":"Hello."}}]'.encode() in encoded
+
+
+def test_reasoning_without_blocks_is_left_out() -> None:
+    found = translate(
+        messages=[USER, {"role": "assistant", "content": "Hello.", "reasoning_content": "I see."}]
+    )
+    assert found["messages"][1]["content"] == text("Hello.")
+
+
+def test_only_allowed_tools_are_offered() -> None:
+    other = {"type": "function", "function": {"name": "now"}}
+    choice = {"type": "allowed_tools", "allowed_tools": {"mode": "required", "tools": [other]}}
+    found = translate(tools=[TOOL, other], tool_choice=choice)
+    assert [tool["name"] for tool in found["tools"]] == ["now"]
+    assert found["tool_choice"] == {"type": "any"}
+
+
+def test_a_failed_tools_result_is_marked() -> None:
+    found = translate(
+        messages=[
+            USER,
+            {"role": "assistant", "tool_calls": [CALL]},
+            {"role": "tool", "tool_call_id": "c1", "content": "boom", "is_error": True},
+        ]
+    )
+    assert found["messages"][2]["content"][0]["is_error"] is True

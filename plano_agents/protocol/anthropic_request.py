@@ -1,0 +1,249 @@
+"""Anthropic's messages requests: as clients send them, and as a proxy writes them.
+
+Shapes are those of Anthropic's API reference, "Create a Message". Below the top level a field that is not named here
+is refused by its path, for it would be lost; fields whose loss changes no answer are named so that they may be there.
+"""
+
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from plano_agents.protocol.decoding import ABSENT, decode_request
+
+
+class Shape(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What all shapes share; a piece that is cached or not is the same piece."""
+
+    cache_control: msgspec.Raw = ABSENT
+    """Where Anthropic caches; other providers cache by themselves."""
+
+
+class TextBlock(Shape, frozen=True, tag_field="type", tag="text"):
+    """A piece of text."""
+
+    text: str
+    citations: msgspec.Raw = ABSENT
+    """What an earlier answer cited; left out, for the text says it."""
+
+
+class Base64Source(Struct, frozen=True, tag_field="type", tag="base64"):
+    """Bytes by value."""
+
+    media_type: str
+    data: str
+
+
+class UrlSource(Struct, frozen=True, tag_field="type", tag="url"):
+    """Bytes by address; Anthropic fetches them."""
+
+    url: str
+
+
+class PlainTextSource(Struct, frozen=True, tag_field="type", tag="text"):
+    """A document of plain text."""
+
+    data: str
+    media_type: str = "text/plain"
+
+
+class ContentSource(Struct, frozen=True, tag_field="type", tag="content"):
+    """A document of blocks."""
+
+    content: "str | tuple[TextBlock | ImageBlock, ...]"
+
+
+class ImageBlock(Shape, frozen=True, tag_field="type", tag="image"):
+    """An image."""
+
+    source: Base64Source | UrlSource
+
+
+class DocumentBlock(Shape, frozen=True, tag_field="type", tag="document"):
+    """A document."""
+
+    source: Base64Source | UrlSource | PlainTextSource | ContentSource
+    title: str | None = None
+
+
+class ThinkingBlock(Struct, frozen=True, tag_field="type", tag="thinking"):
+    """What the model thought."""
+
+    thinking: str
+    signature: str = ""
+    """What Anthropic checks it by; empty where another provider's reasoning is shown in this form."""
+
+
+class RedactedThinkingBlock(Struct, frozen=True, tag_field="type", tag="redacted_thinking"):
+    """What the model thought, encrypted."""
+
+    data: str
+
+
+class ToolUseBlock(Shape, frozen=True, tag_field="type", tag="tool_use"):
+    """A tool call."""
+
+    id: str
+    name: str
+    input: msgspec.Raw
+    """A JSON object, untouched."""
+    caller: msgspec.Raw = ABSENT
+    """Who called; the model itself, where no server tool is offered."""
+    toolset_name: str | None = None
+
+
+ResultPart = TextBlock | ImageBlock | DocumentBlock
+
+
+class ToolResultBlock(Shape, frozen=True, tag_field="type", tag="tool_result"):
+    """A tool's result."""
+
+    tool_use_id: str
+    content: str | tuple[ResultPart, ...] = ()
+    is_error: bool | None = None
+    toolset_name: str | None = None
+
+
+Block = (
+    TextBlock
+    | ImageBlock
+    | DocumentBlock
+    | ToolUseBlock
+    | ToolResultBlock
+    | ThinkingBlock
+    | RedactedThinkingBlock
+)
+
+
+class Turn(Struct, frozen=True, forbid_unknown_fields=True):
+    """One turn as a client sends it."""
+
+    role: Literal["user", "assistant", "system"]
+    content: str | tuple[Block, ...]
+
+
+class Message(Struct, frozen=True):
+    """One turn as it is written; thinking blocks stand in it as they came."""
+
+    role: Literal["user", "assistant"]
+    content: tuple[Block | msgspec.Raw, ...]
+
+
+class Tool(Shape, frozen=True):
+    """A tool that the model may call."""
+
+    name: str
+    input_schema: msgspec.Raw
+    description: str | None = None
+    strict: bool | None = None
+    type: Literal["custom"] | None = None
+    eager_input_streaming: bool | None = None
+    """How finely its input is streamed."""
+
+
+class ToolChoice(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Whether and which tools are called: ``auto``, ``any``, ``none``, or ``tool`` by name."""
+
+    type: Literal["auto", "any", "none", "tool"]
+    name: str | None = None
+    disable_parallel_tool_use: bool | None = None
+
+
+class OutputFormat(Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="json_schema"):
+    """The schema that the answer must meet."""
+
+    schema: msgspec.Raw
+
+
+class OutputConfig(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How the answer is to be made."""
+
+    format: OutputFormat | None = None
+    effort: str | None = None
+
+
+class Metadata(Struct, frozen=True):
+    """Who is asking."""
+
+    user_id: str | None = None
+
+
+class Thinking(Struct, frozen=True):
+    """Whether and how much the model is to think first."""
+
+    type: str
+    budget_tokens: int | None = None
+    """With type ``enabled``: at most so many tokens."""
+
+
+class Edit(Struct, frozen=True):
+    """One thing to clear from a long conversation; only its type is read."""
+
+    type: str
+
+
+class ContextManagement(Struct, frozen=True):
+    """What to clear from a long conversation."""
+
+    edits: tuple[Edit, ...] = ()
+
+
+class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The body of ``POST /v1/messages`` as it is written."""
+
+    model: str
+    max_tokens: int
+    messages: tuple[Message, ...]
+    system: tuple[TextBlock, ...] | None = None
+    stream: bool | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    stop_sequences: tuple[str, ...] | None = None
+    tools: tuple[Tool, ...] | None = None
+    tool_choice: ToolChoice | None = None
+    output_config: OutputConfig | None = None
+    thinking: msgspec.Raw = ABSENT
+    cache_control: msgspec.Raw = ABSENT
+    metadata: Metadata | None = None
+
+
+class ClientRequest(Struct, frozen=True, kw_only=True):
+    """The body of ``POST /v1/messages`` as a client sends it, as far as another wire format can carry it."""
+
+    messages: tuple[Turn, ...]
+    max_tokens: int
+    model: str | None = None
+    system: str | tuple[TextBlock, ...] | None = None
+    stream: bool | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    stop_sequences: tuple[str, ...] | None = None
+    tools: tuple[Tool, ...] | None = None
+    tool_choice: ToolChoice | None = None
+    output_config: OutputConfig | None = None
+    thinking: Thinking | None = None
+    metadata: Metadata | None = None
+    context_management: ContextManagement | None = None
+
+
+_REQUEST = msgspec.json.Decoder(ClientRequest)
+_THINKING = msgspec.json.Decoder(Thinking)
+
+
+def parse_request(body: bytes) -> ClientRequest:
+    """Read the whole of a messages request.
+
+    Raises:
+        RequestError: The body is not JSON, or a field has the wrong type; ``param`` names it.
+        UnsupportedFieldError: It holds a block, a tool or a field that only Anthropic knows.
+    """
+    return decode_request(_REQUEST, body)
+
+
+def parse_thinking(raw: msgspec.Raw) -> Thinking:
+    """Read a ``thinking`` parameter.
+
+    Raises:
+        RequestError: It is not in Anthropic's form.
+    """
+    return decode_request(_THINKING, bytes(raw))

@@ -1,0 +1,11 @@
+"""The wire formats by name."""
+
+from enum import Enum
+
+
+class Form(Enum):
+    """A wire format: of a client surface, or of an upstream."""
+
+    OPENAI_CHAT = "openai_chat"
+    ANTHROPIC_MESSAGES = "anthropic_messages"
+    OPENAI_RESPONSES = "openai_responses"

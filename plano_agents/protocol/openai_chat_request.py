@@ -1,0 +1,258 @@
+"""A whole OpenAI chat request in frozen types: the hub that requests of every surface are translated through.
+
+Shapes are those of OpenAI's API reference, "Create chat completion", extended where the hub must carry more than
+OpenAI's wire can: a message's thinking (`AssistantMessage`), a failed tool's mark (`ToolMessage.is_error`), a
+document by address (`FileData.file_url`), and Anthropic's ``thinking`` and ``cache_control`` parameters.
+"""
+
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from plano_agents.protocol.decoding import ABSENT, decode_request
+
+
+class TextPart(Struct, frozen=True, tag_field="type", tag="text"):
+    """A piece of text."""
+
+    text: str
+
+
+class ImageUrl(Struct, frozen=True, omit_defaults=True):
+    """Where an image is."""
+
+    url: str
+    """An ``https`` address or a base64 ``data:`` URL."""
+    detail: str | None = None
+
+
+class ImagePart(Struct, frozen=True, tag_field="type", tag="image_url"):
+    """An image."""
+
+    image_url: ImageUrl
+
+
+class RefusalPart(Struct, frozen=True, tag_field="type", tag="refusal"):
+    """An assistant's earlier refusal."""
+
+    refusal: str
+
+
+class FileData(Struct, frozen=True, omit_defaults=True):
+    """A document: by value, by the id of an upload, or by address."""
+
+    filename: str | None = None
+    file_data: str | None = None
+    """A base64 ``data:`` URL."""
+    file_id: str | None = None
+    file_url: str | None = None
+    """An address that the upstream fetches; an extension of the hub's."""
+
+
+class FilePart(Struct, frozen=True, tag_field="type", tag="file"):
+    """A document."""
+
+    file: FileData
+
+
+class AudioPart(Struct, frozen=True, tag_field="type", tag="input_audio"):
+    """A recording; read so that the error can name it."""
+
+    input_audio: msgspec.Raw
+
+
+Part = TextPart | ImagePart | RefusalPart | FilePart | AudioPart
+Content = str | tuple[Part, ...] | None
+
+
+class FunctionCall(Struct, frozen=True):
+    """The function that a tool call names."""
+
+    name: str
+    arguments: str
+    """JSON text, as the model wrote it."""
+
+
+class ToolCall(Struct, frozen=True):
+    """One call of a function tool."""
+
+    id: str
+    function: FunctionCall
+    type: Literal["function"] = "function"
+
+
+class SystemMessage(Struct, frozen=True, tag_field="role", tag="system"):
+    """The developer's instructions."""
+
+    content: Content
+
+
+class DeveloperMessage(Struct, frozen=True, tag_field="role", tag="developer"):
+    """The developer's instructions, in the newer spelling."""
+
+    content: Content
+
+
+class UserMessage(Struct, frozen=True, tag_field="role", tag="user"):
+    """What the user said."""
+
+    content: Content
+
+
+class AssistantMessage(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="role", tag="assistant"
+):
+    """What the model said, and the tools it called."""
+
+    content: Content = None
+    tool_calls: tuple[ToolCall, ...] | None = None
+    refusal: str | None = None
+    reasoning_content: str | None = None
+    """What it thought, to be read; where there are no blocks it is all that is known of it."""
+    thinking_blocks: tuple[msgspec.Raw, ...] | None = None
+    """Anthropic's ``thinking`` and ``redacted_thinking`` blocks, untouched: their signatures are checked."""
+    audio: msgspec.Raw = ABSENT
+    """Read so that the error can name it."""
+    function_call: msgspec.Raw = ABSENT
+    """The form before tool calls; read so that the error can name it."""
+
+
+class ToolMessage(Struct, frozen=True, omit_defaults=True, tag_field="role", tag="tool"):
+    """A tool's result."""
+
+    tool_call_id: str
+    content: Content
+    is_error: bool | None = None
+    """Whether the tool failed; an extension of the hub's."""
+
+
+Message = SystemMessage | DeveloperMessage | UserMessage | AssistantMessage | ToolMessage
+
+
+class FunctionDefinition(Struct, frozen=True, omit_defaults=True):
+    """What a function tool does and takes."""
+
+    name: str
+    description: str | None = None
+    parameters: msgspec.Raw = ABSENT
+    """JSON Schema of the arguments, untouched."""
+    strict: bool | None = None
+
+
+class Tool(Struct, frozen=True):
+    """A function that the model may call."""
+
+    function: FunctionDefinition
+    type: Literal["function"] = "function"
+
+
+class NamedFunction(Struct, frozen=True):
+    """A function's name alone."""
+
+    name: str
+
+
+class NamedToolChoice(Struct, frozen=True, tag_field="type", tag="function"):
+    """The one function that the model must call."""
+
+    function: NamedFunction
+
+
+class AllowedTool(Struct, frozen=True):
+    """A tool among those allowed."""
+
+    function: NamedFunction
+    type: Literal["function"] = "function"
+
+
+class AllowedTools(Struct, frozen=True):
+    """Which of the offered tools the model may call."""
+
+    mode: Literal["auto", "required"]
+    tools: tuple[AllowedTool, ...]
+
+
+class AllowedToolsChoice(Struct, frozen=True, tag_field="type", tag="allowed_tools"):
+    """A choice among some of the offered tools."""
+
+    allowed_tools: AllowedTools
+
+
+ToolChoice = Literal["none", "auto", "required"] | NamedToolChoice | AllowedToolsChoice
+
+
+class StreamOptions(Struct, frozen=True):
+    """Options of a streamed answer."""
+
+    include_usage: bool | None = False
+
+
+class JsonSchema(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A named schema that the answer must meet."""
+
+    name: str | None = None
+    description: str | None = None
+    schema: msgspec.Raw = ABSENT
+    """The JSON Schema, untouched."""
+    strict: bool | None = None
+
+
+class ResponseFormat(Struct, frozen=True, omit_defaults=True):
+    """The form that the answer must take."""
+
+    type: str
+    json_schema: JsonSchema | None = None
+
+
+class ChatRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The whole of a chat request, as far as another wire format can carry it."""
+
+    messages: tuple[Message, ...]
+    model: str | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    stop: str | tuple[str, ...] | None = None
+    tools: tuple[Tool, ...] | None = None
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: ResponseFormat | None = None
+    reasoning_effort: str | None = None
+    verbosity: str | None = None
+    thinking: msgspec.Raw = ABSENT
+    """Anthropic's parameter, untouched; an extension of the hub's, and of some providers' own wires."""
+    cache_control: msgspec.Raw = ABSENT
+    """Anthropic's parameter, untouched: with it Anthropic caches the prompt as OpenAI does by itself."""
+    user: str | None = None
+    safety_identifier: str | None = None
+
+
+_REQUEST = msgspec.json.Decoder(ChatRequest)
+
+
+def parse_request(body: bytes) -> ChatRequest:
+    """Read the whole of a chat request.
+
+    Raises:
+        RequestError: The body is not JSON, or a field has the wrong type; ``param`` names it.
+    """
+    return decode_request(_REQUEST, body)
+
+
+def wants_usage(request: ChatRequest) -> bool:
+    """Whether a streamed answer is to end with its usage."""
+    return request.stream_options is not None and bool(request.stream_options.include_usage)
+
+
+def resolve_allowed_tools(request: ChatRequest) -> ChatRequest:
+    """Offer only the tools that ``tool_choice`` allows, for wires that know no such choice."""
+    choice = request.tool_choice
+    if not isinstance(choice, AllowedToolsChoice):
+        return request
+    names = {tool.function.name for tool in choice.allowed_tools.tools}
+    tools = tuple(tool for tool in request.tools or () if tool.function.name in names)
+    return msgspec.structs.replace(request, tools=tools, tool_choice=choice.allowed_tools.mode)

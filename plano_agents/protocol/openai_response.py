@@ -1,0 +1,144 @@
+"""OpenAI's responses, as a proxy writes them.
+
+Shapes are those of OpenAI's API reference, "The response object".
+"""
+
+import msgspec
+from msgspec import Struct
+
+from plano_agents.protocol.decoding import ABSENT
+
+AUTO = msgspec.Raw(b'"auto"')
+"""The tool choice of a request that names none."""
+
+PLAIN_TEXT = msgspec.Raw(b'{"format":{"type":"text"}}')
+"""The text configuration of a request that has none."""
+
+
+class OutputText(Struct, frozen=True, tag_field="type", tag="output_text"):
+    """A piece of text."""
+
+    text: str
+    annotations: tuple[()] = ()
+    logprobs: tuple[()] = ()
+
+
+class Refusal(Struct, frozen=True, tag_field="type", tag="refusal"):
+    """The model's refusal."""
+
+    refusal: str
+
+
+class SummaryText(Struct, frozen=True, tag_field="type", tag="summary_text"):
+    """What the model thought, to be read."""
+
+    text: str
+
+
+class ReasoningItem(Struct, frozen=True, tag_field="type", tag="reasoning"):
+    """What the model thought."""
+
+    id: str
+    status: str
+    summary: tuple[SummaryText, ...] = ()
+    encrypted_content: str | None = None
+    """To be sent back as it is; see `openai_responses.seal_thinking`."""
+
+
+class MessageItem(Struct, frozen=True, tag_field="type", tag="message"):
+    """What the model said."""
+
+    id: str
+    status: str
+    content: tuple[OutputText | Refusal, ...] = ()
+    role: str = "assistant"
+
+
+class CallItem(Struct, frozen=True, tag_field="type", tag="function_call"):
+    """A call of a function tool."""
+
+    id: str
+    status: str
+    call_id: str
+    name: str
+    arguments: str
+    """JSON text, as the model wrote it."""
+
+
+Item = ReasoningItem | MessageItem | CallItem
+
+
+class FunctionTool(Struct, frozen=True, tag_field="type", tag="function"):
+    """A tool that was offered."""
+
+    name: str
+    description: str | None
+    parameters: msgspec.Raw
+    strict: bool | None
+
+
+class InputTokensDetails(Struct, frozen=True):
+    """Where the input's tokens came from."""
+
+    cached_tokens: int
+    cache_write_tokens: int
+
+
+class OutputTokensDetails(Struct, frozen=True):
+    """What the output's tokens were spent on."""
+
+    reasoning_tokens: int
+
+
+class Usage(Struct, frozen=True):
+    """Tokens of one answer; ``input_tokens`` counts cached ones too."""
+
+    input_tokens: int
+    input_tokens_details: InputTokensDetails
+    output_tokens: int
+    output_tokens_details: OutputTokensDetails
+    total_tokens: int
+
+
+class IncompleteDetails(Struct, frozen=True):
+    """Why an answer is not whole."""
+
+    reason: str
+
+
+class Failure(Struct, frozen=True):
+    """Why there is no answer."""
+
+    code: str
+    message: str
+
+
+class Response(Struct, frozen=True, kw_only=True):
+    """A response, of whatever status; much of it repeats the request."""
+
+    id: str = ""
+    object: str = "response"
+    created_at: int
+    """Unix time in seconds."""
+    status: str = "in_progress"
+    background: bool = False
+    error: Failure | None = None
+    incomplete_details: IncompleteDetails | None = None
+    instructions: str | None = None
+    max_output_tokens: int | None = None
+    metadata: dict[str, str]
+    model: str = ""
+    output: tuple[Item, ...] = ()
+    parallel_tool_calls: bool = True
+    previous_response_id: None = None
+    reasoning: msgspec.Raw = ABSENT
+    store: bool = False
+    """Nothing is stored, whatever was asked for."""
+    temperature: float | None = None
+    text: msgspec.Raw = PLAIN_TEXT
+    tool_choice: msgspec.Raw = AUTO
+    tools: tuple[FunctionTool, ...] = ()
+    top_p: float | None = None
+    truncation: str = "disabled"
+    usage: Usage | None = None
+    user: str | None = None

@@ -1,0 +1,122 @@
+"""The OpenAI responses surface, as a router reads it: what routing needs of a request, errors, sealed thinking.
+
+Anthropic's thinking travels in a reasoning item's ``encrypted_content``, which a client sends back as it came:
+`SEAL` and the base64 of the blocks' JSON. It is sealed against change by nobody but Anthropic, whose signature is in
+each block. Requests and answers in frozen types stand in `openai_responses_request` and `openai_response`.
+"""
+
+import base64
+import binascii
+import re
+
+import msgspec
+from msgspec import Struct
+
+from plano_agents.errors import PlanoError
+from plano_agents.protocol import sse
+from plano_agents.protocol.decoding import BAD_JSON, address, decode_request, split_fields
+from plano_agents.protocol.openai_chat import ChatHead, HeadMessage, HeadPart, PreferenceOverride
+
+END_MARK = re.compile(rb"^event: ?response\.(?:completed|incomplete|failed)\s*$", re.MULTILINE)
+"""What a whole stream has; the last event repeats the whole answer, so it may stand far from the end."""
+
+SEAL = "plano.v1."
+"""What ``encrypted_content`` begins with where it is ours."""
+
+
+class _HeadItem(Struct, frozen=True):
+    """An input item, read for a message's text; other items have no role."""
+
+    role: str | None = None
+    content: str | tuple[HeadPart, ...] | None = None
+
+
+class _Head(Struct, frozen=True):
+    input: str | tuple[_HeadItem, ...] = ()
+    model: str | None = None
+    stream: bool | None = None
+    routing_preferences: tuple[PreferenceOverride, ...] | None = None
+
+
+class _SealedItem(Struct, frozen=True):
+    """An input item, read for sealed thinking."""
+
+    encrypted_content: str | None = None
+
+
+_HEAD = msgspec.json.Decoder(_Head)
+_INPUT = msgspec.json.Decoder(str | tuple[msgspec.Raw, ...])
+_SEALED = msgspec.json.Decoder(_SealedItem)
+_BLOCKS = msgspec.json.Decoder(tuple[msgspec.Raw, ...])
+
+
+def parse_head(body: bytes) -> ChatHead:
+    """Read what routing needs of a responses request; tool calls and their outputs are no messages.
+
+    Raises:
+        RequestError: The body is not JSON, or a field that is read has the wrong type; ``param`` names it.
+    """
+    head = decode_request(_HEAD, body)
+    messages = (
+        (HeadMessage("user", head.input),)
+        if isinstance(head.input, str)
+        else tuple(HeadMessage(item.role, item.content) for item in head.input if item.role is not None)
+    )
+    return ChatHead(messages, head.model, head.stream, head.routing_preferences)
+
+
+def replace_model(body: bytes, model_id: str) -> bytes:
+    """Address a request to an upstream that speaks OpenAI responses.
+
+    Reasoning items that hold another provider's sealed thinking are left out: OpenAI could not decrypt them, and a
+    transcript may change models.
+
+    Args:
+        body: A JSON object.
+        model_id: What the upstream calls the model.
+
+    Returns:
+        The body with ``model`` set and what is the router's left out; every other value's bytes untouched.
+    """
+    fields = split_fields(body)
+    if SEAL.encode() in body and "input" in fields:
+        items = decode_request(_INPUT, bytes(fields["input"]))
+        if not isinstance(items, str):
+            kept = [item for item in items if not _is_sealed(bytes(item))]
+            fields["input"] = msgspec.Raw(msgspec.json.encode(kept))
+    return address(fields, model_id)
+
+
+def encode_error_event(error: PlanoError, sequence_number: int = 0) -> bytes:
+    """Write an error as the last event of a stream that broke."""
+    content = {
+        "type": "error",
+        "code": error.code,
+        "message": error.message,
+        "param": error.param,
+        "sequence_number": sequence_number,
+    }
+    return sse.encode_event(msgspec.json.encode(content), "error")
+
+
+def seal_thinking(blocks: tuple[msgspec.Raw, ...]) -> str:
+    """Put thinking blocks, byte for byte, into a reasoning item's ``encrypted_content``."""
+    return SEAL + base64.b64encode(msgspec.json.encode(blocks)).decode()
+
+
+def unseal_thinking(content: str | None) -> tuple[msgspec.Raw, ...] | None:
+    """Take thinking blocks out again; None where the content is not ours."""
+    if content is None or not content.startswith(SEAL):
+        return None
+    try:
+        return _BLOCKS.decode(base64.b64decode(content.removeprefix(SEAL), validate=True))
+    except (binascii.Error, ValueError, *BAD_JSON):
+        return None
+
+
+def _is_sealed(item: bytes) -> bool:
+    try:
+        content = _SEALED.decode(item).encrypted_content
+    except BAD_JSON:
+        return False
+    return content is not None and content.startswith(SEAL)

@@ -1,0 +1,73 @@
+"""OpenAI chat streams: read into the hub's chunks, and written from them."""
+
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import UNSET
+
+from plano_agents.errors import PlanoError, UpstreamProtocolError
+from plano_agents.protocol import openai_chat, sse
+from plano_agents.protocol.openai_chat import ErrorDetail
+from plano_agents.protocol.openai_completion import Chunk, parse_chunk
+
+_DONE = b"[DONE]"
+
+
+class ChatStreamReader:
+    """Reads one stream of an OpenAI-compatible provider; made anew for each answer."""
+
+    def __init__(self) -> None:
+        self._events = sse.EventDecoder()
+        self.finished = False
+        """See `stream.Reader`."""
+        self.answered = False
+        """See `stream.Reader`."""
+
+    def feed(self, data: bytes) -> Iterator[Chunk | ErrorDetail]:
+        """See `stream.Reader`."""
+        for event in self._events.feed(data):
+            if event.data == _DONE:
+                if not self.answered:
+                    raise UpstreamProtocolError("The provider's stream ended without a finish reason.")
+                self.finished = True
+                return
+            chunk = parse_chunk(event.data)
+            if chunk.error is not UNSET:
+                self.finished = True
+                yield openai_chat.parse_error(event.data) or ErrorDetail("The provider reported an error.")
+                return
+            self.answered = self.answered or any(choice.finish_reason for choice in chunk.choices)
+            yield chunk
+
+
+class ChatStreamWriter:
+    """Writes one OpenAI stream; made anew for each answer.
+
+    Args:
+        include_usage: Whether the client asked for the usage chunk.
+    """
+
+    def __init__(self, *, include_usage: bool) -> None:
+        self._include_usage = include_usage
+
+    def write(self, chunk: Chunk) -> bytes:
+        """See `stream.Writer`."""
+        if self._include_usage:
+            shown = msgspec.structs.replace(chunk, usage=None) if chunk.usage is UNSET else chunk
+        elif chunk.choices:
+            shown = chunk
+        else:
+            return b""
+        return sse.encode_event(msgspec.json.encode(shown))
+
+    def finish(self) -> bytes:
+        """See `stream.Writer`."""
+        return sse.DONE
+
+    def fail(self, error: ErrorDetail) -> bytes:
+        """See `stream.Writer`."""
+        return sse.encode_event(openai_chat.encode_error_detail(error))
+
+    def break_off(self, error: PlanoError) -> bytes:
+        """See `stream.Writer`."""
+        return openai_chat.encode_error_event(error)

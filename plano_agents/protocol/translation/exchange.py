@@ -1,0 +1,161 @@
+"""One request's translation, there and back: a client's surface in front of an upstream of another wire.
+
+The request is read into the hub once and written for the upstream; what the answer needs of it is kept. Where surface
+and upstream speak the same form nothing is translated, and there is no exchange.
+"""
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from plano_agents.errors import UnsupportedFieldError
+from plano_agents.protocol import openai_chat_request as hub
+from plano_agents.protocol import openai_responses_request as responses
+from plano_agents.protocol.form import Form
+from plano_agents.protocol.openai_chat import ErrorDetail, encode_error_detail, parse_error
+from plano_agents.protocol.openai_completion import Completion
+from plano_agents.protocol.openai_completion import parse_completion as parse_chat_completion
+from plano_agents.protocol.openai_response import Response
+from plano_agents.protocol.translation import chat_reply_to_messages, messages_reply_to_chat
+from plano_agents.protocol.translation.chat_reply_to_responses import build_frame, encode_response
+from plano_agents.protocol.translation.chat_request_to_messages import (
+    build_messages_request,
+    parse_chat_request,
+)
+from plano_agents.protocol.translation.chat_request_to_upstream import LimitField, encode_chat_request
+from plano_agents.protocol.translation.chat_stream import ChatStreamReader, ChatStreamWriter
+from plano_agents.protocol.translation.chat_stream_to_messages import MessagesStreamWriter
+from plano_agents.protocol.translation.chat_stream_to_responses import ResponsesStreamWriter
+from plano_agents.protocol.translation.messages_request_to_chat import parse_messages_request
+from plano_agents.protocol.translation.messages_stream_to_chat import MessagesStreamReader
+from plano_agents.protocol.translation.responses_request_to_chat import (
+    check_fields,
+    read_responses_request,
+)
+from plano_agents.protocol.translation.stream import Reader, StreamTranslator, Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A translated request, and how its answer is translated back."""
+
+    surface: Form
+    """What the client speaks."""
+    upstream: Form
+    """What the upstream speaks."""
+    request_body: bytes = field(repr=False)
+    """The request in the upstream's form."""
+    _created: int
+    """Unix time in seconds."""
+    _include_usage: bool
+    """Whether a chat client asked for the usage chunk."""
+    _frame: Response | None = field(repr=False)
+    """What a response repeats of its request; None on other surfaces."""
+
+    def encode_reply(self, body: bytes) -> bytes:
+        """Translate a whole answer into the client's form.
+
+        Raises:
+            UpstreamProtocolError: It is no answer in the upstream's form.
+        """
+        completion = self._parse_reply(body)
+        if self.surface is Form.ANTHROPIC_MESSAGES:
+            return chat_reply_to_messages.encode_message(completion)
+        if self._frame is not None:
+            return encode_response(completion, self._frame)
+        return msgspec.json.encode(completion)
+
+    def encode_error(self, body: bytes, status: int) -> bytes:
+        """Translate an error body into the client's form.
+
+        Args:
+            body: What the upstream said.
+            status: The HTTP status it said it with.
+        """
+        if self.upstream is Form.ANTHROPIC_MESSAGES:
+            return messages_reply_to_chat.encode_upstream_error(body, status)
+        if self.surface is Form.ANTHROPIC_MESSAGES:
+            return chat_reply_to_messages.encode_upstream_error(body, status)
+        unread = ErrorDetail(f"The provider answered {status} without an error in its own form.")
+        return encode_error_detail(parse_error(body) or unread)
+
+    def build_stream(self) -> StreamTranslator:
+        """Build the translator of one streamed answer."""
+        return StreamTranslator(self._build_reader(), self._build_writer())
+
+    def _parse_reply(self, body: bytes) -> Completion:
+        if self.upstream is Form.ANTHROPIC_MESSAGES:
+            return messages_reply_to_chat.parse_completion(body, created=self._created)
+        return parse_chat_completion(body)
+
+    def _build_reader(self) -> Reader:
+        if self.upstream is Form.ANTHROPIC_MESSAGES:
+            return MessagesStreamReader(created=self._created)
+        return ChatStreamReader()
+
+    def _build_writer(self) -> Writer:
+        if self.surface is Form.ANTHROPIC_MESSAGES:
+            return MessagesStreamWriter()
+        if self._frame is not None:
+            return ResponsesStreamWriter(self._frame)
+        return ChatStreamWriter(include_usage=self._include_usage)
+
+
+def open_exchange(
+    surface: Form,
+    upstream: Form,
+    body: bytes,
+    model_id: str,
+    *,
+    created: int,
+    limit_field: LimitField = "max_tokens",
+) -> Exchange:
+    """Translate a request.
+
+    Args:
+        surface: What the client speaks.
+        upstream: What the upstream speaks; another form than the client's.
+        body: The client's request, JSON.
+        model_id: What the upstream calls the model.
+        created: Unix time in seconds, for the answer.
+        limit_field: How an OpenAI-compatible upstream spells the limit of tokens.
+
+    Raises:
+        RequestError: The body is no valid request of its surface.
+        UnsupportedFieldError: A field cannot be carried; ``param`` names it.
+    """
+    assert surface is not upstream, "the same form is passed through, not translated"  # noqa: S101 - a bug
+    frame: Response | None = None
+    match surface:
+        case Form.OPENAI_CHAT:
+            request = parse_chat_request(body)
+        case Form.ANTHROPIC_MESSAGES:
+            request = parse_messages_request(body)
+        case Form.OPENAI_RESPONSES:
+            check_fields(body)
+            read = responses.parse_request(body)
+            frame = build_frame(body, read, created=created)
+            request = read_responses_request(read)
+    return Exchange(
+        surface,
+        upstream,
+        _encode_request(request, upstream, model_id, limit_field),
+        created,
+        hub.wants_usage(request),
+        frame,
+    )
+
+
+def _encode_request(
+    request: hub.ChatRequest, upstream: Form, model_id: str, limit_field: LimitField
+) -> bytes:
+    match upstream:
+        case Form.OPENAI_CHAT:
+            return encode_chat_request(request, model_id, limit_field=limit_field)
+        case Form.ANTHROPIC_MESSAGES:
+            return msgspec.json.encode(build_messages_request(request, model_id))
+        case Form.OPENAI_RESPONSES:
+            raise UnsupportedFieldError(
+                f"The model {model_id!r} speaks OpenAI responses alone. Send this request to /v1/responses.",
+                param="model",
+            )

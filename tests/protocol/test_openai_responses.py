@@ -1,0 +1,83 @@
+import contextlib
+import json
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plano_agents.errors import RequestError, UpstreamTimeoutError
+from plano_agents.protocol.openai_responses import (
+    encode_error_event,
+    parse_head,
+    replace_model,
+    seal_thinking,
+    unseal_thinking,
+)
+from plano_agents.routing.text import read_conversation
+
+
+def test_a_string_is_what_the_user_said() -> None:
+    head = parse_head(b'{"model":"m","input":"hi","stream":true}')
+    assert (head.model, head.stream, read_conversation(head.messages)) == ("m", True, ("hi",))
+
+
+def test_a_head_reads_messages_and_passes_over_other_items() -> None:
+    items = [
+        {"role": "developer", "content": "secret"},
+        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "one"}]},
+        {"type": "reasoning", "summary": [{"type": "summary_text", "text": "secret"}]},
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "two"}]},
+        {"type": "function_call", "call_id": "t", "name": "n", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "t", "output": "secret"},
+    ]
+    head = parse_head(json.dumps({"instructions": "secret", "input": items}).encode())
+    assert read_conversation(head.messages) == ("one", "two")
+
+
+def test_a_request_without_input_has_no_messages() -> None:
+    assert parse_head(b'{"prompt":{"id":"p"}}').messages == ()
+
+
+def test_replacing_the_model_leaves_other_values_byte_for_byte() -> None:
+    body = b'{"model":"a","routing_preferences":[],"input":[{"role":"user","content":"\\u00e9  \\/"}]}'
+    assert replace_model(body, "b") == b'{"model":"b","input":[{"role":"user","content":"\\u00e9  \\/"}]}'
+
+
+def test_what_was_sealed_here_is_not_sent_to_those_who_cannot_read_it() -> None:
+    ours = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": seal_thinking(())}
+    theirs = {"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": "gAAAA"}
+    body = json.dumps({"model": "a", "input": [ours, theirs, {"role": "user", "content": "plano.v1."}]})
+    found = json.loads(replace_model(body.encode(), "b"))["input"]
+    assert found == [theirs, {"role": "user", "content": "plano.v1."}]
+
+
+@given(st.lists(st.dictionaries(st.text(), st.text())))
+def test_what_is_sealed_is_unsealed_byte_for_byte(blocks: list[dict[str, str]]) -> None:
+    raws = tuple(msgspec.Raw(json.dumps(block).encode()) for block in blocks)
+    unsealed = unseal_thinking(seal_thinking(raws))
+    assert unsealed is not None
+    assert [bytes(raw) for raw in unsealed] == [bytes(raw) for raw in raws]
+
+
+@given(st.text())
+def test_any_text_is_unsealed_or_is_not_ours(text: str) -> None:
+    assert unseal_thinking(text) is None
+    unseal_thinking("plano.v1." + text)
+
+
+def test_an_error_event_has_openais_form() -> None:
+    data = encode_error_event(UpstreamTimeoutError("x"), 3).partition(b"data: ")[2]
+    assert json.loads(data) == {
+        "type": "error",
+        "code": "upstream_timeout",
+        "message": "x",
+        "param": None,
+        "sequence_number": 3,
+    }
+
+
+@given(st.binary())
+def test_any_bytes_parse_or_are_a_client_error(body: bytes) -> None:
+    for read in (parse_head, lambda data: replace_model(data, "m")):
+        with contextlib.suppress(RequestError):
+            read(body)

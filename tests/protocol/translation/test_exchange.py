@@ -1,0 +1,125 @@
+import json
+from typing import Any
+
+import pytest
+
+from plano_agents.errors import UnsupportedFieldError
+from plano_agents.protocol.form import Form
+from plano_agents.protocol.sse import EventDecoder
+from plano_agents.protocol.translation.exchange import Exchange, open_exchange
+
+THINKING = '{"type":"thinking","thinking":"I s\\u00e9e.","signature":"c2ln+/="}'
+MESSAGE = (
+    '{"id":"msg_1","type":"message","role":"assistant","model":"claude","content":[' + THINKING + ","
+    '{"type":"text","text":"Hi"},{"type":"tool_use","id":"t1","name":"add","input":{"a": 1.10}}],'
+    '"stop_reason":"tool_use","usage":{"input_tokens":10,"output_tokens":5}}'
+).encode()
+COMPLETION = (
+    b'{"id":"c","created":1,"model":"gpt","choices":[{"index":0,"finish_reason":"stop",'
+    b'"message":{"role":"assistant","content":"Hi"}}]}'
+)
+SAYING: dict[Form, dict[str, Any]] = {
+    Form.OPENAI_CHAT: {"messages": [{"role": "user", "content": "hi"}]},
+    Form.ANTHROPIC_MESSAGES: {"max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]},
+    Form.OPENAI_RESPONSES: {"input": "hi"},
+}
+PAIRS = [
+    (Form.OPENAI_CHAT, Form.ANTHROPIC_MESSAGES),
+    (Form.ANTHROPIC_MESSAGES, Form.OPENAI_CHAT),
+    (Form.OPENAI_RESPONSES, Form.OPENAI_CHAT),
+    (Form.OPENAI_RESPONSES, Form.ANTHROPIC_MESSAGES),
+]
+ERRORS = {
+    Form.OPENAI_CHAT: b'{"error":{"message":"Slow down","type":"requests","param":null,"code":null}}',
+    Form.ANTHROPIC_MESSAGES: b'{"type":"error","error":{"type":"rate_limit_error","message":"Slow down"}}',
+}
+
+
+def open_(surface: Form, upstream: Form, **fields: object) -> Exchange:
+    body = json.dumps({"model": "asked-for", **SAYING[surface], **fields}).encode()
+    return open_exchange(surface, upstream, body, "served", created=7)
+
+
+def said(surface: Form, body: bytes) -> str:
+    """Read an answer's text as a client of its surface does."""
+    reply: dict[str, Any] = json.loads(body)
+    if surface is Form.OPENAI_CHAT:
+        return str(reply["choices"][0]["message"]["content"])
+    if surface is Form.ANTHROPIC_MESSAGES:
+        return "".join(block.get("text", "") for block in reply["content"])
+    return "".join(
+        part["text"] for item in reply["output"] if item["type"] == "message" for part in item["content"]
+    )
+
+
+@pytest.mark.parametrize(("surface", "upstream"), PAIRS)
+def test_a_request_reaches_each_upstream_under_its_own_model(surface: Form, upstream: Form) -> None:
+    found = json.loads(open_(surface, upstream).request_body)
+    assert (found["model"], found["messages"][0]["role"]) == ("served", "user")
+
+
+@pytest.mark.parametrize(("surface", "upstream"), PAIRS)
+def test_an_answer_comes_back_in_the_surfaces_form(surface: Form, upstream: Form) -> None:
+    reply = MESSAGE if upstream is Form.ANTHROPIC_MESSAGES else COMPLETION
+    assert said(surface, open_(surface, upstream).encode_reply(reply)) == "Hi"
+
+
+@pytest.mark.parametrize(("surface", "upstream"), PAIRS)
+def test_an_error_comes_back_in_the_surfaces_form(surface: Form, upstream: Form) -> None:
+    found = json.loads(open_(surface, upstream).encode_error(ERRORS[upstream], 429))
+    assert found["error"]["message"] == "Slow down"
+    assert ("type" in found) is (surface is Form.ANTHROPIC_MESSAGES)
+
+
+@pytest.mark.parametrize(("surface", "upstream"), PAIRS)
+def test_an_error_page_comes_back_in_the_surfaces_form(surface: Form, upstream: Form) -> None:
+    assert "502" in json.loads(open_(surface, upstream).encode_error(b"<html>", 502))["error"]["message"]
+
+
+@pytest.mark.parametrize("include_usage", [True, False])
+def test_only_a_chat_client_that_asked_gets_one_usage_chunk(include_usage: bool) -> None:  # noqa: FBT001 - a case
+    events = [
+        {"type": "message_start", "message": json.loads(MESSAGE)},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 1}},
+        {"type": "message_stop"},
+    ]
+    stream = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
+    exchange = open_(
+        Form.OPENAI_CHAT,
+        Form.ANTHROPIC_MESSAGES,
+        stream=True,
+        stream_options={"include_usage": include_usage},
+    )
+    chunks = [
+        json.loads(event.data) for event in EventDecoder().feed(exchange.build_stream().feed(stream))[:-1]
+    ]
+    assert sum(bool(chunk.get("usage")) for chunk in chunks) == include_usage
+
+
+def test_a_responses_client_gives_thinking_back_byte_for_byte() -> None:
+    first = open_(Form.OPENAI_RESPONSES, Form.ANTHROPIC_MESSAGES)
+    output = json.loads(first.encode_reply(MESSAGE))["output"]
+    history = [{"role": "user", "content": "hi"}, *output]
+    result = {"type": "function_call_output", "call_id": "t1", "output": "2"}
+    second = open_(Form.OPENAI_RESPONSES, Form.ANTHROPIC_MESSAGES, input=[*history, result])
+    assert THINKING.encode() in second.request_body
+    assert b'"input":{"a": 1.10}' in second.request_body
+
+
+def test_a_chat_client_gives_thinking_back() -> None:
+    first = open_(Form.OPENAI_CHAT, Form.ANTHROPIC_MESSAGES)
+    body = b'{"messages":[{"role":"user","content":"hi"},%s]}'
+    message = first.encode_reply(MESSAGE).partition(b'"message":')[2].partition(b',"finish_reason"')[0]
+    second = open_exchange(
+        Form.OPENAI_CHAT, Form.ANTHROPIC_MESSAGES, body % message, "served", created=7
+    ).request_body
+    assert THINKING.encode() in second
+
+
+def test_an_upstream_of_responses_alone_takes_no_other_surface() -> None:
+    with pytest.raises(UnsupportedFieldError):
+        open_(Form.OPENAI_CHAT, Form.OPENAI_RESPONSES)
+
+
+def test_a_prompt_is_not_in_the_repr() -> None:
+    assert "hi" not in repr(open_(Form.OPENAI_RESPONSES, Form.OPENAI_CHAT, instructions="hi"))

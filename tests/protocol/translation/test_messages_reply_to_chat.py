@@ -1,0 +1,129 @@
+import json
+from typing import Any
+
+import pytest
+from openai.types.chat import ChatCompletion
+
+from plano_agents.errors import UpstreamProtocolError
+from plano_agents.protocol.translation.messages_reply_to_chat import encode_completion, encode_upstream_error
+
+USAGE = {
+    "input_tokens": 10,
+    "output_tokens": 5,
+    "cache_read_input_tokens": 2000,
+    "cache_creation_input_tokens": 30,
+}
+
+
+def reply(**fields: object) -> dict[str, Any]:
+    whole = {"content": [{"type": "text", "text": "Hi"}], "stop_reason": "end_turn", "usage": USAGE}
+    return {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-x", **whole, **fields}
+
+
+def translate(**fields: object) -> ChatCompletion:
+    encoded = encode_completion(json.dumps(reply(**fields)).encode(), created=7)
+    return ChatCompletion.model_validate_json(encoded, strict=True)
+
+
+def test_text_blocks_are_joined_and_id_and_model_are_the_upstreams() -> None:
+    found = translate(content=[{"type": "text", "text": "Hi"}, {"type": "text", "text": " there"}])
+    assert (found.id, found.model, found.created, found.choices[0].message.content) == (
+        "msg_1",
+        "claude-x",
+        7,
+        "Hi there",
+    )
+
+
+def test_tool_calls_are_carried_with_their_arguments_untouched() -> None:
+    body = json.dumps(reply(stop_reason="tool_use")).replace(
+        '"content": [', '"content": [{"type":"tool_use","id":"t1","name":"add","input":{"a": 1.10}},'
+    )
+    found = json.loads(encode_completion(body.encode(), created=7))
+    assert found["choices"][0]["message"]["tool_calls"] == [
+        {"id": "t1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1.10}'}}
+    ]
+
+
+def test_an_answer_of_calls_alone_has_no_content() -> None:
+    found = translate(
+        content=[{"type": "tool_use", "id": "t", "name": "n", "input": {}}], stop_reason="tool_use"
+    )
+    assert found.choices[0].message.content is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        ("end_turn", "stop"),
+        ("stop_sequence", "stop"),
+        ("max_tokens", "length"),
+        ("model_context_window_exceeded", "length"),
+        ("tool_use", "tool_calls"),
+        ("refusal", "content_filter"),
+        ("pause_turn", "pause_turn"),
+        ("invented_tomorrow", "invented_tomorrow"),
+    ],
+)
+def test_a_stop_reason_is_translated_and_an_unknown_one_is_not_stop(reason: str, expected: str) -> None:
+    found = json.loads(encode_completion(json.dumps(reply(stop_reason=reason)).encode(), created=7))
+    assert found["choices"][0]["finish_reason"] == expected
+
+
+def test_cached_tokens_count_among_the_prompts() -> None:
+    usage = translate().usage
+    assert usage is not None
+    assert usage.prompt_tokens_details is not None
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == (2040, 5, 2045)
+    assert (usage.prompt_tokens_details.cached_tokens, usage.prompt_tokens_details.cache_write_tokens) == (
+        2000,
+        30,
+    )
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"id":1}', b'{"id":"x","model":"m","content":[]}'])
+def test_an_answer_in_another_form_is_the_upstreams_error(body: bytes) -> None:
+    with pytest.raises(UpstreamProtocolError):
+        encode_completion(body, created=7)
+
+
+def test_an_error_keeps_the_providers_words() -> None:
+    body = b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}'
+    assert json.loads(encode_upstream_error(body, 529))["error"] == {
+        "message": "Overloaded",
+        "type": "overloaded_error",
+        "param": None,
+        "code": "overloaded_error",
+    }
+
+
+def test_an_error_page_is_told_by_its_status() -> None:
+    assert "502" in json.loads(encode_upstream_error(b"<html>bad gateway</html>", 502))["error"]["message"]
+
+
+THINKING = '{"type":"thinking","thinking":"I s\\u00e9e.","signature":"c2ln+/=","later_field":1.10}'
+REDACTED = '{"type": "redacted_thinking", "data": "ZGF0YQ=="}'
+
+
+def test_thinking_is_given_to_read_and_byte_for_byte_to_send_back() -> None:
+    body = json.dumps(reply()).replace('"content": [', f'"content": [{THINKING}, {REDACTED}, ')
+    encoded = encode_completion(body.encode(), created=7)
+    assert f'"reasoning_content":"I sée.","thinking_blocks":[{THINKING},{REDACTED}]'.encode() in encoded
+
+
+def test_an_answer_without_thinking_has_no_thinking_fields() -> None:
+    encoded = encode_completion(json.dumps(reply()).encode(), created=7)
+    assert b"thinking" not in encoded
+    assert b"reasoning_content" not in encoded
+
+
+def test_a_refusals_explanation_is_the_refusal() -> None:
+    found = translate(stop_reason="refusal", stop_details={"type": "refusal", "explanation": "No."})
+    assert (found.choices[0].message.refusal, found.choices[0].finish_reason) == ("No.", "content_filter")
+
+
+def test_thinking_tokens_are_reasoning_tokens() -> None:
+    usage = translate(usage={**USAGE, "output_tokens_details": {"thinking_tokens": 3}}).usage
+    assert usage is not None
+    assert usage.completion_tokens_details is not None
+    assert usage.completion_tokens_details.reasoning_tokens == 3
