@@ -6,15 +6,36 @@ Lookups that the request path needs live here; reading and checking files is lef
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from types import MappingProxyType
 from typing import Literal
 
 from pydantic import SecretStr
 
+from plano_agents.config.options import (
+    EMPTY,
+    MetricsSource,
+    Overrides,
+    PromptCaching,
+    SessionCache,
+    Tracing,
+)
+from plano_agents.config.rules import Breaker, Limits, Retries, Timeouts
+
+__all__ = [
+    "EMPTY",
+    "WILDCARD",
+    "Breaker",
+    "Config",
+    "Limits",
+    "Listener",
+    "Model",
+    "Preference",
+    "Retries",
+    "Routing",
+    "Timeouts",
+]
+
 WILDCARD = "*"
 """The model id that declares all of a provider's models."""
-
-EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +93,14 @@ class Routing:
     """How many pins are held in memory; the least recently used goes first."""
     affinity_headers: tuple[str, ...] = ()
     """Header names taken as the affinity id where ``X-Model-Affinity`` is absent, in order, lower case."""
+    session_cache: SessionCache = field(default_factory=SessionCache)
+    """Where pins are kept, and what separates tenants."""
+    route_on_user_only: bool = False
+    """Whether only a user's turn is routed; within a loop the last decision is replayed."""
+    model: str | None = None
+    """The routing model in the spelling of older files; newer ones have ``overrides.llm_routing_model``."""
+    llm_provider: str | None = None
+    """The entry that serves that model, in older files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +111,6 @@ class Listener:
     """The address to bind."""
     port: int = 12_000
     """The TCP port; 0 lets the system choose."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """``limits`` of the settings file."""
-
-    max_body_bytes: int = 32 * 1024 * 1024
-    """The largest request body accepted, in bytes."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +127,24 @@ class Config:
     """How sessions are kept."""
     listener: Listener = field(default_factory=Listener)
     """Where the router listens."""
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    """How long a provider may take."""
+    retries: Retries = field(default_factory=Retries)
+    """How often a failed request is sent again."""
+    breaker: Breaker = field(default_factory=Breaker)
+    """When an upstream is left alone."""
     limits: Limits = field(default_factory=Limits)
-    """What is refused for its size."""
+    """What is refused for its size, its slowness or its number."""
+    proxy_from_environment: bool = False
+    """Whether ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` count on the way to providers."""
+    metrics_sources: tuple[MetricsSource, ...] = ()
+    """What models cost and how fast they are; one of each kind at most."""
+    overrides: Overrides = field(default_factory=Overrides)
+    """Certificates, and the routing model."""
+    prompt_caching: PromptCaching = field(default_factory=PromptCaching)
+    """Providers' caches; nothing acts on it yet."""
+    tracing: Tracing = field(default_factory=Tracing)
+    """Spans; nothing acts on it yet."""
     client_keys: tuple[SecretStr, ...] = ()
     """Keys that clients must present; none means that no key is asked for."""
     admin_token: SecretStr | None = None
@@ -151,7 +188,7 @@ class Config:
             base_url: Where the simulator listens, scheme and host.
 
         Returns:
-            The same configuration, each model served there and no key left in it.
+            The same configuration, each model served there, no key left in it, and nothing fetched from anywhere.
         """
         models = (
             replace(
@@ -164,4 +201,10 @@ class Config:
             )
             for model in self.models
         )
-        return replace(self, models=tuple(models))
+        return replace(
+            self,
+            models=tuple(models),
+            metrics_sources=(),
+            proxy_from_environment=False,
+            overrides=replace(self.overrides, upstream_tls_ca_path=None),
+        )

@@ -1,7 +1,7 @@
 """``config.yaml`` in Plano's schema, with our settings, to one `Config`. Pure: text and environment in, values out.
 
 The rules are those of planoai's ``config_generator``; a file that Plano refuses is refused here. Files are left to
-``load``, single entries to ``model_entries`` and ``preferences``.
+``load``, single entries to ``model_entries``, ``preferences`` and ``option_entries``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,9 +9,18 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from plano_agents.config.document import parse_document
-from plano_agents.config.findings import Findings, format_value
-from plano_agents.config.model import Config, Listener, Model, Routing
+from plano_agents.config.findings import Findings, KeyPath, format_value
+from plano_agents.config.model import Config, Listener, Model, Retries, Routing, Timeouts
 from plano_agents.config.model_entries import build_models
+from plano_agents.config.option_entries import (
+    build_metrics_sources,
+    build_overrides,
+    build_prompt_caching,
+    build_session_cache,
+    build_tracing,
+    read_seconds,
+    warn_of_routing,
+)
 from plano_agents.config.preferences import build_preferences, word_declared
 from plano_agents.config.schema import LegacyListeners, PlanoFile
 from plano_agents.config.secrets import SecretReader
@@ -46,14 +55,21 @@ def parse_config(
         ConfigError: A file cannot be used; the problems of both are told.
     """
     problems: list[str] = []
-    config, settings = Config(models=()), Settings()
+    config = Config(models=())
     try:
         config = _parse_plano(text, source, environ, offline=offline)
     except ConfigError as error:
         problems += error.problems
+    settings = Settings(timeouts=config.timeouts, retries=config.retries)
     try:
         if settings_text is not None:
-            settings = parse_settings(settings_text, source=settings_source or SETTINGS_NAME, environ=environ)
+            settings = parse_settings(
+                settings_text,
+                source=settings_source or SETTINGS_NAME,
+                environ=environ,
+                timeouts=config.timeouts,
+                retries=config.retries,
+            )
     except ConfigError as error:
         problems += error.problems
     if problems:
@@ -61,7 +77,11 @@ def parse_config(
     return replace(
         config,
         routing=replace(config.routing, affinity_headers=settings.affinity_headers),
+        timeouts=settings.timeouts,
+        retries=settings.retries,
+        breaker=settings.breaker,
         limits=settings.limits,
+        proxy_from_environment=settings.proxy_from_environment,
         client_keys=settings.client_keys,
         admin_token=settings.admin_token,
         warnings=config.warnings + settings.warnings,
@@ -86,7 +106,7 @@ def _parse_plano(text: str, source: str, environ: Mapping[str, str], *, offline:
 
 def _build_config(file: PlanoFile, findings: Findings, secrets: SecretReader | None) -> Config:
     """Check what the schema cannot say; the value is meaningful only when no problem was noted."""
-    listener = _build_listener(file, findings)
+    given = _find_listener(file, findings)
     root = "llm_providers" if file.model_providers is None and file.llm_providers else "model_providers"
     if file.model_providers is not None and file.llm_providers is not None:
         findings.add_problem(
@@ -101,6 +121,7 @@ def _build_config(file: PlanoFile, findings: Findings, secrets: SecretReader | N
         )
         return Config(models=())
     models = build_models(entries, root, findings, secrets)
+    warn_of_routing(file.routing, findings)
     return Config(
         models=models,
         preferences=build_preferences(file, entries, root, models, findings),
@@ -108,47 +129,80 @@ def _build_config(file: PlanoFile, findings: Findings, secrets: SecretReader | N
         routing=Routing(
             session_ttl_seconds=file.routing.session_ttl_seconds,
             session_max_entries=file.routing.session_max_entries,
+            session_cache=build_session_cache(file.routing.session_cache, findings, secrets),
+            route_on_user_only=file.routing.route_on_user_only,
+            model=file.routing.model,
+            llm_provider=file.routing.llm_provider,
         ),
-        listener=listener,
+        listener=_build_listener(given),
+        timeouts=_build_timeouts(file, given, findings),
+        retries=Retries() if given.max_retries is None else Retries(max_per_candidate=given.max_retries),
+        metrics_sources=build_metrics_sources(file.model_metrics_sources or (), findings),
+        overrides=build_overrides(file.overrides),
+        prompt_caching=build_prompt_caching(file.prompt_caching),
+        tracing=build_tracing(file.tracing, findings, secrets),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Address:
-    """What a listener says of its address."""
+class _GivenListener:
+    """What the file says of the listener that serves models."""
 
+    path: KeyPath = ("listeners",)
+    """Where it says so."""
     host: str | None = None
     """The address to bind."""
     port: int | None = None
     """The TCP port."""
+    timeout: str | None = None
+    """How long an answer may take."""
+    max_retries: int | None = None
+    """How often a failed request is sent again."""
 
 
-def _build_listener(file: PlanoFile, findings: Findings) -> Listener:
-    """Take the listener that serves models; Plano's default port, and loopback, where it says nothing."""
-    given = _Address()
+def _find_listener(file: PlanoFile, findings: Findings) -> _GivenListener:
+    """Take the listener that serves models; there is one at most."""
     if isinstance(file.listeners, LegacyListeners):
-        if file.listeners.egress_traffic is not None:
-            given = _Address(file.listeners.egress_traffic.address, file.listeners.egress_traffic.port)
-    else:
-        seen = False
-        for index, entry in enumerate(file.listeners):
-            path = ("listeners", index)
-            if entry.type != "model":
-                findings.add_warning(
-                    path, f"a listener of type {entry.type!r} is Plano's; plano-agents does not act on it yet"
-                )
-            elif seen:
-                findings.add_problem(
-                    path, f"{format_value(entry.name)} is a second listener of type 'model'. Keep one."
-                )
-            else:
-                seen = True
-                given = _Address(entry.address, entry.port)
+        legacy = file.listeners.egress_traffic
+        if legacy is None:
+            return _GivenListener()
+        return _GivenListener(("listeners", "egress_traffic"), legacy.address, legacy.port, legacy.timeout)
+    given: _GivenListener | None = None
+    for index, entry in enumerate(file.listeners):
+        path: KeyPath = ("listeners", index)
+        if entry.type != "model":
+            findings.add_warning(
+                path, f"a listener of type {entry.type!r} is Plano's; plano-agents does not act on it yet"
+            )
+        elif given is not None:
+            findings.add_problem(
+                path, f"{format_value(entry.name)} is a second listener of type 'model'. Keep one."
+            )
+        else:
+            given = _GivenListener(path, entry.address, entry.port, entry.timeout, entry.max_retries)
+    return given or _GivenListener()
+
+
+def _build_listener(given: _GivenListener) -> Listener:
+    """Bind where the file says; Plano's default port, and loopback, where it says nothing."""
     default = Listener()
     return Listener(
         host=default.host if given.host is None else given.host,
         port=default.port if given.port is None else given.port,
     )
+
+
+def _build_timeouts(file: PlanoFile, given: _GivenListener, findings: Findings) -> Timeouts:
+    """Take Plano's two timeouts; the settings file, read next, wins over them."""
+    timeouts = Timeouts()
+    connect = file.overrides.upstream_connect_timeout
+    if connect is not None:
+        seconds = read_seconds(connect, ("overrides", "upstream_connect_timeout"), findings)
+        timeouts = replace(timeouts, connect_seconds=seconds or timeouts.connect_seconds)
+    if given.timeout is not None:
+        seconds = read_seconds(given.timeout, (*given.path, "timeout"), findings)
+        timeouts = replace(timeouts, total_seconds=seconds or timeouts.total_seconds)
+    return timeouts
 
 
 def _build_aliases(file: PlanoFile, models: Sequence[Model], findings: Findings) -> Mapping[str, str]:

@@ -2,14 +2,17 @@
 
 Merged as planoai's ``migrate_inline_routing_preferences`` does: below v0.4.0, inline entries of one name become one
 route over their models, in the file's order, with the first description; a top-level route of that name wins. From
-v0.4.0 on, inline entries are not read.
+v0.4.0 on, inline entries are not read. As in Plano, a selection policy needs the metrics source that it ranks by.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from plano_agents.config.findings import Findings, KeyPath, format_value, propose_nearest
 from plano_agents.config.model import Config, Model, Preference
 from plano_agents.config.schema import PlanoFile, ProviderEntry
+
+_RANKED_BY: Mapping[str, str | None] = {"cheapest": "cost", "fastest": "latency", "none": None}
+"""The type of metrics source that each selection policy needs."""
 
 
 def build_preferences(
@@ -35,6 +38,7 @@ def build_preferences(
 
 def _read_top_level(file: PlanoFile, declared: Config, findings: Findings) -> list[Preference]:
     preferences: dict[str, Preference] = {}
+    sources = {source.type for source in file.model_metrics_sources or ()}
     for index, entry in enumerate(file.routing_preferences or ()):
         path = ("routing_preferences", index)
         _check_name(entry.name, (*path, "name"), findings)
@@ -55,11 +59,12 @@ def _read_top_level(file: PlanoFile, declared: Config, findings: Findings) -> li
             elif model.name not in models:
                 models.append(model.name)
         prefer = entry.selection_policy.prefer if entry.selection_policy else "none"
-        if prefer != "none":
-            findings.add_warning(
+        source = _RANKED_BY[prefer]
+        if source is not None and source not in sources:
+            findings.add_problem(
                 (*path, "selection_policy"),
-                f"selection_policy {prefer!r} of {entry.name!r} is Plano's; plano-agents does not act on it yet "
-                "and takes the models in the order given",
+                f"the preference {entry.name!r} prefers the {prefer} model, and model_metrics_sources has no source "
+                f"of type {source!r}. Add one, or remove the selection_policy.",
             )
         preferences[entry.name] = Preference(entry.name, entry.description, tuple(models), prefer)
     return list(preferences.values())

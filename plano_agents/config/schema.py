@@ -5,9 +5,18 @@ refused. What the router acts on is typed in full; the rest is typed loosely and
 operator is told; such keys mean what Plano says they mean. What keys mean to each other is left to ``plano``.
 """
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag
+from pydantic import Discriminator, Field, SecretStr, Tag
+
+from plano_agents.config.schema_options import (
+    MetricsEntry,
+    OverridesSection,
+    PromptCachingSection,
+    RoutingSection,
+    TracingSection,
+)
+from plano_agents.config.section import Loose, LooseList, NotActedOn, Port, Section, Text
 
 Version = Literal["v0.1", "v0.1.0", "0.1-beta", "0.2.0", "v0.3.0", "v0.4.0"]
 """The schema versions Plano reads; inline preferences are lifted below v0.4.0."""
@@ -52,26 +61,6 @@ KNOWN_PROVIDERS = NEED_BASE_URL | {
 }
 """The provider prefixes that need no ``provider_interface``."""
 
-NOT_ACTED_ON = "Plano acts on it, plano-agents does not yet"
-
-T = TypeVar("T")
-NotActedOn = Annotated[T, NOT_ACTED_ON]
-"""A key that is accepted for Plano's sake, and told to the operator."""
-
-Port = Annotated[int, Field(ge=0, le=65_535)]
-Text = Annotated[str, Field(min_length=1)]
-Loose = NotActedOn[dict[str, object] | None]
-LooseList = NotActedOn[list[object] | None]
-
-
-class Section(BaseModel):
-    """A mapping of the file: no unknown keys, no conversions, no values in errors.
-
-    A key that is absent is None; the file itself holds no nulls (``document`` refuses them, as Plano does).
-    """
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
-
 
 class ListenerEntry(Section):
     """One entry of ``listeners``."""
@@ -84,9 +73,11 @@ class ListenerEntry(Section):
     """The TCP port."""
     address: Text | None = None
     """The address to bind."""
-    timeout: NotActedOn[str | None] = None
+    timeout: str | None = None
+    """How long an answer may take, a duration such as ``300s``."""
+    max_retries: Annotated[int, Field(ge=0)] | None = None
+    """How often a failed request is sent again."""
     router: NotActedOn[Literal["plano_orchestrator_v1"] | None] = None
-    max_retries: NotActedOn[int | None] = None
     agents: LooseList = None
     input_filters: LooseList = None
     output_filters: LooseList = None
@@ -99,8 +90,9 @@ class LegacyListener(Section):
     """The address to bind."""
     port: Port | None = None
     """The TCP port."""
+    timeout: str | None = None
+    """How long an answer may take, a duration such as ``300s``."""
     message_format: NotActedOn[Literal["openai"] | None] = None
-    timeout: NotActedOn[str | None] = None
 
 
 class LegacyListeners(Section):
@@ -172,20 +164,6 @@ class Alias(Section):
     """A declared model."""
 
 
-class RoutingSection(Section):
-    """``routing``."""
-
-    session_ttl_seconds: Annotated[int, Field(ge=1)] = 600
-    """How long an unused pin lives."""
-    session_max_entries: Annotated[int, Field(ge=1, le=10_000)] = 10_000
-    """How many pins are held."""
-    llm_provider: NotActedOn[str | None] = None
-    model: NotActedOn[str | None] = None
-    session_cache: Loose = None
-    routing_budget: Loose = None
-    route_on_user_only: NotActedOn[bool | None] = None
-
-
 Listeners = Annotated[
     Annotated[list[ListenerEntry], Tag("list form")] | Annotated[LegacyListeners, Tag("legacy form")],
     Discriminator(lambda value: "legacy form" if isinstance(value, dict) else "list form"),
@@ -209,16 +187,20 @@ class PlanoFile(Section):
     """Further names of models."""
     routing: RoutingSection = RoutingSection()
     """How sessions are kept."""
+    model_metrics_sources: list[MetricsEntry] | None = None
+    """What models cost, and how fast they are."""
+    overrides: OverridesSection = OverridesSection()
+    """Timeouts, certificates and the routing model."""
+    prompt_caching: NotActedOn[PromptCachingSection] = PromptCachingSection()
+    """Providers' caches."""
+    tracing: NotActedOn[TracingSection] = TracingSection()
+    """Spans."""
     agents: LooseList = None
     filters: LooseList = None
     endpoints: Loose = None
-    overrides: Loose = None
-    prompt_caching: Loose = None
     system_prompt: NotActedOn[str | None] = None
     prompt_targets: LooseList = None
     ratelimits: LooseList = None
-    tracing: Loose = None
     mode: NotActedOn[Literal["llm", "prompt"] | None] = None
     state_storage: Loose = None
     prompt_guards: Loose = None
-    model_metrics_sources: LooseList = None

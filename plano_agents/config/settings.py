@@ -4,17 +4,17 @@ Decides the valid keys and values. Where the file lies is left to ``load``.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Annotated
+from dataclasses import dataclass, field, replace
+from typing import Annotated, TypeVar
 
 from pydantic import Field, SecretStr
 
 from plano_agents.config.document import parse_document
 from plano_agents.config.findings import Findings, KeyPath, format_value
-from plano_agents.config.model import Limits
+from plano_agents.config.model import Breaker, Limits, Retries, Timeouts
 from plano_agents.config.model_entries import is_token
-from plano_agents.config.schema import Section
 from plano_agents.config.secrets import SecretReader
+from plano_agents.config.section import Section
 from plano_agents.config.validation import check_document
 from plano_agents.errors import ConfigError
 
@@ -47,6 +47,15 @@ UNFIT_HEADERS = frozenset(
 )
 """Headers that every request of a client may share, or that hold its key: no id of a run."""
 
+DEFAULT_TIMEOUTS = Timeouts()
+DEFAULT_RETRIES = Retries()
+
+R = TypeVar("R", Timeouts, Retries, Breaker, Limits)
+Count = Annotated[int, Field(ge=1)]
+DAY_SECONDS = 86_400
+Duration = Annotated[float, Field(gt=0, le=DAY_SECONDS, allow_inf_nan=False)]
+Wait = Annotated[float, Field(ge=0, le=DAY_SECONDS, allow_inf_nan=False)]
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -54,8 +63,16 @@ class Settings:
 
     affinity_headers: tuple[str, ...] = ()
     """Header names taken as the affinity id where ``X-Model-Affinity`` is absent, in order, lower case."""
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    """How long a provider may take."""
+    retries: Retries = field(default_factory=Retries)
+    """How often a failed request is sent again."""
+    breaker: Breaker = field(default_factory=Breaker)
+    """When an upstream is left alone."""
     limits: Limits = field(default_factory=Limits)
-    """What is refused for its size."""
+    """What is refused for its size, its slowness or its number."""
+    proxy_from_environment: bool = False
+    """Whether proxy variables count on the way to providers."""
     client_keys: tuple[SecretStr, ...] = ()
     """Keys that clients must present."""
     admin_token: SecretStr | None = None
@@ -64,34 +81,80 @@ class Settings:
     """What the operator should know, one line each."""
 
 
-class _RoutingSettings(Section):
+class RoutingSettings(Section):
     """``routing``."""
 
     affinity_headers: list[str] = Field(default_factory=list)
     """Header names."""
 
 
-class _LimitsSettings(Section):
-    """``limits``."""
+class TimeoutsSettings(Section):
+    """``timeouts``; its keys are documented as `Timeouts`' fields, and override Plano's or the defaults."""
 
-    max_body_bytes: Annotated[int, Field(ge=1)] = Limits().max_body_bytes
-    """The largest request body accepted, in bytes."""
+    connect_seconds: Duration | None = None
+    first_byte_seconds: Duration | None = None
+    between_bytes_seconds: Duration | None = None
+    total_seconds: Duration | None = None
 
 
-class _SettingsFile(Section):
+class RetriesSettings(Section):
+    """``retries``; its keys are documented as `Retries`' fields."""
+
+    max_per_candidate: Annotated[int, Field(ge=0, le=100)] | None = None
+    base_seconds: Wait | None = None
+    max_delay_seconds: Wait | None = None
+    budget_ratio: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    budget_min: Annotated[int, Field(ge=0)] | None = None
+
+
+class BreakerSettings(Section):
+    """``breaker``; its keys are documented as `Breaker`'s fields."""
+
+    failures: Count | None = None
+    open_seconds: Duration | None = None
+
+
+class LimitsSettings(Section):
+    """``limits``; its keys are documented as `Limits`' fields."""
+
+    max_body_bytes: Count | None = None
+    max_concurrent_requests: Count | None = None
+    header_seconds: Duration | None = None
+    body_seconds: Duration | None = None
+    keepalive_comment_seconds: Duration | None = None
+    shutdown_grace_seconds: Wait | None = None
+    max_header_bytes: Count | None = None
+
+
+class SettingsFile(Section):
     """The whole file."""
 
-    routing: _RoutingSettings = _RoutingSettings()
+    routing: RoutingSettings = RoutingSettings()
     """Extends Plano's ``routing``."""
-    limits: _LimitsSettings = _LimitsSettings()
-    """What is refused for its size."""
+    timeouts: TimeoutsSettings = TimeoutsSettings()
+    """How long a provider may take."""
+    retries: RetriesSettings = RetriesSettings()
+    """How often a failed request is sent again."""
+    breaker: BreakerSettings = BreakerSettings()
+    """When an upstream is left alone."""
+    limits: LimitsSettings = LimitsSettings()
+    """What is refused for its size, its slowness or its number."""
+    proxy_from_environment: bool = False
+    """Whether proxy variables count on the way to providers."""
     client_keys: Annotated[list[SecretStr], Field(min_length=1)] | None = None
     """Keys, or ``$VAR``s."""
     admin_token: SecretStr | None = None
     """A token, or ``$VAR``."""
 
 
-def parse_settings(text: str, *, source: str, environ: Mapping[str, str]) -> Settings:
+def parse_settings(
+    text: str,
+    *,
+    source: str,
+    environ: Mapping[str, str],
+    timeouts: Timeouts = DEFAULT_TIMEOUTS,
+    retries: Retries = DEFAULT_RETRIES,
+) -> Settings:
     """Read the settings.
 
     Args:
@@ -99,6 +162,8 @@ def parse_settings(text: str, *, source: str, environ: Mapping[str, str]) -> Set
         source: The file's name, as messages show it.
         environ: The variables that ``$VAR`` is looked up in. Offline runs need them too: a router that forgot its
             client keys would be open.
+        timeouts: What holds where the file is silent: Plano's own, or the defaults.
+        retries: The same of retries.
 
     Returns:
         The settings.
@@ -108,8 +173,8 @@ def parse_settings(text: str, *, source: str, environ: Mapping[str, str]) -> Set
     """
     document = parse_document(text, source)
     findings = document.findings
-    settings = Settings()
-    file = check_document(document, _SettingsFile)
+    settings = Settings(timeouts=timeouts, retries=retries)
+    file = check_document(document, SettingsFile)
     if file is not None:
         secrets = SecretReader(environ, findings, way_out="Export it, or remove the line that names it.")
         keys = [
@@ -119,7 +184,11 @@ def parse_settings(text: str, *, source: str, environ: Mapping[str, str]) -> Set
         token = file.admin_token
         settings = Settings(
             affinity_headers=_read_affinity_headers(file.routing.affinity_headers, findings),
-            limits=Limits(max_body_bytes=file.limits.max_body_bytes),
+            timeouts=_override(timeouts, file.timeouts),
+            retries=_override(retries, file.retries),
+            breaker=_override(Breaker(), file.breaker),
+            limits=_override(Limits(), file.limits),
+            proxy_from_environment=file.proxy_from_environment,
             client_keys=tuple(key for key in keys if key is not None),
             admin_token=token and secrets.read(token.get_secret_value(), ("admin_token",), "admin_token"),
             warnings=findings.warnings,
@@ -128,6 +197,11 @@ def parse_settings(text: str, *, source: str, environ: Mapping[str, str]) -> Set
     if findings.problems:
         raise ConfigError(*findings.problems)
     return settings
+
+
+def _override(base: R, section: Section) -> R:
+    """Replace the rules that a section names; its keys are the rules' own field names."""
+    return replace(base, **section.model_dump(exclude_unset=True))
 
 
 def _read_affinity_headers(names: list[str], findings: Findings) -> tuple[str, ...]:

@@ -13,9 +13,9 @@ from pydantic_core import ErrorDetails
 
 from plano_agents.config.document import Document
 from plano_agents.config.findings import Findings, KeyPath, format_path, format_value, propose_nearest
-from plano_agents.config.schema import NOT_ACTED_ON, Section
+from plano_agents.config.section import NOT_ACTED_ON, Section
 
-SECRET_KEYS = frozenset({"access_key", "headers", "client_keys", "admin_token"})
+SECRET_KEYS = frozenset({"access_key", "api_key", "headers", "client_keys", "admin_token"})
 """Keys whose values, at any depth, are never shown."""
 
 S = TypeVar("S", bound=Section)
@@ -23,6 +23,8 @@ S = TypeVar("S", bound=Section)
 _EXPECTED: Mapping[str, str] = {
     "bool_type": "true or false",
     "int_type": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
     "string_type": "text; put it into quotes",
     "list_type": "a list",
     "dict_type": "a mapping",
@@ -30,10 +32,13 @@ _EXPECTED: Mapping[str, str] = {
 }
 
 _BOUNDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "greater_than_equal": lambda context: f"must be at least {context['ge']}",
-    "less_than_equal": lambda context: f"must be at most {context['le']}",
+    "greater_than_equal": lambda context: f"must be at least {context['ge']:.15g}",
+    "greater_than": lambda context: f"must be more than {context['gt']:.15g}",
+    "less_than_equal": lambda context: f"must be at most {context['le']:.15g}",
     "literal_error": lambda context: f"must be one of {context['expected']}",
 }
+
+_NUMBERS_AND_FLAGS = frozenset({"bool_type", "int_type", "float_type", "finite_number"})
 
 
 def check_document(document: Document, kind: type[S]) -> S | None:
@@ -83,14 +88,12 @@ def _explain(error: ErrorDetails, kind: type[Section], findings: Findings) -> st
     loc, context = error["loc"], error.get("ctx", {})
     path = findings.find_place(loc)
     if error["type"] == "extra_forbidden":
-        keys = sorted(_find_keys(kind, loc[:-1]))
-        where = f"in {format_path(path[:-1])}" if path[:-1] else "at the top level"
-        key = str(loc[-1])
-        proposal = propose_nearest(key, keys) or f"; valid keys: {', '.join(keys)}"
-        return f"unknown key {format_value(key)} {where}{proposal}"
+        return _explain_unknown(str(loc[-1]), path, sorted(_find_keys(kind, loc[:-1])))
     if error["type"] == "missing":
         where = f"in {format_path(path)}" if path else "at the top level"
         return f"the key {loc[-1]!r} is missing {where}. Add it."
+    if error["type"] in {"union_tag_invalid", "union_tag_not_found"}:
+        return _explain_tag(context, path)
     if error["type"] in {"string_too_short", "too_short"}:
         return f"{format_path(path)} is empty. Give it a value."
     got = _show(error["input"], path)
@@ -98,11 +101,29 @@ def _explain(error: ErrorDetails, kind: type[Section], findings: Findings) -> st
         nearest = propose_nearest(str(error["input"]), _words(context)) if got else ""
         return f"{format_path(path)} {_BOUNDS[error['type']](context)}{got}{nearest}"
     expected = _EXPECTED.get(error["type"])
-    if expected is None:
-        return f"{format_path(path)}: {error['msg']}"
+    shown = got if error["type"] in _NUMBERS_AND_FLAGS else ""
     return (
-        f"{format_path(path)} must be {expected}{got if error['type'] in {'bool_type', 'int_type'} else ''}"
+        f"{format_path(path)} must be {expected}{shown}"
+        if expected
+        else f"{format_path(path)}: {error['msg']}"
     )
+
+
+def _explain_unknown(key: str, path: KeyPath, keys: Iterable[str]) -> str:
+    """Word a key that is none of the section's."""
+    where = f"in {format_path(path[:-1])}" if path[:-1] else "at the top level"
+    proposal = propose_nearest(key, keys) or f"; valid keys: {', '.join(keys)}"
+    return f"unknown key {format_value(key)} {where}{proposal}"
+
+
+def _explain_tag(context: Mapping[str, Any], path: KeyPath) -> str:
+    """Word a missing or wrong ``type`` of an entry that has several."""
+    key = str(context["discriminator"]).strip("'")
+    if "tag" not in context:
+        return f"the key {key!r} is missing in {format_path(path)}. Add it."
+    tags, tag = str(context["expected_tags"]), str(context["tag"])
+    nearest = propose_nearest(tag, tags.split("'")[1::2])
+    return f"{format_path((*path, key))} must be one of {tags}, not {format_value(tag)}{nearest}"
 
 
 def _words(context: Mapping[str, Any]) -> list[str]:
@@ -137,10 +158,20 @@ def _find_keys(kind: type[Section], loc: KeyPath) -> set[str]:
     """The keys that are valid at a place, by the sections' own annotations."""
     sections = [kind]
     for step in loc:
+        tagged = [section for section in sections if _has_tag(section, step)]
+        if tagged:
+            sections = tagged
+            continue
         fields = [section.model_fields[step] for section in sections if step in section.model_fields]
         if fields:
             sections = [section for field in fields for section in _find_sections(field.annotation)]
     return {key for section in sections for key in section.model_fields}
+
+
+def _has_tag(section: type[Section], step: str | int) -> bool:
+    """Whether a step of pydantic's is the tag that chose this section of a union, not a key."""
+    field = section.model_fields.get("type")
+    return field is not None and step in get_args(field.annotation)
 
 
 def _find_sections(annotation: object) -> Iterator[type[Section]]:

@@ -4,14 +4,18 @@ The client's own credentials are never among the headers, unless the model is co
 ``passthrough_auth``. Sending is the router's business.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
 from urllib.parse import quote, urlsplit
 
 from plano_agents.config.model import Model
 from plano_agents.errors import ConfigError
 from plano_agents.protocol import anthropic_messages
-from plano_agents.providers.registry import PROVIDERS, Provider, Wire
+from plano_agents.protocol.form import Form
+from plano_agents.providers.kimi_code import adapt_kimi_code
+from plano_agents.providers.registry import NOT_SERVED, PROVIDERS, Provider
 
 FORWARDED = frozenset(
     {
@@ -27,26 +31,55 @@ FORWARDED = frozenset(
 )
 """The client's headers that go upstream; nothing else of them does."""
 
+ENDPOINTS: Mapping[Form, str] = MappingProxyType(
+    {
+        Form.OPENAI_CHAT: "chat/completions",
+        Form.ANTHROPIC_MESSAGES: "messages",
+        Form.OPENAI_RESPONSES: "responses",
+    }
+)
+"""The end of the path that each wire is spoken at."""
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where one model is served."""
 
-    url: str
-    """Where requests are posted to."""
-    wire: Wire
-    """The wire format spoken there."""
+    urls: Mapping[Form, str]
+    """Where requests are posted to, by the wire formats that are spoken natively there."""
+    wire: Form
+    """The main one of them: what a request is translated to where its own is not among them."""
     headers: Mapping[str, str] = field(repr=False)
     """What every request carries, names in lower case; holds the provider's key."""
     passthrough_auth: bool = False
-    """Whether the client's own Authorization goes along."""
+    """Whether the client's own credentials go along."""
+    key_header: str = "authorization"
+    """The header that the provider takes a key from, beside Authorization."""
+    limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """How the limit of tokens is spelt there on chat completions."""
+
+    @property
+    def url(self) -> str:
+        """Where requests in the main wire format are posted to."""
+        return self.urls[self.wire]
+
+    def choose_wire(self, preferred: Form) -> Form:
+        """Choose what to speak to the provider.
+
+        Args:
+            preferred: What the client speaks.
+
+        Returns:
+            The same where the provider speaks it natively, else its main wire.
+        """
+        return preferred if preferred in self.urls else self.wire
 
 
 def build_target(model: Model) -> Target:
     """Work out where a model's requests go.
 
     Args:
-        model: A configured model, no wildcard.
+        model: A configured model; a wildcard's entry stands for each of its models.
 
     Returns:
         Its target.
@@ -54,30 +87,51 @@ def build_target(model: Model) -> Target:
     Raises:
         ConfigError: No row serves its provider, or the row needs a ``base_url`` and none is configured.
     """
+    if model.interface in NOT_SERVED:
+        raise ConfigError(f"{model.name!r}: {NOT_SERVED[model.interface]}")
     row = PROVIDERS.get(model.interface)
     if row is None:
         raise ConfigError(
             f"{model.name!r}: provider {model.interface!r} is not served by plano-agents yet; it serves "
             f"{', '.join(PROVIDERS)}, and any OpenAI-compatible one by base_url with provider_interface: openai."
         )
-    return Target(_build_url(model, row), row.wire, _build_headers(model, row), model.passthrough_auth)
-
-
-def _build_url(model: Model, row: Provider) -> str:
+    model = adapt_kimi_code(model)
     base = model.base_url or row.origin
     if base is None:
         raise ConfigError(f"{model.name!r}: provider {row.name!r} needs a base_url.")
+    own = _is_own(base, row)
+    signs_in = row.client_signs_in and model.access_key is None and model.base_url is None
+    return Target(
+        urls=_build_urls(base, row.wires if own else row.wires[:1], model, row),
+        wire=row.wire,
+        headers=_build_headers(model, row),
+        passthrough_auth=model.passthrough_auth or signs_in,
+        key_header=row.key_header,
+        limit_field=row.limit_field if own else "max_tokens",
+    )
+
+
+def _build_urls(base: str, wires: Sequence[Form], model: Model, row: Provider) -> Mapping[Form, str]:
     parts = urlsplit(base)
     prefix = parts.path.strip("/") or row.prefix.strip("/")
     if row.deployment_path:
         prefix += "/" + quote(model.model_id, safe="")
-    endpoint = "messages" if row.wire is Wire.ANTHROPIC_MESSAGES else "chat/completions"
-    return f"{parts.scheme}://{parts.netloc}/{prefix}/{endpoint}{row.query}"
+    root = f"{parts.scheme}://{parts.netloc}/{prefix}"
+    return MappingProxyType({wire: f"{root}/{ENDPOINTS[wire]}{row.query}" for wire in wires})
+
+
+def _is_own(base: str, row: Provider) -> bool:
+    """Whether an address is the provider's: its row's host, or another of that domain, such as a region's."""
+    if row.origin is None:
+        return True
+    host, own = urlsplit(base).hostname or "", urlsplit(row.origin).hostname or ""
+    domain = ".".join(own.split(".")[-2:])
+    return host == domain or host.endswith("." + domain)
 
 
 def _build_headers(model: Model, row: Provider) -> dict[str, str]:
-    headers = {"content-type": "application/json", "accept-encoding": "identity"}
-    if row.wire is Wire.ANTHROPIC_MESSAGES:
+    headers = {"content-type": "application/json", "accept-encoding": "identity", **row.headers}
+    if Form.ANTHROPIC_MESSAGES in row.wires:
         headers["anthropic-version"] = anthropic_messages.VERSION
     if model.access_key is not None and not model.passthrough_auth:
         key = model.access_key.get_secret_value()
@@ -98,7 +152,7 @@ def build_request_headers(target: Target, client_headers: Mapping[str, str]) -> 
     Returns:
         The target's own, with the client's forwardable ones below them.
     """
-    forwarded = {name: client_headers[name] for name in FORWARDED & client_headers.keys()}
-    if target.passthrough_auth and "authorization" in client_headers:
-        forwarded["authorization"] = client_headers["authorization"]
-    return {**forwarded, **target.headers}
+    names = FORWARDED
+    if target.passthrough_auth:
+        names = names | {"authorization", target.key_header}
+    return {**{name: client_headers[name] for name in names & client_headers.keys()}, **target.headers}

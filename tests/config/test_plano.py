@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plano_agents.config import Config, Listener, Routing, parse_config
+from plano_agents.config import Config, Listener, Retries, Routing, Timeouts, parse_config
 from plano_agents.errors import ConfigError
 
 Parse = Callable[..., Config]
@@ -37,8 +37,51 @@ def test_a_second_model_listener_is_refused(problems: Problems, minimal: str) ->
 
 
 def test_routing_is_read(parse: Parse, minimal: str) -> None:
-    text = minimal + "routing: {session_ttl_seconds: 5, session_max_entries: 7}\n"
-    assert parse(text).routing == Routing(session_ttl_seconds=5, session_max_entries=7)
+    text = minimal + (
+        "routing: {session_ttl_seconds: 5, session_max_entries: 7, route_on_user_only: true, model: m, "
+        "llm_provider: p}\n"
+    )
+    assert parse(text).routing == Routing(
+        session_ttl_seconds=5, session_max_entries=7, route_on_user_only=True, model="m", llm_provider="p"
+    )
+
+
+LISTENERS = [
+    "[{type: model, name: m, timeout: 300s, max_retries: 4}]",
+    "{egress_traffic: {timeout: 300s}}",
+]
+
+
+@pytest.mark.parametrize("listeners", LISTENERS)
+def test_the_listeners_timeout_is_the_total(parse: Parse, minimal: str, listeners: str) -> None:
+    assert parse(minimal.replace("[]", listeners)).timeouts == Timeouts(total_seconds=300)
+
+
+def test_the_listeners_retries_are_those_of_a_candidate(parse: Parse, minimal: str) -> None:
+    assert parse(minimal.replace("[]", LISTENERS[0])).retries == Retries(max_per_candidate=4)
+
+
+def test_the_upstream_connect_timeout_is_read(parse: Parse, minimal: str) -> None:
+    text = minimal + "overrides: {upstream_connect_timeout: 0.25s}\n"
+    assert parse(text).timeouts == Timeouts(connect_seconds=0.25)
+
+
+def test_the_settings_win_over_planos_timeouts_and_retries(parse: Parse, minimal: str) -> None:
+    text = minimal.replace("[]", LISTENERS[0]) + "overrides: {upstream_connect_timeout: 9s}\n"
+    config = parse(text, settings_text="timeouts: {total_seconds: 10}\nretries: {max_per_candidate: 0}\n")
+    assert config.timeouts == Timeouts(connect_seconds=9, total_seconds=10)
+    assert config.retries == Retries(max_per_candidate=0)
+
+
+@pytest.mark.parametrize("timeout", ["0s", "300", "5ms", "-1s", "1m", "s", "1e3s"])
+def test_what_is_no_duration_is_refused(problems: Problems, minimal: str, timeout: str) -> None:
+    text = minimal.replace("[]", f"[{{type: model, name: m, timeout: '{timeout}'}}]")
+    assert problems(text) == (
+        (
+            f"config.yaml:2: listeners[0].timeout '{timeout}' is not a duration above zero. "
+            "Write seconds, such as '300s'."
+        ),
+    )
 
 
 def test_llm_providers_is_the_old_name_of_model_providers(parse: Parse, minimal: str) -> None:
@@ -103,10 +146,25 @@ keys = st.sampled_from(
         "type",
         "base_url",
         "default",
+        "provider",
+        "url",
+        "session_cache",
+        "opentracing_grpc_endpoint",
     ]
 )
 words = st.sampled_from(
-    ["v0.4.0", "v0.3.0", "openai/gpt-4o", "openai/*", "model", "$X", "http://["]
+    [
+        "v0.4.0",
+        "v0.3.0",
+        "openai/gpt-4o",
+        "openai/*",
+        "model",
+        "cost",
+        "latency",
+        "models.dev",
+        "$X",
+        "http://[",
+    ]
 ) | st.text(max_size=5)
 values = st.recursive(
     words | st.integers() | st.booleans(),
@@ -122,6 +180,9 @@ values = st.recursive(
             "model_aliases": values,
             "routing": values,
             "tracing": values,
+            "overrides": values,
+            "prompt_caching": values,
+            "model_metrics_sources": values,
         },
     ),
     offline=st.booleans(),

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from plano_agents.config import Config
 
 Parse = Callable[..., Config]
@@ -84,3 +86,29 @@ def test_a_preference_declared_twice_is_refused(problems: Problems) -> None:
 def test_a_name_that_no_header_carries_is_refused(problems: Problems) -> None:
     (problem,) = problems((TOP % "gpt-4o").replace("name: code", 'name: "a\\nb"'))
     assert problem.startswith(r"config.yaml:5: the preference name 'a\nb' does not fit into a header.")
+
+
+SOURCES = """\
+model_metrics_sources:
+  - {type: cost, provider: models.dev}
+  - {type: latency, provider: prometheus, url: "http://p", query: up}
+"""
+
+
+@pytest.mark.parametrize("policy", ["cheapest", "fastest", "none"])
+def test_a_selection_policy_is_read(parse: Parse, policy: str) -> None:
+    text = TOP % "gpt-4o" + f"    selection_policy: {{prefer: {policy}}}\n" + SOURCES
+    assert parse(text).preferences[0].prefer == policy
+
+
+@pytest.mark.parametrize(("policy", "source"), [("cheapest", "cost"), ("fastest", "latency")])
+def test_a_policy_without_the_source_it_ranks_by_is_refused(
+    problems: Problems, policy: str, source: str
+) -> None:
+    text = TOP % "gpt-4o" + f"    selection_policy: {{prefer: {policy}}}\n"
+    assert problems(text) == (
+        (
+            f"config.yaml:8: the preference 'code' prefers the {policy} model, and model_metrics_sources has no source "
+            f"of type '{source}'. Add one, or remove the selection_policy."
+        ),
+    )

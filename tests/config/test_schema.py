@@ -19,10 +19,20 @@ from plano_agents.config.schema import (
     PreferenceEntry,
     ProviderEntry,
     ProviderInterface,
-    RoutingSection,
-    Section,
     Version,
 )
+from plano_agents.config.schema_options import (
+    CostEntry,
+    ExporterEntry,
+    LatencyEntry,
+    OverridesSection,
+    PromptCachingSection,
+    RoutingSection,
+    SessionCacheSection,
+    SpanAttributes,
+    TracingSection,
+)
+from plano_agents.config.section import Section
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -59,17 +69,35 @@ model_providers: [{model: openai/gpt-4o}]
 routing_preferences:
   - {name: code, description: writes code, models: [openai/gpt-4o], selection_policy: {prefer: cheapest}}
 model_aliases: {four: {target: openai/gpt-4o}}
-overrides: {llm_routing_model: Plano-Orchestrator}
-prompt_caching: {enabled: true}
+overrides:
+  llm_routing_model: Plano-Orchestrator
+  orchestrator_model_context_length: 8192
+  upstream_connect_timeout: 5s
+  upstream_tls_ca_path: /etc/ssl/certs/ca-certificates.crt
+  disable_signals: true
+prompt_caching: {enabled: true, min_prefix_tokens: 1024}
 system_prompt: be brief
 prompt_targets: [{name: t, description: d}]
 ratelimits: [{model: gpt-4o, selector: {key: k, value: v}, limit: {tokens: 1, unit: hour}}]
-tracing: {random_sampling: 100}
+tracing:
+  random_sampling: 100
+  opentracing_grpc_endpoint: http://localhost:4317
+  span_attributes: {header_prefixes: [x-team-], static: {environment: test}}
+  exporters: [{type: posthog, url: "https://posthog.example", api_key: $POSTHOG_KEY}]
 mode: llm
-routing: {session_ttl_seconds: 60, session_max_entries: 5, session_cache: {type: memory}, route_on_user_only: true}
+routing:
+  session_ttl_seconds: 60
+  session_max_entries: 5
+  session_cache: {type: redis, url: "redis://localhost:6379", tenant_header: x-tenant}
+  route_on_user_only: true
+  model: Arch-Router
+  llm_provider: plano
+  routing_budget: {max_switch_spend_pct: 20}
 state_storage: {type: memory}
 prompt_guards: {input_guards: {jailbreak: {on_exception: {message: refused}}}}
-model_metrics_sources: [{type: cost, provider: models.dev}]
+model_metrics_sources:
+  - {type: cost, provider: models.dev, refresh_interval: 3600, model_aliases: {openai/gpt-4o: openai/gpt-4o}}
+  - {type: latency, provider: prometheus, url: "http://localhost:9090", query: up}
 """
 
 
@@ -102,6 +130,8 @@ def load_constant(name: str) -> frozenset[str]:
 def find_sections() -> list[tuple[type[Section], dict[str, Any]]]:
     plano = load_schema()
     listeners = plano["listeners"]["oneOf"]
+    tracing = plano["tracing"]["properties"]
+    sources = plano["model_metrics_sources"]["items"]["oneOf"]
     return [
         (PlanoFile, plano),
         (ListenerEntry, listeners[0]["items"]["properties"]),
@@ -111,6 +141,14 @@ def find_sections() -> list[tuple[type[Section], dict[str, Any]]]:
         (ProviderEntry, plano["llm_providers"]["items"]["properties"]),
         (PreferenceEntry, plano["routing_preferences"]["items"]["properties"]),
         (RoutingSection, plano["routing"]["properties"]),
+        (SessionCacheSection, plano["routing"]["properties"]["session_cache"]["properties"]),
+        (OverridesSection, plano["overrides"]["properties"]),
+        (PromptCachingSection, plano["prompt_caching"]["properties"]),
+        (TracingSection, tracing),
+        (SpanAttributes, tracing["span_attributes"]["properties"]),
+        (ExporterEntry, tracing["exporters"]["items"]["oneOf"][0]["properties"]),
+        (CostEntry, sources[0]["properties"]),
+        (LatencyEntry, sources[1]["properties"]),
     ]
 
 
@@ -152,29 +190,29 @@ def test_each_key_that_nothing_acts_on_is_told_once() -> None:
     warnings = parse_config(FULL, source="config.yaml", environ={}).warnings
     told = [line.split("'")[1] for line in warnings]
     assert sorted(told) == sorted(
-        {
+        [
             *(
+                "agent",
                 "agents",
-                "filters",
                 "endpoints",
-                "overrides",
+                "filters",
+                "listeners[1].agents",
+                "listeners[1].router",
+                "mode",
+            ),
+            *("overrides.disable_signals", "overrides.llm_routing_model"),
+            *(
+                "overrides.orchestrator_model_context_length",
                 "prompt_caching",
-                "system_prompt",
+                "prompt_guards",
                 "prompt_targets",
             ),
-            *("ratelimits", "tracing", "mode", "state_storage", "prompt_guards", "model_metrics_sources"),
-            *("routing.session_cache", "routing.route_on_user_only"),
-            *(
-                "listeners[0].timeout",
-                "listeners[0].max_retries",
-                "listeners[1].router",
-                "listeners[1].agents",
-            ),
-            *("agent", "cheapest"),
-        }
+            *("ratelimits", "routing.llm_provider", "routing.model", "routing.route_on_user_only"),
+            *("routing.routing_budget", "routing.session_cache", "state_storage", "system_prompt", "tracing"),
+        ]
     )
 
 
 def test_a_warning_names_the_line_and_the_key() -> None:
     warnings = parse_config(FULL, source="config.yaml", environ={}).warnings
-    assert "config.yaml:17: 'tracing' is Plano's; plano-agents does not act on it yet" in warnings
+    assert "config.yaml:22: 'tracing' is Plano's; plano-agents does not act on it yet" in warnings

@@ -1,10 +1,21 @@
 """``plano-agents.yaml``."""
 
+from dataclasses import fields
+
 import pytest
 
 from plano_agents.affinity import AFFINITY_HEADER
+from plano_agents.config import Breaker, Limits, Retries, Timeouts
 from plano_agents.config import settings as module
-from plano_agents.config.settings import Settings, parse_settings
+from plano_agents.config.section import Section
+from plano_agents.config.settings import (
+    BreakerSettings,
+    LimitsSettings,
+    RetriesSettings,
+    Settings,
+    TimeoutsSettings,
+    parse_settings,
+)
 from plano_agents.errors import ConfigError
 
 
@@ -20,13 +31,23 @@ def test_an_empty_file_says_nothing() -> None:
 
 def test_every_key_is_read() -> None:
     settings = parse_settings(
-        "routing: {affinity_headers: [X-Session-Id, x-run]}\nlimits: {max_body_bytes: 1}\n"
+        "routing: {affinity_headers: [X-Session-Id, x-run]}\n"
+        "timeouts: {connect_seconds: 1, first_byte_seconds: 2, between_bytes_seconds: 3.5, total_seconds: 4}\n"
+        "retries: {max_per_candidate: 0, base_seconds: 0, max_delay_seconds: 1, budget_ratio: 0.5, budget_min: 0}\n"
+        "breaker: {failures: 1, open_seconds: 0.1}\n"
+        "limits: {max_body_bytes: 1, max_concurrent_requests: 2, header_seconds: 3, body_seconds: 4, "
+        "keepalive_comment_seconds: 5, shutdown_grace_seconds: 0, max_header_bytes: 6}\n"
+        "proxy_from_environment: true\n"
         "client_keys: [$A, literal]\nadmin_token: ${B}\n",
         source="s.yaml",
         environ={"A": "a", "B": "b"},
     )
     assert settings.affinity_headers == ("x-session-id", "x-run")
-    assert settings.limits.max_body_bytes == 1
+    assert settings.timeouts == Timeouts(1, 2, 3.5, 4)
+    assert settings.retries == Retries(0, 0, 1, 0.5, 0)
+    assert settings.breaker == Breaker(1, 0.1)
+    assert settings.limits == Limits(1, 2, 3, 4, 5, 0, 6)
+    assert settings.proxy_from_environment is True
     assert [key.get_secret_value() for key in settings.client_keys] == ["a", "literal"]
     assert settings.admin_token is not None
     assert settings.admin_token.get_secret_value() == "b"
@@ -54,6 +75,25 @@ def test_a_header_that_cannot_hold_an_id_is_refused(name: str, words: str) -> No
         ("limit: {}", "unknown key 'limit' at the top level; did you mean 'limits'?"),
         ("limits: {max_body: 1}", "unknown key 'max_body' in limits; did you mean 'max_body_bytes'?"),
         ("limits: {max_body_bytes: 0}", "limits.max_body_bytes must be at least 1, not 0"),
+        (
+            "timeouts: {total_seconds: 0}",
+            "timeouts.total_seconds must be more than 0, not 0",
+        ),
+        ("timeouts: {total_seconds: .inf}", "timeouts.total_seconds must be a finite number, not inf"),
+        ("timeouts: {total_seconds: 100000}", "timeouts.total_seconds must be at most 86400, not 100000"),
+        ("timeouts: {total_seconds: 30s}", "timeouts.total_seconds must be a number, not '30s'"),
+        (
+            "timeouts: {total_second: 1}",
+            "unknown key 'total_second' in timeouts; did you mean 'total_seconds'?",
+        ),
+        ("retries: {budget_ratio: 20}", "retries.budget_ratio must be at most 1, not 20"),
+        ("retries: {max_per_candidate: -1}", "retries.max_per_candidate must be at least 0, not -1"),
+        ("breaker: {failures: 0}", "breaker.failures must be at least 1, not 0"),
+        (
+            "limits: {max_concurrent_requests: true}",
+            "limits.max_concurrent_requests must be a whole number, not True",
+        ),
+        ("proxy_from_environment: 1", "proxy_from_environment must be true or false, not 1"),
         ("client_keys: []", "client_keys is empty. Give it a value."),
         (
             "admin_token: $T",
@@ -75,3 +115,16 @@ def test_a_key_of_other_than_visible_ascii_is_refused_and_not_shown(value: str) 
 def test_the_header_that_is_always_read_is_the_affinity_modules() -> None:
     """The layers keep `config` from importing it."""
     assert AFFINITY_HEADER.lower() == module.AFFINITY_HEADER
+
+
+@pytest.mark.parametrize(
+    ("section", "rules"),
+    [
+        (TimeoutsSettings, Timeouts),
+        (RetriesSettings, Retries),
+        (BreakerSettings, Breaker),
+        (LimitsSettings, Limits),
+    ],
+)
+def test_a_sections_keys_are_its_rules_fields(section: type[Section], rules: type) -> None:
+    assert list(section.model_fields) == [field.name for field in fields(rules)]

@@ -1,10 +1,14 @@
+from typing import get_args
+
 import pytest
 from pydantic import SecretStr
 
 from plano_agents.config import KNOWN_PROVIDERS, NEED_BASE_URL
 from plano_agents.config.model import Model
+from plano_agents.config.schema import ProviderInterface
 from plano_agents.errors import ConfigError
-from plano_agents.providers.registry import PROVIDERS
+from plano_agents.protocol.form import Form
+from plano_agents.providers.registry import NOT_SERVED, PROVIDERS
 from plano_agents.providers.target import build_request_headers, build_target
 
 KEY = SecretStr("sk-canary")
@@ -25,6 +29,20 @@ def model(name: str, base_url: str | None = None, **fields: object) -> Model:
         ("anthropic/claude", None, "https://api.anthropic.com/v1/messages"),
         ("groq/llama", None, "https://api.groq.com/openai/v1/chat/completions"),
         ("gemini/pro", None, "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions"),
+        ("mistral/large", None, "https://api.mistral.ai/v1/chat/completions"),
+        ("together_ai/x/y", None, "https://api.together.xyz/v1/chat/completions"),
+        ("openrouter/x/y", None, "https://openrouter.ai/api/v1/chat/completions"),
+        ("xiaomi/mimo", None, "https://api.xiaomimimo.com/v1/chat/completions"),
+        ("digitalocean/llama", None, "https://inference.do-ai.run/v1/chat/completions"),
+        ("vercel/x/y", None, "https://ai-gateway.vercel.sh/v1/chat/completions"),
+        ("edenai/x/y", None, "https://api.edenai.run/v3/chat/completions"),
+        ("chatgpt/gpt-5", None, "https://chatgpt.com/backend-api/codex/responses"),
+        (
+            "qwen/max",
+            "https://dashscope.example",
+            "https://dashscope.example/compatible-mode/v1/chat/completions",
+        ),
+        ("ollama/llama", "http://localhost:11434", "http://localhost:11434/v1/chat/completions"),
         ("zhipu/glm", None, "https://open.bigmodel.cn/api/paas/v4/chat/completions"),
         (
             "azure_openai/my gpt",
@@ -35,6 +53,65 @@ def model(name: str, base_url: str | None = None, **fields: object) -> Model:
 )
 def test_a_models_address_is_its_rows_or_its_own(name: str, base_url: str | None, url: str) -> None:
     assert build_target(model(name, base_url)).url == url
+
+
+@pytest.mark.parametrize(
+    ("name", "base_url", "wires"),
+    [
+        ("openai/gpt", None, {Form.OPENAI_CHAT, Form.OPENAI_RESPONSES}),
+        ("openai/gpt", "https://eu.api.openai.com/v1", {Form.OPENAI_CHAT, Form.OPENAI_RESPONSES}),
+        ("openai/gpt", "http://localhost:8000", {Form.OPENAI_CHAT}),
+        ("openai/gpt", "https://notopenai.com", {Form.OPENAI_CHAT}),
+        ("xai/grok", None, {Form.OPENAI_CHAT, Form.OPENAI_RESPONSES}),
+        ("vercel/x/y", None, {Form.OPENAI_CHAT, Form.ANTHROPIC_MESSAGES, Form.OPENAI_RESPONSES}),
+        ("anthropic/claude", None, {Form.ANTHROPIC_MESSAGES}),
+        ("anthropic/claude", "http://localhost:8000", {Form.ANTHROPIC_MESSAGES}),
+        ("chatgpt/gpt", None, {Form.OPENAI_RESPONSES}),
+        ("groq/llama", None, {Form.OPENAI_CHAT}),
+    ],
+)
+def test_a_provider_speaks_its_main_wire_everywhere_and_others_at_its_own_hosts(
+    name: str, base_url: str | None, wires: set[Form]
+) -> None:
+    assert set(build_target(model(name, base_url)).urls) == wires
+
+
+@pytest.mark.parametrize(
+    ("name", "base_url", "limit_field"),
+    [
+        ("openai/gpt", None, "max_completion_tokens"),
+        ("openai/gpt", "http://localhost:8000", "max_tokens"),
+        ("azure_openai/gpt", "https://me.openai.azure.com", "max_completion_tokens"),
+        ("groq/llama", None, "max_tokens"),
+    ],
+)
+def test_the_limit_of_tokens_is_spelt_as_the_provider_takes_it(
+    name: str, base_url: str | None, limit_field: str
+) -> None:
+    assert build_target(model(name, base_url)).limit_field == limit_field
+
+
+def test_each_wire_has_its_own_path() -> None:
+    assert dict(build_target(model("vercel/x/y", "https://ai-gateway.vercel.sh/v2")).urls) == {
+        Form.OPENAI_CHAT: "https://ai-gateway.vercel.sh/v2/chat/completions",
+        Form.ANTHROPIC_MESSAGES: "https://ai-gateway.vercel.sh/v2/messages",
+        Form.OPENAI_RESPONSES: "https://ai-gateway.vercel.sh/v2/responses",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "preferred", "chosen"),
+    [
+        ("openai/gpt", Form.OPENAI_RESPONSES, Form.OPENAI_RESPONSES),
+        ("openai/gpt", Form.ANTHROPIC_MESSAGES, Form.OPENAI_CHAT),
+        ("anthropic/claude", Form.OPENAI_RESPONSES, Form.ANTHROPIC_MESSAGES),
+        ("chatgpt/gpt", Form.OPENAI_CHAT, Form.OPENAI_RESPONSES),
+    ],
+)
+def test_the_clients_wire_is_kept_where_the_provider_speaks_it(
+    name: str, preferred: Form, chosen: Form
+) -> None:
+    assert build_target(model(name)).choose_wire(preferred) is chosen
 
 
 @pytest.mark.parametrize(
@@ -62,6 +139,37 @@ def test_with_passthrough_the_clients_authorization_goes_and_no_key_of_ours() ->
     target = build_target(model("openai/gpt-4o", access_key=KEY, passthrough_auth=True))
     sent = build_request_headers(target, {"authorization": "Bearer client"})
     assert sent["authorization"] == "Bearer client"
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [
+        ("openai/gpt-4o", {"authorization"}),
+        ("anthropic/claude", {"authorization", "x-api-key"}),
+        ("azure_openai/gpt", {"authorization", "api-key"}),
+    ],
+)
+def test_with_passthrough_the_headers_that_the_provider_takes_keys_from_go_along(
+    name: str, sent: set[str]
+) -> None:
+    client = {"authorization": "a", "x-api-key": "b", "api-key": "c", "cookie": "d"}
+    target = build_target(model(name, "http://x", passthrough_auth=True))
+    assert build_request_headers(target, client).keys() - target.headers.keys() == sent
+
+
+@pytest.mark.parametrize(
+    ("fields", "passed"),
+    [({}, True), ({"access_key": KEY}, False), ({"base_url": "http://127.0.0.1:9"}, False)],
+)
+def test_without_a_key_a_chatgpt_subscription_is_the_clients_own(
+    fields: dict[str, object], *, passed: bool
+) -> None:
+    assert build_target(model("chatgpt/gpt-5", **fields)).passthrough_auth is passed  # type: ignore[arg-type]  # the test names fields
+
+
+def test_a_rows_headers_go_along_unless_configured_otherwise() -> None:
+    headers = build_target(model("chatgpt/gpt-5", headers={"User-Agent": "mine"})).headers
+    assert (headers["originator"], headers["user-agent"]) == ("codex_cli_rs", "mine")
 
 
 def test_only_the_listed_headers_are_forwarded() -> None:
@@ -93,9 +201,20 @@ def test_a_provider_without_a_row_is_named_with_the_way_out() -> None:
         build_target(model("nobody/x"))
 
 
-def test_every_provider_with_a_row_is_one_of_planos() -> None:
-    assert PROVIDERS.keys() <= KNOWN_PROVIDERS
+def test_bedrock_is_refused_with_the_way_out() -> None:
+    with pytest.raises(ConfigError, match=r"'amazon_bedrock/x'.*bedrock-runtime.*provider_interface: openai"):
+        build_target(model("amazon_bedrock/x", "http://x"))
+
+
+def test_every_provider_of_planos_has_a_row_or_a_way_out() -> None:
+    assert PROVIDERS.keys() | NOT_SERVED.keys() == KNOWN_PROVIDERS
 
 
 def test_the_providers_without_an_address_are_those_that_need_a_base_url() -> None:
-    assert {name for name, row in PROVIDERS.items() if row.origin is None} == NEED_BASE_URL & PROVIDERS.keys()
+    assert {
+        name for name, row in PROVIDERS.items() if row.origin is None
+    } == NEED_BASE_URL - NOT_SERVED.keys()
+
+
+def test_every_interface_of_planos_has_a_row() -> None:
+    assert set(get_args(ProviderInterface)) <= PROVIDERS.keys()

@@ -1,0 +1,205 @@
+"""Sections beside models and routes to their values: what the schema cannot say is checked here.
+
+A section with a problem still yields a value; it is meaningful only when no problem was noted.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from plano_agents.config.findings import Findings, KeyPath, format_path, format_value
+from plano_agents.config.model_entries import is_token
+from plano_agents.config.options import (
+    CostSource,
+    LatencySource,
+    MetricsSource,
+    Overrides,
+    PromptCaching,
+    SessionCache,
+    Tracing,
+)
+from plano_agents.config.schema_options import (
+    CostEntry,
+    LatencyEntry,
+    OverridesSection,
+    PromptCachingSection,
+    RoutingSection,
+    SessionCacheSection,
+    TracingSection,
+)
+from plano_agents.config.secrets import SecretReader, has_reference
+
+CATALOGS: Mapping[str, str] = MappingProxyType(
+    {
+        "digitalocean": "https://api.digitalocean.com/v2/gen-ai/models/catalog",
+        "models.dev": "https://models.dev/api.json",
+    }
+)
+"""Where prices are, unless ``url`` says otherwise; as in Plano."""
+
+# The text form of a protobuf duration, which is what Envoy reads under Plano.
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
+
+
+def read_seconds(text: str, path: KeyPath, findings: Findings) -> float | None:
+    """Read one of Plano's durations.
+
+    Args:
+        text: Such as ``300s`` or ``0.25s``.
+        path: Its place.
+        findings: Where a problem is noted.
+
+    Returns:
+        Seconds, more than 0; None when a problem was noted.
+    """
+    match = _DURATION.fullmatch(text)
+    seconds = float(match[1]) if match else 0.0
+    if seconds > 0:
+        return seconds
+    findings.add_problem(
+        path,
+        f"{format_path(path)} {format_value(text)} is not a duration above zero. Write seconds, such as '300s'.",
+    )
+    return None
+
+
+def build_session_cache(
+    section: SessionCacheSection, findings: Findings, secrets: SecretReader | None
+) -> SessionCache:
+    """Read ``routing.session_cache``; offline, an address from the environment is left out."""
+    path: KeyPath = ("routing", "session_cache")
+    header = section.tenant_header
+    if header is not None and not is_token(header):
+        findings.add_problem(
+            (*path, "tenant_header"),
+            f"the tenant header {format_value(header)} is not a header name. Write letters, digits and hyphens.",
+        )
+    if section.type == "redis" and section.url is None:
+        findings.add_problem(
+            path, "a session_cache of type 'redis' needs url. Write one such as 'redis://localhost:6379'."
+        )
+    url = section.url
+    if url is not None and secrets is not None:
+        url = secrets.read(url.get_secret_value(), (*path, "url"), "routing.session_cache")
+    elif url is not None and has_reference(url.get_secret_value()):
+        url = None
+    return SessionCache(section.type, url, header and header.lower())
+
+
+def warn_of_routing(section: RoutingSection, findings: Findings) -> None:
+    """Name what ``routing`` asks for and does not get yet."""
+    if section.session_cache.type == "redis":
+        findings.add_warning(
+            ("routing", "session_cache"),
+            "'routing.session_cache' of type 'redis' is Plano's; plano-agents does not act on it yet: "
+            "pins are kept in this process's memory and not shared",
+        )
+    if section.route_on_user_only:
+        findings.add_warning(
+            ("routing", "route_on_user_only"),
+            "'routing.route_on_user_only' is Plano's; plano-agents does not act on it yet: "
+            "each request without an affinity id is routed",
+        )
+
+
+def build_overrides(section: OverridesSection) -> Overrides:
+    """Read ``overrides``, less its timeout."""
+    return Overrides(
+        llm_routing_model=section.llm_routing_model,
+        orchestrator_model_context_length=section.orchestrator_model_context_length,
+        upstream_tls_ca_path=section.upstream_tls_ca_path,
+    )
+
+
+def build_prompt_caching(section: PromptCachingSection) -> PromptCaching:
+    """Read ``prompt_caching``."""
+    return PromptCaching(
+        enabled=section.enabled,
+        session_affinity=section.session_affinity,
+        inject_cache_control=section.inject_cache_control,
+        min_prefix_tokens=section.min_prefix_tokens,
+        session_ttl_seconds=section.session_ttl_seconds,
+    )
+
+
+def build_tracing(section: TracingSection, findings: Findings, secrets: SecretReader | None) -> Tracing:
+    """Read ``tracing``; offline, a collector from the environment is left out."""
+    return Tracing(
+        random_sampling=section.random_sampling,
+        trace_arch_internal=section.trace_arch_internal,
+        opentracing_grpc_endpoint=_read_collector(section, findings, secrets),
+        header_prefixes=tuple(prefix.lower() for prefix in section.span_attributes.header_prefixes),
+        static_attributes=MappingProxyType(dict(section.span_attributes.static)),
+    )
+
+
+def _read_collector(section: TracingSection, findings: Findings, secrets: SecretReader | None) -> str | None:
+    path: KeyPath = ("tracing", "opentracing_grpc_endpoint")
+    given = section.opentracing_grpc_endpoint
+    if given is not None and has_reference(given):
+        if secrets is None:
+            return None
+        expanded = secrets.read(given, path, format_path(path))
+        given = None if expanded is None else expanded.get_secret_value()
+    if given is None:
+        return None
+    # Plano asks for the same: gRPC without TLS, so no path can follow.
+    if not _is_address(given, {"http"}) or urlsplit(given).path.strip("/"):
+        findings.add_problem(
+            path, f"{format_path(path)} is not an address. Write http://, a host and a port, and no path."
+        )
+    return given.rstrip("/")
+
+
+def build_metrics_sources(
+    entries: Sequence[CostEntry | LatencyEntry], findings: Findings
+) -> tuple[MetricsSource, ...]:
+    """Check ``model_metrics_sources``.
+
+    Args:
+        entries: The entries, in the file's order.
+        findings: Where problems are noted.
+
+    Returns:
+        The sources in that order, one of each type.
+    """
+    sources: list[MetricsSource] = []
+    seen: set[str] = set()
+    for index, entry in enumerate(entries):
+        path: KeyPath = ("model_metrics_sources", index)
+        if entry.type in seen:
+            findings.add_problem(path, f"this is a second metrics source of type {entry.type!r}. Keep one.")
+        seen.add(entry.type)
+        sources.append(_build_metrics_source(entry, path, findings))
+    return tuple(sources)
+
+
+def _build_metrics_source(
+    entry: CostEntry | LatencyEntry, path: KeyPath, findings: Findings
+) -> MetricsSource:
+    if entry.url is not None and not _is_address(entry.url, {"http", "https"}):
+        findings.add_problem(
+            (*path, "url"),
+            f"the url of this {entry.type} source is not an address. Write http:// or https:// and a host, "
+            "without credentials.",
+        )
+    if isinstance(entry, CostEntry):
+        return CostSource(
+            provider=entry.provider,
+            url=CATALOGS[entry.provider] if entry.url is None else entry.url,
+            refresh_seconds=entry.refresh_interval,
+            model_aliases=MappingProxyType(dict(entry.model_aliases)),
+        )
+    return LatencySource(entry.provider, entry.url.rstrip("/"), entry.query, entry.refresh_interval)
+
+
+def _is_address(url: str, schemes: set[str]) -> bool:
+    """Whether a URL can be asked: a scheme, a host, visible ASCII, and no credentials in front of the host."""
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    visible = url.isascii() and url.isprintable() and " " not in url
+    return usable and visible and parts.scheme in schemes and parts.username is None

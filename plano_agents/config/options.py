@@ -1,0 +1,100 @@
+"""What else Plano's schema says of models, sessions and measurements: frozen values.
+
+Values only. What they are read from is left to ``option_entries``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from pydantic import SecretStr
+
+EMPTY: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCache:
+    """``routing.session_cache``: where pins are kept."""
+
+    type: Literal["memory", "redis"] = "memory"
+    """``memory`` is this process's own; ``redis`` is shared by replicas."""
+    url: SecretStr | None = None
+    """Redis' address, expanded; a secret, for it may hold a password."""
+    tenant_header: str | None = None
+    """The header whose value separates tenants, lower case; None where there is one tenant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """Plano's ``overrides``, as far as they concern models."""
+
+    llm_routing_model: str | None = None
+    """The model that chooses routes, spelt like a model; None for the embedded strategy."""
+    orchestrator_model_context_length: int = 8192
+    """How many tokens that model is sent at most."""
+    upstream_tls_ca_path: str | None = None
+    """The certificates that providers' addresses are checked against, a PEM file; None for the system's."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptCaching:
+    """Plano's ``prompt_caching``."""
+
+    enabled: bool = False
+    """Whether any of it applies."""
+    session_affinity: bool = True
+    """Whether requests without an affinity id get one, made from the prompt's beginning."""
+    inject_cache_control: bool = True
+    """Whether cache breakpoints are inserted for providers that need them."""
+    min_prefix_tokens: int = 1024
+    """The shortest stable prefix, in tokens, that gets a breakpoint."""
+    session_ttl_seconds: int | None = None
+    """How long such a session's pin lives; None for ``routing.session_ttl_seconds``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tracing:
+    """Plano's ``tracing``."""
+
+    random_sampling: int = 0
+    """How many of 100 requests are traced."""
+    trace_arch_internal: bool = False
+    """Whether Plano's own steps get spans; has no meaning here."""
+    opentracing_grpc_endpoint: str | None = None
+    """The OpenTelemetry collector, ``http://host:port``."""
+    header_prefixes: tuple[str, ...] = ()
+    """Request headers that start so become span attributes."""
+    static_attributes: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    """Attributes that every span gets."""
+
+
+@dataclass(frozen=True, slots=True)
+class CostSource:
+    """An entry of ``model_metrics_sources`` that says what models cost."""
+
+    provider: Literal["digitalocean", "models.dev"]
+    """Whose catalog's shape the answer has."""
+    url: str
+    """What is asked, with GET."""
+    refresh_seconds: int | None = None
+    """How often it is asked again; None for once, at start."""
+    model_aliases: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    """The catalog's name of a model to its name in routes."""
+
+
+@dataclass(frozen=True, slots=True)
+class LatencySource:
+    """An entry of ``model_metrics_sources`` that says how fast models are."""
+
+    provider: Literal["prometheus"]
+    """Whose API is asked."""
+    url: str
+    """Prometheus' address, without ``/api/v1/query``."""
+    query: str
+    """An instant query whose series carry the label ``model_name``; the lower value is the faster model."""
+    refresh_seconds: int | None = None
+    """How often it is asked again; None for once, at start."""
+
+
+MetricsSource = CostSource | LatencySource
