@@ -6,8 +6,9 @@ is theirs.
 
 import os
 import socket
+import ssl
 import sys
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -16,7 +17,7 @@ from plano_agents import __version__, serving
 from plano_agents.config.load import load_config
 from plano_agents.config.model import Config
 from plano_agents.errors import ConfigError
-from plano_agents.router.app import build_router
+from plano_agents.router.app import Router
 from plano_agents.router.upstream import AiohttpUpstream
 from plano_agents.simulator.app import create_app as create_simulator
 from plano_agents.simulator.settings import SimulatorSettings
@@ -33,9 +34,13 @@ def main() -> None:
     try:
         cli(prog_name="plano-agents")
     except ConfigError as error:
-        for problem in error.problems:
-            click.echo(f"error: {problem}", err=True)
+        _tell(error)
         sys.exit(1)
+
+
+def _tell(error: ConfigError) -> None:
+    for problem in error.problems:
+        click.echo(f"error: {problem}", err=True)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -73,9 +78,14 @@ def up(
     """Start the router on CONFIG, a config.yaml in Plano's schema."""
     if fast and not offline:
         raise click.UsageError("--fast is for simulated models; add --offline.")
-    loaded = load_config(config, settings_path=settings, environ=os.environ, offline=offline)
-    for warning in loaded.warnings:
-        click.echo(f"warning: {warning}", err=True)
+
+    def load() -> Config:
+        found = load_config(config, settings_path=settings, environ=os.environ, offline=offline)
+        for warning in found.warnings:
+            click.echo(f"warning: {warning}", err=True)
+        return found
+
+    loaded = load()
     address = host if host is not None else loaded.listener.host
     serving.check_exposure(
         address,
@@ -84,7 +94,8 @@ def up(
         "add --no-auth if that is meant.",
     )
     listener = serving.bind(address, port if port is not None else loaded.listener.port)
-    serving.run(_serve_router(loaded, listener, (AT_ONCE if fast else PACED) if offline else None))
+    simulated = (AT_ONCE if fast else PACED) if offline else None
+    serving.run(_serve_router(loaded, load, listener, simulated))
     click.echo("stopped")
 
 
@@ -145,24 +156,62 @@ def simulate(
     click.echo("stopped")
 
 
-async def _serve_router(config: Config, listener: socket.socket, simulated: SimulatorSettings | None) -> None:
-    """Serve the router, and the simulated models where they are wanted, until told to stop."""
+async def _serve_router(
+    config: Config, load: Callable[[], Config], listener: socket.socket, simulated: SimulatorSettings | None
+) -> None:
+    """Serve the router, and the simulated models where they are wanted, until told to stop.
+
+    At SIGHUP the configuration is read again; one that cannot be used is told, and the old one stays.
+    """
     sites: list[serving.Site] = []
     offline_url: str | None = None
     if simulated is not None:
-        models = tuple(model.model_id for model in config.models if not model.is_wildcard)
-        known = () if any(model.is_wildcard for model in config.models) else models
         simulator_socket = serving.bind("127.0.0.1", 0)
-        sites.append(serving.Site(create_simulator(replace(simulated, models=known)), simulator_socket))
+        sites.append(serving.Site(create_simulator(simulated), simulator_socket))
         offline_url = serving.url_of(simulator_socket)
-        config = config.offline(offline_url)
-    upstream = AiohttpUpstream()
+
+    def place(found: Config) -> Config:
+        return found.offline(offline_url) if offline_url is not None else found
+
+    upstream = AiohttpUpstream(tls=_load_tls(config), proxy_from_environment=config.proxy_from_environment)
     try:
-        sites.append(serving.Site(build_router(config, upstream), listener))
+        router = Router(place(config), upstream)
+        grace = config.limits.shutdown_grace_seconds
+        sites.append(serving.Site(router, listener, grace))
+
+        def reload() -> None:
+            try:
+                router.configure(place(load()))
+            except ConfigError as error:
+                _tell(error)
+                click.echo("the old configuration stays", err=True)
+            else:
+                click.echo("configuration reloaded")
+
         url = serving.url_of(listener)
-        await serving.serve(sites, on_ready=lambda: click.echo(describe(config, url, offline_url)))
+        await serving.serve(
+            sites, on_ready=lambda: click.echo(describe(config, url, offline_url)), on_reload=reload
+        )
     finally:
         await upstream.close()
+
+
+def _load_tls(config: Config) -> ssl.SSLContext | None:
+    """Load what providers' certificates are checked against; None for the system's.
+
+    Raises:
+        ConfigError: The configured file cannot be used.
+    """
+    path = config.overrides.upstream_tls_ca_path
+    if path is None:
+        return None
+    try:
+        return ssl.create_default_context(cafile=path)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"overrides.upstream_tls_ca_path: {path!r} cannot be used as a bundle of certificates ({error}). Name a "
+            "PEM file."
+        ) from error
 
 
 def describe(config: Config, url: str, offline_url: str | None) -> str:

@@ -5,6 +5,8 @@
     PlanoError                      500  internal_error
     ├── StepLimitError              500  step_limit
     ├── InterruptedRunError         501  run_interrupted
+    ├── OverloadedError             503  overloaded
+    ├── ShuttingDownError           503  shutting_down
     ├── ConfigError                 -    a configuration file that cannot be used; raised at start only
     ├── RequestError                400  invalid_request
     │   ├── InvalidAffinityIdError  400  invalid_affinity_id
@@ -16,9 +18,14 @@
     │   ├── ThreadBusyError         409  thread_busy
     │   └── BodyTooLargeError       413  body_too_large
     └── UpstreamError               502  upstream_error
-        ├── UpstreamUnreachableError 502 upstream_unreachable
-        ├── UpstreamProtocolError   502  upstream_protocol_error
-        └── UpstreamTimeoutError    504  upstream_timeout
+        ├── UpstreamUnreachableError   502  upstream_unreachable
+        ├── UpstreamProtocolError      502  upstream_protocol_error
+        ├── UpstreamUnavailableError   503  upstream_unavailable
+        └── UpstreamTimeoutError       504  upstream_timeout
+            ├── ConnectTimeoutError    504  upstream_connect_timeout
+            ├── FirstByteTimeoutError  504  upstream_first_byte_timeout
+            ├── SilenceTimeoutError    504  upstream_silence_timeout
+            └── TotalTimeoutError      504  upstream_total_timeout
 
 Each carries the HTTP status and the machine-readable code it is answered with. How an error is written on a
 wire is the protocol's business. Messages name what failed, the offending value and the way out; they never
@@ -34,16 +41,20 @@ class PlanoError(Exception):
     Args:
         message: What failed, the offending value and how to fix it; shown to the user as it is.
         param: The request field or configuration key at fault, e.g. ``messages[2].content``.
+        retry_after_seconds: When to try again; sent as ``Retry-After``.
     """
 
     status_code: ClassVar[int] = 500
     code: ClassVar[str] = "internal_error"
     type: ClassVar[str] = "api_error"
 
-    def __init__(self, message: str, *, param: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, param: str | None = None, retry_after_seconds: int | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.param = param
+        self.retry_after_seconds = retry_after_seconds
 
 
 class ConfigError(PlanoError):
@@ -72,6 +83,21 @@ class InterruptedRunError(PlanoError):
 
     status_code = 501
     code = "run_interrupted"
+
+
+class OverloadedError(PlanoError):
+    """More requests are in flight than are configured to be."""
+
+    status_code = 503
+    code = "overloaded"
+    type = "overloaded_error"
+
+
+class ShuttingDownError(PlanoError):
+    """The server stops, and this request was not done in time."""
+
+    status_code = 503
+    code = "shutting_down"
 
 
 class RequestError(PlanoError):
@@ -157,8 +183,39 @@ class UpstreamProtocolError(UpstreamError):
     code = "upstream_protocol_error"
 
 
+class UpstreamUnavailableError(UpstreamError):
+    """Every provider that could answer has failed over and over, and is left alone for a while."""
+
+    status_code = 503
+    code = "upstream_unavailable"
+
+
 class UpstreamTimeoutError(UpstreamError):
     """The provider did not answer within the time allowed."""
 
     status_code = 504
     code = "upstream_timeout"
+
+
+class ConnectTimeoutError(UpstreamTimeoutError):
+    """No connection within ``timeouts.connect_seconds``."""
+
+    code = "upstream_connect_timeout"
+
+
+class FirstByteTimeoutError(UpstreamTimeoutError):
+    """No byte of an answer within ``timeouts.first_byte_seconds``."""
+
+    code = "upstream_first_byte_timeout"
+
+
+class SilenceTimeoutError(UpstreamTimeoutError):
+    """No byte for ``timeouts.between_bytes_seconds`` in the middle of an answer."""
+
+    code = "upstream_silence_timeout"
+
+
+class TotalTimeoutError(UpstreamTimeoutError):
+    """No end of the answer within ``timeouts.total_seconds``."""
+
+    code = "upstream_total_timeout"

@@ -25,6 +25,9 @@ T = TypeVar("T")
 GRACE_SECONDS = 5
 """How long requests in flight may go on after the signal to stop."""
 
+KEEP_ALIVE_SECONDS = 75
+"""How long an idle connection is kept: longer than clients keep theirs, or they send into one just closed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Site:
@@ -34,6 +37,8 @@ class Site:
     """What answers."""
     listener: socket.socket
     """Where it is asked."""
+    grace_seconds: float = GRACE_SECONDS
+    """How long requests in flight may go on after the signal to stop; what is left then is cancelled."""
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -49,22 +54,28 @@ def bind(host: str, port: int) -> socket.socket:
     Raises:
         ConfigError: The port is taken, not allowed, or the address is not this machine's.
     """
+    if not 0 <= port <= 65535:  # noqa: PLR2004 - 16 bits
+        raise ConfigError(f"Cannot listen on {host}:{port}: ports are 0 to 65535. Choose one with --port.")
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((host, port), family=family, backlog=2048)
-    except (OSError, OverflowError) as error:
-        busy = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
-        reason = "another program uses it" if busy else str(getattr(error, "strerror", None) or error)
-        raise ConfigError(
-            f"Cannot listen on {host}:{port}: {reason}. Choose another with --port, or --port 0 for a free one."
-        ) from error
+    except OSError as error:
+        raise ConfigError(f"Cannot listen on {host}:{port}: {_explain(error)}") from error
+
+
+def _explain(error: OSError) -> str:
+    """Say why a port cannot be taken, and the way out."""
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return "no address of this machine. Choose one with --host, such as 127.0.0.1."
+    reason = "another program uses it" if error.errno == errno.EADDRINUSE else error.strerror
+    return f"{reason}. Choose another with --port, or --port 0 for a free one."
 
 
 def url_of(listener: socket.socket) -> str:
     """The address of a listening socket, as a client on this machine would write it."""
     host, port = listener.getsockname()[:2]
     if ipaddress.ip_address(host).is_unspecified:
-        host = "127.0.0.1"
+        host = "::1" if ":" in host else "127.0.0.1"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
@@ -108,17 +119,22 @@ class _Server(uvicorn.Server):
         self.listening.set()
 
 
-async def serve(sites: Sequence[Site], *, on_ready: Callable[[], None]) -> None:
+async def serve(
+    sites: Sequence[Site], *, on_ready: Callable[[], None], on_reload: Callable[[], None] | None = None
+) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
         sites: What to serve where.
         on_ready: Called once, when every site listens.
+        on_reload: Called at every SIGHUP; without it that signal ends the process, as it does by default.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    if on_reload is not None and hasattr(signal, "SIGHUP"):
+        loop.add_signal_handler(signal.SIGHUP, on_reload)
     async with running(sites):
         on_ready()
         await stop.wait()
@@ -127,7 +143,7 @@ async def serve(sites: Sequence[Site], *, on_ready: Callable[[], None]) -> None:
 @asynccontextmanager
 async def running(sites: Sequence[Site]) -> AsyncGenerator[None, None]:
     """Serve for as long as the context is open; it opens when every site listens."""
-    servers = [_Server(_server_config(site.app)) for site in sites]
+    servers = [_Server(_server_config(site)) for site in sites]
     tasks = [
         asyncio.create_task(server.serve([site.listener]))
         for server, site in zip(servers, sites, strict=True)
@@ -141,16 +157,18 @@ async def running(sites: Sequence[Site]) -> AsyncGenerator[None, None]:
         await asyncio.gather(*tasks)
 
 
-def _server_config(app: ASGIApp) -> uvicorn.Config:
+def _server_config(site: Site) -> uvicorn.Config:
     return uvicorn.Config(
-        app,
+        site.app,
         http="httptools",
+        ws="none",
         log_config=None,
         log_level="critical",
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=site.grace_seconds,  # type: ignore[arg-type] # typed int, and awaited as any number
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
 
 

@@ -3,16 +3,17 @@
 The wire contract's response headers are written here and nowhere else.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from plano_agents.affinity import AFFINITY_HEADER
 from plano_agents.errors import PlanoError
-from plano_agents.protocol import openai_chat
 from plano_agents.sessions.pin import Decision
 
-PASSED_BACK = frozenset({"content-type", "request-id", "retry-after", "retry-after-ms", "x-request-id"})
+PASSED_BACK = frozenset(
+    {"content-encoding", "content-type", "request-id", "retry-after", "retry-after-ms", "x-request-id"}
+)
 """The provider's headers that the client gets, besides the rate limits'."""
 
 _RATE_LIMITS = ("x-ratelimit-", "anthropic-ratelimit-")
@@ -76,14 +77,28 @@ def build_headers(trail: Trail) -> dict[str, str]:
 
 
 def pass_back(upstream: Mapping[str, str]) -> dict[str, str]:
-    """Pick the provider's headers that the client gets, names in lower case."""
+    """Pick the provider's headers that the client gets, names in lower case.
+
+    A value of anything but printable ASCII is left out: no server would send it on, and none of these needs it.
+    """
     lowered = {name.lower(): value for name, value in upstream.items()}
     return {
-        name: value for name, value in lowered.items() if name in PASSED_BACK or name.startswith(_RATE_LIMITS)
+        name: value
+        for name, value in lowered.items()
+        if (name in PASSED_BACK or name.startswith(_RATE_LIMITS)) and value.isascii() and value.isprintable()
     }
 
 
-def answer_error(error: PlanoError, trail: Trail) -> Answer:
-    """Answer with an error of ours, in OpenAI's form."""
-    headers = {**build_headers(trail), "content-type": "application/json"}
-    return Answer(error.status_code, headers, openai_chat.encode_error(error))
+def answer_error(error: PlanoError, trail: Trail | None, encode: Callable[[PlanoError], bytes]) -> Answer:
+    """Answer with an error of ours.
+
+    Args:
+        error: What went wrong.
+        trail: What is known of the request; None before anything is.
+        encode: Writes it in the form of the client's API.
+    """
+    headers = build_headers(trail) if trail is not None else {}
+    headers["content-type"] = "application/json"
+    if error.retry_after_seconds is not None:
+        headers["retry-after"] = str(error.retry_after_seconds)
+    return Answer(error.status_code, headers, encode(error))

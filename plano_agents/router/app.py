@@ -6,56 +6,81 @@ from collections.abc import Callable
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 import plano_agents
 from plano_agents.config.model import Config
 from plano_agents.errors import EndpointNotFoundError, MethodNotAllowedError
 from plano_agents.protocol import openai_chat
+from plano_agents.router.choice import Chooser
+from plano_agents.router.dispatch import Dispatcher, Health
 from plano_agents.router.hot_path import HotPath
-from plano_agents.router.service import ChatService
+from plano_agents.router.service import Service
 from plano_agents.router.upstream import Upstream
 from plano_agents.routing.lexical import LexicalStrategy
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pinning import Pinning
 
 
-def build_router(
-    config: Config, upstream: Upstream, *, clock: Callable[[], float] = time.monotonic
-) -> ASGIApp:
-    """Put a whole router together, with its pins in memory.
+class Router:
+    """The whole router: one ASGI application, whose configuration can be exchanged while it serves.
 
     Args:
         config: What is configured.
         upstream: Sends to the providers.
         clock: Monotonic time in seconds, by which pins expire.
 
-    Returns:
-        The application, for any ASGI server.
-
     Raises:
         ConfigError: A configured model cannot be served.
     """
-    store = MemorySessionStore(
-        ttl_seconds=config.routing.session_ttl_seconds,
-        max_entries=config.routing.session_max_entries,
-        clock=clock,
-    )
-    service = ChatService(config, strategy=LexicalStrategy(), pinning=Pinning(store), upstream=upstream)
-    return create_app(config, service)
+
+    def __init__(
+        self, config: Config, upstream: Upstream, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._upstream = upstream
+        self._store = MemorySessionStore(
+            ttl_seconds=config.routing.session_ttl_seconds,
+            max_entries=config.routing.session_max_entries,
+            clock=clock,
+        )
+        self._pinning = Pinning(self._store)
+        self._serving = self._build(config)
+
+    def configure(self, config: Config) -> None:
+        """Exchange the configuration: new requests get the new one, those in flight finish on the old one.
+
+        Pins stay; what is known of the providers' health starts anew.
+
+        Raises:
+            ConfigError: A configured model cannot be served; the old configuration stays.
+        """
+        serving = self._build(config)
+        self._store.configure(
+            ttl_seconds=config.routing.session_ttl_seconds, max_entries=config.routing.session_max_entries
+        )
+        self._serving = serving
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection event, as ASGI has it."""
+        await self._serving(scope, receive, send)
+
+    def _build(self, config: Config) -> ASGIApp:
+        service = Service(
+            config,
+            chooser=Chooser(config, LexicalStrategy()),
+            pinning=self._pinning,
+            dispatcher=Dispatcher(config, self._upstream, Health(config)),
+        )
+        return HotPath(create_pages(config), service, config)
 
 
-def create_app(config: Config, service: ChatService) -> ASGIApp:
-    """Put the router's endpoints together.
+def create_pages(config: Config) -> FastAPI:
+    """Put together what is served beside the proxied endpoints.
 
     Args:
         config: What is configured; listed at ``/v1/models``.
-        service: Answers chat requests.
-
-    Returns:
-        The application, for any ASGI server.
     """
-    app = FastAPI(title="plano-agents router", version=plano_agents.__version__)
+    app = FastAPI(title="plano-agents router", version=plano_agents.__version__, redirect_slashes=False)
 
     @app.exception_handler(HTTPException)
     async def answer_http_error(request: Request, error: HTTPException) -> Response:
@@ -72,16 +97,21 @@ def create_app(config: Config, service: ChatService) -> ASGIApp:
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
+    @app.get("/readyz", summary="May requests be sent here?")
+    async def readyz() -> dict[str, str]:
+        return {"status": "ready"}
+
     @app.get("/v1/models", summary="Configured models and aliases, in OpenAI's form")
     async def models() -> JSONResponse:
         return JSONResponse({"object": "list", "data": list_models(config)})
 
-    return HotPath(app, service, config)
+    return app
 
 
 def list_models(config: Config) -> list[dict[str, str | int]]:
-    """List what clients may name as ``model``: declared models, then aliases, in OpenAI's form."""
-    declared = {model.name: model.provider for model in config.models}
+    """List what clients may name as ``model``, in OpenAI's form: the default, other models, then aliases."""
+    models = sorted(config.models, key=lambda model: model != config.default_model)
+    declared = {model.name: model.provider for model in models}
     aliases = {
         alias: declared.get(target, target.partition("/")[0]) for alias, target in config.aliases.items()
     }

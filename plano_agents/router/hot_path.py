@@ -1,81 +1,143 @@
 """The proxied endpoints as plain ASGI, in front of the application that serves everything else.
 
-It reads the body once, within its limit; hands it to the service; writes the answer; and, when the client leaves,
-ends the work at once. Nothing here knows what a request says.
+It lets clients in, holds back what is too much, reads the body once, hands it to the service and writes the answer;
+when the client leaves, the work ends at once. Nothing here knows what a request says.
 """
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from pydantic import SecretStr
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from plano_agents.config.model import Config
-from plano_agents.errors import AuthenticationError, BodyTooLargeError, MethodNotAllowedError, PlanoError
-from plano_agents.protocol import openai_chat
-from plano_agents.router.answer import Answer, StreamBrokenError
-from plano_agents.router.service import ChatService, ProxyRequest
+from plano_agents.errors import (
+    AuthenticationError,
+    MethodNotAllowedError,
+    OverloadedError,
+    PlanoError,
+    ShuttingDownError,
+)
+from plano_agents.router.answer import Answer, answer_error
+from plano_agents.router.connection import ClientLeftError, Connection
+from plano_agents.router.service import ProxyRequest, Service
+from plano_agents.router.surfaces import CHAT, ENDPOINTS, Endpoint
 
-CHAT_PATH = "/v1/chat/completions"
-OPEN_PATHS = frozenset({"/healthz"})
+OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 """What answers without a client key."""
 
-
-class ClientLeftError(Exception):
-    """The client closed the connection before its request was whole."""
+RETRY_SECONDS = 1
+"""When a client that was held back may come again."""
 
 
 class HotPath:
-    """Serves chat completions itself and leaves the rest to another application.
+    """Serves the proxied endpoints itself and leaves the rest to another application.
 
     Args:
         app: Serves every other path.
-        service: Answers chat requests.
+        service: Answers the proxied endpoints' requests.
         config: Its limits and client keys hold here.
     """
 
-    def __init__(self, app: ASGIApp, service: ChatService, config: Config) -> None:
+    def __init__(self, app: ASGIApp, service: Service, config: Config) -> None:
         self._app = app
         self._service = service
-        self._max_body_bytes = config.limits.max_body_bytes
+        self._limits = config.limits
         self._client_keys = config.client_keys
+        self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event, as ASGI has it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        endpoint = ENDPOINTS.get(scope["path"])
+        connection = Connection(scope, receive, send)
         try:
-            self._authenticate(scope)
-            if scope["path"] != CHAT_PATH:
+            keys = self._authenticate(scope)
+            if endpoint is None:
                 await self._app(scope, receive, send)
                 return
             _check_method(scope)
-            body = await _read_body(scope, receive, self._max_body_bytes)
+            with self._admitted():
+                body = await connection.read_body(self._limits.max_body_bytes)
+                await self._serve(endpoint, _read_headers(scope, keys), body, connection)
         except PlanoError as error:
-            await _send_error(send, error)
+            surface = (endpoint or ENDPOINTS[CHAT.path]).surface
+            await connection.send_answer(_with_allow(answer_error(error, None, surface.encode_error), error))
         except ClientLeftError:
             return
-        else:
-            headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
-            await _until_client_leaves(self._serve(ProxyRequest(headers, body), send), receive)
 
-    async def _serve(self, request: ProxyRequest, send: Send) -> None:
-        async with self._service.answer(request) as answer:
-            await _send_answer(send, answer)
+    async def _serve(
+        self, endpoint: Endpoint, headers: Sequence[tuple[str, str]], body: bytes, connection: Connection
+    ) -> None:
+        async def work() -> None:
+            async with self._service.answer(endpoint, ProxyRequest(headers, body)) as answer:
+                await connection.send_answer(answer)
 
-    def _authenticate(self, scope: Scope) -> None:
-        if not self._client_keys or scope["path"] in OPEN_PATHS:
-            return
-        headers = dict(scope["headers"])
-        bearer = headers.get(b"authorization", b"")
-        given = bearer[7:] if bearer[:7].lower() == b"bearer " else headers.get(b"x-api-key", b"")
-        if not _is_among(given, self._client_keys):
-            raise AuthenticationError(
-                "A client key is needed and none that is known was given. Send 'Authorization: Bearer <key>' with "
-                "one of client_keys."
+        try:
+            await connection.until_client_leaves(work())
+        except asyncio.CancelledError:
+            error = ShuttingDownError(
+                "The router stops and this request was not done in time. Send it again."
             )
+            surface = endpoint.surface
+            await connection.send_last_word(
+                answer_error(error, None, surface.encode_error), surface.encode_error_event(error)
+            )
+            raise
+
+    @contextmanager
+    def _admitted(self) -> Iterator[None]:
+        """Count a request in, if there is room for it.
+
+        Raises:
+            OverloadedError: As many are in flight as are configured to be.
+        """
+        if self._in_flight >= self._limits.max_concurrent_requests:
+            raise OverloadedError(
+                f"{self._in_flight} requests are in flight, which is the limit (limits.max_concurrent_requests). Try "
+                "again in a moment.",
+                retry_after_seconds=RETRY_SECONDS,
+            )
+        self._in_flight += 1
+        try:
+            yield
+        finally:
+            self._in_flight -= 1
+
+    def _authenticate(self, scope: Scope) -> frozenset[bytes]:
+        """Let a client in, and name the headers that hold its key: they are for the router and go no further."""
+        if not self._client_keys or scope["path"] in OPEN_PATHS:
+            return frozenset()
+        keys = frozenset(
+            name for name, key in _find_keys(scope["headers"]) if _is_among(key, self._client_keys)
+        )
+        if not keys:
+            raise AuthenticationError(
+                "A client key is needed and none that is known was given. Send 'Authorization: Bearer <key>', or "
+                "'x-api-key: <key>', with one of client_keys."
+            )
+        return keys
+
+
+def _read_headers(scope: Scope, keys: frozenset[bytes]) -> list[tuple[str, str]]:
+    return [
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, value in scope["headers"]
+        if name not in keys
+    ]
+
+
+def _find_keys(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+    """Find what may be a client key: its header's name, and the key."""
+    for name, value in headers:
+        if name == b"authorization" and value[:7].lower() == b"bearer ":
+            yield name, value[7:]
+        elif name == b"x-api-key":
+            yield name, value
 
 
 def _is_among(given: bytes, keys: Sequence[SecretStr]) -> bool:
@@ -86,88 +148,12 @@ def _is_among(given: bytes, keys: Sequence[SecretStr]) -> bool:
 
 def _check_method(scope: Scope) -> None:
     if scope["method"] != "POST":
-        raise MethodNotAllowedError(f"{CHAT_PATH} takes POST; got {scope['method']}.")
+        raise MethodNotAllowedError(f"{scope['path']} takes POST; got {scope['method']}.")
 
 
-async def _read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """Read a request's body.
-
-    Raises:
-        BodyTooLargeError: It is, or claims to be, over the limit.
-        ClientLeftError: The client left before the end.
-    """
-    claimed = dict(scope["headers"]).get(b"content-length", b"0")
-    if claimed.isdigit() and int(claimed) > limit:
-        raise _too_large(limit, f"{int(claimed)} bytes")
-    pieces: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientLeftError
-        piece = message.get("body", b"")
-        size += len(piece)
-        if size > limit:
-            raise _too_large(limit, f"more than {limit} bytes")
-        pieces.append(piece)
-        if not message.get("more_body", False):
-            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-
-def _too_large(limit: int, size: str) -> BodyTooLargeError:
-    return BodyTooLargeError(
-        f"The request body has {size}; the limit is {limit}. Raise limits.max_body_bytes in plano-agents.yaml."
-    )
-
-
-async def _until_client_leaves(work: Coroutine[None, None, None], receive: Receive) -> None:
-    """Do the work, and end it when the client leaves."""
-    worker = asyncio.ensure_future(work)
-    watcher = asyncio.ensure_future(_disconnected(receive))
-    try:
-        await asyncio.wait({worker, watcher}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        left = watcher.done()
-        watcher.cancel()
-        if not worker.done():
-            worker.cancel()
-            await asyncio.wait({worker})
-    failure = None if worker.cancelled() else worker.exception()
-    if failure is not None and not left:
-        raise failure
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _send_answer(send: Send, answer: Answer) -> None:
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
-    if isinstance(answer.body, bytes):
-        headers.append((b"content-length", str(len(answer.body)).encode()))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    if isinstance(answer.body, bytes):
-        await send({"type": "http.response.body", "body": answer.body})
-        return
-    await _send_stream(send, answer.body)
-
-
-async def _send_stream(send: Send, body: AsyncIterator[bytes]) -> None:
-    """Send a stream; one that broke is left without its end, which makes the server break the connection."""
-    try:
-        async for piece in body:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-    except StreamBrokenError:
-        return
-    await send({"type": "http.response.body", "body": b""})
-
-
-async def _send_error(send: Send, error: PlanoError) -> None:
-    headers = {"content-type": "application/json"}
-    if isinstance(error, MethodNotAllowedError):
-        headers["allow"] = "POST"
-    if isinstance(error, BodyTooLargeError):
-        # What is left of the body will not be read, so the connection cannot be used again.
-        headers["connection"] = "close"
-    await _send_answer(send, Answer(error.status_code, headers, openai_chat.encode_error(error)))
+def _with_allow(answer: Answer, error: PlanoError) -> Answer:
+    """Name the method that the endpoint takes, as a 405 must (RFC 9110, section 15.5.6)."""
+    if not isinstance(error, MethodNotAllowedError):
+        return answer
+    headers: Mapping[str, str] = {**answer.headers, "allow": "POST"}
+    return Answer(answer.status, headers, answer.body)

@@ -1,50 +1,40 @@
 """A request's whole story: check, decide, send, translate, answer.
 
-No HTTP server and no socket is known here: requests come in as headers and bytes, go out through `Upstream`, and
-come back as `Answer`. Which model serves is decided by ``sessions`` and ``routing``; how a wire reads is known to
-``protocol``.
+No HTTP server and no socket is known here: requests come in as headers and bytes, go out through `Dispatcher`, and
+come back as `Answer`. Which model serves is decided by ``sessions`` and ``routing`` (`Chooser`); how a wire reads is
+known to ``protocol``.
 """
 
-import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
-from plano_agents.affinity import AFFINITY_HEADER, HINT_HEADER, parse_affinity_id
-from plano_agents.config.model import Config, Model, Preference
-from plano_agents.errors import InvalidAffinityIdError, ModelNotFoundError, PlanoError, RequestError
-from plano_agents.protocol import openai_chat, sse
-from plano_agents.protocol.translation.chat_to_messages import encode_messages_request
-from plano_agents.protocol.translation.messages_to_chat import (
-    ChatStreamEncoder,
-    encode_completion,
-    encode_upstream_error,
-)
-from plano_agents.providers.registry import Wire
-from plano_agents.providers.target import Target, build_request_headers, build_target
-from plano_agents.router.answer import (
-    Answer,
-    StreamBrokenError,
-    Trail,
-    answer_error,
-    build_headers,
-    pass_back,
-)
-from plano_agents.router.upstream import Upstream, UpstreamRequest, UpstreamResponse
-from plano_agents.routing.strategy import Strategy
-from plano_agents.routing.text import read_conversation
-from plano_agents.sessions.decide import Route, decide_without_session
-from plano_agents.sessions.pin import Decision, SessionKey
-from plano_agents.sessions.pinning import Pinning
+import msgspec
 
-log = logging.getLogger(__name__)
+from plano_agents.affinity import AFFINITY_HEADER, HINT_HEADER, parse_affinity_id
+from plano_agents.config.model import Config
+from plano_agents.errors import InvalidAffinityIdError, PlanoError, UpstreamProtocolError
+from plano_agents.protocol.form import Form
+from plano_agents.protocol.openai_chat import ChatHead
+from plano_agents.protocol.translation.exchange import Exchange, open_exchange
+from plano_agents.providers.target import Target, build_request_headers, build_target
+from plano_agents.router.answer import Answer, Trail, answer_error, build_headers, pass_back
+from plano_agents.router.bugs import report_bug
+from plano_agents.router.choice import Choice, Chooser
+from plano_agents.router.dispatch import SUCCESS, Candidate, Dispatcher, Sent, StreamedAnswer, WholeAnswer
+from plano_agents.router.streams import SameStream, pass_stream
+from plano_agents.router.surfaces import Endpoint, Surface
+from plano_agents.router.upstream import UpstreamRequest
+from plano_agents.sessions.decide import decide_after_move, decide_without_session
+from plano_agents.sessions.pin import SessionKey
+from plano_agents.sessions.pinning import Pinning
 
 
 @dataclass(frozen=True, slots=True)
 class ProxyRequest:
-    """A chat request as it came from the client."""
+    """A request as it came from the client."""
 
     headers: Sequence[tuple[str, str]] = field(repr=False)
     """In the order they came, names in lower case."""
@@ -52,14 +42,14 @@ class ProxyRequest:
     """JSON, or what claims to be."""
 
 
-class ChatService:
-    """Serves ``POST /v1/chat/completions``.
+class Service:
+    """Serves the proxied endpoints.
 
     Args:
         config: What is configured.
-        strategy: Says which preference a request matches.
+        chooser: Says which models may serve a request.
         pinning: Keeps the sessions' models; it may outlive this service, as a configuration is exchanged.
-        upstream: Sends to providers.
+        dispatcher: Sends to the providers.
         clock: Monotonic time in seconds.
         wall_clock: Unix time in seconds.
 
@@ -71,25 +61,26 @@ class ChatService:
         self,
         config: Config,
         *,
-        strategy: Strategy,
+        chooser: Chooser,
         pinning: Pinning,
-        upstream: Upstream,
+        dispatcher: Dispatcher,
         clock: Callable[[], float] = time.perf_counter,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
-        self._strategy = strategy
+        self._chooser = chooser
         self._pinning = pinning
-        self._upstream = upstream
+        self._dispatcher = dispatcher
         self._clock = clock
         self._wall_clock = wall_clock
         self._targets = {model.name: build_target(model) for model in config.models}
 
     @asynccontextmanager
-    async def answer(self, request: ProxyRequest) -> AsyncIterator[Answer]:
+    async def answer(self, endpoint: Endpoint, request: ProxyRequest) -> AsyncIterator[Answer]:
         """Answer one request; leaving the context ends it, whether its body was read or not.
 
         Args:
+            endpoint: Where it was posted to.
             request: The client's request.
 
         Yields:
@@ -97,38 +88,53 @@ class ChatService:
         """
         headers = dict(request.headers)
         trail = Trail(trace_id=_trace_id(headers.get("traceparent", "")))
+        surface = endpoint.surface
         async with AsyncExitStack() as stack:
             try:
-                answer = await self._handle(request, headers, trail, stack)
+                answer = await self._handle(endpoint, request, headers, trail, stack)
             except PlanoError as error:
-                answer = answer_error(error, trail)
+                answer = answer_error(error, trail, surface.encode_error)
             except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
-                _log_bug(error, trail)
-                answer = answer_error(PlanoError(_bug_message(trail)), trail)
+                answer = answer_error(report_bug(error, trail.trace_id), trail, surface.encode_error)
             yield answer
 
     async def _handle(
-        self, request: ProxyRequest, headers: Mapping[str, str], trail: Trail, stack: AsyncExitStack
+        self,
+        endpoint: Endpoint,
+        request: ProxyRequest,
+        headers: Mapping[str, str],
+        trail: Trail,
+        stack: AsyncExitStack,
     ) -> Answer:
         started = self._clock()
         trail.affinity_id = self._find_affinity_id(request.headers)
-        head = openai_chat.parse_head(request.body)
-        preferences = self._find_preferences(head)
-        requested = self._find_requested(head.model)
-
-        async def route() -> Route:
-            return await self._route(head, preferences, requested)
-
-        if trail.affinity_id is None:
-            trail.decision = decide_without_session(await route())
+        head = endpoint.surface.parse_head(request.body)
+        choice = self._chooser.read(head)
+        tenant = headers.get(self._config.routing.session_cache.tenant_header or "", "")
+        key = SessionKey(tenant, trail.affinity_id) if trail.affinity_id is not None else None
+        if key is None:
+            trail.decision = decide_without_session(await choice.route())
         else:
-            key = SessionKey("", trail.affinity_id)
             await stack.enter_async_context(self._pinning.in_use(key))
             trail.decision = await self._pinning.decide(
-                key, hint=headers.get(HINT_HEADER.lower()), find_model=self._find_name, route=route
+                key,
+                hint=headers.get(HINT_HEADER.lower()),
+                find_model=self._chooser.find_name,
+                route=choice.route,
             )
         trail.routing_ms = (self._clock() - started) * 1000
-        return await self._dispatch(request.body, headers, trail, trail.decision, stack)
+        if endpoint.decides_only:
+            return _answer_decision(trail, choice, head)
+        exchanges = _Exchanges(endpoint.surface, request.body, int(self._wall_clock()))
+        sent = await self._send(exchanges, headers, trail, choice, stack)
+        model = sent.answer.model
+        if sent.moved is not None:
+            trail.decision = (
+                await self._pinning.follow(key, trail.decision, model, sent.moved)
+                if key is not None
+                else decide_after_move(trail.decision, model, sent.moved)
+            )
+        return self._build_answer(sent.answer, exchanges.of(model), endpoint.surface, trail, stack)
 
     def _find_affinity_id(self, headers: Sequence[tuple[str, str]]) -> str | None:
         """Take the affinity id from the first header that carries one."""
@@ -142,127 +148,141 @@ class ChatService:
                 return parse_affinity_id(values[0])
         return None
 
-    def _find_requested(self, name: str | None) -> Model:
-        """Find the client's own model: the candidate when no route matches."""
-        model = self._config.find_model(name) if name is not None else self._config.default_model
-        if model is None:
-            raise ModelNotFoundError(
-                f"The model {name!r} is not configured. Configured are: {', '.join(self._known_names())}."
-                if name is not None
-                else "No model is named, and the configuration has no default. Send 'model'.",
-                param="model",
-            )
-        return model
-
-    def _known_names(self) -> list[str]:
-        return [*(model.name for model in self._config.models), *self._config.aliases]
-
-    def _find_name(self, name: str) -> str | None:
-        model = self._config.find_model(name)
-        return model.name if model is not None else None
-
-    def _find_preferences(self, head: openai_chat.ChatHead) -> tuple[Preference, ...]:
-        """Take the request's own preferences, or else the configured ones."""
-        if head.routing_preferences is None:
-            return self._config.preferences
-        return tuple(
-            Preference(given.name, given.description, self._check_candidates(number, given.models))
-            for number, given in enumerate(head.routing_preferences)
-        )
-
-    def _check_candidates(self, number: int, names: Sequence[str]) -> tuple[str, ...]:
-        param = f"routing_preferences[{number}].models"
-        if not names:
-            raise RequestError(f"{param!r} is empty; name at least one configured model.", param=param)
-        found = {name: self._find_name(name) for name in names}
-        unknown = next((name for name, model in found.items() if model is None), None)
-        if unknown is not None:
-            raise ModelNotFoundError(
-                f"{param!r} names {unknown!r}, which is not configured. Configured are: "
-                f"{', '.join(self._known_names())}.",
-                param=param,
-            )
-        return tuple(model for model in found.values() if model is not None)
-
-    async def _route(
-        self, head: openai_chat.ChatHead, preferences: Sequence[Preference], requested: Model
-    ) -> Route:
-        if not preferences:
-            return Route(requested.name, None)
-        match = await self._strategy.match(read_conversation(head.messages), preferences)
-        if match is None:
-            return Route(requested.name, None)
-        return Route(match.preference.models[0], match.preference.name)
-
-    async def _dispatch(
+    async def _send(
         self,
-        body: bytes,
+        exchanges: "_Exchanges",
         headers: Mapping[str, str],
         trail: Trail,
-        decision: Decision,
+        choice: Choice,
+        stack: AsyncExitStack,
+    ) -> Sent:
+        """Send the request to the model decided on, or to the next that may serve it."""
+        assert trail.decision is not None, "what is sent was decided"  # noqa: S101 - cannot happen
+        candidates = [
+            Candidate(name, self._request_builder(name, exchanges, headers))
+            for name in choice.candidates(trail.decision)
+        ]
+        started = self._clock()
+        try:
+            return await self._dispatcher.send(candidates, stack)
+        finally:
+            trail.upstream_ms = (self._clock() - started) * 1000
+
+    def _request_builder(
+        self, name: str, exchanges: "_Exchanges", headers: Mapping[str, str]
+    ) -> Callable[[], UpstreamRequest]:
+        model = self._config.find_model(name)
+        assert model is not None, "a candidate is a configured model"  # noqa: S101 - cannot happen
+
+        def build() -> UpstreamRequest:
+            target = self._targets.get(name) or build_target(model)
+            wire = target.choose_wire(exchanges.surface.form)
+            body = exchanges.open(name, target, wire, model.model_id)
+            return UpstreamRequest(
+                target.urls[wire], build_request_headers(target, headers), body, self._config.timeouts
+            )
+
+        return build
+
+    def _build_answer(
+        self,
+        sent: WholeAnswer | StreamedAnswer,
+        exchange: Exchange | None,
+        surface: Surface,
+        trail: Trail,
         stack: AsyncExitStack,
     ) -> Answer:
-        """Send the request to the model decided on, and make its answer ours."""
-        model = self._config.find_model(decision.model)
-        assert model is not None, "a decision names a configured model"  # noqa: S101 - cannot happen
-        target = self._target(model)
-        foreign = target.wire is Wire.ANTHROPIC_MESSAGES
-        encode = encode_messages_request if foreign else openai_chat.replace_model
-        request = UpstreamRequest(
-            target.url, build_request_headers(target, headers), encode(body, model.model_id)
+        """Make the provider's answer ours."""
+        if exchange is not None:
+            _refuse_compressed(sent.headers)
+        headers = {**pass_back(sent.headers), **build_headers(trail)}
+        if isinstance(sent, StreamedAnswer):
+            encoder = (
+                exchange.build_stream()
+                if exchange is not None
+                else SameStream(surface.end_mark, surface.encode_error_event)
+            )
+            stream = pass_stream(
+                sent, encoder, trail.trace_id, patience=self._config.limits.keepalive_comment_seconds
+            )
+            stack.push_async_callback(stream.aclose)
+            headers |= {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
+            return Answer(sent.status, headers, stream)
+        if exchange is None:
+            return Answer(sent.status, headers, sent.body)
+        headers["content-type"] = "application/json"
+        if sent.status in SUCCESS:
+            return Answer(sent.status, headers, exchange.encode_reply(sent.body))
+        return Answer(sent.status, headers, exchange.encode_error(sent.body, sent.status))
+
+
+class _Exchanges:
+    """One request on the wires of its candidates, each written when its turn has come.
+
+    Args:
+        surface: The API that the client speaks.
+        body: The request.
+        created: Unix time in seconds.
+    """
+
+    def __init__(self, surface: Surface, body: bytes, created: int) -> None:
+        self.surface = surface
+        self._body = body
+        self._created = created
+        self._opened: dict[str, Exchange | None] = {}
+
+    def open(self, name: str, target: Target, wire: Form, model_id: str) -> bytes:
+        """Write the request for a candidate; give its body."""
+        if wire is self.surface.form:
+            self._opened[name] = None
+            return self.surface.replace_model(self._body, model_id)
+        exchange = self._opened[name] = open_exchange(
+            self.surface.form,
+            wire,
+            self._body,
+            model_id,
+            created=self._created,
+            limit_field=target.limit_field,
         )
-        started = self._clock()
-        response = await stack.enter_async_context(await self._upstream.send(request))
-        streamed = response.status < 300 and "text/event-stream" in response.headers.get("content-type", "")  # noqa: PLR2004 - 2xx
-        content = None if streamed else await response.read()
-        trail.upstream_ms = (self._clock() - started) * 1000
-        answer_headers = {**pass_back(response.headers), **build_headers(trail)}
-        if content is None:
-            encoder = self._stream_encoder(body) if foreign else None
-            answer_headers |= {
-                "content-type": "text/event-stream; charset=utf-8",
-                "cache-control": "no-cache",
-            }
-            return Answer(response.status, answer_headers, _stream(response, encoder, trail))
-        if foreign:
-            content = self._translate_whole(content, response.status)
-            answer_headers["content-type"] = "application/json"
-        return Answer(response.status, answer_headers, content)
+        return exchange.request_body
 
-    def _target(self, model: Model) -> Target:
-        return self._targets.get(model.name) or build_target(model)
-
-    def _stream_encoder(self, body: bytes) -> ChatStreamEncoder:
-        options = openai_chat.parse_request(body).stream_options
-        wanted = options is not None and bool(options.include_usage)
-        return ChatStreamEncoder(created=int(self._wall_clock()), include_usage=wanted)
-
-    def _translate_whole(self, content: bytes, status: int) -> bytes:
-        if status >= 300:  # noqa: PLR2004 - not 2xx
-            return encode_upstream_error(content, status)
-        return encode_completion(content, created=int(self._wall_clock()))
+    def of(self, name: str) -> Exchange | None:
+        """How the answer of a candidate is translated back; None where it is passed on as it is."""
+        return self._opened[name]
 
 
-async def _stream(
-    response: UpstreamResponse, encoder: ChatStreamEncoder | None, trail: Trail
-) -> AsyncIterator[bytes]:
-    """Pass a stream on, translated where an encoder is given; never end a broken one well."""
-    try:
-        async for chunk in response.chunks():
-            piece = encoder.feed(chunk) if encoder is not None else chunk
-            if piece:
-                yield piece
-        if encoder is not None:
-            encoder.close()
-    except PlanoError as error:
-        yield sse.encode_event(openai_chat.encode_error(error))
-        raise StreamBrokenError from error
-    except Exception as error:
-        _log_bug(error, trail)
-        yield sse.encode_event(openai_chat.encode_error(PlanoError(_bug_message(trail))))
-        raise StreamBrokenError from error
-    if encoder is not None and encoder.failed:
-        raise StreamBrokenError
+def _answer_decision(trail: Trail, choice: Choice, head: ChatHead) -> Answer:
+    """Answer with the decision alone, in Plano's shape and with our reason.
+
+    With no match the models are the request's own model alone, as the client spelt it.
+    """
+    decision = trail.decision
+    assert decision is not None, "the decision was just made"  # noqa: S101 - cannot happen
+    models = choice.candidates(decision)
+    if decision.route is None and head.model is not None and decision.kind != "retain":
+        models = [head.model]
+    content = {
+        "models": models,
+        "route": decision.route,
+        "trace_id": trail.trace_id,
+        "session_id": trail.affinity_id,
+        "pinned": decision.kind == "retain",
+        "switched": decision.kind == "switch",
+        "decision": decision.kind,
+        "reason": decision.reason,
+    }
+    return Answer(
+        200, {**build_headers(trail), "content-type": "application/json"}, msgspec.json.encode(content)
+    )
+
+
+def _refuse_compressed(headers: Mapping[str, str]) -> None:
+    """Refuse what cannot be read; ``identity`` was asked for."""
+    encoding = headers.get("content-encoding", "identity")
+    if encoding.lower() != "identity":
+        raise UpstreamProtocolError(
+            f"The provider compressed its answer ({encoding!r}) although 'accept-encoding: identity' was sent."
+        )
 
 
 def _trace_id(traceparent: str) -> str:
@@ -271,16 +291,3 @@ def _trace_id(traceparent: str) -> str:
     given = parts[1] if len(parts) == 4 else ""  # noqa: PLR2004 - W3C Trace Context, section 3.2
     valid = len(given) == 32 and set(given) <= set("0123456789abcdef") and set(given) != {"0"}  # noqa: PLR2004
     return given if valid else uuid.uuid4().hex
-
-
-def _bug_message(trail: Trail) -> str:
-    return f"The router failed on this request. Its log names the place, under trace id {trail.trace_id}."
-
-
-def _log_bug(error: Exception, trail: Trail) -> None:
-    """Name a failure's place in one line; its message may hold a prompt, so it stays out."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else "?"
-    log.error("trace %s: unexpected %s at %s", trail.trace_id, type(error).__name__, place)

@@ -8,6 +8,7 @@ initialize  first_turn       no live pin: routed, then pinned
 initialize  hint             no live pin, and the transcript's own model is configured: pinned unrouted
 retain      pinned           the pin holds: routing is skipped
 switch      upstream_failed  the pinned model failed for good, another answered: the pin moves to it
+switch      unsuitable       the pinned model cannot serve this request, another can: the pin moves to it
 switch      model_removed    the pinned model left the configuration: routed, then pinned anew
 ==========  ===============  =======================================================================
 
@@ -19,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from plano_agents.sessions.pin import Decision, Pin
+from plano_agents.sessions.pin import Decision, MoveReason, Pin
 
 
 class Route(NamedTuple):
@@ -69,13 +70,14 @@ def decide_after_routing(pin: Pin | None, route: Route) -> Decision:
     return Decision(route.model, route.name, "initialize", "first_turn")
 
 
-def decide_after_failure(decision: Decision, model: str) -> Decision:
+def decide_after_move(decision: Decision, model: str, reason: MoveReason) -> Decision:
     """Decide for a request that another candidate answered than the one decided on.
 
     Args:
         decision: What had been decided.
         model: Who answered, provider-qualified.
+        reason: Why the one decided on did not.
     """
     if decision.kind == "none":
         return replace(decision, model=model)
-    return Decision(model, decision.route, "switch", "upstream_failed")
+    return Decision(model, decision.route, "switch", reason)

@@ -1,7 +1,7 @@
 """Pins in this process's memory: least recently used out first, idle ones expire, every step O(1).
 
 Entries stand in the order of their last use, so the oldest is always first: it is the first to expire and the
-first to be evicted. Entries in use are kept apart, where neither age nor size reaches them; so the cap holds for
+first to be evicted (after a change of the idle time, nearly always). Entries in use are kept apart, where neither age nor size reaches them; so the cap holds for
 sessions at rest, and sessions in use are bounded by the requests in flight. The clock is monotonic.
 """
 
@@ -43,6 +43,12 @@ class MemorySessionStore:
         self._clock = clock
         self._in_use: dict[SessionKey, _InUse] = {}
         self._at_rest: OrderedDict[SessionKey, _AtRest] = OrderedDict()
+
+    def configure(self, *, ttl_seconds: float, max_entries: int) -> None:
+        """Change the limits; pins at rest keep the end that they have."""
+        self._ttl_seconds = ttl_seconds
+        self._max_entries = max_entries
+        self._evict()
 
     def __len__(self) -> int:
         """How many sessions are held, in use or at rest."""

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Kind = Literal["none", "initialize", "retain", "switch"]
-Reason = Literal["first_turn", "hint", "pinned", "upstream_failed", "model_removed"]
+MoveReason = Literal["upstream_failed", "unsuitable"]
+Reason = Literal["first_turn", "hint", "pinned", "model_removed"] | MoveReason
 
 
 class SessionKey(NamedTuple):

@@ -12,11 +12,11 @@ from weakref import WeakValueDictionary
 
 from plano_agents.sessions.decide import (
     Route,
-    decide_after_failure,
+    decide_after_move,
     decide_after_routing,
     decide_before_routing,
 )
-from plano_agents.sessions.pin import Decision, Pin, SessionKey
+from plano_agents.sessions.pin import Decision, MoveReason, Pin, SessionKey
 from plano_agents.sessions.store import SessionStore
 
 
@@ -71,8 +71,8 @@ class Pinning:
                 decision = decide_after_routing(pin, await route())
             return await self._keep(key, pin, decision)
 
-    async def follow(self, key: SessionKey, decision: Decision, model: str) -> Decision:
-        """Move a session's pin to the model that answered, after the one decided on had failed.
+    async def follow(self, key: SessionKey, decision: Decision, model: str, reason: MoveReason) -> Decision:
+        """Move a session's pin to the model that answered, where the one decided on did not.
 
         A pin that another request has moved meanwhile stays where it is.
 
@@ -80,12 +80,13 @@ class Pinning:
             key: The session, `in_use`.
             decision: What had been decided.
             model: Who answered, provider-qualified.
+            reason: Why the one decided on did not.
 
         Returns:
             The decision that the caller is told.
         """
         await self._store.move(key, Pin(decision.model, decision.route), Pin(model, decision.route))
-        return decide_after_failure(decision, model)
+        return decide_after_move(decision, model, reason)
 
     async def _keep(self, key: SessionKey, known: Pin | None, decision: Decision) -> Decision:
         """Pin a decision, or take the one that another replica has pinned meanwhile."""

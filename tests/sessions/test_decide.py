@@ -2,7 +2,7 @@ import pytest
 
 from plano_agents.sessions.decide import (
     Route,
-    decide_after_failure,
+    decide_after_move,
     decide_after_routing,
     decide_before_routing,
     decide_without_session,
@@ -55,10 +55,10 @@ def test_a_decision_writes_its_header() -> None:
 
 def test_a_session_whose_model_failed_switches() -> None:
     decided = Decision(GPT, "r", "retain", "pinned")
-    assert decide_after_failure(decided, CLAUDE) == Decision(CLAUDE, "r", "switch", "upstream_failed")
+    assert decide_after_move(decided, CLAUDE, "unsuitable") == Decision(CLAUDE, "r", "switch", "unsuitable")
 
 
 def test_without_a_session_another_model_is_just_another_model() -> None:
-    assert decide_after_failure(Decision(GPT, "r", "none", None), CLAUDE) == Decision(
+    assert decide_after_move(Decision(GPT, "r", "none", None), CLAUDE, "upstream_failed") == Decision(
         CLAUDE, "r", "none", None
     )

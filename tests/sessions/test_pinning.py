@@ -127,7 +127,9 @@ async def test_a_pin_follows_to_the_model_that_answered() -> None:
     router.go.set()
     first = await ask(pinning, router)
     async with pinning.in_use(KEY):
-        assert (await pinning.follow(KEY, first, CLAUDE)).header == "switch; reason=upstream_failed"
+        assert (
+            await pinning.follow(KEY, first, CLAUDE, "upstream_failed")
+        ).header == "switch; reason=upstream_failed"
     assert await ask(pinning, router) == Decision(CLAUDE, "r", "retain", "pinned")
 
 
@@ -136,6 +138,6 @@ async def test_a_late_failure_does_not_move_a_pin_that_was_moved_meanwhile() -> 
     router.go.set()
     first = await ask(pinning, router)
     async with pinning.in_use(KEY):
-        await pinning.follow(KEY, first, CLAUDE)
-        await pinning.follow(KEY, first, GPT)
+        await pinning.follow(KEY, first, CLAUDE, "upstream_failed")
+        await pinning.follow(KEY, first, GPT, "upstream_failed")
     assert (await ask(pinning, router)).model == CLAUDE

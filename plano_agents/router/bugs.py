@@ -1,0 +1,30 @@
+"""An exception that nobody foresaw: one log line for the operator, one error for the client.
+
+The line names the place and the trace id. The exception's own message may hold a prompt, so it stays out of both.
+"""
+
+import logging
+
+from plano_agents.errors import PlanoError
+
+log = logging.getLogger(__name__)
+
+
+def report_bug(error: Exception, trace_id: str) -> PlanoError:
+    """Log where a request failed.
+
+    Args:
+        error: What was raised.
+        trace_id: The request's.
+
+    Returns:
+        What the client is told.
+    """
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else "?"
+    log.error("trace %s: unexpected %s at %s", trace_id, type(error).__name__, place)
+    return PlanoError(
+        f"The router failed on this request. Its log names the place, under trace id {trace_id}."
+    )

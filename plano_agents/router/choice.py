@@ -1,0 +1,114 @@
+"""Which models may serve a request: the client's own, the matching preference's, in which order.
+
+Pure but for the strategy, which may take its time. What a session makes of it is decided by ``sessions``.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from plano_agents.config.model import Config, Model, Preference
+from plano_agents.errors import ModelNotFoundError, RequestError
+from plano_agents.protocol.openai_chat import ChatHead, PreferenceOverride
+from plano_agents.routing.strategy import Strategy
+from plano_agents.routing.text import read_conversation
+from plano_agents.sessions.decide import Route
+from plano_agents.sessions.pin import Decision
+
+
+class Chooser:
+    """Reads from requests which models may serve them.
+
+    Args:
+        config: What is configured.
+        strategy: Says which preference a request matches.
+    """
+
+    def __init__(self, config: Config, strategy: Strategy) -> None:
+        self._config = config
+        self._strategy = strategy
+
+    def find_name(self, name: str) -> str | None:
+        """Find the qualified name of a model, however it is spelt; None for what is not configured."""
+        model = self._config.find_model(name)
+        return model.name if model is not None else None
+
+    def read(self, head: ChatHead) -> "Choice":
+        """Read a request's choice.
+
+        Args:
+            head: What routing needs of the request.
+
+        Raises:
+            ModelNotFoundError: It names a model that is not configured.
+            RequestError: One of its own preferences has no models.
+        """
+        own = head.routing_preferences
+        preferences = (
+            self._config.preferences
+            if own is None
+            else tuple(self._check_preference(number, each) for number, each in enumerate(own))
+        )
+        return Choice(head, self._find_requested(head.model).name, preferences, self._strategy)
+
+    def _find_requested(self, name: str | None) -> Model:
+        """Find the client's own model: the candidate when no route matches."""
+        model = self._config.find_model(name) if name is not None else self._config.default_model
+        if model is None:
+            raise ModelNotFoundError(
+                f"The model {name!r} is not configured. Configured are: {', '.join(self._known_names())}."
+                if name is not None
+                else "No model is named, and the configuration has no default. Send 'model'.",
+                param="model",
+            )
+        return model
+
+    def _known_names(self) -> list[str]:
+        return [*(model.name for model in self._config.models), *self._config.aliases]
+
+    def _check_preference(self, number: int, given: PreferenceOverride) -> Preference:
+        param = f"routing_preferences[{number}].models"
+        if not given.models:
+            raise RequestError(f"{param!r} is empty; name at least one configured model.", param=param)
+        found: Mapping[str, str | None] = {name: self.find_name(name) for name in given.models}
+        unknown = next((name for name, model in found.items() if model is None), None)
+        if unknown is not None:
+            raise ModelNotFoundError(
+                f"{param!r} names {unknown!r}, which is not configured. Configured are: "
+                f"{', '.join(self._known_names())}.",
+                param=param,
+            )
+        models = tuple(model for model in found.values() if model is not None)
+        return Preference(given.name, given.description, models)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What one request has to choose from."""
+
+    head: ChatHead
+    """The request."""
+    requested: str
+    """The client's own model, qualified; the default where it named none."""
+    preferences: Sequence[Preference]
+    """The request's own, or the configured ones."""
+    strategy: Strategy
+    """Says which of them the request matches."""
+
+    async def route(self) -> Route:
+        """Route the request: the matching preference's first model, or the client's own."""
+        if not self.preferences:
+            return Route(self.requested, None)
+        match = await self.strategy.match(read_conversation(self.head.messages), self.preferences)
+        if match is None:
+            return Route(self.requested, None)
+        return Route(match.preference.models[0], match.preference.name)
+
+    def candidates(self, decision: Decision) -> list[str]:
+        """List the models that may serve the request, in the order in which they are tried.
+
+        Args:
+            decision: The model decided on comes first; then the other models of its route, which stand in for it
+                when it fails.
+        """
+        others = next((each.models for each in self.preferences if each.name == decision.route), ())
+        return [decision.model, *(name for name in others if name != decision.model)]

@@ -1,0 +1,78 @@
+"""The proxied endpoints, a row each: which API a client speaks there, and whether it wants the answer or the decision.
+
+What a surface's requests, answers and errors look like is known to ``protocol``.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from plano_agents.errors import PlanoError
+from plano_agents.protocol import anthropic_messages, openai_chat, openai_responses
+from plano_agents.protocol.form import Form
+from plano_agents.protocol.openai_chat import ChatHead
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """An API that clients speak."""
+
+    form: Form
+    """Its wire format."""
+    path: str
+    """Where it is served."""
+    parse_head: Callable[[bytes], ChatHead]
+    """Reads what routing needs of a request."""
+    replace_model: Callable[[bytes, str], bytes]
+    """Addresses a request to an upstream that speaks the same: its own model id, without what is the router's."""
+    end_mark: re.Pattern[bytes]
+    """Finds what every stream has that came to its end."""
+    encode_error: Callable[[PlanoError], bytes]
+    """Writes an error's body."""
+    encode_error_event: Callable[[PlanoError], bytes]
+    """Writes an error in the middle of a stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Something that clients post to."""
+
+    surface: Surface
+    """The API spoken there."""
+    decides_only: bool = False
+    """Whether the answer is the routing decision, and no provider is asked."""
+
+
+CHAT = Surface(
+    Form.OPENAI_CHAT,
+    "/v1/chat/completions",
+    openai_chat.parse_head,
+    openai_chat.replace_model,
+    openai_chat.END_MARK,
+    openai_chat.encode_error,
+    openai_chat.encode_error_event,
+)
+MESSAGES = Surface(
+    Form.ANTHROPIC_MESSAGES,
+    "/v1/messages",
+    anthropic_messages.parse_head,
+    anthropic_messages.replace_model,
+    anthropic_messages.END_MARK,
+    anthropic_messages.encode_error,
+    anthropic_messages.encode_error_event,
+)
+RESPONSES = Surface(
+    Form.OPENAI_RESPONSES,
+    "/v1/responses",
+    openai_responses.parse_head,
+    openai_responses.replace_model,
+    openai_responses.END_MARK,
+    openai_chat.encode_error,
+    openai_responses.encode_error_event,
+)
+SURFACES = (CHAT, MESSAGES, RESPONSES)
+
+ENDPOINTS = {surface.path: Endpoint(surface) for surface in SURFACES} | {
+    f"/routing{surface.path}": Endpoint(surface, decides_only=True) for surface in SURFACES
+}
+"""Every proxied endpoint, by path."""

@@ -1,0 +1,82 @@
+"""What the router serves besides the proxied endpoint."""
+
+import json
+
+import pytest
+from openai import AsyncOpenAI
+from pydantic import SecretStr
+
+from tests.router.conftest import CLAUDE, GPT, build_config, build_model, run_router
+from tests.router.raw_client import ask, build_request, talk
+from tests.router.test_hot_path_keys import KEYED
+
+
+async def test_the_openai_sdk_lists_models_and_aliases() -> None:
+    config = build_config(GPT, CLAUDE, "groq/*", aliases={"fast": "groq/llama", "smart": CLAUDE})
+    async with run_router(config) as url, AsyncOpenAI(base_url=f"{url}/v1", api_key="any") as client:
+        listed = [(model.id, model.owned_by, model.object) async for model in client.models.list()]
+    assert listed == [
+        (GPT, "openai", "model"),
+        (CLAUDE, "anthropic", "model"),
+        ("groq/*", "groq", "model"),
+        ("fast", "groq", "model"),
+        ("smart", "anthropic", "model"),
+    ]
+
+
+async def test_the_default_model_is_listed_first() -> None:
+    config = build_config(models=(build_model(GPT), build_model(CLAUDE, default=True)))
+    _, _, body = await ask(build_request(method="GET", path="/v1/models"), config)
+    assert [model["id"] for model in json.loads(body)["data"]] == [CLAUDE, GPT]
+
+
+async def test_health_needs_no_key() -> None:
+    status, _, body = await ask(build_request(method="GET", path="/healthz"), KEYED)
+    assert (status, json.loads(body)) == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/models", "/docs", "/openapi.json", "/nothing", "/healthz/x", "//healthz"]
+)
+async def test_everything_else_needs_a_key(path: str) -> None:
+    async with run_router(KEYED) as url:
+        refused, _, _ = await talk(url, build_request(method="GET", path=path))
+        served, _, _ = await talk(url, build_request(b"", "x-api-key: k-1", method="GET", path=path))
+    assert refused == 401
+    assert served in {200, 404}
+
+
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/v1/chat/completions/", "/v1/models/", "/V1/models", "/v1//models", "/v1/chat"]
+)
+async def test_an_unknown_path_is_refused_in_openais_form(path: str) -> None:
+    status, headers, body = await ask(build_request(method="GET", path=path))
+    assert (status, json.loads(body)["error"]["code"]) == (404, "endpoint_not_found")
+    assert "location" not in headers
+    assert path in json.loads(body)["error"]["message"]
+
+
+async def test_a_percent_encoded_path_is_the_path_it_stands_for() -> None:
+    status, _, _ = await ask(build_request(b"{", path="/v1/chat%2Fcompletions"))
+    assert status == 400
+
+
+async def test_another_method_on_a_known_path_is_refused_with_the_one_that_is_served() -> None:
+    status, headers, body = await ask(build_request(b"", path="/v1/models"))
+    assert (status, json.loads(body)["error"]["code"]) == (405, "method_not_allowed")
+    assert "allow: get" in headers
+
+
+async def test_a_websocket_is_refused_as_the_get_that_it_is() -> None:
+    request = build_request(
+        b"",
+        "upgrade: websocket",
+        "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==",
+        "sec-websocket-version: 13",
+        "connection: upgrade, close",
+        method="GET",
+        close=False,
+    )
+    async with run_router(build_config(client_keys=(SecretStr("k-1"),))) as url:
+        status, _, _ = await talk(url, request)
+    assert status == 401

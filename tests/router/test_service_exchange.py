@@ -1,0 +1,234 @@
+"""What goes to the provider, and what of its answer comes back."""
+
+import json
+import logging
+from collections.abc import Callable
+
+import pytest
+from openai.types.chat import ChatCompletion
+
+from plano_agents.errors import PlanoError, UpstreamTimeoutError, UpstreamUnreachableError
+from tests.router.conftest import (
+    CHUNKS,
+    CLAUDE,
+    COMPLETION,
+    GPT,
+    JSON,
+    KEY,
+    MESSAGE,
+    PROMPT,
+    SSE,
+    Choose,
+    FakeResponse,
+    FakeUpstream,
+    Seen,
+    ask,
+    build_config,
+    build_model,
+    build_service,
+    chat,
+)
+
+ID = ("x-model-affinity", "run-1")
+FORWARDED = {
+    "anthropic-beta": "b",
+    "idempotency-key": "i",
+    "openai-beta": "o",
+    "openai-organization": "org",
+    "openai-project": "p",
+    "traceparent": "t",
+    "x-request-id": "r",
+}
+PASSED_BACK = {
+    "request-id": "req_1",
+    "x-request-id": "req_2",
+    "retry-after": "3",
+    "retry-after-ms": "30",
+    "x-ratelimit-remaining-requests": "7",
+    "anthropic-ratelimit-tokens-limit": "8",
+}
+OVERLOADED = b'{"error": {"message": "slow  down", "type": "rate_limit"}}'
+
+
+def decode_chunks(body: bytes) -> list[dict[str, object]]:
+    """The chunks of an OpenAI stream, without its end."""
+    return [json.loads(line[6:]) for line in body.split(b"\n\n") if line and line != b"data: [DONE]"]
+
+
+async def test_a_body_goes_up_untouched_but_for_its_model() -> None:
+    upstream = FakeUpstream()
+    body = b'{"messages":[{"role":"user","content":"\xc3\xa9  \\u00e9"}] ,"x_new":  1.50, "model":"openai/gpt-4o"}'
+    await ask(build_service(build_config(), upstream), body)
+    sent = upstream.requests[0].body
+    assert json.loads(sent) == {**json.loads(body), "model": "gpt-4o"}
+    assert b'"content":"\xc3\xa9  \\u00e9"' in sent
+    assert b"1.50" in sent
+
+
+async def test_an_answer_comes_back_byte_for_byte() -> None:
+    seen = await ask(build_service(build_config(), FakeUpstream()))
+    assert seen.body == COMPLETION
+    assert seen.headers["content-type"] == "application/json"
+
+
+async def test_only_the_listed_headers_of_the_client_go_up() -> None:
+    upstream = FakeUpstream()
+    others = {"authorization": "Bearer client", "cookie": "c", "x-api-key": "client", "x-other": "o"}
+    await ask(build_service(build_config(), upstream), chat(), ID, *(FORWARDED | others).items())
+    assert upstream.requests[0].headers == {
+        **FORWARDED,
+        "authorization": f"Bearer {KEY}",
+        "content-type": "application/json",
+        "accept-encoding": "identity",
+    }
+
+
+async def test_the_clients_authorization_goes_up_where_passthrough_auth_says_so() -> None:
+    upstream = FakeUpstream()
+    config = build_config(models=(build_model(GPT, passthrough_auth=True),))
+    await ask(build_service(config, upstream), chat(), ("authorization", "Bearer client"))
+    assert upstream.requests[0].headers["authorization"] == "Bearer client"
+
+
+async def test_only_the_listed_headers_of_the_provider_come_back() -> None:
+    others = {"Set-Cookie": "c", "Server": "s", "X-Plano-Model": "forged", "X-Model-Affinity": "forged"}
+    response = FakeResponse(headers={**JSON, **PASSED_BACK, **others})
+    seen = await ask(build_service(build_config(), FakeUpstream(response)))
+    ours = {"x-plano-model", "x-plano-affinity", "x-plano-trace-id", "server-timing", "content-type"}
+    assert seen.headers.keys() == PASSED_BACK.keys() | ours
+    assert seen.headers["x-plano-model"] == GPT
+
+
+@pytest.mark.parametrize("value", ["caf\xe9", "caf\udce9", "\u4e2d", "a\x00b", "a\x1bb"])
+async def test_a_providers_header_that_cannot_be_sent_on_is_left_out(value: str) -> None:
+    response = FakeResponse(headers={**JSON, "x-request-id": value})
+    seen = await ask(build_service(build_config(), FakeUpstream(response)))
+    assert "x-request-id" not in seen.headers
+
+
+async def test_what_a_provider_compressed_unasked_comes_back_named_as_such() -> None:
+    response = FakeResponse(headers={**JSON, "content-encoding": "gzip"}, pieces=(b"\x1f\x8b",))
+    seen = await ask(build_service(build_config(), FakeUpstream(response)))
+    assert (seen.body, seen.headers["content-encoding"]) == (b"\x1f\x8b", "gzip")
+
+
+@pytest.mark.parametrize("headers", [JSON, SSE])
+async def test_what_a_provider_compressed_unasked_cannot_be_translated(headers: dict[str, str]) -> None:
+    response = FakeResponse(headers={**headers, "content-encoding": "gzip"}, pieces=(b"\x1f\x8b",))
+    seen = await ask(build_service(build_config(CLAUDE), FakeUpstream(response)))
+    assert (seen.status, seen.error["code"]) == (502, "upstream_protocol_error")
+    assert "'gzip'" in seen.error["message"]
+
+
+async def test_a_providers_error_keeps_status_and_body() -> None:
+    response = FakeResponse(429, {**JSON, "retry-after": "3"}, (OVERLOADED,))
+    seen = await ask(build_service(build_config(), FakeUpstream(response)), chat(stream=True), ID)
+    assert (seen.status, seen.body, seen.headers["retry-after"]) == (429, OVERLOADED, "3")
+    assert seen.headers["x-plano-affinity"] == "initialize; reason=first_turn"
+
+
+async def test_an_anthropic_error_is_written_in_openais_form() -> None:
+    error = b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}'
+    response = FakeResponse(529, {**JSON, "retry-after": "3"}, (error,))
+    seen = await ask(build_service(build_config(CLAUDE), FakeUpstream(response)))
+    assert (seen.status, seen.headers["retry-after"]) == (529, "3")
+    assert (seen.error["type"], seen.error["message"]) == ("overloaded_error", "Overloaded")
+
+
+async def test_a_gateways_page_is_written_in_openais_form() -> None:
+    response = FakeResponse(503, {"content-type": "text/html"}, (b"<html>",))
+    seen = await ask(build_service(build_config(CLAUDE), FakeUpstream(response)))
+    assert (seen.status, seen.headers["content-type"]) == (503, "application/json")
+    assert "503" in seen.error["message"]
+
+
+async def test_an_anthropic_answer_is_an_openai_completion() -> None:
+    seen = await ask(build_service(build_config(CLAUDE), FakeUpstream(FakeResponse(pieces=(MESSAGE,)))))
+    completion = ChatCompletion.model_validate_json(seen.body)
+    assert completion.choices[0].message.content == "hello"
+    assert (completion.model, completion.created) == ("claude-sonnet-4-6", 1_700_000_000)
+
+
+async def test_an_answer_that_is_no_message_is_a_bad_gateway() -> None:
+    seen = await ask(build_service(build_config(CLAUDE), FakeUpstream(FakeResponse(pieces=(b"hello",)))))
+    assert (seen.status, seen.error["code"]) == (502, "upstream_protocol_error")
+
+
+async def test_a_field_that_anthropics_wire_cannot_carry_is_refused_by_name() -> None:
+    upstream = FakeUpstream()
+    seen = await ask(build_service(build_config(CLAUDE), upstream), chat(n=2))
+    assert (seen.status, seen.error["code"], seen.error["param"]) == (400, "unsupported_field", "n")
+    assert not upstream.requests
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "code"),
+    [
+        (UpstreamUnreachableError("no"), 502, "upstream_unreachable"),
+        (UpstreamTimeoutError("late"), 504, "upstream_timeout"),
+    ],
+)
+@pytest.mark.parametrize("wrap", [lambda failure: failure, lambda failure: FakeResponse(pieces=(failure,))])
+async def test_a_provider_that_gives_no_answer_has_its_status(
+    failure: PlanoError, status: int, code: str, wrap: Callable[[PlanoError], FakeResponse | PlanoError]
+) -> None:
+    seen = await ask(build_service(build_config(), FakeUpstream(wrap(failure))))
+    assert (seen.status, seen.error["code"]) == (status, code)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"messages": 1}', b"\xff", b'{"model": "gpt-4o"}'])
+async def test_a_body_that_is_no_chat_request_is_refused(body: bytes) -> None:
+    upstream = FakeUpstream()
+    seen = await ask(build_service(build_config(), upstream), body)
+    assert (seen.status, seen.error["type"]) == (400, "invalid_request_error")
+    assert not upstream.requests
+
+
+async def test_the_providers_connection_is_given_back_after_every_answer() -> None:
+    responses = [FakeResponse(), FakeResponse(headers=SSE, pieces=CHUNKS), FakeResponse(pieces=(OSError(),))]
+    upstream = FakeUpstream(*responses)
+    service = build_service(build_config(), upstream)
+    for _ in responses:
+        await ask(service)
+    assert all(response.closed for response in responses)
+
+
+class Broken(Choose):
+    """A strategy with a bug, whose message holds the prompt."""
+
+    async def match(self, texts, preferences):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201 - never returns
+        raise KeyError(texts, KEY)
+
+
+async def ask_broken_router() -> Seen:
+    config = build_config(GPT, CLAUDE)
+    return await ask(build_service(config, FakeUpstream(), strategy=Broken()), chat(), ID)
+
+
+async def test_a_bug_is_answered_with_the_trace_id() -> None:
+    seen = await ask_broken_router()
+    assert (seen.status, seen.error["code"]) == (500, "internal_error")
+    assert seen.headers["x-plano-trace-id"] in seen.error["message"]
+    assert seen.headers["x-model-affinity"] == "run-1"
+
+
+async def test_a_bug_is_one_log_line_that_names_its_place_and_no_prompt_or_key(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    seen = await ask_broken_router()
+    (line,) = caplog.text.splitlines()
+    assert seen.headers["x-plano-trace-id"] in line
+    assert "KeyError at " in line
+    assert __file__ in line
+    assert PROMPT not in line
+    assert KEY not in line
+
+
+async def test_what_is_the_clients_or_the_providers_fault_is_no_log_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.WARNING)
+    service = build_service(build_config(), FakeUpstream(UpstreamTimeoutError("late")))
+    for body in (chat(), b"{", chat(model="gpt-9")):
+        await ask(service, body)
+    assert caplog.text == ""
