@@ -4,6 +4,7 @@ It puts the parts together, says what it serves and where, and turns every failu
 is theirs.
 """
 
+import logging
 import os
 import socket
 import ssl
@@ -16,7 +17,9 @@ import click
 from plano_agents import __version__, serving
 from plano_agents.config.load import load_config
 from plano_agents.config.model import Config
+from plano_agents.config.render import render_config
 from plano_agents.errors import ConfigError
+from plano_agents.providers.target import build_target
 from plano_agents.router.app import Router
 from plano_agents.router.upstream import AiohttpUpstream
 from plano_agents.simulator.app import create_app as create_simulator
@@ -30,7 +33,8 @@ AT_ONCE = SimulatorSettings()
 
 
 def main() -> None:
-    """Run the command line; a configuration's problems are told without a traceback."""
+    """Run the command line; what goes wrong is told without a traceback."""
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     try:
         cli(prog_name="plano-agents")
     except ConfigError as error:
@@ -175,7 +179,7 @@ async def _serve_router(
 
     upstream = AiohttpUpstream(tls=_load_tls(config), proxy_from_environment=config.proxy_from_environment)
     try:
-        router = Router(place(config), upstream)
+        router = Router(place(config), upstream, fetch=upstream.fetch)
         grace = config.limits.shutdown_grace_seconds
         sites.append(serving.Site(router, listener, grace))
 
@@ -192,6 +196,7 @@ async def _serve_router(
         await serving.serve(
             sites, on_ready=lambda: click.echo(describe(config, url, offline_url)), on_reload=reload
         )
+        router.close()
     finally:
         await upstream.close()
 
@@ -212,6 +217,29 @@ def _load_tls(config: Config) -> ssl.SSLContext | None:
             f"overrides.upstream_tls_ca_path: {path!r} cannot be used as a bundle of certificates ({error}). Name a "
             "PEM file."
         ) from error
+
+
+@cli.group("config")
+def config_group() -> None:
+    """Look at configurations."""
+
+
+@config_group.command()
+@click.argument("config", type=click.Path(path_type=Path), default="config.yaml")
+@click.option(
+    "--settings",
+    type=click.Path(path_type=Path),
+    help="Our settings  [default: plano-agents.yaml beside CONFIG]",
+)
+@click.option("--offline", is_flag=True, help="Read it as 'up --offline' does: no key is needed.")
+def check(config: Path, settings: Path | None, *, offline: bool) -> None:
+    """Check CONFIG and print what it comes to, defaults included and secrets masked."""
+    loaded = load_config(config, settings_path=settings, environ=os.environ, offline=offline)
+    for model in loaded.models:
+        build_target(model)
+    for warning in loaded.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    click.echo(render_config(loaded), nl=False)
 
 
 def describe(config: Config, url: str, offline_url: str | None) -> str:

@@ -1,5 +1,6 @@
 """The router as one ASGI application: the proxied endpoints as plain ASGI, everything else as FastAPI."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -15,6 +16,7 @@ from plano_agents.protocol import openai_chat
 from plano_agents.router.choice import Chooser
 from plano_agents.router.dispatch import Dispatcher, Health
 from plano_agents.router.hot_path import HotPath
+from plano_agents.router.measurements import Fetch, Measurements
 from plano_agents.router.service import Service
 from plano_agents.router.upstream import Upstream
 from plano_agents.routing.lexical import LexicalStrategy
@@ -28,6 +30,7 @@ class Router:
     Args:
         config: What is configured.
         upstream: Sends to the providers.
+        fetch: Asks the sources of measurements; None leaves them alone.
         clock: Monotonic time in seconds, by which pins expire.
 
     Raises:
@@ -35,16 +38,23 @@ class Router:
     """
 
     def __init__(
-        self, config: Config, upstream: Upstream, *, clock: Callable[[], float] = time.monotonic
+        self,
+        config: Config,
+        upstream: Upstream,
+        *,
+        fetch: Fetch | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._upstream = upstream
+        self._fetch = fetch
+        self._watching: asyncio.Task[None] | None = None
         self._store = MemorySessionStore(
             ttl_seconds=config.routing.session_ttl_seconds,
             max_entries=config.routing.session_max_entries,
             clock=clock,
         )
         self._pinning = Pinning(self._store)
-        self._serving = self._build(config)
+        self._serving = self._start(config)
 
     def configure(self, config: Config) -> None:
         """Exchange the configuration: new requests get the new one, those in flight finish on the old one.
@@ -54,23 +64,36 @@ class Router:
         Raises:
             ConfigError: A configured model cannot be served; the old configuration stays.
         """
-        serving = self._build(config)
+        self._serving = self._start(config)
         self._store.configure(
             ttl_seconds=config.routing.session_ttl_seconds, max_entries=config.routing.session_max_entries
         )
-        self._serving = serving
+
+    def close(self) -> None:
+        """Stop asking the sources of measurements."""
+        if self._watching is not None:
+            self._watching.cancel()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event, as ASGI has it."""
         await self._serving(scope, receive, send)
 
-    def _build(self, config: Config) -> ASGIApp:
+    def _start(self, config: Config) -> ASGIApp:
+        """Build what serves a configuration, and let its measurements take the old ones' place."""
+        measurements = Measurements(config.metrics_sources, self._fetch) if self._fetch is not None else None
         service = Service(
             config,
-            chooser=Chooser(config, LexicalStrategy()),
+            chooser=Chooser(
+                config,
+                LexicalStrategy(),
+                (lambda: measurements.metrics) if measurements is not None else dict,
+            ),
             pinning=self._pinning,
             dispatcher=Dispatcher(config, self._upstream, Health(config)),
         )
+        self.close()
+        if measurements is not None and config.metrics_sources:
+            self._watching = asyncio.get_running_loop().create_task(measurements.watch())
         return HotPath(create_pages(config), service, config)
 
 

@@ -3,12 +3,13 @@
 Pure but for the strategy, which may take its time. What a session makes of it is decided by ``sessions``.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from plano_agents.config.model import Config, Model, Preference
 from plano_agents.errors import ModelNotFoundError, RequestError
 from plano_agents.protocol.openai_chat import ChatHead, PreferenceOverride
+from plano_agents.routing.candidates import ModelMetrics, order_candidates
 from plano_agents.routing.strategy import Strategy
 from plano_agents.routing.text import read_conversation
 from plano_agents.sessions.decide import Route
@@ -21,11 +22,18 @@ class Chooser:
     Args:
         config: What is configured.
         strategy: Says which preference a request matches.
+        metrics: Gives what is known of the models' prices and speed, by name.
     """
 
-    def __init__(self, config: Config, strategy: Strategy) -> None:
+    def __init__(
+        self,
+        config: Config,
+        strategy: Strategy,
+        metrics: Callable[[], Mapping[str, ModelMetrics]] = dict,
+    ) -> None:
         self._config = config
         self._strategy = strategy
+        self._metrics = metrics
 
     def find_name(self, name: str) -> str | None:
         """Find the qualified name of a model, however it is spelt; None for what is not configured."""
@@ -44,11 +52,17 @@ class Chooser:
         """
         own = head.routing_preferences
         preferences = (
-            self._config.preferences
+            tuple(map(self._order, self._config.preferences))
             if own is None
             else tuple(self._check_preference(number, each) for number, each in enumerate(own))
         )
         return Choice(head, self._find_requested(head.model).name, preferences, self._strategy)
+
+    def _order(self, preference: Preference) -> Preference:
+        """Put a preference's models into the order that its selection policy asks for now."""
+        if preference.prefer == "none":
+            return preference
+        return replace(preference, models=order_candidates(preference, self._metrics()))
 
     def _find_requested(self, name: str | None) -> Model:
         """Find the client's own model: the candidate when no route matches."""

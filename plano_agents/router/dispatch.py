@@ -27,6 +27,7 @@ from plano_agents.router.retry import RetryBudget, choose_delay, is_retryable, p
 from plano_agents.router.upstream import Upstream, UpstreamRequest, UpstreamResponse
 from plano_agents.sessions.pin import MoveReason
 
+STATUSES = range(200, 600)
 SUCCESS = range(200, 300)
 SERVER_ERROR = 500
 
@@ -241,7 +242,11 @@ class Dispatcher:
         self, model: str, response: UpstreamResponse, attempt: AsyncExitStack
     ) -> WholeAnswer | StreamedAnswer:
         """Read an answer: to its end, or, where it is a stream, to its first bytes."""
-        kind = response.headers.get("content-type", "")
+        if response.status not in STATUSES:
+            raise UpstreamProtocolError(
+                f"{model} answered with the status {response.status}, which is none of HTTP's."
+            )
+        kind = response.headers.get("content-type", "").lower()
         if response.status not in SUCCESS or "text/event-stream" not in kind:
             return WholeAnswer(model, response.status, response.headers, await response.read())
         rest = response.chunks()

@@ -8,7 +8,9 @@ becomes of the answer is the service's business.
 import asyncio
 import ssl
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from types import SimpleNamespace, TracebackType
 from typing import Protocol, Self
 from urllib.parse import urlsplit
@@ -26,6 +28,15 @@ from plano_agents.errors import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
+
+FETCH_SECONDS = 10
+"""How long a source of measurements may take."""
+
+FETCH_BYTES = 32 * 1024 * 1024
+"""The largest answer of a source of measurements, in bytes."""
+
+ANSWER_BYTES = 64 * 1024 * 1024
+"""The largest whole answer of a provider that is held, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +157,31 @@ class AiohttpUpstream:
                 raise
             return await _post(self._fresh, request, attempt)
 
+    async def fetch(self, url: str) -> bytes:
+        """Get what is at an address that is no provider's; redirects are followed.
+
+        Args:
+            url: The address; its query may hold a secret, and is not told in errors.
+
+        Raises:
+            UpstreamError: There was no answer of status 200 within `FETCH_SECONDS`, or it has over `FETCH_BYTES`.
+        """
+        origin = _origin(url)
+        try:
+            async with asyncio.timeout(FETCH_SECONDS) as limit, self._fresh.get(url) as response:
+                if response.status != HTTPStatus.OK:
+                    raise UpstreamProtocolError(f"{origin} answered {response.status}.")
+                body = await response.content.read(FETCH_BYTES + 1)
+                while not response.content.at_eof() and len(body) <= FETCH_BYTES:
+                    body += await response.content.read(FETCH_BYTES + 1)
+        except (aiohttp.ClientError, OSError) as error:
+            if limit.expired():
+                raise UpstreamTimeoutError(f"{origin} did not answer within {FETCH_SECONDS} s.") from error
+            raise _upstream_error(error, origin) from error
+        if len(body) > FETCH_BYTES:
+            raise UpstreamProtocolError(f"{origin} answered with over {FETCH_BYTES} bytes.")
+        return body
+
     async def close(self) -> None:
         """See `Upstream.close`."""
         await self._kept.close()
@@ -182,7 +218,17 @@ class AiohttpResponse:
 
     async def read(self) -> bytes:
         """See `UpstreamResponse.read`."""
-        return b"".join([chunk async for chunk in self.chunks()])
+        pieces: list[bytes] = []
+        size = 0
+        async with aclosing(self.chunks()) as chunks:
+            async for chunk in chunks:
+                pieces.append(chunk)
+                size += len(chunk)
+                if size > ANSWER_BYTES:
+                    raise UpstreamProtocolError(
+                        f"{self._origin} gave an answer of over {ANSWER_BYTES} bytes."
+                    )
+        return b"".join(pieces)
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """See `UpstreamResponse.chunks`."""

@@ -274,3 +274,10 @@ async def test_without_a_valid_traceparent_a_trace_id_is_made(traceparent: str) 
 async def test_the_id_is_echoed_on_errors_that_come_before_the_decision() -> None:
     seen = await ask(build_service(build_config(), FakeUpstream()), b"{", ID)
     assert (seen.status, seen.headers["x-model-affinity"]) == (400, "run-1")
+
+
+async def test_no_preferences_of_its_own_asks_for_the_requests_model_and_nothing_else() -> None:
+    upstream = FakeUpstream()
+    service = build_service(build_config(GPT, CLAUDE), upstream, strategy=Choose("talk"))
+    seen = await ask(service, chat(model=GPT, routing_preferences=[]))
+    assert (seen.headers["x-plano-model"], "x-plano-route" in seen.headers) == (GPT, False)
