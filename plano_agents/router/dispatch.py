@@ -38,6 +38,8 @@ class Candidate:
 
     model: str
     """Provider-qualified."""
+    upstream: str
+    """The configured entry that serves it, whose health it shares: its own, or its provider's wildcard."""
     build_request: Callable[[], UpstreamRequest]
     """Writes the request on the model's own wire; called when its turn has come."""
 
@@ -92,7 +94,7 @@ class _TryFailedError(Exception):
 
 
 class Health:
-    """What is known of each upstream's health: its breaker and its retry budget; it outlives a configuration.
+    """What is known of each upstream's health: its breaker and its retry budget.
 
     Args:
         config: The breaker's and the retries' limits.
@@ -105,18 +107,18 @@ class Health:
         self._breakers: dict[str, CircuitBreaker] = {}
         self._budgets: dict[str, RetryBudget] = {}
 
-    def breaker(self, model: str) -> CircuitBreaker:
-        """The breaker of a model."""
-        found = self._breakers.get(model)
+    def breaker(self, upstream: str) -> CircuitBreaker:
+        """The breaker of a configured entry."""
+        found = self._breakers.get(upstream)
         if found is None:
-            found = self._breakers[model] = CircuitBreaker(self._config.breaker, clock=self._clock)
+            found = self._breakers[upstream] = CircuitBreaker(self._config.breaker, clock=self._clock)
         return found
 
-    def budget(self, model: str) -> RetryBudget:
-        """The retry budget of a model."""
-        found = self._budgets.get(model)
+    def budget(self, upstream: str) -> RetryBudget:
+        """The retry budget of a configured entry."""
+        found = self._budgets.get(upstream)
         if found is None:
-            found = self._budgets[model] = RetryBudget(self._config.retries, clock=self._clock)
+            found = self._budgets[upstream] = RetryBudget(self._config.retries, clock=self._clock)
         return found
 
 
@@ -187,7 +189,7 @@ class Dispatcher:
         self, candidate: Candidate, stack: AsyncExitStack
     ) -> WholeAnswer | StreamedAnswer | None:
         """Try one candidate as often as that makes sense; None where its breaker is open."""
-        breaker, budget = self._health.breaker(candidate.model), self._health.budget(candidate.model)
+        breaker, budget = self._health.breaker(candidate.upstream), self._health.budget(candidate.upstream)
         if not breaker.allow():
             return None
         try:
@@ -260,7 +262,7 @@ class Dispatcher:
 
     def _unavailable(self, candidates: Sequence[Candidate]) -> UpstreamUnavailableError:
         names = [candidate.model for candidate in candidates]
-        wait = min(self._health.breaker(name).seconds_left for name in names)
+        wait = min(self._health.breaker(candidate.upstream).seconds_left for candidate in candidates)
         return UpstreamUnavailableError(
             f"{', '.join(names)} failed several times in a row and is left alone for a while. Try again in "
             f"{max(1, round(wait))} s.",

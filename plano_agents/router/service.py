@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from plano_agents.affinity import AFFINITY_HEADER, HINT_HEADER, parse_affinity_id
-from plano_agents.config.model import Config
+from plano_agents.config.model import WILDCARD, Config
 from plano_agents.errors import InvalidAffinityIdError, PlanoError, UpstreamProtocolError
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.openai_chat import ChatHead
@@ -159,8 +159,7 @@ class Service:
         """Send the request to the model decided on, or to the next that may serve it."""
         assert trail.decision is not None, "what is sent was decided"  # noqa: S101 - cannot happen
         candidates = [
-            Candidate(name, self._request_builder(name, exchanges, headers))
-            for name in choice.candidates(trail.decision)
+            self._build_candidate(name, exchanges, headers) for name in choice.candidates(trail.decision)
         ]
         started = self._clock()
         try:
@@ -168,9 +167,7 @@ class Service:
         finally:
             trail.upstream_ms = (self._clock() - started) * 1000
 
-    def _request_builder(
-        self, name: str, exchanges: "_Exchanges", headers: Mapping[str, str]
-    ) -> Callable[[], UpstreamRequest]:
+    def _build_candidate(self, name: str, exchanges: "_Exchanges", headers: Mapping[str, str]) -> Candidate:
         model = self._config.find_model(name)
         assert model is not None, "a candidate is a configured model"  # noqa: S101 - cannot happen
 
@@ -182,7 +179,7 @@ class Service:
                 target.urls[wire], build_request_headers(target, headers), body, self._config.timeouts
             )
 
-        return build
+        return Candidate(name, name if name in self._targets else f"{model.provider}/{WILDCARD}", build)
 
     def _build_answer(
         self,

@@ -65,14 +65,14 @@ class Scene:
 
 
 def candidate(model: str) -> Candidate:
-    return Candidate(model, lambda: UpstreamRequest(model, {}, b"{}"))
+    return Candidate(model, model, lambda: UpstreamRequest(model, {}, b"{}"))
 
 
 def unsuitable(model: str) -> Candidate:
     def refuse() -> UpstreamRequest:
         raise UnsupportedFieldError("cannot be carried", param="n")
 
-    return Candidate(model, refuse)
+    return Candidate(model, model, refuse)
 
 
 async def test_a_good_answer_is_taken_at_once() -> None:
