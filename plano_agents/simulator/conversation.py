@@ -56,6 +56,8 @@ class Message:
     """The tools' answers."""
     images: int = 0
     """How many images came with it; they are counted, not looked at."""
+    documents: tuple[str, ...] = ()
+    """The texts of documents that came with it; a placeholder of the same length where only its pages are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,14 @@ class ToolChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerFormat:
+    """The demand for an answer in JSON."""
+
+    schema: JsonObject | None = None
+    """What the answer must be valid for; None means any object."""
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
     """A request, without what only its wire knows."""
 
@@ -96,6 +106,8 @@ class Conversation:
     """What may be called."""
     choice: ToolChoice = field(default_factory=ToolChoice)
     """How tools may be used."""
+    format: AnswerFormat | None = None
+    """How the answer must be written; None means in words."""
 
     def find_tool(self, name: str) -> Tool | None:
         """The offered tool of that name."""
@@ -104,6 +116,9 @@ class Conversation:
 
 IMAGE_PLACEHOLDER = " image" * 85
 """What an image adds to a prompt: 85 tokens, OpenAI's base price of a low-detail image."""
+
+PAGE_PLACEHOLDER = " page" * 1500
+"""What a page of a PDF adds to a prompt: 1,500 tokens, the least that Anthropic's guide to PDFs names."""
 
 
 def render_prompt(conversation: Conversation) -> str:
@@ -123,10 +138,14 @@ def digest_conversation(conversation: Conversation, seed: int) -> bytes:
 def _render(conversation: Conversation) -> Iterator[str]:
     for tool in conversation.tools:
         yield f"<tool>{tool.definition}\n"
+    if conversation.format is not None:
+        yield f"<format>{json.dumps(conversation.format.schema, sort_keys=True, ensure_ascii=False)}\n"
     if conversation.system:
         yield f"<system>{conversation.system}\n"
     for message in conversation.messages:
         yield f"<{message.role}>{message.text}\n{IMAGE_PLACEHOLDER * message.images}"
+        for document in message.documents:
+            yield f"<document>{document}\n"
         for call in message.calls:
             yield f"<call>{call.name}{json.dumps(call.arguments, sort_keys=True, ensure_ascii=False)}\n"
         for result in message.results:

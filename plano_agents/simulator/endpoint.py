@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fastapi import Request as HttpRequest
 from fastapi.responses import Response, StreamingResponse
 
+from plano_agents.simulator.agent.json_values import UnwritableError
 from plano_agents.simulator.agent.reply import build_reply
 from plano_agents.simulator.breaking import BrokenResponse, wait_for_disconnect
 from plano_agents.simulator.conversation import render_prompt
@@ -122,7 +123,10 @@ class Endpoint:
             sleep=self._sleep,
         )
         prompt = self._cache.record(request.model, split_tokens(render_prompt(request.conversation)))
-        reply = build_reply(request.conversation, request.model, self._settings.seed)
+        try:
+            reply = build_reply(request.conversation, request.model, self._settings.seed)
+        except UnwritableError as problem:
+            raise exchange.wire.refuse(str(problem)) from None
         answer = build_answer(reply, request, prompt, int(self._wall_clock()))
         self._record(exchange, OK, answer)
         if request.stream:

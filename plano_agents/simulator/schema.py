@@ -4,7 +4,7 @@ References, ``allOf`` and ``anyOf`` are followed to the first branch that is not
 every keyword is left to the tool.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -52,6 +52,23 @@ def parse_schema(source: JsonValue) -> Schema:
     """Read a JSON Schema; what makes no sense in it is passed over."""
     root = source if isinstance(source, dict) else {}
     return _parse(root, root, 0)
+
+
+def walk_schema(
+    source: JsonObject, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], JsonObject]]:
+    """Every schema inside a JSON Schema with the keys that lead to it, the outer ones first."""
+    yield path, source
+    for name in ("properties", "$defs", "definitions"):
+        for key, member in _object(source.get(name)).items():
+            yield from walk_schema(_object(member), (*path, name, key))
+    items = source.get("items")
+    if isinstance(items, dict):
+        yield from walk_schema(items, (*path, "items"))
+    for name in ("anyOf", "oneOf", "allOf"):
+        branches = source.get(name)
+        for at, branch in enumerate(branches if isinstance(branches, list) else []):
+            yield from walk_schema(_object(branch), (*path, name, str(at)))
 
 
 def _parse(source: JsonObject, root: JsonObject, depth: int) -> Schema:

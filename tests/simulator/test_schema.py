@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from plano_agents.simulator.schema import parse_schema
+from plano_agents.simulator.schema import parse_schema, walk_schema
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -41,3 +41,19 @@ def test_a_schema_that_holds_itself_ends() -> None:
     while schema.properties:
         schema, depth = schema.properties[0].schema, depth + 1
     assert depth == 4
+
+
+def test_every_schema_inside_a_schema_is_walked_with_its_path() -> None:
+    leaf: JsonValue = {"type": "string"}
+    source: dict[str, JsonValue] = {
+        "properties": {"a": {"items": leaf}},
+        "$defs": {"B": {"anyOf": [leaf, {"type": "null"}]}},
+    }
+    assert [path for path, _ in walk_schema(source)] == [
+        (),
+        ("properties", "a"),
+        ("properties", "a", "items"),
+        ("$defs", "B"),
+        ("$defs", "B", "anyOf", "0"),
+        ("$defs", "B", "anyOf", "1"),
+    ]

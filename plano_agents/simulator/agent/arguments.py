@@ -6,6 +6,7 @@ Optional parameters are filled only where the text names one of their choices.
 """
 
 import re
+from collections.abc import Sequence
 
 from pydantic import JsonValue
 
@@ -37,9 +38,26 @@ def fill_arguments(schema: Schema, text: str) -> dict[str, JsonValue]:
 
 def find_named(schema: Schema, text: str) -> list[JsonValue]:
     """Those of a schema's choices that a text names, in the text's order."""
+    return find_choices(schema.choices, text)
+
+
+def find_choices(choices: Sequence[JsonValue], text: str) -> list[JsonValue]:
+    """Those of some values that a text names, in the text's order."""
     folded = _fold(text)
-    places = {at: folded.find(f" {_fold(str(choice)).strip()}") for at, choice in enumerate(schema.choices)}
-    return [schema.choices[at] for at in sorted(places, key=places.__getitem__) if places[at] >= 0]
+    places = {at: folded.find(f" {_fold(str(choice)).strip()}") for at, choice in enumerate(choices)}
+    return [choices[at] for at in sorted(places, key=places.__getitem__) if places[at] >= 0]
+
+
+def find_number(text: str) -> str | None:
+    """The first number in a text."""
+    found = _NUMBER.search(text)
+    return found.group() if found else None
+
+
+def pick_text(name: str, text: str) -> str:
+    """What in a text looks like the value of that name: an address, a quotation, a name; else the text itself."""
+    found = None if _WHOLE_TEXT.search(name.lower()) else _find_text(text)
+    return (found or text.strip())[:MAX_TEXT]
 
 
 def can_fill(schema: Schema, text: str) -> bool:
@@ -47,7 +65,7 @@ def can_fill(schema: Schema, text: str) -> bool:
     return any(
         find_named(member.schema, text)
         or (member.schema.type == "string" and not member.schema.choices and _find_text(text) is not None)
-        or (member.schema.type in {"integer", "number"} and _NUMBER.search(text) is not None)
+        or (member.schema.type in {"integer", "number"} and find_number(text) is not None)
         for member in schema.properties
         if member.required
     )
@@ -59,20 +77,15 @@ def _fill(schema: Schema, name: str, text: str) -> JsonValue:
     if schema.default is not None or schema.choices:
         return schema.default if schema.default is not None else schema.choices[0]
     if schema.type in {"integer", "number"}:
-        found = _NUMBER.search(text)
-        number = float(found.group()) if found else max(schema.minimum or 1, 1)
+        found = find_number(text)
+        number = float(found) if found else max(schema.minimum or 1, 1)
         return int(number) if schema.type == "integer" else number
     if schema.type == "object":
         return fill_arguments(schema, text)
     if schema.type == "array":
         items = schema.items or Schema()
         return [*find_named(items, text)] or [_fill(items, name, text)]
-    return {"boolean": True, "null": None}.get(schema.type, _fill_text(name, text))
-
-
-def _fill_text(name: str, text: str) -> str:
-    found = None if _WHOLE_TEXT.search(name.lower()) else _find_text(text)
-    return (found or text.strip())[:MAX_TEXT]
+    return {"boolean": True, "null": None}.get(schema.type, pick_text(name, text))
 
 
 def _find_text(text: str) -> str | None:

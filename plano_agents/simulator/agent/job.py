@@ -1,9 +1,10 @@
 """The job in hand: what the user asked for last, and what the tools have answered since.
 
-A new user message starts afresh; what was called for an earlier one is not looked at.
+A new user message starts afresh; what was found and said before it is kept apart, for messages that follow up on it.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -33,6 +34,10 @@ class Job:
     """The user's words."""
     findings: tuple[Finding, ...] = ()
     """What the tools have answered, in the order of the calls."""
+    earlier: tuple[Finding, ...] = ()
+    """What they had answered before the request."""
+    said: tuple[str, ...] = ()
+    """The answers that earlier requests got, the oldest first."""
 
     def has_called(self, call: ToolCall) -> bool:
         """Whether this was asked before, in this job."""
@@ -43,19 +48,32 @@ def parse_job(conversation: Conversation) -> Job:
     """Find the job in a conversation."""
     messages = conversation.messages
     start = max((at for at, message in enumerate(messages) if _is_request(message)), default=-1)
-    results = {result.call_id: result for message in messages[start + 1 :] for result in message.results}
+    before = messages[: max(start, 0)]
+    return Job(
+        request=messages[start].text if start >= 0 else "",
+        findings=_gather(messages[start + 1 :]),
+        earlier=_gather(before),
+        said=tuple(m.text for m in before if m.role == "assistant" and m.text and not m.calls),
+    )
+
+
+def _gather(messages: Sequence[Message]) -> tuple[Finding, ...]:
+    results = {result.call_id: result for message in messages for result in message.results}
     last = next((message for message in reversed(messages) if message.role == "assistant"), None)
-    findings = []
-    for message in messages[start + 1 :]:
-        for call in message.calls:
-            result = results.get(call.id)
-            if result is not None:
-                findings.append(_parse_finding(call, result, is_new=message is last))
-    return Job(request=messages[start].text if start >= 0 else "", findings=tuple(findings))
+    return tuple(
+        _parse_finding(call, results[call.id], is_new=message is last)
+        for message in messages
+        for call in message.calls
+        if call.id in results
+    )
 
 
 def _is_request(message: Message) -> bool:
-    return message.role == "user" and not message.results and bool(message.text.strip() or message.images)
+    return (
+        message.role == "user"
+        and not message.results
+        and bool(message.text.strip() or message.images or message.documents)
+    )
 
 
 def _parse_finding(call: ToolCall, result: ToolResult, *, is_new: bool) -> Finding:

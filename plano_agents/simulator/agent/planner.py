@@ -26,10 +26,43 @@ _COMMON = frozenset(
     )
 )
 _SMALL_TALK = re.compile(
-    r"\W*((hi|hello|hey|good (morning|afternoon|evening))(?P<greeting>)|(thanks?|thank you|great|ok(ay)?|bye))"
-    r"( there| you| a lot| very much| so much)?\W*",
+    r"\W*((hi|hello|hey|good (morning|afternoon|evening))(?P<greeting>)|(many )?(thanks?|thank you|great|ok(ay)?|bye))"
+    r"( there| you| a lot| very much| so much)?( for (your|the|all( your)?)( \w+)?)?\W*"
+    r"((that|this|it)('s| is| was| helps?)?( all| enough)?( a lot| very| really| so| quite)?"
+    r"( helpful| useful| great| clear| perfect| good)?)?\W*",
     re.IGNORECASE,
 )
+
+
+_REAL_ANSWERS = (
+    (
+        re.compile(r"\b(summar\w+|tl;?dr|shorten|condense|key points)\b", re.IGNORECASE),
+        "A real model would give the main points here, shorter than the text itself.",
+    ),
+    (
+        re.compile(
+            r"\b(compar\w+|versus|vs|pros and cons|trade-?offs?|differences? between)\b", re.IGNORECASE
+        ),
+        "A real model would set the options side by side here, say where they differ, and which one fits when.",
+    ),
+    (
+        re.compile(r"\btranslat\w+\b", re.IGNORECASE),
+        "A real model would give the text in the other language here.",
+    ),
+    (
+        re.compile(
+            r"\b(code|function|script|regex|unit tests?|bugs?|refactor\w*|debug\w*|implement\w*|python|javascript"
+            r"|typescript|golang|sql|bash|html|css)\b",
+            re.IGNORECASE,
+        ),
+        "A real model would answer with the code here, say how to run it, and name the cases that it does not handle.",
+    ),
+    (
+        re.compile(r"\b(write|draft|compose|rewrite)\b", re.IGNORECASE),
+        "A real model would write the text here.",
+    ),
+)
+"""What a real model would do with a request of each kind; the first kind that fits counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +80,11 @@ class Plan:
 def is_small_talk(text: str) -> bool:
     """Whether a message asks for nothing."""
     return _SMALL_TALK.fullmatch(text) is not None
+
+
+def is_common(word: str) -> bool:
+    """Whether a word says nothing about what is asked."""
+    return word.lower() in _COMMON
 
 
 def plan_turn(conversation: Conversation, job: Job) -> Plan:
@@ -86,12 +124,23 @@ def conclude(job: Job) -> Plan:
     if talk is not None:
         greeted = talk.group("greeting") is not None
         return Plan("Hello! What can I help you with?" if greeted else "You are welcome.")
-    subject = " ".join(job.request.split())
-    subject = subject if len(subject) <= 120 else subject[:117] + "…"  # noqa: PLR2004 - one line of quotation
+    asked = f"“{quote(job.request)}”" if job.request.strip() else "a message without words"
+    stop = "" if re.search(r"[.?!…]”$", asked) else "."
     return Plan(
-        f"You ask: “{subject}” I have nothing to look that up with here, so I can only work from what you tell me. "
-        "Give me the facts that matter and the form the answer should have, and I will go from there."
+        f"This is a simulated model, and it was sent {asked}{stop} {_describe_real_answer(job.request)} "
+        "Connect a real model, or offer tools that fit, for more than that."
     )
+
+
+def quote(text: str) -> str:
+    """A text as one line of quotation, cut where it is long."""
+    line = " ".join(text.split())
+    return line if len(line) <= 120 else line[:117] + "…"  # noqa: PLR2004 - one line
+
+
+def _describe_real_answer(request: str) -> str:
+    found = next((words for kind, words in _REAL_ANSWERS if kind.search(request)), None)
+    return found or "A real model would answer here from what it knows; this one knows nothing by itself."
 
 
 def report(findings: tuple[Finding, ...]) -> str:

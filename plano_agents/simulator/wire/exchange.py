@@ -12,6 +12,8 @@ from plano_agents.simulator.prompt_cache import PromptUsage
 from plano_agents.simulator.tokens import count_tokens, split_tokens
 
 Finish = Literal["stop", "tool_calls", "length", "stop_sequence"]
+Thoughts = Literal["none", "shown", "omitted"]
+"""Whether the answer tells what the model thought: not at all, in words, or that it thought and no more."""
 
 
 class Refusal(Exception):  # noqa: N818 - a provider refuses; nothing failed
@@ -54,6 +56,8 @@ class Request:
     """How long the answer may be, in tokens."""
     stop: tuple[str, ...] = ()
     """The sequences that end the answer."""
+    thoughts: Thoughts = "none"
+    """How thoughts are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +82,23 @@ class Answer:
     """The answer's own tokens."""
     created: int
     """When, in seconds since 1970."""
+    thought: str | None = None
+    """What was thought, as it is shown: empty where it is omitted, None where there is none."""
+    thought_tokens: int = 0
+    """How many of the tokens were thought."""
 
 
 def build_answer(reply: Reply, request: Request, prompt: PromptUsage, created: int) -> Answer:
     """Cut a reply to what the request allows, and count it.
 
     A call that does not fit in ``max_tokens`` is left out whole; the real ones may break off inside its arguments.
+    Thoughts count, and come first.
     """
+    thought = split_tokens(reply.thought)[: request.max_tokens] if request.thoughts != "none" else []
     text, stopped = _stop_at(reply.text, request.stop)
     finish: Finish = "stop_sequence" if stopped is not None else "tool_calls" if reply.calls else "stop"
     calls = () if stopped is not None else reply.calls
-    limit = request.max_tokens
+    limit = request.max_tokens - len(thought) if request.max_tokens is not None else None
     pieces = split_tokens(text)
     if limit is not None and len(pieces) > limit:
         text, calls, finish, stopped = "".join(pieces[:limit]), (), "length", None
@@ -109,8 +119,10 @@ def build_answer(reply: Reply, request: Request, prompt: PromptUsage, created: i
         finish=finish,
         stop_sequence=stopped,
         prompt=prompt,
-        completion_tokens=used,
+        completion_tokens=used + len(thought),
         created=created,
+        thought={"none": None, "omitted": "", "shown": "".join(thought)}[request.thoughts],
+        thought_tokens=len(thought),
     )
 
 

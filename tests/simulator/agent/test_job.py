@@ -21,7 +21,13 @@ def build_job(text: str, *, is_error: bool = False, after: tuple[Message, ...] =
 
 def test_the_job_is_the_last_thing_the_user_asked() -> None:
     job = build_job("{}", after=(Message("assistant", "Mild."), Message("user", "And Rome?")))
-    assert job == Job("And Rome?")
+    assert (job.request, job.findings) == ("And Rome?", ())
+
+
+def test_what_was_found_and_said_before_is_kept_apart() -> None:
+    job = build_job('{"celsius": 7}', after=(Message("assistant", "Mild."), Message("user", "And Rome?")))
+    assert [finding.data for finding in job.earlier] == [{"celsius": 7}]
+    assert job.said == ("Mild.",)
 
 
 def test_a_result_is_matched_to_its_call() -> None:

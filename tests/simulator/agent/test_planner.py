@@ -67,6 +67,32 @@ def test_a_greeting_calls_no_tool(weather: Tool) -> None:
     assert (reply.calls, reply.text) == ((), "Hello! What can I help you with?")
 
 
+@pytest.mark.parametrize(
+    "thanks",
+    ["Thanks!", "thank you so much", "Thanks, that was helpful!", "Thanks for the analysis", "Great."],
+)
+def test_thanks_are_answered_shortly(weather: Tool, thanks: str) -> None:
+    reply = ask((weather,), Message("user", thanks))
+    assert (reply.calls, reply.text) == ((), "You are welcome.")
+
+
+@pytest.mark.parametrize(
+    ("request_text", "told"),
+    [
+        ("Write a Python function that parses ISO dates", "A real model would answer with the code here"),
+        ("Compare tea and coffee.", "A real model would set the options side by side here"),
+        ("Summarise this article", "A real model would give the main points here"),
+        ("Translate hello into Finnish", "A real model would give the text in the other language here"),
+        ("Write a poem about rain", "A real model would write the text here"),
+        ("Why is the sky blue?", "A real model would answer here from what it knows"),
+    ],
+)
+def test_without_tools_the_answer_says_what_a_real_model_would_do(request_text: str, told: str) -> None:
+    text = ask((), Message("user", request_text)).text
+    assert text.startswith(f"This is a simulated model, and it was sent “{request_text}”")
+    assert told in text
+
+
 def test_a_question_that_no_tool_fits_is_answered_directly(weather: Tool) -> None:
     reply = ask((weather,), Message("user", "why do cats purr"))
     assert reply.calls == ()

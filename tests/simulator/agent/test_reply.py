@@ -202,7 +202,7 @@ def test_the_named_tool_is_called(tools: tuple[Tool, ...]) -> None:
 
 
 def test_no_preference_is_named_in_what_the_simulator_can_say() -> None:
-    sources = Path(plano_agents.simulator.__path__[0]).glob("*.py")
+    sources = Path(plano_agents.simulator.__path__[0]).rglob("*.py")
     found = [
         (source.name, name)
         for source in sources

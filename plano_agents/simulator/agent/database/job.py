@@ -8,15 +8,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pydantic import JsonValue
-
-from plano_agents.simulator.agent.arguments import find_named
 from plano_agents.simulator.agent.database.evidence import (
     BENCHMARKS,
     CASE_STUDIES,
     FEATURES,
     Evidence,
     gather_evidence,
+)
+from plano_agents.simulator.agent.database.offer import (
+    build_database_calls,
+    find_databases,
+    find_features,
+    find_parameter,
+    find_workload,
 )
 from plano_agents.simulator.agent.database.schema import DOCUMENT_FINAL, SQL_DRAFT, SQL_FINAL
 from plano_agents.simulator.agent.database.words import (
@@ -29,19 +33,12 @@ from plano_agents.simulator.agent.database.words import (
 from plano_agents.simulator.agent.job import Job
 from plano_agents.simulator.agent.planner import Plan
 from plano_agents.simulator.conversation import Conversation, ToolCall
-from plano_agents.simulator.schema import Schema
-
-DATABASES = ("PostgreSQL", "MongoDB")
-"""Who is compared where the tools do not say."""
 
 _DRAFT_NEEDS = (("foreign", "referen"), ("json.*index", "index.*json", "json", "document"))
 """The features that the draft leans on, as tools may spell them, best first; one of each is checked."""
 
 _GROWTH_NEEDS = (("shard", "partition", "scal"),)
 """The feature that growth beyond one node leans on."""
-
-_COMMON_FEATURES = ("foreign_keys", "json_field_indexes", "horizontal_sharding")
-"""What such tools commonly call these features, where they do not say."""
 
 _REGRET = re.compile(r"moved|fail|left|migrat|regret", re.IGNORECASE)
 """How a case study's outcome says that it ended badly."""
@@ -57,15 +54,10 @@ class Step:
     """All its calls, also those made already."""
 
 
-def is_database_job(conversation: Conversation) -> bool:
-    """Whether the tools for choosing a database are offered."""
-    return any(_parameter(conversation, name, "database") for name in (BENCHMARKS, CASE_STUDIES, FEATURES))
-
-
 def plan_database_turn(conversation: Conversation, job: Job) -> Plan:
     """Decide what comes next: the first step with calls that were not made yet, or the recommendation."""
     evidence = gather_evidence(job)
-    for step in _steps(conversation, evidence, _databases(conversation, job)):
+    for step in _steps(conversation, evidence, find_databases(conversation, job)):
         missing = tuple(call for call in step.calls if not job.has_called(call))
         if missing:
             begun = len(missing) < len(step.calls)
@@ -78,20 +70,20 @@ def plan_database_turn(conversation: Conversation, job: Job) -> Plan:
 def _steps(conversation: Conversation, evidence: Evidence, databases: tuple[str, ...]) -> Iterator[Step]:
     """The steps that the offered tools allow, in order; what they say is worked out when they are reached."""
     both = join(databases)
-    usual, peak = _workload(conversation, r"mixed"), _workload(conversation, r"write")
-    features = _features(conversation, _DRAFT_NEEDS)
-    growth = _features(conversation, _GROWTH_NEEDS)
-    if _parameter(conversation, BENCHMARKS, "database"):
+    usual, peak = find_workload(conversation, r"mixed"), find_workload(conversation, r"write")
+    features = find_features(conversation, _DRAFT_NEEDS)
+    growth = find_features(conversation, _GROWTH_NEEDS)
+    if find_parameter(conversation, BENCHMARKS, "database"):
         yield Step(
             f"I start with measurements. Browsing and checkout run side by side, so I compare the benchmark numbers of "
             f"{both} under the {usual or 'given'} workload, and look at the p99 latency before the throughput.",
-            _calls(BENCHMARKS, databases, workload=usual),
+            build_database_calls(BENCHMARKS, databases, workload=usual),
         )
-    if _parameter(conversation, CASE_STUDIES, "database"):
+    if find_parameter(conversation, CASE_STUDIES, "database"):
         yield Step(
             f"{_analyse_benchmarks(evidence, usual)}Next I weigh the case studies of {both}: what they were chosen for, "
             "and where teams regretted it.",
-            _calls(CASE_STUDIES, databases),
+            build_database_calls(CASE_STUDIES, databases),
         )
     if features:
         needs = join([feature.replace("_", " ") for feature in features])
@@ -99,13 +91,17 @@ def _steps(conversation: Conversation, evidence: Evidence, databases: tuple[str,
             f"{_weigh_studies(evidence)}Now the schema. I write a first draft of the tables in SQL, so that we see what "
             f"the design relies on:\n\n{SQL_DRAFT}\n\nThe draft stands on {needs}: the references keep order "
             "lines and orders together, and the attributes column must be searchable. I check that for each database.",
-            tuple(call for feature in features for call in _calls(FEATURES, databases, feature=feature)),
+            tuple(
+                call
+                for feature in features
+                for call in build_database_calls(FEATURES, databases, feature=feature)
+            ),
         )
     if peak and peak != usual:
         yield Step(
             f"{_analyse_features(evidence)}The question that remains is whether the favourite holds up when a sale starts "
             f"and nearly every request writes. I compare {both} under the {peak} workload before I decide.",
-            _calls(BENCHMARKS, databases, workload=peak),
+            build_database_calls(BENCHMARKS, databases, workload=peak),
         )
     if growth:
         need = join([feature.replace("_", " ") for feature in growth])
@@ -113,14 +109,18 @@ def _steps(conversation: Conversation, evidence: Evidence, databases: tuple[str,
             f"{_analyse_peak(evidence, peak)}It is a trade-off between what protects the orders and what absorbs the "
             f"writes, and growth decides how much the second one weighs. I compare how {both} spread over several nodes "
             f"({need}) before I settle it.",
-            tuple(call for feature in growth for call in _calls(FEATURES, databases, feature=feature)),
+            tuple(
+                call
+                for feature in growth
+                for call in build_database_calls(FEATURES, databases, feature=feature)
+            ),
         )
 
 
 def recommend(conversation: Conversation, job: Job) -> Plan:
     """Write the answer: recommendation, reasons, schema, risks, and what would change it."""
     evidence = gather_evidence(job)
-    databases = _databases(conversation, job)
+    databases = find_databases(conversation, job)
     winner = evidence.choose(databases)
     others = join([name for name in databases if name != winner])
     is_document = "mongo" in winner.lower()
@@ -198,48 +198,5 @@ def _weigh_studies(evidence: Evidence) -> str:
     return f"What the case studies teach: {told_text}.{warning}\n\n"
 
 
-def _calls(tool: str, databases: tuple[str, ...], **arguments: str) -> tuple[ToolCall, ...]:
-    given = {name: value for name, value in arguments.items() if value}
-    return tuple(ToolCall("", tool, {"database": database, **given}) for database in databases)
-
-
 def _subject(call: ToolCall) -> str:
     return " and ".join(str(value).replace("_", " ") for value in call.arguments.values())
-
-
-def _parameter(conversation: Conversation, tool: str, name: str) -> Schema | None:
-    found = conversation.find_tool(tool)
-    members = found.parameters.properties if found is not None else ()
-    return next((member.schema for member in members if member.name == name), None)
-
-
-def _databases(conversation: Conversation, job: Job) -> tuple[str, ...]:
-    for tool in (BENCHMARKS, CASE_STUDIES, FEATURES):
-        schema = _parameter(conversation, tool, "database")
-        if schema is not None and schema.choices:
-            named = find_named(schema, job.request)
-            chosen: list[JsonValue] = named if len(named) > 1 else list(schema.choices)
-            return tuple(str(choice) for choice in schema.choices if choice in chosen)[:2]
-    return DATABASES
-
-
-def _workload(conversation: Conversation, pattern: str) -> str:
-    """The workload of that kind; without choices, the name that such tools commonly use; empty if not taken."""
-    schema = _parameter(conversation, BENCHMARKS, "workload")
-    if schema is None:
-        return ""
-    names = [str(choice) for choice in schema.choices] or ["mixed", "write_heavy"]
-    return next((name for name in names if re.search(pattern, name)), names[0])
-
-
-def _features(conversation: Conversation, needs: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
-    """The offered features that answer to these needs, the best of each."""
-    schema = _parameter(conversation, FEATURES, "feature")
-    if schema is None:
-        return ()
-    names = [str(choice) for choice in schema.choices] or list(_COMMON_FEATURES)
-    found = [
-        next((name for spelling in need for name in names if re.search(spelling, name)), None)
-        for need in needs
-    ]
-    return tuple(dict.fromkeys(name for name in found if name is not None))

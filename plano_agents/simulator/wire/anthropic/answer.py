@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from plano_agents.simulator.conversation import ToolCall
+from plano_agents.simulator.wire.anthropic.thinking import sign_thought
 from plano_agents.simulator.wire.events import Event, encode_json, split_fragments
 from plano_agents.simulator.wire.exchange import Answer
 
@@ -16,7 +17,12 @@ _STOP = {
 
 def encode_anthropic_answer(answer: Answer) -> bytes:
     """Write the plain answer."""
-    content: list[dict[str, object]] = [{"type": "text", "text": answer.text}] if answer.text else []
+    content: list[dict[str, object]] = []
+    if answer.thought is not None:
+        signature = sign_thought(answer.model, answer.thought)
+        content.append({"type": "thinking", "thinking": answer.thought, "signature": signature})
+    if answer.text:
+        content.append({"type": "text", "text": answer.text})
     content += [_build_call(call) | {"input": call.arguments} for call in answer.calls]
     return encode_json(
         _build_message(answer, content, _build_usage(answer, answer.completion_tokens))
@@ -28,6 +34,9 @@ def encode_anthropic_events(answer: Answer) -> Iterator[Event]:
     """Write the answer as a stream."""
     yield _event("message_start", {"message": _build_message(answer, [], _build_usage(answer, 1))})
     index = 0
+    if answer.thought is not None:
+        yield from _encode_thought(answer)
+        index += 1
     if answer.text:
         yield _start(index, {"type": "text", "text": ""})
         yield _event("ping", {})
@@ -44,6 +53,16 @@ def encode_anthropic_events(answer: Answer) -> Iterator[Event]:
     delta = {"stop_reason": _STOP[answer.finish], "stop_sequence": answer.stop_sequence}
     yield _event("message_delta", {"delta": delta, "usage": _build_usage(answer, answer.completion_tokens)})
     yield _event("message_stop", {})
+
+
+def _encode_thought(answer: Answer) -> Iterator[Event]:
+    thought = answer.thought or ""
+    yield _start(0, {"type": "thinking", "thinking": "", "signature": ""})
+    for text, tokens in split_fragments(thought):
+        yield _delta(0, {"type": "thinking_delta", "thinking": text}, tokens)
+    hidden = 0 if thought else answer.thought_tokens  # what is not shown takes its time too
+    yield _delta(0, {"type": "signature_delta", "signature": sign_thought(answer.model, thought)}, hidden)
+    yield _event("content_block_stop", {"index": 0})
 
 
 def encode_anthropic_models(models: Sequence[str]) -> bytes:
@@ -90,9 +109,11 @@ def _build_message(
 
 def _build_usage(answer: Answer, output_tokens: int) -> dict[str, object]:
     prompt = answer.prompt
+    details = {"output_tokens_details": {"thinking_tokens": min(answer.thought_tokens, output_tokens)}}
     return {
         "input_tokens": prompt.total - prompt.cached - prompt.written,
         "cache_creation_input_tokens": prompt.written,
         "cache_read_input_tokens": prompt.cached,
         "output_tokens": output_tokens,
+        **(details if answer.thought is not None else {}),
     }

@@ -1,12 +1,15 @@
 """The body of Anthropic's messages endpoint, as its API reference gives it ("Create a Message").
 
-What the reference knows and this lacks is refused, as is what neither knows: documents, server tools, answers in JSON
-(``output_config.format``) and system messages between the turns. ``thinking`` is accepted, and no thought is shown.
+What the reference knows and this lacks is refused, as is what neither knows; ``limits`` tells the two apart. Markers of
+``cache_control`` are checked and accepted; what counts as cached does not depend on them.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from plano_agents.simulator.wire.anthropic.documents import CacheControl, Document
+from plano_agents.simulator.wire.anthropic.thinking import RedactedThought, Thinking, Thought
 
 
 class Wire(BaseModel):
@@ -18,7 +21,7 @@ class Wire(BaseModel):
 class Block(Wire):
     """What all blocks have in common."""
 
-    cache_control: dict[str, JsonValue] | None = None
+    cache_control: CacheControl | None = None
 
 
 class Text(Block):
@@ -51,33 +54,39 @@ class ToolResult(Block):
 
     type: Literal["tool_result"]
     tool_use_id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]+$")]
-    content: str | list[Annotated[Text | Image, Field(discriminator="type")]] = ""
+    content: str | list[Annotated[Text | Image | Document, Field(discriminator="type")]] = ""
     is_error: bool | None = None
 
 
-class Thinking(Wire):
-    """A model's earlier thought."""
-
-    type: Literal["thinking"]
-    thinking: str
-    signature: str
-
-
-AnyBlock = Annotated[Text | Image | ToolUse | ToolResult | Thinking, Field(discriminator="type")]
+AnyBlock: TypeAlias = Text | Image | Document | ToolUse | ToolResult | Thought | RedactedThought
 
 
 class Message(Wire):
     """One turn."""
 
     role: Literal["user", "assistant"]
-    content: str | list[AnyBlock]
+    content: str | list[Annotated[AnyBlock, Field(discriminator="type")]]
 
     @property
-    def blocks(self) -> list[Text | Image | ToolUse | ToolResult | Thinking]:
+    def blocks(self) -> list[AnyBlock]:
         """The content as blocks, whichever way it was sent."""
         if isinstance(self.content, str):
             return [Text(type="text", text=self.content)]
         return self.content
+
+    @property
+    def documents(self) -> list[tuple[str, Document]]:
+        """The documents, also those in tool results, with their places inside the message."""
+        return [
+            (f"content.{at}{f'.content.{inner}' if part is not block else ''}", part)
+            for at, block in enumerate(self.blocks)
+            for inner, part in enumerate(
+                block.content
+                if isinstance(block, ToolResult) and isinstance(block.content, list)
+                else [block]
+            )
+            if isinstance(part, Document)
+        ]
 
 
 class Tool(Block):
@@ -88,6 +97,8 @@ class Tool(Block):
     description: str | None = None
     input_schema: dict[str, JsonValue]
     strict: bool | None = None
+    input_examples: list[dict[str, JsonValue]] | None = None
+    eager_input_streaming: bool | None = None
 
 
 class Auto(Wire):
@@ -111,10 +122,18 @@ class NoTool(Wire):
     type: Literal["none"]
 
 
+class JsonFormat(Wire):
+    """JSON that is valid for a schema."""
+
+    type: Literal["json_schema"]
+    definition: Annotated[dict[str, JsonValue], Field(alias="schema")]
+
+
 class OutputConfig(Wire):
     """How the answer is written."""
 
-    effort: str | None = None
+    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
+    format: JsonFormat | None = None
 
 
 class Body(Wire):
@@ -133,6 +152,21 @@ class Body(Wire):
     top_k: Annotated[int, Field(ge=0)] | None = None
     metadata: dict[str, JsonValue] | None = None
     service_tier: Literal["auto", "standard_only"] | None = None
-    thinking: dict[str, JsonValue] | None = None
+    thinking: Thinking | None = None
     output_config: OutputConfig | None = None
-    cache_control: dict[str, JsonValue] | None = None
+    cache_control: CacheControl | None = None
+    inference_geo: str | None = None
+    speed: Literal["standard", "fast"] | None = None
+    user_profile_id: str | None = None
+
+    @property
+    def cache_marks(self) -> int:
+        """How many blocks are marked with ``cache_control``."""
+        blocks: list[Block | Document] = [*self.tools]
+        blocks += [] if isinstance(self.system, str) else self.system
+        for block in (block for message in self.messages for block in message.blocks):
+            if isinstance(block, Block | Document):
+                blocks.append(block)
+            if isinstance(block, ToolResult) and isinstance(block.content, list):
+                blocks += block.content
+        return sum(block.cache_control is not None for block in blocks)

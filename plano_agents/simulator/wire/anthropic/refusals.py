@@ -1,10 +1,16 @@
 """How Anthropic words its refusals: pydantic's own findings, after the path to what they are about."""
 
+from typing import TYPE_CHECKING
+
 from pydantic import JsonValue, ValidationError
 
+from plano_agents.simulator.wire.anthropic import limits
 from plano_agents.simulator.wire.events import encode_json
 from plano_agents.simulator.wire.exchange import Refusal
 from plano_agents.simulator.wire.problems import pick_problem, trace_path
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _KINDS = {
     400: "invalid_request_error",
@@ -66,7 +72,19 @@ def describe_problem(problems: ValidationError, raw: JsonValue) -> Refusal:
                 '"system" as an input message role.'
             )
     problem = pick_problem(problems)
-    path = ".".join(str(step) for step in trace_path(problem, raw))
+    steps = trace_path(problem, raw)
+    path = ".".join(str(step) for step in steps)
+    if limit := _find_limit(problem, steps):
+        return refuse(f"{path}: The simulated models {limit}.")
     words = {"missing": "Field required", "extra_forbidden": "Extra inputs are not permitted"}
     message = words.get(problem["type"], problem["msg"])
     return refuse(f"{path}: {message}" if path else message)
+
+
+def _find_limit(problem: "ErrorDetails", path: list[str | int]) -> str | None:
+    """What the simulated models do not take, where the provider would."""
+    if problem["type"] == "union_tag_invalid":
+        return limits.describe_type(str(problem.get("ctx", {}).get("tag")))
+    if problem["type"] == "literal_error" and path[-1:] == ["type"]:
+        return limits.describe_type(str(problem["input"]))
+    return limits.FIELDS.get(str(path[0])) if problem["type"] == "extra_forbidden" and path else None

@@ -2,12 +2,29 @@
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from plano_agents.simulator.conversation import Conversation, Message, Tool, ToolCall, ToolChoice, ToolResult
-from plano_agents.simulator.schema import parse_schema
+from plano_agents.simulator.conversation import (
+    AnswerFormat,
+    Conversation,
+    Message,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+)
+from plano_agents.simulator.schema import parse_schema, walk_schema
 from plano_agents.simulator.wire.anthropic import body
+from plano_agents.simulator.wire.anthropic.documents import Document, read_document
 from plano_agents.simulator.wire.anthropic.refusals import describe_problem, refuse
+from plano_agents.simulator.wire.anthropic.thinking import (
+    RedactedThought,
+    Thought,
+    check_thinking,
+    check_thought,
+)
 from plano_agents.simulator.wire.events import encode_json
 from plano_agents.simulator.wire.exchange import Refusal, Request
+
+MAX_CACHE_MARKS = 4
 
 _ANY_JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 
@@ -25,20 +42,35 @@ def parse_anthropic_request(source: bytes) -> Request:
         asked = body.Body.model_validate_json(source)
     except ValidationError as problems:
         raise _explain(problems, source) from None
-    _check_messages(asked.messages)
+    _check_messages(asked.messages, asked.model)
+    if asked.cache_marks > MAX_CACHE_MARKS:
+        raise refuse(
+            f"A maximum of {MAX_CACHE_MARKS} blocks with cache_control may be provided. Found {asked.cache_marks}."
+        )
     _check_calls(asked.messages)
     _check_choice(asked)
+    thoughts = check_thinking(
+        asked.thinking,
+        max_tokens=asked.max_tokens,
+        forced_tool=isinstance(asked.tool_choice, body.Named)
+        or getattr(asked.tool_choice, "type", "") == "any",
+        temperature=asked.temperature,
+        top_p=asked.top_p,
+        top_k=asked.top_k,
+    )
     return Request(
         model=asked.model,
         conversation=Conversation(
-            messages=tuple(_build_message(message) for message in asked.messages),
+            messages=tuple(_build_message(message, at) for at, message in enumerate(asked.messages)),
             system=_join(asked.system),
             tools=tuple(_build_tool(tool) for tool in asked.tools),
             choice=_build_choice(asked.tool_choice),
+            format=_build_format(asked.output_config),
         ),
         stream=asked.stream,
         max_tokens=asked.max_tokens,
         stop=tuple(asked.stop_sequences or ()),
+        thoughts=thoughts,
     )
 
 
@@ -50,7 +82,7 @@ def _explain(problems: ValidationError, source: bytes) -> Refusal:
     return describe_problem(problems, raw)
 
 
-def _check_messages(messages: list[body.Message]) -> None:
+def _check_messages(messages: list[body.Message], model: str) -> None:
     if not messages:
         raise refuse("messages: at least one message is required")
     if messages[0].role != "user":
@@ -66,15 +98,16 @@ def _check_messages(messages: list[body.Message]) -> None:
         ):
             raise refuse("messages: text content blocks must be non-empty")
         allowed = (
-            (body.Text, body.Image, body.ToolResult)
+            (body.Text, body.Image, Document, body.ToolResult)
             if message.role == "user"
-            else (body.Text, body.ToolUse, body.Thinking)
+            else (body.Text, body.ToolUse, Thought, RedactedThought)
         )
         for place, block in enumerate(message.blocks):
+            path = f"messages.{at}.content.{place}"
             if not isinstance(block, allowed):
-                raise refuse(
-                    f"messages.{at}.content.{place}: `{block.type}` blocks are not allowed in `{message.role}` messages"
-                )
+                raise refuse(f"{path}: `{block.type}` blocks are not allowed in `{message.role}` messages")
+            if isinstance(block, Thought | RedactedThought):
+                check_thought(block, model, path)
 
 
 def _check_calls(messages: list[body.Message]) -> None:
@@ -118,7 +151,18 @@ def _check_choice(asked: body.Body) -> None:
         raise refuse(f"Tool '{asked.tool_choice.name}' not found in provided tools")
 
 
-def _build_message(message: body.Message) -> Message:
+def _build_format(asked: body.OutputConfig | None) -> AnswerFormat | None:
+    if asked is None or asked.format is None:
+        return None
+    for _, found in walk_schema(asked.format.definition):
+        if found.get("type") == "object" and found.get("additionalProperties") is not False:
+            raise refuse(
+                "output_config.format.schema: For 'object' type, 'additionalProperties' must be explicitly set to false"
+            )
+    return AnswerFormat(asked.format.definition)
+
+
+def _build_message(message: body.Message, at: int) -> Message:
     blocks = message.blocks
     return Message(
         role=message.role,
@@ -130,10 +174,11 @@ def _build_message(message: body.Message) -> Message:
             if isinstance(b, body.ToolResult)
         ),
         images=sum(isinstance(block, body.Image) for block in blocks),
+        documents=tuple(read_document(found, f"messages.{at}.{place}") for place, found in message.documents),
     )
 
 
-def _join(content: str | list[body.Text] | list[body.Text | body.Image]) -> str:
+def _join(content: str | list[body.Text] | list[body.Text | body.Image | Document]) -> str:
     if isinstance(content, str):
         return content
     return "\n".join(block.text for block in content if isinstance(block, body.Text))

@@ -1,12 +1,14 @@
 """The body of OpenAI's chat completions endpoint, as its API reference gives it ("Create chat completion").
 
-What the reference knows and this lacks is refused, as is what neither knows: several choices (``n``), log
-probabilities, audio, custom tools, the legacy ``functions``, and answers in JSON (``response_format``).
+What the reference knows and this lacks is refused, as is what neither knows; ``limits`` tells the two apart. Fields
+that change nothing here (``seed``, ``reasoning_effort``, ``prediction``, ``logit_bias``, …) are checked and accepted.
 """
 
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from plano_agents.simulator.wire.openai.response_format import ResponseFormat
 
 ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
 
@@ -17,18 +19,26 @@ class Wire(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+class Breakpoint(Wire):
+    """The mark of a prefix that is to be cached."""
+
+    mode: Literal["explicit"]
+    ttl: Literal["30m", "12h"] | None = None
+
+
 class Text(Wire):
     """A piece of text."""
 
     type: Literal["text"]
     text: str
+    prompt_cache_breakpoint: Breakpoint | None = None
 
 
 class Url(Wire):
     """Where an image is."""
 
     url: str
-    detail: Literal["auto", "low", "high"] = "auto"
+    detail: Literal["auto", "low", "high", "original"] = "auto"
 
 
 class Image(Wire):
@@ -36,6 +46,7 @@ class Image(Wire):
 
     type: Literal["image_url"]
     image_url: Url
+    prompt_cache_breakpoint: Breakpoint | None = None
 
 
 class RefusalPart(Wire):
@@ -133,10 +144,18 @@ class StreamOptions(Wire):
     include_obfuscation: bool = False
 
 
-class Format(Wire):
-    """The form of the answer; text is the only one."""
+class Prediction(Wire):
+    """What much of the answer is expected to be."""
 
-    type: Literal["text"]
+    type: Literal["content"]
+    content: str | list[Text]
+
+
+class CacheOptions(Wire):
+    """How the prompt is cached."""
+
+    mode: Literal["implicit", "explicit"] | None = None
+    ttl: Literal["30m"] | None = None
 
 
 Message: TypeAlias = Annotated[
@@ -164,16 +183,19 @@ class Body(Wire):
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     n: Annotated[int, Field(ge=1, le=1)] | None = None
     logprobs: Literal[False] | None = None
-    response_format: Format | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=0)] | None = None
+    response_format: ResponseFormat | None = None
     modalities: list[Literal["text"]] | None = None
     seed: int | None = None
     user: str | None = None
-    metadata: dict[str, str] | None = None
+    metadata: Annotated[dict[str, str], Field(max_length=16)] | None = None
     store: bool | None = None
-    logit_bias: dict[str, float] | None = None
-    service_tier: str | None = None
-    reasoning_effort: str | None = None
-    verbosity: str | None = None
+    logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = None
+    service_tier: Literal["auto", "default", "flex", "scale", "priority", "fast"] | None = None
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
+    verbosity: Literal["low", "medium", "high"] | None = None
+    prediction: Prediction | None = None
     prompt_cache_key: str | None = None
-    prompt_cache_retention: str | None = None
+    prompt_cache_retention: Literal["in_memory", "in-memory", "24h"] | None = None
+    prompt_cache_options: CacheOptions | None = None
     safety_identifier: str | None = None

@@ -6,6 +6,7 @@ from pydantic import JsonValue, ValidationError
 
 from plano_agents.simulator.wire.events import encode_json
 from plano_agents.simulator.wire.exchange import Refusal
+from plano_agents.simulator.wire.openai import limits
 from plano_agents.simulator.wire.problems import pick_problem, trace_path
 
 if TYPE_CHECKING:
@@ -92,7 +93,21 @@ def describe_problem(problems: ValidationError, raw: JsonValue) -> Refusal:
         raw: The request's body; tells the steps of a path from pydantic's names of union members.
     """
     problem = pick_problem(problems)
-    return _describe(problem, _spell_path(trace_path(problem, raw)) or "body")
+    path = trace_path(problem, raw)
+    return _find_limit(problem, path) or _describe(problem, _spell_path(path) or "body")
+
+
+def _find_limit(problem: "ErrorDetails", path: list[str | int]) -> Refusal | None:
+    """Refuse what the provider would take, and only the simulator does not."""
+    kind, found = problem["type"], problem["input"]
+    limit = None
+    if kind == "union_tag_invalid":
+        limit = limits.TYPES.get(str(problem.get("ctx", {}).get("tag")))
+    elif kind == "literal_error" and path[-1:] == ["type"]:
+        limit = limits.TYPES.get(str(found))
+    elif kind == "extra_forbidden" or (kind in {"less_than_equal", "literal_error"} and len(path) <= 2):  # noqa: PLR2004 - a field, or a member of its list
+        limit = limits.FIELDS.get(str(path[0])) if path else None
+    return None if limit is None else refuse(f"The simulated models {limit}.", _spell_path(path))
 
 
 def _describe(problem: "ErrorDetails", path: str) -> Refusal:  # noqa: PLR0911 - one for each kind of finding

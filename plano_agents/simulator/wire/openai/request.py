@@ -2,12 +2,21 @@
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from plano_agents.simulator.conversation import Conversation, Message, Tool, ToolCall, ToolChoice, ToolResult
+from plano_agents.simulator.conversation import (
+    AnswerFormat,
+    Conversation,
+    Message,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+)
 from plano_agents.simulator.schema import parse_schema
 from plano_agents.simulator.wire.events import encode_json
 from plano_agents.simulator.wire.exchange import Refusal, Request
 from plano_agents.simulator.wire.openai import body
 from plano_agents.simulator.wire.openai.refusals import describe_problem, refuse
+from plano_agents.simulator.wire.openai.response_format import build_format
 
 _NOT_JSON = (
     "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library "
@@ -34,7 +43,7 @@ def parse_openai_request(source: bytes) -> Request:
     stop = [asked.stop] if isinstance(asked.stop, str) else asked.stop or []
     return Request(
         model=asked.model,
-        conversation=_build_conversation(asked),
+        conversation=_build_conversation(asked, build_format(asked.response_format, _read_texts(asked))),
         stream=bool(asked.stream),
         include_usage=asked.stream_options is not None and asked.stream_options.include_usage,
         max_tokens=asked.max_completion_tokens or asked.max_tokens,
@@ -124,13 +133,18 @@ def _unanswered(missing: list[str], param: str) -> Refusal:
     )
 
 
-def _build_conversation(asked: body.Body) -> Conversation:
+def _read_texts(asked: body.Body) -> str:
+    return "\n".join(_join(message.content or "") for message in asked.messages)
+
+
+def _build_conversation(asked: body.Body, answer_format: AnswerFormat | None) -> Conversation:
     system = [_join(message.content) for message in asked.messages if isinstance(message, body.System)]
     return Conversation(
         messages=tuple(_build_message(m) for m in asked.messages if not isinstance(m, body.System)),
         system="\n".join(system),
         tools=tuple(_build_tool(tool.function) for tool in asked.tools or ()),
         choice=_build_choice(asked),
+        format=answer_format,
     )
 
 

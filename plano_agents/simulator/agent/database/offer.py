@@ -1,0 +1,71 @@
+"""What the offered tools for choosing a database allow: which databases, workloads and features can be asked about."""
+
+import re
+
+from pydantic import JsonValue
+
+from plano_agents.simulator.agent.arguments import find_named
+from plano_agents.simulator.agent.database.evidence import BENCHMARKS, CASE_STUDIES, FEATURES
+from plano_agents.simulator.agent.job import Job
+from plano_agents.simulator.conversation import Conversation, ToolCall
+from plano_agents.simulator.schema import Schema
+
+TOOLS = (BENCHMARKS, CASE_STUDIES, FEATURES)
+"""The tools for the job, in the order of their use."""
+
+DATABASES = ("PostgreSQL", "MongoDB")
+"""Who is compared where the tools do not say."""
+
+_COMMON_FEATURES = ("foreign_keys", "json_field_indexes", "horizontal_sharding")
+"""What such tools commonly call these features, where they do not say."""
+
+
+def is_database_job(conversation: Conversation) -> bool:
+    """Whether the tools for choosing a database are offered."""
+    return any(find_parameter(conversation, name, "database") for name in TOOLS)
+
+
+def build_database_calls(tool: str, databases: tuple[str, ...], **arguments: str) -> tuple[ToolCall, ...]:
+    """The calls of one tool, one for each database; empty arguments are left out."""
+    given = {name: value for name, value in arguments.items() if value}
+    return tuple(ToolCall("", tool, {"database": database, **given}) for database in databases)
+
+
+def find_parameter(conversation: Conversation, tool: str, name: str) -> Schema | None:
+    """A parameter of an offered tool; None where there is no such tool, or it takes no such thing."""
+    found = conversation.find_tool(tool)
+    members = found.parameters.properties if found is not None else ()
+    return next((member.schema for member in members if member.name == name), None)
+
+
+def find_databases(conversation: Conversation, job: Job) -> tuple[str, ...]:
+    """The two databases to compare: those that the request names, else the first that are offered."""
+    for tool in TOOLS:
+        schema = find_parameter(conversation, tool, "database")
+        if schema is not None and schema.choices:
+            named = find_named(schema, job.request)
+            chosen: list[JsonValue] = named if len(named) > 1 else list(schema.choices)
+            return tuple(str(choice) for choice in schema.choices if choice in chosen)[:2]
+    return DATABASES
+
+
+def find_workload(conversation: Conversation, pattern: str) -> str:
+    """The workload of that kind; without choices, the name that such tools commonly use; empty if not taken."""
+    schema = find_parameter(conversation, BENCHMARKS, "workload")
+    if schema is None:
+        return ""
+    names = [str(choice) for choice in schema.choices] or ["mixed", "write_heavy"]
+    return next((name for name in names if re.search(pattern, name)), names[0])
+
+
+def find_features(conversation: Conversation, needs: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
+    """The offered features that answer to these needs, the best of each."""
+    schema = find_parameter(conversation, FEATURES, "feature")
+    if schema is None:
+        return ()
+    names = [str(choice) for choice in schema.choices] or list(_COMMON_FEATURES)
+    found = [
+        next((name for spelling in need for name in names if re.search(spelling, name)), None)
+        for need in needs
+    ]
+    return tuple(dict.fromkeys(name for name in found if name is not None))

@@ -1,0 +1,103 @@
+"""Documents: what the provider takes, and what each adds to the prompt. PDFs are counted by their pages, not read."""
+
+import base64
+import binascii
+import re
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from plano_agents.simulator.conversation import PAGE_PLACEHOLDER
+from plano_agents.simulator.wire.anthropic.refusals import refuse
+
+_PAGE = re.compile(rb"/Type\s*/Page(?![a-zA-Z])")
+_MAX_PAGES = 600
+
+
+class PdfSource(BaseModel):
+    """A PDF."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    type: Literal["base64"]
+    media_type: Literal["application/pdf"]
+    data: str
+
+
+class TextSource(BaseModel):
+    """A plain text."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    type: Literal["text"]
+    media_type: Literal["text/plain"]
+    data: str
+
+
+class SourcePart(BaseModel):
+    """A piece of text inside a source."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+    type: Literal["text", "image"]
+    text: str = ""
+
+
+class ContentSource(BaseModel):
+    """Blocks of text and images; the images are not counted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    type: Literal["content"]
+    content: str | list[SourcePart]
+
+
+Source: TypeAlias = Annotated[PdfSource | TextSource | ContentSource, Field(discriminator="type")]
+
+
+class CacheControl(BaseModel):
+    """The mark of a prefix that is to be cached."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    type: Literal["ephemeral"]
+    ttl: Literal["5m", "1h"] = "5m"
+
+
+class Document(BaseModel):
+    """A document."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    type: Literal["document"]
+    source: Source
+    title: str | None = None
+    context: str | None = None
+    citations: dict[str, JsonValue] | None = None
+    cache_control: CacheControl | None = None
+
+
+def read_document(document: Document, path: str) -> str:
+    """What a document adds to the prompt.
+
+    Args:
+        document: The block.
+        path: Where it stands, e.g. ``messages.0.content.1``.
+
+    Raises:
+        Refusal: It is no PDF, though it says so.
+    """
+    source = document.source
+    if isinstance(source, TextSource):
+        text = source.data
+    elif isinstance(source, ContentSource):
+        parts = source.content
+        text = parts if isinstance(parts, str) else "\n".join(part.text for part in parts)
+    else:
+        text = PAGE_PLACEHOLDER * _count_pages(source.data, path)
+    return "\n".join(part for part in (document.title, document.context, text) if part)
+
+
+def _count_pages(data: str, path: str) -> int:
+    try:
+        pdf = base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        pdf = b""
+    if not pdf.startswith(b"%PDF-"):
+        raise refuse(f"{path}.pdf.source.base64.data: The PDF specified was not valid.")
+    # Pages inside compressed object streams are not seen; there is one at least.
+    return min(max(len(_PAGE.findall(pdf)), 1), _MAX_PAGES)

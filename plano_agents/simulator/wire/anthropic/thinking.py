@@ -1,0 +1,136 @@
+"""``thinking``: how it is asked for, what it forbids, and how thoughts are signed.
+
+A signature belongs to a model and to the text that was shown; a thought that comes back is taken only with the
+signature that this model gave it. Thoughts of other providers' encryption (``redacted_thinking``) are taken if they are
+base64: nobody but their maker can read them.
+"""
+
+import base64
+import binascii
+import hashlib
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from plano_agents.simulator.wire.anthropic.refusals import refuse
+from plano_agents.simulator.wire.exchange import Thoughts
+
+_GUIDE = (
+    "Please consult our documentation at https://docs.claude.com/en/docs/build-with-claude/extended-thinking"
+)
+_MIN_TOP_P = 0.95
+
+
+class Thought(BaseModel):
+    """A model's earlier thought."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    type: Literal["thinking"]
+    thinking: str
+    signature: str
+
+
+class RedactedThought(BaseModel):
+    """A model's earlier thought that only its provider can read."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    type: Literal["redacted_thinking"]
+    data: str
+
+
+class Enabled(BaseModel):
+    """Thinking within a budget."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    type: Literal["enabled"]
+    budget_tokens: Annotated[int, Field(ge=1024)]
+    display: Literal["summarized", "omitted"] | None = None
+
+
+class Adaptive(BaseModel):
+    """Thinking as the model sees fit."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    type: Literal["adaptive"]
+    display: Literal["summarized", "omitted"] | None = None
+
+
+class Off(BaseModel):
+    """No thinking; ``between_tools`` is read as that, for the simulated models would show nothing more."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    type: Literal["disabled", "between_tools"]
+
+
+Thinking: TypeAlias = Annotated[Enabled | Adaptive | Off, Field(discriminator="type")]
+
+
+def check_thinking(
+    asked: Enabled | Adaptive | Off | None,
+    *,
+    max_tokens: int,
+    forced_tool: bool,
+    temperature: float | None,
+    top_p: float | None,
+    top_k: int | None,
+) -> Thoughts:
+    """Check what goes together with thinking.
+
+    Args:
+        asked: The field; None where it was not sent.
+        max_tokens: The request's; more than the budget.
+        forced_tool: Whether the tool choice demands a call.
+        temperature: The request's; only 1 goes with thinking.
+        top_p: The request's; only 0.95 and more go with thinking.
+        top_k: The request's; none goes with thinking.
+
+    Returns:
+        How thoughts are shown.
+
+    Raises:
+        Refusal: With the provider's words.
+    """
+    if asked is None or isinstance(asked, Off):
+        return "none"
+    if isinstance(asked, Enabled) and asked.budget_tokens >= max_tokens:
+        raise refuse(f"`max_tokens` must be greater than `thinking.budget_tokens`. {_GUIDE}")
+    if forced_tool:
+        raise refuse("Thinking may not be enabled when tool_choice forces tool use.")
+    if temperature is not None and temperature != 1:
+        raise refuse(f"`temperature` may only be set to 1 when thinking is enabled. {_GUIDE}")
+    if top_p is not None and top_p < _MIN_TOP_P:
+        raise refuse(
+            f"`top_p` must be greater than or equal to {_MIN_TOP_P} or unset when thinking is enabled. {_GUIDE}"
+        )
+    if top_k is not None:
+        raise refuse(f"`top_k` must be unset when thinking is enabled. {_GUIDE}")
+    return "omitted" if asked.display == "omitted" else "shown"
+
+
+def check_thought(thought: Thought | RedactedThought, model: str, path: str) -> None:
+    """Check a thought that is sent back.
+
+    Args:
+        thought: The block.
+        model: The model that is asked.
+        path: Where the block stands, e.g. ``messages.1.content.0``.
+
+    Raises:
+        Refusal: Its signature is not this model's, or its data is no base64.
+    """
+    if isinstance(thought, Thought):
+        if thought.signature != sign_thought(model, thought.thinking):
+            raise refuse(f"{path}: Invalid `signature` in `thinking` block")
+        return
+    try:
+        data = base64.b64decode(thought.data, validate=True)
+    except (binascii.Error, ValueError):
+        data = b""
+    if not data:
+        raise refuse(f"{path}: Invalid `data` in `redacted_thinking` block")
+
+
+def sign_thought(model: str, text: str) -> str:
+    """The signature of a thought, the same in every process: base64, as the provider's are."""
+    digest = hashlib.sha512(f"simulated thought\0{model}\0{text}".encode("utf-8", "surrogatepass")).digest()
+    return base64.b64encode(digest).decode()

@@ -1,0 +1,135 @@
+import json
+from collections.abc import Callable
+
+import pytest
+from pydantic import JsonValue
+
+from plano_agents.simulator.agent.reply import Reply, build_reply
+from plano_agents.simulator.conversation import Conversation, Message, Tool, ToolChoice, ToolResult
+
+BuildTool = Callable[[str, str, dict[str, JsonValue]], Tool]
+REQUEST = Message("user", "Decide between AlphaDB and BetaDB for our shop.")
+
+
+@pytest.fixture
+def tools(build_tool: BuildTool) -> tuple[Tool, ...]:
+    database: JsonValue = {"type": "string", "enum": ["AlphaDB", "BetaDB"]}
+    workload: JsonValue = {"type": "string", "enum": ["read_heavy", "write_heavy", "mixed"]}
+    return (
+        build_tool("get_db_benchmarks", "Benchmarks.", {"database": database, "workload": workload}),
+        build_tool("get_case_studies", "Case studies.", {"database": database}),
+    )
+
+
+@pytest.fixture
+def done(tools: tuple[Tool, ...]) -> tuple[Message, ...]:
+    """The conversation up to its recommendation, which is AlphaDB."""
+    return carry_on((REQUEST,), tools)
+
+
+def reply_to(
+    messages: tuple[Message, ...], tools: tuple[Tool, ...] = (), choice: ToolChoice | None = None
+) -> Reply:
+    return build_reply(Conversation(messages, tools=tools, choice=choice or ToolChoice()), "m")
+
+
+def carry_on(messages: tuple[Message, ...], tools: tuple[Tool, ...]) -> tuple[Message, ...]:
+    """Run the loop to its answer."""
+    while True:
+        reply = reply_to(messages, tools)
+        messages += (Message("assistant", reply.text, calls=reply.calls),)
+        if not reply.calls:
+            return messages
+        results = tuple(
+            ToolResult(
+                call.id, json.dumps({"p99": 10 if call.arguments["database"] == "AlphaDB" else 40, "qps": 9})
+            )
+            for call in reply.calls
+        )
+        messages += (Message("user", results=results),)
+
+
+def follow_up(done: tuple[Message, ...], text: str, tools: tuple[Tool, ...]) -> Reply:
+    return reply_to((*done, Message("user", text)), tools)
+
+
+def test_the_schema_is_written_as_code(done: tuple[Message, ...], tools: tuple[Tool, ...]) -> None:
+    reply = follow_up(done, "Now write the schema as code.", tools)
+    assert reply.calls == ()
+    assert reply.text.startswith("This is the schema for AlphaDB")
+    assert "CREATE TABLE orders" in reply.text
+
+
+@pytest.mark.parametrize("text", ["And Redis instead?", "What about Redis?", "Redis instead?"])
+def test_a_database_that_the_tools_do_not_cover_is_not_guessed_about(
+    done: tuple[Message, ...], tools: tuple[Tool, ...], text: str
+) -> None:
+    reply = follow_up(done, text, tools)
+    assert reply.calls == ()
+    assert reply.text.startswith(
+        "My tools, get_db_benchmarks and get_case_studies, cover AlphaDB and BetaDB only, so I cannot say how Redis"
+    )
+
+
+def test_what_was_not_looked_at_yet_is_looked_up(done: tuple[Message, ...], tools: tuple[Tool, ...]) -> None:
+    reply = follow_up(done, "And under the read heavy workload?", tools)
+    assert [call.arguments for call in reply.calls] == [
+        {"database": "AlphaDB", "workload": "read_heavy"},
+        {"database": "BetaDB", "workload": "read_heavy"},
+    ]
+
+
+def test_what_was_looked_up_for_a_follow_up_is_told(
+    done: tuple[Message, ...], tools: tuple[Tool, ...]
+) -> None:
+    answer = carry_on((*done, Message("user", "And under the read heavy workload?")), tools)[-1].text
+    assert "Under the read-heavy workload AlphaDB completes" in answer
+    assert "mixed" not in answer
+
+
+def test_nothing_is_looked_up_where_tools_are_forbidden(
+    done: tuple[Message, ...], tools: tuple[Tool, ...]
+) -> None:
+    asked = (*done, Message("user", "Why not for a read heavy workload?"))
+    assert reply_to(asked, tools, ToolChoice("none")).calls == ()
+
+
+def test_what_was_found_about_one_database_is_told_again(
+    done: tuple[Message, ...], tools: tuple[Tool, ...]
+) -> None:
+    reply = follow_up(done, "What about BetaDB?", tools)
+    assert (reply.calls, "BetaDB completes" in reply.text) == ((), True)
+    assert "AlphaDB completes" not in reply.text
+
+
+def test_the_reasons_are_told_again(done: tuple[Message, ...], tools: tuple[Tool, ...]) -> None:
+    reply = follow_up(done, "Why did you choose that database?", tools)
+    assert reply.calls == ()
+    assert reply.text.startswith("My recommendation stands: AlphaDB.")
+
+
+def test_thanks_start_nothing(done: tuple[Message, ...], tools: tuple[Tool, ...]) -> None:
+    assert follow_up(done, "Thanks, that helps!", tools).text == "You are welcome."
+
+
+def test_another_subject_is_not_answered_with_the_recommendation(
+    done: tuple[Message, ...], tools: tuple[Tool, ...]
+) -> None:
+    reply = follow_up(done, "Write a haiku on autumn leaves", tools)
+    assert (reply.calls, "AlphaDB" in reply.text) == ((), False)
+
+
+def test_a_request_to_choose_again_starts_the_work_again(
+    done: tuple[Message, ...], tools: tuple[Tool, ...]
+) -> None:
+    assert follow_up(done, "Which database would you choose for an archive of logs?", tools).calls
+
+
+def test_a_transcript_without_its_tool_results_is_followed_up_too(done: tuple[Message, ...]) -> None:
+    reply = follow_up((REQUEST, done[-1]), "Now write the schema as code.", ())
+    assert reply.text.startswith("This is the schema for AlphaDB")
+
+
+def test_a_greeting_before_the_request_is_no_answer_to_it(tools: tuple[Tool, ...]) -> None:
+    greeting = (Message("user", "Hello"), Message("assistant", "Hello! What can I help you with?"))
+    assert reply_to((*greeting, REQUEST), tools).calls
