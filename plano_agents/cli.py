@@ -181,7 +181,12 @@ async def _serve_router(
     try:
         router = Router(place(config), upstream, fetch=upstream.fetch)
         grace = config.limits.shutdown_grace_seconds
-        sites.append(serving.Site(router, listener, grace))
+        limits = serving.HttpLimits(
+            header_seconds=config.limits.header_seconds,
+            body_seconds=config.limits.body_seconds,
+            max_header_bytes=config.limits.max_header_bytes,
+        )
+        sites.append(serving.Site(router, listener, grace, limits))
 
         def reload() -> None:
             try:

@@ -15,7 +15,10 @@
     │   ├── ModelNotFoundError      404  model_not_found
     │   ├── EndpointNotFoundError   404  endpoint_not_found
     │   ├── MethodNotAllowedError   405  method_not_allowed
+    │   ├── MalformedRequestError   400  malformed_request
+    │   ├── RequestTimeoutError     408  request_timeout
     │   ├── ThreadBusyError         409  thread_busy
+    │   ├── HeadTooLargeError       431  header_too_large
     │   └── BodyTooLargeError       413  body_too_large
     └── UpstreamError               502  upstream_error
         ├── UpstreamUnreachableError   502  upstream_unreachable
@@ -147,6 +150,26 @@ class MethodNotAllowedError(RequestError):
 
     status_code = 405
     code = "method_not_allowed"
+
+
+class MalformedRequestError(RequestError):
+    """Bytes that are no HTTP/1.1 request, or one that could be read in two ways."""
+
+    code = "malformed_request"
+
+
+class RequestTimeoutError(RequestError):
+    """A client that took too long to send its request."""
+
+    status_code = 408
+    code = "request_timeout"
+
+
+class HeadTooLargeError(RequestError):
+    """A request head with too many bytes or lines."""
+
+    status_code = 431
+    code = "header_too_large"
 
 
 class ThreadBusyError(RequestError):

@@ -67,7 +67,7 @@ async def test_another_method_on_a_known_path_is_refused_with_the_one_that_is_se
     assert "allow: get" in headers
 
 
-async def test_a_websocket_is_refused_as_the_get_that_it_is() -> None:
+async def test_a_websocket_is_refused() -> None:
     request = build_request(
         b"",
         "upgrade: websocket",
@@ -79,4 +79,4 @@ async def test_a_websocket_is_refused_as_the_get_that_it_is() -> None:
     )
     async with run_router(build_config(client_keys=(SecretStr("k-1"),))) as url:
         status, _, _ = await talk(url, request)
-    assert status == 401
+    assert status == 400

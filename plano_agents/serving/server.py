@@ -6,27 +6,22 @@ seconds, and the process ends with no traceback. What the applications do is the
 
 import asyncio
 import contextlib
-import errno
-import ipaddress
 import signal
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from plano_agents.errors import ConfigError
+from plano_agents.serving.protocol import HttpLimits, build_protocol
 
 T = TypeVar("T")
 
 GRACE_SECONDS = 5
 """How long requests in flight may go on after the signal to stop."""
-
-KEEP_ALIVE_SECONDS = 75
-"""How long an idle connection is kept: longer than clients keep theirs, or they send into one just closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,68 +34,8 @@ class Site:
     """Where it is asked."""
     grace_seconds: float = GRACE_SECONDS
     """How long requests in flight may go on after the signal to stop; what is left then is cancelled."""
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """Take a port.
-
-    Args:
-        host: The address to listen on.
-        port: The TCP port; 0 lets the system choose a free one.
-
-    Returns:
-        The listening socket.
-
-    Raises:
-        ConfigError: The port is taken, not allowed, or the address is not this machine's.
-    """
-    if not 0 <= port <= 65535:  # noqa: PLR2004 - 16 bits
-        raise ConfigError(f"Cannot listen on {host}:{port}: ports are 0 to 65535. Choose one with --port.")
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        raise ConfigError(f"Cannot listen on {host}:{port}: {_explain(error)}") from error
-
-
-def _explain(error: OSError) -> str:
-    """Say why a port cannot be taken, and the way out."""
-    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
-        return "no address of this machine. Choose one with --host, such as 127.0.0.1."
-    reason = "another program uses it" if error.errno == errno.EADDRINUSE else error.strerror
-    return f"{reason}. Choose another with --port, or --port 0 for a free one."
-
-
-def url_of(listener: socket.socket) -> str:
-    """The address of a listening socket, as a client on this machine would write it."""
-    host, port = listener.getsockname()[:2]
-    if ipaddress.ip_address(host).is_unspecified:
-        host = "::1" if ":" in host else "127.0.0.1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address; a name counts if all it stands for does."""
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
-        return False
-    return all(ipaddress.ip_address(str(entry[4][0])).is_loopback for entry in found)
-
-
-def check_exposure(host: str, *, is_guarded: bool, way_out: str) -> None:
-    """Refuse to listen where strangers could spend the provider's keys.
-
-    Args:
-        host: The address to listen on.
-        is_guarded: Whether clients need a key, or the operator has said that they need none.
-        way_out: What to do otherwise.
-
-    Raises:
-        ConfigError: The address is not loopback, and nothing guards it.
-    """
-    if not is_guarded and not is_loopback(host):
-        raise ConfigError(f"{host!r} is reachable from other machines, and clients need no key. {way_out}")
+    limits: HttpLimits = field(default_factory=HttpLimits)
+    """What one client may take."""
 
 
 class _Server(uvicorn.Server):
@@ -160,7 +95,7 @@ async def running(sites: Sequence[Site]) -> AsyncGenerator[None, None]:
 def _server_config(site: Site) -> uvicorn.Config:
     return uvicorn.Config(
         site.app,
-        http="httptools",
+        http=build_protocol(site.limits),
         ws="none",
         log_config=None,
         log_level="critical",
@@ -168,7 +103,6 @@ def _server_config(site: Site) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=site.grace_seconds,  # type: ignore[arg-type] # typed int, and awaited as any number
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
 
 

@@ -112,7 +112,7 @@ def test_a_kept_connection_is_kept_longer_than_clients_keep_theirs() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None: ...
 
     with serving.bind("127.0.0.1", 0) as listener:
-        assert serving._server_config(serving.Site(app, listener)).timeout_keep_alive >= 60
+        assert serving.Site(app, listener).limits.keep_alive_seconds >= 60
 
 
 def test_a_taken_port_is_named_with_the_way_out() -> None:

@@ -1,0 +1,293 @@
+"""An HTTP/1.1 connection that hostile clients cannot hold, confuse or fill: uvicorn's, with our own reading.
+
+Uvicorn runs the application and writes its answers; what comes in is read here, by `http_head` and `http_body`.
+A request is read when the answer before it is complete, so pipelined ones are answered in order, and after a bad
+one nothing is read at all: it gets one error, and the connection ends. Time runs out by what is waited for:
+
+================  =====================================================================================  ==========
+phase             the client has                                                                         then
+================  =====================================================================================  ==========
+idle, new         ``header_seconds`` to begin its first request                                          closed
+idle              ``keep_alive_seconds`` to begin the next                                               closed
+head              ``header_seconds`` from its first byte to its last                                     408, closed
+body              ``body_seconds`` for every `BODY_STEP_BYTES` of it, or for what is left: no client is  408, closed
+                  too slow at 273 bytes per second, and none can stall. The time does not run while the
+                  application does not read, nor while ``100 Continue`` is due
+body, answered    ``body_seconds`` for all that is left of it, which is discarded                        closed
+================  =====================================================================================  ==========
+
+An answer that has begun cannot become a 408: it is cut. What is logged, at debug, is the error's code.
+"""
+
+import asyncio
+import http
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, cast
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from plano_agents.errors import MalformedRequestError, RequestError, RequestTimeoutError
+from plano_agents.protocol import openai_chat
+from plano_agents.serving.body import Body, build_body
+from plano_agents.serving.deadline import Deadline
+from plano_agents.serving.head import HeadReader, RequestHead
+
+BODY_STEP_BYTES = 4096
+"""How much of a body has to come in ``body_seconds``."""
+LINGER_SECONDS = 1.0
+"""How long a refused client's bytes are still taken and dropped: closing on unread ones resets the connection, and
+then most clients never see the answer."""
+PIPELINED_BYTES = 65_536
+"""How much of the next requests is kept while one is answered; then the socket is not read."""
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """What one client may take."""
+
+    header_seconds: float = 15.0
+    """How long a request's head may take, from its first byte."""
+    body_seconds: float = 15.0
+    """How long every `BODY_STEP_BYTES` of a body may take."""
+    max_header_bytes: int = 65_536
+    """How long a head may be."""
+    keep_alive_seconds: float = 75.0
+    """How long a connection may be idle between requests: longer than clients keep theirs, or they send into one that
+    was just closed."""
+
+
+def build_protocol(limits: HttpLimits) -> type[asyncio.Protocol]:
+    """Build the protocol that holds clients to these limits.
+
+    Args:
+        limits: They replace uvicorn's own ``timeout_keep_alive``.
+
+    Returns:
+        What uvicorn's configuration takes as ``http``.
+    """
+    return type("LimitedHttpProtocol", (HttpProtocol,), {"limits": limits})
+
+
+_Phase = Literal["idle", "head", "body", "answer", "closing"]
+"""What is waited for: a request, the rest of its head, of its body, the application, the connection's end."""
+
+
+class _LastHead:
+    """The last head, for uvicorn's code, which asks its parser: four questions of httptools' parser."""
+
+    head: RequestHead
+
+    def get_http_version(self) -> str:
+        return self.head.http_version
+
+    def get_method(self) -> bytes:
+        return self.head.method
+
+    def should_keep_alive(self) -> bool:
+        return self.head.keep_alive
+
+    def should_upgrade(self) -> bool:
+        return False
+
+
+class _ReportingFlow(FlowControl):
+    """Flow control that says when paused reading goes on: from then the client's time runs."""
+
+    def __init__(self, transport: asyncio.Transport, on_resumed: Callable[[], None]) -> None:
+        super().__init__(transport)
+        self._on_resumed = on_resumed
+
+    def resume_reading(self) -> None:
+        if self.read_paused:
+            super().resume_reading()
+            self._on_resumed()
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """One connection. Made by uvicorn, from the class that `build_protocol` makes.
+
+    Of the parent it uses the parser's callbacks (``on_message_begin`` to ``on_message_complete``) with ``url``,
+    ``headers`` and ``expect_100_continue``, which they share; ``parser`` and ``flow``, which it replaces; ``cycle``,
+    the request being answered, with its ``keep_alive``, ``disconnected``, ``response_started``,
+    ``response_complete`` and ``message_event``; and ``server_state``.
+    """
+
+    limits: ClassVar[HttpLimits]
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._last_head = _LastHead()
+        self.parser = cast("httptools.HttpRequestParser", self._last_head)
+        self._buffer = bytearray()
+        self._heads = HeadReader(self.limits.max_header_bytes)
+        self._body: Body = build_body(0)
+        self._body_step_bytes = 0
+        self._owes_continue = False
+        self._phase: _Phase = "idle"
+        self._deadline = Deadline(self.loop, self._on_deadline)
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Begin to wait for a request."""
+        super().connection_made(transport)
+        self.flow = _ReportingFlow(transport, self._on_reading_resumed)
+        self._wait_for("idle", self.limits.header_seconds)
+        self._deadline.watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the application, and forget the rest."""
+        super().connection_lost(exc)
+        self._phase = "closing"
+        self._deadline.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes from the client."""
+        if self._phase != "closing":
+            self._buffer += data
+            self._read()
+
+    def on_response_complete(self) -> None:
+        """Go on to the next request, after what is left of this one."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing() or self._phase == "closing":
+            return
+        if self._owes_continue:
+            # The client may send the body now or not at all: what comes next has two readings.
+            self.transport.close()
+            return
+        self.flow.resume_reading()
+        if self._phase == "body":
+            self._wait_for("body", self.limits.body_seconds)
+            self._deadline.watch()
+        else:
+            self._wait_for("idle", self.limits.keep_alive_seconds)
+            if self._buffer:
+                self._read()
+            else:
+                self._deadline.watch()
+
+    def _read(self) -> None:
+        """Read as far as what came, and the application, allow."""
+        try:
+            if self._phase == "body":
+                self._read_body()
+            while self._phase in {"idle", "head"} and self._read_head():
+                self._read_body()
+        except RequestError as error:
+            self._refuse(error)
+        if self._phase == "answer" and len(self._buffer) > PIPELINED_BYTES:
+            self.flow.pause_reading()
+        self._deadline.watch()
+
+    def _read_head(self) -> bool:
+        """Start the application on the next request; whether there was one."""
+        head = self._heads.take(self._buffer)
+        if head is None:
+            if self._phase == "idle" and self._buffer:
+                self._wait_for("head", self.limits.header_seconds)
+            return False
+        # RFC 9110, 10.1.1: nobody waits for a 100 who has sent some of the body.
+        self._owes_continue = head.expects_continue and not self._buffer
+        self._last_head.head = head
+        self.on_message_begin()
+        self.url = head.target
+        self.headers.extend(head.headers)
+        self.expect_100_continue = self._owes_continue
+        try:
+            self.on_headers_complete()
+        except httptools.HttpParserInvalidURLError:
+            raise MalformedRequestError("The request's target is not a valid path.") from None
+        # Before 0.40 uvicorn looked for a header that is dropped here.
+        self.cycle.keep_alive = head.keep_alive
+        self._body = build_body(head.content_length)
+        self._phase = "body"
+        self._body_step_bytes = BODY_STEP_BYTES  # what is not here yet has its time from now
+        if self._owes_continue:
+            self.flow.pause_reading()
+        return True
+
+    def _read_body(self) -> None:
+        """Give the application what came of its request's body."""
+        piece = self._body.take(self._buffer)
+        if piece:
+            self.on_body(piece)
+            self._body_step_bytes += len(piece)
+        if self._body.is_over:
+            self.on_message_complete()
+            if self.cycle.response_complete:
+                self._wait_for("idle", self.limits.keep_alive_seconds)
+            else:
+                self._phase = "answer"
+                self._deadline.lift()
+        elif self._body_step_bytes >= BODY_STEP_BYTES and not self.cycle.response_complete:
+            self._wait_for("body", self.limits.body_seconds)
+
+    def _on_reading_resumed(self) -> None:
+        """Give the client its whole time again, now that the application wants the body."""
+        # To whom the answer has begun without a 100, it may never come: the body may stay away.
+        self._owes_continue = self._owes_continue and self.cycle.response_started
+        if self._phase == "body":
+            self._wait_for("body", self.limits.body_seconds)
+
+    def _refuse(self, error: RequestError) -> None:
+        """End the connection, with an error as the answer if none has begun."""
+        _logger.debug("Refused a request: %s", error.code)
+        cycle = self.cycle
+        is_answered = self._phase == "body" and cycle.response_complete
+        self._wait_for("closing", LINGER_SECONDS)
+        if cycle is not None and not cycle.response_complete:
+            # As if the client had left: the application hears of it, and nothing that it still sends goes out.
+            cycle.disconnected = True
+            cycle.message_event.set()
+            if cycle.response_started:
+                self.transport.abort()
+                return
+        if not is_answered:
+            self._answer(error)
+        if is_answered or not self.transport.can_write_eof():
+            self.transport.close()
+            return
+        self.flow.resume_reading()
+        self.transport.write_eof()
+
+    def _answer(self, error: RequestError) -> None:
+        content = openai_chat.encode_error(error)
+        status = http.HTTPStatus(error.status_code)
+        headers = [
+            *self.server_state.default_headers,
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(content)),
+            (b"connection", b"close"),
+        ]
+        lines = [b"HTTP/1.1 %d %b" % (status, status.phrase.encode())]
+        lines += [b"%b: %b" % header for header in headers]
+        self.transport.write(b"\r\n".join([*lines, b"", content]))
+
+    def _wait_for(self, phase: _Phase, seconds: float) -> None:
+        self._phase = phase
+        self._body_step_bytes = 0
+        self._deadline.move(seconds)
+
+    def _on_deadline(self) -> None:
+        if self._phase == "head":
+            self._refuse(RequestTimeoutError("The request's head took too long. Send it at once."))
+        elif self._phase != "body":
+            self._phase = "closing"
+            self.transport.close()
+        elif self.flow.read_paused or self._owes_continue:
+            self._wait_for("body", self.limits.body_seconds)
+        else:
+            self._refuse(RequestTimeoutError("The request's body took too long. Send it without pauses."))

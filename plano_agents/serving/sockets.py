@@ -1,0 +1,69 @@
+"""Listening sockets: taking a port, telling its address, and whether strangers could reach it."""
+
+import errno
+import ipaddress
+import socket
+
+from plano_agents.errors import ConfigError
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Take a port.
+
+    Args:
+        host: The address to listen on.
+        port: The TCP port; 0 lets the system choose a free one.
+
+    Returns:
+        The listening socket.
+
+    Raises:
+        ConfigError: The port is taken, not allowed, or the address is not this machine's.
+    """
+    if not 0 <= port <= 65535:  # noqa: PLR2004 - 16 bits
+        raise ConfigError(f"Cannot listen on {host}:{port}: ports are 0 to 65535. Choose one with --port.")
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise ConfigError(f"Cannot listen on {host}:{port}: {_explain(error)}") from error
+
+
+def _explain(error: OSError) -> str:
+    """Say why a port cannot be taken, and the way out."""
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return "no address of this machine. Choose one with --host, such as 127.0.0.1."
+    reason = "another program uses it" if error.errno == errno.EADDRINUSE else error.strerror
+    return f"{reason}. Choose another with --port, or --port 0 for a free one."
+
+
+def url_of(listener: socket.socket) -> str:
+    """The address of a listening socket, as a client on this machine would write it."""
+    host, port = listener.getsockname()[:2]
+    if ipaddress.ip_address(host).is_unspecified:
+        host = "::1" if ":" in host else "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address; a name counts if all it stands for does."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return False
+    return all(ipaddress.ip_address(str(entry[4][0])).is_loopback for entry in found)
+
+
+def check_exposure(host: str, *, is_guarded: bool, way_out: str) -> None:
+    """Refuse to listen where strangers could spend the provider's keys.
+
+    Args:
+        host: The address to listen on.
+        is_guarded: Whether clients need a key, or the operator has said that they need none.
+        way_out: What to do otherwise.
+
+    Raises:
+        ConfigError: The address is not loopback, and nothing guards it.
+    """
+    if not is_guarded and not is_loopback(host):
+        raise ConfigError(f"{host!r} is reachable from other machines, and clients need no key. {way_out}")
