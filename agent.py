@@ -1,5 +1,12 @@
 """Serve the database-selection agent: its graph, behind the agent server."""
 
+import signal
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until it serves, it ends without a word
+
+import sys
+
 import click
 
 from plano_agents.demos.database_agent import NAME, build_graph
@@ -42,7 +49,8 @@ def main(*, host: str, port: int, router_url: str, model: str, no_auth: bool) ->
         )
         listener = bind(host, port)
     except (ConfigError, ValueError) as error:
-        raise click.ClickException(str(error)) from None
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
     line = f"agent server listening on {url_of(listener)}"
     run(serve([Site(app, listener)], on_ready=lambda: click.echo(line)))
 

@@ -3,4 +3,4 @@
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 "$root/scripts/uv" sync --quiet --inexact --project "$root"
-exec "$root/.venv/bin/python" -m plano_agents.demos.start "$@"
+exec "$root/.venv/bin/python" -m plano_agents.demos "$@"

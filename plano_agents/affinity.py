@@ -2,8 +2,9 @@
 
 An id is 1 to 256 visible ASCII characters. It comes from the first of: the call's own argument, the caller's own
 ``extra_headers``, a model's field, the run's ``configurable["model_affinity_id"]``, the enclosing scope
-(`model_affinity`), the run's ``thread_id`` (hashed). Without any of them there is none, and no header is sent:
-an id made per call would claim an affinity that nothing keeps.
+(`model_affinity`), the run's ``thread_id`` (hashed; an empty one is none). Without any of them there is none, and no header is sent:
+an id made per call would claim an affinity that nothing keeps. A scope that is a lane of the id that ``configurable``
+names is that run's own, and comes before it: so a sub-agent keeps its lane wherever the run's id comes from.
 
 Standard library only. Putting the id on a framework's requests is left to ``integrations``; keeping the
 promise is left to the router.
@@ -204,14 +205,11 @@ def resolve_affinity_id(
         InvalidAffinityIdError: The one that wins breaks the id rules.
     """
     configurable = configurable or {}
-    for candidate in (
-        call,
-        find_affinity_header(extra_headers),
-        model,
-        configurable.get(CONFIGURABLE_KEY),
-        current_affinity_id(),
-    ):
+    scope, run = current_affinity_id(), configurable.get(CONFIGURABLE_KEY)
+    if scope is not None and isinstance(run, str) and scope.startswith(f"{run}/"):
+        run = scope
+    for candidate in (call, find_affinity_header(extra_headers), model, run, scope):
         if candidate is not None:
             return parse_affinity_id(candidate)
     thread_id = configurable.get("thread_id")
-    return derive_affinity_id(str(thread_id)) if thread_id is not None else None
+    return derive_affinity_id(str(thread_id)) if thread_id not in (None, "") else None

@@ -253,3 +253,17 @@ def test_a_scope_opened_in_a_bound_function_does_not_leak_into_its_next_run() ->
     bound()
     bound()
     assert seen == ["run-1", "run-1"]
+
+
+def test_a_lane_of_the_configured_id_comes_before_it() -> None:
+    with model_affinity("run-1"), model_affinity(lane="researcher"):
+        assert resolve_affinity_id(configurable={"model_affinity_id": "run-1"}) == "run-1/researcher"
+
+
+def test_another_runs_scope_does_not_come_before_the_configured_id() -> None:
+    with model_affinity("run-10"):
+        assert resolve_affinity_id(configurable={"model_affinity_id": "run-1"}) == "run-1"
+
+
+def test_an_empty_thread_id_is_none() -> None:
+    assert resolve_affinity_id(configurable={"thread_id": ""}) is None

@@ -50,11 +50,11 @@ def test_a_busy_port_is_one_line() -> None:
         with start("--port", port) as second:
             output, errors = second.communicate()
     assert (second.returncode, output) == (1, "")
-    assert errors.startswith(f"Error: Cannot listen on 127.0.0.1:{port}: ")
+    assert errors.startswith(f"error: Cannot listen on 127.0.0.1:{port}: ")
     assert errors.count("\n") == 1
 
 
 def test_a_router_url_that_is_none_is_one_line() -> None:
     with start("--router-url", "localhost") as process:
         _, errors = process.communicate()
-    assert errors == "Error: A router's address starts with http:// or https://; got 'localhost'.\n"
+    assert errors == "error: A router's address starts with http:// or https://; got 'localhost'.\n"

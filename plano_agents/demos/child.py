@@ -1,15 +1,18 @@
 """Servers of one's own for as long as they are needed: child processes that say where they listen.
 
-A child is stopped with SIGTERM when its ``with`` ends, and killed only if it does not stop; none is left behind.
+A child is stopped with SIGTERM when its ``with`` ends, and killed only if it does not stop; none is left behind, for it
+also ends when its parent does, even by SIGKILL (``tethered``). It stands in a process group of its own, so that Ctrl-C
+reaches the parent alone, which stops its children in order.
 """
 
 import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 
 from plano_agents.errors import PlanoError
 
@@ -18,6 +21,11 @@ STOP_SECONDS = 10
 
 ROUTER_READY = re.compile(r"router on (\S+)")
 AGENT_READY = re.compile(r"agent server listening on (\S+)")
+
+LEAVE_LIVE_OUT = {"run with --offline": "leave out --live"}
+"""What the router's complaints say where models are simulated unless ``--live`` is given."""
+
+_AS_IT_IS: Mapping[str, str] = MappingProxyType({})
 
 
 class ChildNotStartedError(PlanoError):
@@ -35,6 +43,7 @@ def running_server(
     arguments: Sequence[str],
     ready: re.Pattern[str],
     *,
+    words: Mapping[str, str] = _AS_IT_IS,
     show: Callable[[str], None] = _ignore,
     on_exit: Callable[[], None] = _ignore,
 ) -> Iterator[str]:
@@ -43,6 +52,7 @@ def running_server(
     Args:
         arguments: What follows the interpreter on the command line.
         ready: Finds, in a line of its standard output, the address it listens on, as the first group.
+        words: What to say for what, in its complaints: it names its own options, and who reads typed others.
         show: Gets every line of its standard output.
         on_exit: Called, in another thread, when the process ends for whatever reason.
 
@@ -52,14 +62,25 @@ def running_server(
     Raises:
         ChildNotStartedError: It ended before it listened.
     """
-    command = [sys.executable, "-u", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8") as process:  # noqa: S603 - our own command line, no shell
+    command = [sys.executable, "-u", "-m", "plano_agents.demos.tethered", *arguments]
+    with subprocess.Popen(  # noqa: S603 - our own command line, no shell
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        start_new_session=True,
+    ) as process:
+        complaints = threading.Thread(target=_pass_complaints_on, args=(process, words), daemon=True)
+        complaints.start()
         try:
             address = _read_address(process, ready, show)
             threading.Thread(target=_follow, args=(process, show, on_exit), daemon=True).start()
             yield address
         finally:
             _stop(process)
+            complaints.join()
 
 
 @contextmanager
@@ -69,6 +90,7 @@ def local_router(
     port: int = 0,
     offline: bool,
     fast: bool,
+    words: Mapping[str, str] = _AS_IT_IS,
     show: Callable[[str], None] = _ignore,
     on_exit: Callable[[], None] = _ignore,
 ) -> Iterator[str]:
@@ -79,6 +101,7 @@ def local_router(
         port: The TCP port; 0 takes a free one.
         offline: Whether models are simulated.
         fast: Whether simulated models answer at once.
+        words: What to say for what, in its complaints.
         show: Gets every line of its standard output.
         on_exit: Called, in another thread, when the process ends for whatever reason.
 
@@ -90,7 +113,7 @@ def local_router(
     """
     flags = [flag for flag, wanted in (("--offline", offline), ("--fast", fast)) if wanted]
     arguments = ["-m", "plano_agents", "up", str(config), "--port", str(port), *flags]
-    with running_server(arguments, ROUTER_READY, show=show, on_exit=on_exit) as url:
+    with running_server(arguments, ROUTER_READY, words=words, show=show, on_exit=on_exit) as url:
         yield url
 
 
@@ -110,8 +133,19 @@ def _follow(
 ) -> None:
     """Pass on what a process says until it ends; an unread pipe would stall it."""
     for line in process.stdout or ():
-        show(line.rstrip("\n"))
+        with suppress(OSError):  # who started us may have stopped to listen
+            show(line.rstrip("\n"))
     on_exit()
+
+
+def _pass_complaints_on(process: "subprocess.Popen[str]", words: Mapping[str, str]) -> None:
+    for line in process.stderr or ():
+        told = line
+        for its, ours in words.items():
+            told = told.replace(its, ours)
+        with suppress(OSError):
+            sys.stderr.write(told)
+            sys.stderr.flush()
 
 
 def _stop(process: "subprocess.Popen[str]") -> None:

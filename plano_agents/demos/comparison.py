@@ -1,11 +1,13 @@
 """The demo itself: the loop twice against one router, without and with affinity."""
 
 import os
+from typing import Annotated
 
+import msgspec
 import openai
 from rich.console import Console
 
-from plano_agents.demos.loop import UnfinishedError, run_turns
+from plano_agents.demos.loop import NoCompletionError, UnfinishedError, run_turns
 from plano_agents.demos.report import encode_trace, show_run, show_summary
 from plano_agents.errors import PlanoError
 
@@ -14,6 +16,14 @@ class DemoError(PlanoError):
     """The demo could not be run to its end."""
 
     code = "demo_failed"
+
+
+class _Model(msgspec.Struct):
+    id: str
+
+
+class _Models(msgspec.Struct):
+    data: Annotated[list[_Model], msgspec.Meta(min_length=1)]
 
 
 def compare(router: str, *, affinity_id: str, model: str | None, simulated: bool, as_json: bool) -> None:
@@ -33,7 +43,7 @@ def compare(router: str, *, affinity_id: str, model: str | None, simulated: bool
     client = openai.OpenAI(base_url=router, api_key=os.environ.get("PLANO_API_KEY") or "none")
     console.print(_introduction(router, simulated=simulated), soft_wrap=True)
     try:
-        asked = model or client.models.list().data[0].id
+        asked = model or _find_default(client)
         runs = [
             show_run(console, each, run_turns(client, name=name, model=asked, affinity_id=each))
             for name, each in (("run 1", None), ("run 2", affinity_id))
@@ -45,12 +55,28 @@ def compare(router: str, *, affinity_id: str, model: str | None, simulated: bool
         ) from error
     except openai.APIStatusError as error:
         raise DemoError(f"The router answered {error.status_code}: {_message(error)}") from error
-    except (openai.OpenAIError, UnfinishedError) as error:
+    except (openai.OpenAIError, NoCompletionError, UnfinishedError) as error:
         raise DemoError(f"The loop failed: {error}") from error
     if as_json:
-        print(encode_trace(router, simulated=simulated, runs=runs))  # noqa: T201 - what --json is for
+        print(encode_trace(router, simulated=simulated, runs=runs), flush=True)  # noqa: T201 - what --json is for
     else:
         show_summary(console, *runs)
+
+
+def _find_default(client: openai.OpenAI) -> str:
+    """Find the model that a router lists first, its default.
+
+    Raises:
+        DemoError: What is listed are no models: some other web server answers.
+    """
+    listed = client.models.with_raw_response.list()
+    try:
+        return msgspec.json.decode(listed.content, type=_Models).data[0].id
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DemoError(
+            f"What answers at {client.base_url} is no router: it lists no models. Set PLANO_BASE_URL to the address of "
+            "one, or unset it."
+        ) from error
 
 
 def _introduction(router: str, *, simulated: bool) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import openai
 from openai.types import CompletionUsage
-from openai.types.chat import ChatCompletionMessage
+from openai.types.chat import ChatCompletion, ChatCompletionMessage
 
 from plano_agents.affinity import AFFINITY_HEADER
 from plano_agents.demos.database_selection import SYSTEM_PROMPT, TASK, TOOLS, run_tool
@@ -25,6 +25,10 @@ _TIMING = re.compile(r"([\w-]+);dur=([\d.]+)")
 
 class UnfinishedError(Exception):
     """The model still called tools when the turns ran out."""
+
+
+class NoCompletionError(Exception):
+    """What came is no chat completion: not a router answers, but some web server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ def run_turns(client: openai.OpenAI, *, name: str, model: str, affinity_id: str 
 
     Raises:
         openai.OpenAIError: The router or the provider failed.
+        NoCompletionError: Something else than a router answered.
         UnfinishedError: There was no answer after `MAX_TURNS`.
     """
     headers = {AFFINITY_HEADER: affinity_id} if affinity_id is not None else {}
@@ -80,6 +85,8 @@ def run_turns(client: openai.OpenAI, *, name: str, model: str, affinity_id: str 
             model=model, messages=messages, tools=TOOLS, extra_headers=headers
         )
         completion = raw.parse()
+        if not isinstance(completion, ChatCompletion) or not completion.choices:
+            raise NoCompletionError(f"What answers at {client.base_url} sent no chat completion.")
         message = completion.choices[0].message
         turn = _read_turn(number, completion.model, message, completion.usage, raw.headers)
         yield turn

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from itertools import groupby
 
 from rich.console import Console
 from rich.markdown import Markdown
@@ -18,6 +19,9 @@ MODEL_WIDTH = 25
 
 ROUTE_WIDTH = 19
 """Columns that a route's name takes at least."""
+
+WIDE = 100
+"""Columns that a terminal has at least for lines in columns; a narrower one gets shorter lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ def show_run(console: Console, affinity_id: str | None, turns: Iterable[Turn]) -
         heading = f"Run 2: WITH Model Affinity ({AFFINITY_HEADER}: {_shorten(affinity_id)})"
     _say(console, Text(heading, "bold"))
     _say(console, Text(RULE, "dim"))
+    columns = not console.is_terminal or console.width >= WIDE
     shown: list[Turn] = []
     source = iter(turns)
     while True:
@@ -63,10 +68,12 @@ def show_run(console: Console, affinity_id: str | None, turns: Iterable[Turn]) -
             turn = next(source, None)
         if turn is None:
             break
-        _say(console, _describe_turn(turn, shown[-1] if shown else None))
+        _say(console, describe_turn(turn, shown[-1] if shown else None, columns=columns))
         shown.append(turn)
     run = Run(affinity_id, shown)
     _say(console, _verdict(run))
+    if affinity_id is None and not run.switches:
+        _say(console, Text("  Nothing to compare: this configuration gives every turn the same model."))
     _say(console, Text())
     return run
 
@@ -115,14 +122,37 @@ def _encode_turn(turn: Turn) -> dict[str, object]:
     return {"turn": fields.pop("number"), **fields, "timings": timings}
 
 
-def _describe_turn(turn: Turn, before: Turn | None) -> Text:
-    line = Text(f"  turn {turn.number}  ")
-    line.append(f"[{turn.model:<{MODEL_WIDTH}}]", _color(turn.model))
-    line.append(f"  {turn.route or '-':<{ROUTE_WIDTH}}", "dim")
-    line.append(f"  {', '.join(turn.tool_calls) or 'final answer'}")
-    if before is not None and before.model != turn.model:
-        line.append("   ← switched", "bold red")
+def describe_turn(turn: Turn, before: Turn | None, *, columns: bool) -> Text:
+    """Describe a turn on one line.
+
+    Args:
+        turn: The turn.
+        before: The one before it, or None.
+        columns: Whether what it says stands below what the turn before says; else the line is short.
+    """
+    route, model = turn.route or "-", turn.model
+    if columns:
+        line = Text(f"  turn {turn.number}  ")
+        line.append(f"[{model:<{MODEL_WIDTH}}]", _color(model))
+        line.append(f"  {route:<{ROUTE_WIDTH}}", "dim")
+        line.append(f"  {_list_tools(turn.tool_calls, at_most=2)}")
+    else:
+        line = Text(f"turn {turn.number} ")
+        line.append(f"[{model}]", _color(model))
+        line.append(f" {route}", "dim")
+        line.append(f" · {_list_tools(turn.tool_calls, at_most=1)}")
+    if before is not None and before.model != model:
+        line.append("   ← switched" if columns else " ← switched", "bold red")
     return line
+
+
+def _list_tools(names: Iterable[str], *, at_most: int) -> str:
+    """List tools by name; one called more often in a row than that is named once, with how often."""
+    told: list[str] = []
+    for name, group in groupby(names):
+        times = len(list(group))
+        told += [name] * times if times <= at_most else [f"{name} ×{times}"]  # noqa: RUF001 - times
+    return ", ".join(told) or "final answer"
 
 
 def _verdict(run: Run) -> Text:

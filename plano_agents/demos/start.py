@@ -3,22 +3,34 @@
 Both are processes of their own; they stop together, on Ctrl-C, on SIGTERM, or when one of them ends.
 """
 
+import http.client
 import json
-import signal
 import sys
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
-from plano_agents.demos.child import AGENT_READY, local_router, running_server
+from plano_agents.demos.child import (
+    AGENT_READY,
+    LEAVE_LIVE_OUT,
+    ChildNotStartedError,
+    local_router,
+    running_server,
+)
+from plano_agents.demos.terminal import exit_without_output, interruptible
 from plano_agents.errors import PlanoError
 from plano_agents.integrations.router_address import build_base_url
 
 ROOT = Path(__file__).parents[2]
-QUESTION = "PostgreSQL or MongoDB for an e-commerce platform with consistent orders and flexible products?"
+QUESTION = "Compare PostgreSQL and MongoDB for our shop, weigh the trade-offs, decide."
+CHECK_SECONDS = 5
+"""How long a router that runs already may take to answer."""
+
 PORT = click.IntRange(0, 65535)
 
 
@@ -60,35 +72,34 @@ def main(
     The models are simulated and nothing leaves this machine, unless --live or --router-url is given. Ports and the
     router's address are also read from ROUTER_PORT, AGENT_PORT and PLANO_BASE_URL.
     """
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    ended: list[str] = []
-
-    def note_end() -> None:
-        if not stop.is_set():
-            ended.append("error: a server ended by itself; see above for its reason.")
-            stop.set()
-
+    one_ended = threading.Event()
     try:
         with (
-            _router(router_url, config, port=router_port, live=live, fast=fast, on_exit=note_end) as router,
+            interruptible(),
+            _router(
+                router_url, config, port=router_port, live=live, fast=fast, on_exit=one_ended.set
+            ) as router,
             running_server(
                 [str(ROOT / "agent.py"), "--port", str(agent_port), "--router-url", router],
                 AGENT_READY,
+                words={"--port": "--agent-port"},
                 show=click.echo,
-                on_exit=note_end,
+                on_exit=one_ended.set,
             ) as agent,
         ):
             click.echo(describe(agent, offline=router_url is None and not live))
-            stop.wait()
-            stop.set()
+            one_ended.wait()
+    except KeyboardInterrupt:
+        sys.exit(0)
+    except ChildNotStartedError:
+        sys.exit(1)  # it has said why
     except (PlanoError, ValueError) as error:
-        if not stop.is_set():
-            ended.append(f"error: {error}")
-    for line in ended:
-        click.echo(line, err=True)
-    sys.exit(1 if ended else 0)
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        exit_without_output(error)
+    click.echo("error: A server ended by itself; see above for its reason.", err=True)
+    sys.exit(1)
 
 
 def describe(agent: str, *, offline: bool) -> str:
@@ -103,8 +114,9 @@ def describe(agent: str, *, offline: bool) -> str:
         "The models are simulated, the routing is real; nothing leaves this machine.\n" if offline else ""
     )
     return (
-        f"{models}Try:\n\n  curl -s {agent}/agent/run -H 'Content-Type: application/json' \\\n"
-        f"    -H 'X-Model-Affinity: my-first-run' -d '{body}'\n\nAPI: {agent}/docs   Ctrl-C stops both."
+        f"{models}Try (add -H 'Accept: text/event-stream' to see it as it happens):\n\n"
+        f"  curl -s {agent}/agent/run -H 'Content-Type: application/json' \\\n"
+        f"    -H 'X-Model-Affinity: my-first-run' \\\n    -d '{body}'\n\nAPI: {agent}/docs   Ctrl-C stops both."
     )
 
 
@@ -114,13 +126,44 @@ def _router(
 ) -> Iterator[str]:
     """Use the router that runs already, or run one."""
     if url:
-        yield build_base_url(url)
+        yield _check_router(build_base_url(url))
         return
     with local_router(
-        config, port=port, offline=not live, fast=fast and not live, show=click.echo, on_exit=on_exit
+        config,
+        port=port,
+        offline=not live,
+        fast=fast and not live,
+        words={"--port": "--router-port", **LEAVE_LIVE_OUT},
+        show=click.echo,
+        on_exit=on_exit,
     ) as started:
         yield started
 
 
-if __name__ == "__main__":
-    main()
+def _check_router(url: str) -> str:
+    """See that a router answers at an address, and give it back.
+
+    Raises:
+        RouterMissingError: None does.
+    """
+    try:
+        with urllib.request.urlopen(f"{url}/models", timeout=CHECK_SECONDS) as answer:  # noqa: S310 - http or https, as checked
+            if answer.headers.get_content_subtype() != "json":
+                raise RouterMissingError(
+                    f"What answers at {url} is no router: its list of models is {answer.headers.get_content_type()}. "
+                    "Give the address of one, or leave out --router-url and PLANO_BASE_URL."
+                )
+            return url
+    except urllib.error.HTTPError:
+        return url  # it answers; whether it lets us in is shown by the first run
+    except (OSError, http.client.HTTPException) as error:
+        raise RouterMissingError(
+            f"No router answers at {url} ({getattr(error, 'reason', error)}). Start it, or leave out --router-url and "
+            "PLANO_BASE_URL."
+        ) from error
+
+
+class RouterMissingError(PlanoError):
+    """The router that is said to run does not."""
+
+    code = "router_missing"

@@ -24,6 +24,7 @@ from langchain_openai.chat_models.base import BaseChatOpenAI
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from plano_agents.affinity import find_affinity_header, parse_affinity_id, resolve_affinity_id
+from plano_agents.integrations.encodable import clean_value
 from plano_agents.integrations.http_clients import build_async_client, build_client, build_sdk_clients
 from plano_agents.integrations.plano_headers import (
     build_affinity_headers,
@@ -200,6 +201,8 @@ class ChatPlano(BaseChatOpenAI):
         settled = self._settle_affinity(None, kwargs)
         affinity_id: str = settled.pop("affinity_id")
         payload: dict[str, Any] = super()._get_request_payload(input_, stop=stop, **settled)
+        # A model's half character, once in a transcript, would let no later request of its thread be sent.
+        payload["messages"] = clean_value(payload["messages"])
         if not payload["model"]:
             payload["model"] = openai.omit
         if affinity_id:

@@ -1,5 +1,7 @@
 """Where clients find the router: one spelling for every integration."""
 
+from urllib.parse import urlsplit
+
 DEFAULT_BASE_URL = "http://127.0.0.1:12000/v1"
 """Where a router listens unless it is told otherwise."""
 
@@ -14,9 +16,16 @@ def build_base_url(url: str) -> str:
         The address that ends in ``/v1``.
 
     Raises:
-        ValueError: It is no http or https address.
+        ValueError: It is no http or https address, or has a query or a fragment, which no path can follow.
     """
     if not url.startswith(("http://", "https://")):
         raise ValueError(f"A router's address starts with http:// or https://; got {url!r}.")
-    stem = url.rstrip("/").removesuffix("/v1")
-    return f"{stem}/v1"
+    if "?" in url or "#" in url:
+        raise ValueError(
+            f"A router's address has no query and no fragment, for paths are added to it; got {url!r}. Leave out "
+            "what follows '?' or '#'."
+        )
+    parts = urlsplit(url)
+    if not parts.hostname:
+        raise ValueError(f"A router's address names a host, like {DEFAULT_BASE_URL}; got {url!r}.")
+    return f"{url.rstrip('/').removesuffix('/v1')}/v1"

@@ -13,6 +13,14 @@ from plano_agents.server.runs import Agent, Run
 _NAMES: dict[type[Event], str] = {Turn: "turn", ToolResult: "tool", Token: "token", Answer: "done"}
 
 
+def _name_type(value: object) -> str:
+    """Stand in for an argument that no model wrote: where a tool calls another, it may hold anything."""
+    return f"<{type(value).__name__}>"
+
+
+_JSON = msgspec.json.Encoder(enc_hook=_name_type)
+
+
 async def wait_for_answer(agent: Agent, run: Run) -> Answer:
     """Run to the end.
 
@@ -44,7 +52,12 @@ async def stream_run(agent: Agent, run: Run) -> AsyncGenerator[bytes, None]:
     try:
         async with aclosing(agent.run(run)) as events:
             async for event in events:
-                yield encode_event(msgspec.json.encode(event), _NAMES[type(event)])
+                yield encode_event(_JSON.encode(event), _NAMES[type(event)])
     except PlanoError as error:
-        told = {"message": error.message, "type": error.type, "code": error.code}
-        yield encode_event(msgspec.json.encode(told), "error")
+        yield encode_error_event(error)
+
+
+def encode_error_event(error: PlanoError) -> bytes:
+    """Write an error as the last event of a run."""
+    told = {"message": error.message, "type": error.type, "code": error.code}
+    return encode_event(msgspec.json.encode(told), "error")

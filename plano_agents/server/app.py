@@ -8,7 +8,6 @@ thread gets a new one, so that going on with it later keeps the model.
 import time
 import uuid
 from collections.abc import Callable
-from contextlib import nullcontext
 from functools import partial
 from typing import Annotated, Any
 
@@ -18,7 +17,8 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from plano_agents.affinity import AFFINITY_HEADER, derive_affinity_id, new_affinity_id
-from plano_agents.errors import PlanoError, RequestError
+from plano_agents.errors import ModelNotFoundError, PlanoError, RequestError
+from plano_agents.protocol import openai_chat
 from plano_agents.server import agent_surface, openai_surface, schema
 from plano_agents.server.connection import (
     STATE_KEY,
@@ -34,6 +34,9 @@ from plano_agents.server.runs import RECURSION_LIMIT, Agent, Graph, Run
 
 MAX_BODY_BYTES = 1024 * 1024
 """The largest request body accepted, in bytes."""
+
+MODEL_SHOWN = 64
+"""How many characters of an unknown model's name are told back."""
 
 _ECHO = {AFFINITY_HEADER: {"description": "The run's affinity id.", "schema": {"type": "string"}}}
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -78,7 +81,7 @@ def create_app(
         The application; its pages are under ``/docs``.
 
     Raises:
-        ConfigError: The graph has no ``messages`` state.
+        ConfigError: The graph is not compiled, or has no ``messages`` state.
     """
     agent = Agent(graph, recursion_limit=recursion_limit, clock=clock)
     app = FastAPI(
@@ -128,7 +131,7 @@ def _add_agent_surface(app: FastAPI, agent: Agent) -> None:
         With `Accept: text/event-stream`, `turn`, `tool` and `token` events are sent as they happen, then one `done`
         with the whole answer or one `error`. Leaving cancels the run. A thread takes one run at a time.
         """
-        thread_id = body.thread_id or str(uuid.uuid4())
+        thread_id = body.thread_id or (str(uuid.uuid4()) if agent.remembers else None)
         streamed = "text/event-stream" in request.headers.get("accept", "").lower()
         run = Run(
             run_id=_new_run_id(),
@@ -141,7 +144,7 @@ def _add_agent_surface(app: FastAPI, agent: Agent) -> None:
             answer = partial(send_events, agent_surface.stream_run(agent, run))
         else:
             answer = partial(send_json, partial(agent_surface.answer_run, agent, run))
-        return RunResponse(agent.hold_thread(thread_id), run.affinity_id, answer)
+        return RunResponse(agent.hold_thread(run), run.affinity_id, answer, agent_surface.encode_error_event)
 
 
 def _add_openai_surface(app: FastAPI, agent: Agent, name: str, now: Callable[[], float]) -> None:
@@ -152,36 +155,38 @@ def _add_openai_surface(app: FastAPI, agent: Agent, name: str, now: Callable[[],
             200: {
                 "description": "A chat completion; its chunks with `stream`.",
                 "headers": _ECHO,
-                "content": {"application/json": {"example": schema.COMPLETION_EXAMPLE}},
+                "content": {"application/json": {"example": {**schema.COMPLETION_EXAMPLE, "model": name}}},
             },
             **_ERRORS,
         },
         openapi_extra=_AFFINITY_PARAMETER,
     )
     async def complete_chat(
-        request: Request, body: Annotated[schema.ChatBody, Body(examples=[schema.CHAT_EXAMPLE])]
+        request: Request,
+        body: Annotated[schema.ChatBody, Body(examples=[{"model": name, **schema.CHAT_EXAMPLE}])],
     ) -> Response:
         """Run the agent in the place of a model, for any OpenAI client.
 
         The agent brings its own tools, models and settings: fields about these are accepted and ignored. Nothing is
         remembered between requests.
         """
+        _check_model(body.model, name)
         run = Run(
             run_id=_new_run_id(),
             affinity_id=_choose_affinity_id(request, None),
             messages=body.to_langchain(),
         )
-        model, created = body.model or name, int(now())
+        created = int(now())
         if body.stream:
             include_usage = bool(body.stream_options and body.stream_options.include_usage)
             chunks = openai_surface.stream_completion(
-                agent, run, model=model, created=created, include_usage=include_usage
+                agent, run, model=name, created=created, include_usage=include_usage
             )
             answer = partial(send_events, chunks)
         else:
-            complete = partial(openai_surface.answer_completion, agent, run, model=model, created=created)
+            complete = partial(openai_surface.answer_completion, agent, run, model=name, created=created)
             answer = partial(send_json, complete)
-        return RunResponse(nullcontext(), run.affinity_id, answer)
+        return RunResponse(agent.hold_thread(run), run.affinity_id, answer, openai_chat.encode_error_event)
 
     listing = {
         "object": "list",
@@ -192,6 +197,20 @@ def _add_openai_surface(app: FastAPI, agent: Agent, name: str, now: Callable[[],
     async def list_models() -> dict[str, Any]:
         """The agent, as the one model there is."""
         return listing
+
+
+def _check_model(given: str | None, name: str) -> None:
+    """Refuse a model that is not the agent, which is all there is.
+
+    Raises:
+        ModelNotFoundError: It is another.
+    """
+    if given and given != name:
+        shown = given if len(given) <= MODEL_SHOWN else f"{given[:MODEL_SHOWN]}…"
+        raise ModelNotFoundError(
+            f"There is no model {shown!r} here; {name!r} is the one that is served. Ask for it, or leave 'model' out.",
+            param="model",
+        )
 
 
 def _new_run_id() -> str:

@@ -6,18 +6,21 @@ after the endpoint has returned; so runs happen inside a response's own call, an
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import AbstractContextManager, aclosing
+from contextlib import AbstractContextManager, aclosing, suppress
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from plano_agents.affinity import AFFINITY_HEADER, model_affinity, parse_affinity_id
-from plano_agents.errors import BodyTooLargeError, InvalidAffinityIdError, PlanoError
+from plano_agents.errors import BodyTooLargeError, InvalidAffinityIdError, PlanoError, ShuttingDownError
 from plano_agents.protocol.openai_chat import encode_error
 
 STATE_KEY = "affinity_id"
 """Where the request's state holds the affinity id: the client's, then the run's."""
+
+LAST_WORD_SECONDS = 1.0
+"""How long a client that does not read may keep a server from stopping."""
 
 
 def error_response(error: PlanoError, status_code: int | None = None) -> Response:
@@ -111,12 +114,13 @@ class BodyLimitMiddleware:
 
 
 class RunResponse(Response):
-    """An answer that is made by a run, while it is sent; cancelled when the client leaves.
+    """An answer that is made by a run, while it is sent; cancelled when the client leaves or the server stops.
 
     Args:
         hold: What is held for as long; entered before anything is sent, so what it raises becomes the answer.
         affinity_id: The run's id, in scope for as long.
         answer: Runs, and sends the answer.
+        encode_error_event: Writes an error into an answer that has begun, as an event.
     """
 
     def __init__(
@@ -124,16 +128,40 @@ class RunResponse(Response):
         hold: AbstractContextManager[None],
         affinity_id: str,
         answer: Callable[[Send], Coroutine[None, None, None]],
+        encode_error_event: Callable[[PlanoError], bytes],
     ) -> None:
         super().__init__()
         self._hold = hold
         self._affinity_id = affinity_id
         self._answer = answer
+        self._encode_error_event = encode_error_event
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run, and answer."""
-        with self._hold, model_affinity(self._affinity_id):
-            await _while_connected(receive, self._answer(send))
+        sent: Message | None = None
+
+        async def note(message: Message) -> None:
+            nonlocal sent
+            sent = message
+            await send(message)
+
+        try:
+            with self._hold, model_affinity(self._affinity_id):
+                await _while_connected(receive, self._answer(note))
+        except asyncio.CancelledError:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_WORD_SECONDS):
+                    await self._send_last_word(scope, receive, send, sent)
+            raise
+
+    async def _send_last_word(self, scope: Scope, receive: Receive, send: Send, sent: Message | None) -> None:
+        """Tell the client that its run is not finished, unless its whole answer is out; a begun one then breaks."""
+        error = ShuttingDownError("The agent server stops and this run was not done in time. Send it again.")
+        if sent is None:
+            await error_response(error)(scope, receive, send)
+        elif sent["type"] == "http.response.start" or sent.get("more_body", False):
+            event = self._encode_error_event(error)
+            await send({"type": "http.response.body", "body": event, "more_body": True})
 
 
 async def send_json(run: Callable[[], Awaitable[bytes]], send: Send) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pydantic import ConfigDict, JsonValue
+from pydantic import ConfigDict
 
 _DOCUMENTED = ConfigDict(use_attribute_docstrings=True)
 
@@ -44,8 +44,8 @@ class ToolResult:
     """The turn that called it."""
     name: str
     """The tool."""
-    arguments: Mapping[str, JsonValue]
-    """What the model called it with."""
+    arguments: Mapping[str, object]
+    """What the model called it with, as JSON has it."""
     result: str
     """What it answered, as the model reads it."""
 
@@ -83,7 +83,7 @@ class Answer:
     run_id: str
     """This run's own id."""
     thread_id: str | None
-    """The conversation; send it again to go on with it."""
+    """The conversation; send it again to go on with it. Null where the agent remembers nothing."""
     affinity_id: str
     """What every model call of the run carried as ``X-Model-Affinity``."""
     output: str

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from plano_agents.errors import PlanoError
-from plano_agents.protocol.openai_chat import encode_error
+from plano_agents.protocol.openai_chat import encode_error_event
 from plano_agents.protocol.openai_completion import (
     Choice,
     Chunk,
@@ -34,7 +34,7 @@ def build_completion(answer: events.Answer, *, model: str, created: int) -> Comp
 
     Args:
         answer: The run.
-        model: The name that the client asked for.
+        model: The agent's name.
         created: Unix time in seconds.
     """
     return Completion(
@@ -64,7 +64,7 @@ async def stream_completion(
     Args:
         agent: The agent.
         run: What to run.
-        model: The name that the client asked for.
+        model: The agent's name.
         created: Unix time in seconds.
         include_usage: Whether a last chunk tells the tokens used.
 
@@ -95,7 +95,7 @@ async def stream_completion(
                         yield encode((), _build_usage(event.usage))
                     yield DONE
     except PlanoError as error:
-        yield encode_event(encode_error(error))
+        yield encode_error_event(error)
 
 
 def _completion_id(run_id: str) -> str:

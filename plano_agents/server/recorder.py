@@ -2,7 +2,7 @@
 
 Callbacks are the one thing that reaches every model call of a run: LangChain hands them down to sub-graphs and to
 whatever a tool calls. A turn is one model call that was answered; one that failed is none, and its number is left
-out. When a run starts and how it ends is left to ``runs``.
+out. What it records can be written as JSON. When a run starts and how it ends is left to ``runs``.
 """
 
 import itertools
@@ -18,6 +18,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, LLMResul
 from langgraph.constants import TAG_NOSTREAM
 from langgraph.types import Command
 
+from plano_agents.integrations.encodable import clean_object, clean_text
 from plano_agents.server.events import Event, Token, ToolResult, Turn, Usage
 
 
@@ -109,7 +110,7 @@ class RunRecorder(BaseCallbackHandler):
             return
         text = str(chunk.message.text)
         if text:
-            self._events.append(Token(call.turn, text))
+            self._events.append(Token(call.turn, clean_text(text)))
 
     def on_llm_end(
         self,
@@ -177,7 +178,9 @@ class RunRecorder(BaseCallbackHandler):
         begun = self._tools.pop(run_id, None)
         call = self._called.pop(tool_call_id, begun) if tool_call_id is not None else begun
         if call is not None:
-            self._events.append(ToolResult(call.turn, call.name, call.arguments, result))
+            self._events.append(
+                ToolResult(call.turn, clean_text(call.name), clean_object(call.arguments), clean_text(result))
+            )
 
 
 def _build_turn(number: int, message: AIMessage, *, duration_ms: int) -> Turn:
@@ -186,13 +189,18 @@ def _build_turn(number: int, message: AIMessage, *, duration_ms: int) -> Turn:
     routed = metadata.get("plano") or {}
     return Turn(
         turn=number,
-        model=metadata.get("model_name") or routed.get("model"),
-        route=routed.get("route"),
-        decision=routed.get("decision"),
-        reason=routed.get("reason"),
-        tool_calls=tuple(call["name"] for call in message.tool_calls),
+        model=_clean_name(metadata.get("model_name") or routed.get("model")),
+        route=_clean_name(routed.get("route")),
+        decision=_clean_name(routed.get("decision")),
+        reason=_clean_name(routed.get("reason")),
+        tool_calls=tuple(clean_text(call["name"]) for call in message.tool_calls),
         duration_ms=duration_ms,
     )
+
+
+def _clean_name(name: object) -> str | None:
+    """Clean a text that may be missing, or that another's metadata may have as something else."""
+    return clean_text(name) if isinstance(name, str) else None
 
 
 def _read_usage(message: AIMessage) -> Usage:

@@ -15,10 +15,12 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolCal
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.pregel import Pregel
 from langgraph.types import StreamMode
 
 from plano_agents.affinity import CONFIGURABLE_KEY
-from plano_agents.errors import ConfigError, InterruptedRunError, ThreadBusyError
+from plano_agents.errors import ConfigError, InterruptedRunError, RequestError, ThreadBusyError
+from plano_agents.integrations.encodable import clean_text
 from plano_agents.server.events import Answer, Event, count_switches
 from plano_agents.server.failures import describe_failure
 from plano_agents.server.recorder import RunRecorder
@@ -54,7 +56,7 @@ class Agent:
         clock: Seconds on a clock that never goes back.
 
     Raises:
-        ConfigError: The graph has no ``messages`` state.
+        ConfigError: The graph is not compiled, or has no ``messages`` state.
     """
 
     def __init__(
@@ -64,6 +66,11 @@ class Agent:
         recursion_limit: int = RECURSION_LIMIT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        if not isinstance(graph, Pregel):
+            raise ConfigError(
+                f"An agent is a compiled LangGraph graph; got {type(graph).__name__!r}. Give what "
+                "StateGraph(…).compile() or langchain.agents.create_agent(…) returns."
+            )
         if "messages" not in graph.channels:
             raise ConfigError(
                 f"The graph {graph.get_name()!r} has no 'messages' in its state, only {sorted(graph.channels)!r}. "
@@ -71,28 +78,48 @@ class Agent:
             )
         self._graph = graph
         self._forgetful = graph.copy(update={"checkpointer": None})
-        self._remembers = isinstance(graph.checkpointer, BaseCheckpointSaver)
         self._recursion_limit = recursion_limit
         self._clock = clock
-        self._busy: set[str] = set()
+        self._busy: dict[str, str] = {}
+
+    @property
+    def remembers(self) -> bool:
+        """Whether threads can be gone on with."""
+        return isinstance(self._graph.checkpointer, BaseCheckpointSaver)
 
     @contextmanager
-    def hold_thread(self, thread_id: str) -> Iterator[None]:
-        """Keep other runs off a thread, for two at once would write over each other's memory.
+    def hold_thread(self, run: Run) -> Iterator[None]:
+        """Keep other runs off a run's thread, for two at once would write over each other's memory.
+
+        The thread is free again when the run's graph has ended, before its answer is told: who has the answer may
+        go on at once. A run that never begins frees it at the end of the ``with``.
 
         Raises:
             ThreadBusyError: Another run holds it.
+            RequestError: The graph remembers no threads.
         """
-        if thread_id in self._busy:
-            raise ThreadBusyError(
-                f"A run on the thread {thread_id!r} is under way. Wait for its answer, or use another thread_id.",
-                param="thread_id",
-            )
-        self._busy.add(thread_id)
+        if run.thread_id is not None:
+            if not self.remembers:
+                raise RequestError(
+                    f"This agent remembers nothing, so there is no thread {run.thread_id!r} to go on with. Leave "
+                    "thread_id out, or compile the graph with a checkpointer, such as langgraph's InMemorySaver.",
+                    param="thread_id",
+                )
+            if run.thread_id in self._busy:
+                raise ThreadBusyError(
+                    f"A run on the thread {run.thread_id!r} is under way. Wait for its answer, or use another "
+                    "thread_id.",
+                    param="thread_id",
+                )
+            self._busy[run.thread_id] = run.run_id
         try:
             yield
         finally:
-            self._busy.discard(thread_id)
+            self._free_thread(run)
+
+    def _free_thread(self, run: Run) -> None:
+        if run.thread_id is not None and self._busy.get(run.thread_id) == run.run_id:
+            del self._busy[run.thread_id]
 
     async def run(self, run: Run) -> AsyncGenerator[Event, None]:
         """Run the graph; closing the iterator cancels it.
@@ -116,12 +143,16 @@ class Agent:
                         yield event
         except Exception as error:
             raise describe_failure(error, run_id=run.run_id, recursion_limit=self._recursion_limit) from error
+        finally:
+            self._free_thread(run)
         turns = recorder.turns
         yield Answer(
             run_id=run.run_id,
             thread_id=run.thread_id,
             affinity_id=run.affinity_id,
-            output=str(last.text) if last is not None and not isinstance(last, HumanMessage) else "",
+            output=clean_text(str(last.text))
+            if last is not None and not isinstance(last, HumanMessage)
+            else "",
             turns=turns,
             switches=count_switches(turns),
             usage=recorder.usage,
@@ -142,9 +173,9 @@ class Agent:
         results: list[ToolMessage] = []
         if run.thread_id is not None:
             config["configurable"]["thread_id"] = run.thread_id
-            if self._remembers:
-                state = await graph.aget_state(config)
-                results = close_tool_calls(state.values["messages"]) if state.next else []
+            # Not only where a step is due: a run that ended between its tools and their checkpoint shows none.
+            state = await graph.aget_state(config)
+            results = close_tool_calls(state.values.get("messages", []))
         # "messages" is what makes LangGraph stream the models; their text is read by the recorder.
         modes: list[StreamMode] = ["values", "updates"]
         if run.tokens:

@@ -54,7 +54,7 @@ def _tag_content(value: object) -> str:
 
 
 Content = Annotated[
-    Annotated[str, Tag(UNION_TAGS[0])] | Annotated[list[Part], Tag(UNION_TAGS[1])],
+    Annotated[str, Tag(UNION_TAGS[0])] | Annotated[list[Part], Field(min_length=1), Tag(UNION_TAGS[1])],
     Discriminator(_tag_content),
 ]
 
@@ -93,7 +93,17 @@ class RunBody(_Model):
     messages: Annotated[list[InputMessage], Field(min_length=1)] | None = None
     """What is new in the conversation, in order; for who has more than one message to send."""
     thread_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
-    """The conversation to go on with; a new one is begun, and named in the answer, where it is left out."""
+    """The conversation to go on with; a new one is begun, and named in the answer, where it is left out. Refused by
+    an agent that remembers nothing."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_stream(cls, value: object) -> object:
+        if isinstance(value, dict) and "stream" in value:
+            raise ValueError(
+                "there is no 'stream' here; for events send the header 'Accept: text/event-stream'"
+            )
+        return value
 
     @model_validator(mode="after")
     def _check_one_input(self) -> "RunBody":
@@ -122,7 +132,7 @@ class ChatBody(_Model):
     messages: Annotated[list[InputMessage], Field(min_length=1)]
     """The whole conversation; this endpoint remembers nothing."""
     model: str | None = None
-    """Any name; echoed. The agent's own where it is left out."""
+    """The agent's name, which it is where it is left out."""
     stream: bool | None = False
     """Whether to answer with server-sent events."""
     stream_options: StreamOptions | None = None
@@ -189,7 +199,7 @@ EVENTS_EXAMPLE = (
     'event: done\ndata: {"run_id":"run_6b1f…", …}\n\n'
 )
 
-CHAT_EXAMPLE = {"model": "agent", "messages": [{"role": "user", "content": RUN_EXAMPLE["input"]}]}
+CHAT_EXAMPLE = {"messages": [{"role": "user", "content": RUN_EXAMPLE["input"]}]}
 
 COMPLETION_EXAMPLE = {
     "id": "chatcmpl-6b1f0a52c2d94f0f8d3f6c0f5f1b7c11",

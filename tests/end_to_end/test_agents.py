@@ -11,6 +11,7 @@ import subprocess
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,10 +48,12 @@ class Agents:
         return found.group(1)
 
 
-def start(root: Path, *options: str, **variables: str) -> Agents:
+def start(
+    root: Path, *options: str, slow: bool = False, until: str = "stops both", **variables: str
+) -> Agents:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PLANO_")}
     process = subprocess.Popen(
-        ["./start_agents.sh", "--fast", *options],
+        ["./start_agents.sh", *([] if slow else ["--fast"]), *options],
         cwd=root,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -61,7 +64,7 @@ def start(root: Path, *options: str, **variables: str) -> Agents:
     lines: list[str] = []
     for line in process.stdout:
         lines.append(line)
-        if "stops both" in line:
+        if until in line:
             break
     return Agents(process, "".join(lines))
 
@@ -77,6 +80,11 @@ def agents(root: Path) -> Iterator[Agents]:
 def listens(url: str) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", int(url.rpartition(":")[2]))) == 0
+
+
+def connect(url: str) -> socket.socket:
+    """An idle connection, which a server closes when it stops."""
+    return socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=30)
 
 
 async def ask(session: aiohttp.ClientSession, agents: Agents, affinity_id: str) -> dict[str, Any]:
@@ -96,13 +104,14 @@ def test_it_says_that_models_are_simulated(agents: Agents) -> None:
 
 
 def test_the_printed_curl_line_works(agents: Agents) -> None:
-    line = re.search(r"  (curl .+?\n.+?)\n\n", agents.said, re.DOTALL)
+    line = re.search(r"  (curl .+?)\n\n", agents.said, re.DOTALL)
     assert line is not None
     ended = subprocess.run(
         shlex.split(line.group(1).replace("\\\n", " ")), capture_output=True, text=True, check=True
     )
     run = json.loads(ended.stdout)
     assert run["affinity_id"] == "my-first-run"
+    assert run["turns"][0]["route"] == "complex_reasoning"
     assert run["switches"] == 0
     assert len({turn["model"] for turn in run["turns"]}) == 1
     assert [turn["decision"] for turn in run["turns"]] == [
@@ -161,7 +170,25 @@ def test_a_thread_goes_on_with_its_model(agents: Agents) -> None:
     assert {turn["decision"] for turn in second["turns"]} == {"retain"}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_runs_one_after_another_on_a_thread_never_find_it_busy(agents: Agents) -> None:
+    """Also of a client in another process, which has the answer's last byte before the server is done with it."""
+    async with aiohttp.ClientSession() as session:
+        for number in range(40):
+            async with session.post(
+                f"{agents.agent}/agent/run",
+                json={"input": "Hello", "thread_id": "t-busy"},
+                headers={"accept": ("application/json", "text/event-stream")[number % 2]},
+            ) as answer:
+                assert answer.status == 200, await answer.text()
+                if number % 2:
+                    async for line in answer.content:
+                        if line.startswith(b"event: done"):
+                            break
+                else:
+                    await answer.read()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_both_and_leaves_nothing(root: Path, number: signal.Signals) -> None:
     started = start(root)
     addresses = [started.agent, started.router, started.simulator]
@@ -170,6 +197,38 @@ def test_a_signal_stops_both_and_leaves_nothing(root: Path, number: signal.Signa
     _, errors = started.process.communicate(timeout=60)
     assert (started.process.returncode, errors) == (0, "")
     assert not any(map(listens, addresses))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_during_the_start_stops_it_at_once(root: Path, number: signal.Signals) -> None:
+    started = start(root, until="router on")
+    started.process.send_signal(number)
+    said, errors = started.process.communicate(timeout=60)
+    assert (started.process.returncode, errors) == (0, "")
+    assert "agent server listening" not in said
+    assert not listens(started.router)
+
+
+def test_both_end_when_who_started_them_is_killed(root: Path) -> None:
+    started = start(root)
+    addresses = [started.agent, started.router, started.simulator]
+    with ExitStack() as stack:
+        connections = [stack.enter_context(connect(address)) for address in addresses]
+        started.process.kill()
+        started.process.communicate(timeout=60)
+        assert [connection.recv(1) for connection in connections] == [b""] * 3
+    assert not any(map(listens, addresses))
+
+
+def test_a_reader_that_leaves_ends_both_without_a_word(root: Path) -> None:
+    started = start(root, until="router on")
+    assert started.process.stdout is not None
+    started.process.stdout.close()
+    assert started.process.stderr is not None
+    with started.process.stderr as errors:
+        assert errors.read() == ""
+    assert started.process.wait(60) == 1
+    assert not listens(started.router)
 
 
 def test_with_a_router_that_runs_already_only_the_agent_is_started(root: Path, offline_router: str) -> None:
@@ -186,6 +245,7 @@ def test_a_busy_port_stops_everything_with_one_reason(root: Path) -> None:
         _, errors = started.process.communicate(timeout=60)
     assert started.process.returncode == 1
     assert "Cannot listen on 127.0.0.1" in errors
+    assert "Choose another with --agent-port, or --agent-port 0" in errors
     assert "Traceback" not in errors
     assert not listens(started.router)
 
@@ -194,3 +254,28 @@ def test_missing_keys_are_named_when_live(root: Path) -> None:
     started = start(root, "--live", OPENAI_API_KEY="", ANTHROPIC_API_KEY="")
     _, errors = started.process.communicate(timeout=60)
     assert (started.process.returncode, "$OPENAI_API_KEY" in errors) == (1, True)
+    assert "leave out --live" in errors
+
+
+def test_a_router_that_does_not_answer_is_named(root: Path) -> None:
+    started = start(root, PLANO_BASE_URL="http://127.0.0.1:9")
+    _, errors = started.process.communicate(timeout=60)
+    assert started.process.returncode == 1
+    assert errors.startswith("error: No router answers at http://127.0.0.1:9/v1")
+
+
+def test_a_run_in_flight_ends_well_when_both_are_stopped(root: Path) -> None:
+    """The agent server stops before its router, so a run that is under way still gets its answers."""
+    started = start(root, slow=True)
+    request = urllib.request.Request(
+        f"{started.agent}/agent/run",
+        json.dumps({"input": "PostgreSQL or MongoDB?"}).encode(),
+        {"accept": "text/event-stream", "content-type": "application/json"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        assert answer.readline().startswith(b"event:")
+        started.process.send_signal(signal.SIGINT)
+        events = answer.read().decode()
+    _, errors = started.process.communicate(timeout=60)
+    assert "event: done" in events
+    assert (started.process.returncode, errors) == (0, "")

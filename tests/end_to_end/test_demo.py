@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -126,6 +127,13 @@ def test_one_preference_for_everything_gives_no_switch(
     assert set(found.column(0, "model")) == {"gpt-4o"}
 
 
+def test_a_configuration_that_never_switches_leaves_nothing_to_compare(
+    root: Path, plain_config: dict[str, Any], tmp_path: Path
+) -> None:
+    config = write(tmp_path, {**plain_config, "routing_preferences": []})
+    assert "Nothing to compare" in demo(root, "--config", config).stdout
+
+
 def test_renamed_models_rename_the_output(root: Path, usual: Trace, tmp_path: Path) -> None:
     text = (
         (root / "config.yaml").read_text().replace("gpt-4o", "gizmo-9").replace("claude-sonnet-4-6", "ode-7")
@@ -215,6 +223,7 @@ def test_it_says_that_models_are_simulated_and_routing_is_real(root: Path) -> No
     ("arguments", "variables", "told"),
     [
         (["--live"], {}, "$OPENAI_API_KEY"),
+        (["--live"], {}, "leave out --live"),
         (["--affinity-id", "a b"], {}, "' '"),
         (["--config", "nope.yaml"], {}, "nope.yaml"),
         ([], {"PLANO_BASE_URL": "http://127.0.0.1:9"}, "No router answers at http://127.0.0.1:9/v1"),
@@ -229,3 +238,101 @@ def test_what_goes_wrong_is_told_without_a_traceback(
     assert ended.returncode == 1
     assert told in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--live"], ["--config", "other.yaml"]])
+def test_what_is_for_ones_own_router_is_refused_beside_one_that_runs(
+    root: Path, arguments: list[str]
+) -> None:
+    ended = demo(root, *arguments, PLANO_BASE_URL="http://127.0.0.1:9")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "PLANO_BASE_URL names a router that runs already" in ended.stderr
+
+
+class WebServer(BaseHTTPRequestHandler):
+    """Answers everything with a page."""
+
+    def do_GET(self) -> None:
+        size = int(self.headers.get("content-length", 0))
+        self.rfile.read(size)
+        content = b"<html>hello</html>"
+        self.send_response(200)
+        self.send_header("content-type", "text/html")
+        self.send_header("content-length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Keep quiet."""
+
+
+@pytest.fixture
+def web_server() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), WebServer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"), [([], "lists no models"), (["--model", "gpt-4o"], "sent no chat completion")]
+)
+def test_a_web_server_is_no_router(root: Path, web_server: str, arguments: list[str], told: str) -> None:
+    ended = demo(root, *arguments, PLANO_BASE_URL=web_server)
+    assert ended.returncode == 1
+    assert told in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def start_paced(root: Path) -> "subprocess.Popen[str]":
+    """The demo as its script runs it, with models that take their time, once it has begun."""
+    process = subprocess.Popen(
+        ["./demo.sh"],
+        cwd=root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={name: value for name, value in os.environ.items() if not name.startswith("PLANO_")},
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process
+
+
+def find_children(parent: int) -> list[int]:
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)
+    pairs = (map(int, line.split()) for line in listed.stdout.splitlines())
+    return [child for child, its_parent in pairs if its_parent == parent]
+
+
+def runs(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_demo_says_one_word_and_leaves_nothing(root: Path, number: signal.Signals) -> None:
+    process = start_paced(root)
+    (router,) = find_children(process.pid)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors.split()) == (130, ["interrupted"])
+    assert not runs(router)
+
+
+def test_a_reader_that_leaves_ends_the_demo_without_a_word(root: Path) -> None:
+    process = start_paced(root)
+    (router,) = find_children(process.pid)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    with process.stderr:
+        assert process.stderr.read() == ""
+    assert process.wait(60) == 1
+    assert not runs(router)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.load import dumps
-from langchain_core.messages import AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.runnables import AddableDict
 from pydantic import BaseModel, ValidationError
 
@@ -101,6 +101,17 @@ def test_an_address_without_a_scheme_is_refused() -> None:
         ChatPlano(base_url="127.0.0.1:12000")
 
 
+@pytest.mark.parametrize("url", ["http://h:1/v1?x=1", "http://h:1#x", "http://", "http:///v1", "http://[::1"])
+def test_an_address_that_no_path_can_follow_is_refused(url: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - each has words of its own, some the standard library's
+        build_base_url(url)
+
+
+def test_an_address_with_a_query_is_refused_with_the_way_out() -> None:
+    with pytest.raises(ValidationError, match=r"no query.*'http://h:1/v1\?x=1'.*Leave out"):
+        ChatPlano(base_url="http://h:1/v1?x=1")
+
+
 def test_openai_and_langsmith_variables_are_not_read(
     router: RecordingRouter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,3 +154,10 @@ def test_models_of_a_process_share_their_connections() -> None:
     first, second = ChatPlano(model="a"), ChatPlano(model="b", base_url="http://elsewhere")
     assert first.root_client._client is second.root_client._client
     assert first.root_async_client._client is second.root_async_client._client
+
+
+def test_half_a_character_in_a_transcript_does_not_stop_the_next_request(
+    router: RecordingRouter, llm: ChatPlano
+) -> None:
+    llm.invoke([HumanMessage("which?"), AIMessage("this \ud83d"), HumanMessage("why?")])
+    assert router.requests[-1].body["messages"][1]["content"] == "this \ufffd"

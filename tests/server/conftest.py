@@ -51,6 +51,8 @@ class Script:
     """The model that plays each turn; all but the last call the tool, twice."""
     tool: str = "look_up"
     """The tool that is called."""
+    cities: Sequence[str] = ("Oslo", "Rome")
+    """What it is called with."""
     wait: Callable[[], Awaitable[None]] = _go_on
     """Awaited before each answer; what it raises is the model's failure."""
     asked: list[Asked] = field(default_factory=list)
@@ -68,8 +70,10 @@ class Script:
         last = spoken >= len(self.models) - 1
         model = self.models[min(spoken, len(self.models) - 1)]
         calls = [
-            ToolCall(name=self.tool, args={"city": city}, id=f"call-{len(messages)}-{city}", type="tool_call")
-            for city in ("Oslo", "Rome")
+            ToolCall(
+                name=self.tool, args={"city": city}, id=f"call-{len(messages)}-{number}", type="tool_call"
+            )
+            for number, city in enumerate(self.cities)
         ]
         return AIMessage(
             f"Oslo, says {model}" if last else f"I look, says {model}",

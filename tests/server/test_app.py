@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+from typing import Any
 
 import httpx
 import pytest
+from langchain_core.tools import tool
 from pydantic import TypeAdapter
 
 from plano_agents.affinity import AFFINITY_HEADER, derive_affinity_id
@@ -116,7 +118,9 @@ async def test_an_id_that_breaks_the_rules_is_refused(headers: list[tuple[str, s
         ({"messages": "hi"}, "valid list", "messages"),
         ({"messages": [{"role": "user", "content": 5}]}, "valid string", "messages[0].content"),
         ({"messages": [{"role": "user", "content": [{"type": "x"}]}]}, "'text'", "messages[0].content[0]"),
+        ({"messages": [{"role": "user", "content": []}]}, "at least 1 item", "messages[0].content"),
         ({"input": "hi", "thread": "t"}, "not permitted", "thread"),
+        ({"input": "hi", "stream": True}, "'Accept: text/event-stream'", None),
         ({"input": "hi", "thread_id": "x" * 257}, "256", "thread_id"),
     ],
 )
@@ -320,3 +324,60 @@ async def test_two_hundred_runs_at_once_do_not_cross() -> None:
     assert len(script.asked) == 400
     assert all(asked.affinity_id == asked.scope_id == asked.messages[0].text for asked in script.asked)
     assert [answer.headers[AFFINITY_HEADER] for answer in answers] == ids
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
+async def test_half_a_character_from_a_model_or_tool_is_replaced(accept: str) -> None:
+    script = Script(("gpt-\ud83d", "gpt-\ud83d"), cities=("Os\udc00lo",))
+    async with call_app(build_graph(script)) as client:
+        response = await client.post("/agent/run", json={"input": "hi"}, headers={"accept": accept})
+    events = read_events(response)
+    answer = TypeAdapter(Answer).validate_json(events[-1].data if events else response.content)
+    assert (answer.output.strip(), answer.turns[0].model) == ("Oslo, says gpt-\ufffd", "gpt-\ufffd")
+    tools = [json.loads(event.data) for event in events if event.name == "tool"]
+    assert [(tool["arguments"], tool["result"]) for tool in tools] == [
+        ({"city": "Os\ufffdlo"}, "Os\ufffdlo is a city")
+    ] * len(tools)
+
+
+async def test_half_a_character_in_a_fields_name_is_refused() -> None:
+    async with call_app(build_graph(Script())) as client:
+        response = await client.post(
+            "/agent/run",
+            content=rb'{"input": "hi", "\ud83d": 1}',
+            headers={"content-type": "application/json"},
+        )
+    assert response.status_code == 400
+    read_error(response)
+
+
+async def test_a_thread_is_refused_by_an_agent_that_remembers_none() -> None:
+    async with call_app(build_graph(Script(), remember=False)) as client:
+        response = await client.post("/agent/run", json={"input": "hi", "thread_id": "t-1"})
+    assert (response.status_code, read_error(response)["param"]) == (400, "thread_id")
+    assert "checkpointer" in str(read_error(response)["message"])
+
+
+async def test_an_agent_that_remembers_no_threads_names_none() -> None:
+    async with call_app(build_graph(Script(), remember=False)) as client:
+        response = await client.post("/agent/run", json={"input": "hi"})
+    assert (response.status_code, response.json()["thread_id"]) == (200, None)
+
+
+async def test_an_argument_that_json_cannot_say_is_named_by_its_type() -> None:
+    @tool
+    def inspect_state(city: str, state: Any) -> str:
+        """Look at the state."""
+        return city
+
+    @tool
+    def delegate(city: str) -> str:
+        """Call another tool, which no model asked for."""
+        return str(inspect_state.invoke({"city": city, "state": object()}))
+
+    graph = build_graph(Script(tool="delegate"), delegate)
+    async with call_app(graph) as client:
+        response = await client.post("/agent/run", json={"input": "hi"}, headers=EVENTS)
+    tools = [json.loads(event.data) for event in read_events(response) if event.name == "tool"]
+    inner = [told["arguments"] for told in tools if told["name"] == "inspect_state"]
+    assert {"city": "Oslo", "state": "<object>"} in inner

@@ -1,7 +1,10 @@
-"""The ASGI layer by itself."""
+"""The ASGI layer by itself, and a server that stops in the middle of runs."""
 
+import asyncio
+import json
 from collections.abc import Iterable
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +13,11 @@ from starlette.types import Message, Receive, Scope, Send
 
 from plano_agents.affinity import AFFINITY_HEADER, parse_affinity_id
 from plano_agents.errors import InvalidAffinityIdError
+from plano_agents.protocol.sse import Event, EventDecoder
+from plano_agents.server.app import create_app
 from plano_agents.server.connection import BodyLimitMiddleware, read_affinity_id
+from plano_agents.serving import Site, bind, running, url_of
+from tests.server.conftest import USER, Script, build_graph
 
 SCOPE: Scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
 
@@ -75,3 +82,59 @@ def test_a_header_is_read_exactly_when_it_is_an_affinity_id(value: bytes) -> Non
             read_affinity_id(headers)
     else:
         assert read_affinity_id(headers) == expected
+
+
+async def ask_server_that_stops(
+    path: str, body: dict[str, object], *, accept: str = "*/*"
+) -> tuple[int, bytes]:
+    """Ask for a run that never ends, of a server that stops meanwhile; a cut answer is given as far as it came."""
+    entered = asyncio.Event()
+
+    async def hang() -> None:
+        entered.set()
+        await asyncio.Event().wait()
+
+    async def ask() -> tuple[int, bytes]:
+        content = bytearray()
+        async with (
+            httpx.AsyncClient(trust_env=False, timeout=30) as client,
+            client.stream("POST", url + path, json=body, headers={"accept": accept}) as response,
+        ):
+            try:
+                async for piece in response.aiter_raw():
+                    content += piece
+            except httpx.RemoteProtocolError:
+                assert content
+        return response.status_code, bytes(content)
+
+    listener = bind("127.0.0.1", 0)
+    url = url_of(listener)
+    async with running([Site(create_app(build_graph(Script(wait=hang))), listener, grace_seconds=0.05)]):
+        asked = asyncio.create_task(ask())
+        await entered.wait()
+    return await asked
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("/agent/run", {"input": "hi"}), ("/v1/chat/completions", {"messages": [USER]})],
+    ids=["run", "completion"],
+)
+async def test_a_run_that_a_stopping_server_cuts_is_an_error_in_our_form(
+    path: str, body: dict[str, object]
+) -> None:
+    status, content = await ask_server_that_stops(path, body)
+    assert (status, json.loads(content)["error"]["code"]) == (503, "shutting_down")
+
+
+async def test_events_that_a_stopping_server_cuts_end_with_an_error() -> None:
+    _, content = await ask_server_that_stops("/agent/run", {"input": "hi"}, accept="text/event-stream")
+    last = EventDecoder().feed(content)[-1]
+    assert (last.name, json.loads(last.data)["code"]) == ("error", "shutting_down")
+
+
+async def test_chunks_that_a_stopping_server_cuts_end_with_an_error() -> None:
+    body = {"messages": [USER], "stream": True}
+    _, content = await ask_server_that_stops("/v1/chat/completions", body)
+    events: list[Event] = EventDecoder().feed(content)
+    assert json.loads(events[-1].data)["error"]["code"] == "shutting_down"

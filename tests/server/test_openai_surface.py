@@ -24,9 +24,16 @@ async def ask(script: Script) -> AsyncGenerator[openai.AsyncOpenAI, None]:
 
 async def test_the_final_output_is_the_assistants_message() -> None:
     async with ask(Script()) as sdk:
-        completion = await sdk.chat.completions.create(model="anything", messages=QUESTION)
+        completion = await sdk.chat.completions.create(model="scout", messages=QUESTION)
     assert completion.choices[0].message.content == "Oslo, says gpt-4o"
-    assert (completion.model, completion.choices[0].finish_reason) == ("anything", "stop")
+    assert (completion.model, completion.choices[0].finish_reason) == ("scout", "stop")
+
+
+async def test_another_model_than_the_agent_is_not_found() -> None:
+    async with ask(Script()) as sdk:
+        with pytest.raises(openai.NotFoundError, match="'scout'") as caught:
+            await sdk.chat.completions.create(model="gpt-4o", messages=QUESTION)
+    assert (caught.value.code, caught.value.param) == ("model_not_found", "model")
 
 
 async def test_usage_is_summed_over_the_runs_turns() -> None:
@@ -111,3 +118,19 @@ async def test_settings_that_are_the_agents_own_are_ignored() -> None:
     async with call_app(build_graph(Script()), now=lambda: 1767225600.9) as client:
         completion = (await client.post("/v1/chat/completions", json=body)).json()
     assert (completion["created"], completion["model"]) == (1767225600, "agent")
+
+
+async def test_no_content_at_all_is_refused() -> None:
+    body = {"messages": [{"role": "user", "content": []}]}
+    async with call_app(build_graph(Script())) as client:
+        response = await client.post("/v1/chat/completions", json=body)
+    assert (response.status_code, response.json()["error"]["param"]) == (400, "messages[0].content")
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
+async def test_half_a_character_in_an_answer_is_replaced(*, stream: bool) -> None:
+    body = {"messages": QUESTION, "stream": stream}
+    async with call_app(build_graph(Script(("gpt-\ud83d",)))) as client:
+        response = await client.post("/v1/chat/completions", json=body)
+    assert response.status_code == 200
+    assert "Oslo, says gpt-\ufffd" in response.text

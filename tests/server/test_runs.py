@@ -3,7 +3,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from typing import Any, TypedDict
 
 import pytest
@@ -17,7 +17,7 @@ from langgraph.types import interrupt
 from plano_agents.affinity import current_affinity_id, model_affinity
 from plano_agents.errors import ConfigError, InterruptedRunError, PlanoError, StepLimitError, ThreadBusyError
 from plano_agents.server.events import Answer, Event, Token, ToolResult, Turn
-from plano_agents.server.runs import Agent, Run, close_tool_calls
+from plano_agents.server.runs import Agent, Graph, Run, close_tool_calls
 from tests.server.conftest import Script, ScriptedModel, build_graph, look_up
 
 
@@ -195,6 +195,31 @@ async def test_a_thread_goes_on_after_a_run_that_was_cancelled_in_a_tool() -> No
     assert find_open_calls(script.asked[-1].messages) == set()
 
 
+class FailingSaver(InMemorySaver):
+    """Keeps what a step's tools wrote, and fails to keep the step itself."""
+
+    step: int | None = 2
+    """The step that fails; the tools are the second."""
+
+    async def aput(self, config: Any, checkpoint: Any, metadata: Any, new_versions: Any) -> Any:
+        if metadata["step"] == self.step:
+            raise OSError
+        return await super().aput(config, checkpoint, metadata, new_versions)
+
+
+async def test_a_thread_goes_on_after_a_run_that_ended_between_its_tools_and_their_checkpoint() -> None:
+    saver, script = FailingSaver(), Script()
+    graph: Graph = create_agent(ScriptedModel(script=script), [look_up], checkpointer=saver)
+    agent = Agent(graph)
+    with pytest.raises(PlanoError):
+        await answer(agent, thread_id="t-1")
+    saver.step = None
+    script.models = ("gpt-4o",)
+    await answer(agent, thread_id="t-1", messages=(HumanMessage("And now?"),))
+    kinds = [message.type for message in script.asked[-1].messages]
+    assert kinds == ["human", "ai", "tool", "tool", "human"]
+
+
 def find_open_calls(messages: Sequence[BaseMessage]) -> set[str | None]:
     called = {
         call["id"] for message in messages if isinstance(message, AIMessage) for call in message.tool_calls
@@ -215,17 +240,47 @@ def test_a_call_keeps_its_result_and_gets_a_note_where_it_has_none() -> None:
     assert (noted.tool_call_id, noted.status) == ("b", "error")
 
 
+def build_run(name: str, thread_id: str | None) -> Run:
+    return Run(name, "id-1", (HumanMessage("Which city?"),), thread_id)
+
+
 async def test_a_second_run_on_a_thread_is_refused_while_the_first_is_on() -> None:
     agent = Agent(build_graph(Script()))
     with (
-        agent.hold_thread("t-1"),
-        agent.hold_thread("t-2"),
+        agent.hold_thread(build_run("a", "t-1")),
+        agent.hold_thread(build_run("b", "t-2")),
         pytest.raises(ThreadBusyError, match="'t-1'"),
-        agent.hold_thread("t-1"),
+        agent.hold_thread(build_run("c", "t-1")),
     ):
         pass
-    with agent.hold_thread("t-1"):
+    with agent.hold_thread(build_run("d", "t-1")):
         pass
+
+
+async def test_a_thread_is_free_when_the_answer_is_told() -> None:
+    agent = Agent(build_graph(Script()))
+    first = build_run("a", "t-1")
+    with ExitStack() as next_run:
+        with agent.hold_thread(first):
+            async with aclosing(agent.run(first)) as events:
+                async for event in events:
+                    if isinstance(event, Answer):
+                        next_run.enter_context(agent.hold_thread(build_run("b", "t-1")))
+        with pytest.raises(ThreadBusyError), agent.hold_thread(build_run("c", "t-1")):
+            pass
+
+
+async def test_a_thread_is_free_when_a_failure_is_told() -> None:
+    async def fail() -> None:
+        raise RuntimeError
+
+    agent = Agent(build_graph(Script(wait=fail)))
+    first = build_run("a", "t-1")
+    with agent.hold_thread(first):
+        with pytest.raises(PlanoError):
+            _ = [event async for event in agent.run(first)]
+        with agent.hold_thread(build_run("b", "t-1")):
+            pass
 
 
 async def test_a_graph_that_never_answers_is_stopped_at_the_limit() -> None:
@@ -267,3 +322,9 @@ def test_a_graph_without_messages_is_refused_with_the_names_it_has() -> None:
     builder.set_entry_point("add")
     with pytest.raises(ConfigError, match="'count'"):
         Agent(builder.compile())
+
+
+def test_a_graph_that_is_not_compiled_is_refused_with_the_way_out() -> None:
+    builder: Any = StateGraph(Counter)
+    with pytest.raises(ConfigError, match=r"'StateGraph'.*\.compile\(\)"):
+        Agent(builder)

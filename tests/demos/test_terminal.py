@@ -1,0 +1,72 @@
+"""What a program on a terminal bears."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from plano_agents.demos.terminal import interruptible
+
+PROGRAM = """
+import os, signal, sys
+from plano_agents.demos.terminal import interruptible
+number = int(sys.argv[1])
+try:
+    with interruptible():
+        try:
+            os.kill(os.getpid(), number)
+        finally:
+            os.kill(os.getpid(), number)  # on the way out
+            print("left")
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_interrupts_once_and_lets_the_program_leave(number: signal.Signals) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(number.value)], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "left\ninterrupted\n", "")
+
+
+def test_a_hang_up_that_is_ignored_stays_ignored() -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        with interruptible():
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+EXIT = """
+from plano_agents.demos.terminal import exit_without_output
+try:
+    print("x" * 100, flush=True)
+except OSError as error:
+    exit_without_output(error)
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no device that is always full")  # noqa: PTH110 - a device
+def test_a_full_device_is_told_in_one_line() -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+        ended = subprocess.run(
+            [sys.executable, "-c", EXIT], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (ended.returncode, ended.stderr) == (1, "error: No space left on device\n")
+
+
+def test_a_reader_that_has_left_is_told_nothing() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run(
+        [sys.executable, "-c", EXIT], stdout=writer, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (1, "")
