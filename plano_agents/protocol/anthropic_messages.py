@@ -53,7 +53,7 @@ def parse_head(body: bytes) -> ChatHead:
     """Read what routing needs of a messages request; a turn of tool results alone has no text.
 
     Raises:
-        RequestError: The body is not JSON, or a field that is read has the wrong type; ``param`` names it.
+        RequestError: The body is not JSON, or a field that is read has the wrong type or size; ``param`` names it.
     """
     return openai_chat.parse_head(body)
 

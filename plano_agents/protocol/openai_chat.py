@@ -1,6 +1,7 @@
 """The OpenAI chat surface, as a router reads it: what routing needs of a request, and errors in OpenAI's form.
 
-`ChatHead` is what routing needs of a request on any surface; everything else of a body passes unread. The whole
+`ChatHead` is what routing needs of a request on any surface; everything else of a body passes unread. Its names go
+into headers and pins, and its preferences are weighed word by word, so `check_head` bounds them for every surface. The whole
 request in frozen types, for an upstream that speaks another wire, stands in `openai_chat_request`; answers in
 `openai_completion`.
 """
@@ -10,12 +11,30 @@ import re
 import msgspec
 from msgspec import Struct
 
-from plano_agents.errors import PlanoError
+from plano_agents.errors import PlanoError, RequestError
 from plano_agents.protocol import sse
 from plano_agents.protocol.decoding import BAD_JSON, address, decode_request, split_fields
 
 END_MARK = re.compile(rb'^data: ?\[DONE\]|"finish_reason"\s*:\s*"', re.MULTILINE)
 """What a whole stream has near its end; some compatible providers leave ``[DONE]`` out."""
+
+MAX_NAME_CHARS = 256
+"""The longest name of a model or a preference."""
+
+MAX_PREFERENCES = 64
+"""How many preferences of its own a request may bring."""
+
+MAX_DESCRIPTION_CHARS = 4_000
+"""The longest description of one of them."""
+
+MAX_PREFERENCE_MODELS = 64
+"""How many models one of them may name."""
+
+SHOWN_CHARACTERS = 60
+"""How much of a refused name an error shows."""
+
+_MODEL = re.compile(rf"[!-~]{{1,{MAX_NAME_CHARS}}}")
+_ROUTE = re.compile(rf"[!-~](?:[ -~]{{0,{MAX_NAME_CHARS - 2}}}[!-~])?")
 
 
 class PreferenceOverride(Struct, frozen=True):
@@ -57,9 +76,35 @@ def parse_head(body: bytes) -> ChatHead:
     """Read what routing needs of a chat request.
 
     Raises:
-        RequestError: The body is not JSON, or a field that is read has the wrong type; ``param`` names it.
+        RequestError: The body is not JSON, or a field that is read has the wrong type or size; ``param`` names it.
     """
-    return decode_request(_HEAD, body)
+    return check_head(decode_request(_HEAD, body))
+
+
+def check_head(head: ChatHead) -> ChatHead:
+    """Refuse names that no header can carry, and preferences that are too many or too long.
+
+    Args:
+        head: What was read.
+
+    Returns:
+        The same.
+
+    Raises:
+        RequestError: Something is; ``param`` names it.
+    """
+    if head.model is not None:
+        _check_name(_MODEL, head.model, "model")
+    preferences = head.routing_preferences or ()
+    _check_size(len(preferences), MAX_PREFERENCES, "routing_preferences", "entries")
+    for number, preference in enumerate(preferences):
+        where = f"routing_preferences[{number}]"
+        _check_name(_ROUTE, preference.name, f"{where}.name")
+        _check_size(len(preference.description), MAX_DESCRIPTION_CHARS, f"{where}.description", "characters")
+        _check_size(len(preference.models), MAX_PREFERENCE_MODELS, f"{where}.models", "models")
+        for position, model in enumerate(preference.models):
+            _check_name(_MODEL, model, f"{where}.models[{position}]")
+    return head
 
 
 def replace_model(body: bytes, model_id: str) -> bytes:
@@ -133,6 +178,20 @@ def parse_error(body: bytes) -> ErrorDetail | None:
 def encode_error_detail(error: ErrorDetail) -> bytes:
     """Write an upstream's error in OpenAI's form."""
     return msgspec.json.encode({"error": error})
+
+
+def _check_name(form: re.Pattern[str], name: str, where: str) -> None:
+    if form.fullmatch(name) is None:
+        shown = repr(name) if len(name) <= SHOWN_CHARACTERS else f"{name[:SHOWN_CHARACTERS]!r}…"
+        raise RequestError(
+            f"{where!r} is {shown}, which is no name. Write 1 to {MAX_NAME_CHARS} visible ASCII characters.",
+            param=where,
+        )
+
+
+def _check_size(size: int, most: int, where: str, what: str) -> None:
+    if size > most:
+        raise RequestError(f"{where!r} has {size:,} {what}; at most {most:,} are taken.", param=where)
 
 
 def _without_thinking(message: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:

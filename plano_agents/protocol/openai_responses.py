@@ -15,7 +15,13 @@ from msgspec import Struct
 from plano_agents.errors import PlanoError
 from plano_agents.protocol import sse
 from plano_agents.protocol.decoding import BAD_JSON, address, decode_request, split_fields
-from plano_agents.protocol.openai_chat import ChatHead, HeadMessage, HeadPart, PreferenceOverride
+from plano_agents.protocol.openai_chat import (
+    ChatHead,
+    HeadMessage,
+    HeadPart,
+    PreferenceOverride,
+    check_head,
+)
 
 END_MARK = re.compile(rb"^event: ?response\.(?:completed|incomplete|failed)\s*$", re.MULTILINE)
 """What a whole stream has; the last event repeats the whole answer, so it may stand far from the end."""
@@ -54,7 +60,7 @@ def parse_head(body: bytes) -> ChatHead:
     """Read what routing needs of a responses request; tool calls and their outputs are no messages.
 
     Raises:
-        RequestError: The body is not JSON, or a field that is read has the wrong type; ``param`` names it.
+        RequestError: The body is not JSON, or a field that is read has the wrong type or size; ``param`` names it.
     """
     head = decode_request(_HEAD, body)
     messages = (
@@ -62,7 +68,7 @@ def parse_head(body: bytes) -> ChatHead:
         if isinstance(head.input, str)
         else tuple(HeadMessage(item.role, item.content) for item in head.input if item.role is not None)
     )
-    return ChatHead(messages, head.model, head.stream, head.routing_preferences)
+    return check_head(ChatHead(messages, head.model, head.stream, head.routing_preferences))
 
 
 def replace_model(body: bytes, model_id: str) -> bytes:

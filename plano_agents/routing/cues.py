@@ -28,7 +28,7 @@ TASKS = (
         "implement code function script class program api endpoint regex sql ddl schema table column query "
         "migration unit test html css python javascript typescript rust golang java bash dockerfile yaml json "
         "refactor compile snippet",
-        r"```|^\s*(?:def|class|import|CREATE TABLE|SELECT|fn|func|const|public)\b",
+        r"```|^[ \t]*(?:def|class|import|CREATE TABLE|SELECT|fn|func|const|public)\b",
     ),
     Task(
         "code reading",

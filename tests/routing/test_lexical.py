@@ -1,3 +1,6 @@
+import string
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,3 +70,13 @@ async def test_without_texts_or_preferences_nothing_matches() -> None:
 def test_scores_lie_between_zero_and_one(texts: list[str], descriptions: list[str]) -> None:
     preferences = [Preference(f"p{number}", text, ("a/b",)) for number, text in enumerate(descriptions)]
     assert all(0 <= score <= 1 for score in LexicalStrategy().score(texts, preferences))
+
+
+@pytest.mark.parametrize("text", ["a" + "\n" * 3_998 + "a", "a" + " " * 3_998 + "a", "```" * 1_333])
+def test_the_longest_texts_of_any_shape_take_no_time_that_others_would_feel(text: str) -> None:
+    letters = string.ascii_lowercase
+    description = " ".join(a + b + c for a in letters for b in letters for c in letters)[:4_000]
+    preferences = [Preference(f"p{number}", description, ("a/b",)) for number in range(64)]
+    began = time.process_time()
+    LexicalStrategy().score([text] * 4, preferences)
+    assert time.process_time() - began < 0.5
