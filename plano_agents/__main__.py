@@ -1,5 +1,19 @@
-"""``python -m plano_agents``: the command line, where its script is not on the path."""
+"""The program ``plano-agents``, and ``python -m plano_agents``."""
 
-from plano_agents.cli import main
+import signal
 
-main()
+
+def main() -> None:
+    """Run the command line.
+
+    Loading it takes a moment; whoever presses Ctrl-C by then ends the process, and sees no traceback of imports.
+    """
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from plano_agents.cli import main as run  # noqa: PLC0415 - what takes the moment
+
+    signal.signal(signal.SIGINT, before)
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -17,7 +17,13 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from plano_agents.affinity import AFFINITY_HEADER, derive_affinity_id, new_affinity_id
-from plano_agents.errors import ModelNotFoundError, PlanoError, RequestError
+from plano_agents.errors import (
+    EndpointNotFoundError,
+    MethodNotAllowedError,
+    ModelNotFoundError,
+    PlanoError,
+    RequestError,
+)
 from plano_agents.protocol import openai_chat
 from plano_agents.server import agent_surface, openai_surface, schema
 from plano_agents.server.connection import (
@@ -155,7 +161,10 @@ def _add_openai_surface(app: FastAPI, agent: Agent, name: str, now: Callable[[],
             200: {
                 "description": "A chat completion; its chunks with `stream`.",
                 "headers": _ECHO,
-                "content": {"application/json": {"example": {**schema.COMPLETION_EXAMPLE, "model": name}}},
+                "content": {
+                    "application/json": {"example": {**schema.COMPLETION_EXAMPLE, "model": name}},
+                    "text/event-stream": {"example": "data: {…}\n\ndata: [DONE]\n\n"},
+                },
             },
             **_ERRORS,
         },
@@ -234,7 +243,11 @@ async def _answer_failure(_request: Request, error: Exception) -> Response:
 async def _answer_http(_request: Request, error: Exception) -> Response:
     """Answer what FastAPI refuses by itself: an unknown path or method, an unreadable body."""
     assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
-    return error_response(RequestError(f"{error.detail}. See /docs for what there is."), error.status_code)
+    kinds = {kind.status_code: kind for kind in (EndpointNotFoundError, MethodNotAllowedError)}
+    kind = kinds.get(error.status_code, RequestError)
+    response = error_response(kind(f"{error.detail}. See /docs for what there is."), error.status_code)
+    response.headers.update(error.headers or {})
+    return response
 
 
 async def _answer_invalid(_request: Request, error: Exception) -> Response:
@@ -247,6 +260,8 @@ async def _answer_invalid(_request: Request, error: Exception) -> Response:
             RequestError(f"The body is not valid JSON: {what} at character {problem['loc'][-1]}.")
         )
     fields = [part for part in problem["loc"][1:] if part not in schema.UNION_TAGS]
+    if problem.get("ctx", {}).get("discriminator") == "'role'":
+        fields.append("role")
     path = "".join(f"[{field}]" if isinstance(field, int) else f".{field}" for field in fields)
     param = path.removeprefix(".") or None
     if param is None and problem["type"] in {"model_attributes_type", "missing"}:

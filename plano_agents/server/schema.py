@@ -3,16 +3,15 @@
 Answers need no schema here: ``events`` describes the agent's own, OpenAI's reference the other.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-Role = Literal["system", "developer", "user", "assistant"]
-
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, strict=True, use_attribute_docstrings=True)
 
 
 class TextPart(_Model):
@@ -44,43 +43,58 @@ class ImagePart(_Model):
 
 Part = Annotated[TextPart | ImagePart, Field(discriminator="type")]
 
-UNION_TAGS = ("<text>", "<parts>")
+CONTENT_TAGS = ("<text>", "<parts>")
+UNION_TAGS = frozenset({*CONTENT_TAGS, "user", "assistant", "system", "developer"})
 """What stands in an error's path for the branch taken, and is no field."""
 
 
 def _tag_content(value: object) -> str:
     """Read content by its own kind, so that its errors are told and not the other kind's."""
-    return UNION_TAGS[isinstance(value, list | tuple)]
+    return CONTENT_TAGS[isinstance(value, list | tuple)]
 
 
+Text = Annotated[str, Tag(CONTENT_TAGS[0])]
+TextContent = Annotated[
+    Text | Annotated[list[TextPart], Field(min_length=1), Tag(CONTENT_TAGS[1])], Discriminator(_tag_content)
+]
 Content = Annotated[
-    Annotated[str, Tag(UNION_TAGS[0])] | Annotated[list[Part], Field(min_length=1), Tag(UNION_TAGS[1])],
-    Discriminator(_tag_content),
+    Text | Annotated[list[Part], Field(min_length=1), Tag(CONTENT_TAGS[1])], Discriminator(_tag_content)
 ]
 
 
-class InputMessage(_Model):
-    """One message of the conversation."""
+class UserInput(_Model):
+    """What the user says."""
 
-    role: Role
+    role: Literal["user"]
     """Who speaks."""
     content: Content
-    """What is said: text, or parts of text and images."""
+    """Text, or parts of text and images."""
 
     def to_langchain(self) -> AnyMessage:
         """Convert to LangChain's message of the same role."""
-        content: str | list[str | dict[str, object]]
-        if isinstance(self.content, str):
-            content = self.content
-        else:
-            content = [part.model_dump() for part in self.content]
-        match self.role:
-            case "user":
-                return HumanMessage(content)
-            case "assistant":
-                return AIMessage(content)
-            case "system" | "developer":
-                return SystemMessage(content)
+        return HumanMessage(_convert(self.content))
+
+
+class OtherInput(_Model):
+    """What the developer or the model says: text alone, for not every model takes images there."""
+
+    role: Literal["system", "developer", "assistant"]
+    """Who speaks."""
+    content: TextContent
+    """Text, or parts of text."""
+
+    def to_langchain(self) -> AnyMessage:
+        """Convert to LangChain's message of the same role."""
+        kind = AIMessage if self.role == "assistant" else SystemMessage
+        return kind(_convert(self.content))
+
+
+def _convert(content: str | Sequence[TextPart | ImagePart]) -> str | list[str | dict[str, object]]:
+    return content if isinstance(content, str) else [part.model_dump() for part in content]
+
+
+InputMessage = Annotated[UserInput | OtherInput, Field(discriminator="role")]
+"""One message of the conversation."""
 
 
 class RunBody(_Model):

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from typing import Any
 
 import httpx
 import pytest
@@ -196,7 +195,7 @@ async def test_the_examples_in_the_documentation_are_valid() -> None:
 async def test_the_documentation_describes_every_field_of_an_answer() -> None:
     async with call_app(build_graph(Script())) as client:
         described = (await client.get("/openapi.json")).json()["components"]["schemas"]
-    for name in ("Answer", "Turn", "Usage", "RunBody", "ChatBody", "InputMessage", "ErrorDetail"):
+    for name in ("Answer", "Turn", "Usage", "RunBody", "ChatBody", "UserInput", "OtherInput", "ErrorDetail"):
         for field, about in described[name]["properties"].items():
             assert about.get("description"), f"{name}.{field}"
 
@@ -366,7 +365,7 @@ async def test_an_agent_that_remembers_no_threads_names_none() -> None:
 
 async def test_an_argument_that_json_cannot_say_is_named_by_its_type() -> None:
     @tool
-    def inspect_state(city: str, state: Any) -> str:
+    def inspect_state(city: str, state: object) -> str:
         """Look at the state."""
         return city
 
