@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
@@ -17,6 +18,7 @@ from plano_agents.router.choice import Chooser
 from plano_agents.router.dispatch import Dispatcher, Health
 from plano_agents.router.hot_path import HotPath
 from plano_agents.router.measurements import Fetch, Measurements
+from plano_agents.router.openapi import describe_endpoints
 from plano_agents.router.service import Service
 from plano_agents.router.upstream import Upstream
 from plano_agents.routing.lexical import LexicalStrategy
@@ -97,13 +99,23 @@ class Router:
         return HotPath(create_pages(config), service, config)
 
 
+class _Pages(FastAPI):
+    """FastAPI, whose document also describes the proxied endpoints, which it does not serve."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Write the OpenAPI document, once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = describe_endpoints(super().openapi())
+        return self.openapi_schema
+
+
 def create_pages(config: Config) -> FastAPI:
     """Put together what is served beside the proxied endpoints.
 
     Args:
         config: What is configured; listed at ``/v1/models``.
     """
-    app = FastAPI(title="plano-agents router", version=plano_agents.__version__, redirect_slashes=False)
+    app = _Pages(title="plano-agents router", version=plano_agents.__version__, redirect_slashes=False)
 
     @app.exception_handler(HTTPException)
     async def answer_http_error(request: Request, error: HTTPException) -> Response:

@@ -10,6 +10,8 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from typing import Protocol
 
+import msgspec
+
 from plano_agents.errors import PlanoError, UpstreamError, UpstreamProtocolError
 from plano_agents.protocol import sse
 from plano_agents.router.answer import StreamBrokenError
@@ -97,8 +99,17 @@ class SameStream:
         return self._note_end(text[:end])
 
     def finish(self) -> bytes:
-        """See `StreamEncoder.finish`."""
-        return self._note_end(b"".join(self._held))
+        """Give a last event that lacks nothing but its blank line, as some providers leave it.
+
+        Half an event is left out: readers drop it, and would take the answer without it for whole. One with half its
+        data shows that the answer was cut, even after its finish.
+        """
+        text = b"".join(self._held) + b"\n\n"
+        last = sse.EventDecoder().feed(text)
+        if last and _is_whole(last[0].data):
+            return self._note_end(text)
+        self._ended = self._ended and not last
+        return b""
 
     def close(self) -> None:
         """See `StreamEncoder.close`."""
@@ -119,6 +130,17 @@ class SameStream:
         elif self._ended and sse.DONE in events:
             self.finished = True
         return events
+
+
+def _is_whole(data: bytes) -> bool:
+    """Whether no byte is missing of an event's data: JSON says where it ends."""
+    if data == b"[DONE]":
+        return True
+    try:
+        msgspec.json.decode(data)
+    except msgspec.DecodeError:
+        return False
+    return True
 
 
 async def pass_stream(

@@ -1,0 +1,114 @@
+"""What the client tests share: a router whose models fail on demand, and SDKs that are set up once per checkout.
+
+Setting up asks package indexes. Where that fails its tests are skipped; with ``PLANO_REQUIRE_CLIENTS`` set, as CI
+sets it, they fail.
+"""
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from plano_agents.demos.child import local_router, running_server
+
+HERE = Path(__file__).parent
+SIMULATOR_READY = re.compile(r"simulated models on (\S+)")
+PROVIDERS = ("openai", "anthropic")
+FAULTS = {
+    "steady": None,
+    "limited": "status=429;retry-after=7",
+    "cut": "cut-after=900",
+    "stalled": "stall-after=900",
+}
+"""What models do, by name; `<provider>/<provider>-<name>` is one."""
+
+PLACES = 4
+"""How many requests the router has in flight at most: who does not let go of a place soon finds none."""
+
+
+@pytest.fixture(scope="session")
+def faulty_router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The base URL of a router in front of simulated models, some of which fail."""
+    folder = tmp_path_factory.mktemp("faulty")
+    config = folder / "config.yaml"
+    with running_server(["-m", "plano_agents", "simulate", "--port", "0"], SIMULATOR_READY) as simulator:
+        models = [_declare(provider, name, simulator) for provider in PROVIDERS for name in FAULTS]
+        listener = "listeners: [{type: model, name: m, port: 12000}]"
+        config.write_text("\n".join(["version: v0.4.0", listener, "model_providers:", *models]))
+        (folder / "plano-agents.yaml").write_text(
+            f"retries: {{max_per_candidate: 0}}\nlimits: {{max_concurrent_requests: {PLACES}}}\n"
+        )
+        with local_router(config, offline=False, fast=False) as url:
+            yield url
+
+
+def _declare(provider: str, name: str, simulator: str) -> str:
+    fault = FAULTS[name]
+    headers = f", headers: {{x-simulate-fault: '{fault}'}}" if fault is not None else ""
+    return f"  - {{model: {provider}/{provider}-{name}, base_url: '{simulator}', access_key: none{headers}}}"
+
+
+@pytest.fixture(scope="session")
+def node() -> Path:
+    """Node, with the SDKs that ``package.json`` names installed beside the scripts."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    node, npm = shutil.which("node", path=path), shutil.which("npm", path=path)
+    if node is None or npm is None:
+        _give_up("node and npm are needed; the dev group brings them: scripts/uv sync --group dev")
+    installed, wanted = HERE / "node_modules" / ".package-lock.json", HERE / "package.json"
+    with _alone():
+        if not installed.exists() or installed.stat().st_mtime < wanted.stat().st_mtime:
+            command = [npm, "install", "--engine-strict", "--no-package-lock", "--no-audit", "--no-fund"]
+            _set_up(command, {"PATH": path})
+            installed.touch()
+    return Path(node)
+
+
+@pytest.fixture(scope="session")
+def openai_2(root: Path) -> Path:
+    """A Python with what the project needs, and with version 2 of the OpenAI SDK."""
+    python = HERE / ".openai-2" / "bin" / "python"
+    mark = HERE / ".openai-2" / "complete"
+    wanted = root / "pyproject.toml"
+    uv = str(root / "scripts" / "uv")
+    with _alone():
+        if not mark.exists() or mark.stat().st_mtime < wanted.stat().st_mtime:
+            _set_up([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(HERE / ".openai-2")])
+            requirements = ["--requirement", str(wanted), "openai<3"]
+            _set_up([uv, "pip", "install", "--quiet", "--python", str(python), *requirements])
+            mark.touch()
+    return python
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Let one process at a time set up; the folder itself is the lock."""
+    folder = os.open(HERE, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _set_up(command: list[str], environ: dict[str, str] | None = None) -> None:
+    environ = {**os.environ, **(environ or {})}
+    ended = subprocess.run(
+        command, cwd=HERE, env=environ, capture_output=True, text=True, timeout=100, check=False
+    )
+    if ended.returncode:
+        _give_up(f"{' '.join(command)} failed: {ended.stderr.strip()[-500:]}")
+
+
+def _give_up(reason: str) -> NoReturn:
+    if os.environ.get("PLANO_REQUIRE_CLIENTS"):
+        pytest.fail(reason)
+    pytest.skip(reason)
