@@ -2,22 +2,34 @@
 
 `load_config` reads files, `parse_config` text; both tell all problems at once, each with its line, as a
 `plano_agents.errors.ConfigError`. `render_config` shows what came of them.
+
+The modules, along a file's way:
+
+- text to data that knows its lines: ``document``; how what is found is told: ``findings``;
+- which keys and types there are: ``schema``, ``schema_options``, ``settings``, checked by ``sections``;
+- what keys mean to each other: ``plano`` and its parts ``model_entries``, ``preferences``, ``option_entries``, with
+  ``secrets`` and ``http_syntax``;
+- the frozen values: ``model``, ``options``;
+- in and out: ``load``, ``render``.
 """
 
 from plano_agents.config.load import load_config
 from plano_agents.config.model import Config, Listener, Model, Preference, Routing
 from plano_agents.config.options import (
+    Breaker,
     CostSource,
     LatencySource,
+    Limits,
     MetricsSource,
     Overrides,
     PromptCaching,
+    Retries,
     SessionCache,
+    Timeouts,
     Tracing,
 )
 from plano_agents.config.plano import parse_config
 from plano_agents.config.render import render_config
-from plano_agents.config.rules import Breaker, Limits, Retries, Timeouts
 from plano_agents.config.schema import KNOWN_PROVIDERS, NEED_BASE_URL
 
 __all__ = [

@@ -20,7 +20,10 @@ MAX_CHARACTERS = 1024 * 1024
 """The longest text that is read."""
 
 MAX_VALUES = 50_000
-"""How many values a file may hold once its aliases are expanded."""
+"""How many values a file may hold once its aliases are expanded; each key that ``<<`` merges counts as one."""
+
+MAX_INTEGER = 2**63 - 1
+"""The largest whole number, and with a minus the smallest."""
 
 _TAG = "tag:yaml.org,2002:"
 _MERGE = _TAG + "merge"
@@ -159,13 +162,14 @@ class _Reader:
 
     def _read_pairs(self, node: MappingNode) -> dict[str, tuple[Node, Node]]:
         """A mapping's keys with their nodes, merged ones included: its own win, then the first merged."""
-        self._count()
         own: dict[str, tuple[Node, Node]] = {}
         merged: dict[str, tuple[Node, Node]] = {}
         for key_node, value_node in node.value:
             if key_node.tag == _MERGE:
                 for base in self._find_bases(value_node):
-                    merged = self._read_pairs(base) | merged
+                    self._count(1 + len(base.value))
+                    for key, pair in self._read_pairs(base).items():
+                        merged.setdefault(key, pair)
             elif not (isinstance(key_node, ScalarNode) and key_node.tag in _TEXT):
                 self._add_problem(key_node, "a key is not text. Put it into quotes.")
             elif key_node.value in own:
@@ -200,12 +204,16 @@ class _Reader:
             self.findings.add_problem(path, f"{format_path(path)} has a YAML tag. Remove the tag.")
             return None
         try:
-            return construct(SafeConstructor(), node)
+            value = construct(SafeConstructor(), node)
         except (ValueError, KeyError, IndexError, OverflowError):
             self.findings.add_problem(
                 path, f"{format_path(path)} is not what its YAML tag says. Put it into quotes."
             )
             return None
+        if isinstance(value, int) and abs(value) > MAX_INTEGER:
+            self.findings.add_problem(path, f"{format_path(path)} is beyond 64 bits. Write a smaller number.")
+            return None
+        return value
 
     def _is_text(self, node: Node) -> bool:
         """Whether a scalar can be written as UTF-8; an escape of half a surrogate pair cannot."""
@@ -219,9 +227,9 @@ class _Reader:
     def _add_problem(self, node: Node, message: str) -> None:
         self.findings.add_problem_on(_line(node), message)
 
-    def _count(self) -> None:
-        """Count one value; without this bound a few aliases of aliases fill the memory."""
-        self._values += 1
+    def _count(self, values: int = 1) -> None:
+        """Count values; without this bound a few aliases of aliases fill the memory."""
+        self._values += values
         if self._values > MAX_VALUES:
             raise ConfigError(
                 f"{self.source}: the file holds more than {MAX_VALUES:,} values once its aliases (*name) are "

@@ -1,15 +1,26 @@
 """How what is found in a file is told: one line each, ``FILE:LINE: what, the value, the way out``.
 
 Decides the wording that all checks share: how a place is spelt (``model_providers[0].port``), how much of a
-value is shown, when a spelling is near enough to be proposed. What is a problem is left to the checks.
+value, of a line and of all lines is shown, when a spelling is near enough to be proposed. What is a problem is left
+to the checks.
 """
 
 import difflib
 import re
 from collections.abc import Iterable, Mapping
+from itertools import islice
 
 KeyPath = tuple[str | int, ...]
 """Where a value stands: keys and indices from the root, e.g. ``("model_providers", 0, "model")``."""
+
+MAX_TOLD = 50
+"""How many problems or warnings of one file are told, the first by line; of the others only their number is."""
+
+MAX_LINE_CHARACTERS = 1_000
+"""How much of one of them is told."""
+
+MAX_OPTIONS = 200
+"""How many spellings are compared with a wrong one."""
 
 SHOWN_CHARACTERS = 60
 
@@ -33,13 +44,13 @@ class Findings:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What makes the file unusable, one line each."""
-        return tuple(sorted(self._problems, key=self._problems.__getitem__))
+        """What makes the file unusable, one line each, `MAX_TOLD` at most and how many more there are."""
+        return self._tell(self._problems, "problems")
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the operator should know, one line each."""
-        return tuple(sorted(self._warnings, key=self._warnings.__getitem__))
+        """What the operator should know, one line each, as for `problems`."""
+        return self._tell(self._warnings, "warnings")
 
     def add_problem(self, path: KeyPath, message: str) -> None:
         """Note what makes the file unusable.
@@ -52,12 +63,12 @@ class Findings:
 
     def add_problem_on(self, line: int, message: str) -> None:
         """Note a problem of a line that is no place's own; the message is as for `add_problem`."""
-        self._problems[f"{self.source}:{line}: {message}"] = line
+        self._problems[self._word(line, message)] = line
 
     def add_warning(self, path: KeyPath, message: str) -> None:
         """Note what the operator should know; the arguments are those of `add_problem`."""
         line = self.find_line(path)
-        self._warnings[f"{self.source}:{line}: {message}"] = line
+        self._warnings[self._word(line, message)] = line
 
     def find_line(self, path: KeyPath) -> int:
         """The line of a place, or of the nearest place that encloses it."""
@@ -70,6 +81,16 @@ class Findings:
             if (*place, step) in self._lines:
                 place = (*place, step)
         return place
+
+    def _word(self, line: int, message: str) -> str:
+        cut = message if len(message) <= MAX_LINE_CHARACTERS else message[:MAX_LINE_CHARACTERS] + "…"
+        return f"{self.source}:{line}: {cut}"
+
+    def _tell(self, found: Mapping[str, int], what: str) -> tuple[str, ...]:
+        told = sorted(found, key=found.__getitem__)
+        if len(told) <= MAX_TOLD:
+            return tuple(told)
+        return (*told[:MAX_TOLD], f"{self.source}: … and {len(told) - MAX_TOLD:,} more {what}.")
 
 
 def format_path(path: KeyPath) -> str:
@@ -96,5 +117,5 @@ def format_value(value: str) -> str:
 
 def propose_nearest(name: str, options: Iterable[str]) -> str:
     """Word a proposal: ``; did you mean 'default'?``, or nothing when no option is near."""
-    near = difflib.get_close_matches(name, list(options), n=1)
+    near = difflib.get_close_matches(name, list(islice(options, MAX_OPTIONS)), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""

@@ -12,13 +12,16 @@ from pydantic import SecretStr
 
 from plano_agents.config.options import (
     EMPTY,
+    Breaker,
+    Limits,
     MetricsSource,
     Overrides,
     PromptCaching,
+    Retries,
     SessionCache,
+    Timeouts,
     Tracing,
 )
-from plano_agents.config.rules import Breaker, Limits, Retries, Timeouts
 
 __all__ = [
     "EMPTY",
@@ -36,6 +39,12 @@ __all__ = [
 
 WILDCARD = "*"
 """The model id that declares all of a provider's models."""
+
+MAX_NAME_CHARACTERS = 256
+"""The longest name of a model, an alias or a preference: names stand in headers, pins and logs."""
+
+DOTS = frozenset({".", ".."})
+"""No model ids: in the path of a deployment, such as Azure's, they would address something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +163,13 @@ class Config:
 
     @cached_property
     def _by_name(self) -> Mapping[str, Model]:
-        """Each declared model under its qualified name and under its bare id."""
-        bare = {model.model_id: model for model in self.models if not model.is_wildcard}
-        return bare | {model.name: model for model in self.models}
+        """Each declared model, and each wildcard, under its qualified name."""
+        return {model.name: model for model in self.models}
+
+    @cached_property
+    def _by_id(self) -> Mapping[str, Model]:
+        """Each declared model under its bare id."""
+        return {model.model_id: model for model in self.models if not model.is_wildcard}
 
     @cached_property
     def default_model(self) -> Model | None:
@@ -168,18 +181,22 @@ class Config:
         """Look a model up as a client may spell it.
 
         Args:
-            name: A qualified name (``openai/gpt-4o``), a bare id (``gpt-4o``), an alias, or any model of a
-                provider declared with a wildcard (``openai/gpt-5`` under ``openai/*``).
+            name: A qualified name (``openai/gpt-4o``), any model of a provider declared with a wildcard
+                (``openai/gpt-5`` under ``openai/*``), or a bare id (``gpt-4o``), tried in this order; or an alias,
+                which is never any of them.
 
         Returns:
             The model, never a wildcard entry itself; None when nothing declares the name.
         """
-        found = self._by_name.get(self.aliases.get(name, name))
+        name = self.aliases.get(name, name)
+        found = self._by_name.get(name)
         if found is not None:
             return None if found.is_wildcard else found
         provider, slash, model_id = name.partition("/")
-        entry = self._by_name.get(f"{provider}/{WILDCARD}") if slash and model_id else None
-        return replace(entry, name=name, model_id=model_id) if entry is not None else None
+        entry = self._by_name.get(f"{provider}/{WILDCARD}") if slash else None
+        if entry is not None and model_id and model_id not in DOTS:
+            return replace(entry, name=name, model_id=model_id)
+        return self._by_id.get(name)
 
     def offline(self, base_url: str) -> "Config":
         """Put simulated models behind every provider.

@@ -6,22 +6,17 @@ An entry with a problem still yields its model, so that a route that names it is
 import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from plano_agents.config.findings import Findings, KeyPath, format_value, propose_nearest
-from plano_agents.config.model import EMPTY, WILDCARD, Model
+from plano_agents.config.http_syntax import is_header_value, is_token, split_address
+from plano_agents.config.model import DOTS, EMPTY, MAX_NAME_CHARACTERS, WILDCARD, Model
 from plano_agents.config.schema import KNOWN_PROVIDERS, NEED_BASE_URL, ProviderEntry
-from plano_agents.config.secrets import SecretReader, has_reference, is_header_value
+from plano_agents.config.secrets import SecretReader, has_reference
 
 _MODEL_NAME = re.compile(r"[!-.0-~]+/[!-~]+")
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-
-
-def is_token(text: str) -> bool:
-    """Whether a text can be a header's name: a token of RFC 9110, section 5.6.2."""
-    return _TOKEN.fullmatch(text) is not None
+_WEB = frozenset({"http", "https"})
 
 
 def build_models(
@@ -50,14 +45,21 @@ def build_models(
 def _build_model(
     entry: ProviderEntry, path: KeyPath, findings: Findings, secrets: SecretReader | None
 ) -> Model | None:
-    if not _MODEL_NAME.fullmatch(entry.model):
+    if not _MODEL_NAME.fullmatch(entry.model) or len(entry.model) > MAX_NAME_CHARACTERS:
         findings.add_problem(
             (*path, "model"),
-            f"the model {format_value(entry.model)} is not of the form <provider>/<model id>, in visible ASCII. "
+            f"the model {format_value(entry.model)} is not of the form <provider>/<model id>, in visible ASCII, "
+            f"{MAX_NAME_CHARACTERS} characters at most. "
             "Write for example 'openai/gpt-4o', or 'openai/*' for all of a provider's models.",
         )
         return None
     provider, _, model_id = entry.model.partition("/")
+    if model_id in DOTS:
+        findings.add_problem(
+            (*path, "model"),
+            f"the model id {model_id!r} of {format_value(entry.model)} is a step in a path, not a name. "
+            "Write what the provider calls the model.",
+        )
     _check_wildcard(entry, model_id, path, findings)
     _check_provider(entry, provider, path, findings)
     return Model(
@@ -144,20 +146,14 @@ def _read_base_url(entry: ProviderEntry, path: KeyPath, findings: Findings) -> s
     """The address, without a slash at its end. It is shown up to its host at most: the rest may hold a key."""
     if entry.base_url is None:
         return None
-    try:
-        parts = urlsplit(entry.base_url)
-        usable = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    else:
-        usable = usable and parts.scheme in {"http", "https"} and is_header_value(entry.base_url)
-        usable = usable and not (parts.query or parts.fragment or parts.username or " " in entry.base_url)
-    if not usable:
+    parts = split_address(entry.base_url, _WEB)
+    if parts is None or parts.query or parts.fragment:
         shown = "" if "@" in entry.base_url else " " + format_value(re.split(r"[?#]", entry.base_url)[0])
         findings.add_problem(
             (*path, "base_url"),
             f"the base_url{shown} of {format_value(entry.model)} is not an address. Write http:// or https://, a "
-            "host, and a port or path prefix if need be; credentials go into access_key, not into the address.",
+            "host (labels of 1 to 63 characters, with a dot between), and a port or path prefix if need be; "
+            "credentials go into access_key, not into the address.",
         )
     return entry.base_url.rstrip("/")
 

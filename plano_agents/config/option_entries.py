@@ -6,10 +6,9 @@ A section with a problem still yields a value; it is meaningful only when no pro
 import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from urllib.parse import urlsplit
 
 from plano_agents.config.findings import Findings, KeyPath, format_path, format_value
-from plano_agents.config.model_entries import is_token
+from plano_agents.config.http_syntax import is_token, split_address
 from plano_agents.config.options import (
     CostSource,
     LatencySource,
@@ -145,7 +144,8 @@ def _read_collector(section: TracingSection, findings: Findings, secrets: Secret
     if given is None:
         return None
     # Plano asks for the same: gRPC without TLS, so no path can follow.
-    if not _is_address(given, {"http"}) or urlsplit(given).path.strip("/"):
+    parts = split_address(given, frozenset({"http"}))
+    if parts is None or parts.path.strip("/"):
         findings.add_problem(
             path, f"{format_path(path)} is not an address. Write http://, a host and a port, and no path."
         )
@@ -178,7 +178,7 @@ def build_metrics_sources(
 def _build_metrics_source(
     entry: CostEntry | LatencyEntry, path: KeyPath, findings: Findings
 ) -> MetricsSource:
-    if entry.url is not None and not _is_address(entry.url, {"http", "https"}):
+    if entry.url is not None and split_address(entry.url, frozenset({"http", "https"})) is None:
         findings.add_problem(
             (*path, "url"),
             f"the url of this {entry.type} source is not an address. Write http:// or https:// and a host, "
@@ -192,14 +192,3 @@ def _build_metrics_source(
             model_aliases=MappingProxyType(dict(entry.model_aliases)),
         )
     return LatencySource(entry.provider, entry.url.rstrip("/"), entry.query, entry.refresh_interval)
-
-
-def _is_address(url: str, schemes: set[str]) -> bool:
-    """Whether a URL can be asked: a scheme, a host, visible ASCII, and no credentials in front of the host."""
-    try:
-        parts = urlsplit(url)
-        usable = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    visible = url.isascii() and url.isprintable() and " " not in url
-    return usable and visible and parts.scheme in schemes and parts.username is None

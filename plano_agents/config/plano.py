@@ -4,13 +4,13 @@ The rules are those of planoai's ``config_generator``; a file that Plano refuses
 ``load``, single entries to ``model_entries``, ``preferences`` and ``option_entries``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
 from plano_agents.config.document import parse_document
 from plano_agents.config.findings import Findings, KeyPath, format_value
-from plano_agents.config.model import Config, Listener, Model, Retries, Routing, Timeouts
+from plano_agents.config.http_syntax import is_host
+from plano_agents.config.model import Config, Listener, Retries, Routing, Timeouts
 from plano_agents.config.model_entries import build_models
 from plano_agents.config.option_entries import (
     build_metrics_sources,
@@ -21,11 +21,11 @@ from plano_agents.config.option_entries import (
     read_seconds,
     warn_of_routing,
 )
-from plano_agents.config.preferences import build_preferences, word_declared
+from plano_agents.config.preferences import build_aliases, build_preferences
 from plano_agents.config.schema import LegacyListeners, PlanoFile
 from plano_agents.config.secrets import SecretReader
+from plano_agents.config.sections import check_document
 from plano_agents.config.settings import SETTINGS_NAME, Settings, parse_settings
-from plano_agents.config.validation import check_document
 from plano_agents.errors import ConfigError
 
 
@@ -125,7 +125,7 @@ def _build_config(file: PlanoFile, findings: Findings, secrets: SecretReader | N
     return Config(
         models=models,
         preferences=build_preferences(file, entries, root, models, findings),
-        aliases=_build_aliases(file, models, findings),
+        aliases=build_aliases(file, models, findings),
         routing=Routing(
             session_ttl_seconds=file.routing.session_ttl_seconds,
             session_max_entries=file.routing.session_max_entries,
@@ -134,7 +134,7 @@ def _build_config(file: PlanoFile, findings: Findings, secrets: SecretReader | N
             model=file.routing.model,
             llm_provider=file.routing.llm_provider,
         ),
-        listener=_build_listener(given),
+        listener=_build_listener(given, findings),
         timeouts=_build_timeouts(file, given, findings),
         retries=Retries() if given.max_retries is None else Retries(max_per_candidate=given.max_retries),
         metrics_sources=build_metrics_sources(file.model_metrics_sources or (), findings),
@@ -183,8 +183,13 @@ def _find_listener(file: PlanoFile, findings: Findings) -> _GivenListener:
     return given or _GivenListener()
 
 
-def _build_listener(given: _GivenListener) -> Listener:
+def _build_listener(given: _GivenListener, findings: Findings) -> Listener:
     """Bind where the file says; Plano's default port, and loopback, where it says nothing."""
+    if given.host is not None and not is_host(given.host):
+        findings.add_problem(
+            (*given.path, "address"),
+            f"the address {format_value(given.host)} is not a host's name. Write an IP address, such as '127.0.0.1'.",
+        )
     default = Listener()
     return Listener(
         host=default.host if given.host is None else given.host,
@@ -203,20 +208,3 @@ def _build_timeouts(file: PlanoFile, given: _GivenListener, findings: Findings) 
         seconds = read_seconds(given.timeout, (*given.path, "timeout"), findings)
         timeouts = replace(timeouts, total_seconds=seconds or timeouts.total_seconds)
     return timeouts
-
-
-def _build_aliases(file: PlanoFile, models: Sequence[Model], findings: Findings) -> Mapping[str, str]:
-    """Resolve the aliases; as in Plano, a target is a model declared by its name, not by a wildcard."""
-    declared = Config(models=tuple(model for model in models if not model.is_wildcard))
-    aliases = {}
-    for alias, entry in (file.model_aliases or {}).items():
-        model = declared.find_model(entry.target)
-        if model is not None:
-            aliases[alias] = model.name
-        else:
-            findings.add_problem(
-                ("model_aliases", alias, "target"),
-                f"the alias {format_value(alias)} targets {format_value(entry.target)}, "
-                f"which is not declared{word_declared(entry.target, declared.models)}",
-            )
-    return MappingProxyType(aliases)

@@ -1,15 +1,23 @@
-"""Routes from both of Plano's forms: the top-level list, and the entries under models as up to v0.3.0.
+"""What names models: aliases, and routes in both of Plano's forms, top-level and under models as up to v0.3.0.
 
 Merged as planoai's ``migrate_inline_routing_preferences`` does: below v0.4.0, inline entries of one name become one
 route over their models, in the file's order, with the first description; a top-level route of that name wins. From
 v0.4.0 on, inline entries are not read. As in Plano, a selection policy needs the metrics source that it ranks by.
 """
 
+import re
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from plano_agents.config.findings import Findings, KeyPath, format_value, propose_nearest
-from plano_agents.config.model import Config, Model, Preference
+from plano_agents.config.http_syntax import is_header_value
+from plano_agents.config.model import MAX_NAME_CHARACTERS, Config, Model, Preference
 from plano_agents.config.schema import PlanoFile, ProviderEntry
+
+MAX_DECLARED = 20
+"""How many of the declared models a message lists."""
+
+_ALIAS = re.compile(rf"[!-~]{{1,{MAX_NAME_CHARACTERS}}}")
 
 _RANKED_BY: Mapping[str, str | None] = {"cheapest": "cost", "fastest": "latency", "none": None}
 """The type of metrics source that each selection policy needs."""
@@ -45,7 +53,7 @@ def _read_top_level(file: PlanoFile, declared: Config, findings: Findings) -> li
         if entry.name in preferences:
             findings.add_problem(
                 (*path, "name"),
-                f"the preference {entry.name!r} is declared twice. Merge them, or rename one.",
+                f"the preference {format_value(entry.name)} is declared twice. Merge them, or rename one.",
             )
         models: list[str] = []
         for position, name in enumerate(entry.models):
@@ -53,8 +61,8 @@ def _read_top_level(file: PlanoFile, declared: Config, findings: Findings) -> li
             if model is None:
                 findings.add_problem(
                     (*path, "models", position),
-                    f"the preference {entry.name!r} names the model {format_value(name)}, "
-                    f"which is not declared{word_declared(name, declared.models)}",
+                    f"the preference {format_value(entry.name)} names the model {format_value(name)}, "
+                    f"which is not declared{_word_declared(name, declared.models)}",
                 )
             elif model.name not in models:
                 models.append(model.name)
@@ -63,7 +71,7 @@ def _read_top_level(file: PlanoFile, declared: Config, findings: Findings) -> li
         if source is not None and source not in sources:
             findings.add_problem(
                 (*path, "selection_policy"),
-                f"the preference {entry.name!r} prefers the {prefer} model, and model_metrics_sources has no source "
+                f"the preference {format_value(entry.name)} prefers the {prefer} model, and model_metrics_sources has no source "
                 f"of type {source!r}. Add one, or remove the selection_policy.",
             )
         preferences[entry.name] = Preference(entry.name, entry.description, tuple(models), prefer)
@@ -93,23 +101,71 @@ def _read_inline(
             if inline.description and inline.description != first.description:
                 findings.add_warning(
                     (*place, "description"),
-                    f"the preference {inline.name!r} has another description above; the first one counts",
+                    f"the preference {format_value(inline.name)} has another description above; the first one counts",
                 )
             models = tuple(dict.fromkeys((*first.models, entry.model)))
             merged[inline.name] = Preference(inline.name, first.description, models)
     return list(merged.values())
 
 
-def word_declared(name: str, models: Sequence[Model]) -> str:
-    """Word which models there are, after one that is not: the nearest, then all."""
+def build_aliases(file: PlanoFile, models: Sequence[Model], findings: Findings) -> Mapping[str, str]:
+    """Resolve the aliases; as in Plano, a target is a model declared by its name, not by a wildcard.
+
+    Stricter than Plano in this: an alias that a model goes by is refused, for an answer's ``X-Plano-Model`` would name
+    a model that was not asked.
+
+    Args:
+        file: The whole file.
+        models: The declared models.
+        findings: Where problems are noted.
+
+    Returns:
+        Alias to provider-qualified name; meaningful only when no problem was noted.
+    """
+    declared = Config(models=tuple(models))
+    targets = Config(models=tuple(model for model in models if not model.is_wildcard))
+    names = {model.name for model in models}
+    aliases = {}
+    for alias, entry in (file.model_aliases or {}).items():
+        path = ("model_aliases", alias)
+        own = declared.find_model(alias)
+        if own is not None or alias in names:
+            findings.add_problem(
+                path,
+                f"the alias {format_value(alias)} is a name of the declared model "
+                f"{format_value(own.name if own else alias)}. Choose another, which no model goes by.",
+            )
+        elif not _ALIAS.fullmatch(alias):
+            findings.add_problem(
+                path,
+                f"the alias {format_value(alias)} is no name. Write 1 to {MAX_NAME_CHARACTERS} visible ASCII characters.",
+            )
+        model = targets.find_model(entry.target)
+        if model is not None:
+            aliases[alias] = model.name
+        else:
+            findings.add_problem(
+                (*path, "target"),
+                f"the alias {format_value(alias)} targets {format_value(entry.target)}, "
+                f"which is not declared{_word_declared(entry.target, targets.models)}",
+            )
+    return MappingProxyType(aliases)
+
+
+def _word_declared(name: str, models: Sequence[Model]) -> str:
+    """Word which models there are, after one that is not: the nearest, then the first."""
     ids = {model.model_id: model.name for model in models} | {model.name: model.name for model in models}
-    declared = ", ".join(model.name for model in models)
+    declared = ", ".join(model.name for model in models[:MAX_DECLARED])
+    if len(models) > MAX_DECLARED:
+        declared += f", … and {len(models) - MAX_DECLARED:,} more"
     return f"{propose_nearest(name, ids) or '.'} Declared: {declared}"
 
 
 def _check_name(name: str, path: KeyPath, findings: Findings) -> None:
     # The name of the route goes into the answer's X-Plano-Route.
-    if not (name.isascii() and name.isprintable() and name.strip() == name):
+    if not is_header_value(name) or len(name) > MAX_NAME_CHARACTERS:
         findings.add_problem(
-            path, f"the preference name {name!r} does not fit into a header. Write it in visible ASCII."
+            path,
+            f"the preference name {format_value(name)} does not fit into a header. Write it in visible ASCII, "
+            f"{MAX_NAME_CHARACTERS} characters at most.",
         )

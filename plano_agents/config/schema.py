@@ -16,7 +16,7 @@ from plano_agents.config.schema_options import (
     RoutingSection,
     TracingSection,
 )
-from plano_agents.config.section import Loose, LooseList, NotActedOn, Port, Section, Text
+from plano_agents.config.sections import Loose, LooseList, NotActedOn, Port, Section, Text
 
 Version = Literal["v0.1", "v0.1.0", "0.1-beta", "0.2.0", "v0.3.0", "v0.4.0"]
 """The schema versions Plano reads; inline preferences are lifted below v0.4.0."""

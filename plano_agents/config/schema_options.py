@@ -4,7 +4,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
-from plano_agents.config.section import Loose, NotActedOn, Section, Text
+from plano_agents.config.sections import Loose, NotActedOn, Section, Text
+
+MAX_LIFETIME_SECONDS = 315_360_000
+"""Ten years; a clock cannot be told more than some hundreds."""
+
+Lifetime = Annotated[int, Field(ge=1, le=MAX_LIFETIME_SECONDS)]
 
 
 class SessionCacheSection(Section):
@@ -21,7 +26,7 @@ class SessionCacheSection(Section):
 class RoutingSection(Section):
     """``routing``."""
 
-    session_ttl_seconds: Annotated[int, Field(ge=1)] = 600
+    session_ttl_seconds: Lifetime = 600
     """How long an unused pin lives."""
     session_max_entries: Annotated[int, Field(ge=1, le=10_000)] = 10_000
     """How many pins are held."""
@@ -63,7 +68,7 @@ class PromptCachingSection(Section):
     """Whether cache breakpoints are inserted."""
     min_prefix_tokens: Annotated[int, Field(ge=1)] = 1024
     """The shortest prefix that gets one."""
-    session_ttl_seconds: Annotated[int, Field(ge=1)] | None = None
+    session_ttl_seconds: Lifetime | None = None
     """How long such a session's pin lives."""
 
 
@@ -114,7 +119,7 @@ class CostEntry(Section):
     """Whose catalog's shape."""
     url: str | None = None
     """The catalog's address, where it is not the usual one."""
-    refresh_interval: Annotated[int, Field(ge=1)] | None = None
+    refresh_interval: Lifetime | None = None
     """Seconds."""
     model_aliases: dict[str, str] = Field(default_factory=dict)
     """The catalog's name of a model to its name in routes."""
@@ -131,7 +136,7 @@ class LatencyEntry(Section):
     """Prometheus' address."""
     query: Text
     """An instant query."""
-    refresh_interval: Annotated[int, Field(ge=1)] | None = None
+    refresh_interval: Lifetime | None = None
     """Seconds."""
 
 

@@ -10,19 +10,14 @@ from collections.abc import Mapping
 from pydantic import SecretStr
 
 from plano_agents.config.findings import Findings, KeyPath
+from plano_agents.config.http_syntax import is_header_value
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}|(?<!\S)\$([A-Za-z_][A-Za-z0-9_]*)(?!\S)")
-_HEADER_VALUE = re.compile(r"[!-~]([ -~]*[!-~])?")
 
 
 def has_reference(text: str) -> bool:
     """Whether a value names a variable."""
     return _REFERENCE.search(text) is not None
-
-
-def is_header_value(text: str) -> bool:
-    """Whether a text can be sent as a header's value: visible ASCII, spaces inside only."""
-    return _HEADER_VALUE.fullmatch(text) is not None
 
 
 class SecretReader:

@@ -11,11 +11,10 @@ from pydantic import Field, SecretStr
 
 from plano_agents.config.document import parse_document
 from plano_agents.config.findings import Findings, KeyPath, format_value
+from plano_agents.config.http_syntax import is_token
 from plano_agents.config.model import Breaker, Limits, Retries, Timeouts
-from plano_agents.config.model_entries import is_token
 from plano_agents.config.secrets import SecretReader
-from plano_agents.config.section import Section
-from plano_agents.config.validation import check_document
+from plano_agents.config.sections import Section, check_document
 from plano_agents.errors import ConfigError
 
 SETTINGS_NAME = "plano-agents.yaml"

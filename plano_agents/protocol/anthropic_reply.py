@@ -7,7 +7,8 @@ leniently: a block or an event of a type that is not known here is passed over, 
 import msgspec
 from msgspec import Struct
 
-from plano_agents.protocol.decoding import BAD_JSON, decode_upstream
+from plano_agents.errors import UpstreamProtocolError
+from plano_agents.protocol.decoding import ABSENT, BAD_JSON, decode_upstream
 
 
 class OutputTokensDetails(Struct, frozen=True):
@@ -117,6 +118,22 @@ def parse_block(raw: msgspec.Raw) -> ReplyBlock:
         UpstreamProtocolError: It is not a block in Anthropic's form.
     """
     return decode_upstream(_BLOCK, bytes(raw), "content block")
+
+
+def read_input(block: ReplyBlock) -> str:
+    """Read what a tool is called with, as JSON text; no input is an empty object.
+
+    Raises:
+        UpstreamProtocolError: It is not a JSON object.
+    """
+    if block.input == ABSENT:
+        return "{}"
+    text = bytes(block.input).decode()
+    if not text.startswith("{"):
+        raise UpstreamProtocolError(
+            f"The provider called {block.name!r} with an input that is not a JSON object."
+        )
+    return text
 
 
 def parse_event(data: bytes) -> StreamEvent:

@@ -93,7 +93,7 @@ def refuse_unknown(
         target: Whom the request is translated for, for the message: ``an Anthropic model``.
 
     Raises:
-        RequestError: The body is not a JSON object in UTF-8.
+        RequestError: The body is not a JSON object in UTF-8, or a field's value is beyond all numbers or depths.
         UnsupportedFieldError: A field cannot be carried; ``param`` names it.
     """
     try:
@@ -103,13 +103,20 @@ def refuse_unknown(
     for name, raw in split_fields(body).items():
         if name in known:
             continue
-        value = msgspec.json.decode(raw)
+        value = _decode_field(name, raw)
         if value is not None and value not in neutral.get(name, ()):
             raise UnsupportedFieldError(
                 f"{name!r} cannot be carried to {target}. Leave it out, or route this request to a model of "
                 "this API's own provider.",
                 param=name,
             )
+
+
+def _decode_field(name: str, raw: msgspec.Raw) -> object:
+    try:
+        return msgspec.json.decode(raw)
+    except BAD_JSON as error:
+        raise RequestError(f"{name!r} cannot be read: {error}. Leave it out.", param=name) from error
 
 
 def _name_field(message: str) -> RequestError:

@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from plano_agents.errors import RequestError
 from plano_agents.protocol.decoding import ABSENT, decode_request
 
 
@@ -248,11 +249,27 @@ def wants_usage(request: ChatRequest) -> bool:
     return request.stream_options is not None and bool(request.stream_options.include_usage)
 
 
-def resolve_allowed_tools(request: ChatRequest) -> ChatRequest:
-    """Offer only the tools that ``tool_choice`` allows, for wires that know no such choice."""
+def find_limit(request: ChatRequest) -> int | None:
+    """Find how many tokens may be given; what is said in the newer spelling counts. 0 is a limit too."""
+    newer = request.max_completion_tokens
+    return request.max_tokens if newer is None else newer
+
+
+def resolve_tool_choice(request: ChatRequest) -> ChatRequest:
+    """Offer only the tools that ``tool_choice`` allows, for wires that know no such choice.
+
+    Raises:
+        RequestError: A tool must be called, and none is offered.
+    """
     choice = request.tool_choice
-    if not isinstance(choice, AllowedToolsChoice):
-        return request
-    names = {tool.function.name for tool in choice.allowed_tools.tools}
-    tools = tuple(tool for tool in request.tools or () if tool.function.name in names)
-    return msgspec.structs.replace(request, tools=tools, tool_choice=choice.allowed_tools.mode)
+    if isinstance(choice, AllowedToolsChoice):
+        names = {tool.function.name for tool in choice.allowed_tools.tools}
+        tools = tuple(tool for tool in request.tools or () if tool.function.name in names)
+        request = msgspec.structs.replace(request, tools=tools, tool_choice=choice.allowed_tools.mode)
+    if not request.tools and request.tool_choice not in {None, "none", "auto"}:
+        raise RequestError(
+            "'tool_choice' asks for a call, and there is no tool to be called. Offer it in 'tools', or leave "
+            "'tool_choice' out.",
+            param="tool_choice",
+        )
+    return request

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
-from plano_agents.config.model import Model
+from plano_agents.config.model import DOTS, Model
 from plano_agents.errors import ConfigError
 from plano_agents.protocol import anthropic_messages
 from plano_agents.protocol.form import Form
@@ -85,7 +85,8 @@ def build_target(model: Model) -> Target:
         Its target.
 
     Raises:
-        ConfigError: No row serves its provider, or the row needs a ``base_url`` and none is configured.
+        ConfigError: No row serves its provider, the row needs a ``base_url`` and none is configured, or the model's id
+            would be a step in the path.
     """
     if model.interface in NOT_SERVED:
         raise ConfigError(f"{model.name!r}: {NOT_SERVED[model.interface]}")
@@ -99,6 +100,10 @@ def build_target(model: Model) -> Target:
     base = model.base_url or row.origin
     if base is None:
         raise ConfigError(f"{model.name!r}: provider {row.name!r} needs a base_url.")
+    if row.deployment_path and model.model_id in DOTS:
+        raise ConfigError(
+            f"{model.name!r}: {model.model_id!r} is no deployment's name. Write the deployment's."
+        )
     own = _is_own(base, row)
     signs_in = row.client_signs_in and model.access_key is None and model.base_url is None
     return Target(

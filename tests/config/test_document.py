@@ -5,7 +5,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plano_agents.config.document import MAX_CHARACTERS, parse_document
+from plano_agents.config.document import MAX_CHARACTERS, MAX_INTEGER, parse_document
 from plano_agents.errors import ConfigError
 
 
@@ -91,6 +91,23 @@ def test_aliases_of_aliases_do_not_fill_the_memory(shape: str) -> None:
     assert "more than 50,000 values" in fail("\n".join(lines))
 
 
+@pytest.mark.parametrize("keys", [1, 100])
+def test_a_mapping_merged_over_and_over_does_not_take_the_time(keys: int) -> None:
+    base = ", ".join(f"k{number}: 1" for number in range(keys))
+    text = f"a: &a {{{base}}}\nb: {{<<: [{', '.join(['*a'] * 30_000)}]}}"
+    assert "more than 50,000 values" in fail(text)
+
+
+def test_of_merged_mappings_the_first_one_counts() -> None:
+    text = "a: &a {x: 1}\nb: &b {x: 2, y: 2}\nc: {<<: [*a, *b]}\n"
+    assert parse_document(text, "c.yaml").data["c"] == {"x": 1, "y": 2}
+
+
+@pytest.mark.parametrize("number", ["9223372036854775808", "-9223372036854775808", "0x" + "f" * 5_000])
+def test_a_number_beyond_64_bits_is_refused(number: str) -> None:
+    assert fail(f"a: {number}") == "c.yaml:1: a is beyond 64 bits. Write a smaller number."
+
+
 def test_deep_nesting_is_refused() -> None:
     assert "nested too deeply" in fail("a: " + "[" * 10_000)
 
@@ -126,7 +143,7 @@ def test_any_yaml_like_text_parses_or_is_refused(text: str) -> None:
 
 
 values = st.recursive(
-    st.booleans() | st.integers() | st.text(),
+    st.booleans() | st.integers(-MAX_INTEGER, MAX_INTEGER) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
 )
 

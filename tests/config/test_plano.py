@@ -210,3 +210,22 @@ def test_any_entries_are_models_or_a_configuration_error(pairs: list[tuple[str, 
         "model_providers": [{"model": m} | entry for m, entry in pairs],
     }
     assert all(len(problem.splitlines()) == 1 for problem in find_problems(data))
+
+
+@pytest.mark.parametrize(
+    "key", ["routing: {session_ttl_seconds: %s}", "prompt_caching: {session_ttl_seconds: %s}"]
+)
+def test_a_session_lives_ten_years_at_most(problems: Problems, minimal: str, key: str) -> None:
+    assert problems(minimal + key % 315_360_000) == ()
+    (problem,) = problems(minimal + key % 315_360_001)
+    assert "session_ttl_seconds must be at most 315360000, not 315360001" in problem
+
+
+@pytest.mark.parametrize("host", ["''", "a..b", "a" * 64])
+def test_an_address_that_cannot_be_bound_is_refused(problems: Problems, host: str) -> None:
+    text = (
+        f"version: v0.4.0\nlisteners: [{{type: model, name: m, address: {host}}}]\n"
+        "model_providers: [{model: openai/gpt-4o}]\n"
+    )
+    (problem,) = problems(text)
+    assert problem.startswith("config.yaml:2: ")

@@ -85,7 +85,7 @@ def test_a_preference_declared_twice_is_refused(problems: Problems) -> None:
 
 def test_a_name_that_no_header_carries_is_refused(problems: Problems) -> None:
     (problem,) = problems((TOP % "gpt-4o").replace("name: code", 'name: "a\\nb"'))
-    assert problem.startswith(r"config.yaml:5: the preference name 'a\nb' does not fit into a header.")
+    assert problem.startswith(r"config.yaml:5: the preference name 'a'… does not fit into a header.")
 
 
 SOURCES = """\
@@ -112,3 +112,42 @@ def test_a_policy_without_the_source_it_ranks_by_is_refused(
             f"of type '{source}'. Add one, or remove the selection_policy."
         ),
     )
+
+
+def test_a_name_longer_than_a_pin_holds_is_refused(problems: Problems) -> None:
+    (problem,) = problems((TOP % "gpt-4o").replace("name: code", f"name: {'c' * 257}"))
+    assert "256 characters at most" in problem
+
+
+def alias(name: str, *models: str) -> str:
+    entries = ", ".join(f"{{model: {model}}}" for model in models)
+    return (
+        f"version: v0.4.0\nlisteners: []\nmodel_providers: [{entries}]\n"
+        f"model_aliases:\n  {name}: {{target: gpt-4o-mini}}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("openai/gpt-4o", "openai/gpt-4o"),
+        ("gpt-4o", "openai/gpt-4o"),
+        ("gpt-4o-mini", "openai/gpt-4o-mini"),
+        ("groq/llama", "groq/llama"),
+        ("groq/*", "groq/*"),
+    ],
+)
+def test_an_alias_that_a_model_goes_by_is_refused(problems: Problems, name: str, model: str) -> None:
+    (problem,) = problems(alias(name, "openai/gpt-4o", "openai/gpt-4o-mini", "groq/*"))
+    assert problem.startswith(f"config.yaml:5: the alias '{name}' is a name of the declared model '{model}'.")
+
+
+@pytest.mark.parametrize("name", ["a b", "é", '"a\\nb"', '""', "a" * 257])
+def test_an_alias_that_no_request_can_name_is_refused(problems: Problems, name: str) -> None:
+    (problem,) = problems(alias(name, "openai/gpt-4o-mini"))
+    assert "is no name. Write 1 to 256 visible ASCII characters." in problem
+
+
+def test_of_many_declared_models_the_first_are_listed(problems: Problems) -> None:
+    (problem,) = problems(alias("quick", *(f"openai/zz{number}" for number in range(100))))
+    assert problem.endswith("openai/zz19, … and 80 more")

@@ -32,7 +32,7 @@ from plano_agents.config.schema_options import (
     SpanAttributes,
     TracingSection,
 )
-from plano_agents.config.section import Section
+from plano_agents.config.sections import Section
 
 REPOSITORY = Path(__file__).parents[2]
 

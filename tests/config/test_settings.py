@@ -7,7 +7,7 @@ import pytest
 from plano_agents.affinity import AFFINITY_HEADER
 from plano_agents.config import Breaker, Limits, Retries, Timeouts
 from plano_agents.config import settings as module
-from plano_agents.config.section import Section
+from plano_agents.config.sections import Section
 from plano_agents.config.settings import (
     BreakerSettings,
     LimitsSettings,

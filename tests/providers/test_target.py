@@ -218,3 +218,9 @@ def test_the_providers_without_an_address_are_those_that_need_a_base_url() -> No
 
 def test_every_interface_of_planos_has_a_row() -> None:
     assert set(get_args(ProviderInterface)) <= PROVIDERS.keys()
+
+
+@pytest.mark.parametrize("model_id", [".", ".."])
+def test_a_model_id_that_is_a_step_in_a_path_is_refused(model_id: str) -> None:
+    with pytest.raises(ConfigError, match="is no deployment's name"):
+        build_target(model(f"azure_openai/{model_id}", "https://me.openai.azure.com"))

@@ -16,7 +16,7 @@ from plano_agents.errors import UpstreamProtocolError
 from plano_agents.protocol import anthropic_events, anthropic_messages, openai_chat
 from plano_agents.protocol import anthropic_request as anthropic
 from plano_agents.protocol import openai_completion as openai
-from plano_agents.protocol.anthropic_reply import OutputTokensDetails, Usage
+from plano_agents.protocol.anthropic_reply import OutputTokensDetails, Usage, parse_block
 from plano_agents.protocol.openai_chat import ErrorDetail
 from plano_agents.protocol.openai_chat_request import ToolCall
 
@@ -50,7 +50,8 @@ def encode_message(completion: openai.Completion) -> bytes:
         The message, JSON; id and model are the upstream's own.
 
     Raises:
-        UpstreamProtocolError: It has no finish reason, or a call's arguments are no JSON object.
+        UpstreamProtocolError: It has no finish reason, a call's arguments are no JSON object, or its thinking is no
+            block.
     """
     choice = completion.choices[0]
     message = choice.message
@@ -120,7 +121,9 @@ def build_usage(usage: openai.Usage | None) -> Usage:
 def _build_thinking(message: openai.ReplyMessage) -> Iterator[anthropic.Block | msgspec.Raw]:
     text = message.reasoning_content or message.reasoning
     if message.thinking_blocks:
-        yield from message.thinking_blocks
+        for raw in message.thinking_blocks:
+            parse_block(raw)  # what is no block is the provider's error, not the client's to find
+            yield raw
     elif text:
         yield anthropic.ThinkingBlock(text)
 

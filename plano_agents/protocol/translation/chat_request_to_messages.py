@@ -107,7 +107,7 @@ def build_messages_request(request: openai.ChatRequest, model_id: str) -> anthro
         RequestError: It is no valid request.
         UnsupportedFieldError: A field cannot be carried; ``param`` names it.
     """
-    request = openai.resolve_allowed_tools(request)
+    request = openai.resolve_tool_choice(request)
     system, messages = _split_messages(request.messages)
     if not messages:
         raise RequestError(
@@ -140,7 +140,7 @@ def build_messages_request(request: openai.ChatRequest, model_id: str) -> anthro
 
 def _find_limit(request: openai.ChatRequest) -> int:
     """Find how many tokens may be given; thinking's budget counts among them."""
-    limit = request.max_completion_tokens or request.max_tokens
+    limit = openai.find_limit(request)
     if limit is not None:
         return limit
     if request.thinking == ABSENT:

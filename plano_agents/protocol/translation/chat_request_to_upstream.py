@@ -36,10 +36,11 @@ def encode_chat_request(
         limit_field: How the upstream spells the limit of tokens.
 
     Raises:
+        RequestError: A tool must be called, and none is offered.
         UnsupportedFieldError: It holds a document by address, which OpenAI's chat wire cannot say.
     """
-    request = openai.resolve_allowed_tools(request)
-    limit = request.max_completion_tokens or request.max_tokens
+    request = openai.resolve_tool_choice(request)
+    limit = openai.find_limit(request)
     by_name = limit_field == "max_tokens"
     return msgspec.json.encode(
         msgspec.structs.replace(

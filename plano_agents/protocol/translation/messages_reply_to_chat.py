@@ -50,7 +50,7 @@ def parse_completion(body: bytes, *, created: int) -> openai.Completion:
     reply = anthropic.parse_reply(body)
     blocks = [(raw, anthropic.parse_block(raw)) for raw in reply.content]
     calls = tuple(
-        ToolCall(block.id, FunctionCall(block.name, bytes(block.input).decode()))
+        ToolCall(block.id, FunctionCall(block.name, anthropic.read_input(block)))
         for _, block in blocks
         if block.type == "tool_use"
     )

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator
 
 import msgspec
 
-from plano_agents.errors import UnsupportedFieldError
+from plano_agents.errors import RequestError, UnsupportedFieldError
 from plano_agents.protocol import anthropic_request as anthropic
 from plano_agents.protocol import openai_chat_request as openai
 from plano_agents.protocol.decoding import refuse_unknown
@@ -200,7 +200,8 @@ def _read_assistant_turn(blocks: tuple[anthropic.Block, ...], where: str) -> ope
             case anthropic.TextBlock(text=text):
                 texts.append(text)
             case anthropic.ToolUseBlock(id=call_id, name=name, input=arguments):
-                calls.append(openai.ToolCall(call_id, openai.FunctionCall(name, bytes(arguments).decode())))
+                text = _read_input(arguments, f"{where}.content[{number}].input")
+                calls.append(openai.ToolCall(call_id, openai.FunctionCall(name, text)))
             case anthropic.ThinkingBlock(thinking=thinking, signature=signature):
                 thoughts.append(thinking)
                 if signature:
@@ -215,6 +216,13 @@ def _read_assistant_turn(blocks: tuple[anthropic.Block, ...], where: str) -> ope
         reasoning_content="".join(thoughts) or None,
         thinking_blocks=tuple(signed) or None,
     )
+
+
+def _read_input(arguments: msgspec.Raw, where: str) -> str:
+    text = bytes(arguments).decode()
+    if not text.startswith("{"):
+        raise RequestError(f"{where!r} is not a JSON object. Send one; {{}} for no arguments.", param=where)
+    return text
 
 
 def _read_part(block: anthropic.Block, where: str) -> Iterator[openai.Part]:

@@ -97,8 +97,8 @@ class MessagesStreamReader:
         function = openai.FunctionDelta(name=block.name, arguments="")
         call = openai.ToolCallDelta(self._tools[index], block.id, "function", function)
         yield self._add(openai.Delta(tool_calls=(call,)))
-        whole = bytes(block.input).decode()
-        if whole.strip() not in {"{}", ""}:
+        whole = anthropic.read_input(block)
+        if whole != "{}":
             yield self._add_arguments(index, whole)
 
     def _add_to_block(self, index: int, delta: anthropic.StreamDelta) -> Iterator[openai.Chunk]:

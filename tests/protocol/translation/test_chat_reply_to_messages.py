@@ -115,6 +115,11 @@ def test_arguments_that_are_no_object_are_the_upstreams_error() -> None:
         encode("tool_calls", tool_calls=[{**CALL, "function": {"name": "add", "arguments": "[1"}}])
 
 
+def test_thinking_that_is_no_block_is_the_upstreams_error() -> None:
+    with pytest.raises(UpstreamProtocolError, match="what is not a content block"):
+        encode(content="Hi", thinking_blocks=[7])
+
+
 def test_a_call_that_the_limit_cut_is_left_out() -> None:
     cut = {**CALL, "function": {"name": "add", "arguments": '{"a":'}}
     assert translate("length", content="Hi", tool_calls=[cut]).content[0].type == "text"

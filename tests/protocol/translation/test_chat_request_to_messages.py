@@ -45,6 +45,8 @@ def text(content: str) -> list[dict[str, str]]:
         ({}, {"max_tokens": DEFAULT_MAX_TOKENS}),
         ({"max_tokens": 5}, {"max_tokens": 5}),
         ({"max_tokens": 5, "max_completion_tokens": 6}, {"max_tokens": 6}),
+        ({"max_tokens": 0}, {"max_tokens": 0}),
+        ({"max_tokens": 5, "max_completion_tokens": 0}, {"max_tokens": 0}),
         ({"temperature": 0.5, "top_p": 0.25}, {"temperature": 0.5, "top_p": 0.25}),
         ({"stop": "END"}, {"stop_sequences": ["END"]}),
         ({"stop": ["A", "B"]}, {"stop_sequences": ["A", "B"]}),
@@ -95,6 +97,10 @@ def test_a_parameter_is_carried(body: dict[str, object], expected: dict[str, obj
         ({"verbosity": "low"}, "verbosity"),
         ({"tools": [{"type": "custom", "custom": {"name": "x"}}]}, "tools[0].type"),
         ({"messages": [USER, {"role": "assistant", "audio": {"id": "a"}}]}, "messages[1].audio"),
+        (
+            {"messages": [USER, {"role": "assistant", "function_call": {"name": "n", "arguments": "{}"}}]},
+            "messages[1].function_call",
+        ),
         (
             {"messages": [{"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}]},
             "messages[0].content[0]",
@@ -299,3 +305,35 @@ def test_a_failed_tools_result_is_marked() -> None:
         ]
     )
     assert found["messages"][2]["content"][0]["is_error"] is True
+
+
+@pytest.mark.parametrize(
+    ("choice", "tools"),
+    [
+        ("required", None),
+        ("required", []),
+        ({"type": "function", "function": {"name": "add"}}, None),
+        (
+            {
+                "type": "allowed_tools",
+                "allowed_tools": {
+                    "mode": "required",
+                    "tools": [{"type": "function", "function": {"name": "x"}}],
+                },
+            },
+            [TOOL],
+        ),
+    ],
+)
+def test_a_call_asked_for_without_a_tool_is_refused_by_name(choice: object, tools: object) -> None:
+    with pytest.raises(RequestError) as caught:
+        translate(
+            messages=[
+                USER,
+                {"role": "assistant", "tool_calls": [CALL]},
+                {"role": "tool", "tool_call_id": "c1", "content": "2"},
+            ],
+            tool_choice=choice,
+            tools=tools,
+        )
+    assert caught.value.param == "tool_choice"

@@ -40,6 +40,10 @@ def test_the_limit_is_spelt_as_most_providers_do() -> None:
     assert (found.get("max_tokens"), found.get("max_completion_tokens")) == (5, None)
 
 
+def test_a_limit_of_zero_stays_one() -> None:
+    assert encode(max_tokens=5, max_completion_tokens=0)["max_tokens"] == 0
+
+
 def test_the_limit_is_spelt_as_openais_newest_models_want_it() -> None:
     request = hub.ChatRequest(messages=(USER,), max_tokens=5)
     found = json.loads(encode_chat_request(request, "gpt", limit_field="max_completion_tokens"))

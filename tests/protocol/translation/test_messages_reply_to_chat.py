@@ -5,7 +5,12 @@ import pytest
 from openai.types.chat import ChatCompletion
 
 from plano_agents.errors import UpstreamProtocolError
-from plano_agents.protocol.translation.messages_reply_to_chat import encode_completion, encode_upstream_error
+from plano_agents.protocol.openai_chat_request import FunctionCall, ToolCall
+from plano_agents.protocol.translation.messages_reply_to_chat import (
+    encode_completion,
+    encode_upstream_error,
+    parse_completion,
+)
 
 USAGE = {
     "input_tokens": 10,
@@ -43,6 +48,18 @@ def test_tool_calls_are_carried_with_their_arguments_untouched() -> None:
     assert found["choices"][0]["message"]["tool_calls"] == [
         {"id": "t1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1.10}'}}
     ]
+
+
+def test_a_call_without_input_has_no_arguments() -> None:
+    call = {"type": "tool_use", "id": "t", "name": "now", "input": None}
+    (found,) = parse_completion(json.dumps(reply(content=[call])).encode(), created=7).choices
+    assert found.message.tool_calls == (ToolCall("t", FunctionCall("now", "{}")),)
+
+
+@pytest.mark.parametrize("value", [[], "x", 1, True])
+def test_a_calls_input_that_is_no_object_is_the_upstreams_error(value: object) -> None:
+    with pytest.raises(UpstreamProtocolError, match="'now' with an input that is not a JSON object"):
+        translate(content=[{"type": "tool_use", "id": "t", "name": "now", "input": value}])
 
 
 def test_an_answer_of_calls_alone_has_no_content() -> None:

@@ -249,3 +249,10 @@ def test_signed_thinking_is_kept_in_its_blocks() -> None:
 def test_unsigned_thinking_is_another_providers_reasoning() -> None:
     (found,) = carry({"type": "thinking", "thinking": "hm", "signature": ""}, role="assistant")
     assert found == hub.AssistantMessage(reasoning_content="hm")
+
+
+@pytest.mark.parametrize("value", [None, [], "x", 1])
+def test_a_calls_input_that_is_no_object_is_refused_by_place(value: object) -> None:
+    with pytest.raises(RequestError) as caught:
+        carry({"type": "tool_use", "id": "t", "name": "n", "input": value}, role="assistant")
+    assert caught.value.param == "messages[0].content[0].input"

@@ -184,3 +184,12 @@ def test_a_refusals_explanation_is_streamed_as_the_refusal() -> None:
 def test_a_stream_of_thinking_cut_at_any_byte_gives_the_same_stream() -> None:
     stream = wire(THINKING_EVENTS)
     assert {encode(stream[:cut], stream[cut:]) for cut in range(len(stream))} == {encode(stream)}
+
+
+def test_a_call_that_starts_without_input_gets_its_arguments_as_they_come() -> None:
+    start = {"type": "tool_use", "id": "t1", "name": "add", "input": None}
+    events = [
+        {**event, "content_block": start} if event.get("content_block", {}).get("id") == "t1" else event
+        for event in EVENTS
+    ]
+    assert encode(wire(events)) == encode(wire(EVENTS))

@@ -1,4 +1,4 @@
-"""The rules' defaults, and every key of both files, against ``docs/configuration.md``."""
+"""The options' defaults, and every key of both files, against ``docs/configuration.md``."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import pytest
 
 from plano_agents.config import Breaker, Limits, Retries, Timeouts
 from plano_agents.config.schema import PlanoFile
-from plano_agents.config.section import Section
+from plano_agents.config.sections import Section
 from plano_agents.config.settings import SettingsFile
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"

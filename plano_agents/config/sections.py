@@ -1,19 +1,39 @@
-"""A document against its sections: every problem in our words, with its line and the nearest valid spelling.
+"""What the sections of a file are made of, and a document against them: every problem in our words, with its line.
 
-Pydantic checks keys and types; this module words what it finds. Values are shown only where a single word is
-expected and the place cannot hold a secret.
+Pydantic checks keys and types; this module words what it finds, with the nearest valid spelling. Values are shown
+only where a single word is expected and the place cannot hold a secret.
 """
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from plano_agents.config.document import Document
 from plano_agents.config.findings import Findings, KeyPath, format_path, format_value, propose_nearest
-from plano_agents.config.section import NOT_ACTED_ON, Section
+
+NOT_ACTED_ON = "Plano acts on it, plano-agents does not yet"
+
+T = TypeVar("T")
+NotActedOn = Annotated[T, NOT_ACTED_ON]
+"""A key that is accepted for Plano's sake, and told to the operator."""
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Text = Annotated[str, Field(min_length=1)]
+Loose = NotActedOn[dict[str, object] | None]
+LooseList = NotActedOn[list[object] | None]
+
+
+class Section(BaseModel):
+    """A mapping of the file: no unknown keys, no conversions, no values in errors.
+
+    A key that is absent is None; the file itself holds no nulls (``document`` refuses them, as Plano does).
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
 
 SECRET_KEYS = frozenset({"access_key", "api_key", "headers", "client_keys", "admin_token"})
 """Keys whose values, at any depth, are never shown."""
