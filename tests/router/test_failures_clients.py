@@ -1,0 +1,93 @@
+"""Clients that leave: the provider's connection closes at once, whatever the router was waiting for."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from plano_agents.config.model import Limits
+from plano_agents.router.streams import COMMENT
+from tests.router.conftest import CHUNKS, Exchange, Provider, build_config, chat, run_router
+from tests.router.raw_client import build_request, complete, connect, open_to, talk
+
+LIMITS = Limits(keepalive_comment_seconds=0.02)
+
+
+async def say_nothing(exchange: Exchange) -> None:
+    pass
+
+
+async def say_half(exchange: Exchange) -> None:
+    await exchange.send(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{")
+
+
+async def begin(exchange: Exchange) -> None:
+    await exchange.start_stream()
+
+
+async def begin_to_speak(exchange: Exchange) -> None:
+    await exchange.start_stream()
+    await exchange.chunk(CHUNKS[0])
+
+
+@pytest.mark.parametrize(
+    ("say", "streamed", "heard"),
+    [
+        (say_nothing, False, b""),
+        (say_half, False, b""),
+        (say_nothing, True, b""),
+        (begin, True, COMMENT),
+        (begin_to_speak, True, CHUNKS[0]),
+    ],
+    ids=[
+        "before the headers",
+        "within the body",
+        "before the stream",
+        "before its first token",
+        "within the stream",
+    ],
+)
+async def test_a_client_that_leaves_closes_the_providers_connection_within_a_second(
+    say: Callable[[Exchange], Awaitable[None]],
+    streamed: bool,  # noqa: FBT001 - parametrized
+    heard: bytes,
+) -> None:
+    said, left = asyncio.Event(), asyncio.Event()
+
+    async def answer(exchange: Exchange) -> None:
+        await say(exchange)
+        said.set()
+        await exchange.gone()
+        left.set()
+
+    async with Provider(answer) as provider, connect(provider, limits=LIMITS) as (reader, writer):
+        writer.write(build_request(chat(stream=streamed)))
+        await said.wait()
+        if heard:
+            await reader.readuntil(heard)
+        writer.close()
+        async with asyncio.timeout(1):
+            await left.wait()
+
+
+async def test_a_client_that_leaves_between_two_tries_ends_the_wait() -> None:
+    """The only place is free again long before the half minute is over that the provider asked for."""
+    refused = asyncio.Event()
+
+    async def refuse(exchange: Exchange) -> None:
+        await exchange.answer(b"{}", status="503 Service Unavailable", headers="retry-after: 30\r\n")
+        refused.set()
+
+    limits = Limits(max_concurrent_requests=1)
+    async with (
+        Provider(refuse, complete) as provider,
+        run_router(build_config(base_url=provider.url, limits=limits)) as url,
+    ):
+        async with open_to(url) as (_, writer):
+            writer.write(build_request(chat()))
+            await refused.wait()
+        status = 503
+        async with asyncio.timeout(1):
+            while status == 503:
+                status, _, _ = await talk(url, build_request(chat()))
+    assert (status, len(provider.exchanges)) == (200, 2)

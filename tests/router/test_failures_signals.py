@@ -1,0 +1,143 @@
+"""A real router process that is told to stop, or to read its configuration again."""
+
+import asyncio
+import json
+import signal
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.faults.router_process import RouterProcess, start_router, write_config
+from tests.router.conftest import CHUNKS, GPT, Exchange, Provider, chat
+from tests.router.raw_client import COMPLETION, build_request, complete, open_to, talk
+
+
+class Held:
+    """A provider's answers that go on when they are released: a stream from its middle, or a body."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.release = asyncio.Event()
+
+    async def stream(self, exchange: Exchange) -> None:
+        await exchange.start_stream()
+        await exchange.chunk(CHUNKS[0])
+        await self._wait()
+        await exchange.chunk(CHUNKS[1])
+        await exchange.chunk(b"")
+
+    async def body(self, exchange: Exchange) -> None:
+        await self._wait()
+        await complete(exchange)
+
+    async def _wait(self) -> None:
+        self.asked.set()
+        await self.release.wait()
+
+
+@asynccontextmanager
+async def process(
+    folder: Path, answer: Callable[[Exchange], Awaitable[None]], **limits: float
+) -> AsyncGenerator[RouterProcess, None]:
+    """A router process in front of a provider."""
+    async with (
+        Provider(answer) as provider,
+        start_router(write_config(folder, {GPT: provider.url}, limits=limits)) as router,
+    ):
+        yield router
+
+
+async def until_refused(url: str) -> None:
+    """Connect again and again until nobody listens."""
+    parts = urlsplit(url)
+    try:
+        while True:
+            _, writer = await asyncio.open_connection(parts.hostname, parts.port)
+            writer.close()
+    except ConnectionError:
+        return
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_told_to_stop_it_takes_no_more_requests_and_finishes_those_it_has(
+    tmp_path: Path,
+    streamed: bool,  # noqa: FBT001 - parametrized
+) -> None:
+    held = Held()
+    async with process(tmp_path, held.stream if streamed else held.body) as router:
+        asking = asyncio.create_task(
+            talk(router.url, build_request(chat(stream=streamed), close=not streamed))
+        )
+        await held.asked.wait()
+        router.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(1):
+            await until_refused(router.url)
+        assert not asking.done()
+        held.release.set()
+        status, _, body = await asking
+        code, errors = await router.stop()
+    assert (status, code, errors) == (200, 0, "")
+    assert body.endswith(CHUNKS[1] + b"\r\n0\r\n\r\n" if streamed else COMPLETION)
+
+
+async def test_a_stream_that_is_not_done_in_the_grace_period_gets_an_error_event(tmp_path: Path) -> None:
+    held = Held()
+    async with process(tmp_path, held.stream, shutdown_grace_seconds=0.2) as router:
+        async with open_to(router.url) as (reader, writer):
+            writer.write(build_request(chat(stream=True), close=False))
+            await reader.readuntil(CHUNKS[0])
+            code, errors = await router.stop()
+            rest = await reader.read(-1)
+        held.release.set()
+    assert (code, errors) == (0, "")
+    assert b'data: {"error":{"message":"The router stops' in rest
+    assert b'"code":"shutting_down"' in rest
+    assert not rest.endswith(b"0\r\n\r\n")
+
+
+async def test_a_request_that_is_not_done_in_the_grace_period_gets_a_503(tmp_path: Path) -> None:
+    held = Held()
+    async with process(tmp_path, held.body, shutdown_grace_seconds=0.2) as router:
+        asking = asyncio.create_task(talk(router.url, build_request(chat())))
+        await held.asked.wait()
+        code, errors = await router.stop()
+        status, _, body = await asking
+        held.release.set()
+    assert (code, errors) == (0, "")
+    assert (status, json.loads(body)["error"]["code"]) == (503, "shutting_down")
+
+
+async def test_a_new_configuration_serves_new_requests_and_the_old_one_those_in_flight(
+    tmp_path: Path,
+) -> None:
+    held = Held()
+    async with (
+        Provider(held.stream) as old,
+        Provider(complete) as new,
+        start_router(write_config(tmp_path, {GPT: old.url})) as router,
+        open_to(router.url) as (reader, writer),
+    ):
+        writer.write(build_request(chat(stream=True)))
+        await held.asked.wait()
+        write_config(tmp_path, {GPT: new.url})
+        router.process.send_signal(signal.SIGHUP)
+        await router.read_until("configuration reloaded")
+        status, _, body = await talk(router.url, build_request(chat()))
+        assert (status, body) == (200, COMPLETION)
+        held.release.set()
+        assert (await reader.read(-1)).endswith(CHUNKS[1] + b"\r\n0\r\n\r\n")
+        assert (len(old.exchanges), len(new.exchanges)) == (1, 1)
+
+
+async def test_a_configuration_that_cannot_be_used_is_refused_and_the_old_one_stays(tmp_path: Path) -> None:
+    async with process(tmp_path, complete) as router:
+        (tmp_path / "config.yaml").write_text("version: v0.4.0\nmodel_provider: []\n")
+        router.process.send_signal(signal.SIGHUP)
+        said = await router.read_errors_until("the old configuration stays")
+        status, _, _ = await talk(router.url, build_request(chat()))
+    assert "'model_provider'" in said
+    assert "Traceback" not in said
+    assert status == 200
