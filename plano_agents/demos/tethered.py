@@ -35,6 +35,7 @@ def _end_with_input() -> None:
     while os.read(0, 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
+    # A program that does not stop in time is ended: nobody is left who could.
     time.sleep(STOP_SECONDS)
     os._exit(1)
 

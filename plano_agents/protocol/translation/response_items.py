@@ -4,6 +4,7 @@ One object is one item of one streamed response; each method returns the events 
 sequence numbers, which the writer gives.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 
 import msgspec
@@ -15,7 +16,7 @@ Event = tuple[str, Mapping[str, object]]
 """An event's type and fields."""
 
 
-class _Growing:
+class _Growing(ABC):
     """An item that grows.
 
     Args:
@@ -27,9 +28,9 @@ class _Growing:
         self.item_id = item_id
         self.output_index = output_index
 
+    @abstractmethod
     def build(self, status: str) -> response.Item:
         """Build the item as far as it has grown."""
-        raise NotImplementedError
 
     def _start(self) -> Event:
         return "response.output_item.added", {
