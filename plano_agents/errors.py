@@ -18,6 +18,7 @@
     │   ├── MalformedRequestError   400  malformed_request
     │   ├── RequestTimeoutError     408  request_timeout
     │   ├── ThreadBusyError         409  thread_busy
+    │   ├── UnsupportedEncodingError 415 unsupported_encoding
     │   ├── HeadTooLargeError       431  header_too_large
     │   └── BodyTooLargeError       413  body_too_large
     └── UpstreamError               502  upstream_error
@@ -163,6 +164,13 @@ class RequestTimeoutError(RequestError):
 
     status_code = 408
     code = "request_timeout"
+
+
+class UnsupportedEncodingError(RequestError):
+    """A compressed request body, which is not unpacked."""
+
+    status_code = 415
+    code = "unsupported_encoding"
 
 
 class HeadTooLargeError(RequestError):

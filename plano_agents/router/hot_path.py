@@ -19,6 +19,7 @@ from plano_agents.errors import (
     OverloadedError,
     PlanoError,
     ShuttingDownError,
+    UnsupportedEncodingError,
 )
 from plano_agents.router.answer import Answer, answer_error
 from plano_agents.router.connection import ClientLeftError, Connection
@@ -63,6 +64,7 @@ class HotPath:
             _check_method(scope)
             with self._admitted():
                 body = await connection.read_body(self._limits.max_body_bytes)
+                _check_encoding(scope)
                 await self._serve(endpoint, _read_headers(scope, keys), body, connection)
         except PlanoError as error:
             surface = (endpoint or ENDPOINTS[CHAT.path]).surface
@@ -149,6 +151,14 @@ def _is_among(given: bytes, keys: Sequence[SecretStr]) -> bool:
 def _check_method(scope: Scope) -> None:
     if scope["method"] != "POST":
         raise MethodNotAllowedError(f"{scope['path']} takes POST; got {scope['method']}.")
+
+
+def _check_encoding(scope: Scope) -> None:
+    encoding = dict(scope["headers"]).get(b"content-encoding", b"identity").decode("latin-1")
+    if encoding.lower() != "identity":
+        raise UnsupportedEncodingError(
+            f"The request body is compressed ({encoding!r}), and is not unpacked here. Send it as it is."
+        )
 
 
 def _with_allow(answer: Answer, error: PlanoError) -> Answer:

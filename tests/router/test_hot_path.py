@@ -204,3 +204,14 @@ async def test_when_the_server_gives_a_request_up_its_work_is_ended_first() -> N
     with pytest.raises(asyncio.CancelledError):
         await serving
     assert ended.is_set()
+
+
+@pytest.mark.parametrize(("size", "status"), [(10, 415), (2000, 413)])
+async def test_a_compressed_body_is_not_unpacked_and_one_over_the_limit_is_refused_for_its_size(
+    size: int, status: int
+) -> None:
+    async with run_router(build_config(limits=LIMITED)) as url:
+        request = build_request(b"x" * size, "content-encoding: gzip")
+        seen, _, body = await talk(url, request)
+    assert seen == status
+    assert json.loads(body)["error"]["message"]
