@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from plano_agents.errors import BodyTooLargeError
 from plano_agents.router.answer import Answer, StreamBrokenError
+from plano_agents.serving.departure import while_connected
 
 LAST_WORD_SECONDS = 1.0
 """How long a client that does not read may keep a server from stopping."""
@@ -111,23 +112,7 @@ class Connection:
 
     async def until_client_leaves(self, work: Coroutine[None, None, None]) -> None:
         """Do the work, and end it when the client leaves."""
-        worker = asyncio.ensure_future(work)
-        watcher = asyncio.ensure_future(self._disconnected())
-        try:
-            await asyncio.wait({worker, watcher}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            left = watcher.done()
-            watcher.cancel()
-            if not worker.done():
-                worker.cancel()
-                await asyncio.wait({worker})
-        failure = None if worker.cancelled() else worker.exception()
-        if failure is not None and not left:
-            raise failure
-
-    async def _disconnected(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+        await while_connected(self._receive, work)
 
 
 def _too_large(limit: int, size: str) -> BodyTooLargeError:

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from plano_agents.affinity import AFFINITY_HEADER, model_affinity, parse_affinity_id
 from plano_agents.errors import BodyTooLargeError, InvalidAffinityIdError, PlanoError, ShuttingDownError
 from plano_agents.protocol.openai_chat import encode_error
+from plano_agents.serving.departure import while_connected
 
 STATE_KEY = "affinity_id"
 """Where the request's state holds the affinity id: the client's, then the run's."""
@@ -147,7 +148,7 @@ class RunResponse(Response):
 
         try:
             with self._hold, model_affinity(self._affinity_id):
-                await _while_connected(receive, self._answer(note))
+                await while_connected(receive, self._answer(note))
         except asyncio.CancelledError:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LAST_WORD_SECONDS):
@@ -190,22 +191,3 @@ async def send_events(events: AsyncGenerator[bytes, None], send: Send) -> None:
         async for event in events:
             await send({"type": "http.response.body", "body": event, "more_body": True})
     await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def _while_connected(receive: Receive, work: Coroutine[None, None, None]) -> None:
-    """Do the work unless the client leaves first, which cancels it."""
-    task = asyncio.create_task(work)
-    gone = asyncio.create_task(_wait_for_disconnect(receive))
-    try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            task.result()
-    finally:
-        task.cancel()
-        gone.cancel()
-        await asyncio.gather(task, gone, return_exceptions=True)
-
-
-async def _wait_for_disconnect(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
