@@ -22,11 +22,11 @@ signal.pause()
 """
 
 STARTER = """
-import re, sys, time
+import re, signal, sys
 from plano_agents.demos.child import running_server
 with running_server([sys.argv[1]], re.compile(r"ready at (\\S+)")) as address:
     print(address, flush=True)
-    time.sleep(60)
+    signal.pause()
 """
 
 
