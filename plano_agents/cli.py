@@ -201,7 +201,7 @@ async def _serve_router(
         await serving.serve(
             sites, on_ready=lambda: click.echo(describe(config, url, offline_url)), on_reload=reload
         )
-        router.close()
+        await router.aclose()
     finally:
         await upstream.close()
 

@@ -151,7 +151,7 @@ class Config:
     overrides: Overrides = field(default_factory=Overrides)
     """Certificates, and the routing model."""
     prompt_caching: PromptCaching = field(default_factory=PromptCaching)
-    """Providers' caches; nothing acts on it yet."""
+    """Sessions of requests without an affinity id; nothing acts on the rest yet."""
     tracing: Tracing = field(default_factory=Tracing)
     """Spans; nothing acts on it yet."""
     client_keys: tuple[SecretStr, ...] = ()

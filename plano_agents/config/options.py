@@ -25,6 +25,11 @@ class SessionCache:
     tenant_header: str | None = None
     """The header whose value separates tenants, lower case; None where there is one tenant."""
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether replicas share their pins."""
+        return self.type == "redis" and self.url is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Overrides:

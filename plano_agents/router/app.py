@@ -22,8 +22,13 @@ from plano_agents.router.openapi import describe_endpoints
 from plano_agents.router.service import Service
 from plano_agents.router.upstream import Upstream
 from plano_agents.routing.lexical import LexicalStrategy
+from plano_agents.sessions.build import build_store
+from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pinning import Pinning
+
+LEDGER_ENTRIES = 20_000
+"""Of how many sessions the last dispatch is remembered: twice as many as pins are held in memory."""
 
 
 class Router:
@@ -50,12 +55,11 @@ class Router:
         self._upstream = upstream
         self._fetch = fetch
         self._watching: asyncio.Task[None] | None = None
-        self._store = MemorySessionStore(
-            ttl_seconds=config.routing.session_ttl_seconds,
-            max_entries=config.routing.session_max_entries,
-            clock=clock,
-        )
-        self._pinning = Pinning(self._store)
+        store = build_store(config.routing, clock=clock)
+        ledger = Ledger(max_entries=LEDGER_ENTRIES, is_shared=store.is_shared)
+        if isinstance(store, MemorySessionStore):
+            store.on_end = ledger.forget
+        self._pinning = Pinning(store, ledger)
         self._serving = self._start(config)
 
     def configure(self, config: Config) -> None:
@@ -67,12 +71,14 @@ class Router:
             ConfigError: A configured model cannot be served; the old configuration stays.
         """
         self._serving = self._start(config)
-        self._store.configure(
-            ttl_seconds=config.routing.session_ttl_seconds, max_entries=config.routing.session_max_entries
-        )
+        self._pinning.store.configure(max_entries=config.routing.session_max_entries)
 
-    def close(self) -> None:
-        """Stop asking the sources of measurements."""
+    async def aclose(self) -> None:
+        """Stop asking the sources of measurements, and let go of the session store."""
+        self._stop_watching()
+        await self._pinning.store.aclose()
+
+    def _stop_watching(self) -> None:
         if self._watching is not None:
             self._watching.cancel()
 
@@ -93,7 +99,7 @@ class Router:
             pinning=self._pinning,
             dispatcher=Dispatcher(config, self._upstream, Health(config)),
         )
-        self.close()
+        self._stop_watching()
         if measurements is not None and config.metrics_sources:
             self._watching = asyncio.get_running_loop().create_task(measurements.watch())
         return HotPath(create_pages(config), service, config)
