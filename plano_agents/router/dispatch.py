@@ -1,9 +1,10 @@
 """Sending a request to the first candidate that answers: the router's one retry loop.
 
 Each candidate is tried, and tried again where that may help (`retry`), until it answers or there is nothing left to
-try; then comes the next. One whose breaker is open, or whose wire cannot carry the request, is passed over. Nothing is tried again once a byte has gone out to
-the client; so a stream counts as answered only when its first bytes are there, or when the client has waited so long
-that it must be told to go on waiting.
+try; then comes the next. One whose breaker is open, whose wire cannot carry the request, or whose provider says that
+it is too long, is passed over. Nothing is tried again once a byte has gone out to the client; so a stream counts as
+answered only when its first bytes are there, or when the client has waited so long that it must be told to go on
+waiting.
 
 Which candidates there are, and what becomes of the answer, is the service's business.
 """
@@ -22,6 +23,7 @@ from plano_agents.errors import (
     UpstreamProtocolError,
     UpstreamUnavailableError,
 )
+from plano_agents.protocol.overflow import says_too_long
 from plano_agents.router.breaker import CircuitBreaker
 from plano_agents.router.retry import RetryBudget, choose_delay, is_retryable, parse_retry_after
 from plano_agents.router.upstream import Upstream, UpstreamRequest, UpstreamResponse
@@ -81,7 +83,7 @@ class Sent:
     answer: WholeAnswer | StreamedAnswer
     """The answer."""
     moved: MoveReason | None
-    """Why the first candidate was passed over; None where it was not, or where nobody else did better."""
+    """Why another model answered than the one decided on; None where that one did."""
 
 
 class _TryFailedError(Exception):
@@ -91,6 +93,14 @@ class _TryFailedError(Exception):
         super().__init__()
         self.outcome = outcome
         self.retry_after = retry_after
+
+
+class _TooLongError(Exception):
+    """The provider says that the request is too long for the model."""
+
+    def __init__(self, answer: "WholeAnswer") -> None:
+        super().__init__()
+        self.answer = answer
 
 
 class Health:
@@ -152,15 +162,17 @@ class Dispatcher:
         self._chance = chance
         self._sleep = sleep
 
-    async def send(self, candidates: Sequence[Candidate], stack: AsyncExitStack) -> "Sent":
+    async def send(self, candidates: Sequence[Candidate], stack: AsyncExitStack, *, decided: str) -> Sent:
         """Send a request to the first candidate that answers.
 
         Args:
             candidates: In the order in which they are tried; not empty.
             stack: Closes what is open when the client's request ends.
+            decided: The model decided on. Where it is not the first, it is known that it cannot serve the request.
 
         Returns:
-            The answer: a good one, or an error that trying again does not help; or the last candidate's error.
+            The answer: a good one, or an error that trying again does not help; else the last error that may pass;
+            else the decided model's own that says that the request is too long.
 
         Raises:
             RequestError: No candidate's wire can carry the request.
@@ -168,7 +180,8 @@ class Dispatcher:
         """
         last: WholeAnswer | UpstreamError | None = None
         refusal: RequestError | None = None
-        reason: MoveReason | None = None
+        too_long: WholeAnswer | None = None
+        reason: MoveReason | None = None if decided == candidates[0].model else "unsuitable"
         for candidate in candidates:
             try:
                 answer = await self._send_to(candidate, stack)
@@ -176,13 +189,18 @@ class Dispatcher:
                 refusal = refusal or error
                 reason = reason or "unsuitable"
                 continue
+            except _TooLongError as refused:
+                too_long = refused.answer if candidate.model == decided else too_long
+                reason = reason or "unsuitable"
+                continue
             except _TryFailedError as failed:
                 last, answer = failed.outcome, None
             if answer is not None:
-                return Sent(answer, reason)
+                return Sent(answer, None if answer.model == decided else reason)
             reason = reason or "upstream_failed"
+        last = last or too_long
         if isinstance(last, WholeAnswer):
-            return Sent(last, None if last.model == candidates[0].model else reason)
+            return Sent(last, None if last.model == decided else reason)
         raise last or refusal or self._unavailable(candidates)
 
     async def _send_to(
@@ -220,6 +238,7 @@ class Dispatcher:
 
         Raises:
             _TryFailedError: Another try, or another candidate, may do better.
+            _TooLongError: Another candidate may do better.
         """
         async with AsyncExitStack() as attempt:
             try:
@@ -235,8 +254,11 @@ class Dispatcher:
                 breaker.fail()
             else:
                 breaker.succeed()
-            if isinstance(answer, WholeAnswer) and is_retryable(answer.status):
-                raise _TryFailedError(answer, parse_retry_after(answer.headers, now=self._wall_clock()))
+            if isinstance(answer, WholeAnswer):
+                if is_retryable(answer.status):
+                    raise _TryFailedError(answer, parse_retry_after(answer.headers, now=self._wall_clock()))
+                if says_too_long(answer.status, answer.body):
+                    raise _TooLongError(answer)
             stack.push_async_exit(attempt.pop_all())
             return answer
 
@@ -261,8 +283,9 @@ class Dispatcher:
         return StreamedAnswer(model, response.status, response.headers, first, rest)
 
     def _unavailable(self, candidates: Sequence[Candidate]) -> UpstreamUnavailableError:
-        names = [candidate.model for candidate in candidates]
-        wait = min(self._health.breaker(candidate.upstream).seconds_left for candidate in candidates)
+        waits = {each.model: self._health.breaker(each.upstream).seconds_left for each in candidates}
+        names = [model for model, seconds in waits.items() if seconds > 0] or list(waits)
+        wait = min(waits[model] for model in names)
         return UpstreamUnavailableError(
             f"{', '.join(names)} failed several times in a row and is left alone for a while. Try again in "
             f"{max(1, round(wait))} s.",

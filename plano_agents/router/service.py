@@ -17,6 +17,7 @@ from plano_agents.affinity import AFFINITY_HEADER, HINT_HEADER, parse_affinity_i
 from plano_agents.config.model import WILDCARD, Config
 from plano_agents.errors import InvalidAffinityIdError, PlanoError, UpstreamProtocolError
 from plano_agents.protocol.form import Form
+from plano_agents.protocol.needs import Needs
 from plano_agents.protocol.openai_chat import ChatHead
 from plano_agents.protocol.translation.exchange import Exchange, open_exchange
 from plano_agents.providers.target import Target, build_request_headers, build_target
@@ -28,7 +29,7 @@ from plano_agents.router.streams import SameStream, pass_stream
 from plano_agents.router.surfaces import Endpoint, Surface
 from plano_agents.router.upstream import UpstreamRequest
 from plano_agents.sessions.decide import decide_after_move, decide_without_session
-from plano_agents.sessions.pin import SessionKey
+from plano_agents.sessions.pin import Decision, MoveReason, SessionKey
 from plano_agents.sessions.pinning import Pinning
 
 
@@ -109,7 +110,7 @@ class Service:
         started = self._clock()
         trail.affinity_id = self._find_affinity_id(request.headers)
         head = endpoint.surface.parse_head(request.body)
-        choice = self._chooser.read(head)
+        choice = self._chooser.read(head, Needs(request.body))
         tenant = headers.get(self._config.routing.session_cache.tenant_header or "", "")
         key = SessionKey(tenant, trail.affinity_id) if trail.affinity_id is not None else None
         if key is None:
@@ -124,17 +125,24 @@ class Service:
             )
         trail.routing_ms = (self._clock() - started) * 1000
         if endpoint.decides_only:
+            first, *_ = choice.candidates(trail.decision)
+            if first != trail.decision.model:
+                trail.decision = await self._move(key, trail.decision, first, "unsuitable")
             return _answer_decision(trail, choice, head)
         exchanges = _Exchanges(endpoint.surface, request.body, int(self._wall_clock()))
         sent = await self._send(exchanges, headers, trail, choice, stack)
         model = sent.answer.model
         if sent.moved is not None:
-            trail.decision = (
-                await self._pinning.follow(key, trail.decision, model, sent.moved)
-                if key is not None
-                else decide_after_move(trail.decision, model, sent.moved)
-            )
+            trail.decision = await self._move(key, trail.decision, model, sent.moved)
         return self._build_answer(sent.answer, exchanges.of(model), endpoint.surface, trail, stack)
+
+    async def _move(
+        self, key: SessionKey | None, decision: Decision, model: str, reason: MoveReason
+    ) -> Decision:
+        """Decide for another model than the one decided on; a session's pin follows."""
+        if key is None:
+            return decide_after_move(decision, model, reason)
+        return await self._pinning.follow(key, decision, model, reason)
 
     def _find_affinity_id(self, headers: Sequence[tuple[str, str]]) -> str | None:
         """Take the affinity id from the first header that carries one."""
@@ -163,7 +171,7 @@ class Service:
         ]
         started = self._clock()
         try:
-            return await self._dispatcher.send(candidates, stack)
+            return await self._dispatcher.send(candidates, stack, decided=trail.decision.model)
         finally:
             trail.upstream_ms = (self._clock() - started) * 1000
 
