@@ -15,6 +15,18 @@ EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
+class ModelProfile:
+    """What a model can take; what is not known (None) is assumed to be possible."""
+
+    context_window: int | None = None
+    """How many tokens of input it takes at most."""
+    images: bool | None = None
+    """Whether it takes images."""
+    tools: bool | None = None
+    """Whether it takes tools that it may call."""
+
+
+@dataclass(frozen=True, slots=True)
 class SessionCache:
     """``routing.session_cache``: where pins are kept."""
 

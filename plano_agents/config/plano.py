@@ -68,6 +68,7 @@ def parse_config(
                 environ=environ,
                 timeouts=config.timeouts,
                 retries=config.retries,
+                models=None if problems else config.models,
             )
     except ConfigError as error:
         problems += error.problems
@@ -75,6 +76,7 @@ def parse_config(
         raise ConfigError(*problems)
     return replace(
         config,
+        profiles=settings.profiles,
         routing=replace(config.routing, affinity_headers=settings.affinity_headers),
         timeouts=settings.timeouts,
         retries=settings.retries,

@@ -18,6 +18,7 @@ from plano_agents.affinity import HINT_HEADER
 from plano_agents.config.model import WILDCARD, Config
 from plano_agents.errors import PlanoError, UpstreamProtocolError
 from plano_agents.protocol.form import Form
+from plano_agents.protocol.needs import Needs
 from plano_agents.protocol.openai_chat import ChatHead
 from plano_agents.protocol.translation.exchange import Exchange, open_exchange
 from plano_agents.protocol.usage import Tokens, UsageMeter, read_usage
@@ -31,6 +32,7 @@ from plano_agents.router.surfaces import Endpoint, Surface
 from plano_agents.router.turns import Turns
 from plano_agents.router.upstream import UpstreamRequest
 from plano_agents.sessions.decide import decide_after_move, decide_without_session
+from plano_agents.sessions.pin import Decision, MoveReason
 from plano_agents.sessions.pinning import Pinning, Turn
 
 
@@ -111,7 +113,7 @@ class Service:
         started = self._clock()
         trail.affinity_id = self._turns.find_affinity_id(request.headers)
         head = endpoint.surface.parse_head(request.body)
-        choice = self._chooser.read(head)
+        choice = self._chooser.read(head, Needs(request.body))
         trail.turn = await self._turns.begin(headers, trail.affinity_id, head, stack)
         if trail.turn is None:
             trail.decision = decide_without_session(await choice.route())
@@ -123,16 +125,15 @@ class Service:
             )
         trail.routing_ms = (self._clock() - started) * 1000
         if endpoint.decides_only:
+            first, *_ = choice.candidates(trail.decision)
+            if first != trail.decision.model:
+                trail.decision = await _move(trail.turn, trail.decision, first, "unsuitable")
             return _answer_decision(trail, choice, head)
         exchanges = _Exchanges(endpoint.surface, request.body, int(self._wall_clock()))
         sent = await self._send(exchanges, headers, trail, choice, stack)
         model = sent.answer.model
         if sent.moved is not None:
-            trail.decision = (
-                await trail.turn.follow(trail.decision, model, sent.moved)
-                if trail.turn is not None
-                else decide_after_move(trail.decision, model, sent.moved)
-            )
+            trail.decision = await _move(trail.turn, trail.decision, model, sent.moved)
         return self._build_answer(sent.answer, exchanges.of(model), endpoint.surface, trail, stack)
 
     async def _send(
@@ -151,7 +152,7 @@ class Service:
         ]
         started = self._clock()
         try:
-            return await self._dispatcher.send(candidates, stack)
+            return await self._dispatcher.send(candidates, stack, decided=trail.decision.model)
         finally:
             trail.upstream_ms = (self._clock() - started) * 1000
 
@@ -272,6 +273,13 @@ def _answer_decision(trail: Trail, choice: Choice, head: ChatHead) -> Answer:
     return Answer(
         200, {**build_headers(trail), "content-type": "application/json"}, msgspec.json.encode(content)
     )
+
+
+async def _move(turn: Turn | None, decision: Decision, model: str, reason: MoveReason) -> Decision:
+    """Decide for another model than the one decided on; a session's pin follows."""
+    if turn is None:
+        return decide_after_move(decision, model, reason)
+    return await turn.follow(decision, model, reason)
 
 
 def _spend(turn: Turn, read: Callable[[], Tokens]) -> None:
