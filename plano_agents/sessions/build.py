@@ -57,4 +57,5 @@ def _share(memory: MemorySessionStore, url: str, wall_clock: Callable[[], float]
 def name_store(url: str) -> str:
     """Name a store by its URL, without user, password and options."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname or 'localhost'}:{parts.port or 6379}"
+    host = parts.hostname or "localhost"
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{parts.port or 6379}"

@@ -2,15 +2,15 @@
 
 So a thousand concurrent requests cost a few round trips instead of a thousand connections; and whoever stops waiting
 leaves its answer to nobody, for the batch reads every reply and gives each to the command that asked for it.
-A batch that is not answered in time fails, and with it all that waits behind it.
+A batch that is not answered in time fails, and with it all that waits behind it. Time counts from when a batch goes
+out: a crowd that waits for its turn is this process's business, and no sign that the server is out.
 
 Nothing is sent twice. A connection that was closed while nobody used it is opened anew, but a command whose answer got
 lost may have been carried out, and once more could undo what others did meanwhile: bring back a pin that was dropped.
 """
 
 import asyncio
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,8 +28,8 @@ Reply = bytes | int | list["Reply"] | Exception | None
 MAX_BATCH = 512
 """How many commands go out together."""
 
-LATE_SECONDS = 0.01
-"""How long an answer that may already lie in the socket is waited for, after a busy event loop let time run out."""
+LATE_PASSES = 20
+"""How often the event loop still looks for an answer once time is over: if it was busy, one may lie in the socket."""
 
 REASON_CHARACTERS = 200
 """How much of an error's message is told."""
@@ -60,8 +60,6 @@ class _Asked:
 
     commands: Sequence[Command]
     """In order."""
-    since: float
-    """When they were asked for, by the monotonic clock."""
     replies: "asyncio.Future[list[Reply] | StoreFailedError]" = field(default_factory=_new_future)
     """What came of them. A failure is a result too: whoever stopped waiting need not have seen it."""
 
@@ -71,20 +69,16 @@ class RedisConnection:
 
     Args:
         url: ``redis://`` or ``rediss://``, with user, password, database and redis-py's ``ssl_*`` options.
-        timeout_seconds: How long a command may take, waiting for its turn included.
-        clock: Monotonic time in seconds.
+        timeout_seconds: How long the server may take to answer, connecting included.
 
     Raises:
         ValueError: The URL is none of Redis', or has an option that redis-py does not know.
     """
 
-    def __init__(
-        self, url: str, *, timeout_seconds: float = 0.25, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, url: str, *, timeout_seconds: float = 0.25) -> None:
         self._client = redis.Redis.from_pool(_build_pool(url))
         self._client.response_callbacks.clear()
         self._timeout_seconds = timeout_seconds
-        self._clock = clock
         self._asked: list[_Asked] = []
         self._flushing: asyncio.Task[None] | None = None
 
@@ -107,7 +101,7 @@ class RedisConnection:
         """
         if not commands:
             return []
-        asked = _Asked(commands, self._clock())
+        asked = _Asked(commands)
         self._asked.append(asked)
         if self._flushing is None:
             self._flushing = asyncio.create_task(self._flush())
@@ -164,18 +158,24 @@ class RedisConnection:
                 pipeline.execute_command(*command)
         sending = asyncio.ensure_future(pipeline.execute(raise_on_error=False))
         try:
-            left = batch[0].since + self._timeout_seconds - self._clock()
-            for wait in (max(0.0, left), LATE_SECONDS):
-                await asyncio.wait({sending}, timeout=wait)
-                if sending.done():
-                    return list(sending.result())
+            await asyncio.wait({sending}, timeout=self._timeout_seconds)
+            if await _is_done_soon(sending):
+                return list(sending.result())
         except Exception as error:
             raise StoreFailedError(_explain(error)) from error
         finally:
             if not sending.done():
                 sending.cancel()
-                await asyncio.wait({sending}, timeout=LATE_SECONDS)
+                await _is_done_soon(sending)
         raise StoreFailedError(f"no answer within {self._timeout_seconds * 1000:.0f} ms")
+
+
+async def _is_done_soon(sending: "asyncio.Future[Any]") -> bool:
+    for _ in range(LATE_PASSES):
+        if sending.done():
+            break
+        await asyncio.sleep(0)
+    return sending.done()
 
 
 def _deliver(batch: Sequence[_Asked], replies: Sequence[Reply]) -> None:

@@ -48,29 +48,36 @@ class Alarm:
     """Waits that end when they are told to."""
 
     def __init__(self) -> None:
-        self._waits: list[tuple[float, asyncio.Future[None]]] = []
+        self._waits: list[tuple[float, asyncio.Future[None], asyncio.Future[None]]] = []
         self._begun = asyncio.Condition()
 
     async def __call__(self, seconds: float) -> None:
-        wait = (seconds, asyncio.get_running_loop().create_future())
-        self._waits.append(wait)
+        loop = asyncio.get_running_loop()
+        over, left = loop.create_future(), loop.create_future()
+        self._waits.append((seconds, over, left))
         try:
             async with self._begun:
                 self._begun.notify_all()
-            await wait[1]
+            await over
         finally:
-            self._waits.remove(wait)
+            self._waits.remove((seconds, over, left))
+            left.set_result(None)
 
-    async def ring(self, seconds: float) -> None:
-        """As soon as somebody waits for so many seconds, let them be over."""
+    async def reach(self, seconds: float) -> None:
+        """Wait until somebody waits for so many seconds."""
         async with asyncio.timeout(10), self._begun:
             await self._begun.wait_for(lambda: self.is_awaited(seconds))
-        for length, over in self._waits:
-            if length == seconds and not over.done():
-                over.set_result(None)
+
+    async def ring(self, seconds: float) -> None:
+        """As soon as somebody waits for so many seconds, let it be over, and let them go on."""
+        await self.reach(seconds)
+        waits = [(over, left) for length, over, left in self._waits if length == seconds and not over.done()]
+        for over, _ in waits:
+            over.set_result(None)
+        await asyncio.wait([left for _, left in waits])
 
     def is_awaited(self, seconds: float) -> bool:
-        return any(length == seconds and not over.done() for length, over in self._waits)
+        return any(length == seconds and not over.done() for length, over, _ in self._waits)
 
 
 class OutageLog(logging.Handler):
