@@ -8,6 +8,7 @@
     ├── OverloadedError             503  overloaded
     ├── ShuttingDownError           503  shutting_down
     ├── ConfigError                 -    a configuration file that cannot be used; raised at start only
+    ├── WorkerFailedError           -    a process that will not start; ends the program
     ├── RequestError                400  invalid_request
     │   ├── InvalidAffinityIdError  400  invalid_affinity_id
     │   ├── UnsupportedFieldError   400  unsupported_field
@@ -74,6 +75,12 @@ class ConfigError(PlanoError):
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+class WorkerFailedError(PlanoError):
+    """A process that ended over and over before it served."""
+
+    code = "worker_failed"
 
 
 class StepLimitError(PlanoError):
