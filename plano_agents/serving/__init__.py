@@ -4,10 +4,11 @@
 HTTP/1.1 in uvicorn's place. What the applications do is theirs.
 """
 
+from plano_agents.serving.metrics_directory import shared_metrics
 from plano_agents.serving.protocol import HttpLimits
 from plano_agents.serving.server import Site, run, running, serve
 from plano_agents.serving.sockets import bind, bind_each, check_exposure, is_loopback, url_of
-from plano_agents.serving.supervisor import Patience, Supervisor, check_can_fork, shared_metrics
+from plano_agents.serving.supervisor import Patience, Supervisor, check_can_fork
 from plano_agents.serving.worker import Parent, Worker
 
 __all__ = [

@@ -5,37 +5,30 @@ waits on a dead worker's is answered by the worker that takes its place. One tha
 place is filled at most once in ``interval_seconds``; one that ends ``start_tries`` times in a row before it listens
 ends them all.
 
-Why not a library's: uvicorn's supervisor answers SIGHUP with new processes, which cuts long streams off, looks after
-its workers twice a second, and leaves them behind when it is killed; granian and gunicorn start only servers that read
-HTTP their way.
+Why not a library's: uvicorn and gunicorn answer SIGHUP with new processes, which cuts off streams that outlast the grace
+period, where ours change in place; uvicorn looks after its workers twice a second, and they outlive it when it is
+killed; granian starts only its own HTTP server.
 """
 
 import logging
 import math
 import multiprocessing
-import os
 import signal
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from multiprocessing.reduction import ForkingPickler
-from types import MappingProxyType
 from typing import Generic, TypeVar
 
 from plano_agents.errors import ConfigError, WorkerFailedError
 from plano_agents.serving.server import GRACE_SECONDS
-from plano_agents.serving.worker import Worker, become, parents_signals
+from plano_agents.serving.worker import Worker, become, open_line, parents_signals
 
 State = TypeVar("State")
-
-METRICS_DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
-"""The variable by which prometheus-client knows, when it is loaded, where processes share their counts."""
 
 _log = logging.getLogger(__name__)
 
@@ -65,20 +58,6 @@ def check_can_fork(methods: Sequence[str] | None = None) -> None:
         raise ConfigError(
             f"Workers are forked, which the system {sys.platform!r} cannot. Start one, or several behind a load balancer."
         )
-
-
-@contextmanager
-def shared_metrics() -> Iterator[None]:
-    """Name prometheus-client a fresh directory for several processes' counts; it is gone at the end."""
-    before = os.environ.get(METRICS_DIRECTORY)
-    with tempfile.TemporaryDirectory(prefix="plano-agents-metrics-") as directory:
-        os.environ[METRICS_DIRECTORY] = directory
-        try:
-            yield
-        finally:
-            del os.environ[METRICS_DIRECTORY]
-            if before is not None:
-                os.environ[METRICS_DIRECTORY] = before
 
 
 class _Place(Generic[State]):
@@ -166,7 +145,6 @@ class Supervisor(Generic[State]):
             ConfigError: A worker cannot serve by the state.
             WorkerFailedError: A worker ended over and over before it listened.
         """
-        ForkingPickler.register(MappingProxyType, _reduce_proxy)
         with _watch_signals() as signals:
             try:
                 while not self._step(signals):
@@ -202,7 +180,7 @@ class Supervisor(Generic[State]):
 
     def _start(self, place: _Place[State]) -> None:
         place.due_at = time.monotonic() + self._patience.interval_seconds
-        place.line, theirs = multiprocessing.Pipe()
+        place.line, theirs = open_line()
         process = multiprocessing.get_context("fork").Process(
             name=place.worker.name, target=self._become, args=(place, theirs)
         )
@@ -316,17 +294,6 @@ class Supervisor(Generic[State]):
             _log.warning("%s (process %d) did not stop in time and is killed", process.name, process.pid)
             process.kill()
             self._collect(process)
-
-
-def _reduce_proxy(
-    proxy: MappingProxyType[object, object],
-) -> tuple[Callable[[dict[object, object]], MappingProxyType[object, object]], tuple[dict[object, object]]]:
-    """Tell pickle, which refuses read-only mappings, how to make one again."""
-    return _freeze, (dict(proxy),)
-
-
-def _freeze(content: dict[object, object]) -> MappingProxyType[object, object]:
-    return MappingProxyType(content)
 
 
 @contextmanager

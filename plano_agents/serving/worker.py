@@ -10,6 +10,7 @@ them. Starting, watching and replacing workers is left to ``supervisor``.
 
 import asyncio
 import logging
+import multiprocessing
 import signal
 import socket
 import sys
@@ -18,6 +19,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import ForkingPickler
+from types import MappingProxyType
 from typing import Generic, TypeVar
 
 from plano_agents.errors import ConfigError
@@ -86,6 +89,12 @@ class Worker(Generic[State]):
     """Called in the new process with the state and the parent, whose `serve` it awaits."""
 
 
+def open_line() -> "tuple[Connection[State, tuple[str, ...]], Connection[tuple[str, ...], State]]":
+    """Open a line, which carries read-only mappings too: the parent's end, and the worker's."""
+    ForkingPickler.register(MappingProxyType, _reduce_proxy)
+    return multiprocessing.Pipe()
+
+
 def parents_signals() -> tuple[signal.Signals, ...]:
     """List the signals that the parent acts on, and workers leave to it."""
     return signal.SIGINT, signal.SIGTERM, signal.SIGHUP
@@ -112,3 +121,14 @@ def become(worker: Worker[State], state: State, line: "Connection[tuple[str, ...
         kind = type(error).__name__
         _log.error("%s: unexpected %s at %s:%s", worker.name, kind, place.filename, place.lineno)
         sys.exit(1)
+
+
+def _reduce_proxy(
+    proxy: MappingProxyType[object, object],
+) -> tuple[Callable[[dict[object, object]], MappingProxyType[object, object]], tuple[dict[object, object]]]:
+    """Tell pickle, which refuses read-only mappings, how to make one again."""
+    return _freeze, (dict(proxy),)
+
+
+def _freeze(content: dict[object, object]) -> MappingProxyType[object, object]:
+    return MappingProxyType(content)

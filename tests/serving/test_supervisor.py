@@ -1,12 +1,12 @@
 """Several real processes on one port, started, watched, told of changes and stopped by their parent."""
 
-import itertools
 import os
 import select
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -267,10 +267,11 @@ def test_a_worker_that_dies_while_it_is_asked_to_change_is_replaced_by_one_that_
 
 
 def test_a_worker_that_dies_over_and_over_before_it_listens_ends_everything(tmp_path: Path) -> None:
-    with started(tmp_path, interval=0.05) as program:
+    with started(tmp_path, interval=0.3) as program:
         port = program.ready()
         survivor, victim = answers_of_all(port)
         program.reload("crash")
+        killed_at = time.monotonic()
         os.kill(victim, signal.SIGKILL)
         code, out, err = program.end()
         assert has_ended(survivor)
@@ -279,7 +280,7 @@ def test_a_worker_that_dies_over_and_over_before_it_listens_ends_everything(tmp_
     assert "ended with exit code 7 before it listened, 3 times in a row" in err
     times = [float(line.split()[1]) for line in out.splitlines() if line.startswith("started")]
     assert len(times) == 3
-    assert all(later - sooner >= 0.05 for sooner, later in itertools.pairwise(times))
+    assert times[2] - killed_at >= 2 * 0.3
 
 
 def test_a_state_that_cannot_be_served_at_the_start_is_told_once_and_nobody_is_left(tmp_path: Path) -> None:
@@ -319,11 +320,3 @@ def test_where_processes_cannot_be_forked_workers_are_refused_with_the_way_out()
     with pytest.raises(ConfigError, match=r"cannot\. Start one"):
         serving.check_can_fork(["spawn"])
     serving.check_can_fork(["spawn", "fork"])
-
-
-def test_the_directory_of_shared_metrics_is_named_while_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "/before")
-    with serving.shared_metrics():
-        named = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
-        assert list(named.iterdir()) == []
-    assert (named.exists(), os.environ["PROMETHEUS_MULTIPROC_DIR"]) == (False, "/before")
