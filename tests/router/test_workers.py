@@ -24,6 +24,12 @@ pytestmark = pytest.mark.skipif(
 SHARED = {"session_cache": {"type": "redis", "url": "redis://127.0.0.1:1"}}
 
 
+@pytest.fixture(autouse=True)
+def _temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what a killed router leaves behind, its directory of metrics, in the test's own folder."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+
 @asynccontextmanager
 async def two_workers(folder: Path, provider: Provider) -> AsyncGenerator[RouterProcess, None]:
     config = write_config(folder, {GPT: provider.url}, routing=SHARED)
@@ -186,13 +192,8 @@ async def test_simulated_models_are_one_process_for_all_workers_and_replaced_lik
         assert set(await ask_until_all_answered(router, request=request)) == set(workers)
 
 
-async def test_the_directory_of_shared_metrics_goes_with_the_router(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    folder = tmp_path / "config"
-    folder.mkdir()
-    async with Provider(complete) as provider, two_workers(folder, provider) as router:
+async def test_the_directory_of_shared_metrics_goes_with_the_router(tmp_path: Path) -> None:
+    async with Provider(complete) as provider, two_workers(tmp_path, provider) as router:
         assert count_metrics_directories(tmp_path) == 1
         await router.stop()
     assert count_metrics_directories(tmp_path) == 0
