@@ -1,4 +1,4 @@
-"""The command line: ``plano-agents up`` and ``plano-agents simulate``.
+"""The command line: ``plano-agents up``, ``simulate``, ``config`` and ``affinity`` (in ``cli_affinity``).
 
 It puts the parts together, says what it serves and where, and turns every failure into a line. What the parts do
 is theirs.
@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from plano_agents import __version__, serving
+from plano_agents.cli_affinity import affinity_group
 from plano_agents.config.load import load_config
 from plano_agents.config.model import Config, Routing
 from plano_agents.config.render import render_config
@@ -212,6 +213,9 @@ def _tell_reloaded(error: ConfigError | None) -> None:
     else:
         _tell(error)
         click.echo("the old configuration stays", err=True)
+
+
+cli.add_command(affinity_group)
 
 
 @cli.group("config")
