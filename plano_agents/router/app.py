@@ -30,6 +30,7 @@ from plano_agents.sessions.build import build_store
 from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pinning import Pinning
+from plano_agents.sessions.store import SessionStore
 
 METHODS = ("DELETE", "GET", "HEAD", "POST")
 """What some path here takes."""
@@ -47,11 +48,12 @@ class Router:
     Args:
         config: What is configured.
         upstream: Sends to the providers.
+        store: Keeps the sessions' pins; None for the one that is configured.
         fetch: Asks the sources of measurements; None leaves them alone.
         clock: Monotonic time in seconds, by which pins expire.
 
     Raises:
-        ConfigError: A configured model cannot be served.
+        ConfigError: A configured model cannot be served, or the store cannot be used.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Router:
         config: Config,
         upstream: Upstream,
         *,
+        store: SessionStore | None = None,
         fetch: Fetch | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -66,7 +69,7 @@ class Router:
         self._fetch = fetch
         self._watching: asyncio.Task[None] | None = None
         self._metrics = Metrics()
-        store = build_store(config.routing, clock=clock)
+        store = store if store is not None else build_store(config.routing, clock=clock)
         ledger = Ledger(
             max_entries=LEDGER_ENTRIES,
             is_shared=store.is_shared,

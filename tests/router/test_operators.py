@@ -12,6 +12,9 @@ from pydantic import SecretStr
 
 from plano_agents.config.model import Config, Preference, Routing
 from plano_agents.config.options import PromptCaching, Retries, SessionCache
+from plano_agents.sessions.memory import MemorySessionStore
+from plano_agents.sessions.pin import SessionKey
+from plano_agents.sessions.store import Held, SessionStore
 from tests.router.conftest import Exchange, Provider, build_config, chat, run_router
 
 GPT, MINI, OTHER = "openai/gpt-4o", "openai/gpt-4o-mini", "openai/other"
@@ -62,10 +65,17 @@ class Client:
 
 
 @asynccontextmanager
-async def run(config: Config, behaviour: Any = answer) -> AsyncGenerator[Client, None]:  # noqa: ANN401 - a Provider's
+async def run(
+    config: Config,
+    behaviour: Any = answer,  # noqa: ANN401 - a Provider's
+    store: SessionStore | None = None,
+) -> AsyncGenerator[Client, None]:
     async with Provider(behaviour) as provider:
         models = tuple(replace(model, base_url=provider.url) for model in config.models)
-        async with run_router(replace(config, models=models)) as url, httpx.AsyncClient(base_url=url) as http:
+        async with (
+            run_router(replace(config, models=models), store) as url,
+            httpx.AsyncClient(base_url=url) as http,
+        ):
             yield Client(http)
 
 
@@ -243,6 +253,21 @@ async def test_the_admin_token_opens_and_a_client_key_does_not() -> None:
             assert (await client.get(path)).status_code == 401
             assert (await client.get(path, headers={"authorization": "Bearer k"})).status_code == 401
             assert (await client.get(path, headers={"authorization": "Bearer t"})).status_code == 200
+
+
+class ForgetfulStore(MemorySessionStore):
+    """A store that is broken on purpose: it loses pins, and does not say so."""
+
+    async def get(self, key: SessionKey) -> Held:
+        self._in_use[key].pin = None
+        return await super().get(key)
+
+
+async def test_a_broken_promise_is_counted() -> None:
+    async with run(build_config(GPT, MINI), store=ForgetfulStore(max_entries=10)) as client:
+        for model in (GPT, GPT, MINI, GPT):
+            await client.ask("run-1", model=model)
+        assert "plano_affinity_violations_total 2.0" in (await client.get("/metrics")).text
 
 
 async def test_decisions_are_counted_and_violations_are_none(client: Client) -> None:
