@@ -1,6 +1,7 @@
 """The router as one ASGI application: the proxied endpoints as plain ASGI, everything else as FastAPI."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -31,6 +32,8 @@ from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pinning import Pinning
 from plano_agents.sessions.store import SessionStore
+
+logger = logging.getLogger(__name__)
 
 METHODS = ("DELETE", "GET", "HEAD", "POST")
 """What some path here takes."""
@@ -65,6 +68,7 @@ class Router:
         fetch: Fetch | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._cache = config.routing.session_cache
         self._upstream = upstream
         self._fetch = fetch
         self._watching: asyncio.Task[None] | None = None
@@ -83,13 +87,18 @@ class Router:
     def configure(self, config: Config) -> None:
         """Exchange the configuration: new requests get the new one, those in flight finish on the old one.
 
-        Pins stay; what is known of the providers' health starts anew.
+        Pins stay, and the store that holds them; what is known of the providers' health starts anew.
 
         Raises:
             ConfigError: A configured model cannot be served; the old configuration stays.
         """
         self._serving = self._start(config)
         self._pinning.store.configure(max_entries=config.routing.session_max_entries)
+        cache = config.routing.session_cache
+        if (cache.type, cache.url) != (self._cache.type, self._cache.url):
+            logger.warning(
+                "routing.session_cache has changed: pins stay where they are until the router is restarted"
+            )
 
     async def aclose(self) -> None:
         """Stop asking the sources of measurements, and let go of the session store."""
