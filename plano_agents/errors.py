@@ -7,14 +7,18 @@
     ├── InterruptedRunError         501  run_interrupted
     ├── OverloadedError             503  overloaded
     ├── ShuttingDownError           503  shutting_down
+    ├── StoreUnavailableError       503  store_unavailable
     ├── ConfigError                 -    a configuration file that cannot be used; raised at start only
     ├── WorkerFailedError           -    a process that will not start; ends the program
     ├── RequestError                400  invalid_request
     │   ├── InvalidAffinityIdError  400  invalid_affinity_id
+    │   ├── InvalidCursorError      400  invalid_cursor
     │   ├── UnsupportedFieldError   400  unsupported_field
     │   ├── AuthenticationError     401  invalid_api_key
+    │   ├── AdminOnlyError          403  admin_only
     │   ├── ModelNotFoundError      404  model_not_found
     │   ├── EndpointNotFoundError   404  endpoint_not_found
+    │   ├── SessionNotFoundError    404  session_not_found
     │   ├── MethodNotAllowedError   405  method_not_allowed
     │   ├── MalformedRequestError   400  malformed_request
     │   ├── RequestTimeoutError     408  request_timeout
@@ -111,6 +115,13 @@ class ShuttingDownError(PlanoError):
     code = "shutting_down"
 
 
+class StoreUnavailableError(PlanoError):
+    """The shared session store does not answer."""
+
+    status_code = 503
+    code = "store_unavailable"
+
+
 class RequestError(PlanoError):
     """The client's request cannot be served as it stands."""
 
@@ -123,6 +134,12 @@ class InvalidAffinityIdError(RequestError):
     """An affinity id that breaks the id rules, or a header given twice."""
 
     code = "invalid_affinity_id"
+
+
+class InvalidCursorError(RequestError):
+    """A cursor that no page gave."""
+
+    code = "invalid_cursor"
 
 
 class UnsupportedFieldError(RequestError):
@@ -139,6 +156,14 @@ class AuthenticationError(RequestError):
     type = "authentication_error"
 
 
+class AdminOnlyError(RequestError):
+    """An operator's endpoint, asked by somebody who may not."""
+
+    status_code = 403
+    code = "admin_only"
+    type = "permission_error"
+
+
 class ModelNotFoundError(RequestError):
     """A model that the configuration does not declare."""
 
@@ -151,6 +176,13 @@ class EndpointNotFoundError(RequestError):
 
     status_code = 404
     code = "endpoint_not_found"
+
+
+class SessionNotFoundError(RequestError):
+    """An affinity id without a live pin."""
+
+    status_code = 404
+    code = "session_not_found"
 
 
 class MethodNotAllowedError(RequestError):

@@ -6,6 +6,7 @@ Lookups that the request path needs live here; reading and checking files is lef
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import SecretStr
@@ -15,6 +16,7 @@ from plano_agents.config.options import (
     Breaker,
     Limits,
     MetricsSource,
+    ModelProfile,
     Overrides,
     PromptCaching,
     Retries,
@@ -31,6 +33,7 @@ __all__ = [
     "Limits",
     "Listener",
     "Model",
+    "ModelProfile",
     "Preference",
     "Retries",
     "Routing",
@@ -132,6 +135,9 @@ class Config:
     """The routes, in the file's order."""
     aliases: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     """Alias to provider-qualified model name."""
+    profiles: Mapping[str, ModelProfile] = field(default_factory=lambda: MappingProxyType({}))
+    """What models can take, as far as the settings say so, by provider-qualified name; a wildcard's holds for all
+    of its models."""
     routing: Routing = field(default_factory=Routing)
     """How sessions are kept."""
     listener: Listener = field(default_factory=Listener)
@@ -151,7 +157,7 @@ class Config:
     overrides: Overrides = field(default_factory=Overrides)
     """Certificates, and the routing model."""
     prompt_caching: PromptCaching = field(default_factory=PromptCaching)
-    """Providers' caches; nothing acts on it yet."""
+    """Sessions of requests without an affinity id; nothing acts on the rest yet."""
     tracing: Tracing = field(default_factory=Tracing)
     """Spans; nothing acts on it yet."""
     client_keys: tuple[SecretStr, ...] = ()

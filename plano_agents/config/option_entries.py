@@ -6,6 +6,9 @@ A section with a problem still yields a value; it is meaningful only when no pro
 import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
 
 from plano_agents.config.findings import Findings, KeyPath, format_path, format_value
 from plano_agents.config.http_syntax import is_token, split_address
@@ -23,7 +26,6 @@ from plano_agents.config.schema_options import (
     LatencyEntry,
     OverridesSection,
     PromptCachingSection,
-    RoutingSection,
     SessionCacheSection,
     TracingSection,
 )
@@ -78,28 +80,37 @@ def build_session_cache(
         findings.add_problem(
             path, "a session_cache of type 'redis' needs url. Write one such as 'redis://localhost:6379'."
         )
+    return SessionCache(
+        section.type, _read_store_url(section, path, findings, secrets), header and header.lower()
+    )
+
+
+def _read_store_url(
+    section: SessionCacheSection, path: KeyPath, findings: Findings, secrets: SecretReader | None
+) -> SecretStr | None:
     url = section.url
     if url is not None and secrets is not None:
         url = secrets.read(url.get_secret_value(), (*path, "url"), "routing.session_cache")
     elif url is not None and has_reference(url.get_secret_value()):
-        url = None
-    return SessionCache(section.type, url, header and header.lower())
+        findings.add_warning(
+            (*path, "url"), "offline, no address is read from the environment: pins are kept in memory"
+        )
+        return None
+    if section.type == "redis" and url is not None and not _is_store_url(url.get_secret_value()):
+        findings.add_problem(
+            (*path, "url"),
+            "the url of session_cache is none of Redis'. Write redis:// or rediss://, a host, and a port where it "
+            "is not 6379, such as 'redis://localhost:6379/0'.",
+        )
+    return url
 
 
-def warn_of_routing(section: RoutingSection, findings: Findings) -> None:
-    """Name what ``routing`` asks for and does not get yet."""
-    if section.session_cache.type == "redis":
-        findings.add_warning(
-            ("routing", "session_cache"),
-            "'routing.session_cache' of type 'redis' is Plano's; plano-agents does not act on it yet: "
-            "pins are kept in this process's memory and not shared",
-        )
-    if section.route_on_user_only:
-        findings.add_warning(
-            ("routing", "route_on_user_only"),
-            "'routing.route_on_user_only' is Plano's; plano-agents does not act on it yet: "
-            "each request without an affinity id is routed",
-        )
+def _is_store_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"redis", "rediss"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def build_overrides(section: OverridesSection) -> Overrides:

@@ -15,6 +15,18 @@ EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
+class ModelProfile:
+    """What a model can take; what is not known (None) is assumed to be possible."""
+
+    context_window: int | None = None
+    """How many tokens of input it takes at most."""
+    images: bool | None = None
+    """Whether it takes images."""
+    tools: bool | None = None
+    """Whether it takes tools that it may call."""
+
+
+@dataclass(frozen=True, slots=True)
 class SessionCache:
     """``routing.session_cache``: where pins are kept."""
 
@@ -24,6 +36,11 @@ class SessionCache:
     """Redis' address, expanded; a secret, for it may hold a password."""
     tenant_header: str | None = None
     """The header whose value separates tenants, lower case; None where there is one tenant."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether replicas share their pins."""
+        return self.type == "redis" and self.url is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ from plano_agents.config.option_entries import (
     build_session_cache,
     build_tracing,
     read_seconds,
-    warn_of_routing,
 )
 from plano_agents.config.preferences import build_aliases, build_preferences
 from plano_agents.config.schema import LegacyListeners, PlanoFile
@@ -69,6 +68,7 @@ def parse_config(
                 environ=environ,
                 timeouts=config.timeouts,
                 retries=config.retries,
+                models=None if problems else config.models,
             )
     except ConfigError as error:
         problems += error.problems
@@ -76,6 +76,7 @@ def parse_config(
         raise ConfigError(*problems)
     return replace(
         config,
+        profiles=settings.profiles,
         routing=replace(config.routing, affinity_headers=settings.affinity_headers),
         timeouts=settings.timeouts,
         retries=settings.retries,
@@ -121,7 +122,6 @@ def _build_config(file: PlanoFile, findings: Findings, secrets: SecretReader | N
         )
         return Config(models=())
     models = build_models(entries, root, findings, secrets)
-    warn_of_routing(file.routing, findings)
     return Config(
         models=models,
         preferences=build_preferences(file, entries, root, models, findings),

@@ -20,6 +20,7 @@ _HEADINGS: Mapping[str, str] = {
     "preferences": "routing_preferences",
     "aliases": "model_aliases",
     "metrics_sources": "model_metrics_sources",
+    "profiles": "models",
 }
 """Fields of `Config` whose heading in the file is another."""
 

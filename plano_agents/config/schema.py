@@ -191,8 +191,8 @@ class PlanoFile(Section):
     """What models cost, and how fast they are."""
     overrides: OverridesSection = OverridesSection()
     """Timeouts, certificates and the routing model."""
-    prompt_caching: NotActedOn[PromptCachingSection] = PromptCachingSection()
-    """Providers' caches."""
+    prompt_caching: PromptCachingSection = PromptCachingSection()
+    """Providers' caches, and sessions of requests without an affinity id."""
     tracing: NotActedOn[TracingSection] = TracingSection()
     """Spans."""
     agents: LooseList = None

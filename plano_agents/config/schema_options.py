@@ -64,9 +64,9 @@ class PromptCachingSection(Section):
     """Whether any of it applies."""
     session_affinity: bool = True
     """Whether requests without an affinity id get one."""
-    inject_cache_control: bool = True
+    inject_cache_control: NotActedOn[bool] = True
     """Whether cache breakpoints are inserted."""
-    min_prefix_tokens: Annotated[int, Field(ge=1)] = 1024
+    min_prefix_tokens: NotActedOn[Annotated[int, Field(ge=1)]] = 1024
     """The shortest prefix that gets one."""
     session_ttl_seconds: Lifetime | None = None
     """How long such a session's pin lives."""

@@ -3,16 +3,17 @@
 Decides the valid keys and values. Where the file lies is left to ``load``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Annotated, TypeVar
 
 from pydantic import Field, SecretStr
 
 from plano_agents.config.document import parse_document
-from plano_agents.config.findings import Findings, KeyPath, format_value
+from plano_agents.config.findings import Findings, KeyPath, format_value, propose_nearest
 from plano_agents.config.http_syntax import is_token
-from plano_agents.config.model import Breaker, Limits, Retries, Timeouts
+from plano_agents.config.model import WILDCARD, Breaker, Limits, Model, ModelProfile, Retries, Timeouts
 from plano_agents.config.secrets import SecretReader
 from plano_agents.config.sections import Section, check_document
 from plano_agents.errors import ConfigError
@@ -62,6 +63,8 @@ class Settings:
 
     affinity_headers: tuple[str, ...] = ()
     """Header names taken as the affinity id where ``X-Model-Affinity`` is absent, in order, lower case."""
+    profiles: Mapping[str, ModelProfile] = field(default_factory=lambda: MappingProxyType({}))
+    """What models can take, by provider-qualified name or wildcard."""
     timeouts: Timeouts = field(default_factory=Timeouts)
     """How long a provider may take."""
     retries: Retries = field(default_factory=Retries)
@@ -85,6 +88,14 @@ class RoutingSettings(Section):
 
     affinity_headers: list[str] = Field(default_factory=list)
     """Header names."""
+
+
+class ModelSettings(Section):
+    """``models.<name>``; its keys are documented as `ModelProfile`'s fields, and override what we know of the model."""
+
+    context_window: Count | None = None
+    images: bool | None = None
+    tools: bool | None = None
 
 
 class TimeoutsSettings(Section):
@@ -130,6 +141,8 @@ class SettingsFile(Section):
 
     routing: RoutingSettings = RoutingSettings()
     """Extends Plano's ``routing``."""
+    models: dict[str, ModelSettings] = Field(default_factory=dict)
+    """What models can take, by the name that ``model_providers[].model`` declares."""
     timeouts: TimeoutsSettings = TimeoutsSettings()
     """How long a provider may take."""
     retries: RetriesSettings = RetriesSettings()
@@ -153,6 +166,7 @@ def parse_settings(
     environ: Mapping[str, str],
     timeouts: Timeouts = DEFAULT_TIMEOUTS,
     retries: Retries = DEFAULT_RETRIES,
+    models: Sequence[Model] | None = None,
 ) -> Settings:
     """Read the settings.
 
@@ -163,6 +177,7 @@ def parse_settings(
             client keys would be open.
         timeouts: What holds where the file is silent: Plano's own, or the defaults.
         retries: The same of retries.
+        models: What ``config.yaml`` declares; None where that is not known, and names are not checked.
 
     Returns:
         The settings.
@@ -183,6 +198,7 @@ def parse_settings(
         token = file.admin_token
         settings = Settings(
             affinity_headers=_read_affinity_headers(file.routing.affinity_headers, findings),
+            profiles=_read_profiles(file.models, models, findings),
             timeouts=_override(timeouts, file.timeouts),
             retries=_override(retries, file.retries),
             breaker=_override(Breaker(), file.breaker),
@@ -201,6 +217,22 @@ def parse_settings(
 def _override(base: R, section: Section) -> R:
     """Replace the rules that a section names; its keys are the rules' own field names."""
     return replace(base, **section.model_dump(exclude_unset=True))
+
+
+def _read_profiles(
+    given: Mapping[str, ModelSettings], models: Sequence[Model] | None, findings: Findings
+) -> Mapping[str, ModelProfile]:
+    declared = [model.name for model in models or ()]
+    for name in given:
+        provider, slash, model_id = name.partition("/")
+        wildcard = f"{provider}/{WILDCARD}" if slash and model_id else name
+        if models is not None and name not in declared and wildcard not in declared:
+            proposal = propose_nearest(name, declared) or f". Declared are: {', '.join(declared)}"
+            findings.add_problem(
+                ("models", name),
+                f"the model {format_value(name)} is not declared in model_providers{proposal}",
+            )
+    return MappingProxyType({name: ModelProfile(**section.model_dump()) for name, section in given.items()})
 
 
 def _read_affinity_headers(names: list[str], findings: Findings) -> tuple[str, ...]:

@@ -66,6 +66,10 @@ class ChatHead(Struct, frozen=True):
     model: str | None = None
     stream: bool | None = None
     routing_preferences: tuple[PreferenceOverride, ...] | None = None
+    system: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    """The system prompt, where it stands beside the messages."""
+    tools: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    """The tools that the model is offered."""
 
 
 _HEAD = msgspec.json.Decoder(ChatHead)

@@ -42,6 +42,8 @@ class _Head(Struct, frozen=True):
     model: str | None = None
     stream: bool | None = None
     routing_preferences: tuple[PreferenceOverride, ...] | None = None
+    instructions: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    tools: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 class _SealedItem(Struct, frozen=True):
@@ -68,7 +70,9 @@ def parse_head(body: bytes) -> ChatHead:
         if isinstance(head.input, str)
         else tuple(HeadMessage(item.role, item.content) for item in head.input if item.role is not None)
     )
-    return check_head(ChatHead(messages, head.model, head.stream, head.routing_preferences))
+    return check_head(
+        ChatHead(messages, head.model, head.stream, head.routing_preferences, head.instructions, head.tools)
+    )
 
 
 def replace_model(body: bytes, model_id: str) -> bytes:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from plano_agents.affinity import AFFINITY_HEADER
 from plano_agents.errors import PlanoError
 from plano_agents.sessions.pin import Decision
+from plano_agents.sessions.pinning import Turn
 
 PASSED_BACK = frozenset(
     {"content-encoding", "content-type", "request-id", "retry-after", "retry-after-ms", "x-request-id"}
@@ -30,6 +31,8 @@ class Trail:
     """The client's affinity id, once it is checked."""
     decision: Decision | None = None
     """Which model serves it, once that is decided."""
+    turn: Turn | None = None
+    """The session's turn that it is, if it is of a session."""
     routing_ms: float | None = None
     """How long the decision took, in milliseconds."""
     upstream_ms: float | None = None

@@ -6,24 +6,35 @@ from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import plano_agents
 from plano_agents.config.model import Config
-from plano_agents.errors import EndpointNotFoundError, MethodNotAllowedError
+from plano_agents.errors import EndpointNotFoundError, MethodNotAllowedError, PlanoError, RequestError
 from plano_agents.protocol import openai_chat
 from plano_agents.router.choice import Chooser
 from plano_agents.router.dispatch import Dispatcher, Health
 from plano_agents.router.hot_path import HotPath
 from plano_agents.router.measurements import Fetch, Measurements
+from plano_agents.router.metrics import Metrics
 from plano_agents.router.openapi import describe_endpoints
+from plano_agents.router.operators import build_operators_api
 from plano_agents.router.service import Service
 from plano_agents.router.upstream import Upstream
 from plano_agents.routing.lexical import LexicalStrategy
+from plano_agents.sessions.build import build_store
+from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pinning import Pinning
+
+MAX_SHOWN = 60
+"""How much of a refused value an error shows."""
+
+LEDGER_ENTRIES = 20_000
+"""Of how many sessions the last dispatch is remembered: twice as many as pins are held in memory."""
 
 
 class Router:
@@ -50,12 +61,16 @@ class Router:
         self._upstream = upstream
         self._fetch = fetch
         self._watching: asyncio.Task[None] | None = None
-        self._store = MemorySessionStore(
-            ttl_seconds=config.routing.session_ttl_seconds,
-            max_entries=config.routing.session_max_entries,
-            clock=clock,
+        self._metrics = Metrics()
+        store = build_store(config.routing, clock=clock)
+        ledger = Ledger(
+            max_entries=LEDGER_ENTRIES,
+            is_shared=store.is_shared,
+            on_violation=self._metrics.count_violation,
         )
-        self._pinning = Pinning(self._store)
+        if isinstance(store, MemorySessionStore):
+            store.on_end = ledger.forget
+        self._pinning = Pinning(store, ledger)
         self._serving = self._start(config)
 
     def configure(self, config: Config) -> None:
@@ -67,12 +82,14 @@ class Router:
             ConfigError: A configured model cannot be served; the old configuration stays.
         """
         self._serving = self._start(config)
-        self._store.configure(
-            ttl_seconds=config.routing.session_ttl_seconds, max_entries=config.routing.session_max_entries
-        )
+        self._pinning.store.configure(max_entries=config.routing.session_max_entries)
 
-    def close(self) -> None:
-        """Stop asking the sources of measurements."""
+    async def aclose(self) -> None:
+        """Stop asking the sources of measurements, and let go of the session store."""
+        self._stop_watching()
+        await self._pinning.store.aclose()
+
+    def _stop_watching(self) -> None:
         if self._watching is not None:
             self._watching.cancel()
 
@@ -92,11 +109,14 @@ class Router:
             ),
             pinning=self._pinning,
             dispatcher=Dispatcher(config, self._upstream, Health(config)),
+            note_decision=self._metrics.count_decision,
         )
-        self.close()
+        self._stop_watching()
         if measurements is not None and config.metrics_sources:
             self._watching = asyncio.get_running_loop().create_task(measurements.watch())
-        return HotPath(create_pages(config), service, config)
+        pages = create_pages(config)
+        pages.include_router(build_operators_api(config, self._pinning.store, self._metrics))
+        return HotPath(pages, service, config)
 
 
 class _Pages(FastAPI):
@@ -128,6 +148,14 @@ def create_pages(config: Config) -> FastAPI:
         content = openai_chat.encode_error(failure)
         return Response(content, kind.status_code, media_type="application/json", headers=error.headers)
 
+    @app.exception_handler(PlanoError)
+    async def answer_error(_request: Request, error: PlanoError) -> Response:
+        return _answer(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def answer_invalid_request(_request: Request, error: RequestValidationError) -> Response:
+        return _answer(_explain(error))
+
     @app.get("/healthz", summary="Is the process alive?")
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
@@ -141,6 +169,20 @@ def create_pages(config: Config) -> FastAPI:
         return JSONResponse({"object": "list", "data": list_models(config)})
 
     return app
+
+
+def _answer(error: PlanoError) -> Response:
+    return Response(openai_chat.encode_error(error), error.status_code, media_type="application/json")
+
+
+def _explain(error: RequestValidationError) -> RequestError:
+    """Name the first parameter at fault; only query parameters are checked by FastAPI here."""
+    first = error.errors()[0]
+    name = str(first["loc"][-1])
+    if first["type"] == "extra_forbidden":
+        return RequestError(f"There is no parameter {name!r} here. See /docs for what there is.", param=name)
+    given = str(first["input"])[:MAX_SHOWN]
+    return RequestError(f"The parameter {name!r} is {given!r}: {first['msg'].lower()}.", param=name)
 
 
 def list_models(config: Config) -> list[dict[str, str | int]]:

@@ -6,11 +6,14 @@ Pure but for the strategy, which may take its time. What a session makes of it i
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from plano_agents.config.model import Config, Model, Preference
+from plano_agents.config.model import Config, Model, ModelProfile, Preference
 from plano_agents.errors import ModelNotFoundError, RequestError
+from plano_agents.protocol.needs import Needs
 from plano_agents.protocol.openai_chat import ChatHead, PreferenceOverride
+from plano_agents.providers.profiles import find_profile
 from plano_agents.routing.candidates import ModelMetrics, order_candidates
 from plano_agents.routing.strategy import Strategy
+from plano_agents.routing.suitability import can_serve, put_suitable_first
 from plano_agents.routing.text import read_conversation
 from plano_agents.sessions.decide import Route
 from plano_agents.sessions.pin import Decision
@@ -34,17 +37,19 @@ class Chooser:
         self._config = config
         self._strategy = strategy
         self._metrics = metrics
+        self._profiles = {model.name: find_profile(model, config.profiles) for model in config.models}
 
     def find_name(self, name: str) -> str | None:
         """Find the qualified name of a model, however it is spelt; None for what is not configured."""
         model = self._config.find_model(name)
         return model.name if model is not None else None
 
-    def read(self, head: ChatHead) -> "Choice":
+    def read(self, head: ChatHead, needs: Needs) -> "Choice":
         """Read a request's choice.
 
         Args:
             head: What routing needs of the request.
+            needs: What the request needs of a model.
 
         Raises:
             ModelNotFoundError: It names a model that is not configured.
@@ -56,7 +61,22 @@ class Chooser:
             if own is None
             else tuple(self._check_preference(number, each) for number, each in enumerate(own))
         )
-        return Choice(head, self._find_requested(head.model).name, preferences, self._strategy)
+        return Choice(
+            head,
+            self._find_requested(head.model).name,
+            preferences,
+            self._strategy,
+            lambda name: can_serve(self._find_profile(name), needs),
+        )
+
+    def _find_profile(self, name: str) -> ModelProfile:
+        """Find what a configured model can take; a wildcard's is looked up each time, for its names have no end."""
+        known = self._profiles.get(name)
+        if known is None:
+            model = self._config.find_model(name)
+            assert model is not None, "a candidate is a configured model"  # noqa: S101 - cannot happen
+            known = find_profile(model, self._config.profiles)
+        return known
 
     def _order(self, preference: Preference) -> Preference:
         """Put a preference's models into the order that its selection policy asks for now."""
@@ -107,22 +127,26 @@ class Choice:
     """The request's own, or the configured ones."""
     strategy: Strategy
     """Says which of them the request matches."""
+    is_suitable: Callable[[str], bool]
+    """Whether a model can serve the request, as far as is known."""
 
     async def route(self) -> Route:
-        """Route the request: the matching preference's first model, or the client's own."""
+        """Route the request: the matching preference's first model that can serve it, or the client's own."""
         if not self.preferences:
             return Route(self.requested, None)
         match = await self.strategy.match(read_conversation(self.head.messages), self.preferences)
         if match is None:
             return Route(self.requested, None)
-        return Route(match.preference.models[0], match.preference.name)
+        first, *_ = put_suitable_first(match.preference.models, self.is_suitable)
+        return Route(first, match.preference.name)
 
     def candidates(self, decision: Decision) -> list[str]:
         """List the models that may serve the request, in the order in which they are tried.
 
         Args:
             decision: The model decided on comes first; then the other models of its route, which stand in for it
-                when it fails.
+                when it fails. Those that cannot serve the request come after those that can.
         """
         others = next((each.models for each in self.preferences if each.name == decision.route), ())
-        return [decision.model, *(name for name in others if name != decision.model)]
+        models = [decision.model, *(name for name in others if name != decision.model)]
+        return put_suitable_first(models, self.is_suitable)

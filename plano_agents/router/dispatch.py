@@ -1,9 +1,10 @@
 """Sending a request to the first candidate that answers: the router's one retry loop.
 
 Each candidate is tried, and tried again where that may help (`retry`), until it answers or there is nothing left to
-try; then comes the next. One whose breaker is open, or whose wire cannot carry the request, is passed over. Nothing is tried again once a byte has gone out to
-the client; so a stream counts as answered only when its first bytes are there, or when the client has waited so long
-that it must be told to go on waiting.
+try; then comes the next. One whose breaker is open, whose wire cannot carry the request, or whose provider says that
+it is too long, is passed over. Nothing is tried again once a byte has gone out to the client; so a stream counts as
+answered only when its first bytes are there, or when the client has waited so long that it must be told to go on
+waiting.
 
 Which candidates there are, and what becomes of the answer, is the service's business.
 """
@@ -22,6 +23,7 @@ from plano_agents.errors import (
     UpstreamProtocolError,
     UpstreamUnavailableError,
 )
+from plano_agents.protocol.overflow import says_too_long
 from plano_agents.router.breaker import CircuitBreaker
 from plano_agents.router.retry import RetryBudget, choose_delay, is_retryable, parse_retry_after
 from plano_agents.router.upstream import Upstream, UpstreamRequest, UpstreamResponse
@@ -30,6 +32,10 @@ from plano_agents.sessions.pin import MoveReason
 STATUSES = range(200, 600)
 SUCCESS = range(200, 300)
 SERVER_ERROR = 500
+
+
+_UNSUITABLE: MoveReason = "unsuitable"
+_FAILED: MoveReason = "upstream_failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,7 @@ class Sent:
     answer: WholeAnswer | StreamedAnswer
     """The answer."""
     moved: MoveReason | None
-    """Why the first candidate was passed over; None where it was not, or where nobody else did better."""
+    """Why another model answered than the one decided on; None where that one did."""
 
 
 class _TryFailedError(Exception):
@@ -91,6 +97,14 @@ class _TryFailedError(Exception):
         super().__init__()
         self.outcome = outcome
         self.retry_after = retry_after
+
+
+class _TooLongError(Exception):
+    """The provider says that the request is too long for the model."""
+
+    def __init__(self, answer: "WholeAnswer") -> None:
+        super().__init__()
+        self.answer = answer
 
 
 class Health:
@@ -152,38 +166,48 @@ class Dispatcher:
         self._chance = chance
         self._sleep = sleep
 
-    async def send(self, candidates: Sequence[Candidate], stack: AsyncExitStack) -> "Sent":
+    async def send(self, candidates: Sequence[Candidate], stack: AsyncExitStack, *, decided: str) -> Sent:
         """Send a request to the first candidate that answers.
 
         Args:
             candidates: In the order in which they are tried; not empty.
             stack: Closes what is open when the client's request ends.
+            decided: The model decided on. Where it is not the first, it is known that it cannot serve the request.
 
         Returns:
-            The answer: a good one, or an error that trying again does not help; or the last candidate's error.
+            The answer: the decided model's, good or refused for good; else the first good one of those that stand in
+            for it. Where none of them does better, what came of the decided model is told, for it stays the
+            session's: a stand-in's refusal helps nobody.
 
         Raises:
-            RequestError: No candidate's wire can carry the request.
-            UpstreamError: No candidate gave any answer.
+            RequestError: The decided model's wire cannot carry the request, and no other candidate answered well.
+            UpstreamError: The decided model gave no answer, and no other candidate a good one.
         """
-        last: WholeAnswer | UpstreamError | None = None
-        refusal: RequestError | None = None
-        reason: MoveReason | None = None
+        own: WholeAnswer | UpstreamError | RequestError | None = None
+        reason: MoveReason | None = None if decided == candidates[0].model else "unsuitable"
         for candidate in candidates:
+            outcome: WholeAnswer | StreamedAnswer | UpstreamError | RequestError | None
             try:
-                answer = await self._send_to(candidate, stack)
+                outcome = await self._send_to(candidate, stack)
+            except _TooLongError as refused:
+                outcome, why = refused.answer, _UNSUITABLE
             except RequestError as error:
-                refusal = refusal or error
-                reason = reason or "unsuitable"
-                continue
+                outcome, why = error, _UNSUITABLE
             except _TryFailedError as failed:
-                last, answer = failed.outcome, None
-            if answer is not None:
-                return Sent(answer, reason)
-            reason = reason or "upstream_failed"
-        if isinstance(last, WholeAnswer):
-            return Sent(last, None if last.model == candidates[0].model else reason)
-        raise last or refusal or self._unavailable(candidates)
+                outcome, why = failed.outcome, _FAILED
+            else:
+                why = _FAILED
+                if outcome is not None and candidate.model == decided:
+                    return Sent(outcome, None)
+                if outcome is not None and outcome.status in SUCCESS:
+                    return Sent(outcome, reason)
+            if candidate.model == decided:
+                assert not isinstance(outcome, StreamedAnswer), "it would have been returned"  # noqa: S101 - cannot happen
+                own = outcome
+            reason = reason or why
+        if isinstance(own, WholeAnswer):
+            return Sent(own, None)
+        raise own or self._unavailable(candidates)
 
     async def _send_to(
         self, candidate: Candidate, stack: AsyncExitStack
@@ -220,6 +244,7 @@ class Dispatcher:
 
         Raises:
             _TryFailedError: Another try, or another candidate, may do better.
+            _TooLongError: Another candidate may do better.
         """
         async with AsyncExitStack() as attempt:
             try:
@@ -235,8 +260,11 @@ class Dispatcher:
                 breaker.fail()
             else:
                 breaker.succeed()
-            if isinstance(answer, WholeAnswer) and is_retryable(answer.status):
-                raise _TryFailedError(answer, parse_retry_after(answer.headers, now=self._wall_clock()))
+            if isinstance(answer, WholeAnswer):
+                if is_retryable(answer.status):
+                    raise _TryFailedError(answer, parse_retry_after(answer.headers, now=self._wall_clock()))
+                if says_too_long(answer.status, answer.body):
+                    raise _TooLongError(answer)
             stack.push_async_exit(attempt.pop_all())
             return answer
 
@@ -261,8 +289,9 @@ class Dispatcher:
         return StreamedAnswer(model, response.status, response.headers, first, rest)
 
     def _unavailable(self, candidates: Sequence[Candidate]) -> UpstreamUnavailableError:
-        names = [candidate.model for candidate in candidates]
-        wait = min(self._health.breaker(candidate.upstream).seconds_left for candidate in candidates)
+        waits = {each.model: self._health.breaker(each.upstream).seconds_left for each in candidates}
+        names = [model for model, seconds in waits.items() if seconds > 0] or list(waits)
+        wait = min(waits[model] for model in names)
         return UpstreamUnavailableError(
             f"{', '.join(names)} failed several times in a row and is left alone for a while. Try again in "
             f"{max(1, round(wait))} s.",

@@ -130,7 +130,7 @@ async def _running_router(config: Config) -> AsyncGenerator[Router, None]:
         try:
             yield router
         finally:
-            router.close()
+            await router.aclose()
     finally:
         await upstream.close()
 

@@ -10,15 +10,18 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
 
-from plano_agents.affinity import AFFINITY_HEADER, HINT_HEADER, parse_affinity_id
+from plano_agents.affinity import HINT_HEADER
 from plano_agents.config.model import WILDCARD, Config
-from plano_agents.errors import InvalidAffinityIdError, PlanoError, UpstreamProtocolError
+from plano_agents.errors import PlanoError, UpstreamProtocolError
 from plano_agents.protocol.form import Form
+from plano_agents.protocol.needs import Needs
 from plano_agents.protocol.openai_chat import ChatHead
 from plano_agents.protocol.translation.exchange import Exchange, open_exchange
+from plano_agents.protocol.usage import Tokens, UsageMeter, read_usage
 from plano_agents.providers.target import Target, build_request_headers, build_target
 from plano_agents.router.answer import Answer, Trail, answer_error, build_headers, pass_back
 from plano_agents.router.bugs import report_bug
@@ -26,10 +29,11 @@ from plano_agents.router.choice import Choice, Chooser
 from plano_agents.router.dispatch import SUCCESS, Candidate, Dispatcher, Sent, StreamedAnswer, WholeAnswer
 from plano_agents.router.streams import SameStream, pass_stream
 from plano_agents.router.surfaces import Endpoint, Surface
+from plano_agents.router.turns import Turns
 from plano_agents.router.upstream import UpstreamRequest
 from plano_agents.sessions.decide import decide_after_move, decide_without_session
-from plano_agents.sessions.pin import SessionKey
-from plano_agents.sessions.pinning import Pinning
+from plano_agents.sessions.pin import Decision, MoveReason
+from plano_agents.sessions.pinning import Pinning, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ class Service:
         chooser: Says which models may serve a request.
         pinning: Keeps the sessions' models; it may outlive this service, as a configuration is exchanged.
         dispatcher: Sends to the providers.
+        note_decision: Is told of each request's decision, in the end.
         clock: Monotonic time in seconds.
         wall_clock: Unix time in seconds.
 
@@ -64,13 +69,15 @@ class Service:
         chooser: Chooser,
         pinning: Pinning,
         dispatcher: Dispatcher,
+        note_decision: Callable[[Decision], None] = lambda _decision: None,
         clock: Callable[[], float] = time.perf_counter,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._config = config
         self._chooser = chooser
-        self._pinning = pinning
+        self._turns = Turns(config, pinning)
         self._dispatcher = dispatcher
+        self._note_decision = note_decision
         self._clock = clock
         self._wall_clock = wall_clock
         self._targets = {model.name: build_target(model) for model in config.models}
@@ -96,6 +103,8 @@ class Service:
                 answer = answer_error(error, trail, surface.encode_error)
             except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
                 answer = answer_error(report_bug(error, trail.trace_id), trail, surface.encode_error)
+            if trail.decision is not None:
+                self._note_decision(trail.decision)
             yield answer
 
     async def _handle(
@@ -107,46 +116,30 @@ class Service:
         stack: AsyncExitStack,
     ) -> Answer:
         started = self._clock()
-        trail.affinity_id = self._find_affinity_id(request.headers)
+        trail.affinity_id = self._turns.find_affinity_id(request.headers)
         head = endpoint.surface.parse_head(request.body)
-        choice = self._chooser.read(head)
-        tenant = headers.get(self._config.routing.session_cache.tenant_header or "", "")
-        key = SessionKey(tenant, trail.affinity_id) if trail.affinity_id is not None else None
-        if key is None:
+        choice = self._chooser.read(head, Needs(request.body))
+        trail.turn = await self._turns.begin(headers, trail.affinity_id, head, stack)
+        if trail.turn is None:
             trail.decision = decide_without_session(await choice.route())
         else:
-            await stack.enter_async_context(self._pinning.in_use(key))
-            trail.decision = await self._pinning.decide(
-                key,
+            trail.decision = await trail.turn.decide(
                 hint=headers.get(HINT_HEADER.lower()),
                 find_model=self._chooser.find_name,
                 route=choice.route,
             )
         trail.routing_ms = (self._clock() - started) * 1000
         if endpoint.decides_only:
+            first, *_ = choice.candidates(trail.decision)
+            if first != trail.decision.model:
+                trail.decision = await _move(trail.turn, trail.decision, first, "unsuitable")
             return _answer_decision(trail, choice, head)
         exchanges = _Exchanges(endpoint.surface, request.body, int(self._wall_clock()))
         sent = await self._send(exchanges, headers, trail, choice, stack)
         model = sent.answer.model
         if sent.moved is not None:
-            trail.decision = (
-                await self._pinning.follow(key, trail.decision, model, sent.moved)
-                if key is not None
-                else decide_after_move(trail.decision, model, sent.moved)
-            )
+            trail.decision = await _move(trail.turn, trail.decision, model, sent.moved)
         return self._build_answer(sent.answer, exchanges.of(model), endpoint.surface, trail, stack)
-
-    def _find_affinity_id(self, headers: Sequence[tuple[str, str]]) -> str | None:
-        """Take the affinity id from the first header that carries one."""
-        for wanted in (AFFINITY_HEADER.lower(), *self._config.routing.affinity_headers):
-            values = [value for name, value in headers if name == wanted]
-            if len(values) > 1:
-                raise InvalidAffinityIdError(
-                    f"The header {wanted} came {len(values)} times; send it once.", param=wanted
-                )
-            if values:
-                return parse_affinity_id(values[0])
-        return None
 
     async def _send(
         self,
@@ -159,15 +152,18 @@ class Service:
         """Send the request to the model decided on, or to the next that may serve it."""
         assert trail.decision is not None, "what is sent was decided"  # noqa: S101 - cannot happen
         candidates = [
-            self._build_candidate(name, exchanges, headers) for name in choice.candidates(trail.decision)
+            self._build_candidate(name, exchanges, headers, trail.turn)
+            for name in choice.candidates(trail.decision)
         ]
         started = self._clock()
         try:
-            return await self._dispatcher.send(candidates, stack)
+            return await self._dispatcher.send(candidates, stack, decided=trail.decision.model)
         finally:
             trail.upstream_ms = (self._clock() - started) * 1000
 
-    def _build_candidate(self, name: str, exchanges: "_Exchanges", headers: Mapping[str, str]) -> Candidate:
+    def _build_candidate(
+        self, name: str, exchanges: "_Exchanges", headers: Mapping[str, str], turn: Turn | None
+    ) -> Candidate:
         model = self._config.find_model(name)
         assert model is not None, "a candidate is a configured model"  # noqa: S101 - cannot happen
 
@@ -175,6 +171,8 @@ class Service:
             target = self._targets.get(name) or build_target(model)
             wire = target.choose_wire(exchanges.surface.form)
             body = exchanges.open(name, target, wire, model.model_id)
+            if turn is not None:
+                turn.note_dispatch(name)
             return UpstreamRequest(
                 target.urls[wire], build_request_headers(target, headers), body, self._config.timeouts
             )
@@ -189,7 +187,7 @@ class Service:
         trail: Trail,
         stack: AsyncExitStack,
     ) -> Answer:
-        """Make the provider's answer ours."""
+        """Make the provider's answer ours; what it cost is read once it has been sent."""
         if exchange is not None:
             _refuse_compressed(sent.headers)
         headers = {**pass_back(sent.headers), **build_headers(trail)}
@@ -199,18 +197,27 @@ class Service:
                 if exchange is not None
                 else SameStream(surface.end_mark, surface.encode_error_event)
             )
+            meter = UsageMeter()
+            if trail.turn is not None:
+                stack.callback(_spend, trail.turn, meter.read)
             stream = pass_stream(
-                sent, encoder, trail.trace_id, patience=self._config.limits.keepalive_comment_seconds
+                sent,
+                encoder,
+                trail.trace_id,
+                patience=self._config.limits.keepalive_comment_seconds,
+                note=meter.note,
             )
             stack.push_async_callback(stream.aclose)
             headers |= {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
             return Answer(sent.status, headers, stream)
-        if exchange is None:
-            return Answer(sent.status, headers, sent.body)
-        headers["content-type"] = "application/json"
-        if sent.status in SUCCESS:
-            return Answer(sent.status, headers, exchange.encode_reply(sent.body))
-        return Answer(sent.status, headers, exchange.encode_error(sent.body, sent.status))
+        body = sent.body
+        if exchange is not None:
+            headers["content-type"] = "application/json"
+            is_success = sent.status in SUCCESS
+            body = exchange.encode_reply(body) if is_success else exchange.encode_error(body, sent.status)
+        if trail.turn is not None:
+            stack.callback(_spend, trail.turn, partial(read_usage, body))
+        return Answer(sent.status, headers, body)
 
 
 class _Exchanges:
@@ -271,6 +278,17 @@ def _answer_decision(trail: Trail, choice: Choice, head: ChatHead) -> Answer:
     return Answer(
         200, {**build_headers(trail), "content-type": "application/json"}, msgspec.json.encode(content)
     )
+
+
+async def _move(turn: Turn | None, decision: Decision, model: str, reason: MoveReason) -> Decision:
+    """Decide for another model than the one decided on; a session's pin follows."""
+    if turn is None:
+        return decide_after_move(decision, model, reason)
+    return await turn.follow(decision, model, reason)
+
+
+def _spend(turn: Turn, read: Callable[[], Tokens]) -> None:
+    turn.spend(read())
 
 
 def _refuse_compressed(headers: Mapping[str, str]) -> None:

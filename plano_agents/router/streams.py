@@ -144,7 +144,12 @@ def _is_whole(data: bytes) -> bool:
 
 
 async def pass_stream(
-    answer: StreamedAnswer, encoder: StreamEncoder, trace_id: str, *, patience: float
+    answer: StreamedAnswer,
+    encoder: StreamEncoder,
+    trace_id: str,
+    *,
+    patience: float,
+    note: Callable[[bytes], None],
 ) -> AsyncGenerator[bytes, None]:
     """Pass a stream on.
 
@@ -153,6 +158,7 @@ async def pass_stream(
         encoder: Makes the client's bytes of the provider's.
         trace_id: The request's.
         patience: After how many seconds without a first byte a comment is sent, again and again.
+        note: Is shown whole events before they are passed on.
 
     Yields:
         The client's stream.
@@ -166,11 +172,13 @@ async def pass_stream(
             await asyncio.wait({answer.first}, timeout=patience)
         piece = encoder.feed(answer.first.result())
         if piece:
+            note(piece)
             yield piece
         while not encoder.finished:
             chunk = await anext(answer.rest, b"")
             piece = encoder.feed(chunk) if chunk else encoder.finish()
             if piece:
+                note(piece)
                 yield piece
             if not chunk:
                 break

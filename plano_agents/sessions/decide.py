@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from plano_agents.sessions.pin import Decision, MoveReason, Pin
+from plano_agents.sessions.pin import Decision, Degraded, MoveReason, Pin, create_pin
 
 
 class Route(NamedTuple):
@@ -30,44 +30,64 @@ class Route(NamedTuple):
     """Provider-qualified: the first candidate."""
     name: str | None
     """The preference that matched; None where none did."""
+    degraded: tuple[Degraded, ...] = ()
+    """What routing had to do without."""
+
+
+class Settled(NamedTuple):
+    """A decision about a session, and the pin that stands for it."""
+
+    decision: Decision
+    """What the caller is told."""
+    pin: Pin
+    """What is to be kept, or is kept already."""
 
 
 def decide_without_session(route: Route) -> Decision:
     """Decide for a request without an affinity id."""
-    return Decision(route.model, route.name, "none", None)
+    return Decision(route.model, route.name, "none", None, route.degraded)
 
 
 def decide_before_routing(
-    pin: Pin | None, *, hint: str | None, find_model: Callable[[str], str | None]
-) -> Decision | None:
+    pin: Pin | None, *, hint: str | None, find_model: Callable[[str], str | None], now: float
+) -> Settled | None:
     """Decide as far as can be without routing.
 
     Args:
         pin: The session's live pin, or None.
         hint: The model that the request's transcript was made by, as the client spells it, or None.
         find_model: From any spelling to the provider-qualified name; None for what is not configured.
+        now: Unix time in seconds.
 
     Returns:
         The decision, or None when the request must be routed.
     """
     if pin is not None:
-        if find_model(pin.model) is None:
-            return None
-        return Decision(pin.model, pin.route, "retain", "pinned")
+        return decide_by_pin(pin) if find_model(pin.model) is not None else None
     hinted = find_model(hint) if hint is not None else None
-    return Decision(hinted, None, "initialize", "hint") if hinted is not None else None
+    if hinted is None:
+        return None
+    return Settled(Decision(hinted, None, "initialize", "hint"), create_pin(hinted, None, "hint", now))
 
 
-def decide_after_routing(pin: Pin | None, route: Route) -> Decision:
+def decide_by_pin(pin: Pin) -> Settled:
+    """Decide for a request whose session is pinned."""
+    return Settled(Decision(pin.model, pin.route, "retain", "pinned"), pin)
+
+
+def decide_after_routing(pin: Pin | None, route: Route, *, now: float) -> Settled:
     """Decide for a request of a session that had to be routed.
 
     Args:
         pin: The session's pin whose model left the configuration, or None.
         route: What routing found.
+        now: Unix time in seconds.
     """
     if pin is not None:
-        return Decision(route.model, route.name, "switch", "model_removed")
-    return Decision(route.model, route.name, "initialize", "first_turn")
+        decision = Decision(route.model, route.name, "switch", "model_removed", route.degraded)
+        return Settled(decision, pin.move(route.model, route.name, "model_removed", now))
+    decision = Decision(route.model, route.name, "initialize", "first_turn", route.degraded)
+    return Settled(decision, create_pin(route.model, route.name, "first_turn", now))
 
 
 def decide_after_move(decision: Decision, model: str, reason: MoveReason) -> Decision:
@@ -80,4 +100,4 @@ def decide_after_move(decision: Decision, model: str, reason: MoveReason) -> Dec
     """
     if decision.kind == "none":
         return replace(decision, model=model)
-    return Decision(model, decision.route, "switch", reason)
+    return Decision(model, decision.route, "switch", reason, decision.degraded)

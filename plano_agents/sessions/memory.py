@@ -1,52 +1,78 @@
 """Pins in this process's memory: least recently used out first, idle ones expire, every step O(1).
 
-Entries stand in the order of their last use, so the oldest is always first: it is the first to expire and the
-first to be evicted (after a change of the idle time, nearly always). Entries in use are kept apart, where neither age nor size reaches them; so the cap holds for
-sessions at rest, and sessions in use are bounded by the requests in flight. The clock is monotonic.
+Entries stand in the order of their last use, so the oldest is always first: the first to be evicted and, where all
+have the same idle time, the first to expire. One that expires before those in front of it, having a shorter idle
+time, is not found any more and leaves when its turn comes. Entries in use are kept apart, where neither age nor size
+reaches them; so the cap holds for sessions at rest, and sessions in use are bounded by the requests in flight.
+The clock is monotonic.
 """
 
+import secrets
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
-from plano_agents.sessions.pin import Pin, SessionKey
+from plano_agents.errors import InvalidCursorError
+from plano_agents.protocol.usage import NO_TOKENS, Tokens
+from plano_agents.sessions.pin import Pin, Session, SessionKey
+from plano_agents.sessions.store import Held, Page, Wanted
 
 
 @dataclass(slots=True)
-class _InUse:
-    """A session with requests in flight."""
+class _Entry:
+    """A session."""
 
     pin: Pin | None
-    requests: int
+    """None only while requests are in flight: not pinned yet, or dropped."""
+    ttl_seconds: float
+    """How long it lives after its last use."""
+    used_at: float
+    """When a request of it last began or ended, by the monotonic clock."""
+    requests: int = 0
+    """How many are in flight."""
+    turns: int = 0
+    """How many have ended."""
+    tokens: Tokens = NO_TOKENS
+    """What they cost."""
 
-
-@dataclass(frozen=True, slots=True)
-class _AtRest:
-    """A session without requests in flight."""
-
-    pin: Pin
-    expires: float
+    @property
+    def expires_at(self) -> float:
+        """When it ends if nobody uses it."""
+        return self.used_at + self.ttl_seconds
 
 
 class MemorySessionStore:
     """Keeps pins in memory; they end with the process.
 
     Args:
-        ttl_seconds: How long an unused pin lives.
         max_entries: How many pins are held; the least recently used goes first, and none that is in use.
         clock: Monotonic time in seconds.
+        wall_clock: Unix time in seconds.
+        on_end: Told of every pin that ends: by its idle time, by eviction, by `drop`.
     """
 
-    def __init__(self, *, ttl_seconds: float, max_entries: int, clock: Callable[[], float]) -> None:
-        self._ttl_seconds = ttl_seconds
+    is_shared = False
+
+    def __init__(
+        self,
+        *,
+        max_entries: int,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+        on_end: Callable[[SessionKey], None] = lambda _key: None,
+    ) -> None:
         self._max_entries = max_entries
         self._clock = clock
-        self._in_use: dict[SessionKey, _InUse] = {}
-        self._at_rest: OrderedDict[SessionKey, _AtRest] = OrderedDict()
+        self._wall_clock = wall_clock
+        self.on_end = on_end
+        self._in_use: dict[SessionKey, _Entry] = {}
+        self._at_rest: OrderedDict[SessionKey, _Entry] = OrderedDict()
+        self._salt = secrets.token_bytes(16)
 
-    def configure(self, *, ttl_seconds: float, max_entries: int) -> None:
-        """Change the limits; pins at rest keep the end that they have."""
-        self._ttl_seconds = ttl_seconds
+    def configure(self, *, max_entries: int) -> None:
+        """See `SessionStore.configure`."""
         self._max_entries = max_entries
         self._evict()
 
@@ -54,60 +80,139 @@ class MemorySessionStore:
         """How many sessions are held, in use or at rest."""
         return len(self._in_use) + len(self._at_rest)
 
-    async def open(self, key: SessionKey) -> None:
+    def open(self, key: SessionKey, ttl_seconds: float) -> None:
         """See `SessionStore.open`."""
-        self._expire()
+        now = self._clock()
+        self._expire(now)
         entry = self._in_use.get(key)
         if entry is None:
-            rested = self._at_rest.pop(key, None)
-            entry = self._in_use[key] = _InUse(rested.pin if rested is not None else None, 0)
+            entry = self._at_rest.pop(key, None)
+            if entry is not None and entry.expires_at <= now:
+                self.on_end(key)
+                entry = None
+            if entry is None:
+                entry = _Entry(None, ttl_seconds, now)
+            self._in_use[key] = entry
+        entry.ttl_seconds, entry.used_at = ttl_seconds, now
         entry.requests += 1
 
-    async def get(self, key: SessionKey) -> Pin | None:
+    async def get(self, key: SessionKey) -> Held:
         """See `SessionStore.get`."""
-        return self._in_use[key].pin
+        return Held(self._in_use[key].pin)
 
-    async def pin(self, key: SessionKey, pin: Pin) -> Pin:
+    async def pin(self, key: SessionKey, pin: Pin) -> Held:
         """See `SessionStore.pin`."""
         entry = self._in_use[key]
         if entry.pin is None:
-            entry.pin = pin
+            self._begin(entry, pin)
             self._evict()
-        return entry.pin
+        return Held(entry.pin)
 
-    async def move(self, key: SessionKey, old: Pin, new: Pin) -> Pin | None:
+    async def move(self, key: SessionKey, old: Pin, new: Pin) -> Held:
         """See `SessionStore.move`."""
         entry = self._in_use[key]
-        if entry.pin == old:
+        if entry.pin is not None and (entry.pin.lineage, entry.pin.moves) == (old.lineage, old.moves):
             entry.pin = new
-        return entry.pin
+        return Held(entry.pin)
 
-    async def close(self, key: SessionKey) -> None:
+    def peek(self, key: SessionKey) -> Pin | None:
+        """The pin of a session in use."""
+        return self._in_use[key].pin
+
+    def replace(self, key: SessionKey, pin: Pin | None) -> None:
+        """Hold whatever was learnt of a session in use; for a store that is this one's master."""
+        entry = self._in_use[key]
+        if pin is not None and (entry.pin is None or entry.pin.lineage != pin.lineage):
+            self._begin(entry, pin)
+        else:
+            entry.pin = pin
+
+    def close(self, key: SessionKey, turn: Tokens | None) -> None:
         """See `SessionStore.close`."""
         entry = self._in_use[key]
+        entry.used_at = self._clock()
         entry.requests -= 1
+        if turn is not None:
+            entry.turns += 1
+            entry.tokens = Tokens(*(sum(pair) for pair in zip(entry.tokens, turn, strict=True)))
         if entry.requests == 0:
             del self._in_use[key]
             if entry.pin is not None:
-                self._at_rest[key] = _AtRest(entry.pin, self._clock() + self._ttl_seconds)
+                self._at_rest[key] = entry
                 self._evict()
 
     async def drop(self, key: SessionKey) -> bool:
         """See `SessionStore.drop`."""
-        self._expire()
+        self._expire(self._clock())
         entry = self._in_use.get(key)
         if entry is None:
-            return self._at_rest.pop(key, None) is not None
-        dropped, entry.pin = entry.pin, None
-        return dropped is not None
+            entry = self._at_rest.pop(key, None)
+            live = entry is not None and entry.expires_at > self._clock()
+        else:
+            live = entry.pin is not None
+            entry.pin = None
+        if entry is not None:
+            self.on_end(key)
+        return live
 
-    def _expire(self) -> None:
-        """Let go of what has been idle for too long: always the first entries."""
+    async def find(self, key: SessionKey) -> tuple[Session | None, bool]:
+        """See `SessionStore.find`."""
+        entry = self._in_use.get(key) or self._at_rest.get(key)
+        return (self._describe(key, entry) if entry is not None else None), False
+
+    async def scan(self, wanted: Wanted, *, limit: int, cursor: str | None) -> Page:
+        """See `SessionStore.scan`; the latest used come first, those in use before all.
+
+        A page's cursor counts the sessions before it: where sessions are used meanwhile, one may be listed twice.
+        """
+        start = _parse_cursor(cursor)
+        entries = (*reversed(self._in_use.items()), *reversed(self._at_rest.items()))
+        found: list[Session] = []
+        for number, (key, entry) in enumerate(islice(entries, start, None), start):
+            if len(found) == limit:
+                return Page(found, str(number))
+            if wanted.admits_key(key) and entry.pin is not None and wanted.admits_pin(entry.pin):
+                session = self._describe(key, entry)
+                if session is not None:
+                    found.append(session)
+        return Page(found, None)
+
+    async def salt(self) -> bytes:
+        """See `SessionStore.salt`."""
+        return self._salt
+
+    async def aclose(self) -> None:
+        """Nothing is under way."""
+
+    def _describe(self, key: SessionKey, entry: _Entry) -> Session | None:
         now = self._clock()
-        while self._at_rest and next(iter(self._at_rest.values())).expires <= now:
-            self._at_rest.popitem(last=False)
+        used_at = now if entry.requests else entry.used_at
+        left = used_at + entry.ttl_seconds - now
+        if entry.pin is None or left <= 0:
+            return None
+        last_used = self._wall_clock() - (now - entry.used_at)
+        return Session(key, entry.pin, last_used, left, entry.requests, entry.turns, entry.tokens)
+
+    def _begin(self, entry: _Entry, pin: Pin) -> None:
+        """Start counting anew with a new pin."""
+        entry.pin, entry.turns, entry.tokens = pin, 0, NO_TOKENS
+
+    def _expire(self, now: float) -> None:
+        """Let go of what has been idle for too long, from the front."""
+        while self._at_rest and next(iter(self._at_rest.values())).expires_at <= now:
+            self.on_end(self._at_rest.popitem(last=False)[0])
 
     def _evict(self) -> None:
         """Let go of the least recently used while there are too many."""
         while self._at_rest and len(self) > self._max_entries:
-            self._at_rest.popitem(last=False)
+            self.on_end(self._at_rest.popitem(last=False)[0])
+
+
+def _parse_cursor(cursor: str | None) -> int:
+    if cursor is None:
+        return 0
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):  # noqa: PLR2004 - 64 bits
+        raise InvalidCursorError(
+            f"{cursor!r} is no cursor. Send the one that the page before gave.", param="cursor"
+        )
+    return int(cursor)

@@ -1,11 +1,22 @@
 """What is remembered of a session: ids, models, routes, times, counts; nothing of a prompt."""
 
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
+
+from plano_agents.protocol.usage import Tokens
 
 Kind = Literal["none", "initialize", "retain", "switch"]
 MoveReason = Literal["upstream_failed", "unsuitable"]
-Reason = Literal["first_turn", "hint", "pinned", "model_removed"] | MoveReason
+SwitchReason = Literal["model_removed"] | MoveReason
+Reason = Literal["first_turn", "hint", "pinned"] | SwitchReason
+Degraded = Literal["store", "routing"]
+
+MAX_SWITCHES = 16
+"""How many of a session's latest switches are remembered."""
+
+IMPLICIT = "implicit "
+"""What the id of an implicit session begins with: the space keeps it out of every client's reach."""
 
 
 class SessionKey(NamedTuple):
@@ -14,17 +25,65 @@ class SessionKey(NamedTuple):
     tenant: str
     """The tenant header's value; empty where tenants are not told apart."""
     affinity_id: str
-    """The affinity id."""
+    """The affinity id, or an implicit session's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A session's change from one model to another."""
+
+    at: float
+    """Unix time in seconds."""
+    from_model: str
+    """Provider-qualified."""
+    to_model: str
+    """Provider-qualified."""
+    reason: SwitchReason
+    """Why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """The model that a session is kept on."""
+    """The model that a session is kept on, and how that came about."""
 
     model: str
     """Provider-qualified."""
     route: str | None
     """The preference that chose it; None where none matched."""
+    reason: Literal["first_turn", "hint"]
+    """Why the session was pinned at first."""
+    pinned_at: float
+    """When; Unix time in seconds."""
+    lineage: str
+    """Names the pin from its first write to its end, through all moves: two pins of one id never share it."""
+    moves: int = 0
+    """How often it was moved."""
+    switches: tuple[Switch, ...] = ()
+    """Its latest moves, oldest first, `MAX_SWITCHES` at most."""
+
+    def move(self, model: str, route: str | None, reason: SwitchReason, at: float) -> "Pin":
+        """The same pin on another model.
+
+        Args:
+            model: Provider-qualified.
+            route: The preference that chose it.
+            reason: Why it moves.
+            at: Unix time in seconds.
+        """
+        switches = (*self.switches, Switch(at, self.model, model, reason))[-MAX_SWITCHES:]
+        return replace(self, model=model, route=route, moves=self.moves + 1, switches=switches)
+
+
+def create_pin(model: str, route: str | None, reason: Literal["first_turn", "hint"], at: float) -> Pin:
+    """Make a session's first pin.
+
+    Args:
+        model: Provider-qualified.
+        route: The preference that chose it, if one did.
+        reason: Why this model.
+        at: Unix time in seconds.
+    """
+    return Pin(model, route, reason, at, secrets.token_hex(8))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +98,35 @@ class Decision:
     """What happened to the session's pin."""
     reason: Reason | None
     """Why; None where there is no session."""
+    degraded: tuple[Degraded, ...] = ()
+    """What had to be done without: the shared store, the routing model."""
 
     @property
     def header(self) -> str:
         """The value of ``X-Plano-Affinity``."""
-        return f"{self.kind}; reason={self.reason}" if self.reason else self.kind
+        parts: list[str] = [self.kind]
+        if self.reason is not None:
+            parts.append(f"reason={self.reason}")
+        if self.degraded:
+            parts.append(f"degraded={','.join(self.degraded)}")
+        return "; ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What an operator is told of a session."""
+
+    key: SessionKey
+    """Whose it is."""
+    pin: Pin
+    """Its pin."""
+    last_used: float
+    """When a request of it last began or ended; Unix time in seconds."""
+    seconds_left: float
+    """How long the pin lives on if nobody uses it."""
+    requests_in_flight: int
+    """How many of its requests this process serves now."""
+    turns: int
+    """How many requests it has served, those in flight not counted."""
+    tokens: Tokens
+    """What they cost."""

@@ -2,22 +2,28 @@
 
 Of N concurrent first requests of a session, one is routed and its decision is pinned before anything is
 dispatched; the others wait for it. If the one is cancelled or fails, the next goes on in its place. What is
-decided is `decide`'s business; where pins are kept is the store's.
+decided is `decide`'s business; where pins are kept is the store's; whether the promise was kept is the ledger's.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from weakref import WeakValueDictionary
 
+from plano_agents.protocol.usage import NO_TOKENS, Tokens
 from plano_agents.sessions.decide import (
     Route,
+    Settled,
     decide_after_move,
     decide_after_routing,
     decide_before_routing,
+    decide_by_pin,
 )
-from plano_agents.sessions.pin import Decision, MoveReason, Pin, SessionKey
-from plano_agents.sessions.store import SessionStore
+from plano_agents.sessions.ledger import Ledger
+from plano_agents.sessions.pin import Decision, MoveReason, Pin, SessionKey, create_pin
+from plano_agents.sessions.store import Held, SessionStore
 
 
 class Pinning:
@@ -25,34 +31,70 @@ class Pinning:
 
     Args:
         store: Where pins are kept.
+        ledger: Checks each dispatch.
+        wall_clock: Unix time in seconds.
     """
 
-    def __init__(self, store: SessionStore) -> None:
-        self._store = store
+    def __init__(
+        self, store: SessionStore, ledger: Ledger, *, wall_clock: Callable[[], float] = time.time
+    ) -> None:
+        self.store = store
+        self.ledger = ledger
+        self.wall_clock = wall_clock
         # A lock lives as long as somebody holds or awaits it.
         self._locks: WeakValueDictionary[SessionKey, asyncio.Lock] = WeakValueDictionary()
 
-    @asynccontextmanager
-    async def in_use(self, key: SessionKey) -> AsyncIterator[None]:
-        """Keep a session alive for as long as one of its requests runs, however long its stream is."""
-        await self._store.open(key)
+    @contextmanager
+    def turn(self, key: SessionKey, ttl_seconds: float) -> Iterator["Turn"]:
+        """Keep a session alive for as long as one of its requests runs, however long its stream is.
+
+        Args:
+            key: The session.
+            ttl_seconds: How long its pin lives after its last use.
+        """
+        self.store.open(key, ttl_seconds)
+        turn = Turn(self, key)
         try:
-            yield
+            yield turn
         finally:
-            await self._store.close(key)
+            self.store.close(key, turn.tokens if turn.is_decided else None)
+
+    def lock(self, key: SessionKey) -> asyncio.Lock:
+        """The lock under which a session's first model is decided."""
+        return self._locks.setdefault(key, asyncio.Lock())
+
+
+class Turn:
+    """One request of a session, from its first look at the pin to its end.
+
+    Args:
+        pinning: Keeps the session.
+        key: The session.
+    """
+
+    def __init__(self, pinning: Pinning, key: SessionKey) -> None:
+        self._pinning = pinning
+        self._key = key
+        self._pin: Pin | None = None
+        self._degraded = False
+        self._decided = 0
+        self.tokens = NO_TOKENS
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether a model was decided on."""
+        return self._pin is not None
 
     async def decide(
         self,
-        key: SessionKey,
         *,
         hint: str | None,
         find_model: Callable[[str], str | None],
         route: Callable[[], Awaitable[Route]],
     ) -> Decision:
-        """Decide which model serves a request of a session; the session is `in_use`.
+        """Decide which model serves the request.
 
         Args:
-            key: The session.
             hint: The model that the request's transcript was made by, or None.
             find_model: From any spelling to the provider-qualified name; None for what is not configured.
             route: Routes the request; called only where no pin and no hint decides.
@@ -60,24 +102,32 @@ class Pinning:
         Returns:
             The decision; the pin that it stands for is kept.
         """
-        pinned = decide_before_routing(await self._store.get(key), hint=None, find_model=find_model)
+        pinned = decide_before_routing(await self._look(), hint=None, find_model=find_model, now=0)
         if pinned is not None:
-            return pinned
-        lock = self._locks.setdefault(key, asyncio.Lock())
-        async with lock:
-            pin = await self._store.get(key)
-            decision = decide_before_routing(pin, hint=hint, find_model=find_model)
-            if decision is None:
-                decision = decide_after_routing(pin, await route())
-            return await self._keep(key, pin, decision)
+            return self._settle(pinned)
+        async with self._pinning.lock(self._key):
+            pin, now = await self._look(), self._pinning.wall_clock()
+            settled = decide_before_routing(pin, hint=hint, find_model=find_model, now=now)
+            if settled is None:
+                settled = decide_after_routing(pin, await route(), now=now)
+            return self._settle(await self._keep(pin, settled, find_model))
 
-    async def follow(self, key: SessionKey, decision: Decision, model: str, reason: MoveReason) -> Decision:
-        """Move a session's pin to the model that answered, where the one decided on did not.
+    def note_dispatch(self, model: str) -> None:
+        """Let the ledger check a dispatch; one to a stand-in has a reason that the caller will be told."""
+        pin = self._pin
+        if pin is not None and model == pin.model:
+            self._pinning.ledger.note(self._key, pin, model, decided=self._decided, degraded=self._degraded)
+
+    def spend(self, tokens: Tokens) -> None:
+        """Note what the request cost."""
+        self.tokens = tokens
+
+    async def follow(self, decision: Decision, model: str, reason: MoveReason) -> Decision:
+        """Move the session's pin to the model that answered, where the one decided on did not.
 
         A pin that another request has moved meanwhile stays where it is.
 
         Args:
-            key: The session, `in_use`.
             decision: What had been decided.
             model: Who answered, provider-qualified.
             reason: Why the one decided on did not.
@@ -85,14 +135,56 @@ class Pinning:
         Returns:
             The decision that the caller is told.
         """
-        await self._store.move(key, Pin(decision.model, decision.route), Pin(model, decision.route))
-        return decide_after_move(decision, model, reason)
+        old = self._pin
+        assert old is not None, "what failed was decided on"  # noqa: S101 - cannot happen
+        new = old.move(model, decision.route, reason, self._pinning.wall_clock())
+        held = await self._pinning.store.move(self._key, old, new)
+        self._degraded = self._degraded or held.degraded
+        if held.pin == new:
+            self._pin = new
+            self._pinning.ledger.note_move(self._key, new, degraded=held.degraded)
+        return self._tell(decide_after_move(decision, model, reason))
 
-    async def _keep(self, key: SessionKey, known: Pin | None, decision: Decision) -> Decision:
-        """Pin a decision, or take the one that another replica has pinned meanwhile."""
-        if decision.kind == "retain":
+    async def _look(self) -> Pin | None:
+        self._decided = self._pinning.ledger.tick()
+        return self._read(await self._pinning.store.get(self._key))
+
+    async def _keep(
+        self, known: Pin | None, settled: Settled, find_model: Callable[[str], str | None]
+    ) -> Settled:
+        """Pin a decision, or take the one that another request or replica has pinned meanwhile."""
+        while settled.decision.kind != "retain":
+            held = await self._write(known, settled.pin)
+            if held == settled.pin:
+                break
+            if held is None:  # what was to be moved has ended
+                known, fresh = None, settled.pin
+                settled = settled._replace(
+                    pin=create_pin(fresh.model, fresh.route, "first_turn", self._pinning.wall_clock())
+                )
+            elif find_model(held.model) is not None:
+                return decide_by_pin(held)
+            else:
+                route = Route(settled.pin.model, settled.pin.route, settled.decision.degraded)
+                known = held
+                settled = decide_after_routing(held, route, now=self._pinning.wall_clock())
+        return settled
+
+    async def _write(self, known: Pin | None, new: Pin) -> Pin | None:
+        store = self._pinning.store
+        return self._read(
+            await (store.pin(self._key, new) if known is None else store.move(self._key, known, new))
+        )
+
+    def _read(self, held: Held) -> Pin | None:
+        self._degraded = held.degraded
+        return held.pin
+
+    def _settle(self, settled: Settled) -> Decision:
+        self._pin = settled.pin
+        return self._tell(settled.decision)
+
+    def _tell(self, decision: Decision) -> Decision:
+        if not self._degraded or "store" in decision.degraded:
             return decision
-        new = Pin(decision.model, decision.route)
-        moved = await self._store.move(key, known, new) if known is not None else None
-        held = moved or await self._store.pin(key, new)
-        return decision if held == new else Decision(held.model, held.route, "retain", "pinned")
+        return replace(decision, degraded=(*decision.degraded, "store"))

@@ -1,8 +1,54 @@
 """What every session store does, whatever it keeps pins in."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
-from plano_agents.sessions.pin import Pin, SessionKey
+from plano_agents.protocol.usage import Tokens
+from plano_agents.sessions.pin import Pin, Session, SessionKey
+
+
+class Held(NamedTuple):
+    """What a store holds for a session."""
+
+    pin: Pin | None
+    """The live pin; None when there is none, which is another thing than not knowing."""
+    degraded: bool = False
+    """Whether the shared store did not answer, and this is the replica's own memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which sessions an operator asks for; a field that is None asks for any."""
+
+    tenant: str | None = None
+    """The tenant header's value."""
+    prefix: str | None = None
+    """What the affinity id begins with."""
+    model: str | None = None
+    """The pinned model, provider-qualified."""
+    route: str | None = None
+    """The preference that chose it."""
+
+    def admits_key(self, key: SessionKey) -> bool:
+        """Whether a session is wanted, as far as its key says."""
+        return self.tenant in (None, key.tenant) and key.affinity_id.startswith(self.prefix or "")
+
+    def admits_pin(self, pin: Pin) -> bool:
+        """Whether a session is wanted, as far as its pin says."""
+        return self.model in (None, pin.model) and self.route in (None, pin.route)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of the sessions that were asked for."""
+
+    sessions: Sequence[Session]
+    """At most as many as were asked for; fewer, or none, is not the end."""
+    cursor: str | None
+    """Where the next page begins; None at the end."""
+    degraded: bool = False
+    """Whether the shared store did not answer, and these are the replica's own."""
 
 
 class SessionStore(Protocol):
@@ -11,32 +57,77 @@ class SessionStore(Protocol):
     A session is in use between `open` and `close`: it does not expire and is not evicted while another can be.
     """
 
-    async def open(self, key: SessionKey) -> None:
-        """Begin a request of a session; a live pin stays alive until the request ends."""
+    @property
+    def is_shared(self) -> bool:
+        """Whether other replicas use it too: then pins may move and end without this one's doing."""
 
-    async def get(self, key: SessionKey) -> Pin | None:
-        """Read the live pin of a session in use, or None when there is none."""
+    def configure(self, *, max_entries: int) -> None:
+        """Change how many pins are held in this process at most."""
 
-    async def pin(self, key: SessionKey, pin: Pin) -> Pin:
-        """Pin a session if no live pin is there, in one atomic step.
+    def open(self, key: SessionKey, ttl_seconds: float) -> None:
+        """Begin a request of a session; a live pin stays alive until the request ends.
+
+        Args:
+            key: The session.
+            ttl_seconds: How long its pin lives after its last use.
+        """
+
+    async def get(self, key: SessionKey) -> Held:
+        """Read the live pin of a session in use, and renew it."""
+
+    async def pin(self, key: SessionKey, pin: Pin) -> Held:
+        """Pin a session in use if no live pin is there, in one atomic step.
 
         Returns:
             The pin that holds: this one, or the one that was there first.
         """
 
-    async def move(self, key: SessionKey, old: Pin, new: Pin) -> Pin | None:
-        """Replace a pin, if it still is the one known, in one atomic step.
+    async def move(self, key: SessionKey, old: Pin, new: Pin) -> Held:
+        """Replace the pin of a session in use, if it still is the one known, in one atomic step.
 
         Returns:
             The pin that holds now: the new one, another's, or None when the old one has ended.
         """
 
-    async def close(self, key: SessionKey) -> None:
-        """End a request of a session; its idle time starts now. Every `open` is followed by one."""
+    def close(self, key: SessionKey, turn: Tokens | None) -> None:
+        """End a request of a session; its idle time starts now. Every `open` is followed by one.
+
+        Args:
+            key: The session.
+            turn: What the request cost; None where nothing was decided, so that it was no turn.
+        """
 
     async def drop(self, key: SessionKey) -> bool:
         """Forget a session's pin.
 
         Returns:
             Whether there was one.
+
+        Raises:
+            StoreUnavailableError: The shared store does not answer; nothing was done.
         """
+
+    async def find(self, key: SessionKey) -> tuple[Session | None, bool]:
+        """Explain a session without renewing it.
+
+        Returns:
+            The session, None when it has no live pin; and whether that is only what this replica knows.
+        """
+
+    async def scan(self, wanted: Wanted, *, limit: int, cursor: str | None) -> Page:
+        """List sessions.
+
+        Args:
+            wanted: Which.
+            limit: How many at most.
+            cursor: Where an earlier page ended; None from the beginning.
+
+        Raises:
+            InvalidCursorError: The cursor is none of this store's.
+        """
+
+    async def salt(self) -> bytes:
+        """Give what implicit ids are salted with; replicas that share a store share it."""
+
+    async def aclose(self) -> None:
+        """Finish what is under way and let go of connections."""

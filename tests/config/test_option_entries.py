@@ -116,17 +116,40 @@ def test_offline_addresses_from_the_environment_are_left_out(parse: Parse, minim
     assert config.tracing.opentracing_grpc_endpoint is None
 
 
-def test_pins_that_are_not_in_redis_are_told(parse: Parse, minimal: str) -> None:
-    text = minimal + "routing: {session_cache: {type: redis, url: 'redis://h'}}\n"
-    assert parse(text).warnings == (
-        (
-            "config.yaml:5: 'routing.session_cache' of type 'redis' is Plano's; plano-agents does not act on it yet: "
-            "pins are kept in this process's memory and not shared"
-        ),
+def test_offline_it_is_told_that_pins_stay_in_memory(parse: Parse, minimal: str) -> None:
+    text = minimal + "routing: {session_cache: {type: redis, url: $REDIS}}\n"
+    assert parse(text, offline=True).warnings == (
+        "config.yaml:5: offline, no address is read from the environment: pins are kept in memory",
     )
 
 
-@pytest.mark.parametrize("routing", ["{session_cache: {type: memory}}", "{route_on_user_only: false}"])
+@pytest.mark.parametrize(
+    "url", ["h:6379", "http://h", "redis://:1", "redis://h:x", "redis://h:99999", "redis:/h"]
+)
+def test_an_address_that_is_none_of_redis_is_refused_without_being_shown(
+    problems: Problems, minimal: str, url: str
+) -> None:
+    message = tell(problems(f"{minimal}routing: {{session_cache: {{type: redis, url: '{url}'}}}}\n"))
+    assert message.startswith("config.yaml:5: the url of session_cache is none of Redis'.")
+    assert url not in message
+
+
+@pytest.mark.parametrize("url", ["redis://h", "rediss://u:p@h:1/2?ssl_ca_certs=/x", "redis://[::1]:6379"])
+def test_an_address_of_redis_is_taken(parse: Parse, minimal: str, url: str) -> None:
+    cache = parse(
+        f"{minimal}routing: {{session_cache: {{type: redis, url: '{url}'}}}}\n"
+    ).routing.session_cache
+    assert cache.is_shared
+
+
+@pytest.mark.parametrize(
+    "routing",
+    [
+        "{session_cache: {type: memory}}",
+        "{session_cache: {type: redis, url: 'redis://h'}}",
+        "{route_on_user_only: true}",
+    ],
+)
 def test_what_is_asked_for_and_holds_is_not_warned_of(parse: Parse, minimal: str, routing: str) -> None:
     assert parse(f"{minimal}routing: {routing}\n").warnings == ()
 

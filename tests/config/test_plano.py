@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plano_agents.config import Config, Listener, Retries, Routing, Timeouts, parse_config
+from plano_agents.config import Config, Listener, ModelProfile, Retries, Routing, Timeouts, parse_config
 from plano_agents.errors import ConfigError
 
 Parse = Callable[..., Config]
@@ -112,6 +112,16 @@ def test_an_alias_to_an_undeclared_model_is_refused(problems: Problems, minimal:
             "did you mean 'gpt-4o'? Declared: openai/gpt-4o"
         ),
     )
+
+
+def test_what_the_settings_say_of_a_model_is_part_of_the_configuration(parse: Parse, minimal: str) -> None:
+    config = parse(minimal, settings_text="models: {openai/gpt-4o: {context_window: 7}}")
+    assert config.profiles == {"openai/gpt-4o": ModelProfile(context_window=7)}
+
+
+def test_models_that_could_not_be_read_make_no_second_problem(problems: Problems, minimal: str) -> None:
+    found = problems(minimal + "modes: llm\n", settings_text="models: {openai/gpt-5: {tools: false}}")
+    assert len(found) == 1
 
 
 def test_problems_of_both_files_are_told_together(problems: Problems, minimal: str) -> None:

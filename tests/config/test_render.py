@@ -25,6 +25,7 @@ model_metrics_sources: [{type: cost, provider: models.dev, url: 'https://x.examp
 """
 
 SETTINGS = "client_keys: [canary-client]\nadmin_token: canary-admin\ntimeouts: {total_seconds: 30}\n"
+SETTINGS += "models: {ollama/llama: {images: false}}\n"
 
 
 def render(parse: Parse) -> str:
@@ -48,6 +49,7 @@ def test_what_is_resolved_is_shown(parse: Parse) -> None:
     assert page["routing_preferences"][0]["models"] == ["openai/gpt-4o"]
     assert page["model_aliases"] == {"four": "openai/gpt-4o"}
     assert page["timeouts"]["total_seconds"] == 30
+    assert page["models"] == {"ollama/llama": {"images": False}}
 
 
 def test_defaults_are_shown(parse: Parse) -> None:

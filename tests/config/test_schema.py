@@ -203,12 +203,12 @@ def test_each_key_that_nothing_acts_on_is_told_once() -> None:
             *("overrides.disable_signals", "overrides.llm_routing_model"),
             *(
                 "overrides.orchestrator_model_context_length",
-                "prompt_caching",
+                "prompt_caching.min_prefix_tokens",
                 "prompt_guards",
                 "prompt_targets",
             ),
-            *("ratelimits", "routing.llm_provider", "routing.model", "routing.route_on_user_only"),
-            *("routing.routing_budget", "routing.session_cache", "state_storage", "system_prompt", "tracing"),
+            *("ratelimits", "routing.llm_provider", "routing.model"),
+            *("routing.routing_budget", "state_storage", "system_prompt", "tracing"),
         ]
     )
 

@@ -5,12 +5,13 @@ from dataclasses import fields
 import pytest
 
 from plano_agents.affinity import AFFINITY_HEADER
-from plano_agents.config import Breaker, Limits, Retries, Timeouts
+from plano_agents.config import Breaker, Limits, Model, ModelProfile, Retries, Timeouts
 from plano_agents.config import settings as module
 from plano_agents.config.sections import Section
 from plano_agents.config.settings import (
     BreakerSettings,
     LimitsSettings,
+    ModelSettings,
     RetriesSettings,
     Settings,
     TimeoutsSettings,
@@ -32,6 +33,7 @@ def test_an_empty_file_says_nothing() -> None:
 def test_every_key_is_read() -> None:
     settings = parse_settings(
         "routing: {affinity_headers: [X-Session-Id, x-run]}\n"
+        "models: {openai/gpt-4o: {context_window: 1, images: false, tools: true}, ollama/*: {}}\n"
         "timeouts: {connect_seconds: 1, first_byte_seconds: 2, between_bytes_seconds: 3.5, total_seconds: 4}\n"
         "retries: {max_per_candidate: 0, base_seconds: 0, max_delay_seconds: 1, budget_ratio: 0.5, budget_min: 0}\n"
         "breaker: {failures: 1, open_seconds: 0.1}\n"
@@ -43,6 +45,10 @@ def test_every_key_is_read() -> None:
         environ={"A": "a", "B": "b"},
     )
     assert settings.affinity_headers == ("x-session-id", "x-run")
+    assert settings.profiles == {
+        "openai/gpt-4o": ModelProfile(1, images=False, tools=True),
+        "ollama/*": ModelProfile(),
+    }
     assert settings.timeouts == Timeouts(1, 2, 3.5, 4)
     assert settings.retries == Retries(0, 0, 1, 0.5, 0)
     assert settings.breaker == Breaker(1, 0.1)
@@ -74,6 +80,15 @@ def test_a_header_that_cannot_hold_an_id_is_refused(name: str, words: str) -> No
     [
         ("limit: {}", "unknown key 'limit' at the top level; did you mean 'limits'?"),
         ("limits: {max_body: 1}", "unknown key 'max_body' in limits; did you mean 'max_body_bytes'?"),
+        (
+            "models: {openai/gpt-4o: {image: true}}",
+            "unknown key 'image' in models['openai/gpt-4o']; did you mean 'images'?",
+        ),
+        (
+            "models: {openai/gpt-4o: {context_window: 0}}",
+            "models['openai/gpt-4o'].context_window must be at least 1, not 0",
+        ),
+        ("models: {openai/gpt-4o: 1}", "models['openai/gpt-4o'] must be a mapping"),
         ("limits: {max_body_bytes: 0}", "limits.max_body_bytes must be at least 1, not 0"),
         (
             "timeouts: {total_seconds: 0}",
@@ -105,6 +120,37 @@ def test_a_wrong_key_or_value_is_told(text: str, problem: str) -> None:
     assert fail(text) == (f"s.yaml:1: {problem}",)
 
 
+DECLARED = [
+    Model("openai/gpt-4o", "openai", "gpt-4o", "openai"),
+    Model("groq/*", "groq", "*", "groq"),
+]
+
+
+@pytest.mark.parametrize("name", ["openai/gpt-4o", "groq/*", "groq/any/thing"])
+def test_a_declared_model_and_each_of_a_wildcards_can_be_described(name: str) -> None:
+    text = f"models: {{{name}: {{images: false}}}}"
+    settings = parse_settings(text, source="s.yaml", environ={}, models=DECLARED)
+    assert settings.profiles == {name: ModelProfile(images=False)}
+
+
+@pytest.mark.parametrize(
+    ("name", "way_out"),
+    [
+        ("openai/gpt4o", "; did you mean 'openai/gpt-4o'?"),
+        ("gpt-4o", "; did you mean 'openai/gpt-4o'?"),
+        ("openai/*", "; did you mean 'openai/gpt-4o'?"),
+        ("groq/", "; did you mean 'groq/*'?"),
+        ("x", ". Declared are: openai/gpt-4o, groq/*"),
+    ],
+)
+def test_a_model_that_is_not_declared_is_told_with_the_nearest(name: str, way_out: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_settings(f"models:\n  {name}: {{}}\n", source="s.yaml", environ={}, models=DECLARED)
+    assert caught.value.problems == (
+        f"s.yaml:2: the model {name!r} is not declared in model_providers{way_out}",
+    )
+
+
 @pytest.mark.parametrize("value", ["two words", "ümlaut", ""])
 def test_a_key_of_other_than_visible_ascii_is_refused_and_not_shown(value: str) -> None:
     (problem,) = fail(f"client_keys: ['{value}']")
@@ -123,6 +169,7 @@ def test_the_header_that_is_always_read_is_the_affinity_modules() -> None:
         (TimeoutsSettings, Timeouts),
         (RetriesSettings, Retries),
         (BreakerSettings, Breaker),
+        (ModelSettings, ModelProfile),
         (LimitsSettings, Limits),
     ],
 )

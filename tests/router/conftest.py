@@ -23,6 +23,7 @@ from plano_agents.router.service import ProxyRequest, Service
 from plano_agents.router.surfaces import CHAT, Endpoint
 from plano_agents.router.upstream import AiohttpUpstream, UpstreamRequest
 from plano_agents.routing.strategy import Match, Strategy
+from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pinning import Pinning
 
@@ -138,7 +139,9 @@ class FakeUpstream:
 
 
 def build_pinning(clock: Callable[[], float] = lambda: 0.0) -> Pinning:
-    return Pinning(MemorySessionStore(ttl_seconds=600, max_entries=100, clock=clock))
+    ledger = Ledger(max_entries=200, is_shared=False)
+    store = MemorySessionStore(max_entries=100, clock=clock, on_end=ledger.forget)
+    return Pinning(store, ledger)
 
 
 def build_service(

@@ -31,6 +31,7 @@ from tests.router.conftest import (
 OK = FakeResponse()
 DOWN = UpstreamUnreachableError("down")
 BUSY = FakeResponse(status=503, headers=JSON)
+TOO_LONG = FakeResponse(400, pieces=(b'{"error": {"code": "context_length_exceeded", "message": "long"}}',))
 
 
 class Scene:
@@ -55,9 +56,10 @@ class Scene:
         self.waits.append(seconds)
         self.clock.now += seconds
 
-    async def send(self, *models: str) -> Sent:
+    async def send(self, *models: str, decided: str | None = None) -> Sent:
         async with AsyncExitStack() as stack:
-            return await self.dispatcher.send([candidate(model) for model in models or (GPT,)], stack)
+            candidates = [candidate(model) for model in models or (GPT,)]
+            return await self.dispatcher.send(candidates, stack, decided=decided or candidates[0].model)
 
     @property
     def asked(self) -> list[str]:
@@ -109,15 +111,27 @@ async def test_after_three_tries_comes_the_next_candidate() -> None:
     )
 
 
-async def test_when_all_fail_the_last_answer_is_given() -> None:
-    scene = Scene(DOWN, DOWN, DOWN, BUSY)
+async def test_when_all_fail_what_came_of_the_decided_model_is_told() -> None:
+    scene = Scene(BUSY, BUSY, BUSY, DOWN)
     sent = await scene.send(GPT, CLAUDE)
-    assert (sent.answer.status, sent.answer.model) == (503, CLAUDE)
+    assert (sent.answer.status, sent.answer.model, sent.moved) == (503, GPT, None)
 
 
-async def test_when_nobody_answers_the_error_is_the_last_one() -> None:
+async def test_when_the_decided_model_cannot_be_asked_and_no_other_does_better_its_error_is_told() -> None:
     with pytest.raises(UpstreamUnreachableError):
-        await Scene(DOWN).send(GPT, CLAUDE)
+        await Scene(DOWN, DOWN, DOWN, BUSY).send(GPT, CLAUDE)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
+async def test_a_stand_ins_refusal_helps_nobody_and_the_next_is_asked(status: int) -> None:
+    scene = Scene(DOWN, DOWN, DOWN, FakeResponse(status=status), OK)
+    sent = await scene.send(GPT, CLAUDE, "openai/o3")
+    assert (sent.answer.status, sent.answer.model, sent.moved) == (200, "openai/o3", "upstream_failed")
+
+
+async def test_a_session_does_not_move_to_a_stand_in_that_refuses() -> None:
+    with pytest.raises(UpstreamUnreachableError):
+        await Scene(DOWN, DOWN, DOWN, FakeResponse(status=401)).send(GPT, CLAUDE)
 
 
 async def test_a_provider_that_says_when_is_taken_at_its_word() -> None:
@@ -171,7 +185,7 @@ async def test_a_provider_left_alone_is_passed_over_for_the_next_candidate() -> 
 async def test_a_candidate_that_cannot_carry_the_request_is_passed_over() -> None:
     scene = Scene(OK)
     async with AsyncExitStack() as stack:
-        sent = await scene.dispatcher.send([unsuitable(CLAUDE), candidate(GPT)], stack)
+        sent = await scene.dispatcher.send([unsuitable(CLAUDE), candidate(GPT)], stack, decided=CLAUDE)
     assert (sent.answer.model, sent.moved) == (GPT, "unsuitable")
 
 
@@ -179,8 +193,61 @@ async def test_a_request_that_no_candidate_can_carry_is_refused_by_its_field() -
     scene = Scene(OK)
     async with AsyncExitStack() as stack:
         with pytest.raises(UnsupportedFieldError) as caught:
-            await scene.dispatcher.send([unsuitable(CLAUDE)], stack)
+            await scene.dispatcher.send([unsuitable(CLAUDE)], stack, decided=CLAUDE)
     assert caught.value.param == "n"
+
+
+async def test_a_candidate_whose_provider_says_that_it_is_too_long_is_passed_over_at_once() -> None:
+    scene = Scene(TOO_LONG, OK)
+    sent = await scene.send(GPT, CLAUDE)
+    assert (sent.answer.model, sent.moved, scene.asked, scene.waits) == (
+        CLAUDE,
+        "unsuitable",
+        [GPT, CLAUDE],
+        [],
+    )
+
+
+@pytest.mark.parametrize("order", [(GPT, CLAUDE), (CLAUDE, GPT)])
+async def test_a_request_that_is_too_long_for_all_is_answered_with_the_decided_models_own_error(
+    order: tuple[str, str],
+) -> None:
+    scene = Scene(TOO_LONG, FakeResponse(status=413))
+    sent = await scene.send(*order, decided=GPT)
+    assert (sent.answer.model, sent.moved, scene.asked) == (GPT, None, list(order))
+
+
+async def test_requests_that_are_too_long_open_no_breaker() -> None:
+    scene = Scene(TOO_LONG, config=build_config(GPT, breaker=Breaker(failures=1)))
+    for _ in range(3):
+        assert (await scene.send()).answer.status == 400
+    assert len(scene.asked) == 3
+
+
+async def test_a_failure_that_may_pass_is_told_rather_than_a_stand_ins_shorter_reach() -> None:
+    scene = Scene(BUSY, BUSY, BUSY, TOO_LONG)
+    sent = await scene.send(GPT, CLAUDE)
+    assert (sent.answer.status, sent.answer.model, sent.moved) == (503, GPT, None)
+
+
+async def test_while_the_decided_model_is_left_alone_a_stand_ins_shorter_reach_is_no_answer() -> None:
+    scene = Scene(DOWN, TOO_LONG, config=build_config(GPT, CLAUDE, breaker=Breaker(failures=1)))
+    with pytest.raises(UpstreamUnreachableError):
+        await scene.send(GPT, CLAUDE)
+    with pytest.raises(UpstreamUnavailableError, match=r"^openai/gpt-4o failed several times") as caught:
+        await scene.send(GPT, CLAUDE)
+    assert caught.value.retry_after_seconds == 30
+
+
+async def test_a_stand_in_for_a_model_known_to_be_unsuitable_says_so() -> None:
+    sent = await Scene(OK).send(CLAUDE, GPT, decided=GPT)
+    assert (sent.answer.model, sent.moved) == (CLAUDE, "unsuitable")
+
+
+async def test_a_model_thought_unsuitable_that_answers_after_all_has_not_moved() -> None:
+    scene = Scene(DOWN, DOWN, DOWN, OK)
+    sent = await scene.send(CLAUDE, GPT, decided=GPT)
+    assert (sent.answer.model, sent.moved) == (GPT, None)
 
 
 async def test_a_client_that_leaves_in_the_wait_ends_it() -> None:
@@ -193,7 +260,7 @@ async def test_a_client_that_leaves_in_the_wait_ends_it() -> None:
     scene = Scene(BUSY)
     dispatcher = Dispatcher(scene.config, scene.upstream, scene.health, sleep=wait)
     async with AsyncExitStack() as stack:
-        asking = asyncio.create_task(dispatcher.send([candidate(GPT)], stack))
+        asking = asyncio.create_task(dispatcher.send([candidate(GPT)], stack, decided=GPT))
         await waiting.wait()
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -218,7 +285,7 @@ async def test_an_abandoned_probe_leaves_room_for_another() -> None:
 
     dispatcher = Dispatcher(scene.config, Hanging(), scene.health)
     async with AsyncExitStack() as stack:
-        probe = asyncio.create_task(dispatcher.send([candidate(GPT)], stack))
+        probe = asyncio.create_task(dispatcher.send([candidate(GPT)], stack, decided=GPT))
         await asked.wait()
         probe.cancel()
         await asyncio.wait({probe})
@@ -236,7 +303,7 @@ async def test_a_stream_whose_first_bytes_are_late_is_given_while_they_are_await
 
     scene = Scene(Slow(headers=SSE), config=build_config(GPT, limits=Limits(keepalive_comment_seconds=0.01)))
     async with AsyncExitStack() as stack:
-        sent = await scene.dispatcher.send([candidate(GPT)], stack)
+        sent = await scene.dispatcher.send([candidate(GPT)], stack, decided=GPT)
         assert isinstance(sent.answer, StreamedAnswer)
         assert not sent.answer.first.done()
         go.set()

@@ -1,71 +1,30 @@
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+"""What pins in memory do beyond every store's promises: time, size, and telling of ends."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from plano_agents.sessions.memory import MemorySessionStore
-from plano_agents.sessions.pin import Pin, SessionKey
+from plano_agents.sessions.pin import SessionKey
+from tests.sessions.conftest import A, B, C, Clock, build_pin, in_use, use
 
-A, B, C = (SessionKey("", name) for name in "abc")
-GPT, CLAUDE = Pin("openai/gpt-4o", "reasoning"), Pin("anthropic/claude", None)
-
-
-class Clock:
-    """Monotonic time that moves when told to."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+PIN = build_pin()
 
 
-def build(clock: Clock, max_entries: int = 10) -> MemorySessionStore:
-    return MemorySessionStore(ttl_seconds=600, max_entries=max_entries, clock=clock)
+def build(clock: Clock, max_entries: int = 10, ended: list[SessionKey] | None = None) -> MemorySessionStore:
+    on_end = ended.append if ended is not None else lambda _key: None
+    return MemorySessionStore(max_entries=max_entries, clock=clock, wall_clock=lambda: 1e9, on_end=on_end)
 
 
-@asynccontextmanager
-async def in_use(store: MemorySessionStore, *keys: SessionKey) -> AsyncIterator[None]:
-    for key in keys:
-        await store.open(key)
-    yield
-    for key in keys:
-        await store.close(key)
-
-
-async def use(store: MemorySessionStore, key: SessionKey, pin: Pin | None = None) -> Pin | None:
-    async with in_use(store, key):
-        return await (store.pin(key, pin) if pin is not None else store.get(key))
-
-
-async def test_a_pin_is_found_again() -> None:
+async def test_an_unknown_session_leaves_nothing_behind() -> None:
     store = build(Clock())
-    await use(store, A, GPT)
-    assert await use(store, A) == GPT
-
-
-async def test_an_unknown_session_has_no_pin_and_leaves_nothing_behind() -> None:
-    store = build(Clock())
-    assert await use(store, A) is None
+    await use(store, A)
     assert len(store) == 0
-
-
-async def test_the_first_pin_holds() -> None:
-    store = build(Clock())
-    await use(store, A, GPT)
-    assert await use(store, A, CLAUDE) == GPT
-
-
-async def test_a_tenant_and_an_id_cannot_be_joined_into_anothers() -> None:
-    store = build(Clock())
-    await use(store, SessionKey("a:b", "c"), GPT)
-    assert await use(store, SessionKey("a", "b:c")) is None
 
 
 async def test_a_pin_expires_after_its_idle_time() -> None:
     clock = Clock()
     store = build(clock)
-    await use(store, A, GPT)
+    await use(store, A, PIN)
     clock.now = 600
     assert await use(store, A) is None
 
@@ -73,71 +32,98 @@ async def test_a_pin_expires_after_its_idle_time() -> None:
 async def test_every_use_renews_a_pin() -> None:
     clock = Clock()
     store = build(clock)
-    await use(store, A, GPT)
+    await use(store, A, PIN)
     for clock.now in (599, 1198, 1797):
-        assert await use(store, A) == GPT
+        assert await use(store, A) == PIN
+
+
+async def test_looking_at_a_pin_does_not_renew_it() -> None:
+    clock = Clock()
+    store = build(clock)
+    await use(store, A, PIN)
+    clock.now = 599
+    session, _ = await store.find(A)
+    assert session is not None
+    assert session.seconds_left == 1
+    clock.now = 600
+    assert await store.find(A) == (None, False)
 
 
 async def test_a_request_in_flight_keeps_its_pin_however_long_it_runs() -> None:
     clock = Clock()
     store = build(clock)
-    await use(store, A, GPT)
-    async with in_use(store, A):
+    await use(store, A, PIN)
+    with in_use(store, A):
         clock.now = 86_400
-        await use(store, B, CLAUDE)
-        assert await store.get(A) == GPT
+        await use(store, B, PIN)
+        assert (await store.get(A)).pin == PIN
 
 
 async def test_idle_time_starts_when_the_last_request_ends() -> None:
     clock = Clock()
     store = build(clock)
-    async with in_use(store, A):
-        await store.pin(A, GPT)
+    with in_use(store, A):
+        await store.pin(A, PIN)
         clock.now = 1000
     clock.now = 1599
-    assert await use(store, A) == GPT
+    assert await use(store, A) == PIN
+
+
+async def test_sessions_of_different_idle_times_each_live_by_their_own() -> None:
+    clock = Clock()
+    store = build(clock)
+    await use(store, A, PIN, ttl=600)
+    await use(store, B, PIN, ttl=10)
+    clock.now = 11
+    assert await use(store, B) is None
+    assert await use(store, A) == PIN
+
+
+async def test_an_expired_session_behind_a_living_one_is_not_listed() -> None:
+    clock = Clock()
+    store = build(clock)
+    await use(store, A, PIN, ttl=600)
+    await use(store, B, PIN, ttl=10)
+    clock.now = 11
+    assert await store.find(B) == (None, False)
+    assert not await store.drop(B)
 
 
 async def test_the_least_recently_used_goes_first() -> None:
     store = build(Clock(), max_entries=2)
     for key in (A, B, A, C):
-        await use(store, key, GPT)
-    assert [await use(store, key) for key in (A, B, C)] == [GPT, None, GPT]
+        await use(store, key, PIN)
+    assert [await use(store, key) for key in (A, B, C)] == [PIN, None, PIN]
 
 
 async def test_a_session_in_use_is_passed_over_by_eviction() -> None:
     store = build(Clock(), max_entries=1)
-    async with in_use(store, A):
-        await store.pin(A, GPT)
-        await use(store, B, CLAUDE)
-        assert await store.get(A) == GPT
+    with in_use(store, A):
+        await store.pin(A, PIN)
+        await use(store, B, PIN)
+        assert (await store.get(A)).pin == PIN
 
 
-async def test_a_move_replaces_the_known_pin() -> None:
+async def test_a_smaller_cap_takes_effect_at_once() -> None:
     store = build(Clock())
-    await use(store, A, GPT)
-    async with in_use(store, A):
-        assert await store.move(A, GPT, CLAUDE) == CLAUDE
-    assert await use(store, A) == CLAUDE
+    for key in (A, B, C):
+        await use(store, key, PIN)
+    store.configure(max_entries=1)
+    assert len(store) == 1
+    assert await use(store, C) == PIN
 
 
-async def test_a_move_from_a_pin_that_was_replaced_changes_nothing() -> None:
-    store = build(Clock())
-    await use(store, A, CLAUDE)
-    async with in_use(store, A):
-        assert await store.move(A, GPT, Pin("openai/o3", None)) == CLAUDE
-
-
-async def test_a_dropped_pin_is_gone_even_while_in_use() -> None:
-    store = build(Clock())
-    async with in_use(store, A):
-        await store.pin(A, GPT)
-        assert await store.drop(A)
-    assert await use(store, A) is None
-
-
-async def test_dropping_what_is_not_there_says_so() -> None:
-    assert not await build(Clock()).drop(A)
+async def test_the_end_of_a_pin_is_told_however_it_ends() -> None:
+    clock, ended = Clock(), list[SessionKey]()
+    store = build(clock, 2, ended)
+    for key in (A, B, C):
+        await use(store, key, PIN)
+    assert ended == [A]
+    await store.drop(B)
+    assert ended == [A, B]
+    clock.now = 600
+    await use(store, A)
+    assert ended == [A, B, C]
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.floats(0, 400)), max_size=60), st.integers(1, 5))
@@ -153,7 +139,7 @@ async def test_the_cap_holds_and_what_is_found_is_what_was_pinned(
         key = SessionKey("", str(number))
         found = await use(store, key)
         assert (found is not None) == (number in live)
-        await use(store, key, Pin(f"m/{number}", None))
+        await use(store, key, build_pin(f"m/{number}"))
         recent = [other for other in live if other != number]
         used = {other: used[other] for other in recent[max(0, len(recent) - cap + 1) :]} | {number: clock.now}
         assert len(store) == len(used) <= cap

@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from plano_agents.sessions.decide import Route
+from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.memory import MemorySessionStore
-from plano_agents.sessions.pin import Decision, SessionKey
+from plano_agents.sessions.pin import Decision, Pin, SessionKey
 from plano_agents.sessions.pinning import Pinning
 
 KEY = SessionKey("", "run-1")
@@ -27,8 +28,11 @@ class Router:
         return Route(f"m/{self.calls}", "r")
 
 
-def build() -> Pinning:
-    return Pinning(MemorySessionStore(ttl_seconds=600, max_entries=100, clock=lambda: 0.0))
+def build(store: MemorySessionStore | None = None) -> Pinning:
+    store = MemorySessionStore(max_entries=100) if store is None else store
+    ledger = Ledger(max_entries=100, is_shared=False)
+    store.on_end = ledger.forget
+    return Pinning(store, ledger, wall_clock=lambda: 5.0)
 
 
 async def ask(
@@ -39,8 +43,14 @@ async def ask(
     hint: str | None = None,
     configured: Callable[[str], str | None] = lambda name: name,
 ) -> Decision:
-    async with pinning.in_use(key):
-        return await pinning.decide(key, hint=hint, find_model=configured, route=route)
+    with pinning.turn(key, 600) as turn:
+        return await turn.decide(hint=hint, find_model=configured, route=route)
+
+
+async def find_pin(pinning: Pinning) -> Pin:
+    session, _ = await pinning.store.find(KEY)
+    assert session is not None
+    return session.pin
 
 
 async def test_of_many_concurrent_first_turns_one_is_routed_and_all_get_its_model() -> None:
@@ -112,8 +122,8 @@ async def test_a_model_that_left_the_configuration_is_switched_once() -> None:
 
 
 async def test_a_pin_made_elsewhere_meanwhile_is_taken_over() -> None:
-    store = MemorySessionStore(ttl_seconds=600, max_entries=100, clock=lambda: 0.0)
-    here, there = Pinning(store), Pinning(store)
+    store = MemorySessionStore(max_entries=100)
+    here, there = build(store), build(store)
 
     async def route_while_the_other_decides() -> Route:
         await ask(there, lambda: asyncio.sleep(0, Route(CLAUDE, None)))
@@ -122,22 +132,65 @@ async def test_a_pin_made_elsewhere_meanwhile_is_taken_over() -> None:
     assert await ask(here, route_while_the_other_decides) == Decision(CLAUDE, None, "retain", "pinned")
 
 
+async def test_a_pin_made_elsewhere_of_a_model_that_is_not_configured_here_is_moved() -> None:
+    store = MemorySessionStore(max_entries=100)
+    here, there = build(store), build(store)
+
+    async def route_while_the_other_decides() -> Route:
+        await ask(there, lambda: asyncio.sleep(0, Route(CLAUDE, None)))
+        return Route(GPT, "r")
+
+    known = lambda name: None if name == CLAUDE else name  # noqa: E731 - shorter than a def
+    decision = await ask(here, route_while_the_other_decides, configured=known)
+    assert decision == Decision(GPT, "r", "switch", "model_removed")
+    assert (await find_pin(here)).model == GPT
+
+
+async def test_a_pin_of_a_removed_model_that_is_dropped_meanwhile_is_made_anew() -> None:
+    pinning, router = build(), Router()
+    router.go.set()
+    await ask(pinning, router)
+    old = await find_pin(pinning)
+
+    async def drop_and_route() -> Route:
+        await pinning.store.drop(KEY)
+        return Route(GPT, "r")
+
+    await ask(pinning, drop_and_route, configured=lambda name: None if name == "m/1" else name)
+    new = await find_pin(pinning)
+    assert (new.model, new.moves) == (GPT, 0)
+    assert new.lineage != old.lineage
+
+
 async def test_a_pin_follows_to_the_model_that_answered() -> None:
     pinning, router = build(), Router()
     router.go.set()
-    first = await ask(pinning, router)
-    async with pinning.in_use(KEY):
-        assert (
-            await pinning.follow(KEY, first, CLAUDE, "upstream_failed")
-        ).header == "switch; reason=upstream_failed"
+    with pinning.turn(KEY, 600) as turn:
+        first = await turn.decide(hint=None, find_model=str, route=router)
+        told = await turn.follow(first, CLAUDE, "upstream_failed")
+    assert told.header == "switch; reason=upstream_failed"
     assert await ask(pinning, router) == Decision(CLAUDE, "r", "retain", "pinned")
 
 
 async def test_a_late_failure_does_not_move_a_pin_that_was_moved_meanwhile() -> None:
     pinning, router = build(), Router()
     router.go.set()
-    first = await ask(pinning, router)
-    async with pinning.in_use(KEY):
-        await pinning.follow(KEY, first, CLAUDE, "upstream_failed")
-        await pinning.follow(KEY, first, GPT, "upstream_failed")
+    with pinning.turn(KEY, 600) as early, pinning.turn(KEY, 600) as late:
+        decisions = [await turn.decide(hint=None, find_model=str, route=router) for turn in (early, late)]
+        await early.follow(decisions[0], CLAUDE, "upstream_failed")
+        await late.follow(decisions[1], GPT, "upstream_failed")
     assert (await ask(pinning, router)).model == CLAUDE
+
+
+async def test_the_switch_is_told_with_its_time_and_reason() -> None:
+    pinning, router = build(), Router()
+    router.go.set()
+    with pinning.turn(KEY, 600) as turn:
+        await turn.follow(await turn.decide(hint=None, find_model=str, route=router), CLAUDE, "unsuitable")
+    switch = (await find_pin(pinning)).switches[0]
+    assert (switch.at, switch.from_model, switch.to_model, switch.reason) == (
+        5.0,
+        "m/1",
+        CLAUDE,
+        "unsuitable",
+    )

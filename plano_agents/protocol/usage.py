@@ -1,0 +1,109 @@
+"""What an answer cost, read from its bytes on any surface once it is over.
+
+OpenAI's chat completions count ``prompt_tokens`` and ``completion_tokens``, its responses and Anthropic's messages
+``input_tokens`` and ``output_tokens``; Anthropic's leave cached tokens out of the input, which is put right here.
+What a provider does not say is not known, and counts as nothing.
+"""
+
+from typing import NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from plano_agents.protocol import sse
+from plano_agents.protocol.decoding import BAD_JSON
+
+_MARK = b'"usage"'
+
+
+class Tokens(NamedTuple):
+    """What one request or many cost, as the providers counted."""
+
+    input: int = 0
+    """Prompt tokens, cached ones included."""
+    output: int = 0
+    """Completion tokens."""
+    cached: int = 0
+    """Prompt tokens read from the provider's cache."""
+
+
+NO_TOKENS = Tokens()
+"""Nothing was spent, or nothing is known of it."""
+
+
+class _Details(Struct, frozen=True):
+    cached_tokens: int | None = None
+
+
+class _Usage(Struct, frozen=True):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    prompt_tokens_details: _Details | None = None
+    input_tokens_details: _Details | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+
+
+class _Nested(Struct, frozen=True):
+    usage: _Usage | None = None
+
+
+class _Answer(Struct, frozen=True):
+    """An answer or an event; some events carry what they tell of under ``message`` or ``response``."""
+
+    usage: _Usage | None = None
+    message: _Nested | None = None
+    response: _Nested | None = None
+
+
+_ANSWER = msgspec.json.Decoder(_Answer)
+
+
+class UsageMeter:
+    """Reads the usage of one answer; made anew for each."""
+
+    def __init__(self) -> None:
+        self._first = b""
+        self._last = b""
+
+    def note(self, events: bytes) -> None:
+        """Look at whole events of a stream as they pass; the first and the last that tell of usage are kept."""
+        if _MARK in events:
+            self._first = self._first or events
+            self._last = events
+
+    def read(self) -> Tokens:
+        """Say what the stream cost, as far as it came."""
+        decoder = sse.EventDecoder()
+        kept = self._first + (self._last if self._last is not self._first else b"")
+        counted = [read_usage(event.data) for event in decoder.feed(kept) if _MARK in event.data]
+        # Counts only grow: what an answer's beginning says of its output is a part of what its end says.
+        return Tokens(*map(max, zip(*counted, strict=True))) if counted else NO_TOKENS
+
+
+def read_usage(body: bytes) -> Tokens:
+    """Say what an answer cost.
+
+    Args:
+        body: A whole answer, or one event's data, as JSON.
+    """
+    try:
+        answer = _ANSWER.decode(body)
+    except BAD_JSON:
+        return NO_TOKENS
+    places = (answer, answer.message, answer.response)
+    usages = [place.usage for place in places if place is not None and place.usage is not None]
+    return _count(usages[0]) if usages else NO_TOKENS
+
+
+def _count(usage: _Usage) -> Tokens:
+    read, written = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
+    details = usage.prompt_tokens_details or usage.input_tokens_details or _Details()
+    counts = (
+        (usage.prompt_tokens or usage.input_tokens or 0) + read + written,
+        usage.completion_tokens or usage.output_tokens or 0,
+        read or details.cached_tokens or 0,
+    )
+    return Tokens(*(max(0, count) for count in counts))

@@ -1,0 +1,68 @@
+"""Sessions of requests that bring no affinity id: recognised by how their conversation begins.
+
+================================  =====================================================================
+configured                        what makes a request one of a session's
+================================  =====================================================================
+``prompt_caching`` with           tenant, system prompt, tools and the first user message: all turns of
+``session_affinity``              a conversation are one session
+``routing.route_on_user_only``    the same and the latest user message: a user's turn is a session of its
+(whatever the other says)         own, so it is routed, and the tool loop that follows keeps its model
+================================  =====================================================================
+
+The id is a keyed hash (BLAKE2b, keyed with the store's salt), so that neither a log nor an answer tells a prompt; it
+begins with `IMPLICIT`, whose space no client's id can hold. A conversation that was compacted, or whose system prompt
+carries the time of day, begins differently and is another session: an explicit id has no such limits.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from itertools import takewhile
+
+import msgspec
+
+from plano_agents.protocol.openai_chat import ChatHead
+from plano_agents.protocol.user_turns import read_text, read_user_turns
+from plano_agents.sessions.pin import IMPLICIT
+
+_ID_BYTES = 16
+
+
+def derive_implicit_id(head: ChatHead, tenant: str, salt: bytes, *, per_user_turn: bool) -> str | None:
+    """Recognise a request's session.
+
+    Args:
+        head: The request.
+        tenant: The tenant header's value; empty where tenants are not told apart.
+        salt: The store's; 64 bytes at most.
+        per_user_turn: Whether each user's turn is a session of its own.
+
+    Returns:
+        ``implicit`` and 32 hexadecimal digits; None where no user has said anything.
+    """
+    said = read_user_turns(head.messages)
+    if not said:
+        return None
+    prompts = takewhile(lambda message: message.role not in {"user", "assistant"}, head.messages)
+    parts: list[str | bytes] = [
+        tenant,
+        _bytes(head.system),
+        *(read_text(each.content) for each in prompts),
+        _bytes(head.tools),
+        said[0],
+    ]
+    if per_user_turn:
+        parts += [str(len(said)), said[-1]]
+    return IMPLICIT + _hash(parts, salt)
+
+
+def _bytes(value: msgspec.Raw | msgspec.UnsetType) -> bytes:
+    return bytes(value) if isinstance(value, msgspec.Raw) else b""
+
+
+def _hash(parts: Iterable[str | bytes], salt: bytes) -> str:
+    """Hash parts so that no two lists of them are hashed alike by where one part ends."""
+    digest = hashlib.blake2b(key=salt, digest_size=_ID_BYTES)
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8, "big") + data)
+    return digest.hexdigest()

@@ -1,0 +1,110 @@
+"""Broken promises, counted: each dispatch against the model last dispatched for the same session.
+
+The ledger is no part of the store and believes nothing that a store says of models; from a pin it takes only which pin
+it is (lineage) and how often it was moved. A session's model may differ from the last one dispatched when
+
+- the pin has moved since (for a listed reason, which whoever's request moved it was told), or
+- the pin has ended and another one is dispatched: by its idle time, by eviction, by `drop`; a shared store may also
+  lose it, or another replica drop it, without this one's being told.
+
+Everything else is a violation: another model under the same pin, a pin that came back after it had moved, and, in a
+store that is not shared, another pin although none had ended. Not counted are requests that were decided before a move
+and dispatched after it, and the first dispatch after the shared store went or came back: replicas may have
+disagreed meanwhile.
+"""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from plano_agents.sessions.pin import Pin, SessionKey
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Dispatched:
+    """The last dispatch of a session."""
+
+    lineage: str
+    moves: int
+    model: str
+    noted: int
+    """At which of the ledger's ticks it was first so."""
+    degraded: bool
+    """Whether it was decided without the shared store."""
+
+
+class Ledger:
+    """Remembers what was last dispatched for each session.
+
+    Args:
+        max_entries: How many sessions are remembered; the longest unused is forgotten first.
+        is_shared: Whether other replicas may end pins too.
+        on_violation: Called at each violation.
+    """
+
+    def __init__(
+        self, *, max_entries: int, is_shared: bool, on_violation: Callable[[], None] = lambda: None
+    ) -> None:
+        self._max_entries = max_entries
+        self._is_shared = is_shared
+        self._last: OrderedDict[SessionKey, _Dispatched] = OrderedDict()
+        self._ticks = 0
+        self._on_violation = on_violation
+        self.violations = 0
+
+    def tick(self) -> int:
+        """Give the present moment, to be shown when what was then decided is dispatched."""
+        self._ticks += 1
+        return self._ticks
+
+    def note(self, key: SessionKey, pin: Pin, model: str, *, decided: int, degraded: bool = False) -> None:
+        """Note that a session's request goes to its own model, and count it if that breaks the promise.
+
+        Args:
+            key: The session.
+            pin: The pin by which it was decided.
+            model: Where it goes, provider-qualified.
+            decided: When it was asked what the session's pin is, a `tick`.
+            degraded: Whether the shared store did not answer.
+        """
+        last = self._last.get(key)
+        if last is None:
+            self._keep(key, pin, model, degraded)
+            return
+        self._last.move_to_end(key)
+        if pin.lineage == last.lineage and pin.moves < last.moves and decided < last.noted:
+            return
+        if model != last.model and last.degraded == degraded and not self._is_explained(last, pin):
+            self.violations += 1
+            self._on_violation()
+            logger.error(
+                "affinity violated: session %r was last dispatched to %s and now to %s, for no listed reason",
+                key.affinity_id,
+                last.model,
+                model,
+            )
+        if (pin.lineage, pin.moves, model, degraded) != (last.lineage, last.moves, last.model, last.degraded):
+            self._keep(key, pin, model, degraded)
+
+    def note_move(self, key: SessionKey, pin: Pin, *, degraded: bool = False) -> None:
+        """Note that a session's pin was moved, by a request of this process that was told why."""
+        if key in self._last:
+            self._keep(key, pin, pin.model, degraded)
+
+    def forget(self, key: SessionKey) -> None:
+        """Note that a session's pin has ended."""
+        self._last.pop(key, None)
+
+    def _is_explained(self, last: _Dispatched, pin: Pin) -> bool:
+        if pin.lineage == last.lineage:
+            return pin.moves > last.moves
+        return self._is_shared
+
+    def _keep(self, key: SessionKey, pin: Pin, model: str, degraded: bool) -> None:  # noqa: FBT001 - private
+        self._last[key] = _Dispatched(pin.lineage, pin.moves, model, self.tick(), degraded)
+        self._last.move_to_end(key)
+        if len(self._last) > self._max_entries:
+            self._last.popitem(last=False)

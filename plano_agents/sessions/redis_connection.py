@@ -1,0 +1,179 @@
+"""Commands to a Redis server, batched: all that is asked while one batch is under way goes out as the next.
+
+So a thousand concurrent requests cost a few round trips instead of a thousand connections; and whoever stops waiting
+leaves its answer to nobody, for the batch reads every reply and gives each to the command that asked for it.
+A batch that is not answered in time fails, and with it all that waits behind it.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from redis import asyncio as redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+from redis.retry import Retry
+
+Argument = bytes | str | int | float
+Command = tuple[Argument, ...]
+Reply = bytes | int | list["Reply"] | Exception | None
+
+MAX_BATCH = 512
+"""How many commands go out together."""
+
+LATE_SECONDS = 0.01
+"""How long an answer that may already lie in the socket is waited for, after a busy event loop let time run out."""
+
+
+class StoreFailedError(Exception):
+    """The store did not answer, or not with what was asked for; the message says why and holds no secret."""
+
+
+def _new_future() -> "asyncio.Future[list[Reply]]":
+    return asyncio.get_running_loop().create_future()
+
+
+@dataclass(slots=True)
+class _Asked:
+    """Commands that somebody waits for."""
+
+    commands: Sequence[Command]
+    since: float
+    replies: "asyncio.Future[list[Reply]]" = field(default_factory=_new_future)
+
+
+class RedisConnection:
+    """One server, by its URL.
+
+    Args:
+        url: ``redis://`` or ``rediss://``, with user, password, database and redis-py's ``ssl_*`` options.
+        timeout_seconds: How long a command may take, waiting for its turn included.
+        clock: Monotonic time in seconds.
+
+    Raises:
+        ValueError: The URL is none of Redis'.
+    """
+
+    def __init__(
+        self, url: str, *, timeout_seconds: float = 0.25, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        # A connection that was closed meanwhile is opened anew, once: every command may safely come twice.
+        self._client = redis.Redis.from_url(
+            url, protocol=2, socket_timeout=None, socket_connect_timeout=None, retry=Retry(NoBackoff(), 1)
+        )
+        self._client.response_callbacks.clear()
+        self._timeout_seconds = timeout_seconds
+        self._clock = clock
+        self._asked: list[_Asked] = []
+        self._flushing: asyncio.Task[None] | None = None
+
+    async def call(self, *command: Argument) -> Reply:
+        """Send a command.
+
+        Returns:
+            Its reply; the error itself where the key holds a value of another type.
+
+        Raises:
+            StoreFailedError: There was no reply in time, or another error.
+        """
+        return (await self.call_many([command]))[0]
+
+    async def call_many(self, commands: Sequence[Command]) -> list[Reply]:
+        """Send commands in order, though not in one step; see `call`.
+
+        Raises:
+            StoreFailedError: One of them failed.
+        """
+        if not commands:
+            return []
+        asked = _Asked(commands, self._clock())
+        self._asked.append(asked)
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush())
+        replies = await asked.replies
+        for reply in replies:
+            if isinstance(reply, Exception) and not _is_wrong_type(reply):
+                raise StoreFailedError(_explain(reply)) from reply
+        return replies
+
+    async def aclose(self) -> None:
+        """Close the connections; what still waits fails."""
+        if self._flushing is not None:
+            self._flushing.cancel()
+            await asyncio.wait({self._flushing})
+        await self._client.aclose()
+
+    async def _flush(self) -> None:
+        """Send batch after batch until nobody waits."""
+        batch: list[_Asked] = []
+        try:
+            while self._asked:
+                batch = self._take_batch()
+                try:
+                    replies = await self._send(batch)
+                except StoreFailedError as error:
+                    batch += self._asked
+                    self._asked = []
+                    _fail(batch, str(error))
+                else:
+                    _deliver(batch, replies)
+        finally:
+            self._flushing = None
+            _fail([*batch, *self._asked], "the router stops")
+            self._asked = []
+
+    def _take_batch(self) -> list[_Asked]:
+        batch: list[_Asked] = []
+        size = 0
+        while self._asked and (not batch or size + len(self._asked[0].commands) <= MAX_BATCH):
+            batch.append(self._asked.pop(0))
+            size += len(batch[-1].commands)
+        return batch
+
+    async def _send(self, batch: Sequence[_Asked]) -> list[Reply]:
+        pipeline = self._client.pipeline(transaction=False)
+        for asked in batch:
+            for command in asked.commands:
+                pipeline.execute_command(*command)
+        sending = asyncio.ensure_future(pipeline.execute(raise_on_error=False))
+        try:
+            left = batch[0].since + self._timeout_seconds - self._clock()
+            for wait in (max(0.0, left), LATE_SECONDS):
+                await asyncio.wait({sending}, timeout=wait)
+                if sending.done():
+                    return list(sending.result())
+        except (RedisError, OSError) as error:
+            raise StoreFailedError(_explain(error)) from error
+        finally:
+            if not sending.done():
+                sending.cancel()
+                await asyncio.wait({sending}, timeout=self._timeout_seconds)
+        raise StoreFailedError(f"no answer within {self._timeout_seconds * 1000:.0f} ms")
+
+
+def _deliver(batch: Sequence[_Asked], replies: Sequence[Reply]) -> None:
+    start = 0
+    for asked in batch:
+        end = start + len(asked.commands)
+        if not asked.replies.done():
+            asked.replies.set_result(list(replies[start:end]))
+        start = end
+
+
+def _fail(batch: Sequence[_Asked], reason: str) -> None:
+    for asked in batch:
+        if not asked.replies.done():
+            asked.replies.set_exception(StoreFailedError(reason))
+
+
+def _is_wrong_type(error: Exception) -> bool:
+    return isinstance(error, ResponseError) and str(error).startswith("WRONGTYPE")
+
+
+def _explain(error: Exception) -> str:
+    """Say what went wrong; redis-py's messages name hosts and reasons, and never a password."""
+    reason = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, ResponseError) and "syntax error" in reason:
+        return f"{reason}: Redis 7.0 or newer is needed"
+    return reason
