@@ -14,10 +14,11 @@ import click
 
 from plano_agents import __version__, serving
 from plano_agents.config.load import load_config
-from plano_agents.config.model import Config
+from plano_agents.config.model import Config, Routing
 from plano_agents.config.render import render_config
 from plano_agents.errors import ConfigError, PlanoError, WorkerFailedError
 from plano_agents.providers.target import build_target
+from plano_agents.sessions.build import name_store
 from plano_agents.simulator.app import create_app as create_simulator
 from plano_agents.simulator.settings import SimulatorSettings
 
@@ -236,6 +237,13 @@ def check(config: Path, settings: Path | None, *, offline: bool) -> None:
     click.echo(render_config(loaded), nl=False)
 
 
+def _describe_store(routing: Routing) -> str:
+    url = routing.session_cache.url
+    if url is None or not routing.session_cache.is_shared:
+        return f"at most {routing.session_max_entries:,} in memory"
+    return f"shared in {name_store(url.get_secret_value())}"
+
+
 def describe(config: Config, url: str, offline_url: str | None, workers: int = 1) -> str:
     """Say what the router serves and where, for the terminal.
 
@@ -250,8 +258,12 @@ def describe(config: Config, url: str, offline_url: str | None, workers: int = 1
     rows = [("models", ", ".join(models))]
     rows += [("alias", f"{alias} → {target}") for alias, target in config.aliases.items()]
     rows += [("preference", f"{each.name} → {', '.join(each.models)}") for each in config.preferences]
-    kept = f"{config.routing.session_max_entries:,} in memory, each {config.routing.session_ttl_seconds} s after its last use"
-    rows.append(("pins", f"at most {kept}"))
+    rows.append(
+        (
+            "pins",
+            f"{_describe_store(config.routing)}, each for {config.routing.session_ttl_seconds} s after its last use",
+        )
+    )
     if workers > 1:
         rows.append(("workers", f"{workers} processes on this port"))
     if offline_url is not None:

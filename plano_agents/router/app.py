@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import plano_agents
@@ -29,6 +30,9 @@ from plano_agents.sessions.build import build_store
 from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pinning import Pinning
+
+METHODS = ("DELETE", "GET", "HEAD", "POST")
+"""What some path here takes."""
 
 MAX_SHOWN = 60
 """How much of a refused value an error shows."""
@@ -145,8 +149,11 @@ def create_pages(config: Config) -> FastAPI:
             else EndpointNotFoundError
         )
         failure = kind(f"{request.method} {request.url.path} is not served here. See /docs for what is.")
+        headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+        if kind is MethodNotAllowedError:
+            headers["allow"] = ", ".join(_find_methods(app, request.scope))
         content = openai_chat.encode_error(failure)
-        return Response(content, kind.status_code, media_type="application/json", headers=error.headers)
+        return Response(content, kind.status_code, media_type="application/json", headers=headers)
 
     @app.exception_handler(PlanoError)
     async def answer_error(_request: Request, error: PlanoError) -> Response:
@@ -169,6 +176,15 @@ def create_pages(config: Config) -> FastAPI:
         return JSONResponse({"object": "list", "data": list_models(config)})
 
     return app
+
+
+def _find_methods(app: FastAPI, scope: Scope) -> list[str]:
+    """Name all methods that a path takes; Starlette names those of the first route alone."""
+    return [
+        method
+        for method in METHODS
+        if any(each.matches({**scope, "method": method})[0] is Match.FULL for each in app.router.routes)
+    ]
 
 
 def _answer(error: PlanoError) -> Response:

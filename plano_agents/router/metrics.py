@@ -9,6 +9,7 @@ import os
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from plano_agents.serving.metrics_directory import METRICS_DIRECTORY
 from plano_agents.sessions.pin import Decision
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -49,7 +50,7 @@ class Metrics:
     def render(self) -> bytes:
         """Write all counters, those of other workers added."""
         registry = self._registry
-        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        if METRICS_DIRECTORY in os.environ:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # the library's
         return generate_latest(registry)

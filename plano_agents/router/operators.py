@@ -6,7 +6,7 @@ Everything here asks `admin` first. What a session is stands in ``sessions``.
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
@@ -19,6 +19,12 @@ from plano_agents.router.admin import check_operator
 from plano_agents.router.metrics import CONTENT_TYPE, Metrics
 from plano_agents.sessions.pin import IMPLICIT, Pin, Session, SessionKey
 from plano_agents.sessions.store import SessionStore, Wanted
+
+_REFUSAL = {"application/json": {"schema": {"$ref": "#/components/schemas/OpenAIError"}}}
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"description": "Not allowed, not found, or not as it is asked for.", "content": _REFUSAL},
+    "5XX": {"description": "The session store does not answer.", "content": _REFUSAL},
+}
 
 MAX_PAGE = 500
 """How many sessions a page lists at most."""
@@ -125,7 +131,7 @@ def build_operators_api(
             request.client.host if request.client is not None else None,
         )
 
-    api = APIRouter(dependencies=[Depends(let_in)])
+    api = APIRouter(dependencies=[Depends(let_in)], responses=_REFUSALS)
 
     @api.get("/affinity", summary="List sessions", response_model_exclude_none=False)
     async def list_sessions(filters: Annotated[Filters, Query()]) -> SessionPage:

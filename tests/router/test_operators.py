@@ -253,3 +253,8 @@ async def test_decisions_are_counted_and_violations_are_none(client: Client) -> 
     assert 'plano_affinity_decisions_total{decision="retain",reason="pinned"} 1.0' in text
     assert 'plano_affinity_decisions_total{decision="none",reason=""} 1.0' in text
     assert "plano_affinity_violations_total 0.0" in text
+
+
+async def test_another_method_is_refused_with_those_that_are_served(client: Client) -> None:
+    response = await client.http.put("/affinity/run-1")
+    assert (response.status_code, response.headers["allow"]) == (405, "DELETE, GET")
