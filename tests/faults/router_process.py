@@ -70,10 +70,17 @@ def write_config(folder: Path, models: Mapping[str, str], **settings: object) ->
 
 
 @asynccontextmanager
-async def start_router(config: Path) -> AsyncGenerator[RouterProcess, None]:
+async def start_router(config: Path, *, port: int = 0) -> AsyncGenerator[RouterProcess, None]:
     """Run a router until the context ends."""
+    async with start_program("-m", "plano_agents", "up", str(config), "--port", str(port)) as router:
+        yield router
+
+
+@asynccontextmanager
+async def start_program(*arguments: str) -> AsyncGenerator[RouterProcess, None]:
+    """Run a program that says what ``plano-agents up`` says, until the context ends."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-u", "-m", "plano_agents", "up", str(config), "--port", "0"),
+        *(sys.executable, "-u", *arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
