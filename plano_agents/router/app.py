@@ -22,6 +22,7 @@ from plano_agents.router.openapi import describe_endpoints
 from plano_agents.router.service import Service
 from plano_agents.router.upstream import Upstream
 from plano_agents.routing.lexical import LexicalStrategy
+from plano_agents.routing.strategy import Strategy
 from plano_agents.sessions.build import build_store
 from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.memory import MemorySessionStore
@@ -38,6 +39,7 @@ class Router:
         config: What is configured.
         upstream: Sends to the providers.
         fetch: Asks the sources of measurements; None leaves them alone.
+        strategy: Says which preference a request matches; None for the embedded one.
         clock: Monotonic time in seconds, by which pins expire.
 
     Raises:
@@ -50,10 +52,12 @@ class Router:
         upstream: Upstream,
         *,
         fetch: Fetch | None = None,
+        strategy: Strategy | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._upstream = upstream
         self._fetch = fetch
+        self._strategy = strategy or LexicalStrategy()
         self._watching: asyncio.Task[None] | None = None
         store = build_store(config.routing, clock=clock)
         ledger = Ledger(max_entries=LEDGER_ENTRIES, is_shared=store.is_shared)
@@ -93,7 +97,7 @@ class Router:
             config,
             chooser=Chooser(
                 config,
-                LexicalStrategy(),
+                self._strategy,
                 (lambda: measurements.metrics) if measurements is not None else dict,
             ),
             pinning=self._pinning,
