@@ -27,6 +27,7 @@ from plano_agents.router.operators import build_operators_api
 from plano_agents.router.service import Service
 from plano_agents.router.upstream import Upstream
 from plano_agents.routing.lexical import LexicalStrategy
+from plano_agents.routing.strategy import Strategy
 from plano_agents.sessions.build import build_store
 from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.memory import MemorySessionStore
@@ -53,6 +54,7 @@ class Router:
         upstream: Sends to the providers.
         store: Keeps the sessions' pins; None for the one that is configured.
         fetch: Asks the sources of measurements; None leaves them alone.
+        strategy: Says which preference a request matches; None for the embedded one.
         clock: Monotonic time in seconds, by which pins expire.
 
     Raises:
@@ -66,11 +68,13 @@ class Router:
         *,
         store: SessionStore | None = None,
         fetch: Fetch | None = None,
+        strategy: Strategy | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cache = config.routing.session_cache
         self._upstream = upstream
         self._fetch = fetch
+        self._strategy = strategy or LexicalStrategy()
         self._watching: asyncio.Task[None] | None = None
         self._metrics = Metrics()
         store = store if store is not None else build_store(config.routing, clock=clock)
@@ -120,7 +124,7 @@ class Router:
             config,
             chooser=Chooser(
                 config,
-                LexicalStrategy(),
+                self._strategy,
                 (lambda: measurements.metrics) if measurements is not None else dict,
             ),
             pinning=self._pinning,

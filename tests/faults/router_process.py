@@ -107,10 +107,19 @@ def write_config(
 
 
 @asynccontextmanager
-async def start_router(config: Path, *options: str) -> AsyncGenerator[RouterProcess, None]:
+async def start_router(config: Path, *options: str, port: int = 0) -> AsyncGenerator[RouterProcess, None]:
     """Run a router until the context ends."""
+    async with start_program(
+        "-m", "plano_agents", "up", str(config), "--port", str(port), *options
+    ) as router:
+        yield router
+
+
+@asynccontextmanager
+async def start_program(*arguments: str) -> AsyncGenerator[RouterProcess, None]:
+    """Run a program that says what ``plano-agents up`` says, until the context ends."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-u", "-m", "plano_agents", "up", str(config), "--port", "0", *options),
+        *(sys.executable, "-u", *arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
