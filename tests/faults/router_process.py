@@ -50,7 +50,8 @@ class RouterProcess:
         """Which of its workers holds the connection from a port; of one that was answered on it."""
         wanted = f":{urlsplit(self.url).port:04X}", f":{client_port:04X}"
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
-        (inode,) = [row[9] for row in rows if (row[1][-5:], row[2][-5:]) == wanted]
+        # The table may list a connection twice while it changes; one that has ended has no inode.
+        (inode,) = {row[9] for row in rows if (row[1][-5:], row[2][-5:]) == wanted} - {"0"}
         (found,) = [child for child in self.children if f"socket:[{inode}]" in _list_open_files(child)]
         return found
 
