@@ -120,6 +120,7 @@ async def test_what_begins_otherwise_is_another_session(
     tenant = ("x-tenant", headers.get("x-tenant", "a"))
     assert await router.ask(surface, write(surface, said, **fields), tenant) == (TWO, FIRST)
     assert await router.ask(surface, write(surface, ASKED), ("x-tenant", "a")) == (ONE, RETAINED)
+    assert len(set(await router.ids())) == 2
 
 
 @by_surface
