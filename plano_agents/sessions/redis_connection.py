@@ -128,6 +128,8 @@ class RedisConnection:
         if self._flushing is not None:
             self._flushing.cancel()
             await asyncio.wait({self._flushing})
+            self._flushing = None
+        self._fail_waiting("the router stops")  # a task that is cancelled before it began does nothing itself
         await self._client.aclose()
 
     async def _flush(self) -> None:
@@ -139,15 +141,17 @@ class RedisConnection:
                 try:
                     replies = await self._send(batch)
                 except StoreFailedError as error:
-                    batch += self._asked
-                    self._asked = []
                     _fail(batch, str(error))
+                    self._fail_waiting(str(error))
                 else:
                     _deliver(batch, replies)
         finally:
             self._flushing = None
-            _fail([*batch, *self._asked], "the router stops")
-            self._asked = []
+            _fail(batch, "the router stops")
+
+    def _fail_waiting(self, reason: str) -> None:
+        waiting, self._asked = self._asked, []
+        _fail(waiting, reason)
 
     def _take_batch(self) -> list[_Asked]:
         batch: list[_Asked] = []
