@@ -3,17 +3,23 @@
 So a thousand concurrent requests cost a few round trips instead of a thousand connections; and whoever stops waiting
 leaves its answer to nobody, for the batch reads every reply and gives each to the command that asked for it.
 A batch that is not answered in time fails, and with it all that waits behind it.
+
+Nothing is sent twice. A connection that was closed while nobody used it is opened anew, but a command whose answer got
+lost may have been carried out, and once more could undo what others did meanwhile: bring back a pin that was dropped.
 """
 
 import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
 
 from redis import asyncio as redis
+from redis.asyncio.connection import parse_url
+from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
-from redis.retry import Retry
+from redis.exceptions import MovedError, RedisError, ResponseError
 
 Argument = bytes | str | int | float
 Command = tuple[Argument, ...]
@@ -23,14 +29,32 @@ MAX_BATCH = 512
 """How many commands go out together."""
 
 LATE_SECONDS = 0.01
-"""How long an answer that may already lie in the socket is waited for, after a busy event loop let time run out."""
+"""By how much a timer may be late. One that is later shows that the process itself was held up, not the store: it
+waits as much longer, for the answer may lie in the socket."""
+
+MAX_WAITS = 4
+"""How often it does so at most."""
+
+REASON_CHARACTERS = 200
+"""How much of an error's message is told."""
+
+_OPTIONS: dict[str, Any] = {
+    "protocol": 2,
+    "decode_responses": False,
+    "socket_timeout": None,
+    "socket_connect_timeout": None,
+    "retry": Retry(NoBackoff(), 0),
+    "retry_on_timeout": False,
+    "health_check_interval": 0,
+}
+"""What the URL has no say in: how replies are read, and who keeps the time."""
 
 
 class StoreFailedError(Exception):
     """The store did not answer, or not with what was asked for; the message says why and holds no secret."""
 
 
-def _new_future() -> "asyncio.Future[list[Reply]]":
+def _new_future() -> "asyncio.Future[list[Reply] | StoreFailedError]":
     return asyncio.get_running_loop().create_future()
 
 
@@ -39,8 +63,11 @@ class _Asked:
     """Commands that somebody waits for."""
 
     commands: Sequence[Command]
+    """In order."""
     since: float
-    replies: "asyncio.Future[list[Reply]]" = field(default_factory=_new_future)
+    """When they were asked for, by the monotonic clock."""
+    replies: "asyncio.Future[list[Reply] | StoreFailedError]" = field(default_factory=_new_future)
+    """What came of them. A failure is a result too: whoever stopped waiting need not have seen it."""
 
 
 class RedisConnection:
@@ -52,16 +79,13 @@ class RedisConnection:
         clock: Monotonic time in seconds.
 
     Raises:
-        ValueError: The URL is none of Redis'.
+        ValueError: The URL is none of Redis', or has an option that redis-py does not know.
     """
 
     def __init__(
         self, url: str, *, timeout_seconds: float = 0.25, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        # A connection that was closed meanwhile is opened anew, once: every command may safely come twice.
-        self._client = redis.Redis.from_url(
-            url, protocol=2, socket_timeout=None, socket_connect_timeout=None, retry=Retry(NoBackoff(), 1)
-        )
+        self._client = redis.Redis.from_pool(_build_pool(url))
         self._client.response_callbacks.clear()
         self._timeout_seconds = timeout_seconds
         self._clock = clock
@@ -72,7 +96,7 @@ class RedisConnection:
         """Send a command.
 
         Returns:
-            Its reply; the error itself where the key holds a value of another type.
+            Its reply; the error itself where the key holds a value that the command is not for.
 
         Raises:
             StoreFailedError: There was no reply in time, or another error.
@@ -92,8 +116,10 @@ class RedisConnection:
         if self._flushing is None:
             self._flushing = asyncio.create_task(self._flush())
         replies = await asked.replies
+        if isinstance(replies, StoreFailedError):
+            raise replies
         for reply in replies:
-            if isinstance(reply, Exception) and not _is_wrong_type(reply):
+            if isinstance(reply, Exception) and not _is_of_the_value(reply):
                 raise StoreFailedError(_explain(reply)) from reply
         return replies
 
@@ -138,17 +164,21 @@ class RedisConnection:
                 pipeline.execute_command(*command)
         sending = asyncio.ensure_future(pipeline.execute(raise_on_error=False))
         try:
-            left = batch[0].since + self._timeout_seconds - self._clock()
-            for wait in (max(0.0, left), LATE_SECONDS):
-                await asyncio.wait({sending}, timeout=wait)
+            deadline = batch[0].since + self._timeout_seconds - LATE_SECONDS
+            for _ in range(MAX_WAITS):
+                await asyncio.wait({sending}, timeout=max(LATE_SECONDS, deadline - self._clock()))
                 if sending.done():
                     return list(sending.result())
-        except (RedisError, OSError) as error:
+                late = self._clock() - deadline
+                if late <= LATE_SECONDS:
+                    break
+                deadline = self._clock() + min(late, self._timeout_seconds)
+        except Exception as error:
             raise StoreFailedError(_explain(error)) from error
         finally:
             if not sending.done():
                 sending.cancel()
-                await asyncio.wait({sending}, timeout=self._timeout_seconds)
+                await asyncio.wait({sending}, timeout=LATE_SECONDS)
         raise StoreFailedError(f"no answer within {self._timeout_seconds * 1000:.0f} ms")
 
 
@@ -164,16 +194,34 @@ def _deliver(batch: Sequence[_Asked], replies: Sequence[Reply]) -> None:
 def _fail(batch: Sequence[_Asked], reason: str) -> None:
     for asked in batch:
         if not asked.replies.done():
-            asked.replies.set_exception(StoreFailedError(reason))
+            asked.replies.set_result(StoreFailedError(reason))
 
 
-def _is_wrong_type(error: Exception) -> bool:
-    return isinstance(error, ResponseError) and str(error).startswith("WRONGTYPE")
+def _build_pool(url: str) -> "redis.ConnectionPool":
+    options: dict[str, Any] = {**parse_url(url), **_OPTIONS}
+    if urlsplit(url).path.strip("/") and "db" not in options:
+        raise ValueError("the URL's path is no database's number")
+    pool = redis.ConnectionPool(**options)
+    try:
+        # Connects nothing, but refuses what no connection can be made with.
+        pool.make_connection()  # type: ignore[no-untyped-call] # redis-py's
+    except (TypeError, RedisError) as error:
+        raise ValueError("the URL has an option that redis-py does not know") from error
+    return pool
+
+
+def _is_of_the_value(reply: Exception) -> bool:
+    """Whether a command failed only because of what somebody else wrote to its key."""
+    return isinstance(reply, ResponseError) and str(reply).startswith(
+        ("WRONGTYPE", "hash value is not an integer", "increment or decrement would overflow")
+    )
 
 
 def _explain(error: Exception) -> str:
     """Say what went wrong; redis-py's messages name hosts and reasons, and never a password."""
     reason = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, ResponseError) and "syntax error" in reason:
-        return f"{reason}: Redis 7.0 or newer is needed"
-    return reason
+    if isinstance(error, MovedError):
+        return "this is a Redis Cluster, and a single server is needed"
+    if isinstance(error, ResponseError) and reason.startswith(("syntax error", "unknown command")):
+        return f"{reason.partition(',')[0]}: Redis 7.0 or newer is needed"
+    return reason[:REASON_CHARACTERS]

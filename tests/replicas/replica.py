@@ -19,6 +19,7 @@ from plano_agents.config.model import Preference
 from plano_agents.router.app import Router
 from plano_agents.router.upstream import AiohttpUpstream
 from plano_agents.routing.strategy import Match
+from plano_agents.sessions.build import build_store
 
 
 class Refereed:
@@ -48,7 +49,9 @@ async def serve(name: str, path: Path, referee_port: int) -> None:
     config = load_config(path, environ=os.environ)
     listener = serving.bind("127.0.0.1", 0)
     upstream = AiohttpUpstream()
-    router = Router(config, upstream, strategy=Refereed(name, referee_port))
+    # A machine that is short of processors is no outage, and outages are not what is raced here.
+    store = build_store(config.routing, patience_seconds=30)
+    router = Router(config, upstream, store=store, strategy=Refereed(name, referee_port))
     url = serving.url_of(listener)
     try:
         await serving.serve(
