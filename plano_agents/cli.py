@@ -1,4 +1,4 @@
-"""The command line: ``plano-agents up`` and ``plano-agents simulate``.
+"""The command line: ``plano-agents up``, ``simulate``, ``config`` and ``affinity`` (in ``cli_affinity``).
 
 It puts the parts together, says what it serves and where, and turns every failure into a line. What the parts do
 is theirs.
@@ -6,22 +6,20 @@ is theirs.
 
 import logging
 import os
-import socket
-import ssl
 import sys
-from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
 
 from plano_agents import __version__, serving
+from plano_agents.cli_affinity import affinity_group
 from plano_agents.config.load import load_config
-from plano_agents.config.model import Config
+from plano_agents.config.model import Config, Routing
 from plano_agents.config.render import render_config
-from plano_agents.errors import ConfigError
+from plano_agents.errors import ConfigError, PlanoError, WorkerFailedError
 from plano_agents.providers.target import build_target
-from plano_agents.router.app import Router
-from plano_agents.router.upstream import AiohttpUpstream
+from plano_agents.sessions.build import name_store
 from plano_agents.simulator.app import create_app as create_simulator
 from plano_agents.simulator.settings import SimulatorSettings
 
@@ -37,13 +35,13 @@ def main() -> None:
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     try:
         cli(prog_name="plano-agents")
-    except ConfigError as error:
+    except (ConfigError, WorkerFailedError) as error:
         _tell(error)
         sys.exit(1)
 
 
-def _tell(error: ConfigError) -> None:
-    for problem in error.problems:
+def _tell(error: PlanoError) -> None:
+    for problem in error.message.splitlines():
         click.echo(f"error: {problem}", err=True)
 
 
@@ -69,6 +67,13 @@ def cli() -> None:
 @click.option("--offline", is_flag=True, help="Put simulated models behind every provider; no key is needed.")
 @click.option("--fast", is_flag=True, help="With --offline: the simulated models answer at once.")
 @click.option("--no-auth", is_flag=True, help="Listen beyond this machine although clients need no key.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="How many processes serve; more than one share their pins through Redis (routing.session_cache).",
+)
 def up(
     config: Path,
     settings: Path | None,
@@ -78,16 +83,25 @@ def up(
     offline: bool,
     fast: bool,
     no_auth: bool,
+    workers: int,
 ) -> None:
     """Start the router on CONFIG, a config.yaml in Plano's schema."""
     if fast and not offline:
         raise click.UsageError("--fast is for simulated models; add --offline.")
 
+    simulated: serving.Site | None = None
+    offline_url: str | None = None
+    if offline:
+        app = create_simulator(AT_ONCE if fast else PACED)
+        simulated = serving.Site(app, serving.bind("127.0.0.1", 0))
+        offline_url = serving.url_of(simulated.listener)
+
     def load() -> Config:
         found = load_config(config, settings_path=settings, environ=os.environ, offline=offline)
         for warning in found.warnings:
             click.echo(f"warning: {warning}", err=True)
-        return found
+        _check_workers(found, workers)
+        return found.offline(offline_url) if offline_url is not None else found
 
     loaded = load()
     address = host if host is not None else loaded.listener.host
@@ -97,9 +111,19 @@ def up(
         way_out="Set client_keys and admin_token in plano-agents.yaml, or listen on 127.0.0.1 (--host 127.0.0.1), or "
         "add --no-auth if that is meant.",
     )
-    listener = serving.bind(address, port if port is not None else loaded.listener.port)
-    simulated = (AT_ONCE if fast else PACED) if offline else None
-    serving.run(_serve_router(loaded, load, listener, simulated))
+    listeners = serving.bind_each(address, port if port is not None else loaded.listener.port, workers)
+    url = serving.url_of(listeners[0])
+    with serving.shared_metrics() if workers > 1 else nullcontext():
+        from plano_agents.router.run import run_router  # noqa: PLC0415 - once the metrics' directory is known
+
+        run_router(
+            loaded,
+            listeners,
+            simulated=simulated,
+            load=load,
+            on_ready=lambda: click.echo(describe(loaded, url, offline_url, workers)),
+            on_reloaded=_tell_reloaded,
+        )
     click.echo("stopped")
 
 
@@ -160,68 +184,38 @@ def simulate(
     click.echo("stopped")
 
 
-async def _serve_router(
-    config: Config, load: Callable[[], Config], listener: socket.socket, simulated: SimulatorSettings | None
-) -> None:
-    """Serve the router, and the simulated models where they are wanted, until told to stop.
-
-    At SIGHUP the configuration is read again; one that cannot be used is told, and the old one stays.
-    """
-    sites: list[serving.Site] = []
-    offline_url: str | None = None
-    if simulated is not None:
-        simulator_socket = serving.bind("127.0.0.1", 0)
-        sites.append(serving.Site(create_simulator(simulated), simulator_socket))
-        offline_url = serving.url_of(simulator_socket)
-
-    def place(found: Config) -> Config:
-        return found.offline(offline_url) if offline_url is not None else found
-
-    upstream = AiohttpUpstream(tls=_load_tls(config), proxy_from_environment=config.proxy_from_environment)
-    try:
-        router = Router(place(config), upstream, fetch=upstream.fetch)
-        grace = config.limits.shutdown_grace_seconds
-        limits = serving.HttpLimits(
-            header_seconds=config.limits.header_seconds,
-            body_seconds=config.limits.body_seconds,
-            max_header_bytes=config.limits.max_header_bytes,
-        )
-        sites.append(serving.Site(router, listener, grace, limits))
-
-        def reload() -> None:
-            try:
-                router.configure(place(load()))
-            except ConfigError as error:
-                _tell(error)
-                click.echo("the old configuration stays", err=True)
-            else:
-                click.echo("configuration reloaded")
-
-        url = serving.url_of(listener)
-        await serving.serve(
-            sites, on_ready=lambda: click.echo(describe(config, url, offline_url)), on_reload=reload
-        )
-        await router.aclose()
-    finally:
-        await upstream.close()
-
-
-def _load_tls(config: Config) -> ssl.SSLContext | None:
-    """Load what providers' certificates are checked against; None for the system's.
+def _check_workers(config: Config, count: int) -> None:
+    """Refuse several workers that would not share their pins.
 
     Raises:
-        ConfigError: The configured file cannot be used.
+        ConfigError: They would not, or processes cannot be forked here.
     """
-    path = config.overrides.upstream_tls_ca_path
-    if path is None:
-        return None
-    try:
-        return ssl.create_default_context(cafile=path)
-    except (OSError, ssl.SSLError) as error:
+    if count == 1:
+        return
+    serving.check_can_fork()
+    cache = config.routing.session_cache
+    if cache.type != "redis":
         raise ConfigError(
-            f"overrides.upstream_tls_ca_path: {path!r} cannot be used as a bundle of certificates ({error}). Name a "
-            "PEM file."
-        ) from error
+            f"--workers {count}: pins are kept in each worker's own memory (routing.session_cache.type is {cache.type!r}), "
+            "so the requests of one session would meet different models. Share pins through Redis: put 'routing: "
+            "{session_cache: {type: redis, url: redis://localhost:6379}}' into config.yaml, or leave --workers out."
+        )
+    if cache.url is None:
+        raise ConfigError(
+            f"--workers {count}: routing.session_cache.url comes from the environment, which --offline does not read. "
+            "Write the address itself, such as redis://localhost:6379, or leave --offline or --workers out."
+        )
+
+
+def _tell_reloaded(error: ConfigError | None) -> None:
+    if error is None:
+        click.echo("configuration reloaded")
+    else:
+        _tell(error)
+        click.echo("the old configuration stays", err=True)
+
+
+cli.add_command(affinity_group)
 
 
 @cli.group("config")
@@ -247,21 +241,35 @@ def check(config: Path, settings: Path | None, *, offline: bool) -> None:
     click.echo(render_config(loaded), nl=False)
 
 
-def describe(config: Config, url: str, offline_url: str | None) -> str:
+def _describe_store(routing: Routing) -> str:
+    url = routing.session_cache.url
+    if url is None or not routing.session_cache.is_shared:
+        return f"at most {routing.session_max_entries:,} in memory"
+    return f"shared in {name_store(url.get_secret_value())}"
+
+
+def describe(config: Config, url: str, offline_url: str | None, workers: int = 1) -> str:
     """Say what the router serves and where, for the terminal.
 
     Args:
         config: What is configured.
         url: Where the router listens.
         offline_url: Where the simulated models are, or None when the providers are real.
+        workers: How many processes serve.
     """
     default = config.default_model
     models = [f"{model.name} (default)" if model == default else model.name for model in config.models]
     rows = [("models", ", ".join(models))]
     rows += [("alias", f"{alias} → {target}") for alias, target in config.aliases.items()]
     rows += [("preference", f"{each.name} → {', '.join(each.models)}") for each in config.preferences]
-    kept = f"{config.routing.session_max_entries:,} in memory, each {config.routing.session_ttl_seconds} s after its last use"
-    rows.append(("pins", f"at most {kept}"))
+    rows.append(
+        (
+            "pins",
+            f"{_describe_store(config.routing)}, each for {config.routing.session_ttl_seconds} s after its last use",
+        )
+    )
+    if workers > 1:
+        rows.append(("workers", f"{workers} processes on this port"))
     if offline_url is not None:
         rows.append(("offline", f"models are simulated (at {offline_url}); routing is real"))
     lines = [f"plano-agents router on {url}/v1", *(f"  {name:<11} {value}" for name, value in rows)]

@@ -9,6 +9,7 @@
     ├── ShuttingDownError           503  shutting_down
     ├── StoreUnavailableError       503  store_unavailable
     ├── ConfigError                 -    a configuration file that cannot be used; raised at start only
+    ├── WorkerFailedError           -    a process that will not start; ends the program
     ├── RequestError                400  invalid_request
     │   ├── InvalidAffinityIdError  400  invalid_affinity_id
     │   ├── InvalidCursorError      400  invalid_cursor
@@ -78,6 +79,12 @@ class ConfigError(PlanoError):
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+class WorkerFailedError(PlanoError):
+    """A process that ended over and over before it served."""
+
+    code = "worker_failed"
 
 
 class StepLimitError(PlanoError):

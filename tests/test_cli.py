@@ -143,6 +143,42 @@ def test_fast_without_offline_is_a_usage_error(config: Path) -> None:
     assert (ended.returncode, "--offline" in ended.stderr) == (2, True)
 
 
+def test_several_workers_without_shared_pins_are_refused_with_the_way_out(config: Path) -> None:
+    ended = run("up", str(config), "--offline", "--port", "0", "--workers", "2")
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (1, "", 1)
+    assert ended.stderr.startswith("error: --workers 2: ")
+    assert "(routing.session_cache.type is 'memory')" in ended.stderr
+    assert (
+        "'routing: {session_cache: {type: redis, url: redis://localhost:6379}}' into config.yaml"
+        in ended.stderr
+    )
+
+
+def test_several_workers_that_are_not_told_where_redis_is_are_refused_with_the_way_out(config: Path) -> None:
+    config.write_text(CONFIG + "routing: {session_cache: {type: redis, url: $REDIS_URL}}\n")
+    ended = run(
+        "up", str(config), "--offline", "--port", "0", "--workers", "2", REDIS_URL="redis://localhost"
+    )
+    assert ended.returncode == 1
+    assert "error: --workers 2: routing.session_cache.url comes from the environment" in ended.stderr
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "many"])
+def test_a_number_of_workers_that_is_none_is_a_usage_error(config: Path, count: str) -> None:
+    ended = run("up", str(config), "--workers", count)
+    assert (ended.returncode, "--workers" in ended.stderr, count in ended.stderr) == (2, True, True)
+
+
+def test_the_metrics_library_is_not_loaded_before_its_directory_is_known() -> None:
+    """It looks for PROMETHEUS_MULTIPROC_DIR once, when it is loaded, and the router is what loads it."""
+    program = (
+        "import sys, plano_agents.cli\n"
+        "print(*[name for name in sys.modules if name.startswith(('plano_agents.router', 'prometheus_client'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
 def test_a_provider_that_is_not_served_yet_is_named_at_start(config: Path) -> None:
     config.write_text(CONFIG.replace("openai/gpt-4o,", "amazon_bedrock/nova, base_url: http://localhost:1,"))
     ended = run("up", str(config), "--offline", "--port", "0")

@@ -1,31 +1,46 @@
 """The router as one ASGI application: the proxied endpoints as plain ASGI, everything else as FastAPI."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import plano_agents
 from plano_agents.config.model import Config
-from plano_agents.errors import EndpointNotFoundError, MethodNotAllowedError
+from plano_agents.errors import EndpointNotFoundError, MethodNotAllowedError, PlanoError, RequestError
 from plano_agents.protocol import openai_chat
 from plano_agents.router.choice import Chooser
 from plano_agents.router.dispatch import Dispatcher, Health
 from plano_agents.router.hot_path import HotPath
 from plano_agents.router.measurements import Fetch, Measurements
+from plano_agents.router.metrics import Metrics
 from plano_agents.router.openapi import describe_endpoints
+from plano_agents.router.operators import build_operators_api
 from plano_agents.router.service import Service
 from plano_agents.router.upstream import Upstream
 from plano_agents.routing.lexical import LexicalStrategy
+from plano_agents.routing.strategy import Strategy
 from plano_agents.sessions.build import build_store
 from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pinning import Pinning
+from plano_agents.sessions.store import SessionStore
+
+logger = logging.getLogger(__name__)
+
+METHODS = ("DELETE", "GET", "HEAD", "POST")
+"""What some path here takes."""
+
+MAX_SHOWN = 60
+"""How much of a refused value an error shows."""
 
 LEDGER_ENTRIES = 20_000
 """Of how many sessions the last dispatch is remembered: twice as many as pins are held in memory."""
@@ -37,11 +52,13 @@ class Router:
     Args:
         config: What is configured.
         upstream: Sends to the providers.
+        store: Keeps the sessions' pins; None for the one that is configured.
         fetch: Asks the sources of measurements; None leaves them alone.
+        strategy: Says which preference a request matches; None for the embedded one.
         clock: Monotonic time in seconds, by which pins expire.
 
     Raises:
-        ConfigError: A configured model cannot be served.
+        ConfigError: A configured model cannot be served, or the store cannot be used.
     """
 
     def __init__(
@@ -49,14 +66,23 @@ class Router:
         config: Config,
         upstream: Upstream,
         *,
+        store: SessionStore | None = None,
         fetch: Fetch | None = None,
+        strategy: Strategy | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._cache = config.routing.session_cache
         self._upstream = upstream
         self._fetch = fetch
+        self._strategy = strategy or LexicalStrategy()
         self._watching: asyncio.Task[None] | None = None
-        store = build_store(config.routing, clock=clock)
-        ledger = Ledger(max_entries=LEDGER_ENTRIES, is_shared=store.is_shared)
+        self._metrics = Metrics()
+        store = store if store is not None else build_store(config.routing, clock=clock)
+        ledger = Ledger(
+            max_entries=LEDGER_ENTRIES,
+            is_shared=store.is_shared,
+            on_violation=self._metrics.count_violation,
+        )
         if isinstance(store, MemorySessionStore):
             store.on_end = ledger.forget
         self._pinning = Pinning(store, ledger)
@@ -65,13 +91,18 @@ class Router:
     def configure(self, config: Config) -> None:
         """Exchange the configuration: new requests get the new one, those in flight finish on the old one.
 
-        Pins stay; what is known of the providers' health starts anew.
+        Pins stay, and the store that holds them; what is known of the providers' health starts anew.
 
         Raises:
             ConfigError: A configured model cannot be served; the old configuration stays.
         """
         self._serving = self._start(config)
         self._pinning.store.configure(max_entries=config.routing.session_max_entries)
+        cache = config.routing.session_cache
+        if (cache.type, cache.url) != (self._cache.type, self._cache.url):
+            logger.warning(
+                "routing.session_cache has changed: pins stay where they are until the router is restarted"
+            )
 
     async def aclose(self) -> None:
         """Stop asking the sources of measurements, and let go of the session store."""
@@ -93,16 +124,19 @@ class Router:
             config,
             chooser=Chooser(
                 config,
-                LexicalStrategy(),
+                self._strategy,
                 (lambda: measurements.metrics) if measurements is not None else dict,
             ),
             pinning=self._pinning,
             dispatcher=Dispatcher(config, self._upstream, Health(config)),
+            note_decision=self._metrics.count_decision,
         )
         self._stop_watching()
         if measurements is not None and config.metrics_sources:
             self._watching = asyncio.get_running_loop().create_task(measurements.watch())
-        return HotPath(create_pages(config), service, config)
+        pages = create_pages(config)
+        pages.include_router(build_operators_api(config, self._pinning.store, self._metrics))
+        return HotPath(pages, service, config)
 
 
 class _Pages(FastAPI):
@@ -131,8 +165,19 @@ def create_pages(config: Config) -> FastAPI:
             else EndpointNotFoundError
         )
         failure = kind(f"{request.method} {request.url.path} is not served here. See /docs for what is.")
+        headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+        if kind is MethodNotAllowedError:
+            headers["allow"] = ", ".join(_find_methods(app, request.scope))
         content = openai_chat.encode_error(failure)
-        return Response(content, kind.status_code, media_type="application/json", headers=error.headers)
+        return Response(content, kind.status_code, media_type="application/json", headers=headers)
+
+    @app.exception_handler(PlanoError)
+    async def answer_error(_request: Request, error: PlanoError) -> Response:
+        return _answer(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def answer_invalid_request(_request: Request, error: RequestValidationError) -> Response:
+        return _answer(_explain(error))
 
     @app.get("/healthz", summary="Is the process alive?")
     async def healthz() -> dict[str, str]:
@@ -147,6 +192,29 @@ def create_pages(config: Config) -> FastAPI:
         return JSONResponse({"object": "list", "data": list_models(config)})
 
     return app
+
+
+def _find_methods(app: FastAPI, scope: Scope) -> list[str]:
+    """Name all methods that a path takes; Starlette names those of the first route alone."""
+    return [
+        method
+        for method in METHODS
+        if any(each.matches({**scope, "method": method})[0] is Match.FULL for each in app.router.routes)
+    ]
+
+
+def _answer(error: PlanoError) -> Response:
+    return Response(openai_chat.encode_error(error), error.status_code, media_type="application/json")
+
+
+def _explain(error: RequestValidationError) -> RequestError:
+    """Name the first parameter at fault; only query parameters are checked by FastAPI here."""
+    first = error.errors()[0]
+    name = str(first["loc"][-1])
+    if first["type"] == "extra_forbidden":
+        return RequestError(f"There is no parameter {name!r} here. See /docs for what there is.", param=name)
+    given = str(first["input"])[:MAX_SHOWN]
+    return RequestError(f"The parameter {name!r} is {given!r}: {first['msg'].lower()}.", param=name)
 
 
 def list_models(config: Config) -> list[dict[str, str | int]]:

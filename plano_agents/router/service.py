@@ -54,6 +54,7 @@ class Service:
         chooser: Says which models may serve a request.
         pinning: Keeps the sessions' models; it may outlive this service, as a configuration is exchanged.
         dispatcher: Sends to the providers.
+        note_decision: Is told of each request's decision, in the end.
         clock: Monotonic time in seconds.
         wall_clock: Unix time in seconds.
 
@@ -68,6 +69,7 @@ class Service:
         chooser: Chooser,
         pinning: Pinning,
         dispatcher: Dispatcher,
+        note_decision: Callable[[Decision], None] = lambda _decision: None,
         clock: Callable[[], float] = time.perf_counter,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -75,6 +77,7 @@ class Service:
         self._chooser = chooser
         self._turns = Turns(config, pinning)
         self._dispatcher = dispatcher
+        self._note_decision = note_decision
         self._clock = clock
         self._wall_clock = wall_clock
         self._targets = {model.name: build_target(model) for model in config.models}
@@ -100,6 +103,8 @@ class Service:
                 answer = answer_error(error, trail, surface.encode_error)
             except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
                 answer = answer_error(report_bug(error, trail.trace_id), trail, surface.encode_error)
+            if trail.decision is not None:
+                self._note_decision(trail.decision)
             yield answer
 
     async def _handle(

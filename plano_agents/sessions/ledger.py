@@ -15,6 +15,7 @@ disagreed meanwhile.
 
 import logging
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from plano_agents.sessions.pin import Pin, SessionKey
@@ -41,13 +42,17 @@ class Ledger:
     Args:
         max_entries: How many sessions are remembered; the longest unused is forgotten first.
         is_shared: Whether other replicas may end pins too.
+        on_violation: Called at each violation.
     """
 
-    def __init__(self, *, max_entries: int, is_shared: bool) -> None:
+    def __init__(
+        self, *, max_entries: int, is_shared: bool, on_violation: Callable[[], None] = lambda: None
+    ) -> None:
         self._max_entries = max_entries
         self._is_shared = is_shared
         self._last: OrderedDict[SessionKey, _Dispatched] = OrderedDict()
         self._ticks = 0
+        self._on_violation = on_violation
         self.violations = 0
 
     def tick(self) -> int:
@@ -74,6 +79,7 @@ class Ledger:
             return
         if model != last.model and last.degraded == degraded and not self._is_explained(last, pin):
             self.violations += 1
+            self._on_violation()
             logger.error(
                 "affinity violated: session %r was last dispatched to %s and now to %s, for no listed reason",
                 key.affinity_id,

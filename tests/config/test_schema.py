@@ -127,6 +127,12 @@ def load_constant(name: str) -> frozenset[str]:
     raise LookupError(name)
 
 
+def check_by_plano(text: str) -> None:
+    """Hold a config.yaml to Plano's schema."""
+    schema = yaml.safe_load(locate("data/plano_config_schema.yaml").read_text())
+    jsonschema.validate(yaml.safe_load(text), schema)
+
+
 def find_sections() -> list[tuple[type[Section], dict[str, Any]]]:
     plano = load_schema()
     listeners = plano["listeners"]["oneOf"]
@@ -179,8 +185,7 @@ def test_the_known_providers_are_planos() -> None:
 )
 class TestAFile:
     def test_is_accepted_by_plano(self, text: str) -> None:
-        schema = yaml.safe_load(locate("data/plano_config_schema.yaml").read_text())
-        jsonschema.validate(yaml.safe_load(text), schema)
+        check_by_plano(text)
 
     def test_is_accepted_by_us(self, text: str) -> None:
         assert parse_config(text, source="config.yaml", environ={}, offline=True).models

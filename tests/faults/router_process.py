@@ -7,9 +7,10 @@ import re
 import signal
 import sys
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 READY = re.compile(r"router on (\S+)/v1")
 
@@ -34,6 +35,26 @@ class RouterProcess:
         """How many file descriptors it has open."""
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))  # noqa: PTH208 - counts while they change
 
+    @property
+    def threads(self) -> int:
+        """How many threads it has."""
+        return len(os.listdir(f"/proc/{self.process.pid}/task"))  # noqa: PTH208 - counts while they change
+
+    @property
+    def children(self) -> set[int]:
+        """The process ids of its workers."""
+        pid = self.process.pid
+        return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+
+    def find_server(self, client_port: int) -> int:
+        """Which of its workers holds the connection from a port; of one that was answered on it."""
+        wanted = f":{urlsplit(self.url).port:04X}", f":{client_port:04X}"
+        rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
+        # The table may list a connection twice while it changes; one that has ended has no inode.
+        (inode,) = {row[9] for row in rows if (row[1][-5:], row[2][-5:]) == wanted} - {"0"}
+        (found,) = [child for child in self.children if f"socket:[{inode}]" in _list_open_files(child)]
+        return found
+
     async def read_until(self, wanted: str) -> None:
         """Wait until it says something on standard output."""
         await _read_until(self.process, wanted)
@@ -50,12 +71,28 @@ class RouterProcess:
         return self.process.returncode or 0, errors.decode()
 
 
-def write_config(folder: Path, models: Mapping[str, str], **settings: object) -> Path:
+def _list_open_files(pid: int) -> list[str]:
+    folder = f"/proc/{pid}/fd"
+    found = []
+    for name in os.listdir(folder):  # noqa: PTH208 - lists while they change
+        with suppress(FileNotFoundError):
+            found.append(os.readlink(f"{folder}/{name}"))  # noqa: PTH115 - no file's path
+    return found
+
+
+def write_config(
+    folder: Path,
+    models: Mapping[str, str],
+    *,
+    routing: Mapping[str, object] | None = None,
+    **settings: object,
+) -> Path:
     """Write both configuration files.
 
     Args:
         folder: Where to.
         models: Model names, and where their providers are.
+        routing: What stands under ``routing`` in ``config.yaml``.
         settings: What stands in ``plano-agents.yaml``.
 
     Returns:
@@ -64,16 +101,26 @@ def write_config(folder: Path, models: Mapping[str, str], **settings: object) ->
     entries = [{"model": name, "base_url": url, "access_key": "sk-any"} for name, url in models.items()]
     listener = {"type": "model", "name": "m", "port": 12_000}
     path = folder / "config.yaml"
-    path.write_text(json.dumps({"version": "v0.4.0", "listeners": [listener], "model_providers": entries}))
+    document = {"version": "v0.4.0", "listeners": [listener], "model_providers": entries}
+    path.write_text(json.dumps(document | ({"routing": routing} if routing is not None else {})))
     (folder / "plano-agents.yaml").write_text(json.dumps(settings))
     return path
 
 
 @asynccontextmanager
-async def start_router(config: Path) -> AsyncGenerator[RouterProcess, None]:
+async def start_router(config: Path, *options: str, port: int = 0) -> AsyncGenerator[RouterProcess, None]:
     """Run a router until the context ends."""
+    async with start_program(
+        "-m", "plano_agents", "up", str(config), "--port", str(port), *options
+    ) as router:
+        yield router
+
+
+@asynccontextmanager
+async def start_program(*arguments: str) -> AsyncGenerator[RouterProcess, None]:
+    """Run a program that says what ``plano-agents up`` says, until the context ends."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-u", "-m", "plano_agents", "up", str(config), "--port", "0"),
+        *(sys.executable, "-u", *arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -87,6 +134,17 @@ async def start_router(config: Path) -> AsyncGenerator[RouterProcess, None]:
         if process.returncode is None:
             process.kill()
         await process.communicate()
+
+
+async def until_refused(url: str) -> None:
+    """Connect again and again until nobody listens."""
+    parts = urlsplit(url)
+    try:
+        while True:
+            _, writer = await asyncio.open_connection(parts.hostname, parts.port)
+            writer.close()
+    except ConnectionError:
+        return
 
 
 async def _read_until(process: "asyncio.subprocess.Process", wanted: str) -> str:

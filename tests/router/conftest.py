@@ -26,6 +26,7 @@ from plano_agents.routing.strategy import Match, Strategy
 from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pinning import Pinning
+from plano_agents.sessions.store import SessionStore
 
 GPT, MINI, CLAUDE = "openai/gpt-4o", "openai/gpt-4o-mini", "anthropic/claude-sonnet-4-6"
 KEY = "sk-provider-canary"
@@ -298,12 +299,12 @@ class Provider:
 
 
 @asynccontextmanager
-async def run_router(config: Config) -> AsyncGenerator[str, None]:
+async def run_router(config: Config, store: SessionStore | None = None) -> AsyncGenerator[str, None]:
     """The router on a real socket; gives its address."""
     listener = serving.bind("127.0.0.1", 0)
     upstream = AiohttpUpstream()
     try:
-        async with serving.running([serving.Site(Router(config, upstream), listener)]):
+        async with serving.running([serving.Site(Router(config, upstream, store=store), listener)]):
             yield serving.url_of(listener)
     finally:
         await upstream.close()

@@ -6,11 +6,10 @@ import signal
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
-from tests.faults.router_process import RouterProcess, start_router, write_config
+from tests.faults.router_process import RouterProcess, start_router, until_refused, write_config
 from tests.router.conftest import CHUNKS, GPT, Exchange, Provider, chat
 from tests.router.raw_client import COMPLETION, build_request, complete, open_to, talk
 
@@ -48,17 +47,6 @@ async def process(
         start_router(write_config(folder, {GPT: provider.url}, limits=limits)) as router,
     ):
         yield router
-
-
-async def until_refused(url: str) -> None:
-    """Connect again and again until nobody listens."""
-    parts = urlsplit(url)
-    try:
-        while True:
-            _, writer = await asyncio.open_connection(parts.hostname, parts.port)
-            writer.close()
-    except ConnectionError:
-        return
 
 
 @pytest.mark.parametrize("streamed", [False, True])

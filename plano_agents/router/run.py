@@ -1,0 +1,153 @@
+"""Running the router on a port, in this process or in several that share their pins, until told to stop.
+
+Which sockets, which configuration, and what is said about it, are the command line's. At SIGHUP the configuration is
+read again; one that cannot be used is told, and the old one stays.
+"""
+
+import socket
+import ssl
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from plano_agents import serving
+from plano_agents.config.model import Config
+from plano_agents.errors import ConfigError
+from plano_agents.router.app import Router
+from plano_agents.router.upstream import AiohttpUpstream
+from plano_agents.serving import Parent, Site, Worker
+
+STOP_SECONDS = 5.0
+"""How long after its grace period a worker may take to end."""
+
+
+def run_router(
+    config: Config,
+    listeners: Sequence[socket.socket],
+    *,
+    simulated: Site | None = None,
+    load: Callable[[], Config],
+    on_ready: Callable[[], None],
+    on_reloaded: Callable[[ConfigError | None], None],
+) -> None:
+    """Run the router until SIGINT or SIGTERM.
+
+    Args:
+        config: What is configured.
+        listeners: Where it is asked: one socket for this process, or one each for several workers.
+        simulated: The simulated models, served once: by this process, or by one of their own beside the workers.
+        load: Reads the configuration again.
+        on_ready: Called once, when all listen.
+        on_reloaded: Told what became of a SIGHUP: None when the new configuration serves, else why the old one stays.
+
+    Raises:
+        ConfigError: It cannot be served.
+        WorkerFailedError: A worker ended over and over before it listened.
+    """
+    if len(listeners) == 1:
+        beside = [simulated] if simulated is not None else []
+        serving.run(
+            _serve_alone(config, listeners[0], beside, load=load, on_ready=on_ready, on_reloaded=on_reloaded)
+        )
+        return
+    workers = [
+        Worker(f"worker {number}", listener, _build_main(config, listener))
+        for number, listener in enumerate(listeners, start=1)
+    ]
+    if simulated is not None:
+        workers.append(Worker("simulated models", simulated.listener, _build_simulated_main(simulated)))
+    patience = serving.Patience(stop_seconds=config.limits.shutdown_grace_seconds + STOP_SECONDS)
+    serving.Supervisor(
+        workers, config, load=load, on_ready=on_ready, on_reloaded=on_reloaded, patience=patience
+    ).run()
+
+
+async def _serve_alone(
+    config: Config,
+    listener: socket.socket,
+    beside: Sequence[Site],
+    *,
+    load: Callable[[], Config],
+    on_ready: Callable[[], None],
+    on_reloaded: Callable[[ConfigError | None], None],
+) -> None:
+    async with _running_router(config) as router:
+
+        def reload() -> None:
+            try:
+                router.configure(load())
+            except ConfigError as error:
+                on_reloaded(error)
+            else:
+                on_reloaded(None)
+
+        sites = [*beside, _build_site(router, listener, config)]
+        await serving.serve(sites, on_ready=on_ready, on_reload=reload)
+
+
+def _build_main(
+    at_start: Config, listener: socket.socket
+) -> Callable[[Config, Parent[Config]], Awaitable[None]]:
+    """Build what a worker runs; its site stays as configured at the start, like those of workers never replaced."""
+
+    async def main(config: Config, parent: Parent[Config]) -> None:
+        async with _running_router(config) as router:
+            await parent.serve([_build_site(router, listener, at_start)], on_state=router.configure)
+
+    return main
+
+
+def _build_simulated_main(site: Site) -> Callable[[Config, Parent[Config]], Awaitable[None]]:
+    async def main(_: Config, parent: Parent[Config]) -> None:
+        await parent.serve([site], on_state=lambda _: None)
+
+    return main
+
+
+def _build_site(router: Router, listener: socket.socket, config: Config) -> Site:
+    limits = config.limits
+    return Site(
+        router,
+        listener,
+        limits.shutdown_grace_seconds,
+        serving.HttpLimits(
+            header_seconds=limits.header_seconds,
+            body_seconds=limits.body_seconds,
+            max_header_bytes=limits.max_header_bytes,
+        ),
+    )
+
+
+@asynccontextmanager
+async def _running_router(config: Config) -> AsyncGenerator[Router, None]:
+    """A router with its sockets to providers, which are closed at the end.
+
+    Raises:
+        ConfigError: It cannot be served.
+    """
+    upstream = AiohttpUpstream(tls=_load_tls(config), proxy_from_environment=config.proxy_from_environment)
+    try:
+        router = Router(config, upstream, fetch=upstream.fetch)
+        try:
+            yield router
+        finally:
+            await router.aclose()
+    finally:
+        await upstream.close()
+
+
+def _load_tls(config: Config) -> ssl.SSLContext | None:
+    """Load what providers' certificates are checked against; None for the system's.
+
+    Raises:
+        ConfigError: The configured file cannot be used.
+    """
+    path = config.overrides.upstream_tls_ca_path
+    if path is None:
+        return None
+    try:
+        return ssl.create_default_context(cafile=path)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"overrides.upstream_tls_ca_path: {path!r} cannot be used as a bundle of certificates ({error}). Name a "
+            "PEM file."
+        ) from error

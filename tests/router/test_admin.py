@@ -1,0 +1,74 @@
+"""Who may use the operators' endpoints."""
+
+import pytest
+from pydantic import SecretStr
+
+from plano_agents.errors import AdminOnlyError, AuthenticationError
+from plano_agents.router.admin import check_operator, is_operators
+
+TOKEN = SecretStr("admin-canary")
+HERE = ("host", "127.0.0.1:12000")
+
+
+@pytest.mark.parametrize("path", ["/affinity", "/affinity/", "/affinity/a/b", "/metrics"])
+def test_operators_paths(path: str) -> None:
+    assert is_operators(path)
+
+
+@pytest.mark.parametrize("path", ["/affinityx", "/v1/models", "/metricsx", "//affinity"])
+def test_other_paths(path: str) -> None:
+    assert not is_operators(path)
+
+
+@pytest.mark.parametrize("given", ["Bearer admin-canary", "bearer admin-canary"])
+@pytest.mark.parametrize("peer", ["127.0.0.1", "10.0.0.9", None])
+def test_the_token_opens_from_anywhere(given: str, peer: str | None) -> None:
+    check_operator(TOKEN, [("authorization", given), ("x-forwarded-for", "1.2.3.4")], peer)
+
+
+@pytest.mark.parametrize(
+    "given", ["", "Bearer", "Bearer ", "Bearer admin", "Basic admin-canary", "admin-canary", "Bearer \xe9"]
+)
+def test_without_the_token_nobody_is_let_in_where_there_is_one(given: str) -> None:
+    with pytest.raises(AuthenticationError) as caught:
+        check_operator(TOKEN, [("authorization", given), HERE], "127.0.0.1")
+    assert "canary" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.0.0.1:12000", "localhost:1", "LOCALHOST", "[::1]:12000", "[::1]"]
+)
+@pytest.mark.parametrize("peer", ["127.0.0.1", "127.9.9.9", "::1"])
+def test_without_a_token_this_machine_is_let_in(host: str, peer: str) -> None:
+    check_operator(None, [("host", host)], peer)
+
+
+@pytest.mark.parametrize(
+    ("headers", "peer"),
+    [
+        ([HERE], "10.0.0.9"),
+        ([HERE], None),
+        ([HERE], ""),
+        ([("host", "router.example")], "127.0.0.1"),
+        ([("host", "127.0.0.1.evil.example")], "127.0.0.1"),
+        ([("host", "localhost.evil.example:80")], "127.0.0.1"),
+        ([("host", "")], "127.0.0.1"),
+        ([], "127.0.0.1"),
+        ([HERE, ("x-forwarded-for", "127.0.0.1")], "127.0.0.1"),
+        ([HERE, ("forwarded", "for=127.0.0.1")], "127.0.0.1"),
+        ([HERE, ("via", "1.1 proxy")], "127.0.0.1"),
+        ([HERE, ("x-real-ip", "::1")], "127.0.0.1"),
+        ([HERE, ("sec-fetch-site", "cross-site")], "127.0.0.1"),
+        ([HERE, ("sec-fetch-site", "same-site")], "127.0.0.1"),
+    ],
+)
+def test_without_a_token_whoever_may_be_elsewhere_is_refused(
+    headers: list[tuple[str, str]], peer: str | None
+) -> None:
+    with pytest.raises(AdminOnlyError, match="admin_token"):
+        check_operator(None, headers, peer)
+
+
+@pytest.mark.parametrize("site", ["none", "same-origin"])
+def test_a_page_of_the_routers_own_is_let_in(site: str) -> None:
+    check_operator(None, [HERE, ("sec-fetch-site", site)], "127.0.0.1")

@@ -1,0 +1,134 @@
+"""Every row of the affinity contract, on every surface, plain and streamed, by the headers of the answer."""
+
+import json
+from dataclasses import dataclass
+
+import pytest
+
+from plano_agents.config.model import Config, ModelProfile, Preference
+from plano_agents.config.options import Retries
+from plano_agents.router.service import Service
+from plano_agents.router.surfaces import CHAT, MESSAGES, RESPONSES, Endpoint, Surface
+from tests.router.conftest import (
+    Choose,
+    FakeResponse,
+    FakeUpstream,
+    Seen,
+    ask,
+    build_config,
+    build_model,
+    build_pinning,
+    build_service,
+)
+from tests.router.test_unsuitable import OFFERED, PLAIN, good_answer
+
+FIRST, SECOND, ADDED = "openai/first", "openai/second", "openai/added"
+ID = ("x-model-affinity", "run-1")
+BROKEN = FakeResponse(status=500, pieces=(b"{}",))
+
+
+@pytest.fixture(params=[CHAT, MESSAGES, RESPONSES], ids=lambda surface: surface.form.value)
+def surface(request: pytest.FixtureRequest) -> Surface:
+    found: Surface = request.param
+    return found
+
+
+@pytest.fixture(params=[True, False], ids=["streamed", "plain"])
+def streamed(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A client of a surface."""
+
+    surface: Surface
+    streamed: bool
+
+    @property
+    def good(self) -> FakeResponse:
+        """What a provider answers."""
+        return good_answer(self.surface, streamed=self.streamed)
+
+    async def ask(
+        self, service: Service, *headers: tuple[str, str], body: dict[Surface, dict[str, object]] = PLAIN
+    ) -> tuple[str, str, str | None, str | None]:
+        """Ask; give the model, the decision, the route and the id that the answer says."""
+        whole = json.dumps(body[self.surface] | {"stream": self.streamed}).encode()
+        seen: Seen = await ask(service, whole, *headers, endpoint=Endpoint(self.surface))
+        assert seen.status == 200
+        said = seen.headers
+        return (
+            said["x-plano-model"],
+            said["x-plano-affinity"],
+            said.get("x-plano-route"),
+            said.get("x-model-affinity"),
+        )
+
+
+@pytest.fixture
+def client(surface: Surface, streamed: bool) -> Client:  # noqa: FBT001 - a fixture
+    return Client(surface, streamed)
+
+
+def config(*models: str, profiles: dict[str, ModelProfile] | None = None) -> Config:
+    """One preference, "work", over the models."""
+    return build_config(
+        models=tuple(map(build_model, models)),
+        preferences=(Preference("work", "any work", models),),
+        retries=Retries(max_per_candidate=0),
+        profiles=profiles or {},
+    )
+
+
+def serve(config: Config, *answers: FakeResponse, **options: object) -> Service:
+    return build_service(config, FakeUpstream(*answers), strategy=Choose("work"), **options)  # type: ignore[arg-type] # the test names them
+
+
+async def test_none(client: Client) -> None:
+    service = serve(config(FIRST), client.good)
+    assert await client.ask(service) == (FIRST, "none", "work", None)
+
+
+async def test_initialize_first_turn(client: Client) -> None:
+    service = serve(config(FIRST), client.good)
+    assert await client.ask(service, ID) == (FIRST, "initialize; reason=first_turn", "work", "run-1")
+
+
+async def test_initialize_hint(client: Client) -> None:
+    service = serve(config(FIRST, SECOND), client.good)
+    hint = ("x-model-affinity-hint", "second")
+    assert await client.ask(service, ID, hint) == (SECOND, "initialize; reason=hint", None, "run-1")
+
+
+async def test_retain_pinned(client: Client) -> None:
+    service = serve(config(FIRST), client.good)
+    await client.ask(service, ID)
+    assert await client.ask(service, ID) == (FIRST, "retain; reason=pinned", "work", "run-1")
+
+
+async def test_switch_upstream_failed(client: Client) -> None:
+    service = serve(config(FIRST, SECOND), client.good, BROKEN, client.good)
+    await client.ask(service, ID)
+    assert await client.ask(service, ID) == (SECOND, "switch; reason=upstream_failed", "work", "run-1")
+    assert await client.ask(service, ID) == (SECOND, "retain; reason=pinned", "work", "run-1")
+
+
+async def test_switch_unsuitable(client: Client) -> None:
+    service = serve(config(FIRST, SECOND, profiles={FIRST: ModelProfile(tools=False)}), client.good)
+    await client.ask(service, ID)
+    assert await client.ask(service, ID, body=OFFERED) == (
+        SECOND,
+        "switch; reason=unsuitable",
+        "work",
+        "run-1",
+    )
+    assert await client.ask(service, ID) == (SECOND, "retain; reason=pinned", "work", "run-1")
+
+
+async def test_switch_model_removed(client: Client) -> None:
+    pinning = build_pinning()
+    await client.ask(serve(config(FIRST), client.good, pinning=pinning), ID)
+    after = serve(config(ADDED), client.good, pinning=pinning)
+    assert await client.ask(after, ID) == (ADDED, "switch; reason=model_removed", "work", "run-1")
+    assert await client.ask(after, ID) == (ADDED, "retain; reason=pinned", "work", "run-1")

@@ -1,0 +1,161 @@
+"""``plano-agents affinity`` against a real router, and against what is none."""
+
+import json
+import urllib.request
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from uuid import uuid4
+
+import pytest
+from click.testing import CliRunner, Result
+
+from plano_agents.cli_affinity import _write_seconds, affinity_group
+from plano_agents.demos.child import local_router
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(offline_router: str) -> Run:
+    """Type a command beside a running router."""
+
+    def run(*arguments: str, **environment: str) -> Result:
+        return CliRunner().invoke(
+            affinity_group, arguments, env={"PLANO_BASE_URL": offline_router, **environment}
+        )
+
+    return run
+
+
+@pytest.fixture
+def affinity_id(offline_router: str) -> str:
+    """A session of the router's; its id holds what a path would take for its own."""
+    affinity_id = f"{uuid4()}/../lane?#%2F."
+    ask(offline_router, affinity_id)
+    return affinity_id
+
+
+def ask(url: str, affinity_id: str, **headers: str) -> None:
+    body = json.dumps({"messages": [{"role": "user", "content": "Write a function that sorts."}]}).encode()
+    given = {"content-type": "application/json", "x-model-affinity": affinity_id, **headers}
+    urllib.request.urlopen(urllib.request.Request(f"{url}/chat/completions", body, given)).read()
+
+
+def test_a_session_is_listed(run: Run, affinity_id: str) -> None:
+    result = run("list", "--prefix", affinity_id)
+    header, line = result.output.splitlines()
+    assert header.split() == ["affinity", "id", "model", "route", "decision", "turns", "tokens", "left"]
+    assert line.split()[:3] == [affinity_id, "anthropic/claude-sonnet-4-6", "code_generation"]
+
+
+def test_a_list_is_json_where_that_is_wanted(run: Run, affinity_id: str) -> None:
+    [session] = json.loads(run("list", "--prefix", affinity_id, "--json").output)
+    assert (session["affinity_id"], session["turns"]) == (affinity_id, 1)
+
+
+def test_a_list_that_is_cut_says_so(run: Run, offline_router: str) -> None:
+    prefix = str(uuid4())
+    for number in range(3):
+        ask(offline_router, f"{prefix}-{number}")
+    cut = run("list", "--prefix", prefix, "--limit", "2")
+    assert "More than 2: add --all, or a filter." in cut.stderr
+    assert len(cut.stdout.splitlines()) == 3
+    whole = run("list", "--prefix", prefix, "--limit", "3")
+    assert whole.stderr == ""
+    assert len(run("list", "--prefix", prefix, "--all").stdout.splitlines()) == 4
+
+
+def test_an_empty_list_says_so(run: Run) -> None:
+    assert run("list", "--prefix", str(uuid4())).output == "no sessions\n"
+
+
+def test_a_session_is_explained(run: Run, affinity_id: str) -> None:
+    output = run("show", affinity_id).output
+    assert "anthropic/claude-sonnet-4-6" in output
+    assert "the session's first turn matched the preference 'code_generation'" in output
+    assert json.loads(run("show", affinity_id, "--json").output)["affinity_id"] == affinity_id
+
+
+def test_a_dropped_session_is_gone(run: Run, affinity_id: str) -> None:
+    assert run("drop", affinity_id).output == f"dropped {affinity_id}\n"
+    gone = run("show", affinity_id)
+    assert gone.exit_code == 1
+    assert "has no live pin" in gone.stderr
+
+
+def test_dropping_what_is_not_there_fails(run: Run) -> None:
+    assert run("drop", "nobody").exit_code == 1
+
+
+def test_where_no_router_is_it_says_how_to_start_one(run: Run) -> None:
+    result = run("list", "--url", "http://127.0.0.1:1")
+    assert result.exit_code == 1
+    assert "No router answers at http://127.0.0.1:1" in result.stderr
+    assert "plano-agents up" in result.stderr
+
+
+@pytest.mark.parametrize("url", ["ftp://h", "nonsense", "", "http://", "http://[", "file:///etc/passwd"])
+def test_what_is_no_address_is_refused(run: Run, url: str) -> None:
+    result = run("list", "--url", url or " ")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ")
+    assert "Traceback" not in result.output
+
+
+@pytest.fixture(params=[(200, b"<html>"), (200, b"[]"), (404, b"not here"), (500, b'{"error": "x"}')])
+def stranger(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Another HTTP server."""
+    status, body = request.param
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_what_is_no_router_is_told(run: Run, stranger: str) -> None:
+    result = run("list", "--url", stranger)
+    assert result.exit_code == 1
+    assert "is no plano-agents router" in result.stderr
+
+
+def test_the_admin_token_is_asked_for_and_taken(run: Run, tmp_path: Path, root: Path) -> None:
+    config = root / "config.yaml"
+    (tmp_path / "config.yaml").write_text(config.read_text())
+    (tmp_path / "plano-agents.yaml").write_text("admin_token: canary\n")
+    with local_router(tmp_path / "config.yaml", offline=True, fast=True) as url:
+        refused = run("list", PLANO_BASE_URL=url)
+        assert (
+            refused.stderr == "Error: The router asks for its admin token. Put it into PLANO_ADMIN_TOKEN.\n"
+        )
+        assert run("list", PLANO_BASE_URL=url, PLANO_ADMIN_TOKEN="canary").output == "no sessions\n"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.4, "0 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (598.6, "9 min 59 s"),
+        (3_600, "1 h"),
+        (11_100, "3 h 5 min"),
+        (187_200, "2 d 4 h"),
+    ],
+)
+def test_durations_read_as_people_say_them(seconds: float, text: str) -> None:
+    assert _write_seconds(seconds) == text
