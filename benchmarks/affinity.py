@@ -82,10 +82,11 @@ class Plan:
 
 
 class Routed:
-    """Routes to one model, and counts how often."""
+    """Routes to one model, and counts how often; and how many decisions were made without Redis."""
 
     def __init__(self) -> None:
         self.count = 0
+        self.degraded = 0
 
     async def __call__(self) -> Route:
         """Route a request; others may go on meanwhile."""
@@ -94,11 +95,12 @@ class Routed:
         return Route("openai/gpt-4o", "work")
 
 
-async def decide(pinning: Pinning, key: SessionKey, route: Callable[[], Awaitable[Route]]) -> None:
+async def decide(pinning: Pinning, key: SessionKey, route: Routed) -> None:
     """Decide for one request and let its dispatch be checked."""
     with pinning.turn(key, TTL_SECONDS) as turn:
         decision = await turn.decide(hint=None, find_model=str, route=route)
         turn.note_dispatch(decision.model)
+    route.degraded += bool(decision.degraded)
 
 
 async def look_up(pinning: Pinning, key: SessionKey) -> None:
@@ -173,7 +175,7 @@ async def measure_stampede(place: str, pinning: Pinning, plan: Plan) -> list[Fig
     """Let first turns come all at once: of one session, and each of its own."""
     figures = []
     for ids in (1, plan.stampede):
-        passed, routed = [], []
+        passed, routed, degraded = [], [], []
         for repeat in range(plan.repeats):
             route = Routed()
             keys = name_keys(f"stampede-{ids}-{repeat}", range(ids)) * (plan.stampede // ids)
@@ -181,8 +183,14 @@ async def measure_stampede(place: str, pinning: Pinning, plan: Plan) -> list[Fig
             await asyncio.gather(*(decide(pinning, key, route) for key in keys))
             passed.append((time.perf_counter() - started) * 1e3)
             routed.append(float(route.count))
+            degraded.append(float(route.degraded))
         name = f"{plan.stampede:,} first turns at once on {ids:,} id{'s' * (ids > 1)}, {place}"
-        figures += [Figure(name, "ms", tuple(passed)), Figure("  of which routed", "requests", tuple(routed))]
+        figures += [
+            Figure(name, "ms", tuple(passed)),
+            Figure("  of which routed", "requests", tuple(routed)),
+        ]
+        if any(degraded):
+            figures.append(Figure("  of which without Redis' answer", "requests", tuple(degraded)))
     return figures
 
 
