@@ -17,7 +17,7 @@ from plano_agents.demos.child import local_router
 
 Run = Callable[..., Result]
 
-SESSION = {
+SESSION: dict[str, object] = {
     "affinity_id": "x",
     "tenant": "",
     "model": "openai/gpt-4o",
