@@ -224,6 +224,14 @@ async def test_tenants_are_kept_apart() -> None:
         assert [each["tenant"] for each in (await client.get("/affinity")).json()["sessions"]] == ["zeta"]
 
 
+async def test_a_tenant_that_is_too_long_is_refused() -> None:
+    config = build_config(GPT, routing=Routing(session_cache=SessionCache(tenant_header="x-tenant")))
+    async with run(config) as client:
+        assert (await client.ask("run-1", x_tenant="t" * 256)).status_code == 200
+        refused = await client.ask("run-1", x_tenant="t" * 257)
+        assert (refused.status_code, refused.json()["error"]["param"]) == (400, "x-tenant")
+
+
 async def test_an_implicit_session_can_be_explained_and_dropped() -> None:
     config = build_config(GPT, MINI, prompt_caching=PromptCaching(enabled=True))
     async with run(config) as client:
