@@ -3,6 +3,7 @@
 Lookups that the request path needs live here; reading and checking files is left to the modules beside this one.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -45,6 +46,9 @@ WILDCARD = "*"
 
 MAX_NAME_CHARACTERS = 256
 """The longest name of a model, an alias or a preference: names stand in headers, pins and logs."""
+
+NAME = re.compile(rf"[!-~]{{1,{MAX_NAME_CHARACTERS}}}")
+"""How a model or an alias is named, by whoever names it: in visible ASCII."""
 
 DOTS = frozenset({".", ".."})
 """No model ids: in the path of a deployment, such as Azure's, they would address something else."""
@@ -200,7 +204,7 @@ class Config:
             return None if found.is_wildcard else found
         provider, slash, model_id = name.partition("/")
         entry = self._by_name.get(f"{provider}/{WILDCARD}") if slash else None
-        if entry is not None and model_id and model_id not in DOTS:
+        if entry is not None and model_id and model_id not in DOTS and NAME.fullmatch(name):
             return replace(entry, name=name, model_id=model_id)
         return self._by_id.get(name)
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ import plano_agents
 from plano_agents.config.model import Config
 from plano_agents.errors import EndpointNotFoundError, MethodNotAllowedError, PlanoError, RequestError
 from plano_agents.protocol import openai_chat
+from plano_agents.router.bugs import report_bug
 from plano_agents.router.choice import Chooser
 from plano_agents.router.dispatch import Dispatcher, Health
 from plano_agents.router.hot_path import HotPath
@@ -178,6 +180,10 @@ def create_pages(config: Config) -> FastAPI:
     @app.exception_handler(RequestValidationError)
     async def answer_invalid_request(_request: Request, error: RequestValidationError) -> Response:
         return _answer(_explain(error))
+
+    @app.exception_handler(Exception)
+    async def answer_bug(_request: Request, error: Exception) -> Response:
+        return _answer(report_bug(error, uuid.uuid4().hex))
 
     @app.get("/healthz", summary="Is the process alive?")
     async def healthz() -> dict[str, str]:

@@ -22,7 +22,7 @@ from plano_agents.sessions.decide import (
     decide_by_pin,
 )
 from plano_agents.sessions.ledger import Ledger
-from plano_agents.sessions.pin import Decision, MoveReason, Pin, SessionKey, create_pin
+from plano_agents.sessions.pin import Decision, MoveReason, Pin, SessionKey
 from plano_agents.sessions.store import Held, SessionStore
 
 
@@ -157,17 +157,11 @@ class Turn:
             held = await self._write(known, settled.pin)
             if held == settled.pin:
                 break
-            if held is None:  # what was to be moved has ended
-                known, fresh = None, settled.pin
-                settled = settled._replace(
-                    pin=create_pin(fresh.model, fresh.route, "first_turn", self._pinning.wall_clock())
-                )
-            elif find_model(held.model) is not None:
+            if held is not None and find_model(held.model) is not None:
                 return decide_by_pin(held)
-            else:
-                route = Route(settled.pin.model, settled.pin.route, settled.decision.degraded)
-                known = held
-                settled = decide_after_routing(held, route, now=self._pinning.wall_clock())
+            known = held  # None: what was to be moved has ended
+            route = Route(settled.pin.model, settled.pin.route, settled.decision.degraded)
+            settled = decide_after_routing(known, route, now=self._pinning.wall_clock())
         return settled
 
     async def _write(self, known: Pin | None, new: Pin) -> Pin | None:

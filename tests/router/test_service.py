@@ -100,6 +100,13 @@ async def test_a_hint_to_an_unknown_model_is_passed_over() -> None:
     assert seen.headers["x-plano-affinity"] == "initialize; reason=first_turn"
 
 
+@pytest.mark.parametrize("name", ["x" * 60_000, "a b", "\xe9", "\x9b2J"])
+async def test_a_hint_that_is_no_name_is_passed_over_whatever_a_wildcard_declares(name: str) -> None:
+    service = build_service(build_config(GPT, "groq/*"), FakeUpstream())
+    seen = await ask(service, chat(), ID, ("x-model-affinity-hint", f"groq/{name}"))
+    assert seen.headers["x-plano-affinity"] == "initialize; reason=first_turn"
+
+
 async def test_a_session_whose_model_left_the_configuration_is_switched_and_says_so() -> None:
     pinning = build_pinning()
     before = build_service(build_config(GPT, MINI), FakeUpstream(), pinning=pinning)
