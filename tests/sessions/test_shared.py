@@ -1,5 +1,6 @@
 """Pins that replicas share: what each learns from the others, and what an outage leaves behind."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
@@ -48,10 +49,13 @@ class Replicas:
         """Let it be reached again; both notice."""
         lines = len(self.log.lines)
         self.server.thaw()
-        while len(self.log.lines) < lines + 2:
-            await self.alarm.ring(PROBE_SECONDS)
-            await self.server.tell("PING")
-        await self.log.reach(lines + 2)
+        noticed = asyncio.ensure_future(self.log.reach(lines + 2))
+        while not noticed.done():
+            ringing = asyncio.ensure_future(self.alarm.ring(PROBE_SECONDS))
+            await asyncio.wait({noticed, ringing}, return_when=asyncio.FIRST_COMPLETED)
+            ringing.cancel()
+            await asyncio.wait({ringing})
+        await noticed
 
 
 @pytest.fixture
