@@ -41,6 +41,8 @@ class Decided(NamedTuple):
     route: str | None
     moves: int = 0
     """How often the pin had been moved then."""
+    by_hint: bool = False
+    """Whether a hint began the session's pin."""
 
 
 class Told(NamedTuple):
@@ -60,6 +62,8 @@ class Pin:
     model: str
     route: str | None
     used_at: float
+    by_hint: bool
+    """Whether a hint began it."""
     switches: list[str] = field(default_factory=list)
     """The reasons of its moves."""
 
@@ -113,12 +117,14 @@ class Contract:
             return decided
         pin = self.pins.get(request.key)
         if pin is None:
-            pin = self.pins[request.key] = Pin(decided.model, decided.route, self.now)
+            pin = self.pins[request.key] = Pin(
+                decided.model, decided.route, self.now, decided.reason == "hint"
+            )
             self.evict()
         elif decided.kind == "switch":
             pin.model, pin.route = decided.model, decided.route
             pin.switches.append("model_removed")
-        return decided._replace(moves=len(pin.switches))
+        return decided._replace(moves=len(pin.switches), by_hint=pin.by_hint)
 
     def finish(self, request: Request, decided: Decided) -> Told:
         """Let the models answer; the pin follows, unless somebody has moved it since the decision."""
@@ -182,12 +188,19 @@ class Contract:
     def _route_models(self, name: str | None) -> list[str]:
         return [model for model in self._routes.get(name or "", ()) if model in self.models]
 
+    def _list_others(self, decided: Decided) -> list[str]:
+        """List who may stand in: the models of the route; where a hint chose, those that share a preference."""
+        if decided.route is not None or not decided.by_hint:
+            return self._route_models(decided.route)
+        sharing = [self._route_models(name) for name in self._routes if decided.model in self._routes[name]]
+        return list(dict.fromkeys(model for models in sharing for model in models))
+
     def _can(self, model: str, request: Request) -> bool:
         return not (request.image and model in self._blind)
 
     def _answer(self, request: Request, decided: Decided) -> tuple[bool, str, str | None]:
         """Whether anybody answers well; who, the one decided on if nobody; and why another than that one."""
-        others = [each for each in self._route_models(decided.route) if each != decided.model]
+        others = [each for each in self._list_others(decided) if each != decided.model]
         able = [each for each in others if self._can(each, request)]
         rest = [each for each in others if each not in able]
         if self._can(decided.model, request):

@@ -298,9 +298,9 @@ async def test_decisions_are_counted_and_violations_are_none(client: Client) -> 
     for affinity_id in ("run-1", "run-1", None):
         await client.ask(affinity_id)
     text = (await client.get("/metrics")).text
-    assert 'plano_affinity_decisions_total{decision="initialize",reason="first_turn"} 1.0' in text
-    assert 'plano_affinity_decisions_total{decision="retain",reason="pinned"} 1.0' in text
-    assert 'plano_affinity_decisions_total{decision="none",reason=""} 1.0' in text
+    assert 'plano_affinity_decisions_total{decision="initialize",degraded="",reason="first_turn"} 1.0' in text
+    assert 'plano_affinity_decisions_total{decision="retain",degraded="",reason="pinned"} 1.0' in text
+    assert 'plano_affinity_decisions_total{decision="none",degraded="",reason=""} 1.0' in text
     assert "plano_affinity_violations_total 0.0" in text
 
 
