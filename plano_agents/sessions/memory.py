@@ -80,6 +80,9 @@ class MemorySessionStore:
         """How many sessions are held, in use or at rest."""
         return len(self._in_use) + len(self._at_rest)
 
+    async def connect(self) -> None:
+        """There is nothing to look at."""
+
     def open(self, key: SessionKey, ttl_seconds: float) -> None:
         """See `SessionStore.open`."""
         now = self._clock()

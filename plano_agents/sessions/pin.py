@@ -15,8 +15,8 @@ Degraded = Literal["store", "routing"]
 MAX_SWITCHES = 16
 """How many of a session's latest switches are remembered."""
 
-IMPLICIT = "implicit "
-"""What the id of an implicit session begins with: the space keeps it out of every client's reach."""
+IMPLICIT = "implicit·"
+"""What the id of an implicit session begins with: its last character is none of an id's, so no client can send one."""
 
 
 class SessionKey(NamedTuple):

@@ -75,6 +75,15 @@ class SharedSessionStore:
         """See `SessionStore.configure`; the cap is that of this replica's own memory."""
         self._memory.configure(max_entries=max_entries)
 
+    async def connect(self) -> None:
+        """See `SessionStore.connect`."""
+        try:
+            self._check()
+            await self._identify()
+            await self._pins.probe()
+        except StoreFailedError as error:
+            self._begin_outage(error)
+
     def open(self, key: SessionKey, ttl_seconds: float) -> None:
         """See `SessionStore.open`."""
         self._memory.open(key, ttl_seconds)
