@@ -50,6 +50,9 @@ MAX_NAME_CHARACTERS = 256
 NAME = re.compile(rf"[!-~]{{1,{MAX_NAME_CHARACTERS}}}")
 """How a model or an alias is named, by whoever names it: in visible ASCII."""
 
+DEFAULT_THRESHOLD = 0.5
+"""The score that a preference must exceed to match, from 0 to 1."""
+
 DOTS = frozenset({".", ".."})
 """No model ids: in the path of a deployment, such as Azure's, they would address something else."""
 
@@ -97,11 +100,13 @@ class Preference:
     """Provider-qualified candidates, best first."""
     prefer: Literal["cheapest", "fastest", "none"] = "none"
     """How candidates are ordered; ``none`` keeps the order given."""
+    examples: tuple[str, ...] = ()
+    """Prompts that belong here, from the settings file; the embedded strategy compares with them too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """Plano's ``routing`` section, with ``routing.affinity_headers`` of the settings file."""
+    """Plano's ``routing`` section, with what the settings file says under the same heading."""
 
     session_ttl_seconds: int = 600
     """How long an unused pin lives."""
@@ -117,6 +122,10 @@ class Routing:
     """The routing model in the spelling of older files; newer ones have ``overrides.llm_routing_model``."""
     llm_provider: str | None = None
     """The entry that serves that model, in older files."""
+    threshold: float = DEFAULT_THRESHOLD
+    """The score that a preference must exceed to match, from 0 to 1."""
+    model_timeout_seconds: float = 2.0
+    """How long the routing model may take, before the embedded strategy decides instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +196,12 @@ class Config:
         named = [model for model in self.models if not model.is_wildcard]
         return next((model for model in named if model.default), named[0] if named else None)
 
+    @property
+    def routing_model(self) -> Model | None:
+        """The entry of the model that chooses routes; None where there is none, and the embedded strategy does."""
+        name = self.overrides.llm_routing_model or self.routing.model
+        return self.find_model(name) if name is not None else None
+
     def find_model(self, name: str) -> Model | None:
         """Look a model up as a client may spell it.
 
@@ -215,7 +230,8 @@ class Config:
             base_url: Where the simulator listens, scheme and host.
 
         Returns:
-            The same configuration, each model served there, no key left in it, and nothing fetched from anywhere.
+            The same configuration, each model served there, no key left in it, and nothing fetched from anywhere; no
+            simulated model chooses routes, so the embedded strategy does.
         """
         models = (
             replace(
@@ -233,5 +249,6 @@ class Config:
             models=tuple(models),
             metrics_sources=(),
             proxy_from_environment=False,
-            overrides=replace(self.overrides, upstream_tls_ca_path=None),
+            overrides=replace(self.overrides, upstream_tls_ca_path=None, llm_routing_model=None),
+            routing=replace(self.routing, model=None),
         )

@@ -12,11 +12,11 @@ from plano_agents.protocol.needs import Needs
 from plano_agents.protocol.openai_chat import ChatHead, PreferenceOverride
 from plano_agents.providers.profiles import find_profile
 from plano_agents.routing.candidates import ModelMetrics, order_candidates
-from plano_agents.routing.strategy import Strategy
+from plano_agents.routing.strategy import Ranking, Strategy
 from plano_agents.routing.suitability import can_serve, put_suitable_first
-from plano_agents.routing.text import read_conversation
+from plano_agents.routing.text import Utterance, read_conversation
 from plano_agents.sessions.decide import Route
-from plano_agents.sessions.pin import Decision
+from plano_agents.sessions.pin import Decision, Degraded
 
 
 class Chooser:
@@ -67,6 +67,7 @@ class Chooser:
             preferences,
             self._strategy,
             lambda name: can_serve(self._find_profile(name), needs),
+            user_only=self._config.routing.route_on_user_only,
         )
 
     def _find_profile(self, name: str) -> ModelProfile:
@@ -129,16 +130,28 @@ class Choice:
     """Says which of them the request matches."""
     is_suitable: Callable[[str], bool]
     """Whether a model can serve the request, as far as is known."""
+    user_only: bool = False
+    """Whether only users' messages are read."""
+
+    @property
+    def conversation(self) -> tuple[Utterance, ...]:
+        """What routing reads of the request."""
+        return read_conversation(self.head.messages, user_only=self.user_only)
+
+    async def rank(self) -> Ranking:
+        """Find the preference that the request matches."""
+        return await self.strategy.rank(self.conversation, self.preferences)
 
     async def route(self) -> Route:
         """Route the request: the matching preference's first model that can serve it, or the client's own."""
         if not self.preferences:
             return Route(self.requested, None)
-        match = await self.strategy.match(read_conversation(self.head.messages), self.preferences)
-        if match is None:
-            return Route(self.requested, None)
-        first, *_ = put_suitable_first(match.preference.models, self.is_suitable)
-        return Route(first, match.preference.name)
+        ranking = await self.rank()
+        degraded: tuple[Degraded, ...] = ("routing",) if ranking.degraded is not None else ()
+        if ranking.match is None:
+            return Route(self.requested, None, degraded)
+        first, *_ = put_suitable_first(ranking.match.models, self.is_suitable)
+        return Route(first, ranking.match.name, degraded)
 
     def candidates(self, decision: Decision) -> list[str]:
         """List the models that may serve the request, in the order in which they are tried.

