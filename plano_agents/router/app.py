@@ -4,7 +4,8 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -27,8 +28,8 @@ from plano_agents.router.metrics import Metrics
 from plano_agents.router.openapi import describe_endpoints
 from plano_agents.router.operators import build_operators_api
 from plano_agents.router.service import Service
+from plano_agents.router.strategies import build_strategy
 from plano_agents.router.upstream import Upstream
-from plano_agents.routing.lexical import LexicalStrategy
 from plano_agents.routing.strategy import Strategy
 from plano_agents.sessions.build import build_store
 from plano_agents.sessions.ledger import Ledger
@@ -76,8 +77,9 @@ class Router:
         self._cache = config.routing.session_cache
         self._upstream = upstream
         self._fetch = fetch
-        self._strategy = strategy or LexicalStrategy()
+        self._strategy = strategy
         self._watching: asyncio.Task[None] | None = None
+        self._warm_up: Callable[[], Awaitable[None]] | None = None
         self._metrics = Metrics()
         store = store if store is not None else build_store(config.routing, clock=clock)
         ledger = Ledger(
@@ -106,6 +108,11 @@ class Router:
                 "routing.session_cache has changed: pins stay where they are until the router is restarted"
             )
 
+    async def warm_up(self) -> None:
+        """Load what routing needs before a request does; without preferences nothing is."""
+        if self._warm_up is not None:
+            await self._warm_up()
+
     async def aclose(self) -> None:
         """Stop asking the sources of measurements, and let go of the session store."""
         self._stop_watching()
@@ -122,17 +129,20 @@ class Router:
     def _start(self, config: Config) -> ASGIApp:
         """Build what serves a configuration, and let its measurements take the old ones' place."""
         measurements = Measurements(config.metrics_sources, self._fetch) if self._fetch is not None else None
+        strategy, health = self._strategy or build_strategy(config, self._upstream), Health(config)
         service = Service(
             config,
             chooser=Chooser(
                 config,
-                self._strategy,
+                strategy,
                 (lambda: measurements.metrics) if measurements is not None else dict,
+                is_down=health.is_down,
             ),
             pinning=self._pinning,
-            dispatcher=Dispatcher(config, self._upstream, Health(config)),
+            dispatcher=Dispatcher(config, self._upstream, health),
             note_decision=self._metrics.count_decision,
         )
+        self._warm_up = partial(strategy.warm_up, config.preferences) if config.preferences else None
         self._stop_watching()
         if measurements is not None and config.metrics_sources:
             self._watching = asyncio.get_running_loop().create_task(measurements.watch())

@@ -104,6 +104,9 @@ class RoutingModelStrategy:
         self._timeout_seconds = timeout_seconds
         self._max_tokens = max_tokens
 
+    async def warm_up(self, preferences: Sequence[Preference]) -> None:
+        """See `Strategy.warm_up`; nothing is sent, and the fallback loads when it is needed."""
+
     async def rank(self, conversation: Sequence[Utterance], preferences: Sequence[Preference]) -> Ranking:
         """See `Strategy.rank`."""
         if not conversation or not preferences:

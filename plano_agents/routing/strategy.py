@@ -47,3 +47,10 @@ class Strategy(Protocol):
         Returns:
             The match, and how it came about.
         """
+
+    async def warm_up(self, preferences: Sequence[Preference]) -> None:
+        """Load what is needed before a request needs it.
+
+        Args:
+            preferences: The configured preferences.
+        """

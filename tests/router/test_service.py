@@ -10,7 +10,8 @@ from plano_agents.config.model import Preference, Routing
 from plano_agents.errors import UpstreamTimeoutError
 from plano_agents.router.service import ProxyRequest
 from plano_agents.router.surfaces import CHAT, Endpoint
-from plano_agents.routing.strategy import Match
+from plano_agents.routing.strategy import Ranking
+from plano_agents.routing.text import Utterance
 from tests.router.conftest import (
     CLAUDE,
     GPT,
@@ -41,9 +42,9 @@ class HeldChoice(Choose):
         super().__init__(name)
         self.go = asyncio.Event()
 
-    async def match(self, texts: Sequence[str], preferences: Sequence[Preference]) -> Match | None:
+    async def rank(self, conversation: Sequence[Utterance], preferences: Sequence[Preference]) -> Ranking:
         await self.go.wait()
-        return await super().match(texts, preferences)
+        return await super().rank(conversation, preferences)
 
 
 async def test_without_an_id_the_answer_says_which_model_and_that_nothing_is_remembered() -> None:

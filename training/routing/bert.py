@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-import torch.nn.functional as functional
 from safetensors.torch import load_file
 from torch import Tensor
+from torch.nn import functional
 
 HEADS = 12
 LAYERS = 6
@@ -57,13 +57,16 @@ class Bert:
         layer = f"encoder.layer.{number}"
         count, length, width = states.shape
         queries, keys, values = (
-            self._linear(states, f"{layer}.attention.self.{name}").view(count, length, HEADS, -1).transpose(1, 2)
+            self._linear(states, f"{layer}.attention.self.{name}")
+            .view(count, length, HEADS, -1)
+            .transpose(1, 2)
             for name in ("query", "key", "value")
         )
         mixed = functional.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
         mixed = mixed.transpose(1, 2).reshape(count, length, width)
         states = self._norm(
-            states + self._linear(mixed, f"{layer}.attention.output.dense"), f"{layer}.attention.output.LayerNorm"
+            states + self._linear(mixed, f"{layer}.attention.output.dense"),
+            f"{layer}.attention.output.LayerNorm",
         )
         hidden = functional.gelu(self._linear(states, f"{layer}.intermediate.dense"), approximate="tanh")
         return self._norm(states + self._linear(hidden, f"{layer}.output.dense"), f"{layer}.output.LayerNorm")

@@ -14,7 +14,19 @@ PER_KIND = 300
 PER_KIND_ELSEWHERE = 60
 """The same of prompts in other languages."""
 
-OPENINGS = ("Please ", "Hi, ", "Can you help me? ", "I need help. ", "Hey! ", "ok so ", "Thanks. Now ", "Question: ")
+LOWERED, OPENED = 0.2, 0.12
+"""Which share of prompts is in lower case, and which begins with one of `OPENINGS`."""
+
+OPENINGS = (
+    "Please ",
+    "Hi, ",
+    "Can you help me? ",
+    "I need help. ",
+    "Hey! ",
+    "ok so ",
+    "Thanks. Now ",
+    "Question: ",
+)
 _SLOT = re.compile(r"\{(\w+)\}")
 _TABLE_ROWS = ((0, 4), (4, 8), (8, 11), (11, 15), (15, 19), (19, 22))
 
@@ -116,6 +128,6 @@ class _Filler:
         return self._dice.choice(self._blocks.get(slot) or self._words[slot])
 
     def _vary(self, text: str) -> str:
-        if self._dice.random() < 0.2:
+        if self._dice.random() < LOWERED:
             text = text.lower().rstrip(".?!")
-        return self._dice.choice(OPENINGS) + text if self._dice.random() < 0.12 else text
+        return self._dice.choice(OPENINGS) + text if self._dice.random() < OPENED else text

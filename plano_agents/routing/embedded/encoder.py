@@ -7,12 +7,14 @@ are loaded; the table of words stays narrow, for few of its rows are used.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
-Array = npt.NDArray[np.generic]
+Array = npt.NDArray[Any]
+"""An array of whatever type the file has."""
 
 EPSILON = np.float32(1e-12)
 _GELU_INNER, _GELU_CUBIC = np.float32(0.7978845608), np.float32(0.044715)
@@ -90,8 +92,8 @@ class Encoder:
             Vectors of length one, a row per text.
         """
         lengths = [len(text) for text in texts]
-        ends = np.cumsum(lengths)
-        starts = ends - lengths
+        ends = np.cumsum(lengths, dtype=np.intp)
+        starts = ends - np.asarray(lengths, np.intp)
         ids = np.concatenate([np.asarray(text) for text in texts])
         places = np.arange(len(ids)) - np.repeat(starts, lengths)
         states = self._words[ids] * self._word_scales[ids, None] + self._positions[places]

@@ -98,7 +98,9 @@ class Engine:
         return dict(zip(self._scorer.tasks, shares.tolist(), strict=True))
 
     def _key(self, text: str) -> bytes:
-        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=self._secret, digest_size=16).digest()
+        return hashlib.blake2b(
+            text.encode("utf-8", "surrogatepass"), key=self._secret, digest_size=16
+        ).digest()
 
     def _score(self, question: Question, vectors: dict[str, Floats]) -> list[float]:
         said = question.conversation[-MAX_MESSAGES:]

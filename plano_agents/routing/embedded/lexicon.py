@@ -23,10 +23,40 @@ _SPACELESS = re.compile("[\u0e00-\u0e7f\u1100-\u11ff\u2e80-\u9fff\uf900-\ufaff]"
 _SHORTEST_BEGINNING = 3
 _ARTICLE = "ال"
 _FUNCTION_WORDS = frozenset(
-    (
-        "a and are be can do does for from have how i if in is it my not of on should that the this to what which who "
-        "with would you your"
-    ).split()
+    [
+        "a",
+        "and",
+        "are",
+        "be",
+        "can",
+        "do",
+        "does",
+        "for",
+        "from",
+        "have",
+        "how",
+        "i",
+        "if",
+        "in",
+        "is",
+        "it",
+        "my",
+        "not",
+        "of",
+        "on",
+        "should",
+        "that",
+        "the",
+        "this",
+        "to",
+        "what",
+        "which",
+        "who",
+        "with",
+        "would",
+        "you",
+        "your",
+    ]
 )
 
 

@@ -18,6 +18,9 @@ from plano_agents.routing.embedded.encoder import Array, Floats
 PHRASE_SHARE = 0.6
 """What the best phrase counts in likeness; the whole line counts the rest."""
 
+MAX_PHRASES = 16
+"""How many phrases of a preference are read; a client may send preferences of its own."""
+
 TASK_WEIGHT = 1.0
 """What a full agreement of tasks counts, by a cosine of one."""
 
@@ -53,7 +56,7 @@ def describe(preference: Preference) -> str:
 def split_phrases(preference: Preference) -> list[str]:
     """Split a preference into its name and the phrases of its description."""
     parts = [preference.name.replace("_", " "), *_PHRASE_END.split(preference.description)]
-    return list(dict.fromkeys(part.strip() for part in parts if part.strip()))
+    return list(dict.fromkeys(part.strip() for part in parts if part.strip()))[:MAX_PHRASES]
 
 
 def is_catch_all(preference: Preference) -> bool:
@@ -82,9 +85,19 @@ class Scorer:
 
     Args:
         arrays: The heads by name, as ``training/routing/train.py`` writes them.
+        task_weight: What a full agreement of tasks counts, by a cosine of one.
+        no_match_score: The score at which a preference is as likely as none.
     """
 
-    def __init__(self, arrays: Mapping[str, Array]) -> None:
+    def __init__(
+        self,
+        arrays: Mapping[str, Array],
+        *,
+        task_weight: float = TASK_WEIGHT,
+        no_match_score: float = NO_MATCH_SCORE,
+    ) -> None:
+        self._task_weight = task_weight
+        self._no_match_score = no_match_score
         self.tasks: tuple[str, ...] = tuple(map(str, arrays["tasks"]))
         """The kinds of task."""
         self._text_weights = arrays["text.weights"].astype(np.float32)
@@ -132,9 +145,9 @@ class Scorer:
         related = self.read_tasks(texts) @ self._kinship
         evidence = np.empty((len(texts), len(targets)), np.float32)
         for column, target in enumerate(targets):
-            score = _likeness(texts, target) + TASK_WEIGHT * (related @ target.tasks)
+            score = _likeness(texts, target) + self._task_weight * (related @ target.tasks)
             least = CATCH_ALL_EVIDENCE if target.catch_all else -np.inf
-            evidence[:, column] = np.maximum(SHARPNESS * (score - NO_MATCH_SCORE), least)
+            evidence[:, column] = np.maximum(SHARPNESS * (score - self._no_match_score), least)
         return evidence
 
 

@@ -44,13 +44,11 @@ class EmbeddedStrategy:
     def __init__(self, threshold: float = DEFAULT_THRESHOLD, load: "Callable[[], Engine]" = _load) -> None:
         self._threshold = threshold
         self._load = load
-        self._waiting: list[
-            tuple[Sequence[Utterance], Sequence[Preference], asyncio.Future[Scores]]
-        ] = []
+        self._waiting: list[tuple[Sequence[Utterance], Sequence[Preference], asyncio.Future[Scores]]] = []
         self._working: asyncio.Task[None] | None = None
 
     async def warm_up(self, preferences: Sequence[Preference]) -> None:
-        """Load the engine, and read the preferences, before a request needs them."""
+        """See `Strategy.warm_up`: loads the engine, and reads the preferences."""
         await self._score((Utterance("user", "hello"),), preferences)
 
     async def rank(self, conversation: Sequence[Utterance], preferences: Sequence[Preference]) -> Ranking:
@@ -67,9 +65,7 @@ class EmbeddedStrategy:
             self._threshold,
         )
 
-    async def _score(
-        self, conversation: Sequence[Utterance], preferences: Sequence[Preference]
-    ) -> Scores:
+    async def _score(self, conversation: Sequence[Utterance], preferences: Sequence[Preference]) -> Scores:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Scores] = loop.create_future()
         self._waiting.append((conversation, preferences, future))
@@ -94,9 +90,7 @@ class EmbeddedStrategy:
                 if not future.done():
                     future.set_result(own)
 
-    def _compute(
-        self, batch: Sequence[tuple[Sequence[Utterance], Sequence[Preference]]]
-    ) -> list[Scores]:
+    def _compute(self, batch: Sequence[tuple[Sequence[Utterance], Sequence[Preference]]]) -> list[Scores]:
         from plano_agents.routing.embedded.engine import Question  # noqa: PLC0415 - NumPy loads when it is needed
 
         return self._load().score([Question(*each) for each in batch])

@@ -74,9 +74,7 @@ class WordPiece:
 
 def _split(text: str) -> Iterator[str]:
     """Split a text into lower-case words without accents, signs and ideographs."""
-    kept = "".join(
-        char if char in "\t\n\r" or unicodedata.category(char)[0] != "C" else "" for char in text
-    )
+    kept = "".join(char if char in "\t\n\r" or unicodedata.category(char)[0] != "C" else "" for char in text)
     spaced = _IDEOGRAPH.sub(r" \1 ", kept).lower()
     bare = "".join(
         char for char in unicodedata.normalize("NFD", spaced) if unicodedata.category(char) != "Mn"

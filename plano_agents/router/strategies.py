@@ -1,4 +1,4 @@
-"""Asking the routing model: one chat completion to the provider that serves it."""
+"""Which strategy a configuration asks for, and the one thing that a strategy needs of a router: to ask a model."""
 
 import msgspec
 from msgspec import Struct
@@ -9,7 +9,9 @@ from plano_agents.protocol.decoding import BAD_JSON
 from plano_agents.protocol.form import Form
 from plano_agents.providers.target import build_target
 from plano_agents.router.upstream import Upstream, UpstreamRequest
-from plano_agents.routing.routing_model import TEMPERATURE, Complete
+from plano_agents.routing.embedded.strategy import EmbeddedStrategy
+from plano_agents.routing.routing_model import TEMPERATURE, Complete, RoutingModelStrategy
+from plano_agents.routing.strategy import Strategy
 
 MAX_ANSWER_TOKENS = 256
 """How long an answer may be: a name or a few."""
@@ -30,6 +32,29 @@ class _Completion(Struct):
 
 
 _COMPLETION = msgspec.json.Decoder(_Completion)
+
+
+def build_strategy(config: Config, upstream: Upstream) -> Strategy:
+    """Choose the strategy: the routing model where one is configured and declared, the embedded one elsewhere.
+
+    Args:
+        config: What is configured.
+        upstream: Sends to providers.
+
+    Raises:
+        ConfigError: The routing model's entry cannot be served, or does not speak OpenAI chat.
+    """
+    embedded = EmbeddedStrategy(config.routing.threshold)
+    model = config.routing_model
+    if model is None:
+        return embedded
+    return RoutingModelStrategy(
+        model.name,
+        build_complete(config, model, upstream),
+        embedded,
+        timeout_seconds=config.routing.model_timeout_seconds,
+        max_tokens=config.overrides.orchestrator_model_context_length,
+    )
 
 
 def build_complete(config: Config, model: Model, upstream: Upstream) -> Complete:
