@@ -24,9 +24,9 @@ from benchmarks.routing_sets import (
     DEFAULT_FOLDER,
     Case,
     read_clinc10,
+    read_plano6,
     read_pref10,
     read_preferences,
-    read_plano6,
     read_sgd19,
 )
 from plano_agents.config.model import DEFAULT_THRESHOLD, Preference
@@ -40,10 +40,14 @@ Row = dict[str, str]
 
 def main() -> None:
     """Measure, and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, default=DEFAULT_FOLDER, help="the folder of the sets")
     parser.add_argument("--only", help="one strategy alone")
-    parser.add_argument("--untuned", type=Path, help="MiniLM as it was before training, packed (see training/routing)")
+    parser.add_argument(
+        "--untuned", type=Path, help="MiniLM as it was before training, packed (see training/routing)"
+    )
     options = parser.parse_args()
     builders: dict[str, Callable[[], Score]] = {
         "TF-IDF": build_tf_idf,
@@ -53,7 +57,9 @@ def main() -> None:
         "embedded": lambda: build_embedded()[1],
     }
     if options.untuned is not None:
-        builders["MiniLM untuned, likeness alone"] = lambda: build_embedded(encoder=options.untuned, tasks=False)[1]
+        builders["MiniLM untuned, likeness alone"] = lambda: build_embedded(
+            encoder=options.untuned, tasks=False
+        )[1]
     chosen = {name: build for name, build in builders.items() if options.only in {None, name}}
     if not chosen:
         parser.error(f"--only {options.only!r} is no strategy. Choose one of: {', '.join(builders)}")
@@ -88,7 +94,9 @@ def measure(score: Score, folder: Path) -> Row:
         accuracies, areas = [], []
         for seed in SEEDS if count else SEEDS[:1]:
             cases, taken = read_clinc10(folder, examples=count, seed=seed)
-            given = tuple(replace(each, examples=tuple(taken[each.name])) if count else each for each in preferences)
+            given = tuple(
+                replace(each, examples=tuple(taken[each.name])) if count else each for each in preferences
+            )
             seen, _ = _score_all(score, cases, given)
             some = np.array([bool(case.accepted) for case in cases])
             accuracies.append(_find_right(seen, cases, given)[some].mean())
@@ -109,7 +117,9 @@ def measure_wordings(score: Score, folder: Path) -> dict[str, Row]:
     wordings = json.loads(Path(__file__).with_name("wordings.json").read_text())
     for name, given in {"as given": None, **wordings}.items():
         worded = [
-            each if given is None else replace(each, name=given[each.name][0], description=given[each.name][1])
+            each
+            if given is None
+            else replace(each, name=given[each.name][0], description=given[each.name][1])
             for each in preferences
         ]
         seen, _ = _score_all(score, cases, worded)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from plano_agents.config.model import Preference
-from plano_agents.routing.embedded.engine import Engine, Question, load_arrays
 from plano_agents.routing.embedded.encoder import Encoder
+from plano_agents.routing.embedded.engine import Engine, Question, load_arrays
 from plano_agents.routing.embedded.lexicon import Lexicon, load_lexicon
 from plano_agents.routing.embedded.scorer import Scorer, describe
 from plano_agents.routing.embedded.wordpiece import WordPiece
@@ -50,7 +50,9 @@ def build_tf_idf() -> Score:
             return math.sqrt(sum((count * weigh.get(word, 1.0)) ** 2 for word, count in words.items())) or 1.0
 
         return [
-            sum(said[word] * count * weigh[word] ** 2 for word, count in words.items()) / norm(said) / norm(words)
+            sum(said[word] * count * weigh[word] ** 2 for word, count in words.items())
+            / norm(said)
+            / norm(words)
             for words in described
         ]
 
@@ -87,7 +89,9 @@ class _Bayes:
     def tell(self, text: str) -> dict[str, float]:
         words = self._read(text)
         logs = {
-            kind: sum(math.log((counts[word] + 1) / (self._totals[kind] + self._vocabulary)) for word in words)
+            kind: sum(
+                math.log((counts[word] + 1) / (self._totals[kind] + self._vocabulary)) for word in words
+            )
             for kind, counts in self._counts.items()
         }
         most = max(logs.values())

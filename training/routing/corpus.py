@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from plano_agents.config.model import Preference
 from training.routing.kinds import SUBJECT
 
 DATA = Path(__file__).with_name("data")
@@ -88,6 +89,12 @@ def build_corpus(seed: int = 0, *, hold_out: bool = False) -> Corpus:
         for line in lines
     ]
     return Corpus(kinds, prompts, wordings, tuple(subjects), filler.draw(kept_back, PER_KIND, times=1))
+
+
+def parse_wording(line: str) -> Preference:
+    """Read ``name: description``."""
+    name, _, description = line.partition(": ")
+    return Preference(name, description, ())
 
 
 class _Filler:

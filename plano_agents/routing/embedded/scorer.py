@@ -21,7 +21,7 @@ PHRASE_SHARE = 0.6
 MAX_PHRASES = 16
 """How many phrases of a preference are read; a client may send preferences of its own."""
 
-TASK_WEIGHT = 1.0
+TASK_WEIGHT = 1.2
 """What a full agreement of tasks counts, by a cosine of one."""
 
 EXAMPLE_SHARE = 0.5
@@ -33,8 +33,12 @@ NEAREST_EXAMPLES = 2
 SHARPNESS = 25.0
 """Log odds per unit of score."""
 
-NO_MATCH_SCORE = 0.33
-"""The score at which a preference is as likely as none; calibrated by ``training/routing/train.py``."""
+NO_MATCH_SCORE = 0.30
+"""The score at which a preference is as likely as none, where preferences are about subjects; this and the next by
+``training/routing/calibrate.py``."""
+
+TASK_NO_MATCH_SCORE = 0.37
+"""The same where they are about kinds of task."""
 
 CATCH_ALL_EVIDENCE = 0.5
 """The least evidence for a preference that says it is for everything: just enough to match when nothing else does."""
@@ -86,18 +90,10 @@ class Scorer:
     Args:
         arrays: The heads by name, as ``training/routing/train.py`` writes them.
         task_weight: What a full agreement of tasks counts, by a cosine of one.
-        no_match_score: The score at which a preference is as likely as none.
     """
 
-    def __init__(
-        self,
-        arrays: Mapping[str, Array],
-        *,
-        task_weight: float = TASK_WEIGHT,
-        no_match_score: float = NO_MATCH_SCORE,
-    ) -> None:
+    def __init__(self, arrays: Mapping[str, Array], *, task_weight: float = TASK_WEIGHT) -> None:
         self._task_weight = task_weight
-        self._no_match_score = no_match_score
         self.tasks: tuple[str, ...] = tuple(map(str, arrays["tasks"]))
         """The kinds of task."""
         self._text_weights = arrays["text.weights"].astype(np.float32)
@@ -142,13 +138,29 @@ class Scorer:
         Returns:
             Log odds of each preference against none of them: texts by preferences.
         """
+        scores, no_match = self.score(texts, targets)
+        evidence = SHARPNESS * (scores - no_match)
+        least = [CATCH_ALL_EVIDENCE if target.catch_all else -np.inf for target in targets]
+        return np.asarray(np.maximum(evidence, least), np.float32)
+
+    def score(self, texts: Floats, targets: Sequence[Target]) -> tuple[Floats, float]:
+        """Score texts for each preference.
+
+        Args:
+            texts: Vectors, a row per text.
+            targets: The preferences.
+
+        Returns:
+            Scores, texts by preferences; and the score at which a preference is as likely as none.
+        """
         related = self.read_tasks(texts) @ self._kinship
-        evidence = np.empty((len(texts), len(targets)), np.float32)
-        for column, target in enumerate(targets):
-            score = _likeness(texts, target) + self._task_weight * (related @ target.tasks)
-            least = CATCH_ALL_EVIDENCE if target.catch_all else -np.inf
-            evidence[:, column] = np.maximum(SHARPNESS * (score - self._no_match_score), least)
-        return evidence
+        about_tasks = float(np.mean([target.tasks.sum() for target in targets])) ** 2
+        columns = [
+            _likeness(texts, target) + self._task_weight * about_tasks * (related @ target.tasks)
+            for target in targets
+        ]
+        no_match = NO_MATCH_SCORE + (TASK_NO_MATCH_SCORE - NO_MATCH_SCORE) * about_tasks
+        return np.asarray(np.stack(columns, axis=1), np.float32), no_match
 
 
 def list_texts(preference: Preference) -> list[str]:
