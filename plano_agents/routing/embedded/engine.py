@@ -90,11 +90,6 @@ class Engine:
             self._vectors.popitem(last=False)
         return found
 
-    def read_tasks(self, text: str) -> dict[str, float]:
-        """Tell which kinds of task a text looks like, the shares adding up to one."""
-        shares = self.scorer.read_tasks(self.embed([text])[text][None])[0]
-        return dict(zip(self.scorer.tasks, shares.tolist(), strict=True))
-
     def _key(self, text: str) -> bytes:
         return hashlib.blake2b(
             text.encode("utf-8", "surrogatepass"), key=self._secret, digest_size=16

@@ -21,7 +21,7 @@ PHRASE_SHARE = 0.6
 MAX_PHRASES = 16
 """How many phrases of a preference are read; a client may send preferences of its own."""
 
-TASK_WEIGHT = 1.2
+TASK_WEIGHT = 0.6
 """What a full agreement of tasks counts, by a cosine of one."""
 
 EXAMPLE_SHARE = 0.5
@@ -79,7 +79,9 @@ class Target:
     examples: Floats
     """Its examples' vectors, a row each; there may be none."""
     tasks: Floats
-    """How much it is for each kind of task, adding up to one at most."""
+    """How much it is for each kind of task; of length one at most, so that being for many costs something."""
+    about_tasks: float
+    """How much it is about kinds of task at all, rather than about a subject; from 0 to 1."""
     catch_all: bool
     """Whether it is for everything."""
 
@@ -124,7 +126,8 @@ class Scorer:
             examples=np.stack([vectors[example] for example in preference.examples])
             if preference.examples
             else np.empty((0, len(whole)), np.float32),
-            tasks=np.asarray(tasks / max(1.0, tasks.sum()) * (1 - subject), np.float32),
+            tasks=np.asarray(tasks / max(1.0, np.linalg.norm(tasks)) * (1 - subject), np.float32),
+            about_tasks=float(min(1.0, tasks.sum()) * (1 - subject)),
             catch_all=is_catch_all(preference),
         )
 
@@ -154,7 +157,7 @@ class Scorer:
             Scores, texts by preferences; and the score at which a preference is as likely as none.
         """
         related = self.read_tasks(texts) @ self._kinship
-        about_tasks = float(np.mean([target.tasks.sum() for target in targets])) ** 2
+        about_tasks = float(np.mean([target.about_tasks for target in targets])) ** 2
         columns = [
             _likeness(texts, target) + self._task_weight * about_tasks * (related @ target.tasks)
             for target in targets
