@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from plano_agents.config.document import parse_document
-from plano_agents.config.findings import Findings, KeyPath, format_value
+from plano_agents.config.findings import Findings, KeyPath, format_path, format_value
 from plano_agents.config.http_syntax import is_host
 from plano_agents.config.model import Config, Listener, Retries, Routing, Timeouts
 from plano_agents.config.model_entries import build_models
@@ -165,8 +165,8 @@ def _warn_of_routing_model(file: PlanoFile, declared: Config, findings: Findings
         if name is not None and declared.find_model(name) is None:
             findings.add_warning(
                 path,
-                f"the routing model {format_value(name)} is not declared, so the embedded strategy routes. Add its entry to "
-                "model_providers, with its base_url",
+                f"{format_path(path)!r} names {format_value(name)}, which is not declared, so the embedded strategy routes. Add "
+                "its entry to model_providers, with its base_url",
             )
 
 

@@ -5,6 +5,7 @@ first of them, or before by `EmbeddedStrategy.warm_up`; until then not even NumP
 """
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -22,14 +23,25 @@ NAME = "embedded"
 MOST_AT_ONCE = 16
 """How many requests make a batch at most."""
 
+_THREADS_VARIABLE = "OPENBLAS_NUM_THREADS"
+
 Scores = list[float]
 _THREAD = ThreadPoolExecutor(max_workers=1, thread_name_prefix="plano-routing")
 """The one thread that the engine is used from; it starts with the first request."""
 
 
 def _load() -> "Engine":
-    from plano_agents.routing.embedded.engine import load_engine  # noqa: PLC0415 - NumPy loads when it is needed
+    """Load the engine, and NumPy with it: on one core, for on several its threads would wait for each other.
 
+    OpenBLAS reads its variable when it is loaded; the environment is left as it was.
+    """
+    given = os.environ.get(_THREADS_VARIABLE)
+    os.environ[_THREADS_VARIABLE] = given or "1"
+    try:
+        from plano_agents.routing.embedded.engine import load_engine  # noqa: PLC0415 - NumPy loads when it is needed
+    finally:
+        if given is None:
+            del os.environ[_THREADS_VARIABLE]
     return load_engine()
 
 
