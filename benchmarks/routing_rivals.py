@@ -8,7 +8,7 @@ from pathlib import Path
 
 from plano_agents.config.model import Preference
 from plano_agents.routing.embedded.encoder import Encoder
-from plano_agents.routing.embedded.engine import Engine, Question, load_arrays
+from plano_agents.routing.embedded.engine import WEIGHTS, Engine, Question, load_arrays
 from plano_agents.routing.embedded.lexicon import Lexicon, load_lexicon
 from plano_agents.routing.embedded.scorer import Scorer, describe
 from plano_agents.routing.embedded.wordpiece import WordPiece
@@ -23,7 +23,6 @@ DECAY = 0.5
 """What a message counts, by the one after it, where nothing better weighs them."""
 
 _WORD = re.compile(r"\w+")
-_PACKAGE = Path(load_arrays.__code__.co_filename).parent
 
 
 def _decayed(score: Callable[[str, Sequence[Preference]], list[float]]) -> Score:
@@ -104,7 +103,7 @@ class _Bayes:
 
 
 def build_embedded(
-    *, encoder: Path = _PACKAGE / "encoder.npz", glosses: bool = True, tasks: bool = True
+    *, encoder: Path = WEIGHTS / "encoder.npz", glosses: bool = True, tasks: bool = True
 ) -> tuple[Engine, Score]:
     """The embedded strategy, or a part of it.
 
@@ -115,7 +114,7 @@ def build_embedded(
     """
     arrays = load_arrays(encoder)
     pieces = arrays["vocabulary"].tobytes().decode().split("\n")
-    heads = load_arrays(_PACKAGE / "heads.npz")
+    heads = load_arrays(WEIGHTS / "heads.npz")
     engine = Engine(
         load_lexicon() if glosses else Lexicon(()),
         WordPiece({piece: number for number, piece in enumerate(pieces)}),

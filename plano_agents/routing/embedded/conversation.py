@@ -18,6 +18,9 @@ STAY = 0.9
 LEAST_EVIDENCE = -1.0
 """Log odds below which a message speaks no further against a preference; a soft floor."""
 
+MOST_EVIDENCE = 30.0
+"""Log odds above which a message speaks no further for a preference."""
+
 ASSISTANT_WEIGHT = 0.5
 """What an assistant's message counts, by a user's."""
 
@@ -36,7 +39,7 @@ def weigh_messages(evidence: Floats, weights: Sequence[float]) -> Floats:
     belief = np.full(count, 1 / count)
     for row, weight in zip(evidence, weights, strict=True):
         belief = STAY * belief + (1 - STAY) / count
-        spoken = weight * np.append(np.logaddexp(row, LEAST_EVIDENCE), 0.0)
+        spoken = weight * np.append(np.minimum(np.logaddexp(row, LEAST_EVIDENCE), MOST_EVIDENCE), 0.0)
         belief *= np.exp(spoken - spoken.max())
         belief /= belief.sum()
     return np.asarray(belief[:-1] / (belief[:-1] + belief[-1]), np.float32)

@@ -9,7 +9,6 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +30,10 @@ BATCH = 32
 
 REMEMBERED = 4_096
 """How many vectors are kept, of 1.5 KB each."""
+
+
+WEIGHTS = Path(__file__).parent
+"""The folder of the weights that ship."""
 
 
 class Question(NamedTuple):
@@ -107,12 +110,11 @@ class Engine:
 @cache
 def load_engine() -> Engine:
     """Load what comes with the package; it takes some tenths of a second, and some 70 MB."""
-    folder = Path(str(files(__package__)))
-    encoder = load_arrays(folder / "encoder.npz")
+    encoder = load_arrays(WEIGHTS / "encoder.npz")
     pieces = encoder["vocabulary"].tobytes().decode("utf-8").split("\n")
     vocabulary = {piece: number for number, piece in enumerate(pieces)}
     return Engine(
-        load_lexicon(), WordPiece(vocabulary), Encoder(encoder), Scorer(load_arrays(folder / "heads.npz"))
+        load_lexicon(), WordPiece(vocabulary), Encoder(encoder), Scorer(load_arrays(WEIGHTS / "heads.npz"))
     )
 
 

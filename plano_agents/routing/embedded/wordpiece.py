@@ -74,7 +74,7 @@ class WordPiece:
 
 def _split(text: str) -> Iterator[str]:
     """Split a text into lower-case words without accents, signs and ideographs."""
-    kept = "".join(char if char in "\t\n\r" or unicodedata.category(char)[0] != "C" else "" for char in text)
+    kept = "".join(char for char in text if char in "\t\n\r" or not _is_control(char))
     spaced = _IDEOGRAPH.sub(r" \1 ", kept).lower()
     bare = "".join(
         char for char in unicodedata.normalize("NFD", spaced) if unicodedata.category(char) != "Mn"
@@ -93,6 +93,10 @@ def _split_signs(chunk: str) -> Iterator[str]:
             start = index + 1
     if start < len(chunk):
         yield chunk[start:]
+
+
+def _is_control(char: str) -> bool:
+    return char == "\ufffd" or unicodedata.category(char)[0] == "C"
 
 
 def _is_sign(char: str) -> bool:
