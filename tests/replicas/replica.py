@@ -18,7 +18,8 @@ from plano_agents.config.load import load_config
 from plano_agents.config.model import Preference
 from plano_agents.router.app import Router
 from plano_agents.router.upstream import AiohttpUpstream
-from plano_agents.routing.strategy import Match
+from plano_agents.routing.strategy import Ranking
+from plano_agents.routing.text import Utterance
 from plano_agents.sessions.build import build_store
 
 
@@ -34,14 +35,17 @@ class Refereed:
         self._name = name
         self._port = port
 
-    async def match(self, texts: Sequence[str], preferences: Sequence[Preference]) -> Match:
-        """See `Strategy.match`."""
-        affinity_id, number = texts[-1].split()
+    async def rank(self, conversation: Sequence[Utterance], preferences: Sequence[Preference]) -> Ranking:
+        """See `Strategy.rank`."""
+        affinity_id, number = conversation[-1].text.split()
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         writer.write(f"{self._name} {affinity_id}\n".encode())
         await reader.read()
         writer.close()
-        return Match(preferences[int(number)], 1.0)
+        return Ranking("refereed", preferences[int(number)])
+
+    async def warm_up(self, preferences: Sequence[Preference]) -> None:
+        """Nothing is to be loaded."""
 
 
 async def serve(name: str, path: Path, referee_port: int) -> None:

@@ -22,7 +22,8 @@ from plano_agents.router.answer import Answer
 from plano_agents.router.service import ProxyRequest, Service
 from plano_agents.router.surfaces import CHAT, Endpoint
 from plano_agents.router.upstream import UpstreamRequest
-from plano_agents.routing.strategy import Match
+from plano_agents.routing.strategy import Ranking
+from plano_agents.routing.text import Utterance
 from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pin import SessionKey
@@ -75,10 +76,14 @@ class ByTopic:
         self.go.set()
         self.begun = asyncio.Event()
 
-    async def match(self, texts: Sequence[str], preferences: Sequence[Preference]) -> Match | None:
+    async def rank(self, conversation: Sequence[Utterance], preferences: Sequence[Preference]) -> Ranking:
         self.begun.set()
         await self.go.wait()
-        return next((Match(each, 1.0) for each in preferences if each.name == texts[-1]), None)
+        topic = conversation[-1].text
+        return Ranking("told", next((each for each in preferences if each.name == topic), None))
+
+    async def warm_up(self, preferences: Sequence[Preference]) -> None:
+        """Nothing is to be loaded."""
 
 
 class Upstream(FakeUpstream):
