@@ -93,7 +93,7 @@ class SharedSessionStore:
     async def move(self, key: SessionKey, old: Pin, new: Pin) -> Held:
         """See `SessionStore.move`."""
         return await self._ask(
-            key, lambda ttl: self._pins.move(key, old, new, ttl), lambda: self._memory.move(key, old, new)
+            key, lambda ttl: self._move(key, old, new, ttl), lambda: self._memory.move(key, old, new)
         )
 
     def close(self, key: SessionKey, turn: Tokens | None) -> None:
@@ -195,13 +195,26 @@ class SharedSessionStore:
         own = self._memory.peek(key)
         if own is None:
             return found
+        return await self._restore(key, own, own, found, ttl_seconds)
+
+    async def _move(self, key: SessionKey, old: Pin, new: Pin, ttl_seconds: float) -> Pin | None:
+        """Move a pin, also where the store has lost what this replica knows of it."""
+        found = await self._pins.move(key, old, new, ttl_seconds)
+        return await self._restore(key, old, new, found, ttl_seconds)
+
+    async def _restore(
+        self, key: SessionKey, own: Pin, pin: Pin, found: Pin | None, ttl_seconds: float
+    ) -> Pin | None:
+        """Have a pin hold that comes from what this replica remembers, unless that has ended or moved elsewhere.
+
+        Another replica may tell the store at the same time what it remembers, which may be older.
+        """
         if found is None:
-            ended = await self._has_ended(key)
-            if ended or self._memory.peek(key) != own:
+            if await self._has_ended(key) or self._memory.peek(key) != own:
                 return None
-            return await self._pins.pin(key, own, ttl_seconds)
-        if found.lineage == own.lineage and found.moves < own.moves:
-            return await self._pins.move(key, found, own, ttl_seconds)
+            found = await self._pins.pin(key, pin, ttl_seconds)
+        if pin.comes_from(found):
+            return await self._pins.move(key, found, pin, ttl_seconds)
         return found
 
     async def _has_ended(self, key: SessionKey) -> bool:

@@ -14,7 +14,20 @@ from plano_agents.sessions.renewer import RENEWALS_PER_LIFE, WRITE_SECONDS
 from plano_agents.sessions.shared import SharedSessionStore
 from plano_agents.sessions.store import Held, Wanted
 from tests.faults.redis_server import RedisServer
-from tests.sessions.conftest import CLAUDE, TTL, A, Alarm, B, Clock, OutageLog, build_pin, in_use, share, use
+from tests.sessions.conftest import (
+    CLAUDE,
+    GPT,
+    TTL,
+    A,
+    Alarm,
+    B,
+    Clock,
+    OutageLog,
+    build_pin,
+    in_use,
+    share,
+    use,
+)
 
 P, Q = build_pin(), build_pin(CLAUDE, lineage="2", route=None)
 MOVED = P.move(CLAUDE, "r", "upstream_failed", 2.0)
@@ -62,6 +75,12 @@ async def replicas(server: RedisServer, log: OutageLog) -> AsyncIterator[Replica
             await stack.enter_async_context(share(server.url, sleep=alarm, clock=clock)) for _ in range(2)
         ]
         yield Replicas(server, alarm, clock, log, *stores)
+
+
+async def move(store: SharedSessionStore, key: SessionKey, old: Pin, new: Pin) -> Pin | None:
+    """Take a turn that moves the pin; give the one that holds then."""
+    with in_use(store, key):
+        return (await store.move(key, old, new)).pin
 
 
 async def in_outage(
@@ -227,6 +246,20 @@ class TestAfterAnOutage:
         assert await use(replicas.there, A) == other
         assert await use(replicas.here, A) == other
 
+    async def test_however_often_it_was_moved_here_one_that_was_moved_elsewhere_holds(
+        self, replicas: Replicas
+    ) -> None:
+        await use(replicas.here, A, P)
+        await use(replicas.there, A)
+        await replicas.break_off()
+        once = P.move("openai/o3", "r", "unsuitable", 3.0)
+        await in_outage(replicas.here, A, move=once)
+        await in_outage(replicas.here, A, move=once.move(GPT, "r", "unsuitable", 4.0))
+        await in_outage(replicas.there, A, move=MOVED)
+        await replicas.come_back()
+        assert await use(replicas.there, A) == MOVED
+        assert await use(replicas.here, A) == MOVED
+
     async def test_a_pin_that_the_store_has_by_then_holds(self, replicas: Replicas) -> None:
         await replicas.break_off()
         await in_outage(replicas.here, A, P)
@@ -312,6 +345,45 @@ async def test_a_loss_that_nobody_noticed_is_noticed_where_a_pin_is_missing(repl
     await replicas.server.tell("FLUSHALL")
     assert await use(replicas.here, A) == P
     assert await use(replicas.there, A) == P
+
+
+async def test_of_two_replicas_that_tell_a_store_what_it_lost_the_one_that_knows_of_a_move_is_right(
+    replicas: Replicas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await use(replicas.here, A, P)
+    await use(replicas.there, A)
+    await move(replicas.here, A, P, MOVED)
+    await replicas.server.tell("FLUSHALL")
+    identify = replicas.here._pins.identify
+
+    async def identify_after_the_other(salt: bytes) -> bytes:
+        assert await use(replicas.there, A) == P
+        return await identify(salt)
+
+    monkeypatch.setattr(replicas.here._pins, "identify", identify_after_the_other)
+    assert await use(replicas.here, A) == MOVED
+    assert await use(replicas.there, A) == MOVED
+
+
+@pytest.mark.parametrize("first", ["here", "there"])
+async def test_a_store_that_lost_a_pin_is_told_of_its_move(replicas: Replicas, first: str) -> None:
+    """The other replica may have told it by then what it remembers, which is older."""
+    await use(replicas.here, A, P)
+    await use(replicas.there, A)
+    await move(replicas.here, A, P, MOVED)
+    await replicas.server.tell("FLUSHALL")
+    if first == "there":
+        assert await use(replicas.there, A) == P
+    again = MOVED.move(GPT, "r", "unsuitable", 3.0)
+    assert await move(replicas.here, A, MOVED, again) == again
+    assert await use(replicas.there, A) == again
+
+
+async def test_a_move_of_a_pin_that_was_dropped_elsewhere_brings_nothing_back(replicas: Replicas) -> None:
+    await use(replicas.here, A, P)
+    await replicas.there.drop(A)
+    assert await move(replicas.here, A, P, MOVED) is None
+    assert await use(replicas.there, A) is None
 
 
 async def test_a_pin_whose_write_went_unanswered_is_the_one_that_holds(replicas: Replicas) -> None:
