@@ -6,7 +6,8 @@ in memory, and while the store is out (`Outage`) that memory takes its place: re
 "Failed" ends no pin. "Absent" ends one, unless this replica knows better, and then puts it back:
 
 - it was decided while the store was out: the store never had it;
-- the store has lost its data since it had it: it bears another mark (`RedisPins.identify`);
+- the store has lost its data since it had it: it bears another mark (`RedisPins.identify`). The pin then begins anew,
+  under another lineage, for replicas may remember different moves of it, and the first to tell is right;
 - it was used while the store was out, past the time at which the store, unaware of that, let go of it.
 
 So a pin that was dropped elsewhere stays dropped. A move that was made in an outage is made again where the store
@@ -93,7 +94,7 @@ class SharedSessionStore:
     async def move(self, key: SessionKey, old: Pin, new: Pin) -> Held:
         """See `SessionStore.move`."""
         return await self._ask(
-            key, lambda ttl: self._move(key, old, new, ttl), lambda: self._memory.move(key, old, new)
+            key, lambda ttl: self._pins.move(key, old, new, ttl), lambda: self._memory.move(key, old, new)
         )
 
     def close(self, key: SessionKey, turn: Tokens | None) -> None:
@@ -195,32 +196,17 @@ class SharedSessionStore:
         own = self._memory.peek(key)
         if own is None:
             return found
-        return await self._restore(key, own, own, found, ttl_seconds)
-
-    async def _move(self, key: SessionKey, old: Pin, new: Pin, ttl_seconds: float) -> Pin | None:
-        """Move a pin, also where the store has lost what this replica knows of it."""
-        found = await self._pins.move(key, old, new, ttl_seconds)
-        return await self._restore(key, old, new, found, ttl_seconds)
-
-    async def _restore(
-        self, key: SessionKey, own: Pin, pin: Pin, found: Pin | None, ttl_seconds: float
-    ) -> Pin | None:
-        """Have a pin hold that comes from what this replica remembers, unless that has ended or moved elsewhere.
-
-        Another replica may tell the store at the same time what it remembers, which may be older.
-        """
         if found is None:
-            if await self._has_ended(key) or self._memory.peek(key) != own:
+            copy = self._copies.get(key)
+            is_lost = copy is not None and copy.mark != await self._identify()
+            has_ended = copy is not None and not is_lost and copy.until > self._clock()
+            if has_ended or self._memory.peek(key) != own:
                 return None
-            found = await self._pins.pin(key, pin, ttl_seconds)
-        if pin.comes_from(found):
-            return await self._pins.move(key, found, pin, ttl_seconds)
+            own = own.begin_anew() if is_lost else own
+            found = await self._pins.pin(key, own, ttl_seconds)
+        if own.comes_from(found):
+            return await self._pins.move(key, found, own, ttl_seconds)
         return found
-
-    async def _has_ended(self, key: SessionKey) -> bool:
-        """Whether a pin that this replica remembers, and the store has not, has ended."""
-        copy = self._copies.get(key)
-        return copy is not None and copy.until > self._clock() and copy.mark == await self._identify()
 
     async def _identify(self) -> bytes:
         """Read the store's mark; where it has lost its data, have its salt be what it was."""
