@@ -114,7 +114,7 @@ class MemorySessionStore:
     async def move(self, key: SessionKey, old: Pin, new: Pin) -> Held:
         """See `SessionStore.move`."""
         entry = self._in_use[key]
-        if entry.pin is not None and (entry.pin.lineage, entry.pin.moves) == (old.lineage, old.moves):
+        if entry.pin is not None and entry.pin.is_at(old):
             entry.pin = new
         return Held(entry.pin)
 
