@@ -7,14 +7,26 @@ import pytest
 
 from plano_agents.errors import StoreUnavailableError
 from plano_agents.protocol.usage import Tokens
-from plano_agents.sessions.outage import PROBE_SECONDS
 from plano_agents.sessions.pin import Pin, SessionKey
 from plano_agents.sessions.redis_encoding import USAGE_PREFIX, encode_key
 from plano_agents.sessions.renewer import RENEWALS_PER_LIFE, WRITE_SECONDS
 from plano_agents.sessions.shared import SharedSessionStore
 from plano_agents.sessions.store import Held, Wanted
 from tests.faults.redis_server import RedisServer
-from tests.sessions.conftest import CLAUDE, TTL, A, Alarm, B, Clock, OutageLog, build_pin, in_use, share, use
+from tests.sessions.conftest import (
+    CLAUDE,
+    TTL,
+    A,
+    Alarm,
+    B,
+    Clock,
+    OutageLog,
+    build_pin,
+    in_use,
+    probe_until,
+    share,
+    use,
+)
 
 P, Q = build_pin(), build_pin(CLAUDE, lineage="2", route=None)
 MOVED = P.move(CLAUDE, "r", "upstream_failed", 2.0)
@@ -46,12 +58,8 @@ class Replicas:
 
     async def come_back(self) -> None:
         """Let it be reached again; both notice."""
-        lines = len(self.log.lines)
         self.server.thaw()
-        while len(self.log.lines) < lines + 2:
-            await self.alarm.ring(PROBE_SECONDS)
-            await self.server.tell("PING")
-        await self.log.reach(lines + 2)
+        await probe_until(self.log, len(self.log.lines) + 2, self.alarm)
 
 
 @pytest.fixture
@@ -321,7 +329,6 @@ async def test_a_pin_whose_write_went_unanswered_is_the_one_that_holds(replicas:
     with in_use(replicas.here, A):
         assert await replicas.here.pin(A, P) == Held(P, degraded=True)
     replicas.server.thaw()
-    await replicas.alarm.ring(PROBE_SECONDS)
-    await replicas.log.reach(2)
+    await probe_until(replicas.log, 2, replicas.alarm)
     assert await use(replicas.there, A, Q) == P
     assert await use(replicas.here, A) == P
