@@ -107,15 +107,20 @@ def test_ten_runs_in_a_row_give_the_same_trace(root: Path, usual: Trace) -> None
 
 
 def test_swapped_descriptions_swap_the_models(
-    root: Path, usual: Trace, plain_config: dict[str, Any], tmp_path: Path
+    root: Path, plain_config: dict[str, Any], tmp_path: Path
 ) -> None:
-    one, two = plain_config["routing_preferences"]
-    swapped = [{**one, "description": two["description"]}, {**two, "description": one["description"]}]
     # A name speaks too, so both are made to say nothing.
-    named = [{**each, "name": name} for each, name in zip(swapped, ("first", "second"), strict=True)]
-    found = trace(root, "--config", write(tmp_path, {**plain_config, "routing_preferences": named}))
+    one, two = (
+        {**each, "name": name}
+        for each, name in zip(plain_config["routing_preferences"], ("first", "second"), strict=True)
+    )
+    swapped = [{**one, "description": two["description"]}, {**two, "description": one["description"]}]
+    before, after = (
+        trace(root, "--config", write(tmp_path, {**plain_config, "routing_preferences": preferences}))
+        for preferences in ([one, two], swapped)
+    )
     other = {"gpt-4o": "claude-sonnet-4-6", "claude-sonnet-4-6": "gpt-4o"}
-    assert found.column(0, "model") == [other[model] for model in usual.column(0, "model")]
+    assert after.column(0, "model") == [other[model] for model in before.column(0, "model")]
 
 
 def test_one_preference_for_everything_gives_no_switch(
