@@ -17,6 +17,7 @@ from typing import Any, Literal, Self
 import openai
 from langchain_core.language_models import LanguageModelInput, ModelProfile
 from langchain_core.language_models.base import LangSmithParams
+from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import RunnableConfig, ensure_config
@@ -269,6 +270,13 @@ class ChatPlano(BaseChatOpenAI):
     def lc_secrets(self) -> dict[str, str]:
         """What LangChain leaves out of a serialized model, and the variable that it comes from."""
         return {"openai_api_key": "PLANO_API_KEY"}
+
+    def to_json(self) -> SerializedConstructor | SerializedNotImplemented:
+        """Write the model down for LangChain, leaving ``include_response_headers`` out unless it was asked for."""
+        written = super().to_json()
+        if written["type"] == "constructor" and "include_response_headers" not in self.model_fields_set:
+            written["kwargs"].pop("include_response_headers", None)
+        return written
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
