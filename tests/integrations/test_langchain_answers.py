@@ -147,7 +147,7 @@ def test_a_model_survives_being_written_down(monkeypatch: pytest.MonkeyPatch) ->
     revived = load(
         dumpd(llm), allowed_objects=[ChatPlano], valid_namespaces=["plano_agents"], secrets_from_env=True
     )
-    assert revived.dict() == llm.dict()
+    assert revived.asdict() == llm.asdict()
     assert revived.openai_api_key == llm.openai_api_key
     assert "include_response_headers" not in revived.model_fields_set
 
