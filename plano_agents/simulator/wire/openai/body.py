@@ -106,6 +106,8 @@ class ToolAnswer(Wire):
     role: Literal["tool"]
     tool_call_id: str
     content: str | list[Text]
+    name: str | None = None
+    """Not in the reference, and taken all the same: frameworks send the tool's name."""
 
 
 class Function(Wire):
