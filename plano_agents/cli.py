@@ -1,4 +1,4 @@
-"""The command line: ``plano-agents up``, ``simulate``, ``config`` and ``affinity`` (in ``cli_affinity``).
+"""The command line: ``plano-agents up``, ``simulate``, ``config``, ``affinity`` and ``route`` (in ``cli_…``).
 
 It puts the parts together, says what it serves and where, and turns every failure into a line. What the parts do
 is theirs.
@@ -14,6 +14,7 @@ import click
 
 from plano_agents import __version__, serving
 from plano_agents.cli_affinity import affinity_group
+from plano_agents.cli_route import route_command
 from plano_agents.config.load import load_config
 from plano_agents.config.model import Config, Routing
 from plano_agents.config.render import render_config
@@ -216,6 +217,7 @@ def _tell_reloaded(error: ConfigError | None) -> None:
 
 
 cli.add_command(affinity_group)
+cli.add_command(route_command)
 
 
 @cli.group("config")

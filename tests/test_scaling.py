@@ -11,8 +11,9 @@ import yaml
 from plano_agents.config import parse_config
 from plano_agents.protocol.usage import Tokens
 from plano_agents.sessions.pin import MAX_SWITCHES, Pin, SessionKey
-from plano_agents.sessions.redis import USAGE_PREFIX, RedisPins, Renewal, encode_key
+from plano_agents.sessions.redis import RedisPins, Renewal
 from plano_agents.sessions.redis_connection import RedisConnection
+from plano_agents.sessions.redis_encoding import USAGE_PREFIX, encode_key
 from tests.config.test_schema import check_by_plano
 from tests.faults.redis_server import RedisServer, require_program
 

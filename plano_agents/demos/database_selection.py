@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 A = TypeVar("A", bound=BaseModel)
 
 TASK = (
-    "Choose between PostgreSQL and MongoDB for our new e-commerce platform. Orders need strong consistency: stock, "
-    "payment and order rows must never disagree. Products need a flexible schema, because every kind of product has "
-    "its own attributes. Analyse the benchmarks, weigh case studies and features, write the DDL of the schema, and "
-    "give a recommendation."
+    "Compare PostgreSQL and MongoDB for our new e-commerce platform, weigh the trade-offs and recommend one. Orders need "
+    "strong consistency: stock, payment and order rows must never disagree. Products need a flexible schema, because "
+    "every kind of product has its own attributes. Reason from benchmarks, case studies and features, and end with the "
+    "DDL of the schema."
 )
 """What the user asks for."""
 

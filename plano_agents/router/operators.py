@@ -129,6 +129,7 @@ def build_operators_api(
             config.admin_token,
             request.headers.items(),
             request.client.host if request.client is not None else None,
+            request.scope["http_version"],
         )
 
     api = APIRouter(dependencies=[Depends(let_in)], responses=_REFUSALS)

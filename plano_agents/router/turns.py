@@ -9,11 +9,14 @@ from contextlib import AsyncExitStack
 
 from plano_agents.affinity import AFFINITY_HEADER, parse_affinity_id
 from plano_agents.config.model import Config
-from plano_agents.errors import InvalidAffinityIdError
+from plano_agents.errors import InvalidAffinityIdError, RequestError
 from plano_agents.protocol.openai_chat import ChatHead
 from plano_agents.sessions.implicit import derive_implicit_id
 from plano_agents.sessions.pin import SessionKey
 from plano_agents.sessions.pinning import Pinning, Turn
+
+MAX_TENANT_CHARACTERS = 256
+"""The longest tenant: it is held with every pin."""
 
 
 class Turns:
@@ -67,8 +70,16 @@ class Turns:
 
         Returns:
             The turn; None where the request is of no session.
+
+        Raises:
+            RequestError: The tenant is too long.
         """
         tenant = headers.get(self._tenant_header, "")
+        if len(tenant) > MAX_TENANT_CHARACTERS:
+            raise RequestError(
+                f"The header {self._tenant_header} has {len(tenant):,} characters; at most {MAX_TENANT_CHARACTERS} are taken.",
+                param=self._tenant_header,
+            )
         ttl_seconds = self._ttl_seconds
         if affinity_id is None and self._takes_implicit:
             salt = await self._pinning.store.salt()

@@ -6,7 +6,10 @@ import pytest
 from openai import AsyncOpenAI
 from pydantic import SecretStr
 
-from tests.router.conftest import CLAUDE, GPT, build_config, build_model, run_router
+from plano_agents.config.model import Routing
+from plano_agents.config.options import SessionCache
+from plano_agents.router.app import Router
+from tests.router.conftest import CLAUDE, GPT, FakeUpstream, build_config, build_model, run_router
 from tests.router.raw_client import ask, build_request, talk
 from tests.router.test_hot_path_keys import KEYED
 
@@ -80,3 +83,16 @@ async def test_a_websocket_is_refused() -> None:
     async with run_router(build_config(client_keys=(SecretStr("k-1"),))) as url:
         status, _, _ = await talk(url, request)
     assert status == 400
+
+
+async def test_a_store_that_was_configured_anew_waits_for_a_restart_and_that_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    router = Router(build_config(), FakeUpstream())
+    router.configure(build_config(routing=Routing(session_ttl_seconds=5)))
+    assert not caplog.records
+    shared = SessionCache("redis", SecretStr("redis://:canary@127.0.0.1:1"))
+    router.configure(build_config(routing=Routing(session_cache=shared)))
+    [record] = caplog.records
+    assert "until the router is restarted" in record.getMessage()
+    assert "canary" not in caplog.text

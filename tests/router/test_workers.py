@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.redis_server import RedisServer
 from tests.faults.router_process import RouterProcess, start_router, until_refused, write_config
 from tests.router.conftest import CLAUDE, GPT, Exchange, Provider, chat
 from tests.router.raw_client import COMPLETION, build_request, complete, open_to, talk
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.skipif(
     not Path("/proc/net/tcp").exists(), reason="who serves is read from Linux's /proc"
 )
 
+METRICS = b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n"
 SHARED = {"session_cache": {"type": "redis", "url": "redis://127.0.0.1:1"}}
 
 
@@ -190,6 +192,29 @@ async def test_simulated_models_are_one_process_for_all_workers_and_replaced_lik
         os.kill(simulator, signal.SIGKILL)
         assert "simulated models (process" in await router.read_errors_until("place\n")
         assert set(await ask_until_all_answered(router, request=request)) == set(workers)
+
+
+async def test_whichever_worker_is_asked_the_metrics_count_all_workers_requests(tmp_path: Path) -> None:
+    async with Provider(complete) as provider, two_workers(tmp_path, provider) as router:
+        await ask_until_all_answered(router, request=build_request(chat(), close=False))
+        pages = await ask_until_all_answered(router, request=METRICS)
+    wanted = f'decision="none",reason=""}} {float(len(provider.exchanges))}'
+    assert [wanted in page.decode() for page in pages.values()] == [True, True]
+
+
+async def test_a_session_keeps_its_model_whichever_worker_is_asked(tmp_path: Path) -> None:
+    async with RedisServer(tmp_path) as redis, Provider(complete) as provider:
+        config = write_config(
+            tmp_path, {GPT: provider.url}, routing={"session_cache": {"type": "redis", "url": redis.url}}
+        )
+        async with start_router(config, "--workers", "2") as router:
+            request = build_request(chat(), "x-model-affinity: run-1", close=False)
+            await ask_until_all_answered(router, request=request)
+            (page, _) = (await ask_until_all_answered(router, request=METRICS)).values()
+            code, errors = await router.stop()
+    assert (code, errors) == (0, "")
+    counts = re.findall(rb'decision="(\w+)",reason="\w+"\} (\d+)', page)
+    assert dict(counts) == {b"initialize": b"1", b"retain": b"%d" % (len(provider.exchanges) - 1)}
 
 
 async def test_the_directory_of_shared_metrics_goes_with_the_router(tmp_path: Path) -> None:

@@ -73,6 +73,17 @@ def test_a_request_that_was_decided_before_the_move_is_none() -> None:
     assert ledger.violations == 0
 
 
+def test_a_request_whose_pin_ended_before_it_was_dispatched_is_none() -> None:
+    ledger = build()
+    before = ledger.tick()
+    ledger.forget(A)
+    ledger.note(A, PIN, GPT, decided=before)
+    dispatch(ledger, OTHER)
+    ledger.note(A, PIN, GPT, decided=before)
+    dispatch(ledger, OTHER)
+    assert ledger.violations == 0
+
+
 def test_another_pin_although_none_had_ended_is_a_violation() -> None:
     ledger = build()
     dispatch(ledger, PIN)

@@ -1,0 +1,46 @@
+"""The contract's page: no row without a test that is there, no decision or reason without a row."""
+
+import ast
+import re
+from pathlib import Path
+from typing import get_args
+
+from plano_agents.sessions import pin
+
+REFERENCE = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+
+
+def read_rows(root: Path) -> list[list[str]]:
+    """The cells of every table row on the page, heads and rules left out."""
+    lines = (root / "docs/affinity.md").read_text().splitlines()
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line, following in zip(lines, [*lines[1:], ""], strict=True)
+        if line.startswith("|") and not line.startswith("|---") and not following.startswith("|---")
+    ]
+    assert len(rows) > 20
+    return rows
+
+
+def test_every_row_names_a_test_that_is_there(root: Path) -> None:
+    for row in read_rows(root):
+        reference = REFERENCE.fullmatch(row[-1])
+        assert reference is not None, f"no test is named in: {row}"
+        tree = ast.parse((root / reference[1]).read_text())
+        names = {
+            node.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        } | {
+            node.targets[0].id
+            for node in tree.body
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+        }
+        assert reference[2] in names, f"{reference[0]} is not there"
+
+
+def test_every_decision_and_reason_has_its_row(root: Path) -> None:
+    rows = {(row[0].strip("`"), row[1].strip("`")) for row in read_rows(root) if len(row) == 4}
+    reasons = {reason for part in get_args(pin.Reason) for reason in (get_args(part) or (part,))}
+    assert {decision for decision, _ in rows} == set(get_args(pin.Kind))
+    assert {reason for _, reason in rows if reason} == reasons
