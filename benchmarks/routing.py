@@ -63,7 +63,11 @@ def main() -> None:
     chosen = {name: build for name, build in builders.items() if options.only in {None, name}}
     if not chosen:
         parser.error(f"--only {options.only!r} is no strategy. Choose one of: {', '.join(builders)}")
-    _print_table({name: measure(build(), options.data) for name, build in chosen.items()})
+    rows: dict[str, Row] = {}
+    for name, build in chosen.items():
+        print(f"measuring {name} …", file=sys.stderr, flush=True)
+        rows[name] = measure(build(), options.data)
+    _print_table(rows)
     if "embedded" in chosen:
         _, score = build_embedded()
         _print_table(measure_wordings(score, options.data))

@@ -4,6 +4,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from plano_agents.config.model import Preference
@@ -61,14 +62,17 @@ def build_tf_idf() -> Score:
 def build_word_head() -> Score:
     """A trained head without a model: naive Bayes on words, from text to kinds and from description to kinds."""
     corpus = build_corpus()
-    of_text = _Bayes([(text, kind if kind in corpus.kinds else SUBJECT) for text, kind in corpus.prompts])
-    of_description = _Bayes([(line, kind) for line, kinds in corpus.wordings for kind in kinds])
+    labelled = [(text, kind if kind in corpus.kinds else SUBJECT) for text, kind in corpus.prompts]
+    of_text = lru_cache(4_096)(_Bayes(labelled).tell)
+    of_description = lru_cache(64)(
+        _Bayes([(line, kind) for line, kinds in corpus.wordings for kind in kinds]).tell
+    )
 
     def score(text: str, preferences: Sequence[Preference]) -> list[float]:
-        looks_like = of_text.tell(text)
+        looks_like = of_text(text)
         scores = []
         for preference in preferences:
-            meant = of_description.tell(describe(preference))
+            meant = of_description(describe(preference))
             scores.append(sum(looks_like.get(kind, 0.0) * share for kind, share in meant.items()))
         return scores
 

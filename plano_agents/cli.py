@@ -20,7 +20,7 @@ from plano_agents.config.model import Config, Routing
 from plano_agents.config.render import render_config
 from plano_agents.errors import ConfigError, PlanoError, WorkerFailedError
 from plano_agents.providers.target import build_target
-from plano_agents.sessions.build import name_store
+from plano_agents.sessions.build import build_store, name_store
 from plano_agents.simulator.app import create_app as create_simulator
 from plano_agents.simulator.settings import SimulatorSettings
 
@@ -238,6 +238,7 @@ def check(config: Path, settings: Path | None, *, offline: bool) -> None:
     loaded = load_config(config, settings_path=settings, environ=os.environ, offline=offline)
     for model in loaded.models:
         build_target(model)
+    build_store(loaded.routing)
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}", err=True)
     click.echo(render_config(loaded), nl=False)

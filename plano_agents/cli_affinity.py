@@ -70,7 +70,9 @@ class Router:
             with opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
                 return _read(answer.read(), base, needed="sessions" if affinity_id is None else "affinity_id")
         except urllib.error.HTTPError as error:
-            raise click.ClickException(_explain(error.read(), error.code, base)) from None
+            raise click.ClickException(
+                _explain(error.read(), error.code, base, has_token=bool(self.token))
+            ) from None
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise click.ClickException(
@@ -145,7 +147,7 @@ def list_command(
     more = not everything and len(found) > limit
     sessions = [session for session, _ in found][: None if everything else limit]
     if as_json:
-        click.echo(json.dumps(sessions, indent=2))
+        click.echo(json.dumps(sessions, indent=2, ensure_ascii=False))
     elif sessions:
         _print(_build_table(sessions))
     else:
@@ -164,7 +166,7 @@ def show_command(router: Router, affinity_id: str, tenant: str, *, as_json: bool
     """Explain a session: its model, why, and every switch."""
     session = router.ask("GET", affinity_id, tenant=tenant)
     if as_json:
-        click.echo(json.dumps(session, indent=2))
+        click.echo(json.dumps(session, indent=2, ensure_ascii=False))
     else:
         _print(_build_page(session))
     if session.get("degraded"):
@@ -178,7 +180,7 @@ def show_command(router: Router, affinity_id: str, tenant: str, *, as_json: bool
 def drop_command(router: Router, affinity_id: str, tenant: str, *, as_json: bool) -> None:
     """Drop a session's pin: its next request is routed anew."""
     dropped = router.ask("DELETE", affinity_id, tenant=tenant)
-    click.echo(json.dumps(dropped, indent=2) if as_json else f"dropped {affinity_id}")
+    click.echo(json.dumps(dropped, indent=2, ensure_ascii=False) if as_json else f"dropped {affinity_id}")
 
 
 def _build_table(sessions: list[Session]) -> Table:
@@ -287,7 +289,7 @@ def _read(body: bytes, base: str, *, needed: str) -> dict[str, Any]:
     return found
 
 
-def _explain(body: bytes, status: int, base: str) -> str:
+def _explain(body: bytes, status: int, base: str, *, has_token: bool) -> str:
     """Take the router's own words; whatever else answered is named."""
     try:
         error = json.loads(body)["error"]
@@ -295,7 +297,7 @@ def _explain(body: bytes, status: int, base: str) -> str:
     except (ValueError, KeyError, TypeError):
         return f"What answers at {base} is no plano-agents router (status {status}). Name it with --url."
     if code == "invalid_api_key":
-        return "The router asks for its admin token. Put it into PLANO_ADMIN_TOKEN."
+        return f"The router asks for its admin token{', and this is not it' if has_token else ''}. Put it into PLANO_ADMIN_TOKEN."
     return _escape(message)
 
 

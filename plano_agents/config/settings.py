@@ -186,7 +186,7 @@ class SettingsFile(Section):
     """Whether proxy variables count on the way to providers."""
     client_keys: Annotated[list[SecretStr], Field(min_length=1)] | None = None
     """Keys, or ``$VAR``s."""
-    admin_token: SecretStr | None = None
+    admin_token: Annotated[SecretStr, Field(min_length=1)] | None = None
     """A token, or ``$VAR``."""
 
 

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 A = TypeVar("A", bound=BaseModel)
 
 TASK = (
-    "Compare PostgreSQL and MongoDB for our new e-commerce platform, weigh the trade-offs and recommend one. Orders need "
-    "strong consistency: stock, payment and order rows must never disagree. Products need a flexible schema, because "
-    "every kind of product has its own attributes. Reason from benchmarks, case studies and features, and end with the "
-    "DDL of the schema."
+    "Choose between PostgreSQL and MongoDB for our new e-commerce platform, and weigh the trade-offs. Orders need strong "
+    "consistency: stock, payment and order rows must never disagree. Products need a flexible schema, because every "
+    "kind of product has its own attributes. Use the benchmarks, case studies and features, and write the schema that "
+    "you recommend as DDL."
 )
 """What the user asks for."""
 

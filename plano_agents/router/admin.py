@@ -76,8 +76,9 @@ def _check_token(token: SecretStr, authorization: str) -> None:
     if scheme.lower() != "bearer" or not hmac.compare_digest(
         value.strip().encode("latin-1", "replace"), expected
     ):
+        what = "what was given is another one" if authorization else "none was given"
         raise AuthenticationError(
-            "The admin token is needed and was not given. Send 'Authorization: Bearer <token>' with admin_token."
+            f"The admin token is needed, and {what}. Send 'Authorization: Bearer <token>' with admin_token."
         )
 
 

@@ -108,6 +108,10 @@ class Router:
                 "routing.session_cache has changed: pins stay where they are until the router is restarted"
             )
 
+    async def connect(self) -> None:
+        """Look whether the session store answers; one that does not is told, and requests go on without it."""
+        await self._pinning.store.connect()
+
     async def warm_up(self) -> None:
         """Load what routing needs before a request does; without preferences nothing is."""
         if self._warm_up is not None:

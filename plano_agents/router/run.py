@@ -128,6 +128,7 @@ async def _running_router(config: Config) -> AsyncGenerator[Router, None]:
     upstream = AiohttpUpstream(tls=_load_tls(config), proxy_from_environment=config.proxy_from_environment)
     try:
         router = Router(config, upstream, fetch=upstream.fetch)
+        await router.connect()
         warming = asyncio.create_task(router.warm_up())
         try:
             yield router

@@ -120,7 +120,7 @@ class Service:
         trail.affinity_id = self._turns.find_affinity_id(request.headers)
         head = endpoint.surface.parse_head(request.body)
         choice = self._chooser.read(head, Needs(request.body))
-        trail.turn = await self._turns.begin(headers, trail.affinity_id, head, stack)
+        trail.turn = await self._turns.begin(request.headers, trail.affinity_id, head, stack)
         if trail.turn is None:
             trail.decision = decide_without_session(await choice.route())
         else:

@@ -33,8 +33,8 @@ class _Dispatched:
     """None where nothing was dispatched since a pin of the session ended."""
     noted: int = 0
     """At which of the ledger's ticks it was first so."""
-    degraded: bool = False
-    """Whether it was decided without the shared store."""
+    era: int = 0
+    """In which of the shared store's eras it was decided."""
     ended: int = 0
     """At which tick the session's last pin ended, as far as that was told."""
 
@@ -58,6 +58,8 @@ class Ledger:
         self._is_shared = is_shared
         self._last: OrderedDict[SessionKey, _Dispatched] = OrderedDict()
         self._ticks = 0
+        self._era = 0
+        self._degraded = False
         self._on_violation = on_violation
         self.violations = 0
 
@@ -66,7 +68,13 @@ class Ledger:
         self._ticks += 1
         return self._ticks
 
-    def note(self, key: SessionKey, pin: Pin, model: str, *, decided: int, degraded: bool = False) -> None:
+    def observe(self, *, degraded: bool) -> int:
+        """Take in whether the shared store answered; give its present era, for one ends when it goes or comes back."""
+        self._era += degraded is not self._degraded
+        self._degraded = degraded
+        return self._era
+
+    def note(self, key: SessionKey, pin: Pin, model: str, *, decided: int, era: int = 0) -> None:
         """Note that a session's request goes to its own model, and count it if that breaks the promise.
 
         Args:
@@ -74,14 +82,14 @@ class Ledger:
             pin: The pin by which it was decided.
             model: Where it goes, provider-qualified.
             decided: When it was asked what the session's pin is, a `tick`.
-            degraded: Whether the shared store did not answer.
+            era: In which era that was answered (`observe`).
         """
         last = self._last.get(key, _NOTHING)
         if decided < last.ended:
             return
         if pin.lineage == last.lineage and pin.moves < last.moves and decided < last.noted:
             return
-        if model != last.model and last.degraded == degraded and not self._is_explained(last, pin):
+        if model != last.model and last.era == era and not self._is_explained(last, pin):
             self.violations += 1
             self._on_violation()
             logger.error(
@@ -90,15 +98,15 @@ class Ledger:
                 last.model,
                 model,
             )
-        if (pin.lineage, pin.moves, model, degraded) != (last.lineage, last.moves, last.model, last.degraded):
-            last = _Dispatched(pin.lineage, pin.moves, model, self.tick(), degraded, last.ended)
+        if (pin.lineage, pin.moves, model, era) != (last.lineage, last.moves, last.model, last.era):
+            last = _Dispatched(pin.lineage, pin.moves, model, self.tick(), era, last.ended)
         self._keep(key, last)
 
-    def note_move(self, key: SessionKey, pin: Pin, *, degraded: bool = False) -> None:
+    def note_move(self, key: SessionKey, pin: Pin, *, era: int = 0) -> None:
         """Note that a session's pin was moved, by a request of this process that was told why."""
         last = self._last.get(key)
         if last is not None:
-            self._keep(key, _Dispatched(pin.lineage, pin.moves, pin.model, self.tick(), degraded, last.ended))
+            self._keep(key, _Dispatched(pin.lineage, pin.moves, pin.model, self.tick(), era, last.ended))
 
     def forget(self, key: SessionKey) -> None:
         """Note that a session's pin has ended."""

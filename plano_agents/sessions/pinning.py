@@ -109,6 +109,7 @@ class Turn:
         self._key = key
         self._pin: Pin | None = None
         self._degraded = False
+        self._era = 0
         self._decided = 0
         self.tokens = NO_TOKENS
 
@@ -160,7 +161,7 @@ class Turn:
         """Let the ledger check a dispatch; one to a stand-in has a reason that the caller will be told."""
         pin = self._pin
         if pin is not None and model == pin.model:
-            self._pinning.ledger.note(self._key, pin, model, decided=self._decided, degraded=self._degraded)
+            self._pinning.ledger.note(self._key, pin, model, decided=self._decided, era=self._era)
 
     def spend(self, tokens: Tokens) -> None:
         """Note what the request cost."""
@@ -184,9 +185,10 @@ class Turn:
         new = old.move(model, decision.route, reason, self._pinning.wall_clock())
         held = await self._pinning.store.move(self._key, old, new)
         self._degraded = self._degraded or held.degraded
+        era = self._pinning.ledger.observe(degraded=held.degraded)
         if held.pin == new:
             self._pin = new
-            self._pinning.ledger.note_move(self._key, new, degraded=held.degraded)
+            self._pinning.ledger.note_move(self._key, new, era=era)
         return self._tell(decide_after_move(decision, model, reason))
 
     async def _look(self) -> Pin | None:
@@ -216,6 +218,7 @@ class Turn:
 
     def _read(self, held: Held) -> Pin | None:
         self._degraded = held.degraded
+        self._era = self._pinning.ledger.observe(degraded=held.degraded)
         return held.pin
 
     def _settle(self, settled: Settled) -> Decision:

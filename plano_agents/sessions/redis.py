@@ -1,7 +1,7 @@
 """Pins in Redis 7.0 or newer; every step of a pin is one atomic command.
 
-Reading renews (GETEX), pinning writes if absent and reads in one step (SET NX GET), moving compares which pin it is
-and how often it was moved (a script). A value that is no pin counts as none, and the next pin takes its place.
+Reading renews (GETEX), pinning writes if absent and reads in one step (SET NX GET), moving compares which pin it is,
+how often it was moved and to which model (a script). A value that is no pin counts as none, and the next pin takes its place.
 What to do when Redis does not answer is left to ``shared``.
 """
 
@@ -46,9 +46,10 @@ _MOVE = """
 local held = redis.pcall('GET', KEYS[1])
 if type(held) ~= 'string' then return false end
 local ok, pin = pcall(cjson.decode, held)
-if ok and type(pin) == 'table' and pin.lineage == ARGV[1] and pin.moves == tonumber(ARGV[2]) then
-  redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
-  return ARGV[3]
+if ok and type(pin) == 'table' and pin.lineage == ARGV[1] and pin.moves == tonumber(ARGV[2])
+  and pin.model == ARGV[3] then
+  redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[5])
+  return ARGV[4]
 end
 return held
 """
@@ -155,8 +156,8 @@ class RedisPins:
     async def move(self, key: SessionKey, old: Pin, new: Pin, ttl_seconds: float) -> Pin | None:
         """Replace a pin if it is the one known; give the pin that holds, None where there is none."""
         held = await self._connection.call(
-            *("EVAL", _MOVE, 1, encode_key(key), old.lineage, old.moves, msgspec.json.encode(new)),
-            milliseconds(ttl_seconds),
+            *("EVAL", _MOVE, 1, encode_key(key), old.lineage, old.moves, old.model),
+            *(msgspec.json.encode(new), milliseconds(ttl_seconds)),
         )
         return decode_pin(held)
 

@@ -6,7 +6,8 @@ in memory, and while the store is out (`Outage`) that memory takes its place: re
 "Failed" ends no pin. "Absent" ends one, unless this replica knows better, and then puts it back:
 
 - it was decided while the store was out: the store never had it;
-- the store has lost its data since it had it: it bears another mark (`RedisPins.identify`);
+- the store has lost its data since it had it: it bears another mark (`RedisPins.identify`). The pin then begins anew,
+  under another lineage, for replicas may remember different moves of it, and the first to tell is right;
 - it was used while the store was out, past the time at which the store, unaware of that, let go of it.
 
 So a pin that was dropped elsewhere stays dropped. A move that was made in an outage is made again where the store
@@ -74,6 +75,15 @@ class SharedSessionStore:
     def configure(self, *, max_entries: int) -> None:
         """See `SessionStore.configure`; the cap is that of this replica's own memory."""
         self._memory.configure(max_entries=max_entries)
+
+    async def connect(self) -> None:
+        """See `SessionStore.connect`."""
+        try:
+            self._check()
+            await self._identify()
+            await self._pins.probe()
+        except StoreFailedError as error:
+            self._begin_outage(error)
 
     def open(self, key: SessionKey, ttl_seconds: float) -> None:
         """See `SessionStore.open`."""
@@ -196,18 +206,16 @@ class SharedSessionStore:
         if own is None:
             return found
         if found is None:
-            ended = await self._has_ended(key)
-            if ended or self._memory.peek(key) != own:
+            copy = self._copies.get(key)
+            is_lost = copy is not None and copy.mark != await self._identify()
+            has_ended = copy is not None and not is_lost and copy.until > self._clock()
+            if has_ended or self._memory.peek(key) != own:
                 return None
-            return await self._pins.pin(key, own, ttl_seconds)
-        if found.lineage == own.lineage and found.moves < own.moves:
+            own = own.begin_anew() if is_lost else own
+            found = await self._pins.pin(key, own, ttl_seconds)
+        if own.comes_from(found):
             return await self._pins.move(key, found, own, ttl_seconds)
         return found
-
-    async def _has_ended(self, key: SessionKey) -> bool:
-        """Whether a pin that this replica remembers, and the store has not, has ended."""
-        copy = self._copies.get(key)
-        return copy is not None and copy.until > self._clock() and copy.mark == await self._identify()
 
     async def _identify(self) -> bytes:
         """Read the store's mark; where it has lost its data, have its salt be what it was."""

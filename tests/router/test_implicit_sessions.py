@@ -195,7 +195,7 @@ async def test_an_implicit_id_says_nothing_of_the_prompt(surface: Surface) -> No
         assert "x-model-affinity" not in seen.headers
         ids.update(await router.ids())
     assert len(ids) == 2
-    assert all(re.fullmatch("implicit [0-9a-f]{32}", found) for found in ids)
+    assert all(re.fullmatch("implicit·[0-9a-f]{32}", found) for found in ids)
 
 
 @by_surface

@@ -237,7 +237,7 @@ async def test_an_implicit_session_can_be_explained_and_dropped() -> None:
     async with run(config) as client:
         await client.ask()
         [affinity_id] = await client.list_ids()
-        assert affinity_id.startswith("implicit ")
+        assert affinity_id.startswith("implicit·")
         assert (await client.explain(affinity_id))["turns"] == 1
         assert (await client.http.delete(f"/affinity/{quote(affinity_id)}")).status_code == 200
 

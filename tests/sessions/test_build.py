@@ -35,7 +35,7 @@ def test_a_url_that_redis_py_does_not_take_is_an_error_that_says_so(url: str) ->
 def test_without_the_package_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "plano_agents.sessions.redis_connection", None)
     monkeypatch.delitem(sys.modules, "plano_agents.sessions.outage", raising=False)
-    with pytest.raises(ConfigError, match=r"pip install 'plano-agents\[redis\]'"):
+    with pytest.raises(ConfigError, match=r"pip install 'redis>=6.4,<9'"):
         build_store(ask_for("redis://localhost"))
 
 

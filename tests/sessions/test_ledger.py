@@ -19,7 +19,8 @@ def build(*, shared: bool = False, max_entries: int = 10) -> Ledger:
 
 def dispatch(ledger: Ledger, pin: Pin, *, model: str | None = None, degraded: bool = False) -> None:
     """Decide now and dispatch at once."""
-    ledger.note(A, pin, model or pin.model, decided=ledger.tick(), degraded=degraded)
+    era = ledger.observe(degraded=degraded)
+    ledger.note(A, pin, model or pin.model, decided=ledger.tick(), era=era)
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -112,6 +113,16 @@ def test_the_first_dispatch_after_an_outage_may_differ_and_the_next_may_not() ->
     dispatch(ledger, PIN, model=CLAUDE)
     assert ledger.violations == 0
     dispatch(ledger, PIN)
+    assert ledger.violations == 1
+
+
+def test_the_first_dispatch_of_a_later_outage_may_differ_too() -> None:
+    ledger = build(shared=True)
+    dispatch(ledger, PIN, degraded=True)
+    ledger.observe(degraded=False)
+    dispatch(ledger, PIN, model=CLAUDE, degraded=True)
+    assert ledger.violations == 0
+    dispatch(ledger, PIN, degraded=True)
     assert ledger.violations == 1
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import pytest
 
@@ -15,7 +16,20 @@ from plano_agents.sessions.renewer import RENEWALS_PER_LIFE, WRITE_SECONDS
 from plano_agents.sessions.shared import SharedSessionStore
 from plano_agents.sessions.store import Held, Wanted
 from tests.faults.redis_server import RedisServer
-from tests.sessions.conftest import CLAUDE, TTL, A, Alarm, B, Clock, OutageLog, build_pin, in_use, share, use
+from tests.sessions.conftest import (
+    CLAUDE,
+    GPT,
+    TTL,
+    A,
+    Alarm,
+    B,
+    Clock,
+    OutageLog,
+    build_pin,
+    in_use,
+    share,
+    use,
+)
 
 P, Q = build_pin(), build_pin(CLAUDE, lineage="2", route=None)
 MOVED = P.move(CLAUDE, "r", "upstream_failed", 2.0)
@@ -66,6 +80,12 @@ async def replicas(server: RedisServer, log: OutageLog) -> AsyncIterator[Replica
             await stack.enter_async_context(share(server.url, sleep=alarm, clock=clock)) for _ in range(2)
         ]
         yield Replicas(server, alarm, clock, log, *stores)
+
+
+async def move(store: SharedSessionStore, key: SessionKey, old: Pin, new: Pin) -> Pin | None:
+    """Take a turn that moves the pin; give the one that holds then."""
+    with in_use(store, key):
+        return (await store.move(key, old, new)).pin
 
 
 async def in_outage(
@@ -231,6 +251,20 @@ class TestAfterAnOutage:
         assert await use(replicas.there, A) == other
         assert await use(replicas.here, A) == other
 
+    async def test_however_often_it_was_moved_here_one_that_was_moved_elsewhere_holds(
+        self, replicas: Replicas
+    ) -> None:
+        await use(replicas.here, A, P)
+        await use(replicas.there, A)
+        await replicas.break_off()
+        once = P.move("openai/o3", "r", "unsuitable", 3.0)
+        await in_outage(replicas.here, A, move=once)
+        await in_outage(replicas.here, A, move=once.move(GPT, "r", "unsuitable", 4.0))
+        await in_outage(replicas.there, A, move=MOVED)
+        await replicas.come_back()
+        assert await use(replicas.there, A) == MOVED
+        assert await use(replicas.here, A) == MOVED
+
     async def test_a_pin_that_the_store_has_by_then_holds(self, replicas: Replicas) -> None:
         await replicas.break_off()
         await in_outage(replicas.here, A, P)
@@ -286,8 +320,10 @@ class TestAfterAnOutage:
         await use(replicas.there, A)
         await replicas.break_off(data_is_lost=True)
         await replicas.come_back()
-        assert await use(replicas.here, A) == P
-        assert await use(replicas.there, A) == P
+        again = await use(replicas.here, A)
+        assert again is not None
+        assert replace(again, lineage=P.lineage) == P
+        assert await use(replicas.there, A) == again
 
     async def test_what_is_dropped_after_a_loss_stays_dropped(self, replicas: Replicas) -> None:
         await use(replicas.here, A, P)
@@ -314,8 +350,32 @@ async def test_a_loss_that_nobody_noticed_is_noticed_where_a_pin_is_missing(repl
     await use(replicas.here, A, P)
     await use(replicas.there, A)
     await replicas.server.tell("FLUSHALL")
-    assert await use(replicas.here, A) == P
-    assert await use(replicas.there, A) == P
+    again = await use(replicas.here, A)
+    assert again is not None
+    assert replace(again, lineage=P.lineage) == P
+    assert await use(replicas.there, A) == again
+
+
+async def test_after_a_loss_the_first_replica_to_tell_is_right_whatever_another_remembers(
+    replicas: Replicas,
+) -> None:
+    """The pin begins anew: one that is moved, and one that is not, are not taken for one pin's past and future."""
+    await use(replicas.here, A, P)
+    await use(replicas.there, A)
+    await move(replicas.here, A, P, MOVED)
+    await replicas.server.tell("FLUSHALL")
+    told = await use(replicas.there, A)
+    assert told is not None
+    assert (told.model, told.lineage != P.lineage) == (P.model, True)
+    assert await use(replicas.here, A) == told
+    assert await use(replicas.there, A) == told
+
+
+async def test_a_move_of_a_pin_that_was_dropped_elsewhere_brings_nothing_back(replicas: Replicas) -> None:
+    await use(replicas.here, A, P)
+    await replicas.there.drop(A)
+    assert await move(replicas.here, A, P, MOVED) is None
+    assert await use(replicas.there, A) is None
 
 
 async def test_a_pin_whose_write_went_unanswered_is_the_one_that_holds(replicas: Replicas) -> None:

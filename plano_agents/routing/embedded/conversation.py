@@ -21,8 +21,8 @@ LEAST_EVIDENCE = -1.0
 MOST_EVIDENCE = 30.0
 """Log odds above which a message speaks no further for a preference."""
 
-ASSISTANT_WEIGHT = 0.5
-"""What an assistant's message counts, by a user's."""
+ASSISTANT_WEIGHT = 0.2
+"""What an assistant's message counts, by a user's: what an agent says of its steps is weak evidence of what is wanted."""
 
 
 def weigh_messages(evidence: Floats, weights: Sequence[float]) -> Floats:
