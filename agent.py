@@ -13,6 +13,7 @@ from plano_agents.demos.database_agent import NAME, build_graph
 from plano_agents.errors import ConfigError
 from plano_agents.integrations.router_address import build_base_url
 from plano_agents.server.app import create_app
+from plano_agents.server.settings import ServerSettings
 from plano_agents.serving import Site, bind, check_exposure, run, serve, url_of
 
 
@@ -43,7 +44,9 @@ def main(*, host: str, port: int, router_url: str, model: str, no_auth: bool) ->
     POST /agent/run runs it, POST /v1/chat/completions does so for OpenAI clients, /docs describes both.
     """
     try:
-        app = create_app(build_graph(base_url=build_base_url(router_url), model=model), name=NAME)
+        app = create_app(
+            build_graph(base_url=build_base_url(router_url), model=model), ServerSettings(name=NAME)
+        )
         check_exposure(
             host, is_guarded=no_auth, way_out="Listen on 127.0.0.1, or add --no-auth if that is meant."
         )

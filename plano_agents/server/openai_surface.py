@@ -5,13 +5,17 @@ agent says on the way, beside its tool calls, is no part of it. Whether a turn i
 so the output comes at once; until then an empty delta for every turn shows that the agent is at work.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from functools import partial
+from typing import Annotated, Any
 
 import msgspec
+from fastapi import Body, FastAPI, Request
+from fastapi.responses import Response
 from msgspec import UNSET, UnsetType
 
-from plano_agents.errors import PlanoError
+from plano_agents.errors import ModelNotFoundError, PlanoError
 from plano_agents.protocol.openai_chat import encode_error_event
 from plano_agents.protocol.openai_completion import (
     Choice,
@@ -24,9 +28,100 @@ from plano_agents.protocol.openai_completion import (
     Usage,
 )
 from plano_agents.protocol.sse import DONE, encode_event
-from plano_agents.server import events
+from plano_agents.server import events, schema
 from plano_agents.server.agent_surface import wait_for_answer
+from plano_agents.server.connection import RunResponse, send_events, send_json
+from plano_agents.server.requests import (
+    AFFINITY_PARAMETER,
+    ECHO,
+    ERRORS,
+    choose_affinity_id,
+    new_run_id,
+    read_owner,
+)
 from plano_agents.server.runs import Agent, Run
+
+MODEL_SHOWN = 64
+"""How many characters of an unknown model's name are told back."""
+
+
+def add_openai_surface(app: FastAPI, agent: Agent, *, now: Callable[[], float]) -> None:
+    """Add the endpoints to an app.
+
+    Args:
+        app: The app.
+        agent: What is run.
+        now: Unix time in seconds, for ``created``.
+    """
+    name = agent.settings.name
+
+    @app.post(
+        "/v1/chat/completions",
+        response_model=None,
+        responses={
+            200: {
+                "description": "A chat completion; its chunks with `stream`.",
+                "headers": ECHO,
+                "content": {
+                    "application/json": {"example": {**schema.COMPLETION_EXAMPLE, "model": name}},
+                    "text/event-stream": {"example": "data: {…}\n\ndata: [DONE]\n\n"},
+                },
+            },
+            **ERRORS,
+        },
+        openapi_extra=AFFINITY_PARAMETER,
+    )
+    async def complete_chat(
+        request: Request,
+        body: Annotated[schema.ChatBody, Body(examples=[{"model": name, **schema.CHAT_EXAMPLE}])],
+    ) -> Response:
+        """Run the agent in the place of a model, for any OpenAI client.
+
+        The agent brings its own tools, models and settings: fields about these are accepted and ignored. Nothing is
+        remembered between requests.
+        """
+        _check_model(body.model, name)
+        run = Run(
+            run_id=new_run_id(),
+            affinity_id=choose_affinity_id(request, None),
+            messages=body.to_langchain(),
+            owner=read_owner(request),
+        )
+        created = int(now())
+        if body.stream:
+            include_usage = bool(body.stream_options and body.stream_options.include_usage)
+            chunks = stream_completion(agent, run, model=name, created=created, include_usage=include_usage)
+            answer = partial(send_events, chunks)
+        else:
+            complete = partial(answer_completion, agent, run, model=name, created=created)
+            answer = partial(send_json, complete)
+        return RunResponse(
+            agent.hold(run), run.affinity_id, answer, encode_error_event, seconds=agent.settings.run_seconds
+        )
+
+    listing = {
+        "object": "list",
+        "data": [{"id": name, "object": "model", "created": 0, "owned_by": "plano-agents"}],
+    }
+
+    @app.get("/v1/models", responses={200: {"content": {"application/json": {"example": listing}}}})
+    async def list_models() -> dict[str, Any]:
+        """The agent, as the one model there is."""
+        return listing
+
+
+def _check_model(given: str | None, name: str) -> None:
+    """Refuse a model that is not the agent, which is all there is.
+
+    Raises:
+        ModelNotFoundError: It is another.
+    """
+    if given and given != name:
+        shown = given if len(given) <= MODEL_SHOWN else f"{given[:MODEL_SHOWN]}…"
+        raise ModelNotFoundError(
+            f"There is no model {shown!r} here; {name!r} is the one that is served. Ask for it, or leave 'model' out.",
+            param="model",
+        )
 
 
 def build_completion(answer: events.Answer, *, model: str, created: int) -> Completion:

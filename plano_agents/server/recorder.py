@@ -20,6 +20,7 @@ from langgraph.types import Command
 
 from plano_agents.integrations.encodable import clean_object, clean_text
 from plano_agents.server.events import Event, Token, ToolResult, Turn, Usage
+from plano_agents.server.tools import STOPPED
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,13 +175,22 @@ class RunRecorder(BaseCallbackHandler):
         """A tool failed."""
         self._record_tool(run_id, tool_call_id=tool_call_id, result=f"Error: {error}")
 
+    def on_custom_event(self, name: str, data: Any, **_: object) -> None:  # noqa: ANN401 - LangChain's signature
+        """A tool was stopped at its deadline."""
+        call = self._called.pop(data["tool_call_id"], None) if name == STOPPED else None
+        if call is not None:
+            self._tell(call, data["result"])
+
     def _record_tool(self, run_id: UUID, *, tool_call_id: str | None, result: str) -> None:
         begun = self._tools.pop(run_id, None)
         call = self._called.pop(tool_call_id, begun) if tool_call_id is not None else begun
         if call is not None:
-            self._events.append(
-                ToolResult(call.turn, clean_text(call.name), clean_object(call.arguments), clean_text(result))
-            )
+            self._tell(call, result)
+
+    def _tell(self, call: _ToolCall, result: str) -> None:
+        self._events.append(
+            ToolResult(call.turn, clean_text(call.name), clean_object(call.arguments), clean_text(result))
+        )
 
 
 def _build_turn(number: int, message: AIMessage, *, duration_ms: int) -> Turn:

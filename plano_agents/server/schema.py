@@ -213,6 +213,25 @@ EVENTS_EXAMPLE = (
     'event: done\ndata: {"run_id":"run_6b1f…", …}\n\n'
 )
 
+THREAD_EXAMPLE = {
+    "thread_id": "t-42",
+    "affinity_id": "thread-3d1f0a5e9c2b47d08a6e5c4b3a291807",
+    "updated_at": "2026-01-01T00:00:00+00:00",
+    "is_running": False,
+    "messages": [
+        {
+            "id": "5f0c…",
+            "role": "user",
+            "content": RUN_EXAMPLE["input"],
+            "model": None,
+            "tool_calls": [],
+            "tool_call_id": None,
+            "name": None,
+            "is_error": False,
+        }
+    ],
+}
+
 CHAT_EXAMPLE = {"messages": [{"role": "user", "content": RUN_EXAMPLE["input"]}]}
 
 COMPLETION_EXAMPLE = {

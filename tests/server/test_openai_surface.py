@@ -8,6 +8,7 @@ import pytest
 
 from plano_agents.affinity import AFFINITY_HEADER
 from plano_agents.server.app import create_app
+from plano_agents.server.settings import ServerSettings
 from tests.server.conftest import Script, build_graph, call_app, connect
 
 QUESTION: list[openai.types.chat.ChatCompletionMessageParam] = [{"role": "user", "content": "Which city?"}]
@@ -16,7 +17,7 @@ QUESTION: list[openai.types.chat.ChatCompletionMessageParam] = [{"role": "user",
 @asynccontextmanager
 async def ask(script: Script) -> AsyncGenerator[openai.AsyncOpenAI, None]:
     async with (
-        connect(create_app(build_graph(script), name="scout")) as client,
+        connect(create_app(build_graph(script), ServerSettings(name="scout"))) as client,
         openai.AsyncOpenAI(base_url=f"{client.base_url}/v1", api_key="none", max_retries=0) as sdk,
     ):
         yield sdk
