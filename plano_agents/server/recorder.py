@@ -5,6 +5,7 @@ whatever a tool calls. A turn is one model call that was answered; one that fail
 out. What it records can be written as JSON. When a run starts and how it ends is left to ``runs``.
 """
 
+import asyncio
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -172,7 +173,10 @@ class RunRecorder(BaseCallbackHandler):
         tool_call_id: str | None = None,
         **_: object,
     ) -> None:
-        """A tool failed."""
+        """A tool failed, or was cancelled: then it is stopped, or its run is, and there is nothing to tell here."""
+        if isinstance(error, asyncio.CancelledError):
+            self._tools.pop(run_id, None)
+            return
         self._record_tool(run_id, tool_call_id=tool_call_id, result=f"Error: {error}")
 
     def on_custom_event(self, name: str, data: Any, **_: object) -> None:  # noqa: ANN401 - LangChain's signature
