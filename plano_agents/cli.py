@@ -1,4 +1,4 @@
-"""The command line: ``plano-agents up``, ``simulate``, ``config`` and ``affinity`` (in ``cli_affinity``).
+"""The command line: ``plano-agents up``, ``simulate`` and ``config``; ``cli_affinity`` and ``cli_serve`` have the rest.
 
 It puts the parts together, says what it serves and where, and turns every failure into a line. What the parts do
 is theirs.
@@ -14,6 +14,7 @@ import click
 
 from plano_agents import __version__, serving
 from plano_agents.cli_affinity import affinity_group
+from plano_agents.cli_serve import hash_key_command, serve_command
 from plano_agents.config.load import load_config
 from plano_agents.config.model import Config, Routing
 from plano_agents.config.render import render_config
@@ -216,6 +217,8 @@ def _tell_reloaded(error: ConfigError | None) -> None:
 
 
 cli.add_command(affinity_group)
+cli.add_command(serve_command)
+cli.add_command(hash_key_command)
 
 
 @cli.group("config")

@@ -71,6 +71,7 @@ def create_app(
         "on one model.",
         lifespan=lifespan,
     )
+    app.state.threads = agent.memory.place
     add_agent_surface(app, agent)
     add_openai_surface(app, agent, now=now)
 

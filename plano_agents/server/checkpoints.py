@@ -65,6 +65,14 @@ def check_checkpoints_url(url: str) -> str:
     raise ValueError(f"{shown!r} is no place for threads; write {_FORMS}")
 
 
+def name_place(url: str) -> str:
+    """Name a store without user, password and options."""
+    if not url.startswith(POSTGRES):
+        return url
+    rest = url.partition("://")[2]
+    return f"postgresql://{rest.rpartition('@')[2].partition('?')[0]}"
+
+
 @asynccontextmanager
 async def open_checkpoints(url: str) -> AsyncGenerator[Checkpoints | None, None]:
     """Open a store for as long as the context is.

@@ -22,7 +22,7 @@ from plano_agents.errors import (
     ThreadBusyError,
     ThreadNotFoundError,
 )
-from plano_agents.server.checkpoints import DEFAULT_URL, SharedLocks, open_checkpoints
+from plano_agents.server.checkpoints import DEFAULT_URL, SharedLocks, name_place, open_checkpoints
 from plano_agents.server.history import Thread, describe_messages
 from plano_agents.server.log import locate
 from plano_agents.server.settings import ServerSettings
@@ -60,6 +60,11 @@ class Memory:
     def remembers(self) -> bool:
         """Whether threads can be gone on with."""
         return self._url != "none"
+
+    @property
+    def place(self) -> str:
+        """Where threads are kept, without user and password."""
+        return "the graph's own checkpointer" if self._url is None else name_place(self._url)
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[None, None]:
