@@ -34,7 +34,8 @@ def _name_type(value: object) -> str:
     return f"<{type(value).__name__}>"
 
 
-_JSON = msgspec.json.Encoder(enc_hook=_name_type)
+encode_json = msgspec.json.Encoder(enc_hook=_name_type).encode
+"""Encodes anything as JSON; what JSON cannot say is named by its type."""
 
 
 def add_agent_surface(app: FastAPI, agent: Agent) -> None:
@@ -97,7 +98,7 @@ def add_agent_surface(app: FastAPI, agent: Agent) -> None:
     async def read_thread(request: Request, thread_id: str) -> Response:
         """Tell a conversation: its messages, tool calls and results included, oldest first."""
         thread = await agent.memory.read(thread_id, read_owner(request))
-        return Response(_JSON.encode(thread), media_type="application/json")
+        return Response(encode_json(thread), media_type="application/json")
 
     @app.delete("/threads/{thread_id:path}", status_code=204, response_model=None, responses=ERRORS)
     async def delete_thread(request: Request, thread_id: str) -> None:
@@ -136,9 +137,20 @@ async def stream_run(agent: Agent, run: Run) -> AsyncGenerator[bytes, None]:
     try:
         async with aclosing(agent.run(run)) as events:
             async for event in events:
-                yield encode_event(_JSON.encode(event), _NAMES[type(event)])
+                yield encode_event(_encode(event), _NAMES[type(event)])
     except PlanoError as error:
         yield encode_error_event(error)
+
+
+def _encode(event: Event) -> bytes:
+    match event:
+        case Token():
+            return encode_json({"turn": event.turn, "text": event.text})
+        case ToolResult():
+            told = {"name": event.name, "arguments": event.arguments, "result": event.result}
+            return encode_json({"turn": event.turn, **told})
+        case _:
+            return encode_json(event)
 
 
 def encode_error_event(error: PlanoError) -> bytes:

@@ -48,6 +48,8 @@ class ToolResult:
     """What the model called it with, as JSON has it."""
     result: str
     """What it answered, as the model reads it."""
+    is_inner: bool = False
+    """Whether a tool's own code called it, a sub-agent for example; not in the JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class Token:
     """The turn it belongs to."""
     text: str
     """The text, never empty."""
+    is_inner: bool = False
+    """Whether the turn is a tool's own, a sub-agent's for example; not in the JSON."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,14 @@
 """``POST /v1/chat/completions``: the agent in the place of a model, for clients that speak OpenAI's wire.
 
-The assistant's message is the agent's final output, and a streamed answer assembles to the plain one: what the
-agent says on the way, beside its tool calls, is no part of it. Whether a turn is the last is known at its end only,
-so the output comes at once; until then an empty delta for every turn shows that the agent is at work.
+A streamed answer assembles to the plain one. With ``tool_calls: hidden`` the assistant's message is the agent's final
+output: what the agent says on the way, beside its tool calls, is no part of it. Whether a turn is the last is known at
+its end only, so the output comes at once; until then an empty delta for every turn shows that the agent is at work.
+
+With ``shown`` the message is all that the agent says, as it says it, a blank line between turns; its tool calls come
+with their results as ``executed_tools``, as systems that run tools for the client write them (Groq's, for one).
 """
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import Annotated, Any
@@ -13,7 +16,7 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import Body, FastAPI, Request
 from fastapi.responses import Response
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType
 
 from plano_agents.errors import ModelNotFoundError, PlanoError
 from plano_agents.protocol.openai_chat import encode_error_event
@@ -29,7 +32,7 @@ from plano_agents.protocol.openai_completion import (
 )
 from plano_agents.protocol.sse import DONE, encode_event
 from plano_agents.server import events, schema
-from plano_agents.server.agent_surface import wait_for_answer
+from plano_agents.server.agent_surface import encode_json
 from plano_agents.server.connection import RunResponse, send_events, send_json
 from plano_agents.server.requests import (
     AFFINITY_PARAMETER,
@@ -86,6 +89,7 @@ def add_openai_surface(app: FastAPI, agent: Agent, *, now: Callable[[], float]) 
             affinity_id=choose_affinity_id(request, None),
             messages=body.to_langchain(),
             owner=read_owner(request),
+            tokens=agent.settings.tool_calls == "shown",
         )
         created = int(now())
         if body.stream:
@@ -124,19 +128,90 @@ def _check_model(given: str | None, name: str) -> None:
         )
 
 
-def build_completion(answer: events.Answer, *, model: str, created: int) -> Completion:
+class ExecutedTool(Struct, frozen=True):
+    """A tool call that was made and answered here; a ``tool_calls`` entry would ask the client to make it."""
+
+    index: int
+    name: str
+    arguments: str
+    """As JSON."""
+    output: str
+    type: str = "function"
+
+
+class AgentMessage(ReplyMessage, frozen=True):
+    """The assistant's message, with what the agent did for it."""
+
+    executed_tools: tuple[ExecutedTool, ...] | UnsetType = UNSET
+
+
+class AgentDelta(Delta, frozen=True):
+    """What a chunk adds to it."""
+
+    executed_tools: tuple[ExecutedTool, ...] | UnsetType = UNSET
+
+
+class _Narrator:
+    """Turns a run's events into what the assistant's message gains by each.
+
+    Args:
+        is_shown: Whether all that the agent says and does is told, or its final output alone.
+    """
+
+    def __init__(self, *, is_shown: bool) -> None:
+        self._is_shown = is_shown
+        self._turn: int | None = None
+        self._said = ""
+        self._tools = 0
+
+    def tell(self, event: events.Event) -> AgentDelta | None:
+        """Tell an event; None where there is nothing to tell."""
+        match event:
+            case events.Answer():
+                told = self._is_shown and self._said.strip() == event.output.strip()
+                return None if told else AgentDelta(content=self._begin(event.output))
+            case events.Token(is_inner=False) if self._is_shown:
+                text = event.text
+                if event.turn != self._turn:
+                    text = self._begin(text)
+                    self._turn, self._said = event.turn, ""
+                self._said += event.text
+                return AgentDelta(content=text)
+            case events.ToolResult(is_inner=False) if self._is_shown:
+                arguments = encode_json(event.arguments).decode()
+                tool = ExecutedTool(self._tools, event.name, arguments, event.result)
+                self._tools += 1
+                return AgentDelta(executed_tools=(tool,))
+            case events.Turn() if not self._is_shown:
+                return AgentDelta()
+            case _:
+                return None
+
+    def _begin(self, text: str) -> str:
+        """Set a text off from what was said before."""
+        return text if self._turn is None else f"\n\n{text}"
+
+
+def build_completion(
+    answer: events.Answer, deltas: Sequence[AgentDelta], *, model: str, created: int
+) -> Completion:
     """Write a finished run as a chat completion.
 
     Args:
         answer: The run.
+        deltas: What its message is made of.
         model: The agent's name.
         created: Unix time in seconds.
     """
+    tools = tuple(tool for delta in deltas for tool in delta.executed_tools or ())
+    message = AgentMessage(
+        content="".join(delta.content or "" for delta in deltas), executed_tools=tools or UNSET
+    )
     return Completion(
         id=_completion_id(answer.run_id),
         created=created,
         model=model,
-        choices=(Choice(index=0, message=ReplyMessage(content=answer.output), finish_reason="stop"),),
+        choices=(Choice(index=0, message=message, finish_reason="stop"),),
         usage=_build_usage(answer.usage),
     )
 
@@ -147,8 +222,16 @@ async def answer_completion(agent: Agent, run: Run, *, model: str, created: int)
     Raises:
         PlanoError: The run failed.
     """
-    answer = await wait_for_answer(agent, run)
-    return msgspec.json.encode(build_completion(answer, model=model, created=created))
+    narrator = _Narrator(is_shown=run.tokens)
+    deltas: list[AgentDelta] = []
+    async with aclosing(agent.run(run)) as happened:
+        async for event in happened:
+            delta = narrator.tell(event)
+            if delta is not None:
+                deltas.append(delta)
+            if isinstance(event, events.Answer):
+                return msgspec.json.encode(build_completion(event, deltas, model=model, created=created))
+    raise AssertionError("a run that does not fail ends with its answer")
 
 
 async def stream_completion(
@@ -177,14 +260,15 @@ async def stream_completion(
         choice = ChunkChoice(index=0, delta=delta, finish_reason=finish_reason)
         return encode((choice,), None if include_usage else UNSET)
 
+    narrator = _Narrator(is_shown=run.tokens)
     yield add(Delta(role="assistant", content=""))
     try:
         async with aclosing(agent.run(run)) as happened:
             async for event in happened:
-                if isinstance(event, events.Turn):
-                    yield add(Delta())
-                elif isinstance(event, events.Answer):
-                    yield add(Delta(content=event.output))
+                delta = narrator.tell(event)
+                if delta is not None:
+                    yield add(delta)
+                if isinstance(event, events.Answer):
                     yield add(Delta(), "stop")
                     if include_usage:
                         yield encode((), _build_usage(event.usage))

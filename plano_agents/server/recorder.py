@@ -30,7 +30,8 @@ class _ModelCall:
 
     turn: int
     started: float
-    quiet: bool
+    is_quiet: bool
+    is_inner: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class _ToolCall:
     turn: int
     name: str
     arguments: Mapping[str, Any]
+    is_inner: bool
 
 
 class RunRecorder(BaseCallbackHandler):
@@ -96,7 +98,9 @@ class RunRecorder(BaseCallbackHandler):
     ) -> None:
         """A model is asked."""
         self._latest = next(self._numbers)
-        self._models[run_id] = _ModelCall(self._latest, self._clock(), TAG_NOSTREAM in (tags or ()))
+        self._models[run_id] = _ModelCall(
+            self._latest, self._clock(), is_quiet=TAG_NOSTREAM in (tags or ()), is_inner=bool(self._tools)
+        )
 
     def on_llm_new_token(
         self,
@@ -108,11 +112,11 @@ class RunRecorder(BaseCallbackHandler):
     ) -> None:
         """A model says something."""
         call = self._models.get(run_id)
-        if call is None or call.quiet or not isinstance(chunk, ChatGenerationChunk):
+        if call is None or call.is_quiet or not isinstance(chunk, ChatGenerationChunk):
             return
         text = str(chunk.message.text)
         if text:
-            self._events.append(Token(call.turn, clean_text(text)))
+            self._events.append(Token(call.turn, clean_text(text), call.is_inner))
 
     def on_llm_end(
         self,
@@ -131,7 +135,7 @@ class RunRecorder(BaseCallbackHandler):
             return
         for asked in message.tool_calls:
             if asked["id"] is not None:
-                self._called[asked["id"]] = _ToolCall(call.turn, asked["name"], asked["args"])
+                self._called[asked["id"]] = _ToolCall(call.turn, asked["name"], asked["args"], call.is_inner)
         turn = _build_turn(call.turn, message, duration_ms=round((self._clock() - call.started) * 1000))
         self._turns.append(turn)
         self._usages.append(_read_usage(message))
@@ -148,7 +152,7 @@ class RunRecorder(BaseCallbackHandler):
     ) -> None:
         """A tool begins; kept for the case that no model's call can be found for it."""
         name = str((serialized or {}).get("name", "tool"))
-        self._tools[run_id] = _ToolCall(self._latest, name, inputs or {})
+        self._tools[run_id] = _ToolCall(self._latest, name, inputs or {}, is_inner=True)
 
     def on_tool_end(
         self,
@@ -193,7 +197,13 @@ class RunRecorder(BaseCallbackHandler):
 
     def _tell(self, call: _ToolCall, result: str) -> None:
         self._events.append(
-            ToolResult(call.turn, clean_text(call.name), clean_object(call.arguments), clean_text(result))
+            ToolResult(
+                call.turn,
+                clean_text(call.name),
+                clean_object(call.arguments),
+                clean_text(result),
+                call.is_inner,
+            )
         )
 
 
