@@ -14,7 +14,7 @@ from plano_agents.errors import PlanoError
 from plano_agents.protocol.sse import encode_event
 from plano_agents.server import schema
 from plano_agents.server.connection import RunResponse, send_events, send_json
-from plano_agents.server.events import Answer, Event, Token, ToolResult, Turn
+from plano_agents.server.events import Answer, Event, Run, Token, ToolResult, Turn
 from plano_agents.server.history import Thread
 from plano_agents.server.requests import (
     AFFINITY_PARAMETER,
@@ -24,7 +24,7 @@ from plano_agents.server.requests import (
     new_run_id,
     read_owner,
 )
-from plano_agents.server.runs import Agent, Run
+from plano_agents.server.runs import Agent
 
 _NAMES: dict[type[Event], str] = {Turn: "turn", ToolResult: "tool", Token: "token", Answer: "done"}
 

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from plano_agents.affinity import AFFINITY_HEADER
+from plano_agents.errors import EndpointNotFoundError
 from plano_agents.server.agent_surface import add_agent_surface
 from plano_agents.server.connection import (
     OPEN_PATH,
@@ -74,6 +75,7 @@ def create_app(
     app.state.threads = agent.memory.place
     add_agent_surface(app, agent)
     add_openai_surface(app, agent, now=now)
+    _add_ag_ui_surface(app, agent)
 
     @app.get(OPEN_PATH, responses={200: {"content": {"application/json": {"example": {"status": "ok"}}}}})
     async def healthz() -> dict[str, str]:
@@ -94,3 +96,20 @@ def create_app(
             expose_headers=(AFFINITY_HEADER,),
         )
     return app
+
+
+def _add_ag_ui_surface(app: FastAPI, agent: Agent) -> None:
+    """Add AG-UI where its package is installed, or else what says that it is not."""
+    try:
+        from plano_agents.server.ag_ui_surface import add_ag_ui_surface  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        missing = error.name
+
+        @app.post("/ag-ui", include_in_schema=False)
+        async def explain() -> None:
+            raise EndpointNotFoundError(
+                f"AG-UI needs the package {missing!r}, which is not installed here. Run: "
+                "pip install 'plano-agents[ag-ui]'"
+            )
+    else:
+        add_ag_ui_surface(app, agent)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from langchain_core.messages import AnyMessage
 
-from plano_agents.server.events import Answer, ToolResult
+from plano_agents.server.events import Answer, Event, ToolResult
 
 _log = logging.getLogger("plano_agents.server")
 
@@ -93,16 +93,16 @@ class RunLog:
             said = " | ".join(f"{message.type}: {message.text}" for message in messages)
             _log.info("%s input=%s", self._head, quote(said))
 
-    def tool(self, result: ToolResult) -> None:
-        """A tool has answered."""
-        if self._log_content:
-            arguments = quote(dict(result.arguments))
+    def event(self, event: Event) -> None:
+        """Something happened; what tools said is told."""
+        if self._log_content and isinstance(event, ToolResult):
+            arguments = quote(dict(event.arguments))
             _log.info(
                 "%s tool=%s arguments=%s result=%s",
                 self._head,
-                quote(result.name),
+                quote(event.name),
                 arguments,
-                quote(result.result),
+                quote(event.result),
             )
 
     def done(self, answer: Answer) -> None:

@@ -42,7 +42,7 @@ from plano_agents.server.requests import (
     new_run_id,
     read_owner,
 )
-from plano_agents.server.runs import Agent, Run
+from plano_agents.server.runs import Agent
 
 MODEL_SHOWN = 64
 """How many characters of an unknown model's name are told back."""
@@ -84,7 +84,7 @@ def add_openai_surface(app: FastAPI, agent: Agent, *, now: Callable[[], float]) 
         remembered between requests.
         """
         _check_model(body.model, name)
-        run = Run(
+        run = events.Run(
             run_id=new_run_id(),
             affinity_id=choose_affinity_id(request, None),
             messages=body.to_langchain(),
@@ -216,7 +216,7 @@ def build_completion(
     )
 
 
-async def answer_completion(agent: Agent, run: Run, *, model: str, created: int) -> bytes:
+async def answer_completion(agent: Agent, run: events.Run, *, model: str, created: int) -> bytes:
     """Run, and encode the answer as a chat completion.
 
     Raises:
@@ -235,7 +235,7 @@ async def answer_completion(agent: Agent, run: Run, *, model: str, created: int)
 
 
 async def stream_completion(
-    agent: Agent, run: Run, *, model: str, created: int, include_usage: bool
+    agent: Agent, run: events.Run, *, model: str, created: int, include_usage: bool
 ) -> AsyncGenerator[bytes, None]:
     """Run, and encode the answer as a chat completion's chunks.
 

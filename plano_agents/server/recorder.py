@@ -20,7 +20,7 @@ from langgraph.constants import TAG_NOSTREAM
 from langgraph.types import Command
 
 from plano_agents.integrations.encodable import clean_object, clean_text
-from plano_agents.server.events import Event, Token, ToolResult, Turn, Usage
+from plano_agents.server.events import Answer, Event, Run, Token, ToolResult, Turn, Usage, count_switches
 from plano_agents.server.tools import STOPPED
 
 
@@ -85,6 +85,24 @@ class RunRecorder(BaseCallbackHandler):
             input_tokens=sum(usage.input_tokens for usage in self._usages),
             output_tokens=sum(usage.output_tokens for usage in self._usages),
             cache_read_tokens=sum(usage.cache_read_tokens for usage in self._usages),
+        )
+
+    def answer(self, run: Run, output: str = "") -> Answer:
+        """Sum a finished run up.
+
+        Args:
+            run: What was asked.
+            output: The agent's final message.
+        """
+        turns = self.turns
+        return Answer(
+            run_id=run.run_id,
+            thread_id=run.thread_id,
+            affinity_id=run.affinity_id,
+            output=clean_text(output),
+            turns=turns,
+            switches=count_switches(turns),
+            usage=self.usage,
         )
 
     def on_chat_model_start(

@@ -8,7 +8,6 @@ generator, would leak into whoever consumes it.
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
-from dataclasses import dataclass
 from typing import Any, cast
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolCall, ToolMessage
@@ -16,32 +15,13 @@ from langgraph.pregel import Pregel
 from langgraph.types import StreamMode
 
 from plano_agents.errors import ConfigError, InterruptedRunError
-from plano_agents.integrations.encodable import clean_text
-from plano_agents.server.events import Answer, Event, ToolResult, count_switches
+from plano_agents.server.events import Event, Run
 from plano_agents.server.failures import describe_failure
 from plano_agents.server.log import RunLog
 from plano_agents.server.memory import Memory, build_config
 from plano_agents.server.recorder import RunRecorder
 from plano_agents.server.settings import ServerSettings
 from plano_agents.server.tools import Graph, limit_tools
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What is asked of an agent."""
-
-    run_id: str
-    """The run's own id."""
-    affinity_id: str
-    """The id that every model call carries."""
-    messages: tuple[AnyMessage, ...]
-    """What is new in the conversation, at least one message."""
-    thread_id: str | None = None
-    """The conversation to go on with; None for a run that remembers nothing."""
-    owner: str = ""
-    """Whose API key asked; empty where there are none."""
-    tokens: bool = False
-    """Whether models are streamed, and their text reported as it comes."""
 
 
 class Agent:
@@ -75,7 +55,7 @@ class Agent:
             )
         self.settings = settings if settings is not None else ServerSettings()
         self.memory = Memory(limit_tools(graph, self.settings.tool_seconds), self.settings)
-        self._clock = clock
+        self.clock = clock
 
     def hold(self, run: Run) -> AbstractAsyncContextManager[None]:
         """Keep other runs off a run's thread, as `Memory.hold` says.
@@ -97,7 +77,7 @@ class Agent:
         Raises:
             PlanoError: The run failed; nothing follows.
         """
-        recorder = RunRecorder(self._clock)
+        recorder = RunRecorder(self.clock)
         last: AnyMessage | None = None
         async with self.watch(run) as log:
             log.begin(run.messages)
@@ -105,20 +85,10 @@ class Agent:
                 async for messages in steps:
                     last = messages[-1] if messages else last
                     for event in recorder.drain():
-                        if isinstance(event, ToolResult):
-                            log.tool(event)
+                        log.event(event)
                         yield event
-            turns = recorder.turns
             output = str(last.text) if last is not None and not isinstance(last, HumanMessage) else ""
-            answer = Answer(
-                run_id=run.run_id,
-                thread_id=run.thread_id,
-                affinity_id=run.affinity_id,
-                output=clean_text(output),
-                turns=turns,
-                switches=count_switches(turns),
-                usage=recorder.usage,
-            )
+            answer = recorder.answer(run, output)
             log.done(answer)
         yield answer
 
@@ -135,7 +105,7 @@ class Agent:
             owner=run.owner,
             affinity_id=run.affinity_id,
             log_content=self.settings.log_content,
-            clock=self._clock,
+            clock=self.clock,
         )
         try:
             yield log

@@ -16,8 +16,8 @@ from langgraph.types import interrupt
 
 from plano_agents.affinity import current_affinity_id, model_affinity
 from plano_agents.errors import ConfigError, InterruptedRunError, PlanoError, StepLimitError, ThreadBusyError
-from plano_agents.server.events import Answer, Event, Token, ToolResult, Turn
-from plano_agents.server.runs import Agent, Run, close_tool_calls
+from plano_agents.server.events import Answer, Event, Run, Token, ToolResult, Turn
+from plano_agents.server.runs import Agent, close_tool_calls
 from plano_agents.server.settings import ServerSettings
 from plano_agents.server.tools import Graph
 from tests.server.conftest import Script, ScriptedModel, build_graph, look_up
