@@ -4,6 +4,7 @@ What is said on the wire is ``ag-ui-langgraph``'s business. Here its run becomes
 alone on it, with the affinity id, the limits and the log of every other, and with a failure that tells no prompt.
 """
 
+import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from functools import partial
@@ -14,13 +15,14 @@ from ag_ui.encoder import EventEncoder
 from ag_ui_langgraph import LangGraphAgent  # type: ignore[import-untyped]
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
+from langchain_core.callbacks import BaseCallbackHandler
 from langgraph.checkpoint.memory import InMemorySaver
 
 from plano_agents.errors import PlanoError, RequestError
 from plano_agents.server.connection import RunResponse, send_events
 from plano_agents.server.events import Run
 from plano_agents.server.memory import build_config
-from plano_agents.server.recorder import RunRecorder
+from plano_agents.server.recorder import RunRecorder, find_tool_message
 from plano_agents.server.requests import (
     AFFINITY_PARAMETER,
     ECHO,
@@ -90,7 +92,7 @@ async def stream_ag_ui(agent: Agent, run: Run, body: RunAgentInput) -> AsyncGene
     config: dict[str, Any] = dict(
         build_config(agent.settings, affinity_id=run.affinity_id, thread_id=body.thread_id, owner=run.owner)
     )
-    config["callbacks"] = [recorder]
+    config["callbacks"] = [recorder, _ResultNamer()]
     adapter = _Adapter(name=agent.settings.name, graph=graph, config=config, emit_raw_events=False)
     try:
         async with agent.watch(run) as log:
@@ -108,6 +110,18 @@ def encode_error_event(error: PlanoError) -> bytes:
     """Write an error as the last event of a run."""
     told = RunErrorEvent(type=EventType.RUN_ERROR, message=error.message, code=error.code)
     return _ENCODER.encode(told).encode()
+
+
+class _ResultNamer(BaseCallbackHandler):
+    """Gives a tool's result its id before it is told: later the graph would, and the client take it for another."""
+
+    run_inline = True
+
+    def on_tool_end(self, output: object, **_: object) -> None:
+        """A tool has answered."""
+        message = find_tool_message(output)
+        if message is not None and message.id is None:
+            message.id = str(uuid.uuid4())
 
 
 class _Adapter(LangGraphAgent):  # type: ignore[misc] # untyped

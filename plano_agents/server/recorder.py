@@ -180,7 +180,7 @@ class RunRecorder(BaseCallbackHandler):
         **_: object,
     ) -> None:
         """A tool has answered."""
-        message = _find_tool_message(output)
+        message = find_tool_message(output)
         self._record_tool(
             run_id,
             tool_call_id=message.tool_call_id if message is not None else None,
@@ -256,7 +256,7 @@ def _read_usage(message: AIMessage) -> Usage:
     )
 
 
-def _find_tool_message(output: object) -> ToolMessage | None:
+def find_tool_message(output: object) -> ToolMessage | None:
     """Find the model's reading of a tool's output; a hand-over carries it in its state update."""
     if isinstance(output, Command):
         update = output.update if isinstance(output.update, dict) else {}
