@@ -1,37 +1,26 @@
-# ruff: noqa: ANN401, A002 - the overridden signatures are LangChain's
+# ruff: noqa: ANN401 - the overridden signatures are LangChain's
 """`ChatPlano`: the LangChain chat model that keeps its calls on one model.
 
 It speaks OpenAI chat completions to a router (this package's, Plano, or any OpenAI-compatible server), sends the
 request's affinity id (`plano_agents.affinity` says where it comes from), and puts what the router said about the
-answer into ``response_metadata``.
-
-The id is settled when ``invoke``, ``stream`` and their kin are called, not when the answer is consumed: a lazy
-stream read after its scope has ended still belongs to it. LangChain's own wrappers (``bind``, ``|``) are lazy
-themselves, so a stream through them that outlives its scope takes the id from ``config`` or an argument.
+answer into ``response_metadata``. How the id gets onto a request is `ModelAffinityMixin`'s.
 """
 
 import os
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from typing import Any, Literal, Self
 
 import openai
 from langchain_core.language_models import LanguageModelInput, ModelProfile
 from langchain_core.language_models.base import LangSmithParams
-from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
-from langchain_core.runnables import RunnableConfig, ensure_config
 from langchain_openai.chat_models.base import BaseChatOpenAI
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from plano_agents.affinity import find_affinity_header, parse_affinity_id, resolve_affinity_id
 from plano_agents.integrations.encodable import clean_value
 from plano_agents.integrations.http_clients import build_async_client, build_client, build_sdk_clients
-from plano_agents.integrations.plano_headers import (
-    build_affinity_headers,
-    drop_affinity_headers,
-    find_hint,
-    parse_plano_headers,
-)
+from plano_agents.integrations.langchain_affinity import ModelAffinityMixin
+from plano_agents.integrations.plano_headers import parse_plano_headers
 from plano_agents.integrations.router_address import DEFAULT_BASE_URL, build_base_url
 
 PROVIDER = "plano"
@@ -40,13 +29,7 @@ PROVIDER = "plano"
 _NO_KEY = "no-key"
 
 
-class _SettledId(str):
-    """A request's affinity id, decided; empty when it has none, whatever scope it may be consumed in."""
-
-    __slots__ = ()
-
-
-class ChatPlano(BaseChatOpenAI):
+class ChatPlano(ModelAffinityMixin, BaseChatOpenAI):
     """A LangChain chat model behind a router, one model per affinity id.
 
     Takes what `langchain_openai.ChatOpenAI` takes, less what only OpenAI's own service has. OpenAI's environment
@@ -61,7 +44,8 @@ class ChatPlano(BaseChatOpenAI):
         >>> from plano_agents import ChatPlano, model_affinity
         >>> llm = ChatPlano(model="gpt-4o-mini")
         >>> with model_affinity("run-1"):
-        ...     stream = llm.stream("…")  # belongs to run-1, whenever it is read
+        ...     stream = llm.stream("hello")  # belongs to run-1, whenever it is read
+        >>> text = "".join(chunk.text for chunk in stream)
     """
 
     model_config = ConfigDict(populate_by_name=True, hide_input_in_errors=True)
@@ -74,8 +58,6 @@ class ChatPlano(BaseChatOpenAI):
     """The router's client key; else ``PLANO_API_KEY``, else a placeholder."""
     openai_proxy: str | None = None
     """The URL of a proxy to reach the router through."""
-    affinity_id: str | None = Field(default=None, exclude=True)
-    """The id of calls that name none themselves; it outranks ``config`` and scope."""
     max_retries: int | None = 2
     """How often a failed request is sent again."""
     stream_usage: bool | None = True
@@ -96,11 +78,6 @@ class ChatPlano(BaseChatOpenAI):
         given = value.get_secret_value() if isinstance(value, SecretStr) else value
         return given or os.environ.get("PLANO_API_KEY") or _NO_KEY
 
-    @field_validator("affinity_id")
-    @classmethod
-    def _check_affinity_id(cls, value: str | None) -> str | None:
-        return None if value is None else parse_affinity_id(value)
-
     @field_validator("http_socket_options", check_fields=False)
     @classmethod
     def _refuse_socket_options(cls, value: object) -> None:
@@ -112,11 +89,6 @@ class ChatPlano(BaseChatOpenAI):
     @model_validator(mode="after")
     def validate_environment(self) -> Self:
         """Build the SDK's clients; takes the place of LangChain's, which reads OpenAI's and LangSmith's variables."""
-        if self.default_headers:
-            self.affinity_id = self.affinity_id or find_affinity_header(self.default_headers)
-            self.default_headers = {
-                name: str(value) for name, value in drop_affinity_headers(self.default_headers).items()
-            }
         options: dict[str, Any] = {
             "default_headers": self.default_headers,
             "default_query": self.default_query,
@@ -140,57 +112,6 @@ class ChatPlano(BaseChatOpenAI):
     def _resolve_model_profile(self) -> ModelProfile | None:
         """None: the model that answers is the router's choice, so its name here says nothing about it."""
 
-    def _settle_affinity(self, config: RunnableConfig | None, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """Decide a call's id, once; what comes later in the same call finds it in ``affinity_id``."""
-        given = kwargs.get("affinity_id")
-        if isinstance(given, _SettledId):
-            return dict(kwargs)
-        affinity_id = resolve_affinity_id(
-            call=given,
-            extra_headers=kwargs.get("extra_headers", self.model_kwargs.get("extra_headers")),
-            model=self.affinity_id,
-            # A node's own `configurable` would hide the run's: LangChain replaces it as a whole.
-            configurable=ensure_config().get("configurable", {})
-            | ensure_config(config).get("configurable", {}),
-        )
-        return {**kwargs, "affinity_id": _SettledId(affinity_id or "")}
-
-    def invoke(
-        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> AIMessage:
-        """Ask for one answer."""
-        return super().invoke(input, config, **self._settle_affinity(config, kwargs))
-
-    def ainvoke(
-        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> Coroutine[Any, Any, AIMessage]:
-        """Ask for one answer; the id is settled by the call, not by the ``await``."""
-        return super().ainvoke(input, config, **self._settle_affinity(config, kwargs))
-
-    def stream(
-        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> Iterator[AIMessageChunk]:
-        """Ask for an answer in pieces; the id is settled by the call, not by the first piece."""
-        return super().stream(input, config, **self._settle_affinity(config, kwargs))
-
-    def astream(
-        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> AsyncIterator[AIMessageChunk]:
-        """Ask for an answer in pieces; the id is settled by the call, not by the first piece."""
-        return super().astream(input, config, **self._settle_affinity(config, kwargs))
-
-    def stream_events(
-        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> Any:
-        """Ask for an answer as events; the id is settled by the call."""
-        return super().stream_events(input, config, **self._settle_affinity(config, kwargs))
-
-    def astream_events(
-        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> Any:
-        """Ask for an answer as events; the id is settled by the call."""
-        return super().astream_events(input, config, **self._settle_affinity(config, kwargs))
-
     def _should_stream(self, **kwargs: Any) -> bool:
         """Answers parsed by the SDK into a class come whole: their streams hide the headers."""
         return not isinstance(kwargs.get("response_format"), type) and super()._should_stream(**kwargs)
@@ -198,21 +119,11 @@ class ChatPlano(BaseChatOpenAI):
     def _get_request_payload(
         self, input_: LanguageModelInput, *, stop: list[str] | None = None, **kwargs: Any
     ) -> dict[str, Any]:
-        settled = self._settle_affinity(None, kwargs)
-        affinity_id: str = settled.pop("affinity_id")
-        payload: dict[str, Any] = super()._get_request_payload(input_, stop=stop, **settled)
+        payload = super()._get_request_payload(input_, stop=stop, **kwargs)
         # A model's half character, once in a transcript, would let no later request of its thread be sent.
         payload["messages"] = clean_value(payload["messages"])
         if not payload["model"]:
             payload["model"] = openai.omit
-        if affinity_id:
-            messages = reversed(self._convert_input(input_).to_messages())
-            hint = find_hint(
-                message.response_metadata for message in messages if isinstance(message, AIMessage)
-            )
-            payload["extra_headers"] = build_affinity_headers(
-                payload.get("extra_headers") or {}, affinity_id, hint
-            )
         if payload.get("stream") and isinstance(payload.get("response_format"), dict):
             # In the body alone it asks for the same, and leaves LangChain the stream whose headers it can read.
             payload["extra_body"] = {
@@ -249,13 +160,6 @@ class ChatPlano(BaseChatOpenAI):
             converted.message.response_metadata["model_provider"] = PROVIDER
         return converted
 
-    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
-        """Build the key of LangChain's cache: an answer is the same under any id."""
-        kwargs.pop("affinity_id", None)
-        if headers := drop_affinity_headers(kwargs.pop("extra_headers", None) or {}):
-            kwargs["extra_headers"] = headers
-        return super()._get_llm_string(stop=stop, **kwargs)
-
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         params = super()._get_ls_params(stop=stop, **kwargs)
         params["ls_provider"] = PROVIDER
@@ -269,6 +173,13 @@ class ChatPlano(BaseChatOpenAI):
     def lc_secrets(self) -> dict[str, str]:
         """What LangChain leaves out of a serialized model, and the variable that it comes from."""
         return {"openai_api_key": "PLANO_API_KEY"}
+
+    def to_json(self) -> SerializedConstructor | SerializedNotImplemented:
+        """Write the model down for LangChain, leaving ``include_response_headers`` out unless it was asked for."""
+        written = super().to_json()
+        if written["type"] == "constructor" and "include_response_headers" not in self.model_fields_set:
+            written["kwargs"].pop("include_response_headers", None)
+        return written
 
     @classmethod
     def is_lc_serializable(cls) -> bool:

@@ -5,7 +5,7 @@
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import TypedDict
 
 from plano_agents.affinity import AFFINITY_HEADER, HINT_HEADER
@@ -115,6 +115,22 @@ def build_affinity_headers(
     return {**kept, AFFINITY_HEADER: affinity_id}
 
 
+def add_affinity_header(headers: MutableMapping[str, str], affinity_id: str | None) -> bool:
+    """Write the affinity id into a request's headers, unless one stands there.
+
+    Args:
+        headers: An HTTP library's own, which knows names in any case; changed.
+        affinity_id: The request's id; None for none.
+
+    Returns:
+        Whether it was written.
+    """
+    if affinity_id is None or AFFINITY_HEADER in headers:
+        return False
+    headers[AFFINITY_HEADER] = affinity_id
+    return True
+
+
 def drop_affinity_headers(headers: Mapping[str, object]) -> dict[str, object]:
     """Leave out what names a run rather than a request's content."""
     return {name: value for name, value in headers.items() if name.lower() not in _REQUEST_HEADERS}
@@ -128,11 +144,12 @@ def find_hint(metadata: Iterable[Mapping[str, object]]) -> str | None:
             anywhere, so nothing about it is taken for granted.
 
     Returns:
-        The newest message's model, provider-qualified; None unless a router wrote it there.
+        The newest message's model, provider-qualified; None unless a router named it, in ``plano`` or in the raw
+        ``headers`` that a stock model keeps on request.
     """
     newest = next(iter(metadata), {})
-    plano = newest.get("plano")
-    if newest.get("model_provider") != "plano" or not isinstance(plano, Mapping):
-        return None
-    model = plano.get("model")
+    plano, headers = newest.get("plano"), newest.get("headers")
+    if newest.get("model_provider") != "plano":
+        plano = parse_plano_headers(headers) if isinstance(headers, Mapping) else None
+    model = plano.get("model") if isinstance(plano, Mapping) else None
     return model if isinstance(model, str) and model.isascii() and model.isprintable() and model else None

@@ -13,6 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from plano_agents.affinity import AFFINITY_HEADER
 from plano_agents.errors import EndpointNotFoundError
+from plano_agents.integrations.httpx import instrument
 from plano_agents.server.agent_surface import add_agent_surface
 from plano_agents.server.connection import (
     OPEN_PATH,
@@ -36,7 +37,8 @@ def create_app(
 ) -> FastAPI:
     """Put a graph behind HTTP.
 
-    The app's lifespan opens the place where threads are kept; servers run it, an app that mounts this one enters
+    The app's lifespan opens the place where threads are kept, and puts the affinity id on tools' own requests to the
+    router; servers run it, an app that mounts this one enters
     ``router.lifespan_context`` in its own.
 
     Args:
@@ -63,6 +65,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None, None]:
+        instrument(*settings.router_urls)
         async with agent.memory.open():
             yield
 

@@ -8,6 +8,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from plano_agents.errors import ConfigError
+from plano_agents.integrations.router_address import build_base_url
 from plano_agents.server.checkpoints import check_checkpoints_url
 from plano_agents.server.keys import check_hash
 
@@ -25,6 +26,7 @@ def _check_origin(origin: str) -> str:
 
 
 KeyHash = Annotated[str, AfterValidator(check_hash)]
+RouterUrl = Annotated[str, AfterValidator(build_base_url)]
 Origin = Annotated[str, AfterValidator(_check_origin)]
 Owner = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._@-]+$")]
 
@@ -58,6 +60,9 @@ class ServerSettings(BaseModel):
     """How long a run may take, its place in line and a slow reader included."""
     tool_seconds: Annotated[float, Field(gt=0)] = 60.0
     """How long one call of a tool may take; the model is told then, and the run goes on."""
+    router_urls: tuple[RouterUrl, ...] = ()
+    """The routers that tools may ask by themselves, over httpx or httpx2: such a request carries the run's affinity
+    id, one to any other address never does. By default ``PLANO_BASE_URL``, else ``http://127.0.0.1:12000``."""
     recursion_limit: Annotated[int, Field(ge=1)] = 50
     """The steps that a run may take: `create_agent` sets 9,999, which is no limit but an outage."""
     cors_origins: tuple[Origin, ...] = ()

@@ -1,6 +1,7 @@
 """A small router of the tests' own: OpenAI chat completions on a real socket, recording what it is sent.
 
-Under ``/v1`` it answers with a router's headers, under ``/plain/v1`` without any. Offered tools, it calls the first
+Under ``/v1`` it answers with a router's headers, under ``/plain/v1`` without any, under ``/flaky/v1`` only when it is
+asked the same again. Offered tools, it calls the first
 one for a user's message and answers in words once it has the result.
 """
 
@@ -62,6 +63,8 @@ class RecordingRouter:
         recorded = Recorded(headers, await request.json())
         self.requests.append(recorded)
         plain = request.url.path.startswith("/plain")
+        if request.url.path.startswith("/flaky") and recorded.headers["x-stainless-retry-count"] == "0":
+            return JSONResponse({}, 503, headers={"retry-after-ms": "1"})
         answer_headers = {} if plain else build_router_headers(recorded.affinity_id)
         if recorded.body.get("stream"):
             return StreamingResponse(
@@ -131,7 +134,7 @@ def build_events(body: Mapping[str, Any]) -> list[str]:
 def router_process() -> Iterator[RecordingRouter]:
     listener = socket.create_server(("127.0.0.1", 0))
     router = RecordingRouter(f"http://127.0.0.1:{listener.getsockname()[1]}")
-    paths = ("/v1/chat/completions", "/plain/v1/chat/completions")
+    paths = ("/v1/chat/completions", "/plain/v1/chat/completions", "/flaky/v1/chat/completions")
     app = Starlette(routes=[Route(path, router.complete, methods=["POST"]) for path in paths])
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from langchain_core.caches import InMemoryCache
-from langchain_core.load import dumps
+from langchain_core.load import dumpd, dumps, load
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.runnables import AddableDict
 from pydantic import BaseModel, ValidationError
@@ -138,6 +138,18 @@ def test_the_key_is_in_no_repr_error_or_serialized_form() -> None:
         ChatPlano(api_key="pk-secret", temperature="warm")
     assert "pk-secret" not in repr(llm) + str(raised.value) + dumps(llm)
     assert json.loads(dumps(llm))["kwargs"]["openai_api_key"]["id"] == ["PLANO_API_KEY"]
+
+
+@pytest.mark.filterwarnings("ignore:The function `load` is in beta")
+def test_a_model_survives_being_written_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLANO_API_KEY", "client-key")
+    llm = ChatPlano(model="gpt-4o-mini", base_url="http://h:1", temperature=0.5)
+    revived = load(
+        dumpd(llm), allowed_objects=[ChatPlano], valid_namespaces=["plano_agents"], secrets_from_env=True
+    )
+    assert revived.asdict() == llm.asdict()
+    assert revived.openai_api_key == llm.openai_api_key
+    assert "include_response_headers" not in revived.model_fields_set
 
 
 def test_a_cached_answer_serves_another_id(router: RecordingRouter) -> None:

@@ -13,8 +13,8 @@ from plano_agents.errors import ConfigError
 from plano_agents.server.app import create_app
 from plano_agents.server.checkpoints import check_checkpoints_url, open_checkpoints
 from plano_agents.server.settings import build_settings
+from tests.faults.postgres_server import PostgresServer
 from tests.server.conftest import Script, build_graph, call_transport
-from tests.server.postgres_server import PostgresServer
 
 
 @asynccontextmanager
@@ -33,7 +33,7 @@ async def url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/threads.sqlite"
         return
-    async with PostgresServer() as server:
+    with PostgresServer() as server:
         yield server.url
 
 
@@ -87,28 +87,30 @@ async def test_a_thread_is_refused_while_another_server_runs_it() -> None:
         await go_on.wait()
 
     body = {"input": "hi", "thread_id": "t-1"}
-    async with PostgresServer() as server, AsyncExitStack() as stack:
-        one = await stack.enter_async_context(start(Script(wait=pause), server.url))
-        two = await stack.enter_async_context(start(Script(), server.url))
-        three = await stack.enter_async_context(start(Script(), server.url, busy_threads="queue"))
-        first = asyncio.create_task(one.post("/agent/run", json=body))
-        await entered.wait()
-        refused = await two.post("/agent/run", json=body)
-        queued = asyncio.create_task(three.post("/agent/run", json=body))
-        go_on.set()
-        assert (await first).status_code == 200
-        assert (await queued).status_code == 200
-        again = await two.post("/agent/run", json=body)
+    with PostgresServer() as server:
+        async with AsyncExitStack() as stack:
+            one = await stack.enter_async_context(start(Script(wait=pause), server.url))
+            two = await stack.enter_async_context(start(Script(), server.url))
+            three = await stack.enter_async_context(start(Script(), server.url, busy_threads="queue"))
+            first = asyncio.create_task(one.post("/agent/run", json=body))
+            await entered.wait()
+            refused = await two.post("/agent/run", json=body)
+            queued = asyncio.create_task(three.post("/agent/run", json=body))
+            go_on.set()
+            assert (await first).status_code == 200
+            assert (await queued).status_code == 200
+            again = await two.post("/agent/run", json=body)
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "thread_busy")
     assert again.status_code == 200
 
 
 async def test_a_postgres_that_is_gone_is_a_503_and_comes_back() -> None:
-    async with PostgresServer() as server, start(Script(), server.url) as client:
-        await server.stop()
-        gone = await client.post("/agent/run", json={"input": "hi", "thread_id": "t-1"})
-        await server.start()
-        back = await client.post("/agent/run", json={"input": "hi", "thread_id": "t-1"})
+    with PostgresServer() as server:
+        async with start(Script(), server.url) as client:
+            server.stop()
+            gone = await client.post("/agent/run", json={"input": "hi", "thread_id": "t-1"})
+            server.start()
+            back = await client.post("/agent/run", json={"input": "hi", "thread_id": "t-1"})
     assert (gone.status_code, gone.json()["error"]["code"]) == (503, "store_unavailable")
     assert back.status_code == 200
 
@@ -152,7 +154,7 @@ async def test_a_server_whose_lifespan_did_not_run_says_so() -> None:
 
 
 async def test_servers_that_start_together_on_an_empty_postgres_all_come_up() -> None:
-    async with PostgresServer() as server:
+    with PostgresServer() as server:
 
         async def begin(number: int) -> int:
             async with start(Script(), server.url) as client:

@@ -6,6 +6,7 @@ providers do not take in strict schemas (``not``, ``if``, ``contains``, ``patter
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -22,6 +23,9 @@ from plano_agents.simulator.agent.json_values import (
 from plano_agents.simulator.conversation import AnswerFormat
 from plano_agents.simulator.schema import JsonObject
 
+_KEY_WORD = re.compile(r"\b(?:keys?|fields?)\b", re.IGNORECASE)
+_QUOTED_KEY = re.compile(r"""(["'`])([A-Za-z_]\w*)\1""")
+
 MAX_ITEMS = 1000
 """How many items or members an answer's array or object has at most."""
 
@@ -32,15 +36,27 @@ def write_json(wanted: AnswerFormat, words: str, text: str) -> str:
     Args:
         wanted: What it must be valid for.
         words: Where values are looked for: the user's words, or what was found for them.
-        text: The answer in words; all there is to say where any object will do.
+        text: The answer in words; where any object will do it is all there is to say, under the keys that ``words``
+            names in quotation marks ("with 'setup' and 'punchline' keys").
 
     Raises:
         UnwritableError: The simulated models cannot write a value for the schema; says why.
     """
-    value: JsonValue = {"answer": text}
+    value: JsonValue = dict.fromkeys(_name_keys(words) or ["answer"], text)
     if wanted.schema is not None:
         value = _Writer(wanted.schema, words).write(dict(wanted.schema), _Place("answer", 0, frozenset("#")))
     return json.dumps(value, ensure_ascii=False)
+
+
+def _name_keys(words: str) -> list[str]:
+    """The keys that a request in words wants an object to have; none where it speaks of none."""
+    sentences = re.split(r"[.!?]\s", words)
+    return [
+        key
+        for sentence in sentences
+        if _KEY_WORD.search(sentence)
+        for _, key in _QUOTED_KEY.findall(sentence)
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,6 +166,11 @@ def test_any_object_holds_the_answer_in_words() -> None:
     assert json.loads(write_json(AnswerFormat(), "words", "the answer")) == {"answer": "the answer"}
 
 
+def test_any_object_has_the_keys_that_the_words_ask_for() -> None:
+    words = "Say 'hello'. Return JSON with 'setup' and `punchline` keys."
+    assert json.loads(write_json(AnswerFormat(), words, "ha")) == {"setup": "ha", "punchline": "ha"}
+
+
 @pytest.mark.parametrize(
     ("schema", "why"),
     [

@@ -1,0 +1,154 @@
+# ruff: noqa: ANN401, A002 - the overridden signatures are LangChain's
+"""`ModelAffinityMixin`: puts the affinity id onto the requests of a LangChain chat model.
+
+For the models that build a request in ``_get_request_payload`` and hand it to an SDK that takes ``extra_headers``:
+those of `langchain_openai`, `langchain_anthropic`, `langchain_deepseek`, `langchain_xai`, and `ChatPlano`.
+
+The id is settled when ``invoke``, ``stream`` and their kin are called, not when the answer is consumed: a lazy
+stream read after its scope has ended still belongs to it. LangChain's own wrappers (``bind``, ``|``) are lazy
+themselves, so a stream through them that outlives its scope takes the id from ``config`` or an argument.
+"""
+
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.runnables import RunnableConfig, ensure_config
+from pydantic import Field, field_validator, model_validator
+
+from plano_agents.affinity import find_affinity_header, parse_affinity_id, resolve_affinity_id
+from plano_agents.integrations.plano_headers import (
+    build_affinity_headers,
+    drop_affinity_headers,
+    find_hint,
+)
+
+
+class _SettledId(str):
+    """A request's affinity id, decided; empty when it has none, whatever scope it may be consumed in."""
+
+    __slots__ = ()
+
+
+class ModelAffinityMixin(BaseChatModel):
+    """Makes a chat model send the affinity id: put it first among the bases.
+
+    For each call ``affinity_id=…`` may be given too, directly, through ``bind`` and ``bind_tools``, or as
+    ``configurable["model_affinity_id"]``. Where an answer's ``response_metadata`` names the model that a router chose
+    (`langchain_openai`'s models do with ``include_response_headers=True``), later requests hint at it.
+
+    Raises:
+        TypeError: A class is made of it and a model that builds its requests in another way; `instrument` serves those.
+
+    Example:
+        >>> from langchain_openai import ChatOpenAI
+        >>> from plano_agents import ModelAffinityMixin, model_affinity
+        >>> class StickyChatOpenAI(ModelAffinityMixin, ChatOpenAI):
+        ...     '''ChatOpenAI, one model per affinity id.'''
+        >>> llm = StickyChatOpenAI(model="gpt-4o-mini", base_url=router, api_key="none")
+        >>> with model_affinity("run-mixin"):
+        ...     said = llm.invoke("hello").text
+    """
+
+    affinity_id: str | None = Field(default=None, exclude=True)
+    """The id of calls that name none themselves; it outranks ``config`` and scope."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        builders = [base for base in cls.__mro__ if "_get_request_payload" in vars(base)]
+        if not builders[1:]:
+            raise TypeError(
+                f"{cls.__name__}: ModelAffinityMixin goes before a chat model that builds its requests in "
+                "_get_request_payload, such as ChatOpenAI or ChatAnthropic. For others, call plano_agents.instrument()."
+            )
+
+    @field_validator("affinity_id")
+    @classmethod
+    def _check_affinity_id(cls, value: str | None) -> str | None:
+        return None if value is None else parse_affinity_id(value)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_default_header(cls, values: Any) -> Any:
+        """Take an affinity header among the default headers as the field: beside a call's own it would be a second."""
+        headers = values.get("default_headers") if isinstance(values, dict) else None
+        if not headers or (affinity_id := find_affinity_header(headers)) is None:
+            return values
+        others = {name: value for name, value in values.items() if name != "default_headers"}
+        return {"affinity_id": affinity_id, **others, "default_headers": drop_affinity_headers(headers)}
+
+    def _settle_affinity(self, config: RunnableConfig | None, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Decide a call's id, once; what comes later in the same call finds it in ``affinity_id``."""
+        given = kwargs.get("affinity_id")
+        if isinstance(given, _SettledId):
+            return dict(kwargs)
+        defaults = getattr(self, "model_kwargs", {})
+        affinity_id = resolve_affinity_id(
+            call=given,
+            extra_headers=kwargs.get("extra_headers", defaults.get("extra_headers")),
+            model=self.affinity_id,
+            # A node's own `configurable` would hide the run's: LangChain replaces it as a whole.
+            configurable=ensure_config().get("configurable", {})
+            | ensure_config(config).get("configurable", {}),
+        )
+        return {**kwargs, "affinity_id": _SettledId(affinity_id or "")}
+
+    def invoke(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AIMessage:
+        """Ask for one answer."""
+        return super().invoke(input, config, **self._settle_affinity(config, kwargs))
+
+    def ainvoke(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Coroutine[Any, Any, AIMessage]:
+        """Ask for one answer; the id is settled by the call, not by the ``await``."""
+        return super().ainvoke(input, config, **self._settle_affinity(config, kwargs))
+
+    def stream(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Iterator[AIMessageChunk]:
+        """Ask for an answer in pieces; the id is settled by the call, not by the first piece."""
+        return super().stream(input, config, **self._settle_affinity(config, kwargs))
+
+    def astream(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncIterator[AIMessageChunk]:
+        """Ask for an answer in pieces; the id is settled by the call, not by the first piece."""
+        return super().astream(input, config, **self._settle_affinity(config, kwargs))
+
+    def stream_events(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Any:
+        """Ask for an answer as events; the id is settled by the call."""
+        return super().stream_events(input, config, **self._settle_affinity(config, kwargs))
+
+    def astream_events(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
+    ) -> Any:
+        """Ask for an answer as events; the id is settled by the call."""
+        return super().astream_events(input, config, **self._settle_affinity(config, kwargs))
+
+    def _get_request_payload(
+        self, input_: LanguageModelInput, *, stop: list[str] | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        settled = self._settle_affinity(None, kwargs)
+        affinity_id: str = settled.pop("affinity_id")
+        payload: dict[str, Any] = super()._get_request_payload(input_, stop=stop, **settled)  # type: ignore[misc] # the next base's
+        if affinity_id:
+            messages = reversed(self._convert_input(input_).to_messages())
+            hint = find_hint(
+                message.response_metadata for message in messages if isinstance(message, AIMessage)
+            )
+            payload["extra_headers"] = build_affinity_headers(
+                payload.get("extra_headers") or {}, affinity_id, hint
+            )
+        return payload
+
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        """Build the key of LangChain's cache: an answer is the same under any id."""
+        kwargs.pop("affinity_id", None)
+        if headers := drop_affinity_headers(kwargs.pop("extra_headers", None) or {}):
+            kwargs["extra_headers"] = headers
+        return super()._get_llm_string(stop=stop, **kwargs)

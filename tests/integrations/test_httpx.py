@@ -1,0 +1,233 @@
+# ruff: noqa: ANN401 - a library is httpx or httpx2
+"""`instrument`: whose requests carry the id, and whose never do."""
+
+import functools
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpx
+import httpx2
+import openai
+import pytest
+
+from plano_agents import bind_context, instrument, model_affinity, uninstrument
+from plano_agents.integrations import httpx as instrumentation
+from tests.integrations.conftest import RecordingRouter
+
+LIBRARIES = [httpx, httpx2]
+every_library = pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.__name__)
+
+
+class Recorder(BaseHTTPRequestHandler):
+    """Answers every request; ``/to/URL`` sends elsewhere, ``/fail`` fails the first time."""
+
+    def do_GET(self) -> None:
+        seen = self.server.seen  # type: ignore[attr-defined] # the fixture's
+        failed = self.path == "/fail" and not any(path == "/fail" for path, _ in seen)
+        seen.append((self.path, self.headers.get_all("x-model-affinity") or []))
+        _, found, target = self.path.partition("/to/")
+        self.send_response(307 if found else 503 if failed else 200)
+        if found:
+            self.send_header("location", target)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def log_message(self, *arguments: object) -> None:
+        """Say nothing."""
+
+
+class Server(ThreadingHTTPServer):
+    """Remembers its requests' paths and affinity headers."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Recorder)
+        self.seen: list[tuple[str, list[str]]] = []
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+    @property
+    def ids(self) -> list[list[str]]:
+        return [ids for _, ids in self.seen]
+
+
+@pytest.fixture
+def servers() -> Iterator[tuple[Server, Server]]:
+    """A router's address, and a third party's."""
+    with Server() as ours, Server() as theirs:
+        for server in (ours, theirs):
+            threading.Thread(target=functools.partial(server.serve_forever, 0.01), daemon=True).start()
+        yield ours, theirs
+        for server in (ours, theirs):
+            server.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def _restored() -> Iterator[None]:
+    before = [vars(client)["_send_single_request"] for client in all_clients()]
+    yield
+    uninstrument()
+    assert [vars(client)["_send_single_request"] for client in all_clients()] == before
+
+
+def all_clients() -> list[Any]:
+    return [client for library in LIBRARIES for client in (library.Client, library.AsyncClient)]
+
+
+@every_library
+async def test_requests_to_a_router_carry_the_scopes_id(library: Any, servers: tuple[Server, Server]) -> None:
+    ours, _ = servers
+    with library.Client() as before, model_affinity("run-1"):
+        instrument(ours.url)
+        before.get(ours.url)
+        library.post(f"{ours.url}/v1/chat/completions", json={})
+        with before.stream("GET", ours.url) as answer:
+            answer.read()
+        async with library.AsyncClient() as client:
+            await client.get(ours.url)
+    assert ours.ids == [["run-1"]] * 4
+
+
+@every_library
+async def test_nobody_else_is_ever_told(library: Any, servers: tuple[Server, Server]) -> None:
+    ours, theirs = servers
+    instrument(ours.url)
+    with model_affinity("run-1"):
+        library.get(theirs.url)
+        library.get(f"{theirs.url}/to/{theirs.url}/{ours.url}", follow_redirects=True)
+        async with library.AsyncClient() as client:
+            await client.get(theirs.url)
+    assert theirs.ids == [[]] * 4
+
+
+@every_library
+async def test_a_redirect_elsewhere_leaves_the_id_behind_and_one_within_keeps_it(
+    library: Any, servers: tuple[Server, Server]
+) -> None:
+    ours, theirs = servers
+    instrument(ours.url)
+    with model_affinity("run-1"):
+        library.get(f"{ours.url}/to/{theirs.url}/x", follow_redirects=True)
+        library.get(f"{ours.url}/to/{ours.url}/x", follow_redirects=True)
+        async with library.AsyncClient(follow_redirects=True) as client:
+            await client.get(f"{ours.url}/to/{theirs.url}/x")
+    assert ours.ids == [["run-1"]] * 4
+    assert theirs.ids == [[], []]
+
+
+@every_library
+def test_a_look_alike_of_a_router_is_not_one(library: Any, servers: tuple[Server, Server]) -> None:
+    ours, theirs = servers
+    instrument(f"{ours.url}/gateway")
+    with model_affinity("run-1"):
+        for url in (ours.url, f"{ours.url}/gateway2", f"{ours.url}/x/gateway"):
+            library.get(url)
+        library.get(theirs.url.replace("127.0.0.1", f"127.0.0.1:{ours.server_port}@127.0.0.1"))
+        library.get(f"{ours.url}/gateway/v1/models")
+    assert ours.ids == [[], [], [], ["run-1"]]
+    assert theirs.ids == [[]]
+
+
+@every_library
+def test_the_names_of_this_machine_are_one_host(library: Any, servers: tuple[Server, Server]) -> None:
+    ours, _ = servers
+    instrument(ours.url.replace("127.0.0.1", "localhost"))
+    with model_affinity("run-1"):
+        library.get(ours.url)
+    assert ours.ids == [["run-1"]]
+
+
+@every_library
+def test_an_id_of_the_callers_own_is_kept_and_none_is_made_up(
+    library: Any, servers: tuple[Server, Server]
+) -> None:
+    ours, _ = servers
+    instrument(ours.url)
+    library.get(ours.url)
+    with model_affinity("run-1"):
+        library.get(ours.url, headers={"x-MODEL-affinity": "own"})
+    assert ours.ids == [[], ["own"]]
+
+
+def test_a_retry_carries_the_id_too(servers: tuple[Server, Server]) -> None:
+    ours, _ = servers
+    instrument(ours.url)
+    with openai.OpenAI(base_url=ours.url, api_key="none", max_retries=1) as client, model_affinity("run-1"):
+        client.get("/fail", cast_to=httpx2.Response, options={"headers": {"x-should-retry": "true"}})
+    assert ours.ids == [["run-1"]] * 2
+
+
+def test_an_sdk_that_knows_nothing_of_it_is_reached(router: RecordingRouter) -> None:
+    instrument(router.url)
+    with openai.OpenAI(base_url=f"{router.url}/v1", api_key="none") as client, model_affinity("run-1"):
+        client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hello"}])
+    assert router.affinity_ids == ["run-1"]
+
+
+def test_a_bare_thread_needs_bind_context(
+    servers: tuple[Server, Server], in_thread: Callable[[Callable[[], object]], None]
+) -> None:
+    ours, _ = servers
+    instrument(ours.url)
+    with model_affinity("run-1"):
+        in_thread(lambda: httpx.get(ours.url))
+        in_thread(bind_context(lambda: httpx.get(ours.url)))
+    assert ours.ids == [[], ["run-1"]]
+
+
+def test_addresses_add_up_and_are_left_out_one_by_one(servers: tuple[Server, Server]) -> None:
+    ours, theirs = servers
+    instrument(ours.url)
+    instrument(f"{theirs.url}/v1", ours.url)
+    uninstrument(ours.url)
+    with model_affinity("run-1"):
+        httpx.get(ours.url)
+        httpx.get(theirs.url)
+        uninstrument()
+        httpx.get(theirs.url)
+    assert (ours.ids, theirs.ids) == ([[]], [["run-1"], []])
+
+
+def test_without_an_address_the_environments_router_is_meant(
+    servers: tuple[Server, Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, _ = servers
+    monkeypatch.setenv("PLANO_BASE_URL", f"{ours.url}/v1")
+    instrument()
+    with model_affinity("run-1"):
+        httpx.get(ours.url)
+    assert ours.ids == [["run-1"]]
+
+
+def test_whoever_hooked_in_later_is_left_in_place(
+    servers: tuple[Server, Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, _ = servers
+    with monkeypatch.context() as patch:
+        instrument(ours.url)
+        inner = vars(httpx.Client)["_send_single_request"]
+        later = functools.partialmethod(inner)
+        patch.setattr(httpx.Client, "_send_single_request", later)
+        uninstrument()
+        assert vars(httpx.Client)["_send_single_request"] is later
+        with model_affinity("run-1"):
+            httpx.get(ours.url)
+        patch.setattr(httpx.Client, "_send_single_request", inner.__wrapped__)
+        assert ours.ids == [[]]
+    httpx.Client._send_single_request = inner.__wrapped__  # type: ignore[method-assign] # what the patch found was ours
+
+
+def test_what_cannot_be_reached_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="'router:1'"):
+        instrument("router:1")
+    with monkeypatch.context() as patch:
+        patch.setattr(instrumentation, "_HOOK", "_send_otherwise")
+        with pytest.raises(RuntimeError, match=r"httpx '0\.\d+.*_send_otherwise"):
+            instrument("http://router:1")
+    with monkeypatch.context() as patch:
+        patch.setattr(instrumentation, "LIBRARIES", ("no_such_library",))
+        with pytest.raises(RuntimeError, match="neither is installed"):
+            instrument("http://router:1")
