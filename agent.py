@@ -56,8 +56,9 @@ def main(*, host: str, port: int, router_url: str, model: str, checkpoints: str,
     """
     configure_log(logging.WARNING, log_content=False)
     try:
-        settings = build_settings(name=NAME, checkpoints=checkpoints)
-        app = create_app(build_graph(base_url=build_base_url(router_url), model=model), settings)
+        router = build_base_url(router_url)
+        settings = build_settings(name=NAME, checkpoints=checkpoints, router_urls=[router])
+        app = create_app(build_graph(base_url=router, model=model), settings)
         check_exposure(
             host, is_guarded=no_auth, way_out="Listen on 127.0.0.1, or add --no-auth if that is meant."
         )

@@ -68,7 +68,7 @@ class KeyMiddleware:
             state = scope.setdefault("state", {})
             try:
                 state[OWNER_STATE_KEY] = find_owner(
-                    {} if scope["path"] == OPEN_PATH else self._hashes,
+                    {} if _is_open(scope) else self._hashes,
                     headers.get("authorization"),
                     headers.get("x-api-key"),
                 )
@@ -78,6 +78,12 @@ class KeyMiddleware:
                 await refusal(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+
+def _is_open(scope: Scope) -> bool:
+    """Whether a path is answered without a key, wherever the app is mounted."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", "")) == OPEN_PATH
 
 
 class AffinityMiddleware:

@@ -39,7 +39,7 @@ def hash_key(key: str) -> str:
 
     Example:
         >>> hash_key("pa-a-key-that-is-long-enough")[:15]
-        'sha256:45eb9d00'
+        'sha256:a379ad4b'
     """
     if len(key) < MIN_KEY_LENGTH:
         raise ValueError(

@@ -125,7 +125,7 @@ def _tell(problem: Any, where: str) -> str:  # noqa: ANN401 - pydantic's
     if problem["type"] == "extra_forbidden":
         known = ", ".join(ServerSettings.model_fields)
         return f"{where}{name!r} is no setting. There are: {known}."
-    message = str(problem["msg"]).removeprefix("Value error, ")
+    message = str(problem["msg"]).removeprefix("Value error, ").rstrip(".")
     secret = problem["loc"][0] in {"api_keys", "checkpoints"}
     got = "" if secret or problem["type"] == "value_error" else f"; got {problem['input']!r}"
     return f"{where}{name}: {message[0].lower()}{message[1:]}{got}."
