@@ -1,4 +1,4 @@
-"""What all tests share: the project's root, a real router on simulated models, and the README's snippets as tests."""
+"""What all tests share: the project's root, a real router on simulated models, and the pages' and docstrings' examples."""
 
 import os
 from collections.abc import Iterator
@@ -6,15 +6,22 @@ from pathlib import Path
 
 import pytest
 from sybil import Sybil
+from sybil.document import PythonDocStringDocument
 from sybil.parsers.markdown import PythonCodeBlockParser
+from sybil.parsers.rest import DocTestParser
 
 from plano_agents.demos.child import local_router
 
 ROOT = Path(__file__).parent
 
-pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser()], patterns=["*.md"], fixtures=["reader"]
-).pytest()
+_PAGES = Sybil(parsers=[PythonCodeBlockParser()], patterns=["*.md"], fixtures=["reader"])
+_DOCSTRINGS = Sybil(
+    parsers=[DocTestParser()],
+    patterns=["plano_agents/*.py", "plano_agents/**/*.py"],
+    document_types={".py": PythonDocStringDocument},
+    fixtures=["reader"],
+)
+pytest_collect_file = (_PAGES + _DOCSTRINGS).pytest()
 
 
 @pytest.fixture(scope="session")

@@ -91,7 +91,15 @@ def derive_affinity_id(thread_id: str) -> str:
 
 
 def current_affinity_id() -> str | None:
-    """The id of the enclosing `model_affinity` scope, or None outside of one."""
+    """The id of the enclosing `model_affinity` scope, or None outside of one.
+
+    Example:
+        >>> with model_affinity("run-1"):
+        ...     print(current_affinity_id())
+        run-1
+        >>> print(current_affinity_id())
+        None
+    """
     scopes = _scopes.get()
     return scopes[-1] if scopes else None
 

@@ -53,6 +53,15 @@ class PlanoError(Exception):
         message: What failed, the offending value and how to fix it; shown to the user as it is.
         param: The request field or configuration key at fault, e.g. ``messages[2].content``.
         retry_after_seconds: When to try again; sent as ``Retry-After``.
+
+    Example:
+        >>> from plano_agents import PlanoError, model_affinity
+        >>> try:
+        ...     with model_affinity("two words"):
+        ...         pass
+        ... except PlanoError as error:
+        ...     print(error.status_code, error.code)
+        400 invalid_affinity_id
     """
 
     status_code: ClassVar[int] = 500

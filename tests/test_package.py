@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
 
 import plano_agents
+import plano_agents.anthropic
+import plano_agents.openai
 
 HEAVY = [
     "aiohttp",
@@ -40,6 +43,19 @@ def test_opening_a_scope_loads_nothing_heavy() -> None:
 def test_every_public_name_resolves(name: str) -> None:
     assert getattr(plano_agents, name).__name__ == name
     assert name in dir(plano_agents)
+
+
+PUBLIC = [
+    *[(plano_agents, name) for name in plano_agents.__all__],
+    *[(plano_agents.openai, name) for name in plano_agents.openai.__all__],
+    *[(plano_agents.anthropic, name) for name in plano_agents.anthropic.__all__],
+]
+
+
+@pytest.mark.parametrize(("module", "name"), PUBLIC, ids=lambda value: getattr(value, "__name__", value))
+def test_every_public_name_has_an_example(module: ModuleType, name: str) -> None:
+    """They run with the other tests, as pytest collects them from the docstrings."""
+    assert ">>> " in (getattr(module, name).__doc__ or "")
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

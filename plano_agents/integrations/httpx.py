@@ -80,10 +80,11 @@ def instrument(*base_urls: str) -> None:
         RuntimeError: No such library is installed, or one of a version that sends requests in another way.
 
     Example:
+        >>> import os
         >>> import openai
         >>> from plano_agents import instrument, model_affinity, uninstrument
-        >>> instrument(router)
-        >>> client = openai.OpenAI(base_url=router, api_key="none")
+        >>> instrument()  # at PLANO_BASE_URL, or http://127.0.0.1:12000
+        >>> client = openai.OpenAI(base_url=os.environ["PLANO_BASE_URL"], api_key="none")
         >>> with model_affinity("run-instrument"):
         ...     answer = client.chat.completions.with_raw_response.create(
         ...         model="gpt-4o-mini", messages=[{"role": "user", "content": "hello"}]

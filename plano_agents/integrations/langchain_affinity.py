@@ -42,11 +42,12 @@ class ModelAffinityMixin(BaseChatModel):
         TypeError: A class is made of it and a model that builds its requests in another way; `instrument` serves those.
 
     Example:
+        >>> import os
         >>> from langchain_openai import ChatOpenAI
         >>> from plano_agents import ModelAffinityMixin, model_affinity
         >>> class StickyChatOpenAI(ModelAffinityMixin, ChatOpenAI):
         ...     '''ChatOpenAI, one model per affinity id.'''
-        >>> llm = StickyChatOpenAI(model="gpt-4o-mini", base_url=router, api_key="none")
+        >>> llm = StickyChatOpenAI(model="gpt-4o-mini", base_url=os.environ["PLANO_BASE_URL"], api_key="none")
         >>> with model_affinity("run-mixin"):
         ...     said = llm.invoke("hello").text
     """

@@ -39,10 +39,11 @@ class ModelAffinityMiddleware(AgentMiddleware[ModelAffinityState, Any, Any]):
     `langchain_anthropic`. A header of the caller's own, and a model's ``affinity_id``, are left as they are.
 
     Example:
+        >>> import os
         >>> from langchain.agents import create_agent
         >>> from langchain_openai import ChatOpenAI
         >>> from plano_agents import ModelAffinityMiddleware
-        >>> llm = ChatOpenAI(model="gpt-4o-mini", base_url=router, api_key="none")
+        >>> llm = ChatOpenAI(model="gpt-4o-mini", base_url=os.environ["PLANO_BASE_URL"], api_key="none")
         >>> agent = create_agent(llm, tools=[], middleware=[ModelAffinityMiddleware()])
         >>> said = agent.invoke({"messages": [("user", "hello")]})
     """

@@ -62,7 +62,7 @@ def node() -> Path:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     node, npm = shutil.which("node", path=path), shutil.which("npm", path=path)
     if node is None or npm is None:
-        _give_up("node and npm are needed; the dev group brings them: scripts/uv sync --group dev")
+        give_up("node and npm are needed; the dev group brings them: scripts/uv sync --group dev")
     installed, wanted = HERE / "node_modules" / ".package-lock.json", HERE / "package.json"
     with _alone():
         if not installed.exists() or installed.stat().st_mtime < wanted.stat().st_mtime:
@@ -121,10 +121,11 @@ def _set_up(command: list[str], environ: dict[str, str] | None = None) -> None:
         command, cwd=HERE, env=environ, capture_output=True, text=True, timeout=100, check=False
     )
     if ended.returncode:
-        _give_up(f"{' '.join(command)} failed: {ended.stderr.strip()[-500:]}")
+        give_up(f"{' '.join(command)} failed: {ended.stderr.strip()[-500:]}")
 
 
-def _give_up(reason: str) -> NoReturn:
+def give_up(reason: str) -> NoReturn:
+    """Skip a test whose client cannot be set up; fail it where clients must be there."""
     if os.environ.get("PLANO_REQUIRE_CLIENTS"):
         pytest.fail(reason)
     pytest.skip(reason)

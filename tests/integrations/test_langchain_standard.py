@@ -101,6 +101,10 @@ class Through(ChatModelIntegrationTests):
         return True
 
     @property
+    def supports_pdf_inputs(self) -> bool:
+        return True
+
+    @property
     def supports_model_override(self) -> bool:
         return True
 
@@ -131,7 +135,7 @@ class TestThroughToOpenAI(Through):
     """A model of OpenAI's.
 
     Off: pictures and documents in a tool's result, and Anthropic's ``cache_control``, which OpenAI's chat completions
-    refuse; documents in a question, which the simulated OpenAI does not read.
+    refuse.
     """
 
     @property
@@ -148,10 +152,6 @@ class TestThroughToAnthropic(Through):
 
     @property
     def supports_image_tool_message(self) -> bool:
-        return True
-
-    @property
-    def supports_pdf_inputs(self) -> bool:
         return True
 
     @property

@@ -1,17 +1,12 @@
 """Documents: what the provider takes, and what each adds to the prompt. PDFs are counted by their pages, not read."""
 
-import base64
-import binascii
-import re
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from plano_agents.simulator.conversation import PAGE_PLACEHOLDER
+from plano_agents.simulator.pdf import count_pages
 from plano_agents.simulator.wire.anthropic.refusals import refuse
-
-_PAGE = re.compile(rb"/Type\s*/Page(?![a-zA-Z])")
-_MAX_PAGES = 600
 
 
 class PdfSource(BaseModel):
@@ -88,16 +83,8 @@ def read_document(document: Document, path: str) -> str:
         parts = source.content
         text = parts if isinstance(parts, str) else "\n".join(part.text for part in parts)
     else:
-        text = PAGE_PLACEHOLDER * _count_pages(source.data, path)
+        pages = count_pages(source.data)
+        if pages is None:
+            raise refuse(f"{path}.pdf.source.base64.data: The PDF specified was not valid.")
+        text = PAGE_PLACEHOLDER * pages
     return "\n".join(part for part in (document.title, document.context, text) if part)
-
-
-def _count_pages(data: str, path: str) -> int:
-    try:
-        pdf = base64.b64decode(data, validate=True)
-    except (binascii.Error, ValueError):
-        pdf = b""
-    if not pdf.startswith(b"%PDF-"):
-        raise refuse(f"{path}.pdf.source.base64.data: The PDF specified was not valid.")
-    # Pages inside compressed object streams are not seen; there is one at least.
-    return min(max(len(_PAGE.findall(pdf)), 1), _MAX_PAGES)

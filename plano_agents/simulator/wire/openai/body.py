@@ -49,6 +49,21 @@ class Image(Wire):
     prompt_cache_breakpoint: Breakpoint | None = None
 
 
+class FileData(Wire):
+    """A PDF; what was uploaded before (``file_id``) is not known."""
+
+    file_data: str
+    filename: str | None = None
+
+
+class File(Wire):
+    """A file."""
+
+    type: Literal["file"]
+    file: FileData
+    prompt_cache_breakpoint: Breakpoint | None = None
+
+
 class RefusalPart(Wire):
     """A model's earlier refusal."""
 
@@ -65,10 +80,13 @@ class System(Wire):
 
 
 class User(Wire):
-    """The user's words and images."""
+    """The user's words, images and files."""
 
     role: Literal["user"]
-    content: str | Annotated[list[Annotated[Text | Image, Field(discriminator="type")]], Field(min_length=1)]
+    content: (
+        str
+        | Annotated[list[Annotated[Text | Image | File, Field(discriminator="type")]], Field(min_length=1)]
+    )
     name: str | None = None
 
 
@@ -106,6 +124,8 @@ class ToolAnswer(Wire):
     role: Literal["tool"]
     tool_call_id: str
     content: str | list[Text]
+    name: str | None = None
+    """Not in the reference, and taken all the same: frameworks send the tool's name."""
 
 
 class Function(Wire):

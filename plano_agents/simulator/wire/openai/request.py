@@ -3,6 +3,7 @@
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from plano_agents.simulator.conversation import (
+    PAGE_PLACEHOLDER,
     AnswerFormat,
     Conversation,
     Message,
@@ -11,6 +12,7 @@ from plano_agents.simulator.conversation import (
     ToolChoice,
     ToolResult,
 )
+from plano_agents.simulator.pdf import count_pages
 from plano_agents.simulator.schema import parse_schema
 from plano_agents.simulator.wire.events import encode_json
 from plano_agents.simulator.wire.exchange import Refusal, Request
@@ -140,7 +142,11 @@ def _read_texts(asked: body.Body) -> str:
 def _build_conversation(asked: body.Body, answer_format: AnswerFormat | None) -> Conversation:
     system = [_join(message.content) for message in asked.messages if isinstance(message, body.System)]
     return Conversation(
-        messages=tuple(_build_message(m) for m in asked.messages if not isinstance(m, body.System)),
+        messages=tuple(
+            _build_message(message, at)
+            for at, message in enumerate(asked.messages)
+            if not isinstance(message, body.System)
+        ),
         system="\n".join(system),
         tools=tuple(_build_tool(tool.function) for tool in asked.tools or ()),
         choice=_build_choice(asked),
@@ -148,13 +154,18 @@ def _build_conversation(asked: body.Body, answer_format: AnswerFormat | None) ->
     )
 
 
-def _build_message(message: body.User | body.Assistant | body.ToolAnswer) -> Message:
+def _build_message(message: body.User | body.Assistant | body.ToolAnswer, at: int) -> Message:
     if isinstance(message, body.ToolAnswer):
         return Message("user", results=(ToolResult(message.tool_call_id, _join(message.content)),))
     if isinstance(message, body.User):
         parts = [] if isinstance(message.content, str) else message.content
         images = sum(isinstance(part, body.Image) for part in parts)
-        return Message("user", _join(message.content), images=images)
+        documents = tuple(
+            _read_file(part.file, f"messages[{at}].content[{place}].file.file_data")
+            for place, part in enumerate(parts)
+            if isinstance(part, body.File)
+        )
+        return Message("user", _join(message.content), images=images, documents=documents)
     calls = (
         ToolCall(call.id, call.function.name, _parse_arguments(call.function.arguments))
         for call in message.tool_calls or ()
@@ -162,8 +173,25 @@ def _build_message(message: body.User | body.Assistant | body.ToolAnswer) -> Mes
     return Message("assistant", _join(message.content or message.refusal or ""), calls=tuple(calls))
 
 
+def _read_file(file: body.FileData, path: str) -> str:
+    """What a file adds to the prompt."""
+    _, is_pdf, data = file.file_data.partition("data:application/pdf;base64,")
+    pages = count_pages(data) if is_pdf else None
+    if pages is None:
+        raise refuse(
+            f"Invalid '{path}'. Expected a base64-encoded data URL with an application/pdf MIME type (e.g. "
+            "'data:application/pdf;base64,aW1nIGJ5dGVzIGhlcmU=').",
+            path,
+            "invalid_value",
+        )
+    return "\n".join(part for part in (file.filename, PAGE_PLACEHOLDER * pages) if part)
+
+
 def _join(
-    content: str | list[body.Text] | list[body.Text | body.Image] | list[body.Text | body.RefusalPart],
+    content: str
+    | list[body.Text]
+    | list[body.Text | body.Image | body.File]
+    | list[body.Text | body.RefusalPart],
 ) -> str:
     if isinstance(content, str):
         return content

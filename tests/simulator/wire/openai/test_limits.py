@@ -60,10 +60,6 @@ def test_fields_that_change_nothing_are_accepted() -> None:
             {"message": {"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}},
             "The simulated models do not listen.",
         ),
-        (
-            {"message": {"role": "user", "content": [{"type": "file", "file": {}}]}},
-            "The simulated models do not read files.",
-        ),
     ],
 )
 def test_a_limit_of_the_simulator_says_so(fields: dict[str, JsonValue], message: str) -> None:

@@ -1,3 +1,4 @@
+import base64
 import contextlib
 import json
 
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from plano_agents.simulator.conversation import Message, ToolChoice, ToolResult
+from plano_agents.simulator.conversation import PAGE_PLACEHOLDER, Message, ToolChoice, ToolResult
 from plano_agents.simulator.wire.exchange import Refusal
 from plano_agents.simulator.wire.openai.refusals import encode_openai_refusal
 from plano_agents.simulator.wire.openai.request import parse_openai_request
@@ -215,6 +216,26 @@ def test_calls_and_results_are_read() -> None:
     called, answered = parse_openai_request(body(USER, call("a"), result("a"))).conversation.messages[1:]
     assert [(c.id, c.name, c.arguments) for c in called.calls] == [("a", "f", {"x": 1})]
     assert answered.results == (ToolResult("a", "done"),)
+
+
+def read_file(data: str) -> Message:
+    part: JsonValue = {"type": "file", "file": {"file_data": data, "filename": "a.pdf"}}
+    content: JsonValue = [{"type": "text", "text": "read"}, part]
+    return parse_openai_request(body({"role": "user", "content": content})).conversation.messages[0]
+
+
+def test_a_files_pages_are_counted() -> None:
+    pdf = base64.b64encode(b"%PDF-1.4 <</Type/Page>> <</Type /Page>>").decode()
+    message = read_file(f"data:application/pdf;base64,{pdf}")
+    assert (message.text, message.documents) == ("read", (f"a.pdf\n{PAGE_PLACEHOLDER * 2}",))
+
+
+@pytest.mark.parametrize(
+    "data", ["JVBERi0=", "data:text/plain;base64,aGk=", "data:application/pdf;base64,aGk="]
+)
+def test_what_is_no_pdf_is_refused(data: str) -> None:
+    with pytest.raises(Refusal, match=r"Invalid 'messages\[0\]\.content\[1\]\.file\.file_data'\. Expected"):
+        read_file(data)
 
 
 def test_images_are_counted() -> None:
