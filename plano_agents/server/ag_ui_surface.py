@@ -4,6 +4,7 @@ What is said on the wire is ``ag-ui-langgraph``'s business. Here its run becomes
 alone on it, with the affinity id, the limits and the log of every other, and with a failure that tells no prompt.
 """
 
+import logging
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -39,6 +40,9 @@ _ENCODER = EventEncoder()
 
 def add_ag_ui_surface(app: FastAPI, agent: Agent) -> None:
     """Add the endpoint to an app."""
+    if not agent.settings.log_content:
+        # The adapter's warnings repeat what clients send.
+        logging.getLogger("ag_ui_langgraph").setLevel(logging.CRITICAL)
 
     @app.post(
         "/ag-ui",

@@ -22,6 +22,7 @@ from plano_agents.errors import (
     ThreadBusyError,
     ThreadNotFoundError,
 )
+from plano_agents.integrations.encodable import clean_text
 from plano_agents.server.checkpoints import DEFAULT_URL, SharedLocks, name_place, open_checkpoints
 from plano_agents.server.history import Thread, describe_messages
 from plano_agents.server.log import locate
@@ -110,6 +111,10 @@ class Memory:
                 "out, or have the server started with another place for 'checkpoints' than 'none'.",
                 param="thread_id",
             )
+        if not _can_be_kept(thread_id):
+            raise RequestError(
+                f"A thread_id has neither NUL nor half of a character; got {thread_id!r}.", param="thread_id"
+            )
         await self._locks.acquire(thread_id, run_id)
         try:
             await self._acquire_shared(thread_id, run_id)
@@ -181,7 +186,7 @@ class Memory:
                 raise _unavailable(error) from error
 
     async def _find(self, thread_id: str, owner: str) -> StateSnapshot:
-        if self.remembers:
+        if self.remembers and _can_be_kept(thread_id):
             state = await self.load(thread_id)
             if _exists(state) and _owner(state) == owner:
                 return state
@@ -229,6 +234,11 @@ def _choose_url(graph: Graph, settings: ServerSettings) -> str | None:
     if isinstance(graph.checkpointer, BaseCheckpointSaver):
         return None
     return "none" if graph.checkpointer is False else DEFAULT_URL
+
+
+def _can_be_kept(thread_id: str) -> bool:
+    """Whether every store can hold an id: Postgres has no NUL, and none has half of a surrogate pair."""
+    return "\0" not in thread_id and clean_text(thread_id) == thread_id
 
 
 def _exists(state: StateSnapshot) -> bool:

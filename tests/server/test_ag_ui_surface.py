@@ -140,6 +140,13 @@ async def test_a_run_that_waits_for_a_human_is_resumed() -> None:
     assert resumed[-1]["type"] == "RUN_FINISHED"
 
 
+async def test_what_a_client_sends_to_resume_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async with call_app(build_graph(Script())) as client:
+        props = {"command": {"resume": "the secret answer"}}
+        await client.post("/ag-ui", json=build_body("hi", forwardedProps=props))
+    assert "secret" not in caplog.text
+
+
 @pytest.mark.parametrize("thread_id", ["", "x" * 257])
 async def test_a_threads_id_has_a_length(thread_id: str) -> None:
     async with call_app(build_graph(Script())) as client:

@@ -2,14 +2,17 @@
 
 import re
 
+import httpx
 import pytest
+from fastapi import FastAPI
 from starlette.types import Message, Receive, Scope, Send
 
 from plano_agents.errors import AuthenticationError, ConfigError
+from plano_agents.server.app import create_app
 from plano_agents.server.connection import KeyMiddleware
 from plano_agents.server.keys import check_hash, find_owner, hash_key, new_key
 from plano_agents.server.settings import build_settings
-from tests.server.conftest import Script, build_graph, call_app
+from tests.server.conftest import Script, build_graph, call_app, call_transport
 
 KEY = "pa-0123456789-0123456789"
 HASHES = {"alice": hash_key(KEY)}
@@ -80,6 +83,14 @@ async def test_everything_but_health_needs_a_key(headers: dict[str, str], method
 async def test_health_needs_no_key() -> None:
     async with call_app(build_graph(Script()), api_keys=HASHES) as client:
         assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_health_needs_no_key_where_the_server_is_mounted() -> None:
+    app = FastAPI()
+    app.mount("/agents", create_app(build_graph(Script()), build_settings(api_keys=HASHES)))
+    async with call_transport(httpx.ASGITransport(app)) as client:
+        assert (await client.get("/agents/healthz")).status_code == 200
+        assert (await client.get("/agents/v1/models")).status_code == 401
 
 
 async def test_a_request_without_a_key_is_refused_before_its_body_is_read() -> None:

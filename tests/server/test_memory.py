@@ -105,3 +105,14 @@ async def test_a_thread_tells_that_a_run_is_on() -> None:
         await run
         rested = (await client.get("/threads/t-1")).json()
     assert (running["is_running"], rested["is_running"], deleted.status_code) == (True, False, 409)
+
+
+@pytest.mark.parametrize("thread_id", ["a\\u0000b", "a\\ud83d"])
+async def test_an_id_that_no_store_could_hold_is_refused(thread_id: str) -> None:
+    async with call_app(build_graph(Script())) as client:
+        body = f'{{"input": "hi", "thread_id": "{thread_id}"}}'
+        headers = {"content-type": "application/json"}
+        response = await client.post("/agent/run", content=body, headers=headers)
+        asked = await client.get("/threads/a%00b")
+    assert (response.status_code, response.json()["error"]["param"]) == (400, "thread_id")
+    assert asked.status_code == 404
