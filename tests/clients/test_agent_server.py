@@ -115,10 +115,10 @@ def langgraph_dev(langgraph_cli: Path, offline_router: str, root: Path) -> Itera
 
 def run_on_langgraph_dev(url: str, headers: dict[str, str]) -> tuple[str, list[dict[str, Any]]]:
     """Run the agent there; the thread's id, and what the router said of each turn."""
-    client = get_sync_client(url=url, headers=headers)
-    thread = client.threads.create()["thread_id"]
     asked: dict[str, Any] = {"messages": [{"role": "user", "content": QUESTION}]}
-    state = client.runs.wait(thread, "database-agent", input=asked)
+    with get_sync_client(url=url, headers=headers) as client:
+        thread = client.threads.create()["thread_id"]
+        state = client.runs.wait(thread, "database-agent", input=asked)
     assert isinstance(state, dict)
     turns = [
         message["response_metadata"]["plano"] for message in state["messages"] if message["type"] == "ai"
