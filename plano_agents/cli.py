@@ -1,4 +1,4 @@
-"""The command line: ``plano-agents up``, ``simulate`` and ``config``; ``cli_affinity`` and ``cli_serve`` have the rest.
+"""The command line: ``plano-agents up``, ``simulate`` and ``config``; the rest stands in ``cli_…``.
 
 It puts the parts together, says what it serves and where, and turns every failure into a line. What the parts do
 is theirs.
@@ -14,13 +14,14 @@ import click
 
 from plano_agents import __version__, serving
 from plano_agents.cli_affinity import affinity_group
+from plano_agents.cli_route import route_command
 from plano_agents.cli_serve import hash_key_command, serve_command
 from plano_agents.config.load import load_config
 from plano_agents.config.model import Config, Routing
 from plano_agents.config.render import render_config
 from plano_agents.errors import ConfigError, PlanoError, WorkerFailedError
 from plano_agents.providers.target import build_target
-from plano_agents.sessions.build import name_store
+from plano_agents.sessions.build import build_store, name_store
 from plano_agents.simulator.app import create_app as create_simulator
 from plano_agents.simulator.settings import SimulatorSettings
 
@@ -219,6 +220,7 @@ def _tell_reloaded(error: ConfigError | None) -> None:
 cli.add_command(affinity_group)
 cli.add_command(serve_command)
 cli.add_command(hash_key_command)
+cli.add_command(route_command)
 
 
 @cli.group("config")
@@ -239,6 +241,7 @@ def check(config: Path, settings: Path | None, *, offline: bool) -> None:
     loaded = load_config(config, settings_path=settings, environ=os.environ, offline=offline)
     for model in loaded.models:
         build_target(model)
+    build_store(loaded.routing)
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}", err=True)
     click.echo(render_config(loaded), nl=False)

@@ -1,5 +1,6 @@
 """``plano-agents affinity``: sessions listed, explained and dropped, by asking a running router."""
 
+import http.client
 import json
 import sys
 import urllib.error
@@ -16,12 +17,23 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from plano_agents.config.http_syntax import is_header_value, split_address
+
 DEFAULT_URL = "http://127.0.0.1:12000"
 PAGE = 500
 TIMEOUT_SECONDS = 10.0
 
+_SCHEMES = frozenset({"http", "https"})
+
 Session = dict[str, Any]
 """A session as the router's JSON has it."""
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect, for the admin token would go along to wherever it leads."""
+
+    def redirect_request(self, *_arguments: object) -> None:
+        """Leave it to be told as what it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +51,29 @@ class Router:
         Raises:
             click.ClickException: It cannot be reached, or refuses.
         """
-        path = "/affinity" if affinity_id is None else f"/affinity/{_encode(affinity_id)}"
-        query = urllib.parse.urlencode({name: value for name, value in params.items() if value is not None})
-        base = self.url.rstrip("/").removesuffix("/v1")
-        try:
-            request = urllib.request.Request(f"{base}{path}?{query}", method=method)  # noqa: S310 - checked below
-        except ValueError:
-            raise click.ClickException(
-                f"{self.url!r} is no address. Write one such as {DEFAULT_URL}."
-            ) from None
-        if request.type not in {"http", "https"}:
+        if split_address(self.url, _SCHEMES) is None:
             raise click.ClickException(f"{self.url!r} is no address. Write one such as {DEFAULT_URL}.")
+        path = "/affinity" if affinity_id is None else f"/affinity/{_encode(affinity_id)}"
+        query = urllib.parse.urlencode(
+            {name: value for name, value in params.items() if value is not None}, errors="surrogateescape"
+        )
+        base = self.url.rstrip("/").removesuffix("/v1")
+        request = urllib.request.Request(f"{base}{path}?{query}", method=method)  # noqa: S310 - checked above
         if self.token:
+            if not is_header_value(self.token):
+                raise click.ClickException(
+                    "The admin token cannot go into an HTTP header. Give it as visible ASCII, without a line end."
+                )
             request.add_header("Authorization", f"Bearer {self.token}")
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects)
         try:
             with opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
-                return _read(answer.read(), base)
+                return _read(answer.read(), base, needed="sessions" if affinity_id is None else "affinity_id")
         except urllib.error.HTTPError as error:
-            raise click.ClickException(_explain(error.read(), error.code, base)) from None
-        except (OSError, ValueError) as error:
+            raise click.ClickException(
+                _explain(error.read(), error.code, base, has_token=bool(self.token))
+            ) from None
+        except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise click.ClickException(
                 f"No router answers at {base} ({reason}). Start one with 'plano-agents up', or name it with --url."
@@ -132,7 +147,7 @@ def list_command(
     more = not everything and len(found) > limit
     sessions = [session for session, _ in found][: None if everything else limit]
     if as_json:
-        click.echo(json.dumps(sessions, indent=2))
+        click.echo(json.dumps(sessions, indent=2, ensure_ascii=False))
     elif sessions:
         _print(_build_table(sessions))
     else:
@@ -151,7 +166,7 @@ def show_command(router: Router, affinity_id: str, tenant: str, *, as_json: bool
     """Explain a session: its model, why, and every switch."""
     session = router.ask("GET", affinity_id, tenant=tenant)
     if as_json:
-        click.echo(json.dumps(session, indent=2))
+        click.echo(json.dumps(session, indent=2, ensure_ascii=False))
     else:
         _print(_build_page(session))
     if session.get("degraded"):
@@ -165,7 +180,7 @@ def show_command(router: Router, affinity_id: str, tenant: str, *, as_json: bool
 def drop_command(router: Router, affinity_id: str, tenant: str, *, as_json: bool) -> None:
     """Drop a session's pin: its next request is routed anew."""
     dropped = router.ask("DELETE", affinity_id, tenant=tenant)
-    click.echo(json.dumps(dropped, indent=2) if as_json else f"dropped {affinity_id}")
+    click.echo(json.dumps(dropped, indent=2, ensure_ascii=False) if as_json else f"dropped {affinity_id}")
 
 
 def _build_table(sessions: list[Session]) -> Table:
@@ -199,7 +214,7 @@ def _build_table(sessions: list[Session]) -> Table:
             f"{tokens['input'] + tokens['output']:,}",
             _write_seconds(session["seconds_left"]),
         ]
-        table.add_row(*map(Text, cells))
+        table.add_row(*map(_show, cells))
     return table
 
 
@@ -224,15 +239,24 @@ def _build_page(session: Session) -> Table:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in rows:
-        table.add_row(name, Text(value))
+        table.add_row(name, _show(value))
     for switch in session["switches"]:
         table.add_row(
             "",
-            Text(
+            _show(
                 f"{_write_time(switch['at'])}  {switch['from_model']} → {switch['to_model']}  {switch['reason']}"
             ),
         )
     return table
+
+
+def _show(text: str) -> Text:
+    return Text(_escape(text))
+
+
+def _escape(text: str) -> str:
+    """Write what a terminal would act on as an escape: tenants are whatever clients send."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 def _print(table: Table) -> None:
@@ -251,20 +275,21 @@ def _warn_degraded() -> None:
 
 def _encode(affinity_id: str) -> str:
     """Encode every byte that could mean something in a path, dots included."""
-    return urllib.parse.quote(affinity_id, safe="").replace(".", "%2E")
+    return urllib.parse.quote(affinity_id, safe="", errors="surrogateescape").replace(".", "%2E")
 
 
-def _read(body: bytes, base: str) -> dict[str, Any]:
+def _read(body: bytes, base: str, *, needed: str) -> dict[str, Any]:
+    """Read a router's answer; whatever has not the field that it needs is told to be none."""
     try:
         found = json.loads(body)
     except ValueError:
         found = None
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or needed not in found:
         raise click.ClickException(f"What answers at {base} is no plano-agents router. Name it with --url.")
     return found
 
 
-def _explain(body: bytes, status: int, base: str) -> str:
+def _explain(body: bytes, status: int, base: str, *, has_token: bool) -> str:
     """Take the router's own words; whatever else answered is named."""
     try:
         error = json.loads(body)["error"]
@@ -272,8 +297,8 @@ def _explain(body: bytes, status: int, base: str) -> str:
     except (ValueError, KeyError, TypeError):
         return f"What answers at {base} is no plano-agents router (status {status}). Name it with --url."
     if code == "invalid_api_key":
-        return "The router asks for its admin token. Put it into PLANO_ADMIN_TOKEN."
-    return message
+        return f"The router asks for its admin token{', and this is not it' if has_token else ''}. Put it into PLANO_ADMIN_TOKEN."
+    return _escape(message)
 
 
 def _write_time(text: str) -> str:

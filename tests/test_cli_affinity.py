@@ -2,7 +2,8 @@
 
 import json
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -15,6 +16,26 @@ from plano_agents.cli_affinity import _write_seconds, affinity_group
 from plano_agents.demos.child import local_router
 
 Run = Callable[..., Result]
+
+SESSION: dict[str, object] = {
+    "affinity_id": "x",
+    "tenant": "",
+    "model": "openai/gpt-4o",
+    "route": None,
+    "decision": "initialize",
+    "reason": "first_turn",
+    "why": "the session's first turn matched no preference",
+    "pinned_at": "2026-01-01T00:00:00Z",
+    "age_seconds": 1.0,
+    "last_used_at": "2026-01-01T00:00:00Z",
+    "seconds_left": 599.0,
+    "requests_in_flight": 0,
+    "turns": 1,
+    "tokens": {"input": 1, "output": 1, "cached": 0},
+    "switch_count": 0,
+    "switches": [],
+    "degraded": None,
+}
 
 
 @pytest.fixture
@@ -96,7 +117,9 @@ def test_where_no_router_is_it_says_how_to_start_one(run: Run) -> None:
     assert "plano-agents up" in result.stderr
 
 
-@pytest.mark.parametrize("url", ["ftp://h", "nonsense", "", "http://", "http://[", "file:///etc/passwd"])
+@pytest.mark.parametrize(
+    "url", ["ftp://h", "nonsense", "", "http://", "http://[", "http://h:x", "file:///etc/passwd"]
+)
 def test_what_is_no_address_is_refused(run: Run, url: str) -> None:
     result = run("list", "--url", url or " ")
     assert result.exit_code == 1
@@ -104,14 +127,16 @@ def test_what_is_no_address_is_refused(run: Run, url: str) -> None:
     assert "Traceback" not in result.output
 
 
-@pytest.fixture(params=[(200, b"<html>"), (200, b"[]"), (404, b"not here"), (500, b'{"error": "x"}')])
-def stranger(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Another HTTP server."""
-    status, body = request.param
+@contextmanager
+def serving(status: int, body: bytes, location: str = "") -> Iterator[tuple[str, list[str | None]]]:
+    """Another HTTP server: its address, and the credentials that it was shown."""
+    shown: list[str | None] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            shown.append(self.headers["authorization"])
             self.send_response(status)
+            self.send_header("location", location)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -122,15 +147,55 @@ def stranger(request: pytest.FixtureRequest) -> Iterator[str]:
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = Thread(target=server.serve_forever, daemon=True)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http://127.0.0.1:{server.server_port}", shown
         server.shutdown()
         thread.join()
 
 
-def test_what_is_no_router_is_told(run: Run, stranger: str) -> None:
-    result = run("list", "--url", stranger)
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(200, b"<html>"), (200, b"[]"), (200, b"{}"), (404, b"not here"), (500, b'{"error": "x"}')],
+)
+@pytest.mark.parametrize("command", [("list",), ("show", "x")])
+def test_what_is_no_router_is_told(run: Run, command: Sequence[str], status: int, body: bytes) -> None:
+    with serving(status, body) as (url, _):
+        result = run(*command, "--url", url)
     assert result.exit_code == 1
     assert "is no plano-agents router" in result.stderr
+
+
+def test_the_admin_token_follows_no_redirect(run: Run) -> None:
+    with serving(200, b'{"sessions": [], "next": null}') as (elsewhere, shown):
+        with serving(302, b"", location=f"{elsewhere}/affinity") as (url, _):
+            result = run("list", "--url", url, PLANO_ADMIN_TOKEN="canary")
+        assert result.exit_code == 1
+        assert "status 302" in result.stderr
+        assert shown == []
+
+
+@pytest.mark.parametrize("token", ["canary\n", "canär", "\u65e5"])
+def test_a_token_that_no_header_carries_is_refused_and_not_shown(run: Run, token: str) -> None:
+    result = run("list", PLANO_ADMIN_TOKEN=token)
+    assert result.exit_code == 1
+    assert "visible ASCII" in result.stderr
+    assert "can" not in result.stderr.replace("cannot", "")
+
+
+def test_an_argument_that_is_no_text_is_refused(run: Run) -> None:
+    result = run("show", "\udcff")
+    assert result.exit_code == 1
+    assert "visible ASCII" in result.stderr
+
+
+def test_nothing_of_a_session_acts_on_the_terminal(run: Run) -> None:
+    session = SESSION | {"tenant": "\x9b31m\x1b[2J\u202e"}
+    with serving(200, json.dumps({"sessions": [session], "next": None}).encode()) as (url, _):
+        listed = run("list", "--url", url).output
+    with serving(200, json.dumps(session).encode()) as (url, _):
+        shown = run("show", "x", "--url", url).output
+    for output in (listed, shown):
+        assert r"\x9b31m\x1b[2J\u202e" in output
+        assert output.replace("\n", "").isprintable()
 
 
 def test_the_admin_token_is_asked_for_and_taken(run: Run, tmp_path: Path, root: Path) -> None:

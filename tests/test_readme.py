@@ -31,7 +31,7 @@ def readme(root: Path) -> str:
     [
         ("./demo.sh", ["./demo.sh", "--fast"]),
         (
-            "uv run plano-agents up --offline",
+            "scripts/uv run plano-agents up --offline",
             [sys.executable, "-u", "-m", "plano_agents", "up", "--offline", "--port", "0"],
         ),
     ],

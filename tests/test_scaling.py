@@ -9,10 +9,12 @@ import pytest
 import yaml
 
 from plano_agents.config import parse_config
+from plano_agents.config.settings import parse_settings
 from plano_agents.protocol.usage import Tokens
 from plano_agents.sessions.pin import MAX_SWITCHES, Pin, SessionKey
-from plano_agents.sessions.redis import USAGE_PREFIX, RedisPins, Renewal, encode_key
+from plano_agents.sessions.redis import RedisPins, Renewal
 from plano_agents.sessions.redis_connection import RedisConnection
+from plano_agents.sessions.redis_encoding import USAGE_PREFIX, encode_key
 from tests.config.test_schema import check_by_plano
 from tests.faults.redis_server import RedisServer, require_program
 
@@ -33,6 +35,13 @@ def write_configs() -> list[str]:
     """The page's whole configuration, and the same with the keys that each later sample puts in."""
     whole, *changes = [yaml.safe_load(sample) for sample in find_samples("yaml")]
     return [yaml.safe_dump(document) for document in (whole, *(whole | change for change in changes))]
+
+
+def test_the_settings_beside_it_are_taken() -> None:
+    (sample,) = find_samples("yaml settings")
+    settings = parse_settings(sample, source="s", environ={"CLIENT_KEY": "k", "ADMIN_TOKEN": "t"})
+    assert len(settings.client_keys) == 1
+    assert settings.admin_token is not None
 
 
 @pytest.mark.parametrize("text", write_configs(), ids=["replicas", "before the move"])

@@ -3,6 +3,7 @@
 Lookups that the request path needs live here; reading and checking files is left to the modules beside this one.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -45,6 +46,12 @@ WILDCARD = "*"
 
 MAX_NAME_CHARACTERS = 256
 """The longest name of a model, an alias or a preference: names stand in headers, pins and logs."""
+
+NAME = re.compile(rf"[!-~]{{1,{MAX_NAME_CHARACTERS}}}")
+"""How a model or an alias is named, by whoever names it: in visible ASCII."""
+
+DEFAULT_THRESHOLD = 0.5
+"""The score that a preference must exceed to match, from 0 to 1."""
 
 DOTS = frozenset({".", ".."})
 """No model ids: in the path of a deployment, such as Azure's, they would address something else."""
@@ -93,11 +100,13 @@ class Preference:
     """Provider-qualified candidates, best first."""
     prefer: Literal["cheapest", "fastest", "none"] = "none"
     """How candidates are ordered; ``none`` keeps the order given."""
+    examples: tuple[str, ...] = ()
+    """Prompts that belong here, from the settings file; the embedded strategy compares with them too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """Plano's ``routing`` section, with ``routing.affinity_headers`` of the settings file."""
+    """Plano's ``routing`` section, with what the settings file says under the same heading."""
 
     session_ttl_seconds: int = 600
     """How long an unused pin lives."""
@@ -113,6 +122,10 @@ class Routing:
     """The routing model in the spelling of older files; newer ones have ``overrides.llm_routing_model``."""
     llm_provider: str | None = None
     """The entry that serves that model, in older files."""
+    threshold: float = DEFAULT_THRESHOLD
+    """The score that a preference must exceed to match, from 0 to 1."""
+    model_timeout_seconds: float = 2.0
+    """How long the routing model may take, before the embedded strategy decides instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +196,12 @@ class Config:
         named = [model for model in self.models if not model.is_wildcard]
         return next((model for model in named if model.default), named[0] if named else None)
 
+    @property
+    def routing_model(self) -> Model | None:
+        """The entry of the model that chooses routes; None where there is none, and the embedded strategy does."""
+        name = self.overrides.llm_routing_model or self.routing.model
+        return self.find_model(name) if name is not None else None
+
     def find_model(self, name: str) -> Model | None:
         """Look a model up as a client may spell it.
 
@@ -200,7 +219,7 @@ class Config:
             return None if found.is_wildcard else found
         provider, slash, model_id = name.partition("/")
         entry = self._by_name.get(f"{provider}/{WILDCARD}") if slash else None
-        if entry is not None and model_id and model_id not in DOTS:
+        if entry is not None and model_id and model_id not in DOTS and NAME.fullmatch(name):
             return replace(entry, name=name, model_id=model_id)
         return self._by_id.get(name)
 
@@ -211,7 +230,8 @@ class Config:
             base_url: Where the simulator listens, scheme and host.
 
         Returns:
-            The same configuration, each model served there, no key left in it, and nothing fetched from anywhere.
+            The same configuration, each model served there, no key left in it, and nothing fetched from anywhere; no
+            simulated model chooses routes, so the embedded strategy does.
         """
         models = (
             replace(
@@ -229,5 +249,6 @@ class Config:
             models=tuple(models),
             metrics_sources=(),
             proxy_from_environment=False,
-            overrides=replace(self.overrides, upstream_tls_ca_path=None),
+            overrides=replace(self.overrides, upstream_tls_ca_path=None, llm_routing_model=None),
+            routing=replace(self.routing, model=None),
         )

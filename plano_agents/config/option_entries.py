@@ -89,6 +89,10 @@ def _read_store_url(
     section: SessionCacheSection, path: KeyPath, findings: Findings, secrets: SecretReader | None
 ) -> SecretStr | None:
     url = section.url
+    if url is not None and section.type == "memory":
+        findings.add_warning(
+            (*path, "url"), "this url has no effect: pins are kept in memory. Add 'type: redis' to share them"
+        )
     if url is not None and secrets is not None:
         url = secrets.read(url.get_secret_value(), (*path, "url"), "routing.session_cache")
     elif url is not None and has_reference(url.get_secret_value()):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from plano_agents.config.document import parse_document
-from plano_agents.config.findings import Findings, KeyPath, format_value
+from plano_agents.config.findings import Findings, KeyPath, format_path, format_value
 from plano_agents.config.http_syntax import is_host
 from plano_agents.config.model import Config, Listener, Retries, Routing, Timeouts
 from plano_agents.config.model_entries import build_models
@@ -69,6 +69,7 @@ def parse_config(
                 timeouts=config.timeouts,
                 retries=config.retries,
                 models=None if problems else config.models,
+                preference_names=None if problems else [each.name for each in config.preferences],
             )
     except ConfigError as error:
         problems += error.problems
@@ -77,7 +78,16 @@ def parse_config(
     return replace(
         config,
         profiles=settings.profiles,
-        routing=replace(config.routing, affinity_headers=settings.affinity_headers),
+        preferences=tuple(
+            replace(preference, examples=settings.examples.get(preference.name, ()))
+            for preference in config.preferences
+        ),
+        routing=replace(
+            config.routing,
+            affinity_headers=settings.affinity_headers,
+            threshold=settings.threshold,
+            model_timeout_seconds=settings.model_timeout_seconds,
+        ),
         timeouts=settings.timeouts,
         retries=settings.retries,
         breaker=settings.breaker,
@@ -122,6 +132,8 @@ def _build_config(file: PlanoFile, findings: Findings, secrets: SecretReader | N
         )
         return Config(models=())
     models = build_models(entries, root, findings, secrets)
+    overrides = build_overrides(file.overrides)
+    _warn_of_routing_model(file, Config(models=models), findings)
     return Config(
         models=models,
         preferences=build_preferences(file, entries, root, models, findings),
@@ -138,10 +150,24 @@ def _build_config(file: PlanoFile, findings: Findings, secrets: SecretReader | N
         timeouts=_build_timeouts(file, given, findings),
         retries=Retries() if given.max_retries is None else Retries(max_per_candidate=given.max_retries),
         metrics_sources=build_metrics_sources(file.model_metrics_sources or (), findings),
-        overrides=build_overrides(file.overrides),
+        overrides=overrides,
         prompt_caching=build_prompt_caching(file.prompt_caching),
         tracing=build_tracing(file.tracing, findings, secrets),
     )
+
+
+def _warn_of_routing_model(file: PlanoFile, declared: Config, findings: Findings) -> None:
+    """Name a routing model that no entry serves; Plano would ask its own hosted one."""
+    for path, name in (
+        (("overrides", "llm_routing_model"), file.overrides.llm_routing_model),
+        (("routing", "model"), file.routing.model),
+    ):
+        if name is not None and declared.find_model(name) is None:
+            findings.add_warning(
+                path,
+                f"{format_path(path)!r} names {format_value(name)}, which is not declared, so the embedded strategy routes. Add "
+                "its entry to model_providers, with its base_url",
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,19 +5,16 @@ route over their models, in the file's order, with the first description; a top-
 v0.4.0 on, inline entries are not read. As in Plano, a selection policy needs the metrics source that it ranks by.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from plano_agents.config.findings import Findings, KeyPath, format_value, propose_nearest
 from plano_agents.config.http_syntax import is_header_value
-from plano_agents.config.model import MAX_NAME_CHARACTERS, Config, Model, Preference
+from plano_agents.config.model import MAX_NAME_CHARACTERS, NAME, Config, Model, Preference
 from plano_agents.config.schema import PlanoFile, ProviderEntry
 
 MAX_DECLARED = 20
 """How many of the declared models a message lists."""
-
-_ALIAS = re.compile(rf"[!-~]{{1,{MAX_NAME_CHARACTERS}}}")
 
 _RANKED_BY: Mapping[str, str | None] = {"cheapest": "cost", "fastest": "latency", "none": None}
 """The type of metrics source that each selection policy needs."""
@@ -135,7 +132,7 @@ def build_aliases(file: PlanoFile, models: Sequence[Model], findings: Findings) 
                 f"the alias {format_value(alias)} is a name of the declared model "
                 f"{format_value(own.name if own else alias)}. Choose another, which no model goes by.",
             )
-        elif not _ALIAS.fullmatch(alias):
+        elif not NAME.fullmatch(alias):
             findings.add_problem(
                 path,
                 f"the alias {format_value(alias)} is no name. Write 1 to {MAX_NAME_CHARACTERS} visible ASCII characters.",

@@ -35,7 +35,8 @@ class RoutingSection(Section):
     route_on_user_only: bool = False
     """Whether only a user's turn is routed."""
     llm_provider: NotActedOn[str | None] = None
-    model: NotActedOn[str | None] = None
+    model: str | None = None
+    """The routing model in older files."""
     routing_budget: Loose = None
 
 
@@ -46,9 +47,9 @@ class OverridesSection(Section):
     """A duration such as ``5s``."""
     upstream_tls_ca_path: Text | None = None
     """The file of trusted certificates."""
-    llm_routing_model: NotActedOn[Text | None] = None
+    llm_routing_model: Text | None = None
     """The model that chooses routes."""
-    orchestrator_model_context_length: NotActedOn[Annotated[int, Field(ge=1)]] = 8192
+    orchestrator_model_context_length: Annotated[int, Field(ge=1)] = 8192
     """How many tokens that model is sent at most."""
     prompt_target_intent_matching_threshold: NotActedOn[float | None] = None
     optimize_context_window: NotActedOn[bool | None] = None

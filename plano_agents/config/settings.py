@@ -3,7 +3,7 @@
 Decides the valid keys and values. Where the file lies is left to ``load``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Annotated, TypeVar
@@ -13,7 +13,16 @@ from pydantic import Field, SecretStr
 from plano_agents.config.document import parse_document
 from plano_agents.config.findings import Findings, KeyPath, format_value, propose_nearest
 from plano_agents.config.http_syntax import is_token
-from plano_agents.config.model import WILDCARD, Breaker, Limits, Model, ModelProfile, Retries, Timeouts
+from plano_agents.config.model import (
+    DEFAULT_THRESHOLD,
+    WILDCARD,
+    Breaker,
+    Limits,
+    Model,
+    ModelProfile,
+    Retries,
+    Timeouts,
+)
 from plano_agents.config.secrets import SecretReader
 from plano_agents.config.sections import Section, check_document
 from plano_agents.errors import ConfigError
@@ -54,6 +63,9 @@ R = TypeVar("R", Timeouts, Retries, Breaker, Limits)
 Count = Annotated[int, Field(ge=1)]
 DAY_SECONDS = 86_400
 Duration = Annotated[float, Field(gt=0, le=DAY_SECONDS, allow_inf_nan=False)]
+MAX_EXAMPLES = 64
+MAX_EXAMPLE_CHARACTERS = 4_000
+Example = Annotated[str, Field(min_length=1, max_length=MAX_EXAMPLE_CHARACTERS)]
 Wait = Annotated[float, Field(ge=0, le=DAY_SECONDS, allow_inf_nan=False)]
 
 
@@ -65,6 +77,12 @@ class Settings:
     """Header names taken as the affinity id where ``X-Model-Affinity`` is absent, in order, lower case."""
     profiles: Mapping[str, ModelProfile] = field(default_factory=lambda: MappingProxyType({}))
     """What models can take, by provider-qualified name or wildcard."""
+    threshold: float = DEFAULT_THRESHOLD
+    """The score that a preference must exceed to match."""
+    model_timeout_seconds: float = 2.0
+    """How long the routing model may take."""
+    examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Prompts that belong to a preference, by its name."""
     timeouts: Timeouts = field(default_factory=Timeouts)
     """How long a provider may take."""
     retries: Retries = field(default_factory=Retries)
@@ -88,6 +106,17 @@ class RoutingSettings(Section):
 
     affinity_headers: list[str] = Field(default_factory=list)
     """Header names."""
+    threshold: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = DEFAULT_THRESHOLD
+    """The score that a preference must exceed to match."""
+    model_timeout_seconds: Duration = 2.0
+    """How long the routing model may take."""
+
+
+class PreferenceSettings(Section):
+    """``preferences.<name>``."""
+
+    examples: Annotated[list[Example], Field(max_length=MAX_EXAMPLES)] = Field(default_factory=list)
+    """Prompts that belong to the preference."""
 
 
 class ModelSettings(Section):
@@ -143,6 +172,8 @@ class SettingsFile(Section):
     """Extends Plano's ``routing``."""
     models: dict[str, ModelSettings] = Field(default_factory=dict)
     """What models can take, by the name that ``model_providers[].model`` declares."""
+    preferences: dict[str, PreferenceSettings] = Field(default_factory=dict)
+    """Extends Plano's ``routing_preferences``, by name."""
     timeouts: TimeoutsSettings = TimeoutsSettings()
     """How long a provider may take."""
     retries: RetriesSettings = RetriesSettings()
@@ -155,7 +186,7 @@ class SettingsFile(Section):
     """Whether proxy variables count on the way to providers."""
     client_keys: Annotated[list[SecretStr], Field(min_length=1)] | None = None
     """Keys, or ``$VAR``s."""
-    admin_token: SecretStr | None = None
+    admin_token: Annotated[SecretStr, Field(min_length=1)] | None = None
     """A token, or ``$VAR``."""
 
 
@@ -167,6 +198,7 @@ def parse_settings(
     timeouts: Timeouts = DEFAULT_TIMEOUTS,
     retries: Retries = DEFAULT_RETRIES,
     models: Sequence[Model] | None = None,
+    preference_names: Collection[str] | None = None,
 ) -> Settings:
     """Read the settings.
 
@@ -178,6 +210,7 @@ def parse_settings(
         timeouts: What holds where the file is silent: Plano's own, or the defaults.
         retries: The same of retries.
         models: What ``config.yaml`` declares; None where that is not known, and names are not checked.
+        preference_names: The configured preferences; None where they are not known, and any name passes.
 
     Returns:
         The settings.
@@ -199,6 +232,9 @@ def parse_settings(
         settings = Settings(
             affinity_headers=_read_affinity_headers(file.routing.affinity_headers, findings),
             profiles=_read_profiles(file.models, models, findings),
+            threshold=file.routing.threshold,
+            model_timeout_seconds=file.routing.model_timeout_seconds,
+            examples=_read_examples(file.preferences, preference_names, findings),
             timeouts=_override(timeouts, file.timeouts),
             retries=_override(retries, file.retries),
             breaker=_override(Breaker(), file.breaker),
@@ -253,3 +289,16 @@ def _read_affinity_headers(names: list[str], findings: Findings) -> tuple[str, .
             continue
         findings.add_problem(path, f"the affinity header {format_value(name)} {message}")
     return tuple(headers)
+
+
+def _read_examples(
+    sections: Mapping[str, PreferenceSettings], known: Collection[str] | None, findings: Findings
+) -> dict[str, tuple[str, ...]]:
+    for name in sections:
+        if known is not None and name not in known:
+            findings.add_problem(
+                ("preferences", name),
+                f"the preference {format_value(name)} is not configured"
+                f"{propose_nearest(name, known) or '.'} Name one of routing_preferences.",
+            )
+    return {name: tuple(section.examples) for name, section in sections.items()}

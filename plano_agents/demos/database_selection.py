@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 A = TypeVar("A", bound=BaseModel)
 
 TASK = (
-    "Choose between PostgreSQL and MongoDB for our new e-commerce platform. Orders need strong consistency: stock, "
-    "payment and order rows must never disagree. Products need a flexible schema, because every kind of product has "
-    "its own attributes. Analyse the benchmarks, weigh case studies and features, write the DDL of the schema, and "
-    "give a recommendation."
+    "Choose between PostgreSQL and MongoDB for our new e-commerce platform, and weigh the trade-offs. Orders need strong "
+    "consistency: stock, payment and order rows must never disagree. Products need a flexible schema, because every "
+    "kind of product has its own attributes. Use the benchmarks, case studies and features, and write the schema that "
+    "you recommend as DDL."
 )
 """What the user asks for."""
 

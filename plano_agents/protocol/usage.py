@@ -13,6 +13,9 @@ from msgspec import Struct
 from plano_agents.protocol import sse
 from plano_agents.protocol.decoding import BAD_JSON
 
+MAX_TOKENS = 2**53
+"""What an answer can cost at most: with more, the number is wrong, and stores that count in 64 bits refuse it."""
+
 _MARK = b'"usage"'
 
 
@@ -106,4 +109,4 @@ def _count(usage: _Usage) -> Tokens:
         usage.completion_tokens or usage.output_tokens or 0,
         read or details.cached_tokens or 0,
     )
-    return Tokens(*(max(0, count) for count in counts))
+    return Tokens(*(count if 0 <= count <= MAX_TOKENS else 0 for count in counts))

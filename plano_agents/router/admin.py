@@ -1,8 +1,9 @@
 """Who may use the operators' endpoints: who has the admin token, or, where there is none, who is on this machine.
 
 A peer on loopback may be a proxy that speaks for somebody else, or a page in the operator's own browser. So without a
-token a request must also address this machine by a loopback name and bring no header that proxies or other sites'
-pages add; a proxy that hides all of this is trusted by whoever runs it without a token.
+token a request must also address this machine by a loopback name, in HTTP/1.1 (nginx speaks 1.0 to what it stands in
+front of, and adds nothing, unless it is told to), and bring no header that proxies or other sites' pages add; a proxy
+that hides all of this is trusted by whoever runs it without a token.
 """
 
 import hmac
@@ -42,13 +43,16 @@ def is_operators(path: str) -> bool:
     return any(path == each or path.startswith(f"{each}/") for each in OPERATORS_PATHS)
 
 
-def check_operator(token: SecretStr | None, headers: Iterable[tuple[str, str]], peer: str | None) -> None:
+def check_operator(
+    token: SecretStr | None, headers: Iterable[tuple[str, str]], peer: str | None, http_version: str
+) -> None:
     """Let an operator in.
 
     Args:
         token: The configured admin token, or None.
         headers: The request's, names in lower case.
         peer: The address that it came from.
+        http_version: In which it was sent.
 
     Raises:
         AuthenticationError: There is a token, and the request does not bring it.
@@ -58,7 +62,7 @@ def check_operator(token: SecretStr | None, headers: Iterable[tuple[str, str]], 
     if token is not None:
         _check_token(token, given.get("authorization", ""))
         return
-    foreign = _find_foreign(given, peer)
+    foreign = _find_foreign(given, peer, http_version)
     if foreign is not None:
         raise AdminOnlyError(
             f"This endpoint answers operators on this machine only; the request {foreign}. Set admin_token in "
@@ -72,18 +76,21 @@ def _check_token(token: SecretStr, authorization: str) -> None:
     if scheme.lower() != "bearer" or not hmac.compare_digest(
         value.strip().encode("latin-1", "replace"), expected
     ):
+        what = "what was given is another one" if authorization else "none was given"
         raise AuthenticationError(
-            "The admin token is needed and was not given. Send 'Authorization: Bearer <token>' with admin_token."
+            f"The admin token is needed, and {what}. Send 'Authorization: Bearer <token>' with admin_token."
         )
 
 
-def _find_foreign(headers: Mapping[str, str], peer: str | None) -> str | None:
+def _find_foreign(headers: Mapping[str, str], peer: str | None, http_version: str) -> str | None:
     """Say what shows that a request came from elsewhere; None where nothing does."""
     if peer is None or not _is_loopback(peer):
         return f"came from {peer}"
     host = headers.get("host", "")
     if not _is_loopback(_host_name(host)):
         return f"was addressed to {host[:80]!r}"
+    if http_version == "1.0":
+        return "was sent in HTTP/1.0, as proxies do"
     proxied = next((name for name in headers if name in PROXY_HEADERS), None)
     if proxied is not None:
         return f"came through a proxy ({proxied})"

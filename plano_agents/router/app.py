@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -17,6 +19,7 @@ import plano_agents
 from plano_agents.config.model import Config
 from plano_agents.errors import EndpointNotFoundError, MethodNotAllowedError, PlanoError, RequestError
 from plano_agents.protocol import openai_chat
+from plano_agents.router.bugs import report_bug
 from plano_agents.router.choice import Chooser
 from plano_agents.router.dispatch import Dispatcher, Health
 from plano_agents.router.hot_path import HotPath
@@ -25,8 +28,9 @@ from plano_agents.router.metrics import Metrics
 from plano_agents.router.openapi import describe_endpoints
 from plano_agents.router.operators import build_operators_api
 from plano_agents.router.service import Service
+from plano_agents.router.strategies import build_strategy
 from plano_agents.router.upstream import Upstream
-from plano_agents.routing.lexical import LexicalStrategy
+from plano_agents.routing.strategy import Strategy
 from plano_agents.sessions.build import build_store
 from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.memory import MemorySessionStore
@@ -53,6 +57,7 @@ class Router:
         upstream: Sends to the providers.
         store: Keeps the sessions' pins; None for the one that is configured.
         fetch: Asks the sources of measurements; None leaves them alone.
+        strategy: Says which preference a request matches; None for the embedded one.
         clock: Monotonic time in seconds, by which pins expire.
 
     Raises:
@@ -66,12 +71,15 @@ class Router:
         *,
         store: SessionStore | None = None,
         fetch: Fetch | None = None,
+        strategy: Strategy | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cache = config.routing.session_cache
         self._upstream = upstream
         self._fetch = fetch
+        self._strategy = strategy
         self._watching: asyncio.Task[None] | None = None
+        self._warm_up: Callable[[], Awaitable[None]] | None = None
         self._metrics = Metrics()
         store = store if store is not None else build_store(config.routing, clock=clock)
         ledger = Ledger(
@@ -100,6 +108,15 @@ class Router:
                 "routing.session_cache has changed: pins stay where they are until the router is restarted"
             )
 
+    async def connect(self) -> None:
+        """Look whether the session store answers; one that does not is told, and requests go on without it."""
+        await self._pinning.store.connect()
+
+    async def warm_up(self) -> None:
+        """Load what routing needs before a request does; without preferences nothing is."""
+        if self._warm_up is not None:
+            await self._warm_up()
+
     async def aclose(self) -> None:
         """Stop asking the sources of measurements, and let go of the session store."""
         self._stop_watching()
@@ -116,17 +133,20 @@ class Router:
     def _start(self, config: Config) -> ASGIApp:
         """Build what serves a configuration, and let its measurements take the old ones' place."""
         measurements = Measurements(config.metrics_sources, self._fetch) if self._fetch is not None else None
+        strategy, health = self._strategy or build_strategy(config, self._upstream), Health(config)
         service = Service(
             config,
             chooser=Chooser(
                 config,
-                LexicalStrategy(),
+                strategy,
                 (lambda: measurements.metrics) if measurements is not None else dict,
+                is_down=health.is_down,
             ),
             pinning=self._pinning,
-            dispatcher=Dispatcher(config, self._upstream, Health(config)),
+            dispatcher=Dispatcher(config, self._upstream, health),
             note_decision=self._metrics.count_decision,
         )
+        self._warm_up = partial(strategy.warm_up, config.preferences) if config.preferences else None
         self._stop_watching()
         if measurements is not None and config.metrics_sources:
             self._watching = asyncio.get_running_loop().create_task(measurements.watch())
@@ -174,6 +194,10 @@ def create_pages(config: Config) -> FastAPI:
     @app.exception_handler(RequestValidationError)
     async def answer_invalid_request(_request: Request, error: RequestValidationError) -> Response:
         return _answer(_explain(error))
+
+    @app.exception_handler(Exception)
+    async def answer_bug(_request: Request, error: Exception) -> Response:
+        return _answer(report_bug(error, uuid.uuid4().hex))
 
     @app.get("/healthz", summary="Is the process alive?")
     async def healthz() -> dict[str, str]:

@@ -3,20 +3,20 @@
 Pure but for the strategy, which may take its time. What a session makes of it is decided by ``sessions``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from plano_agents.config.model import Config, Model, ModelProfile, Preference
+from plano_agents.config.model import WILDCARD, Config, Model, ModelProfile, Preference
 from plano_agents.errors import ModelNotFoundError, RequestError
 from plano_agents.protocol.needs import Needs
 from plano_agents.protocol.openai_chat import ChatHead, PreferenceOverride
 from plano_agents.providers.profiles import find_profile
 from plano_agents.routing.candidates import ModelMetrics, order_candidates
-from plano_agents.routing.strategy import Strategy
+from plano_agents.routing.strategy import Ranking, Strategy
 from plano_agents.routing.suitability import can_serve, put_suitable_first
-from plano_agents.routing.text import read_conversation
+from plano_agents.routing.text import Utterance, read_conversation
 from plano_agents.sessions.decide import Route
-from plano_agents.sessions.pin import Decision
+from plano_agents.sessions.pin import Decision, Degraded
 
 
 class Chooser:
@@ -26,6 +26,7 @@ class Chooser:
         config: What is configured.
         strategy: Says which preference a request matches.
         metrics: Gives what is known of the models' prices and speed, by name.
+        is_down: Whether a configured entry's breaker is open.
     """
 
     def __init__(
@@ -33,10 +34,13 @@ class Chooser:
         config: Config,
         strategy: Strategy,
         metrics: Callable[[], Mapping[str, ModelMetrics]] = dict,
+        *,
+        is_down: Callable[[str], bool] = lambda _entry: False,
     ) -> None:
         self._config = config
         self._strategy = strategy
         self._metrics = metrics
+        self._is_down = is_down
         self._profiles = {model.name: find_profile(model, config.profiles) for model in config.models}
 
     def find_name(self, name: str) -> str | None:
@@ -67,7 +71,14 @@ class Chooser:
             preferences,
             self._strategy,
             lambda name: can_serve(self._find_profile(name), needs),
+            lambda name: self._is_down(self._find_entry(name)),
+            self._metrics,
+            user_only=self._config.routing.route_on_user_only,
         )
+
+    def _find_entry(self, name: str) -> str:
+        """Find the entry that serves a model: its own, or its provider's wildcard."""
+        return name if name in self._profiles else f"{name.partition('/')[0]}/{WILDCARD}"
 
     def _find_profile(self, name: str) -> ModelProfile:
         """Find what a configured model can take; a wildcard's is looked up each time, for its names have no end."""
@@ -129,24 +140,57 @@ class Choice:
     """Says which of them the request matches."""
     is_suitable: Callable[[str], bool]
     """Whether a model can serve the request, as far as is known."""
+    is_down: Callable[[str], bool]
+    """Whether a model's breaker is open."""
+    find_metrics: Callable[[], Mapping[str, ModelMetrics]]
+    """Gives what is known of the models' prices and speed, by name."""
+    user_only: bool = False
+    """Whether only users' messages are read."""
+    _ranked: list[Ranking] = field(default_factory=list, repr=False)
+
+    @property
+    def conversation(self) -> tuple[Utterance, ...]:
+        """What routing reads of the request."""
+        return read_conversation(self.head.messages, user_only=self.user_only)
+
+    async def rank(self) -> Ranking:
+        """Find the preference that the request matches; the strategy is asked once."""
+        if not self._ranked:
+            self._ranked.append(await self.strategy.rank(self.conversation, self.preferences))
+        return self._ranked[0]
 
     async def route(self) -> Route:
-        """Route the request: the matching preference's first model that can serve it, or the client's own."""
+        """Route the request: the matching preference's first model that can serve it now, or the client's own."""
         if not self.preferences:
             return Route(self.requested, None)
-        match = await self.strategy.match(read_conversation(self.head.messages), self.preferences)
-        if match is None:
-            return Route(self.requested, None)
-        first, *_ = put_suitable_first(match.preference.models, self.is_suitable)
-        return Route(first, match.preference.name)
+        ranking = await self.rank()
+        degraded: tuple[Degraded, ...] = ("routing",) if ranking.degraded is not None else ()
+        name = ranking.match.name if ranking.match is not None else None
+        return Route(self.list_routed(ranking.match)[0], name, degraded)
 
-    def candidates(self, decision: Decision) -> list[str]:
+    def list_routed(self, match: Preference | None) -> list[str]:
+        """List the models that a match leads to, in the order in which they are tried; without one the client's own."""
+        return [self.requested] if match is None else self._put_ready_first(match.models)
+
+    def candidates(self, decision: Decision, *, by_hint: bool = False) -> list[str]:
         """List the models that may serve the request, in the order in which they are tried.
 
         Args:
             decision: The model decided on comes first; then the other models of its route, which stand in for it
-                when it fails. Those that cannot serve the request come after those that can.
+                when it fails. Those that are left alone for now come after the others, and those that cannot serve
+                the request after both.
+            by_hint: Whether the session was pinned by a hint, unrouted: then the models that share a preference with
+                its model stand in for it.
         """
-        others = next((each.models for each in self.preferences if each.name == decision.route), ())
-        models = [decision.model, *(name for name in others if name != decision.model)]
-        return put_suitable_first(models, self.is_suitable)
+        listed = dict.fromkeys(
+            name
+            for each in self.preferences
+            if each.name == decision.route or (by_hint and decision.model in each.models)
+            for name in each.models
+        )
+        others = self._put_ready_first(name for name in listed if name != decision.model)
+        return put_suitable_first([decision.model, *others], self.is_suitable)
+
+    def _put_ready_first(self, models: Iterable[str]) -> list[str]:
+        """Order candidates: those that can serve the request now, then those left alone, then those that cannot."""
+        return put_suitable_first(sorted(models, key=self.is_down), self.is_suitable)

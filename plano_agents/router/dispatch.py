@@ -128,6 +128,11 @@ class Health:
             found = self._breakers[upstream] = CircuitBreaker(self._config.breaker, clock=self._clock)
         return found
 
+    def is_down(self, upstream: str) -> bool:
+        """Whether a configured entry is left alone now."""
+        found = self._breakers.get(upstream)
+        return found is not None and found.seconds_left > 0
+
     def budget(self, upstream: str) -> RetryBudget:
         """The retry budget of a configured entry."""
         found = self._budgets.get(upstream)

@@ -6,7 +6,7 @@ starts them sets), and whichever is asked adds them up.
 
 import os
 
-from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client import CollectorRegistry, Counter, disable_created_metrics, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from plano_agents.serving.metrics_directory import METRICS_DIRECTORY
@@ -20,6 +20,7 @@ class Metrics:
     """One router's counters."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call] # the library's
         self._registry = CollectorRegistry()
         self._violations = Counter(
             "plano_affinity_violations",
@@ -28,19 +29,21 @@ class Metrics:
         )
         decisions = Counter(
             "plano_affinity_decisions",
-            "Requests by what was decided about their session, and why.",
-            ["decision", "reason"],
+            "Requests by what was decided about their session, why, and what had to be done without.",
+            ["decision", "reason", "degraded"],
             registry=self._registry,
         )
         self._decisions = decisions
-        self._counted: dict[tuple[str, str | None], Counter] = {}
+        self._counted: dict[tuple[str, str | None, tuple[str, ...]], Counter] = {}
 
     def count_decision(self, decision: Decision) -> None:
         """Count a request by its decision."""
-        key = (decision.kind, decision.reason)
+        key = (decision.kind, decision.reason, decision.degraded)
         counter = self._counted.get(key)
         if counter is None:
-            counter = self._counted[key] = self._decisions.labels(decision.kind, decision.reason or "")
+            counter = self._counted[key] = self._decisions.labels(
+                decision.kind, decision.reason or "", ",".join(decision.degraded)
+            )
         counter.inc()
 
     def count_violation(self) -> None:

@@ -13,6 +13,7 @@ import msgspec
 from plano_agents.affinity import AFFINITY_HEADER, HINT_HEADER, MAX_ID_LENGTH
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.openai_chat import ChatHead
+from plano_agents.router.explain import EXPLAIN, Explanation
 from plano_agents.router.surfaces import ENDPOINTS, Endpoint
 
 Document = dict[str, Any]
@@ -108,6 +109,7 @@ _SCHEMAS: Mapping[str, Document] = {
             "switched": {"type": "boolean"},
             "decision": {"enum": ["none", "initialize", "retain", "switch"]},
             "reason": _NULLABLE_TEXT,
+            "explanation": {"$ref": _COMPONENTS.format(name="Explanation")},
         },
     },
 }
@@ -129,6 +131,13 @@ _PARAMETERS: list[Document] = [
         "example": "openai/gpt-4o",
     },
 ]
+
+_EXPLAIN_PARAMETER: Document = {
+    "name": "X-Plano-Explain",
+    "in": "header",
+    "description": "Adds why: what was read, every preference's score, the candidates in order.",
+    "schema": {"enum": [EXPLAIN]},
+}
 
 _ANSWER_HEADERS: Document = {
     name: {"description": description, "schema": _TEXT}
@@ -152,7 +161,7 @@ def describe_endpoints(document: Document) -> Document:
     Returns:
         The same with the endpoints' paths and schemas.
     """
-    _, heads = msgspec.json.schema_components([ChatHead], ref_template=_COMPONENTS)
+    _, heads = msgspec.json.schema_components([ChatHead, Explanation], ref_template=_COMPONENTS)
     schemas = {**heads, "ResponsesHead": _describe_responses_head(heads["ChatHead"]), **_SCHEMAS}
     components = document.get("components", {})
     return {
@@ -190,7 +199,7 @@ def _describe_endpoint(endpoint: Endpoint) -> Document:
     return {
         "summary": summary,
         "operationId": endpoint.surface.form.value + ("_decision" if endpoint.decides_only else ""),
-        "parameters": _PARAMETERS,
+        "parameters": [*_PARAMETERS, _EXPLAIN_PARAMETER] if endpoint.decides_only else _PARAMETERS,
         "requestBody": {"required": True, "content": {"application/json": body}},
         "responses": {
             "200": {"description": "The answer.", "headers": _ANSWER_HEADERS, "content": answers},

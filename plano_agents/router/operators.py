@@ -129,8 +129,10 @@ def build_operators_api(
             config.admin_token,
             request.headers.items(),
             request.client.host if request.client is not None else None,
+            request.scope["http_version"],
         )
 
+    has_tenants = config.routing.session_cache.tenant_header is not None
     api = APIRouter(dependencies=[Depends(let_in)], responses=_REFUSALS)
 
     @api.get("/affinity", summary="List sessions", response_model_exclude_none=False)
@@ -151,14 +153,14 @@ def build_operators_api(
     async def explain_session(affinity_id: str, tenant: TenantQuery = "") -> SessionInfo:
         session, degraded = await store.find(SessionKey(tenant, _check_id(affinity_id)))
         if session is None:
-            raise _not_found(affinity_id, tenant)
+            raise _not_found(affinity_id, tenant, has_tenants=has_tenants)
         info = describe_session(session, now=wall_clock())
         return info.model_copy(update={"degraded": "store"}) if degraded else info
 
     @api.delete("/affinity/{affinity_id:path}", summary="Drop a session's pin")
     async def drop_session(affinity_id: str, tenant: TenantQuery = "") -> Dropped:
         if not await store.drop(SessionKey(tenant, _check_id(affinity_id))):
-            raise _not_found(affinity_id, tenant)
+            raise _not_found(affinity_id, tenant, has_tenants=has_tenants)
         return Dropped(affinity_id=affinity_id, tenant=tenant)
 
     @api.get("/metrics", summary="Counters, in Prometheus' text format", response_class=Response)
@@ -223,8 +225,10 @@ def _check_id(affinity_id: str) -> str:
     return affinity_id
 
 
-def _not_found(affinity_id: str, tenant: str) -> SessionNotFoundError:
+def _not_found(affinity_id: str, tenant: str, *, has_tenants: bool) -> SessionNotFoundError:
     of = f" of the tenant {tenant!r}" if tenant else ""
+    if has_tenants and not tenant:
+        of = " of no tenant (name one with ?tenant=, or --tenant in the terminal)"
     return SessionNotFoundError(
         f"The affinity id {affinity_id!r}{of} has no live pin: it was never used here, or its pin has ended.",
         param="affinity_id",

@@ -4,6 +4,7 @@ Which sockets, which configuration, and what is said about it, are the command l
 read again; one that cannot be used is told, and the old one stays.
 """
 
+import asyncio
 import socket
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -127,9 +128,12 @@ async def _running_router(config: Config) -> AsyncGenerator[Router, None]:
     upstream = AiohttpUpstream(tls=_load_tls(config), proxy_from_environment=config.proxy_from_environment)
     try:
         router = Router(config, upstream, fetch=upstream.fetch)
+        await router.connect()
+        warming = asyncio.create_task(router.warm_up())
         try:
             yield router
         finally:
+            warming.cancel()
             await router.aclose()
     finally:
         await upstream.close()

@@ -27,6 +27,7 @@ from plano_agents.router.answer import Answer, Trail, answer_error, build_header
 from plano_agents.router.bugs import report_bug
 from plano_agents.router.choice import Choice, Chooser
 from plano_agents.router.dispatch import SUCCESS, Candidate, Dispatcher, Sent, StreamedAnswer, WholeAnswer
+from plano_agents.router.explain import EXPLAIN, EXPLAIN_HEADER, Explanation, explain
 from plano_agents.router.streams import SameStream, pass_stream
 from plano_agents.router.surfaces import Endpoint, Surface
 from plano_agents.router.turns import Turns
@@ -119,7 +120,7 @@ class Service:
         trail.affinity_id = self._turns.find_affinity_id(request.headers)
         head = endpoint.surface.parse_head(request.body)
         choice = self._chooser.read(head, Needs(request.body))
-        trail.turn = await self._turns.begin(headers, trail.affinity_id, head, stack)
+        trail.turn = await self._turns.begin(request.headers, trail.affinity_id, head, stack)
         if trail.turn is None:
             trail.decision = decide_without_session(await choice.route())
         else:
@@ -130,10 +131,11 @@ class Service:
             )
         trail.routing_ms = (self._clock() - started) * 1000
         if endpoint.decides_only:
-            first, *_ = choice.candidates(trail.decision)
+            first, *_ = _list_candidates(choice, trail)
             if first != trail.decision.model:
                 trail.decision = await _move(trail.turn, trail.decision, first, "unsuitable")
-            return _answer_decision(trail, choice, head)
+            explained = headers.get(EXPLAIN_HEADER, "").lower() == EXPLAIN
+            return _answer_decision(trail, choice, head, await explain(choice) if explained else None)
         exchanges = _Exchanges(endpoint.surface, request.body, int(self._wall_clock()))
         sent = await self._send(exchanges, headers, trail, choice, stack)
         model = sent.answer.model
@@ -153,7 +155,7 @@ class Service:
         assert trail.decision is not None, "what is sent was decided"  # noqa: S101 - cannot happen
         candidates = [
             self._build_candidate(name, exchanges, headers, trail.turn)
-            for name in choice.candidates(trail.decision)
+            for name in _list_candidates(choice, trail)
         ]
         started = self._clock()
         try:
@@ -255,17 +257,17 @@ class _Exchanges:
         return self._opened[name]
 
 
-def _answer_decision(trail: Trail, choice: Choice, head: ChatHead) -> Answer:
-    """Answer with the decision alone, in Plano's shape and with our reason.
+def _answer_decision(trail: Trail, choice: Choice, head: ChatHead, explanation: Explanation | None) -> Answer:
+    """Answer with the decision alone, in Plano's shape and with our reason, and why, where that was asked.
 
     With no match the models are the request's own model alone, as the client spelt it.
     """
     decision = trail.decision
     assert decision is not None, "the decision was just made"  # noqa: S101 - cannot happen
-    models = choice.candidates(decision)
+    models = _list_candidates(choice, trail)
     if decision.route is None and head.model is not None and decision.kind != "retain":
         models = [head.model]
-    content = {
+    content: dict[str, object] = {
         "models": models,
         "route": decision.route,
         "trace_id": trail.trace_id,
@@ -275,9 +277,17 @@ def _answer_decision(trail: Trail, choice: Choice, head: ChatHead) -> Answer:
         "decision": decision.kind,
         "reason": decision.reason,
     }
+    if explanation is not None:
+        content["explanation"] = explanation
     return Answer(
         200, {**build_headers(trail), "content-type": "application/json"}, msgspec.json.encode(content)
     )
+
+
+def _list_candidates(choice: Choice, trail: Trail) -> list[str]:
+    assert trail.decision is not None, "candidates are those of a decision"  # noqa: S101 - cannot happen
+    by_hint = trail.turn is not None and trail.turn.is_hinted
+    return choice.candidates(trail.decision, by_hint=by_hint)
 
 
 async def _move(turn: Turn | None, decision: Decision, model: str, reason: MoveReason) -> Decision:

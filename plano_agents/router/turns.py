@@ -4,16 +4,19 @@ An explicit id outranks everything. Without one, the request may still be recogn
 (``sessions.implicit``), where that is configured. What the session does with it is decided by ``sessions``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 from plano_agents.affinity import AFFINITY_HEADER, parse_affinity_id
 from plano_agents.config.model import Config
-from plano_agents.errors import InvalidAffinityIdError
+from plano_agents.errors import InvalidAffinityIdError, RequestError
 from plano_agents.protocol.openai_chat import ChatHead
 from plano_agents.sessions.implicit import derive_implicit_id
 from plano_agents.sessions.pin import SessionKey
 from plano_agents.sessions.pinning import Pinning, Turn
+
+MAX_TENANT_CHARACTERS = 256
+"""The longest tenant: it is held with every pin."""
 
 
 class Turns:
@@ -55,20 +58,38 @@ class Turns:
         return None
 
     async def begin(
-        self, headers: Mapping[str, str], affinity_id: str | None, head: ChatHead, stack: AsyncExitStack
+        self,
+        headers: Sequence[tuple[str, str]],
+        affinity_id: str | None,
+        head: ChatHead,
+        stack: AsyncExitStack,
     ) -> Turn | None:
         """Begin a turn, which lasts until the stack is left.
 
         Args:
-            headers: The request's, names in lower case.
+            headers: The request's, in the order they came, names in lower case.
             affinity_id: Its affinity id, or None.
             head: Its conversation.
             stack: Is left when the request ends.
 
         Returns:
             The turn; None where the request is of no session.
+
+        Raises:
+            RequestError: The tenant is too long, or its header came more than once.
         """
-        tenant = headers.get(self._tenant_header, "")
+        tenants = [value for name, value in headers if name == self._tenant_header]
+        if len(tenants) > 1:
+            raise RequestError(
+                f"The header {self._tenant_header} came {len(tenants)} times; send it once.",
+                param=self._tenant_header,
+            )
+        tenant = tenants[0] if tenants else ""
+        if len(tenant) > MAX_TENANT_CHARACTERS:
+            raise RequestError(
+                f"The header {self._tenant_header} has {len(tenant):,} characters; at most {MAX_TENANT_CHARACTERS} are taken.",
+                param=self._tenant_header,
+            )
         ttl_seconds = self._ttl_seconds
         if affinity_id is None and self._takes_implicit:
             salt = await self._pinning.store.salt()

@@ -6,7 +6,7 @@ the measurements is left to ``metric_sources``, fetching them to the router.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from plano_agents.config.model import Preference
@@ -41,12 +41,17 @@ def order_candidates(preference: Preference, metrics: Mapping[str, ModelMetrics]
         return preference.models
     measure = _measure_cost if preference.prefer == "cheapest" else _measure_latency
 
-    def rank(name: str) -> float:
-        # Prices come by qualified name and latencies often by bare id, so one entry may lack what the other has.
-        qualified = measure(metrics.get(name, UNKNOWN))
-        return qualified if qualified < math.inf else measure(metrics.get(name.partition("/")[2], UNKNOWN))
+    return tuple(sorted(preference.models, key=lambda name: _find(name, metrics, measure)))
 
-    return tuple(sorted(preference.models, key=rank))
+
+def measure_cost(name: str, metrics: Mapping[str, ModelMetrics]) -> float | None:
+    """Tell a model's price, in USD for a million tokens in and a million out; None where it is not known."""
+    return _or_none(_find(name, metrics, _measure_cost))
+
+
+def measure_latency(name: str, metrics: Mapping[str, ModelMetrics]) -> float | None:
+    """Tell a model's latency, in the unit of the configured query; None where it is not known."""
+    return _or_none(_find(name, metrics, _measure_latency))
 
 
 def merge_metrics(
@@ -67,6 +72,16 @@ def merge_metrics(
         latency = latencies.get(name, UNKNOWN).latency
         merged[name] = ModelMetrics(cost.input_usd_per_million, cost.output_usd_per_million, latency)
     return merged
+
+
+def _find(name: str, metrics: Mapping[str, ModelMetrics], measure: Callable[[ModelMetrics], float]) -> float:
+    # Prices come by qualified name and latencies often by bare id, so one entry may lack what the other has.
+    qualified = measure(metrics.get(name, UNKNOWN))
+    return qualified if qualified < math.inf else measure(metrics.get(name.partition("/")[2], UNKNOWN))
+
+
+def _or_none(value: float) -> float | None:
+    return value if value < math.inf else None
 
 
 def _measure_cost(metrics: ModelMetrics) -> float:

@@ -1,32 +1,56 @@
-"""The seam that routing strategies stand behind."""
+"""The seam that routing strategies stand behind, and what they answer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from plano_agents.config.model import Preference
+from plano_agents.routing.text import Utterance
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
-    """The preference that a request matches."""
+class Scored:
+    """A preference, and how well a request matches it."""
 
     preference: Preference
     """The preference."""
-    score: float
-    """How well it matches, by the strategy's own measure; higher is better."""
+    score: float | None
+    """From 0 to 1; None from a strategy that only names one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """What a strategy made of a request."""
+
+    strategy: str
+    """Which strategy it was: ``embedded``, or the routing model's name."""
+    match: Preference | None
+    """The preference that the request matches; None where none does."""
+    scored: tuple[Scored, ...] = ()
+    """All preferences, in the order given."""
+    threshold: float | None = None
+    """The score that a match must exceed; None from a strategy without scores."""
+    degraded: str | None = None
+    """Why another strategy than the configured one answered; None where it was the configured one."""
 
 
 class Strategy(Protocol):
     """Says which preference a request matches."""
 
-    async def match(self, texts: Sequence[str], preferences: Sequence[Preference]) -> Match | None:
+    async def rank(self, conversation: Sequence[Utterance], preferences: Sequence[Preference]) -> Ranking:
         """Find the preference that a request matches.
 
         Args:
-            texts: What was said, oldest first, as `read_conversation` gives it.
+            conversation: What was said, oldest first, as `read_conversation` gives it.
             preferences: The preferences to choose from.
 
         Returns:
-            The best match, or None when no preference matches.
+            The match, and how it came about.
+        """
+
+    async def warm_up(self, preferences: Sequence[Preference]) -> None:
+        """Load what is needed before a request needs it.
+
+        Args:
+            preferences: The configured preferences.
         """

@@ -10,8 +10,10 @@ A request that two parsers could read differently is how requests are smuggled, 
   ``CONNECT``, ``*``, fragments and user names are refused.
 - WebSocket handshakes are refused; any other ``Upgrade`` is an offer that RFC 9110, 7.8, lets us decline in silence.
 
-Fields meant for this hop alone (RFC 9110, 7.6.1) are dropped. What a request means, its body, and when it is too
-late are left to others; there is no IO here, and no message repeats what was sent.
+Fields meant for this hop alone (RFC 9110, 7.6.1) are dropped, but for those that only ``Connection`` names: haproxy
+passes a client's own on, which would take away what the proxy adds: where the request comes from, whose it is.
+What a request means, its body, and when it is too late are left to others; there is no IO here, and no message
+repeats what was sent.
 """
 
 import re
@@ -42,6 +44,7 @@ _HOP_BY_HOP = frozenset(
     {
         b"close",  # never a header, always an option of Connection
         b"connection",
+        b"http2-settings",
         b"keep-alive",
         b"proxy-authenticate",
         b"proxy-authentication-info",
@@ -54,8 +57,6 @@ _HOP_BY_HOP = frozenset(
     }
 )
 _READ_HERE = _ONCE | _HOP_BY_HOP | {b"expect"}
-_NEVER_DROPPED = frozenset({b"host", b"content-length", b"content-type"})
-"""What ``Connection`` cannot take away: without them a body means something else."""
 
 
 class RequestHead(NamedTuple):
@@ -133,12 +134,11 @@ def parse_head(block: bytes, lines_seen: dict[bytes, Header]) -> RequestHead:
     options = _split_list(fields[b"connection"]) if b"connection" in fields else frozenset()
     if b"upgrade" in options and b"websocket" in _split_list(fields.get(b"upgrade", b"")):
         raise MalformedRequestError("WebSockets are not served here. Send a plain HTTP request.")
-    dropped = _HOP_BY_HOP if options <= _HOP_BY_HOP else _HOP_BY_HOP | (options - _NEVER_DROPPED)
     return RequestHead(
         method,
         target if target[0] == ord("/") else _to_origin_form(target, host),
         version.decode(),
-        [header for header in headers if header[0] not in dropped],
+        [header for header in headers if header[0] not in _HOP_BY_HOP],
         length,
         version == b"1.1" and b"close" not in options,
         b"expect" in fields

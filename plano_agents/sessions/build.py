@@ -9,12 +9,16 @@ from plano_agents.errors import ConfigError
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.store import SessionStore
 
+PATIENCE_SECONDS = 0.25
+"""How long the store may hold a request up."""
+
 
 def build_store(
     routing: Routing,
     *,
     clock: Callable[[], float] = time.monotonic,
     wall_clock: Callable[[], float] = time.time,
+    patience_seconds: float = PATIENCE_SECONDS,
 ) -> SessionStore:
     """Build a store; nothing is connected yet.
 
@@ -22,6 +26,7 @@ def build_store(
         routing: Says where pins are kept.
         clock: Monotonic time in seconds.
         wall_clock: Unix time in seconds.
+        patience_seconds: How long a shared store may take to answer before it counts as out.
 
     Raises:
         ConfigError: The store needs a package that is not installed, or its URL is none of Redis'.
@@ -30,10 +35,12 @@ def build_store(
     cache = routing.session_cache
     if cache.url is None or not cache.is_shared:
         return memory
-    return _share(memory, cache.url.get_secret_value(), wall_clock)
+    return _share(memory, cache.url.get_secret_value(), wall_clock, patience_seconds)
 
 
-def _share(memory: MemorySessionStore, url: str, wall_clock: Callable[[], float]) -> SessionStore:
+def _share(
+    memory: MemorySessionStore, url: str, wall_clock: Callable[[], float], patience_seconds: float
+) -> SessionStore:
     try:
         from plano_agents.sessions.outage import Outage  # noqa: PLC0415 - redis is an extra
         from plano_agents.sessions.redis import RedisPins  # noqa: PLC0415
@@ -41,11 +48,11 @@ def _share(memory: MemorySessionStore, url: str, wall_clock: Callable[[], float]
         from plano_agents.sessions.shared import SharedSessionStore  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ConfigError(
-            "routing.session_cache: type 'redis' needs the package 'redis', which is not installed. Run: "
-            "pip install 'plano-agents[redis]'"
+            "routing.session_cache: type 'redis' needs the package 'redis', which is not installed. Install it beside "
+            "plano-agents: pip install 'redis>=6.4,<9' (in a clone: scripts/uv sync --extra redis)."
         ) from error
     try:
-        connection = RedisConnection(url)
+        connection = RedisConnection(url, timeout_seconds=patience_seconds)
     except ValueError as error:
         raise ConfigError(
             "routing.session_cache.url is none of Redis'. Write one such as 'redis://localhost:6379/0'."
@@ -57,4 +64,5 @@ def _share(memory: MemorySessionStore, url: str, wall_clock: Callable[[], float]
 def name_store(url: str) -> str:
     """Name a store by its URL, without user, password and options."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname or 'localhost'}:{parts.port or 6379}"
+    host = parts.hostname or "localhost"
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{parts.port or 6379}"

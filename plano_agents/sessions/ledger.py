@@ -9,7 +9,7 @@ it is (lineage) and how often it was moved. A session's model may differ from th
 
 Everything else is a violation: another model under the same pin, a pin that came back after it had moved, and, in a
 store that is not shared, another pin although none had ended. Not counted are requests that were decided before a move
-and dispatched after it, and the first dispatch after the shared store went or came back: replicas may have
+or an end and dispatched after it, and the first dispatch after the shared store went or came back: replicas may have
 disagreed meanwhile.
 """
 
@@ -27,13 +27,19 @@ logger = logging.getLogger(__name__)
 class _Dispatched:
     """The last dispatch of a session."""
 
-    lineage: str
-    moves: int
-    model: str
-    noted: int
+    lineage: str = ""
+    moves: int = 0
+    model: str | None = None
+    """None where nothing was dispatched since a pin of the session ended."""
+    noted: int = 0
     """At which of the ledger's ticks it was first so."""
-    degraded: bool
-    """Whether it was decided without the shared store."""
+    era: int = 0
+    """In which of the shared store's eras it was decided."""
+    ended: int = 0
+    """At which tick the session's last pin ended, as far as that was told."""
+
+
+_NOTHING = _Dispatched()
 
 
 class Ledger:
@@ -52,6 +58,8 @@ class Ledger:
         self._is_shared = is_shared
         self._last: OrderedDict[SessionKey, _Dispatched] = OrderedDict()
         self._ticks = 0
+        self._era = 0
+        self._degraded = False
         self._on_violation = on_violation
         self.violations = 0
 
@@ -60,7 +68,13 @@ class Ledger:
         self._ticks += 1
         return self._ticks
 
-    def note(self, key: SessionKey, pin: Pin, model: str, *, decided: int, degraded: bool = False) -> None:
+    def observe(self, *, degraded: bool) -> int:
+        """Take in whether the shared store answered; give its present era, for one ends when it goes or comes back."""
+        self._era += degraded is not self._degraded
+        self._degraded = degraded
+        return self._era
+
+    def note(self, key: SessionKey, pin: Pin, model: str, *, decided: int, era: int = 0) -> None:
         """Note that a session's request goes to its own model, and count it if that breaks the promise.
 
         Args:
@@ -68,16 +82,14 @@ class Ledger:
             pin: The pin by which it was decided.
             model: Where it goes, provider-qualified.
             decided: When it was asked what the session's pin is, a `tick`.
-            degraded: Whether the shared store did not answer.
+            era: In which era that was answered (`observe`).
         """
-        last = self._last.get(key)
-        if last is None:
-            self._keep(key, pin, model, degraded)
+        last = self._last.get(key, _NOTHING)
+        if decided < last.ended:
             return
-        self._last.move_to_end(key)
         if pin.lineage == last.lineage and pin.moves < last.moves and decided < last.noted:
             return
-        if model != last.model and last.degraded == degraded and not self._is_explained(last, pin):
+        if model != last.model and last.era == era and not self._is_explained(last, pin):
             self.violations += 1
             self._on_violation()
             logger.error(
@@ -86,25 +98,29 @@ class Ledger:
                 last.model,
                 model,
             )
-        if (pin.lineage, pin.moves, model, degraded) != (last.lineage, last.moves, last.model, last.degraded):
-            self._keep(key, pin, model, degraded)
+        if (pin.lineage, pin.moves, model, era) != (last.lineage, last.moves, last.model, last.era):
+            last = _Dispatched(pin.lineage, pin.moves, model, self.tick(), era, last.ended)
+        self._keep(key, last)
 
-    def note_move(self, key: SessionKey, pin: Pin, *, degraded: bool = False) -> None:
+    def note_move(self, key: SessionKey, pin: Pin, *, era: int = 0) -> None:
         """Note that a session's pin was moved, by a request of this process that was told why."""
-        if key in self._last:
-            self._keep(key, pin, pin.model, degraded)
+        last = self._last.get(key)
+        if last is not None:
+            self._keep(key, _Dispatched(pin.lineage, pin.moves, pin.model, self.tick(), era, last.ended))
 
     def forget(self, key: SessionKey) -> None:
         """Note that a session's pin has ended."""
-        self._last.pop(key, None)
+        self._keep(key, _Dispatched(ended=self.tick()))
 
     def _is_explained(self, last: _Dispatched, pin: Pin) -> bool:
+        if last.model is None:
+            return True
         if pin.lineage == last.lineage:
             return pin.moves > last.moves
         return self._is_shared
 
-    def _keep(self, key: SessionKey, pin: Pin, model: str, degraded: bool) -> None:  # noqa: FBT001 - private
-        self._last[key] = _Dispatched(pin.lineage, pin.moves, model, self.tick(), degraded)
+    def _keep(self, key: SessionKey, last: _Dispatched) -> None:
+        self._last[key] = last
         self._last.move_to_end(key)
         if len(self._last) > self._max_entries:
             self._last.popitem(last=False)

@@ -80,6 +80,9 @@ class MemorySessionStore:
         """How many sessions are held, in use or at rest."""
         return len(self._in_use) + len(self._at_rest)
 
+    async def connect(self) -> None:
+        """There is nothing to look at."""
+
     def open(self, key: SessionKey, ttl_seconds: float) -> None:
         """See `SessionStore.open`."""
         now = self._clock()
@@ -111,7 +114,7 @@ class MemorySessionStore:
     async def move(self, key: SessionKey, old: Pin, new: Pin) -> Held:
         """See `SessionStore.move`."""
         entry = self._in_use[key]
-        if entry.pin is not None and (entry.pin.lineage, entry.pin.moves) == (old.lineage, old.moves):
+        if entry.pin is not None and entry.pin.is_at(old):
             entry.pin = new
         return Held(entry.pin)
 

@@ -15,8 +15,8 @@ Degraded = Literal["store", "routing"]
 MAX_SWITCHES = 16
 """How many of a session's latest switches are remembered."""
 
-IMPLICIT = "implicit "
-"""What the id of an implicit session begins with: the space keeps it out of every client's reach."""
+IMPLICIT = "implicit·"
+"""What the id of an implicit session begins with: its last character is none of an id's, so no client can send one."""
 
 
 class SessionKey(NamedTuple):
@@ -73,6 +73,23 @@ class Pin:
         switches = (*self.switches, Switch(at, self.model, model, reason))[-MAX_SWITCHES:]
         return replace(self, model=model, route=route, moves=self.moves + 1, switches=switches)
 
+    def begin_anew(self) -> "Pin":
+        """The same pin under another lineage, for a store that has lost it: other replicas may remember other moves."""
+        return replace(self, lineage=_new_lineage())
+
+    def is_at(self, other: "Pin") -> bool:
+        """Whether it stands where the other does: replicas that are cut off may move one pin to different models."""
+        return (self.lineage, self.moves, self.model) == (other.lineage, other.moves, other.model)
+
+    def comes_from(self, other: "Pin") -> bool:
+        """Whether it is the other, moved since, as far as its latest moves say."""
+        steps = self.moves - other.moves
+        return (
+            self.lineage == other.lineage
+            and 0 < steps <= len(self.switches)
+            and self.switches[-steps].from_model == other.model
+        )
+
 
 def create_pin(model: str, route: str | None, reason: Literal["first_turn", "hint"], at: float) -> Pin:
     """Make a session's first pin.
@@ -83,7 +100,11 @@ def create_pin(model: str, route: str | None, reason: Literal["first_turn", "hin
         reason: Why this model.
         at: Unix time in seconds.
     """
-    return Pin(model, route, reason, at, secrets.token_hex(8))
+    return Pin(model, route, reason, at, _new_lineage())
+
+
+def _new_lineage() -> str:
+    return secrets.token_hex(8)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from plano_agents.sessions.decide import (
     decide_by_pin,
 )
 from plano_agents.sessions.ledger import Ledger
-from plano_agents.sessions.pin import Decision, MoveReason, Pin, SessionKey, create_pin
+from plano_agents.sessions.pin import Decision, MoveReason, Pin, SessionKey
 from plano_agents.sessions.store import Held, SessionStore
 
 
@@ -41,8 +41,8 @@ class Pinning:
         self.store = store
         self.ledger = ledger
         self.wall_clock = wall_clock
-        # A lock lives as long as somebody holds or awaits it.
-        self._locks: WeakValueDictionary[SessionKey, asyncio.Lock] = WeakValueDictionary()
+        # A gate lives as long as somebody holds or awaits it.
+        self._gates: WeakValueDictionary[SessionKey, Gate] = WeakValueDictionary()
 
     @contextmanager
     def turn(self, key: SessionKey, ttl_seconds: float) -> Iterator["Turn"]:
@@ -59,9 +59,41 @@ class Pinning:
         finally:
             self.store.close(key, turn.tokens if turn.is_decided else None)
 
-    def lock(self, key: SessionKey) -> asyncio.Lock:
-        """The lock under which a session's first model is decided."""
-        return self._locks.setdefault(key, asyncio.Lock())
+    def gate(self, key: SessionKey) -> "Gate":
+        """Where a session's first requests wait while one of them decides."""
+        return self._gates.setdefault(key, Gate())
+
+
+class Gate:
+    """Where a session's first requests wait while one of them decides."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self._decided: tuple[Pin, bool, int] | None = None
+
+    def open(self, pin: Pin, at: int, *, degraded: bool) -> None:
+        """Note what was decided, for those who wait.
+
+        Args:
+            pin: The pin that holds.
+            at: The ledger's tick.
+            degraded: Whether the shared store did not answer.
+        """
+        self._decided = (pin, degraded, at)
+
+    def find(self, since: int) -> Held | None:
+        """Give what was decided while somebody waited.
+
+        Args:
+            since: The ledger's tick at which the one who waits last looked.
+
+        Returns:
+            The pin; None where nothing was decided since.
+        """
+        if self._decided is None or self._decided[2] < since:
+            return None
+        pin, degraded, _ = self._decided
+        return Held(pin, degraded)
 
 
 class Turn:
@@ -77,6 +109,7 @@ class Turn:
         self._key = key
         self._pin: Pin | None = None
         self._degraded = False
+        self._era = 0
         self._decided = 0
         self.tokens = NO_TOKENS
 
@@ -84,6 +117,11 @@ class Turn:
     def is_decided(self) -> bool:
         """Whether a model was decided on."""
         return self._pin is not None
+
+    @property
+    def is_hinted(self) -> bool:
+        """Whether the session was pinned by a hint, so that no preference has chosen its model."""
+        return self._pin is not None and self._pin.reason == "hint" and self._pin.route is None
 
     async def decide(
         self,
@@ -105,18 +143,25 @@ class Turn:
         pinned = decide_before_routing(await self._look(), hint=None, find_model=find_model, now=0)
         if pinned is not None:
             return self._settle(pinned)
-        async with self._pinning.lock(self._key):
-            pin, now = await self._look(), self._pinning.wall_clock()
+        gate = self._pinning.gate(self._key)
+        async with gate.lock:
+            # Asking again costs a shared store's round trip, one after another, and this process nothing.
+            decided = gate.find(self._decided) if self._pinning.store.is_shared else None
+            pin = self._read(decided) if decided is not None else await self._look()
+            now = self._pinning.wall_clock()
             settled = decide_before_routing(pin, hint=hint, find_model=find_model, now=now)
             if settled is None:
                 settled = decide_after_routing(pin, await route(), now=now)
-            return self._settle(await self._keep(pin, settled, find_model))
+            settled = await self._keep(pin, settled, find_model)
+            if decided is None:
+                gate.open(settled.pin, self._pinning.ledger.tick(), degraded=self._degraded)
+            return self._settle(settled)
 
     def note_dispatch(self, model: str) -> None:
         """Let the ledger check a dispatch; one to a stand-in has a reason that the caller will be told."""
         pin = self._pin
         if pin is not None and model == pin.model:
-            self._pinning.ledger.note(self._key, pin, model, decided=self._decided, degraded=self._degraded)
+            self._pinning.ledger.note(self._key, pin, model, decided=self._decided, era=self._era)
 
     def spend(self, tokens: Tokens) -> None:
         """Note what the request cost."""
@@ -140,9 +185,10 @@ class Turn:
         new = old.move(model, decision.route, reason, self._pinning.wall_clock())
         held = await self._pinning.store.move(self._key, old, new)
         self._degraded = self._degraded or held.degraded
+        era = self._pinning.ledger.observe(degraded=held.degraded)
         if held.pin == new:
             self._pin = new
-            self._pinning.ledger.note_move(self._key, new, degraded=held.degraded)
+            self._pinning.ledger.note_move(self._key, new, era=era)
         return self._tell(decide_after_move(decision, model, reason))
 
     async def _look(self) -> Pin | None:
@@ -157,17 +203,11 @@ class Turn:
             held = await self._write(known, settled.pin)
             if held == settled.pin:
                 break
-            if held is None:  # what was to be moved has ended
-                known, fresh = None, settled.pin
-                settled = settled._replace(
-                    pin=create_pin(fresh.model, fresh.route, "first_turn", self._pinning.wall_clock())
-                )
-            elif find_model(held.model) is not None:
+            if held is not None and find_model(held.model) is not None:
                 return decide_by_pin(held)
-            else:
-                route = Route(settled.pin.model, settled.pin.route, settled.decision.degraded)
-                known = held
-                settled = decide_after_routing(held, route, now=self._pinning.wall_clock())
+            known = held  # None: what was to be moved has ended
+            route = Route(settled.pin.model, settled.pin.route, settled.decision.degraded)
+            settled = decide_after_routing(known, route, now=self._pinning.wall_clock())
         return settled
 
     async def _write(self, known: Pin | None, new: Pin) -> Pin | None:
@@ -178,6 +218,7 @@ class Turn:
 
     def _read(self, held: Held) -> Pin | None:
         self._degraded = held.degraded
+        self._era = self._pinning.ledger.observe(degraded=held.degraded)
         return held.pin
 
     def _settle(self, settled: Settled) -> Decision:

@@ -2,18 +2,24 @@
 
 So a thousand concurrent requests cost a few round trips instead of a thousand connections; and whoever stops waiting
 leaves its answer to nobody, for the batch reads every reply and gives each to the command that asked for it.
-A batch that is not answered in time fails, and with it all that waits behind it.
+A batch that is not answered in time fails, and with it all that waits behind it. Time counts from when a batch goes
+out: a crowd that waits for its turn is this process's business, and no sign that the server is out.
+
+Nothing is sent twice. A connection that was closed while nobody used it is opened anew, but a command whose answer got
+lost may have been carried out, and once more could undo what others did meanwhile: bring back a pin that was dropped.
 """
 
 import asyncio
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
 
 from redis import asyncio as redis
+from redis.asyncio.connection import parse_url
+from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
-from redis.retry import Retry
+from redis.exceptions import MovedError, RedisError, ResponseError
 
 Argument = bytes | str | int | float
 Command = tuple[Argument, ...]
@@ -22,15 +28,29 @@ Reply = bytes | int | list["Reply"] | Exception | None
 MAX_BATCH = 512
 """How many commands go out together."""
 
-LATE_SECONDS = 0.01
-"""How long an answer that may already lie in the socket is waited for, after a busy event loop let time run out."""
+LATE_PASSES = 20
+"""How often the event loop still looks for an answer once time is over: if it was busy, one may lie in the socket."""
+
+REASON_CHARACTERS = 200
+"""How much of an error's message is told."""
+
+_OPTIONS: dict[str, Any] = {
+    "protocol": 2,
+    "decode_responses": False,
+    "socket_timeout": None,
+    "socket_connect_timeout": None,
+    "retry": Retry(NoBackoff(), 0),
+    "retry_on_timeout": False,
+    "health_check_interval": 0,
+}
+"""What the URL has no say in: how replies are read, and who keeps the time."""
 
 
 class StoreFailedError(Exception):
     """The store did not answer, or not with what was asked for; the message says why and holds no secret."""
 
 
-def _new_future() -> "asyncio.Future[list[Reply]]":
+def _new_future() -> "asyncio.Future[list[Reply] | StoreFailedError]":
     return asyncio.get_running_loop().create_future()
 
 
@@ -39,8 +59,9 @@ class _Asked:
     """Commands that somebody waits for."""
 
     commands: Sequence[Command]
-    since: float
-    replies: "asyncio.Future[list[Reply]]" = field(default_factory=_new_future)
+    """In order."""
+    replies: "asyncio.Future[list[Reply] | StoreFailedError]" = field(default_factory=_new_future)
+    """What came of them. A failure is a result too: whoever stopped waiting need not have seen it."""
 
 
 class RedisConnection:
@@ -48,23 +69,16 @@ class RedisConnection:
 
     Args:
         url: ``redis://`` or ``rediss://``, with user, password, database and redis-py's ``ssl_*`` options.
-        timeout_seconds: How long a command may take, waiting for its turn included.
-        clock: Monotonic time in seconds.
+        timeout_seconds: How long the server may take to answer, connecting included.
 
     Raises:
-        ValueError: The URL is none of Redis'.
+        ValueError: The URL is none of Redis', or has an option that redis-py does not know.
     """
 
-    def __init__(
-        self, url: str, *, timeout_seconds: float = 0.25, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        # A connection that was closed meanwhile is opened anew, once: every command may safely come twice.
-        self._client = redis.Redis.from_url(
-            url, protocol=2, socket_timeout=None, socket_connect_timeout=None, retry=Retry(NoBackoff(), 1)
-        )
+    def __init__(self, url: str, *, timeout_seconds: float = 0.25) -> None:
+        self._client = redis.Redis.from_pool(_build_pool(url))
         self._client.response_callbacks.clear()
         self._timeout_seconds = timeout_seconds
-        self._clock = clock
         self._asked: list[_Asked] = []
         self._flushing: asyncio.Task[None] | None = None
 
@@ -72,7 +86,7 @@ class RedisConnection:
         """Send a command.
 
         Returns:
-            Its reply; the error itself where the key holds a value of another type.
+            Its reply; the error itself where the key holds a value that the command is not for.
 
         Raises:
             StoreFailedError: There was no reply in time, or another error.
@@ -87,13 +101,15 @@ class RedisConnection:
         """
         if not commands:
             return []
-        asked = _Asked(commands, self._clock())
+        asked = _Asked(commands)
         self._asked.append(asked)
         if self._flushing is None:
             self._flushing = asyncio.create_task(self._flush())
         replies = await asked.replies
+        if isinstance(replies, StoreFailedError):
+            raise replies
         for reply in replies:
-            if isinstance(reply, Exception) and not _is_wrong_type(reply):
+            if isinstance(reply, Exception) and not _is_of_the_value(reply):
                 raise StoreFailedError(_explain(reply)) from reply
         return replies
 
@@ -102,6 +118,8 @@ class RedisConnection:
         if self._flushing is not None:
             self._flushing.cancel()
             await asyncio.wait({self._flushing})
+            self._flushing = None
+        self._fail_waiting("the router stops")  # a task that is cancelled before it began does nothing itself
         await self._client.aclose()
 
     async def _flush(self) -> None:
@@ -113,15 +131,17 @@ class RedisConnection:
                 try:
                     replies = await self._send(batch)
                 except StoreFailedError as error:
-                    batch += self._asked
-                    self._asked = []
                     _fail(batch, str(error))
+                    self._fail_waiting(str(error))
                 else:
                     _deliver(batch, replies)
         finally:
             self._flushing = None
-            _fail([*batch, *self._asked], "the router stops")
-            self._asked = []
+            _fail(batch, "the router stops")
+
+    def _fail_waiting(self, reason: str) -> None:
+        waiting, self._asked = self._asked, []
+        _fail(waiting, reason)
 
     def _take_batch(self) -> list[_Asked]:
         batch: list[_Asked] = []
@@ -138,18 +158,24 @@ class RedisConnection:
                 pipeline.execute_command(*command)
         sending = asyncio.ensure_future(pipeline.execute(raise_on_error=False))
         try:
-            left = batch[0].since + self._timeout_seconds - self._clock()
-            for wait in (max(0.0, left), LATE_SECONDS):
-                await asyncio.wait({sending}, timeout=wait)
-                if sending.done():
-                    return list(sending.result())
-        except (RedisError, OSError) as error:
+            await asyncio.wait({sending}, timeout=self._timeout_seconds)
+            if await _is_done_soon(sending):
+                return list(sending.result())
+        except Exception as error:
             raise StoreFailedError(_explain(error)) from error
         finally:
             if not sending.done():
                 sending.cancel()
-                await asyncio.wait({sending}, timeout=self._timeout_seconds)
+                await _is_done_soon(sending)
         raise StoreFailedError(f"no answer within {self._timeout_seconds * 1000:.0f} ms")
+
+
+async def _is_done_soon(sending: "asyncio.Future[Any]") -> bool:
+    for _ in range(LATE_PASSES):
+        if sending.done():
+            break
+        await asyncio.sleep(0)
+    return sending.done()
 
 
 def _deliver(batch: Sequence[_Asked], replies: Sequence[Reply]) -> None:
@@ -164,16 +190,34 @@ def _deliver(batch: Sequence[_Asked], replies: Sequence[Reply]) -> None:
 def _fail(batch: Sequence[_Asked], reason: str) -> None:
     for asked in batch:
         if not asked.replies.done():
-            asked.replies.set_exception(StoreFailedError(reason))
+            asked.replies.set_result(StoreFailedError(reason))
 
 
-def _is_wrong_type(error: Exception) -> bool:
-    return isinstance(error, ResponseError) and str(error).startswith("WRONGTYPE")
+def _build_pool(url: str) -> "redis.ConnectionPool":
+    options: dict[str, Any] = {**parse_url(url), **_OPTIONS}
+    if urlsplit(url).path.strip("/") and "db" not in options:
+        raise ValueError("the URL's path is no database's number")
+    pool = redis.ConnectionPool(**options)
+    try:
+        # Connects nothing, but refuses what no connection can be made with.
+        pool.make_connection()  # type: ignore[no-untyped-call] # redis-py's
+    except (TypeError, RedisError) as error:
+        raise ValueError("the URL has an option that redis-py does not know") from error
+    return pool
+
+
+def _is_of_the_value(reply: Exception) -> bool:
+    """Whether a command failed only because of what somebody else wrote to its key."""
+    return isinstance(reply, ResponseError) and str(reply).startswith(
+        ("WRONGTYPE", "hash value is not an integer", "increment or decrement would overflow")
+    )
 
 
 def _explain(error: Exception) -> str:
     """Say what went wrong; redis-py's messages name hosts and reasons, and never a password."""
     reason = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, ResponseError) and "syntax error" in reason:
-        return f"{reason}: Redis 7.0 or newer is needed"
-    return reason
+    if isinstance(error, MovedError):
+        return "this is a Redis Cluster, and a single server is needed"
+    if isinstance(error, ResponseError) and reason.startswith(("syntax error", "unknown command")):
+        return f"{reason.partition(',')[0]}: Redis 7.0 or newer is needed"
+    return reason[:REASON_CHARACTERS]

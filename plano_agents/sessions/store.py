@@ -64,6 +64,9 @@ class SessionStore(Protocol):
     def configure(self, *, max_entries: int) -> None:
         """Change how many pins are held in this process at most."""
 
+    async def connect(self) -> None:
+        """Look, before requests come, whether a shared store answers; one that does not is told, and is out."""
+
     def open(self, key: SessionKey, ttl_seconds: float) -> None:
         """Begin a request of a session; a live pin stays alive until the request ends.
 

@@ -4,6 +4,7 @@ The arguments are the router's base URL and the models to ask; it prints the SDK
 thing that does not hold.
 """
 
+import asyncio
 import sys
 from typing import Any
 
@@ -11,7 +12,8 @@ import openai
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langchain_core.tools import tool
 
-from plano_agents import ChatPlano, model_affinity
+from plano_agents import ChatPlano, instrument, model_affinity, uninstrument
+from plano_agents.openai import AsyncOpenAI, OpenAI
 
 QUESTION = "What is the weather in Paris and in Rome?"
 
@@ -68,6 +70,29 @@ def check_chat_plano(url: str, model: str) -> None:
     assert (told["affinity_id"], told["reason"]) == (affinity_id, "pinned"), told
 
 
+def check_clients(url: str, model: str) -> None:
+    """Ask by our own clients, and by the SDK's under `instrument`: each request carries the scope's id."""
+    asked: Any = {"model": model, "messages": [{"role": "user", "content": QUESTION}]}
+    with OpenAI(base_url=url) as client, model_affinity() as affinity_id:
+        plain = client.chat.completions.with_raw_response.create(**asked)
+        other = client.with_options(affinity_id="other").chat.completions.with_raw_response.create(**asked)
+    assert plain.headers["X-Model-Affinity"] == affinity_id
+    assert other.headers["X-Model-Affinity"] == "other"
+    instrument(url)
+    with openai.OpenAI(base_url=url, api_key="none") as stock, model_affinity() as affinity_id:
+        reached = stock.chat.completions.with_raw_response.create(**asked)
+    uninstrument()
+    assert reached.headers["X-Model-Affinity"] == affinity_id
+    asyncio.run(check_async_client(url, asked))
+
+
+async def check_async_client(url: str, asked: dict[str, Any]) -> None:
+    """Ask by our asynchronous client."""
+    async with AsyncOpenAI(base_url=url) as client, model_affinity() as affinity_id:
+        answer = await client.chat.completions.with_raw_response.create(**asked)
+    assert answer.headers["X-Model-Affinity"] == affinity_id
+
+
 def main(url: str, *models: str) -> None:
     """Check everything."""
     client = openai.OpenAI(base_url=url, api_key="none", max_retries=0)
@@ -76,6 +101,7 @@ def main(url: str, *models: str) -> None:
         check_chat(client, model)
         check_responses(client, model)
         check_chat_plano(url, model)
+        check_clients(url, model)
     print(openai.__version__)  # noqa: T201 - what a script answers with
 
 

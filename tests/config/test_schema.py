@@ -207,7 +207,6 @@ def test_each_key_that_nothing_acts_on_is_told_once() -> None:
             ),
             *("overrides.disable_signals", "overrides.llm_routing_model"),
             *(
-                "overrides.orchestrator_model_context_length",
                 "prompt_caching.min_prefix_tokens",
                 "prompt_guards",
                 "prompt_targets",

@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 
 from plano_agents.affinity import AFFINITY_HEADER
-from plano_agents.config import Breaker, Limits, Model, ModelProfile, Retries, Timeouts
+from plano_agents.config import Breaker, Limits, Model, ModelProfile, Retries, Timeouts, parse_config
 from plano_agents.config import settings as module
 from plano_agents.config.sections import Section
 from plano_agents.config.settings import (
@@ -18,6 +18,13 @@ from plano_agents.config.settings import (
     parse_settings,
 )
 from plano_agents.errors import ConfigError
+
+PLANO = """\
+version: v0.4.0
+listeners: [{type: model, name: l}]
+model_providers: [{model: ollama/llama3, base_url: "http://127.0.0.1:1"}]
+routing_preferences: [{name: code, description: writing code, models: [ollama/llama3]}]
+"""
 
 
 def fail(text: str, **environ: str) -> tuple[str, ...]:
@@ -175,3 +182,35 @@ def test_the_header_that_is_always_read_is_the_affinity_modules() -> None:
 )
 def test_a_sections_keys_are_its_rules_fields(section: type[Section], rules: type) -> None:
     assert list(section.model_fields) == [field.name for field in fields(rules)]
+
+
+def test_examples_reach_their_preference() -> None:
+    config = parse_config(
+        PLANO,
+        source="config.yaml",
+        environ={},
+        settings_text="preferences: {code: {examples: [write a loop, add a test]}}\nrouting: {threshold: 0.7}\n",
+    )
+    assert config.preferences[0].examples == ("write a loop", "add a test")
+    assert config.routing.threshold == 0.7
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        (
+            "preferences: {cod: {examples: [a]}}",
+            "the preference 'cod' is not configured; did you mean 'code'?",
+        ),
+        ("preferences: {code: {examples: ['']}}", "preferences.code.examples[0]"),
+        ("preferences: {code: {example: [a]}}", "did you mean 'examples'?"),
+        ("routing: {threshold: 1}", "routing.threshold"),
+        ("routing: {model_timeout_seconds: 0}", "routing.model_timeout_seconds"),
+    ],
+)
+def test_what_is_wrong_with_routings_settings_is_told_with_its_line(settings: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(PLANO, source="config.yaml", environ={}, settings_text=settings)
+    (problem,) = caught.value.problems
+    assert told in problem
+    assert problem.startswith("plano-agents.yaml:1")

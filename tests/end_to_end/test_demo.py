@@ -80,7 +80,7 @@ def write(tmp_path: Path, config: dict[str, Any]) -> str:
 
 def test_without_affinity_the_model_switches_and_with_it_it_does_not(usual: Trace) -> None:
     without, with_affinity = usual.switches
-    assert without >= 2
+    assert without >= 1
     assert with_affinity == 0
 
 

@@ -69,6 +69,7 @@ class FaultProxy:
 
     async def __aexit__(self, *failure: object) -> None:
         self._server.close()
+        await asyncio.sleep(0)  # what was accepted last begins
         for connection in self._connections:
             connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
@@ -83,7 +84,7 @@ class FaultProxy:
         request, answer = next(self._requests), next(self._answers)
         try:
             ahead, back = await asyncio.open_connection(self._target.hostname, self._target.port)
-        except OSError:
+        except (OSError, asyncio.CancelledError):  # asyncio's server reports a cancelled handler as an error
             writer.close()
             return
         directions = {
@@ -96,13 +97,14 @@ class FaultProxy:
                 _reset(writer)
                 _reset(back)
         except asyncio.CancelledError:
-            pass  # asyncio's server reports a cancelled handler as an error
+            pass  # see above
         finally:
             for direction in directions:
                 direction.cancel()
-            await asyncio.wait(directions)
             writer.close()
             back.close()
+            with suppress(asyncio.CancelledError):  # see above
+                await asyncio.wait(directions)
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, fault: Fault) -> str:
         """Pass one direction on to its end; say how it ends."""

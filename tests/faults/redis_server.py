@@ -97,17 +97,17 @@ class RedisServer:
         self._signal(signal.SIGCONT)
 
     @asynccontextmanager
-    async def client(self) -> AsyncGenerator["redis.Redis", None]:
+    async def client(self, password: str | None = None) -> AsyncGenerator["redis.Redis", None]:
         """A client of the test's own."""
-        client = redis.Redis.from_url(self.url, protocol=2)
+        client = redis.Redis.from_url(self.url, protocol=2, password=password)
         try:
             yield client
         finally:
             await client.aclose()
 
-    async def tell(self, *command: str | bytes | int) -> object:
+    async def tell(self, *command: str | bytes | int, password: str | None = None) -> object:
         """Send one command."""
-        async with self.client() as client:
+        async with self.client(password) as client:
             return await client.execute_command(*command)  # type: ignore[no-untyped-call] # redis-py's
 
     def _signal(self, number: signal.Signals) -> None:

@@ -50,7 +50,8 @@ class RouterProcess:
         """Which of its workers holds the connection from a port; of one that was answered on it."""
         wanted = f":{urlsplit(self.url).port:04X}", f":{client_port:04X}"
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
-        (inode,) = [row[9] for row in rows if (row[1][-5:], row[2][-5:]) == wanted]
+        # The table may list a connection twice while it changes; one that has ended has no inode.
+        (inode,) = {row[9] for row in rows if (row[1][-5:], row[2][-5:]) == wanted} - {"0"}
         (found,) = [child for child in self.children if f"socket:[{inode}]" in _list_open_files(child)]
         return found
 
@@ -107,10 +108,19 @@ def write_config(
 
 
 @asynccontextmanager
-async def start_router(config: Path, *options: str) -> AsyncGenerator[RouterProcess, None]:
+async def start_router(config: Path, *options: str, port: int = 0) -> AsyncGenerator[RouterProcess, None]:
     """Run a router until the context ends."""
+    async with start_program(
+        "-m", "plano_agents", "up", str(config), "--port", str(port), *options
+    ) as router:
+        yield router
+
+
+@asynccontextmanager
+async def start_program(*arguments: str) -> AsyncGenerator[RouterProcess, None]:
+    """Run a program that says what ``plano-agents up`` says, until the context ends."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-u", "-m", "plano_agents", "up", str(config), "--port", "0", *options),
+        *(sys.executable, "-u", *arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

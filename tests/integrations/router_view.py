@@ -37,10 +37,6 @@ class RouterView:
         session = self.session(affinity_id)
         return 0 if session is None else int(session["turns"])
 
-    def ids(self) -> set[str]:
-        """All ids that are pinned; for routers with fewer sessions than a page has."""
-        return {session["affinity_id"] for session in json.loads(self._read("/affinity"))["sessions"]}
-
     def count_requests(self) -> int:
         """How many requests were decided on."""
         return round(sum(float(count) for _, count in _DECISION.findall(self._read("/metrics"))))

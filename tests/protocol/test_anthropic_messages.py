@@ -47,7 +47,11 @@ def test_a_head_reads_what_was_said_and_passes_over_tool_results() -> None:
     ]
     body = {"model": "m", "stream": True, "system": "secret", "max_tokens": 5, "messages": messages}
     head = parse_head(json.dumps(body).encode())
-    assert (head.model, head.stream, read_conversation(head.messages)) == ("m", True, ("one", "two"))
+    assert (head.model, head.stream, [said.text for said in read_conversation(head.messages)]) == (
+        "m",
+        True,
+        ["one", "two"],
+    )
 
 
 def test_replacing_the_model_leaves_other_values_byte_for_byte() -> None:

@@ -13,12 +13,16 @@ from plano_agents.protocol.openai_responses import (
     seal_thinking,
     unseal_thinking,
 )
-from plano_agents.routing.text import read_conversation
+from plano_agents.routing.text import Utterance, read_conversation
 
 
 def test_a_string_is_what_the_user_said() -> None:
     head = parse_head(b'{"model":"m","input":"hi","stream":true}')
-    assert (head.model, head.stream, read_conversation(head.messages)) == ("m", True, ("hi",))
+    assert (head.model, head.stream, read_conversation(head.messages)) == (
+        "m",
+        True,
+        (Utterance("user", "hi"),),
+    )
 
 
 def test_a_head_reads_messages_and_passes_over_other_items() -> None:
@@ -31,7 +35,7 @@ def test_a_head_reads_messages_and_passes_over_other_items() -> None:
         {"type": "function_call_output", "call_id": "t", "output": "secret"},
     ]
     head = parse_head(json.dumps({"instructions": "secret", "input": items}).encode())
-    assert read_conversation(head.messages) == ("one", "two")
+    assert [said.text for said in read_conversation(head.messages)] == ["one", "two"]
 
 
 def test_a_request_without_input_has_no_messages() -> None:

@@ -26,6 +26,7 @@ def test_a_whole_answer_says_what_it_cost(usage: dict[str, object]) -> None:
     [
         *(b"", b"{", b"[]", b"null", b"{}", b'{"usage": null}', b'{"usage": {}}', b'{"usage": 3}'),
         *(b'{"usage": {"prompt_tokens": "many"}}', b'{"usage": {"prompt_tokens": -5}}', b"\xff"),
+        b'{"usage": {"prompt_tokens": 99999999999999999999}}',
     ],
 )
 def test_what_an_answer_does_not_say_counts_as_nothing(body: bytes) -> None:

@@ -22,7 +22,8 @@ from plano_agents.router.dispatch import Dispatcher, Health
 from plano_agents.router.service import ProxyRequest, Service
 from plano_agents.router.surfaces import CHAT, Endpoint
 from plano_agents.router.upstream import AiohttpUpstream, UpstreamRequest
-from plano_agents.routing.strategy import Match, Strategy
+from plano_agents.routing.strategy import Ranking, Strategy
+from plano_agents.routing.text import Utterance
 from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pinning import Pinning
@@ -84,9 +85,12 @@ class Choose:
     name: str | None = None
     calls: int = 0
 
-    async def match(self, texts: Sequence[str], preferences: Sequence[Preference]) -> Match | None:
+    async def rank(self, conversation: Sequence[Utterance], preferences: Sequence[Preference]) -> Ranking:
         self.calls += 1
-        return next((Match(each, 1.0) for each in preferences if each.name == self.name), None)
+        return Ranking("told", next((each for each in preferences if each.name == self.name), None))
+
+    async def warm_up(self, preferences: Sequence[Preference]) -> None:
+        """Nothing is to be loaded."""
 
 
 @dataclass

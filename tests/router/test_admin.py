@@ -23,7 +23,7 @@ def test_other_paths(path: str) -> None:
 @pytest.mark.parametrize("given", ["Bearer admin-canary", "bearer admin-canary"])
 @pytest.mark.parametrize("peer", ["127.0.0.1", "10.0.0.9", None])
 def test_the_token_opens_from_anywhere(given: str, peer: str | None) -> None:
-    check_operator(TOKEN, [("authorization", given), ("x-forwarded-for", "1.2.3.4")], peer)
+    check_operator(TOKEN, [("authorization", given), ("x-forwarded-for", "1.2.3.4")], peer, "1.1")
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_the_token_opens_from_anywhere(given: str, peer: str | None) -> None:
 )
 def test_without_the_token_nobody_is_let_in_where_there_is_one(given: str) -> None:
     with pytest.raises(AuthenticationError) as caught:
-        check_operator(TOKEN, [("authorization", given), HERE], "127.0.0.1")
+        check_operator(TOKEN, [("authorization", given), HERE], "127.0.0.1", "1.1")
     assert "canary" not in caught.value.message
 
 
@@ -40,7 +40,7 @@ def test_without_the_token_nobody_is_let_in_where_there_is_one(given: str) -> No
 )
 @pytest.mark.parametrize("peer", ["127.0.0.1", "127.9.9.9", "::1"])
 def test_without_a_token_this_machine_is_let_in(host: str, peer: str) -> None:
-    check_operator(None, [("host", host)], peer)
+    check_operator(None, [("host", host)], peer, "1.1")
 
 
 @pytest.mark.parametrize(
@@ -66,9 +66,15 @@ def test_without_a_token_whoever_may_be_elsewhere_is_refused(
     headers: list[tuple[str, str]], peer: str | None
 ) -> None:
     with pytest.raises(AdminOnlyError, match="admin_token"):
-        check_operator(None, headers, peer)
+        check_operator(None, headers, peer, "1.1")
+
+
+def test_without_a_token_a_proxy_that_tells_nothing_but_its_old_http_is_refused() -> None:
+    """What nginx sends unless it is told to send more."""
+    with pytest.raises(AdminOnlyError, match=r"HTTP/1\.0"):
+        check_operator(None, [HERE], "127.0.0.1", "1.0")
 
 
 @pytest.mark.parametrize("site", ["none", "same-origin"])
 def test_a_page_of_the_routers_own_is_let_in(site: str) -> None:
-    check_operator(None, [HERE, ("sec-fetch-site", site)], "127.0.0.1")
+    check_operator(None, [HERE, ("sec-fetch-site", site)], "127.0.0.1", "1.1")

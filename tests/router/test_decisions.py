@@ -132,3 +132,10 @@ async def test_switch_model_removed(client: Client) -> None:
     after = serve(config(ADDED), client.good, pinning=pinning)
     assert await client.ask(after, ID) == (ADDED, "switch; reason=model_removed", "work", "run-1")
     assert await client.ask(after, ID) == (ADDED, "retain; reason=pinned", "work", "run-1")
+
+
+async def test_a_session_pinned_by_a_hint_has_the_stand_ins_of_its_models_preference(client: Client) -> None:
+    service = serve(config(FIRST, SECOND), client.good, BROKEN, client.good)
+    await client.ask(service, ID, ("x-model-affinity-hint", FIRST))
+    assert await client.ask(service, ID) == (SECOND, "switch; reason=upstream_failed", None, "run-1")
+    assert await client.ask(service, ID) == (SECOND, "retain; reason=pinned", None, "run-1")

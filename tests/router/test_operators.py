@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from plano_agents.config.model import Config, Preference, Routing
 from plano_agents.config.options import PromptCaching, Retries, SessionCache
 from plano_agents.sessions.memory import MemorySessionStore
-from plano_agents.sessions.pin import SessionKey
+from plano_agents.sessions.pin import Session, SessionKey
 from plano_agents.sessions.store import Held, SessionStore
 from tests.router.conftest import Exchange, Provider, build_config, chat, run_router
 
@@ -224,12 +224,20 @@ async def test_tenants_are_kept_apart() -> None:
         assert [each["tenant"] for each in (await client.get("/affinity")).json()["sessions"]] == ["zeta"]
 
 
+async def test_a_tenant_that_is_too_long_is_refused() -> None:
+    config = build_config(GPT, routing=Routing(session_cache=SessionCache(tenant_header="x-tenant")))
+    async with run(config) as client:
+        assert (await client.ask("run-1", x_tenant="t" * 256)).status_code == 200
+        refused = await client.ask("run-1", x_tenant="t" * 257)
+        assert (refused.status_code, refused.json()["error"]["param"]) == (400, "x-tenant")
+
+
 async def test_an_implicit_session_can_be_explained_and_dropped() -> None:
     config = build_config(GPT, MINI, prompt_caching=PromptCaching(enabled=True))
     async with run(config) as client:
         await client.ask()
         [affinity_id] = await client.list_ids()
-        assert affinity_id.startswith("implicit ")
+        assert affinity_id.startswith("implicit·")
         assert (await client.explain(affinity_id))["turns"] == 1
         assert (await client.http.delete(f"/affinity/{quote(affinity_id)}")).status_code == 200
 
@@ -270,13 +278,29 @@ async def test_a_broken_promise_is_counted() -> None:
         assert "plano_affinity_violations_total 2.0" in (await client.get("/metrics")).text
 
 
+class BrokenStore(MemorySessionStore):
+    """A store with a bug."""
+
+    async def find(self, key: SessionKey) -> tuple[Session | None, bool]:
+        raise RuntimeError("prompt-canary", key)
+
+
+async def test_a_bug_is_told_and_logged_by_its_place_alone(caplog: pytest.LogCaptureFixture) -> None:
+    async with run(build_config(GPT), store=BrokenStore(max_entries=10)) as client:
+        response = await client.get("/affinity/run-1")
+    assert response.status_code == 500
+    assert response.json()["error"]["message"].startswith("The router failed on this request.")
+    assert "unexpected RuntimeError at" in caplog.text
+    assert "canary" not in response.text + caplog.text
+
+
 async def test_decisions_are_counted_and_violations_are_none(client: Client) -> None:
     for affinity_id in ("run-1", "run-1", None):
         await client.ask(affinity_id)
     text = (await client.get("/metrics")).text
-    assert 'plano_affinity_decisions_total{decision="initialize",reason="first_turn"} 1.0' in text
-    assert 'plano_affinity_decisions_total{decision="retain",reason="pinned"} 1.0' in text
-    assert 'plano_affinity_decisions_total{decision="none",reason=""} 1.0' in text
+    assert 'plano_affinity_decisions_total{decision="initialize",degraded="",reason="first_turn"} 1.0' in text
+    assert 'plano_affinity_decisions_total{decision="retain",degraded="",reason="pinned"} 1.0' in text
+    assert 'plano_affinity_decisions_total{decision="none",degraded="",reason=""} 1.0' in text
     assert "plano_affinity_violations_total 0.0" in text
 
 

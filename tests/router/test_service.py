@@ -10,7 +10,8 @@ from plano_agents.config.model import Preference, Routing
 from plano_agents.errors import UpstreamTimeoutError
 from plano_agents.router.service import ProxyRequest
 from plano_agents.router.surfaces import CHAT, Endpoint
-from plano_agents.routing.strategy import Match
+from plano_agents.routing.strategy import Ranking
+from plano_agents.routing.text import Utterance
 from tests.router.conftest import (
     CLAUDE,
     GPT,
@@ -41,9 +42,9 @@ class HeldChoice(Choose):
         super().__init__(name)
         self.go = asyncio.Event()
 
-    async def match(self, texts: Sequence[str], preferences: Sequence[Preference]) -> Match | None:
+    async def rank(self, conversation: Sequence[Utterance], preferences: Sequence[Preference]) -> Ranking:
         await self.go.wait()
-        return await super().match(texts, preferences)
+        return await super().rank(conversation, preferences)
 
 
 async def test_without_an_id_the_answer_says_which_model_and_that_nothing_is_remembered() -> None:
@@ -97,6 +98,13 @@ async def test_a_hint_to_an_unknown_model_is_passed_over() -> None:
     seen = await ask(
         build_service(build_config(), FakeUpstream()), chat(), ID, ("x-model-affinity-hint", "x")
     )
+    assert seen.headers["x-plano-affinity"] == "initialize; reason=first_turn"
+
+
+@pytest.mark.parametrize("name", ["x" * 60_000, "a b", "\xe9", "\x9b2J"])
+async def test_a_hint_that_is_no_name_is_passed_over_whatever_a_wildcard_declares(name: str) -> None:
+    service = build_service(build_config(GPT, "groq/*"), FakeUpstream())
+    seen = await ask(service, chat(), ID, ("x-model-affinity-hint", f"groq/{name}"))
     assert seen.headers["x-plano-affinity"] == "initialize; reason=first_turn"
 
 

@@ -196,8 +196,8 @@ async def test_the_providers_connection_is_given_back_after_every_answer() -> No
 class Broken(Choose):
     """A strategy with a bug, whose message holds the prompt."""
 
-    async def match(self, texts, preferences):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201 - never returns
-        raise KeyError(texts, KEY)
+    async def rank(self, conversation, preferences):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201 - never returns
+        raise KeyError(conversation, KEY)
 
 
 async def ask_broken_router() -> Seen:

@@ -181,6 +181,16 @@ async def test_a_model_thought_unsuitable_is_still_tried_when_the_others_fail() 
     assert upstream.models == ["small", "large", "large", "large", "small"]
 
 
+async def test_the_first_reason_is_told_where_a_stand_in_fails_too() -> None:
+    down = FakeResponse(503)
+    config = routed(SMALL, LARGE, OTHER, profiles=LIMITED)
+    service, upstream = serve(config, FakeResponse(), down, down, down, FakeResponse())
+    await ask(service, chat(), ID)
+    seen = await ask(service, json.dumps(OFFERED[CHAT]).encode(), ID)
+    assert told(seen) == (200, OTHER, "switch; reason=unsuitable")
+    assert upstream.models == ["small", "large", "large", "large", "other"]
+
+
 async def test_the_table_that_ships_is_used_where_the_settings_say_nothing() -> None:
     service, _ = serve(routed("openai/o3-mini", "openai/gpt-4o"))
     await ask(service, chat(), ID)

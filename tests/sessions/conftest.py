@@ -1,14 +1,17 @@
-"""What the stores' tests share: pins, a clock, and each store under one roof."""
+"""What the stores' tests share: pins, time, and each store under one roof, on the event loop that the router runs on."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from plano_agents.protocol.usage import Tokens
+from plano_agents.sessions.build import name_store
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.outage import Outage
 from plano_agents.sessions.pin import Pin, SessionKey
@@ -23,6 +26,10 @@ GPT, CLAUDE = "openai/gpt-4o", "anthropic/claude"
 TTL = 600.0
 
 
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return {"uvloop": uvloop.new_event_loop}
+
+
 def build_pin(model: str = GPT, *, lineage: str = "1", route: str | None = "r", moves: int = 0) -> Pin:
     return Pin(model, route, "first_turn", 1_700_000_000.5, lineage, moves)
 
@@ -35,6 +42,70 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+class Alarm:
+    """Waits that end when they are told to."""
+
+    def __init__(self) -> None:
+        self._waits: list[tuple[float, asyncio.Future[None], asyncio.Future[None]]] = []
+        self._begun = asyncio.Condition()
+
+    async def __call__(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        over, left = loop.create_future(), loop.create_future()
+        self._waits.append((seconds, over, left))
+        try:
+            async with self._begun:
+                self._begun.notify_all()
+            await over
+        finally:
+            self._waits.remove((seconds, over, left))
+            left.set_result(None)
+
+    async def reach(self, seconds: float) -> None:
+        """Wait until somebody waits for so many seconds."""
+        async with asyncio.timeout(10), self._begun:
+            await self._begun.wait_for(lambda: self.is_awaited(seconds))
+
+    async def ring(self, seconds: float) -> None:
+        """As soon as somebody waits for so many seconds, let it be over, and let them go on."""
+        await self.reach(seconds)
+        waits = [(over, left) for length, over, left in self._waits if length == seconds and not over.done()]
+        for over, _ in waits:
+            over.set_result(None)
+        await asyncio.wait([left for _, left in waits])
+
+    def is_awaited(self, seconds: float) -> bool:
+        return any(length == seconds and not over.done() for length, over, _ in self._waits)
+
+
+class OutageLog(logging.Handler):
+    """The lines that were logged of outages."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+        self._told = asyncio.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+        self._told.set()
+
+    async def reach(self, count: int) -> None:
+        """Wait until there are so many."""
+        async with asyncio.timeout(10):
+            while len(self.lines) < count:
+                self._told.clear()
+                await self._told.wait()
+
+
+@pytest.fixture
+def log() -> Iterator[OutageLog]:
+    handler = OutageLog()
+    logging.getLogger("plano_agents.sessions.outage").addHandler(handler)
+    yield handler
+    logging.getLogger("plano_agents.sessions.outage").removeHandler(handler)
 
 
 @contextmanager
@@ -67,12 +138,16 @@ async def use(
 
 @asynccontextmanager
 async def share(
-    url: str, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep, clock: Clock | None = None
+    url: str,
+    *,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    clock: Callable[[], float] = time.monotonic,
 ) -> AsyncGenerator[SharedSessionStore, None]:
     """A replica's store on a Redis."""
     pins = RedisPins(RedisConnection(url))
-    memory = MemorySessionStore(max_entries=1_000, clock=clock or time.monotonic)
-    store = SharedSessionStore(pins, memory, Outage(url, pins.probe, sleep=sleep), sleep=sleep)
+    memory = MemorySessionStore(max_entries=1_000, clock=clock)
+    outage = Outage(name_store(url), pins.probe, sleep=sleep)
+    store = SharedSessionStore(pins, memory, outage, sleep=sleep, clock=clock)
     try:
         yield store
     finally:

@@ -19,7 +19,8 @@ def build(*, shared: bool = False, max_entries: int = 10) -> Ledger:
 
 def dispatch(ledger: Ledger, pin: Pin, *, model: str | None = None, degraded: bool = False) -> None:
     """Decide now and dispatch at once."""
-    ledger.note(A, pin, model or pin.model, decided=ledger.tick(), degraded=degraded)
+    era = ledger.observe(degraded=degraded)
+    ledger.note(A, pin, model or pin.model, decided=ledger.tick(), era=era)
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -73,6 +74,17 @@ def test_a_request_that_was_decided_before_the_move_is_none() -> None:
     assert ledger.violations == 0
 
 
+def test_a_request_whose_pin_ended_before_it_was_dispatched_is_none() -> None:
+    ledger = build()
+    before = ledger.tick()
+    ledger.forget(A)
+    ledger.note(A, PIN, GPT, decided=before)
+    dispatch(ledger, OTHER)
+    ledger.note(A, PIN, GPT, decided=before)
+    dispatch(ledger, OTHER)
+    assert ledger.violations == 0
+
+
 def test_another_pin_although_none_had_ended_is_a_violation() -> None:
     ledger = build()
     dispatch(ledger, PIN)
@@ -101,6 +113,16 @@ def test_the_first_dispatch_after_an_outage_may_differ_and_the_next_may_not() ->
     dispatch(ledger, PIN, model=CLAUDE)
     assert ledger.violations == 0
     dispatch(ledger, PIN)
+    assert ledger.violations == 1
+
+
+def test_the_first_dispatch_of_a_later_outage_may_differ_too() -> None:
+    ledger = build(shared=True)
+    dispatch(ledger, PIN, degraded=True)
+    ledger.observe(degraded=False)
+    dispatch(ledger, PIN, model=CLAUDE, degraded=True)
+    assert ledger.violations == 0
+    dispatch(ledger, PIN, degraded=True)
     assert ledger.violations == 1
 
 

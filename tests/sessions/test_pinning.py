@@ -156,7 +156,8 @@ async def test_a_pin_of_a_removed_model_that_is_dropped_meanwhile_is_made_anew()
         await pinning.store.drop(KEY)
         return Route(GPT, "r")
 
-    await ask(pinning, drop_and_route, configured=lambda name: None if name == "m/1" else name)
+    decision = await ask(pinning, drop_and_route, configured=lambda name: None if name == "m/1" else name)
+    assert decision == Decision(GPT, "r", "initialize", "first_turn")
     new = await find_pin(pinning)
     assert (new.model, new.moves) == (GPT, 0)
     assert new.lineage != old.lineage

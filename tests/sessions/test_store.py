@@ -58,6 +58,14 @@ async def test_a_move_from_a_pin_that_was_moved_meanwhile_changes_nothing(store:
         assert (await store.move(A, PIN, late)).pin == moved
 
 
+async def test_a_move_from_a_model_that_the_pin_is_not_on_changes_nothing(store: SessionStore) -> None:
+    """After an outage two replicas may know the same pin, moved once by each."""
+    moved, other = (PIN.move(model, "r", "upstream_failed", 2.0) for model in (CLAUDE, "openai/o3"))
+    await use(store, A, moved)
+    with in_use(store, A):
+        assert (await store.move(A, other, other.move("m/1", "r", "unsuitable", 3.0))).pin == moved
+
+
 async def test_a_move_from_a_pin_that_ended_and_was_made_anew_changes_nothing(store: SessionStore) -> None:
     await use(store, A, PIN)
     await store.drop(A)

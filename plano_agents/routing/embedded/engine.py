@@ -1,0 +1,124 @@
+"""All that ranking needs, loaded once in a process, and used from one thread.
+
+Vectors are kept for a while, for a conversation comes again with each turn: the latest `REMEMBERED`, under a keyed hash
+of their text, in memory only. No text is kept.
+"""
+
+import hashlib
+import secrets
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from plano_agents.config.model import Preference
+from plano_agents.routing.embedded.conversation import ASSISTANT_WEIGHT, weigh_messages
+from plano_agents.routing.embedded.encoder import Array, Encoder, Floats
+from plano_agents.routing.embedded.lexicon import Lexicon, load_lexicon
+from plano_agents.routing.embedded.scorer import Scorer, list_texts
+from plano_agents.routing.embedded.wordpiece import WordPiece
+from plano_agents.routing.text import Utterance
+
+MAX_TOKENS = 64
+"""How many tokens of a text are read, its head and its tail; more made no difference where it was measured."""
+
+BATCH = 32
+"""How many texts are encoded at once."""
+
+REMEMBERED = 4_096
+"""How many vectors are kept, of 1.5 KB each."""
+
+
+WEIGHTS = Path(__file__).parent
+"""The folder of the weights that ship."""
+
+
+class Question(NamedTuple):
+    """What is asked of the engine."""
+
+    conversation: Sequence[Utterance]
+    """What was said, oldest first."""
+    preferences: Sequence[Preference]
+    """What to choose from."""
+
+
+class Engine:
+    """Scores preferences by conversations; not to be used from two threads at once.
+
+    Args:
+        lexicon: Puts English before what is not.
+        wordpiece: Makes token ids.
+        encoder: Makes vectors.
+        scorer: Compares them.
+    """
+
+    def __init__(self, lexicon: Lexicon, wordpiece: WordPiece, encoder: Encoder, scorer: Scorer) -> None:
+        self._lexicon = lexicon
+        self._wordpiece = wordpiece
+        self._encoder = encoder
+        self.scorer = scorer
+        """Compares vectors."""
+        self._secret = secrets.token_bytes(32)
+        self._vectors: OrderedDict[bytes, Floats] = OrderedDict()
+
+    def score(self, questions: Sequence[Question]) -> list[list[float]]:
+        """Score each question's preferences, in their order, from 0 to 1."""
+        vectors = self.embed(
+            text
+            for question in questions
+            for text in (
+                *(said.text for said in question.conversation),
+                *(text for preference in question.preferences for text in list_texts(preference)),
+            )
+        )
+        return [self._score(question, vectors) for question in questions]
+
+    def embed(self, texts: Iterable[str]) -> dict[str, Floats]:
+        """Give each text's vector, of length one."""
+        keys = {text: self._key(text) for text in texts}
+        found = {text: self._vectors[key] for text, key in keys.items() if key in self._vectors}
+        missing = [text for text in keys if text not in found]
+        ids = {text: self._wordpiece.encode(self._lexicon.gloss(text), MAX_TOKENS) for text in missing}
+        missing.sort(key=lambda text: len(ids[text]))
+        for start in range(0, len(missing), BATCH):
+            batch = missing[start : start + BATCH]
+            found |= zip(batch, self._encoder.encode([ids[text] for text in batch]), strict=True)
+        for text, key in keys.items():
+            self._vectors[key] = found[text]
+            self._vectors.move_to_end(key)
+        while len(self._vectors) > REMEMBERED:
+            self._vectors.popitem(last=False)
+        return found
+
+    def _key(self, text: str) -> bytes:
+        return hashlib.blake2b(
+            text.encode("utf-8", "surrogatepass"), key=self._secret, digest_size=16
+        ).digest()
+
+    def _score(self, question: Question, vectors: dict[str, Floats]) -> list[float]:
+        targets = [self.scorer.build_target(preference, vectors) for preference in question.preferences]
+        evidence = self.scorer.weigh(
+            np.stack([vectors[each.text] for each in question.conversation]), targets
+        )
+        weights = [1.0 if each.role == "user" else ASSISTANT_WEIGHT for each in question.conversation]
+        return [float(score) for score in weigh_messages(evidence, weights)]
+
+
+@cache
+def load_engine() -> Engine:
+    """Load what comes with the package; it takes some tenths of a second, and some 70 MB."""
+    encoder = load_arrays(WEIGHTS / "encoder.npz")
+    pieces = encoder["vocabulary"].tobytes().decode("utf-8").split("\n")
+    vocabulary = {piece: number for number, piece in enumerate(pieces)}
+    return Engine(
+        load_lexicon(), WordPiece(vocabulary), Encoder(encoder), Scorer(load_arrays(WEIGHTS / "heads.npz"))
+    )
+
+
+def load_arrays(path: Path) -> dict[str, Array]:
+    """Read arrays by name; nothing in them is executed."""
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}

@@ -1,0 +1,113 @@
+"""What stands in Redis: the names of keys, and what their values mean. Pure; anything else read there counts as absent.
+
+==========================================  ===========================================================
+key                                         value
+==========================================  ===========================================================
+``plano:affinity:<n>:<tenant>:<id>``        the pin, JSON; n is the tenant's length in bytes, so that no
+                                            tenant and id can be joined into another's
+``plano:affinity-usage:<lineage>``          a hash: turns, tokens, when last used; it outlives its pin a little
+``plano:affinity-store``                    16 bytes that implicit ids are salted with, and 8 that tell this life
+                                            of the store's data from any other
+==========================================  ===========================================================
+"""
+
+import msgspec
+
+from plano_agents.errors import InvalidCursorError
+from plano_agents.sessions.pin import Pin, SessionKey
+from plano_agents.sessions.redis_connection import Reply
+
+PREFIX = b"plano:affinity:"
+USAGE_PREFIX = "plano:affinity-usage:"
+STORE_KEY = "plano:affinity-store"
+PROBE_KEY = "plano:affinity-probe"
+
+_LENGTH_DIGITS = 9
+_CURSOR_END = 2**64
+
+_PIN = msgspec.json.Decoder(Pin)
+
+
+def encode_key(key: SessionKey) -> bytes:
+    """Write a session's key; different sessions never share one."""
+    tenant = key.tenant.encode("utf-8", "surrogatepass")
+    return b"%b%d:%b:%b" % (PREFIX, len(tenant), tenant, key.affinity_id.encode())
+
+
+def decode_key(name: bytes) -> SessionKey | None:
+    """Read what `encode_key` wrote; None for anything else."""
+    length, _, rest = name.removeprefix(PREFIX).partition(b":")
+    if not length.isdigit() or len(length) > _LENGTH_DIGITS:
+        return None
+    tenant, colon, affinity_id = rest[: int(length)], rest[int(length) :][:1], rest[int(length) + 1 :]
+    if colon != b":":
+        return None
+    try:
+        return SessionKey(tenant.decode("utf-8", "surrogatepass"), affinity_id.decode())
+    except UnicodeDecodeError:
+        return None
+
+
+def decode_pin(value: Reply) -> Pin | None:
+    """Read a pin; None for nothing, and for what is no pin."""
+    if not isinstance(value, bytes):
+        return None
+    try:
+        return _PIN.decode(value)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def milliseconds(seconds: float) -> int:
+    """Write a time as Redis wants it: whole, and never 0."""
+    return max(1, round(seconds * 1000))
+
+
+def parse_cursor(cursor: str | None) -> tuple[int, int]:
+    """Read a cursor: Redis' own, and how many keys of that step were given already."""
+    if cursor is None:
+        return 0, 0
+    position, dot, skip = cursor.partition(".")
+    if not dot or not all(_is_count(part) and int(part) < _CURSOR_END for part in (position, skip)):
+        raise InvalidCursorError(
+            f"{cursor!r} is no cursor. Send the one that the page before gave.", param="cursor"
+        )
+    return int(position), int(skip)
+
+
+def read_scan(reply: Reply) -> tuple[int, list[bytes]]:
+    """Read a step of a listing: where the next one begins, 0 at the end, and the names."""
+    match reply:
+        case [bytes() as position, [*names]]:
+            return int(position), [name for name in names if isinstance(name, bytes)]
+        case _:
+            return 0, []
+
+
+def read_hash(reply: Reply) -> dict[str, str]:
+    """Read a hash's fields, which are listed as name, value, name, value."""
+    if isinstance(reply, list):
+        return {_text(name): _text(value) for name, value in zip(reply[::2], reply[1::2], strict=True)}
+    return {}
+
+
+def read_count(usage: dict[str, str], name: str) -> int:
+    """Read a count; 0 for what is none."""
+    value = usage.get(name, "")
+    return int(value) if _is_count(value) else 0
+
+
+def read_time(usage: dict[str, str]) -> float | None:
+    """Read when a pin was last used; Unix time in seconds."""
+    try:
+        return float(usage["last_used"])
+    except (KeyError, ValueError):
+        return None
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= len(str(_CURSOR_END))
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

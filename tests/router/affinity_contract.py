@@ -1,0 +1,216 @@
+"""The affinity contract once more, written from its words alone: what a router must tell, request by request.
+
+It shares no code with the router. One request after another, no concurrency, no IO: a session is a model, when it was
+last used, and how many of its requests are open.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+TTL = 600
+"""How long an unused pin lives, in seconds."""
+
+Key = tuple[str, str]
+"""Tenant and affinity id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, as far as the contract looks at it."""
+
+    key: Key | None = None
+    """The session; None without an affinity id."""
+    topic: str = "other"
+    """The preference that routing would match, if there is one of that name."""
+    hint: str | None = None
+    """A model, however spelt."""
+    image: bool = False
+    """Whether it shows an image."""
+    decides_only: bool = False
+    """Whether it is posted to the routing endpoint."""
+
+
+class Decided(NamedTuple):
+    """What is decided before any model is asked."""
+
+    kind: str
+    reason: str | None
+    model: str
+    route: str | None
+    moves: int = 0
+    """How often the pin had been moved then."""
+    by_hint: bool = False
+    """Whether a hint began the session's pin."""
+
+
+class Told(NamedTuple):
+    """What the caller is told."""
+
+    model: str
+    kind: str
+    reason: str | None
+    ok: bool
+    """Whether a model answered well."""
+
+
+@dataclass(slots=True)
+class Pin:
+    """A session's model."""
+
+    model: str
+    route: str | None
+    used_at: float
+    by_hint: bool
+    """Whether a hint began it."""
+    switches: list[str] = field(default_factory=list)
+    """The reasons of its moves."""
+
+
+class Contract:
+    """A router that does what is promised.
+
+    Args:
+        routes: Every preference's models, best first.
+        blind: The models that take no images.
+        models: The configured models; the first is the default.
+        cap: How many sessions are remembered.
+    """
+
+    def __init__(
+        self, routes: Mapping[str, Sequence[str]], blind: frozenset[str], models: Sequence[str], cap: int
+    ) -> None:
+        self._routes = routes
+        self._blind = blind
+        self.models = models
+        self.cap = cap
+        self.down: set[str] = set()
+        self.now = 0.0
+        self.pins: dict[Key, Pin] = {}
+        """Live pins, the least recently used first."""
+        self.open: Counter[Key] = Counter()
+        """How many requests of each session are under way."""
+
+    def ask(self, request: Request) -> Told:
+        """Serve a request from its beginning to its end."""
+        self.begin(request.key)
+        told = self.finish(request, self.decide(request))
+        self.end(request.key)
+        return told
+
+    def begin(self, key: Key | None) -> None:
+        if key is not None:
+            self.open[key] += 1
+            self._touch(key)
+
+    def end(self, key: Key | None) -> None:
+        if key is not None:
+            self._touch(key)
+            self.open[key] -= 1
+            self.evict()
+
+    def decide(self, request: Request) -> Decided:
+        """Decide for a request that has begun; a session's decision is pinned at once."""
+        decided = self._decide(request)
+        if request.key is None:
+            return decided
+        pin = self.pins.get(request.key)
+        if pin is None:
+            pin = self.pins[request.key] = Pin(
+                decided.model, decided.route, self.now, decided.reason == "hint"
+            )
+            self.evict()
+        elif decided.kind == "switch":
+            pin.model, pin.route = decided.model, decided.route
+            pin.switches.append("model_removed")
+        return decided._replace(moves=len(pin.switches), by_hint=pin.by_hint)
+
+    def finish(self, request: Request, decided: Decided) -> Told:
+        """Let the models answer; the pin follows, unless somebody has moved it since the decision."""
+        answered, model, cause = self._answer(request, decided)
+        if cause is None:
+            return Told(model, decided.kind, decided.reason, ok=answered)
+        if request.key is None:
+            return Told(model, "none", None, ok=True)
+        pin = self.pins[request.key]
+        if len(pin.switches) == decided.moves:
+            pin.model = model
+            pin.switches.append(cause)
+        return Told(model, "switch", cause, ok=True)
+
+    def drop(self, key: Key) -> bool:
+        """Unpin a session; whether it was pinned."""
+        return self.pins.pop(key, None) is not None
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass; what was idle for as long as it may be is forgotten."""
+        self.now += seconds
+        for key in [key for key, pin in self.pins.items() if not self.open[key] and self.left(pin) <= 0]:
+            del self.pins[key]
+
+    def left(self, pin: Pin) -> float:
+        """How long an idle session's pin lives on."""
+        return pin.used_at + TTL - self.now
+
+    def evict(self) -> None:
+        """Forget the least recently used beyond the cap, and none that is in use."""
+        in_use = {key for key, requests in self.open.items() if requests}
+        for key in [key for key in self.pins if key not in in_use]:
+            if len(self.pins.keys() | in_use) <= self.cap:
+                return
+            del self.pins[key]
+
+    def _touch(self, key: Key) -> None:
+        if key in self.pins:
+            pin = self.pins[key] = self.pins.pop(key)
+            pin.used_at = self.now
+
+    def _decide(self, request: Request) -> Decided:
+        if request.key is None:
+            return Decided("none", None, *self._route(request))
+        pin = self.pins.get(request.key)
+        if pin is not None and pin.model in self.models:
+            return Decided("retain", "pinned", pin.model, pin.route)
+        if pin is not None:
+            return Decided("switch", "model_removed", *self._route(request))
+        for model in self.models:
+            if request.hint in (model, model.partition("/")[2]):
+                return Decided("initialize", "hint", model, None)
+        return Decided("initialize", "first_turn", *self._route(request))
+
+    def _route(self, request: Request) -> tuple[str, str | None]:
+        found = self._route_models(request.topic)
+        if not found:
+            return self.models[0], None
+        return next((model for model in found if self._can(model, request)), found[0]), request.topic
+
+    def _route_models(self, name: str | None) -> list[str]:
+        return [model for model in self._routes.get(name or "", ()) if model in self.models]
+
+    def _list_others(self, decided: Decided) -> list[str]:
+        """List who may stand in: the models of the route; where a hint chose, those that share a preference."""
+        if decided.route is not None or not decided.by_hint:
+            return self._route_models(decided.route)
+        sharing = [self._route_models(name) for name in self._routes if decided.model in self._routes[name]]
+        return list(dict.fromkeys(model for models in sharing for model in models))
+
+    def _can(self, model: str, request: Request) -> bool:
+        return not (request.image and model in self._blind)
+
+    def _answer(self, request: Request, decided: Decided) -> tuple[bool, str, str | None]:
+        """Whether anybody answers well; who, the one decided on if nobody; and why another than that one."""
+        others = [each for each in self._list_others(decided) if each != decided.model]
+        able = [each for each in others if self._can(each, request)]
+        rest = [each for each in others if each not in able]
+        if self._can(decided.model, request):
+            order, cause = [decided.model, *able, *rest], "upstream_failed"
+        else:
+            order = [*able, decided.model, *rest]
+            cause = "unsuitable" if able else "upstream_failed"
+        if request.decides_only:
+            return True, order[0], None if order[0] == decided.model else cause
+        for each in order:
+            if each not in self.down:
+                return True, each, None if each == decided.model else cause
+        return False, decided.model, None

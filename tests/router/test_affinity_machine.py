@@ -1,0 +1,340 @@
+"""The whole machine against the contract: any sequence of requests, failures, waits, configurations and unpins.
+
+What is compared after each step: whatever the caller was told, what is pinned, for how long, and why it moved. No
+affinity may ever be violated.
+"""
+
+import asyncio
+import json
+from collections.abc import Coroutine, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import TypeVar
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from plano_agents.config.model import Breaker, Config, ModelProfile, Preference, Retries, Routing
+from plano_agents.config.options import SessionCache
+from plano_agents.errors import FirstByteTimeoutError
+from plano_agents.router.answer import Answer
+from plano_agents.router.service import ProxyRequest, Service
+from plano_agents.router.surfaces import CHAT, Endpoint
+from plano_agents.router.upstream import UpstreamRequest
+from plano_agents.routing.strategy import Ranking
+from plano_agents.routing.text import Utterance
+from plano_agents.sessions.ledger import Ledger
+from plano_agents.sessions.memory import MemorySessionStore
+from plano_agents.sessions.pin import SessionKey
+from plano_agents.sessions.pinning import Pinning
+from tests.router.affinity_contract import TTL, Contract, Key, Pin, Request, Told
+from tests.router.conftest import (
+    CHUNKS,
+    SSE,
+    Clock,
+    FakeResponse,
+    FakeUpstream,
+    build_model,
+    build_service,
+)
+
+T = TypeVar("T")
+
+MODELS = ("openai/a", "openai/b", "openai/c", "openai/d")
+ROUTES = {
+    "code": ("openai/b", "openai/c", "openai/a"),
+    "talk": ("openai/d", "openai/b"),
+    "solo": ("openai/c",),
+}
+BLIND = frozenset({"openai/b", "openai/d"})
+PIXEL = "data:image/png;base64,iVBORw0KGgo="
+
+KEYS: Sequence[Key] = [("a", "b:c"), ("a:b", "c"), ("", "c"), ("", "run-1"), ("", "run-2"), ("a", "run-1")]
+"""Sessions: two that a careless join would take for one, and one id in several tenants."""
+
+topics = st.sampled_from(["code", "code", "talk", "talk", "solo", "other"])
+hints = st.sampled_from([*[None] * 12, *MODELS, "b", "nobody"])
+keys = st.sampled_from(KEYS)
+requests = st.builds(
+    Request,
+    key=st.one_of(st.none(), keys, keys, keys),
+    topic=topics,
+    hint=hints,
+    image=st.booleans(),
+    decides_only=st.booleans(),
+)
+configured = st.one_of(st.permutations(MODELS), st.lists(st.sampled_from(MODELS), min_size=1, unique=True))
+caps = st.integers(min_value=1, max_value=5)
+
+
+class ByTopic:
+    """Matches the preference that a request names, when it is let go."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+        self.go.set()
+        self.begun = asyncio.Event()
+
+    async def rank(self, conversation: Sequence[Utterance], preferences: Sequence[Preference]) -> Ranking:
+        self.begun.set()
+        await self.go.wait()
+        said = conversation[-1].text
+        return Ranking("by topic", next((each for each in preferences if each.name == said), None))
+
+    async def warm_up(self, preferences: Sequence[Preference]) -> None:
+        """Nothing is to be loaded."""
+
+
+class Upstream(FakeUpstream):
+    """Answers for every model that is not down; one that is, says so or says nothing, in turns."""
+
+    def __init__(self, down: set[str]) -> None:
+        super().__init__()
+        self._down = down
+        self._awaited = 0
+        self._all_there = asyncio.Event()
+        self._go = asyncio.Event()
+        self._go.set()
+
+    def hold(self, requests: int) -> None:
+        """Answer nobody before so many are there, and `release` was called."""
+        self._awaited = requests
+        self._all_there.clear()
+        self._go.clear()
+
+    async def all_there(self) -> None:
+        await self._all_there.wait()
+
+    def expect_one_less(self) -> None:
+        self._arrive()
+
+    def release(self) -> None:
+        self._go.set()
+
+    def _arrive(self) -> None:
+        self._awaited -= 1
+        if self._awaited == 0:
+            self._all_there.set()
+
+    async def send(self, request: UpstreamRequest) -> FakeResponse:
+        self.requests.append(request)
+        if not self._go.is_set():
+            self._arrive()
+            await self._go.wait()
+        body = json.loads(request.body)
+        if f"openai/{body['model']}" not in self._down:
+            return FakeResponse(headers=SSE, pieces=CHUNKS) if body.get("stream") else FakeResponse()
+        if len(self.requests) % 2:
+            raise FirstByteTimeoutError("It says nothing.")
+        return FakeResponse(503)
+
+
+def build(models: Sequence[str], cap: int) -> Config:
+    """A configuration; preferences lose the models that are not in it, and those that lose all are not in it."""
+    kept = {name: tuple(model for model in found if model in models) for name, found in ROUTES.items()}
+    return Config(
+        models=tuple(map(build_model, models)),
+        preferences=tuple(Preference(name, name, found) for name, found in kept.items() if found),
+        profiles={name: ModelProfile(images=False) for name in BLIND},
+        routing=Routing(TTL, cap, session_cache=SessionCache(tenant_header="x-tenant")),
+        retries=Retries(max_per_candidate=0),
+        breaker=Breaker(failures=1_000_000),
+    )
+
+
+def encode(request: Request, *, stream: bool = False) -> ProxyRequest:
+    tenant, affinity_id = request.key or ("", None)
+    headers = {"x-tenant": tenant, "x-model-affinity": affinity_id, "x-model-affinity-hint": request.hint}
+    parts: list[dict[str, object]] = [{"type": "text", "text": request.topic}]
+    if request.image:
+        parts.append({"type": "image_url", "image_url": {"url": PIXEL}})
+    body = {"messages": [{"role": "user", "content": parts}], "stream": stream}
+    return ProxyRequest([pair for pair in headers.items() if pair[1]], json.dumps(body).encode())  # type: ignore[misc]
+
+
+def read(answer: Answer) -> Told:
+    kind, _, reason = answer.headers["x-plano-affinity"].partition("; reason=")
+    return Told(answer.headers["x-plano-model"], kind, reason or None, ok=answer.status == 200)
+
+
+class AffinityMachine(RuleBasedStateMachine):
+    """A router, and the contract that it must keep."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.clock = Clock()
+        self.ledger = Ledger(max_entries=100, is_shared=False)
+        self.store = MemorySessionStore(max_entries=1, clock=self.clock, on_end=self.ledger.forget)
+        self.pinning = Pinning(self.store, self.ledger)
+        self.streams: list[tuple[Key | None, AsyncExitStack]] = []
+        self.last: Key | None = None
+        self.strategy = self.run(self.build_strategy())
+
+    async def build_strategy(self) -> ByTopic:
+        return ByTopic()
+
+    def run(self, work: Coroutine[None, None, T]) -> T:
+        return self.runner.run(work)
+
+    @initialize(models=configured, cap=caps)
+    def start(self, models: Sequence[str], cap: int) -> None:
+        self.contract = Contract(ROUTES, BLIND, models, cap)
+        self.upstream = Upstream(self.contract.down)
+        self.configure(models, cap)
+
+    @rule(models=configured, cap=caps)
+    def configure(self, models: Sequence[str], cap: int) -> None:
+        """Exchange the configuration as the router does: the sessions stay."""
+        self.service: Service = build_service(
+            build(models, cap),
+            self.upstream,
+            strategy=self.strategy,
+            pinning=self.pinning,
+        )
+        self.store.configure(max_entries=cap)
+        self.contract.models, self.contract.cap = models, cap
+        self.contract.evict()
+
+    @rule(request=requests)
+    def turn(self, request: Request) -> None:
+        self.last = request.key
+        assert self.run(self.ask(request)) == self.contract.ask(request)
+
+    @precondition(lambda self: self.last is not None)
+    @rule(request=requests)
+    def next_turn(self, request: Request) -> None:
+        """Go on with the session that was asked for last."""
+        self.turn(replace(request, key=self.last))
+
+    @rule(request=requests)
+    def stream(self, request: Request) -> None:
+        """Begin a request that stays open."""
+        request = replace(request, decides_only=False)
+        stack = AsyncExitStack()
+        self.streams.append((request.key, stack))
+        self.contract.begin(request.key)
+        answer = self.run(self.open(request, stack))
+        assert read(answer) == self.contract.finish(request, self.contract.decide(request))
+
+    @precondition(lambda self: self.streams)
+    @rule(data=st.data())
+    def close(self, data: st.DataObject) -> None:
+        key, stack = self.streams.pop(data.draw(st.integers(0, len(self.streams) - 1)))
+        self.run(stack.aclose())
+        self.contract.end(key)
+
+    @rule(key=keys, crowd=st.lists(requests, min_size=2, max_size=5), cancelled=st.booleans())
+    def concurrent_turns(self, key: Key, crowd: Sequence[Request], *, cancelled: bool) -> None:
+        """Ask many times at once; the first may be cancelled as it is routed, or as its model is asked."""
+        self.last = key
+        asked = [replace(request, key=key, decides_only=False) for request in crowd]
+        told, was_routing = self.run(self.ask_at_once(asked, cancelled=cancelled))
+        for _ in asked:
+            self.contract.begin(key)
+        if cancelled:
+            if not was_routing:
+                self.contract.decide(asked[0])
+            self.contract.end(key)
+        left = asked[cancelled:]
+        decided = [self.contract.decide(request) for request in left]
+        expected = [self.contract.finish(*pair) for pair in zip(left, decided, strict=True)]
+        for _ in left:
+            self.contract.end(key)
+        assert told == expected
+
+    @rule(down=st.sets(st.sampled_from(MODELS), max_size=3))
+    def fail(self, down: set[str]) -> None:
+        """Let models fail from now on, and the others recover."""
+        self.contract.down.clear()
+        self.contract.down.update(down)
+
+    @property
+    def last_pin(self) -> Pin:
+        """The pin of the session that was asked for last."""
+        assert self.last is not None
+        return self.contract.pins[self.last]
+
+    @precondition(lambda self: self.last in self.contract.pins)
+    @rule()
+    def fail_pinned(self) -> None:
+        """Let the model fail whose session was asked for last."""
+        self.fail({self.last_pin.model})
+
+    @precondition(lambda self: self.last in self.contract.pins and len(self.contract.models) > 1)
+    @rule()
+    def remove_pinned(self) -> None:
+        """Take the model out of the configuration whose session was asked for last."""
+        pinned = self.last_pin.model
+        left = [model for model in self.contract.models if model != pinned] or MODELS
+        self.configure(left, self.contract.cap)
+
+    @rule(seconds=st.sampled_from([1, TTL // 2, TTL - 1, TTL, TTL + 1]))
+    def wait(self, seconds: float) -> None:
+        self.clock.now += seconds
+        self.contract.wait(seconds)
+
+    @rule(key=keys)
+    def unpin(self, key: Key) -> None:
+        assert self.run(self.store.drop(SessionKey(*key))) == self.contract.drop(key)
+
+    @invariant()
+    def every_pin_is_as_promised(self) -> None:
+        for key in KEYS:
+            session, _ = self.run(self.store.find(SessionKey(*key)))
+            pin = self.contract.pins.get(key) if hasattr(self, "contract") else None
+            found = session and (
+                session.pin.model,
+                session.pin.route,
+                [s.reason for s in session.pin.switches],
+            )
+            assert found == (pin and (pin.model, pin.route, pin.switches[-16:]))
+            if session is not None and pin is not None:
+                busy = self.contract.open[key]
+                assert session.requests_in_flight == busy
+                assert session.seconds_left == (TTL if busy else self.contract.left(pin))
+
+    @invariant()
+    def no_promise_was_broken(self) -> None:
+        assert self.ledger.violations == 0
+
+    def teardown(self) -> None:
+        for _, stack in self.streams:
+            self.run(stack.aclose())
+        self.runner.close()
+
+    async def ask(self, request: Request) -> Told:
+        async with AsyncExitStack() as stack:
+            return read(await self.open(request, stack))
+
+    async def open(self, request: Request, stack: AsyncExitStack) -> Answer:
+        endpoint = Endpoint(CHAT, decides_only=request.decides_only)
+        return await stack.enter_async_context(self.service.answer(endpoint, encode(request)))
+
+    async def ask_at_once(self, asked: Sequence[Request], *, cancelled: bool) -> tuple[list[Told], bool]:
+        """Let all requests begin before any is answered; what those that were not cancelled were told."""
+        self.strategy.go.clear()
+        self.strategy.begun.clear()
+        self.upstream.hold(len(asked))
+        tasks = [asyncio.create_task(self.ask(request)) for request in asked]
+        routing = asyncio.create_task(self.strategy.begun.wait())
+        waiting = asyncio.create_task(self.upstream.all_there())
+        await asyncio.wait({routing, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        was_routing = routing.done()
+        routing.cancel()
+        if cancelled:
+            tasks[0].cancel()
+            await asyncio.wait({tasks.pop(0)})
+            if was_routing:
+                self.upstream.expect_one_less()
+        self.strategy.go.set()
+        await waiting
+        self.upstream.release()
+        return list(await asyncio.gather(*tasks)), was_routing
+
+
+AffinityMachine.TestCase.settings = settings(
+    max_examples=200, stateful_step_count=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+TestAffinityMachine = AffinityMachine.TestCase

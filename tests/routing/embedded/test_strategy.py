@@ -1,0 +1,192 @@
+"""The strategy with the weights that ship: what users may expect of it, and how it works through many requests."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from plano_agents.config.model import Preference
+from plano_agents.routing.embedded.engine import Engine, Question, load_engine
+from plano_agents.routing.embedded.strategy import EmbeddedStrategy
+from plano_agents.routing.text import Utterance
+
+CODE = Preference("code_generation", "generating new code snippets, functions or boilerplate", ("a/code",))
+REASONING = Preference(
+    "complex_reasoning", "deep analysis, mathematical problem solving and logical reasoning", ("a/think",)
+)
+STORIES = Preference("creative_writing", "stories, poems and other creative content", ("a/write",))
+FLIGHTS = Preference("flights", "search and book airline tickets", ("a/fly",))
+HOTELS = Preference("hotels", "find and reserve rooms", ("a/stay",))
+EVERYTHING = Preference("everything", "any request at all", ("a/all",))
+ALL = (CODE, REASONING, STORIES)
+
+
+def say(*texts: str) -> tuple[Utterance, ...]:
+    return tuple(Utterance("user", text) for text in texts)
+
+
+async def route(*texts: str, preferences: tuple[Preference, ...] = ALL, threshold: float = 0.5) -> str | None:
+    ranking = await EmbeddedStrategy(threshold).rank(say(*texts), preferences)
+    return ranking.match.name if ranking.match is not None else None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Write a Python function that parses ISO dates", "code_generation"),
+        ("implement a thread-safe queue in Rust", "code_generation"),
+        ("Compare both options, weigh the trade-offs and decide", "complex_reasoning"),
+        ("If 3 pens cost 4 dollars, what do 12 pens cost?", "complex_reasoning"),
+        ("Write a poem about the sea", "creative_writing"),
+        ("Schreibe ein Gedicht über das Meer", "creative_writing"),
+        ("Escribe una función que ordene una lista", "code_generation"),
+        ("用Python写一个函数", "code_generation"),
+        ("Реши уравнение x^2 = 9", "complex_reasoning"),
+        ("ok", None),
+        ("turn off the lights in the kitchen", None),
+        ("what's the weather like tomorrow", None),
+    ],
+)
+async def test_a_plain_request_finds_its_preference(text: str, expected: str | None) -> None:
+    assert await route(text) == expected
+
+
+async def test_preferences_about_subjects_are_told_apart() -> None:
+    preferences = (FLIGHTS, HOTELS)
+    assert (
+        await route("i need to get to Lisbon, what does a plane ticket cost", preferences=preferences)
+        == "flights"
+    )
+    assert await route("somewhere to sleep for two nights", preferences=preferences) == "hotels"
+
+
+async def test_the_latest_message_counts_most() -> None:
+    analysis, code = "Weigh the evidence and compare both options.", "Now write the Python function."
+    assert (await route(code, analysis), await route(analysis, code)) == (
+        "complex_reasoning",
+        "code_generation",
+    )
+
+
+async def test_a_message_that_fits_nothing_keeps_the_topic() -> None:
+    assert await route("Write a Python function that adds numbers", "yes please") == "code_generation"
+
+
+async def test_swapped_descriptions_swap_the_match() -> None:
+    swapped = (
+        Preference("one", REASONING.description, ("a/1",)),
+        Preference("two", CODE.description, ("a/2",)),
+    )
+    assert await route("Write a Python function", preferences=swapped) == "two"
+    assert await route("Weigh the trade-offs and decide", preferences=swapped) == "one"
+
+
+async def test_a_preference_for_everything_takes_what_nothing_else_does() -> None:
+    assert await route("ok", preferences=(*ALL, EVERYTHING)) == "everything"
+    assert await route("Write a Python function", preferences=(*ALL, EVERYTHING)) == "code_generation"
+
+
+async def test_examples_bring_in_what_a_description_does_not_say() -> None:
+    vague = Preference("lane_two", "the second lane", ("a/2",))
+    taught = Preference(
+        "lane_two", "the second lane", ("a/2",), examples=("my parcel is late", "where is my delivery?")
+    )
+    request = "the package has not been delivered yet"
+    assert await route(request, preferences=(CODE, vague)) is None
+    assert await route(request, preferences=(CODE, taught)) == "lane_two"
+
+
+async def test_the_threshold_decides_what_matches() -> None:
+    text = "Write a poem about the sea"
+    ranking = await EmbeddedStrategy().rank(say(text), ALL)
+    best = max(each.score or 0 for each in ranking.scored)
+    assert await route(text, threshold=best - 0.001) == "creative_writing"
+    assert await route(text, threshold=best) is None
+
+
+async def test_a_ranking_tells_every_preferences_score() -> None:
+    ranking = await EmbeddedStrategy(0.4).rank(say("Write a poem"), ALL)
+    assert [each.preference for each in ranking.scored] == list(ALL)
+    assert all(each.score is not None and 0 <= each.score <= 1 for each in ranking.scored)
+    assert (ranking.strategy, ranking.threshold, ranking.match) == ("embedded", 0.4, STORIES)
+
+
+async def test_without_texts_or_preferences_nothing_matches() -> None:
+    assert await route() is None
+    assert await route("Write code", preferences=()) is None
+
+
+class Watched(Engine):
+    """An engine that waits to be let go, and notes what it is asked at once."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+        self.threads: set[int] = set()
+        self.started = threading.Event()
+        self.go = threading.Event()
+
+    def score(self, questions: Sequence[Question]) -> list[list[float]]:
+        self.started.set()
+        self.go.wait(30)
+        self.sizes.append(len(questions))
+        self.threads.add(threading.get_ident())
+        return [[float(len(question.conversation[0].text))] for question in questions]
+
+
+async def test_requests_that_come_while_one_is_computed_are_computed_together() -> None:
+    engine = Watched()
+    strategy = EmbeddedStrategy(load=lambda: engine)
+    first = asyncio.create_task(strategy.rank(say("a"), (CODE,)))
+    await asyncio.to_thread(engine.started.wait, 30)
+    others = [asyncio.create_task(strategy.rank(say("a" * size), (CODE,))) for size in (2, 3, 4)]
+    await asyncio.sleep(0)
+    engine.go.set()
+    rankings = await asyncio.gather(first, *others)
+    assert [ranking.scored[0].score for ranking in rankings] == [1, 2, 3, 4]
+    assert engine.sizes == [1, 3]
+    assert threading.get_ident() not in engine.threads
+
+
+async def test_a_request_that_is_given_up_holds_up_no_other() -> None:
+    engine = Watched()
+    strategy = EmbeddedStrategy(load=lambda: engine)
+    first = asyncio.create_task(strategy.rank(say("a"), (CODE,)))
+    await asyncio.to_thread(engine.started.wait, 30)
+    second = asyncio.create_task(strategy.rank(say("bb"), (CODE,)))
+    await asyncio.sleep(0)
+    first.cancel()
+    engine.go.set()
+    assert (await second).scored[0].score == 2
+
+
+async def test_a_failure_reaches_those_who_wait_and_ends_with_them() -> None:
+    class Failing(Watched):
+        def score(self, questions: Sequence[Question]) -> list[list[float]]:
+            if questions[0].conversation[0].text == "bad":
+                raise RuntimeError("broken")
+            return super().score(questions)
+
+    engine = Failing()
+    engine.go.set()
+    strategy = EmbeddedStrategy(load=lambda: engine)
+    with pytest.raises(RuntimeError, match="broken"):
+        await strategy.rank(say("bad"), (CODE,))
+    assert (await strategy.rank(say("ok"), (CODE,))).scored[0].score == 2
+
+
+def test_scores_are_the_same_alone_and_in_a_batch() -> None:
+    engine = load_engine()
+    questions = [Question(say(text), ALL) for text in ("Write a poem", "Write a function", "hello")]
+    together = engine.score(questions)
+    assert together == [pytest.approx(engine.score([question])[0], abs=1e-4) for question in questions]
+
+
+def test_nothing_of_it_loads_before_it_is_needed() -> None:
+    program = (
+        "import sys; from plano_agents.router.app import Router; import plano_agents.cli; "
+        "sys.exit('numpy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

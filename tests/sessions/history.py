@@ -1,0 +1,212 @@
+"""What concurrent clients of a Redis did to its pins and were told, and whether that could have happened in some order."""
+
+import asyncio
+import itertools
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from plano_agents.sessions.pin import Pin, SessionKey
+from plano_agents.sessions.redis import RedisPins
+from plano_agents.sessions.redis_connection import StoreFailedError
+from tests.sessions.conftest import A, B, build_pin
+from tests.sessions.linearizability import ImpossibleStepError, Operation, is_linearizable
+
+CLIENTS = 6
+STEPS = 120
+UNTOLD = build_pin("", lineage="")
+
+
+@dataclass(frozen=True, slots=True)
+class Get:
+    held: Pin | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    pin: Pin
+    held: Pin | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    old: Pin
+    new: Pin
+    held: Pin | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    dropped: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """The store loses its data."""
+
+
+Step = Get | Write | Move | Drop | Loss
+
+
+def apply(state: Pin | None, step: Step, *, is_known: bool) -> Pin | None:
+    """What a single pin does."""
+    match step:
+        case Get(held):
+            told, after = held, state
+        case Write(pin, held):
+            told, after = held, state or pin
+        case Move(old, new, held):
+            is_it = state is not None and (state.lineage, state.moves) == (old.lineage, old.moves)
+            told, after = held, new if is_it else state
+        case Drop(dropped):
+            if is_known and dropped != (state is not None):
+                raise ImpossibleStepError
+            return None
+        case Loss():
+            return None
+    if is_known and told != after:
+        raise ImpossibleStepError
+    return after
+
+
+class History:
+    """What all clients did and were told, in one order; and the clients themselves.
+
+    Args:
+        seed: Decides what they do.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.operations: dict[SessionKey, list[Operation[tuple[Step, bool]]]] = {A: [], B: []}
+        self.count: Counter[str] = Counter()
+        self.under_way = 0
+        self._moments = itertools.count(1)
+        self._changed = asyncio.Condition()
+        self._open = asyncio.Event()
+        self._open.set()
+
+    def pause(self) -> None:
+        """Who fails from here on waits for `resume`."""
+        self._open.clear()
+
+    def resume(self) -> None:
+        self._open.set()
+
+    async def reach(self, condition: Callable[[], bool]) -> None:
+        """Wait until something is true of the history, or it is over."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: condition() or self.is_over)
+
+    async def run(self, clients: Sequence[RedisPins]) -> None:
+        """Let all clients do what they do."""
+        await asyncio.gather(*(self._play(client, number) for number, client in enumerate(clients)))
+
+    @property
+    def is_over(self) -> bool:
+        return self.count["over"] == CLIENTS
+
+    def lose(self, began: int) -> None:
+        """Note that the store lost its data between a moment and now."""
+        for operations in self.operations.values():
+            operations.append(Operation((Loss(), True), began, next(self._moments)))
+
+    def now(self) -> int:
+        return next(self._moments)
+
+    def is_linearizable(self) -> bool:
+        return all(
+            is_linearizable(
+                _blur(operations),
+                lambda state, step: apply(state, step[0], is_known=step[1]),
+                None,
+                is_read=lambda step: _changes_nothing(step[0]),
+            )
+            for operations in self.operations.values()
+        )
+
+    async def _play(self, client: RedisPins, number: int) -> None:
+        seen: dict[SessionKey, Pin] = {}
+        for turn in range(STEPS):
+            key = self.random.choice(list(self.operations))
+            name = f"m/{number}.{turn}"
+            match self.random.choice(["get", "get", "pin", "pin", "move", "move", "drop"]):
+                case "pin":
+                    step: Step = Write(build_pin(name, lineage=name))
+                case "move" if key in seen:
+                    step = Move(seen[key], seen[key].move(name, "r", "unsuitable", 1.0))
+                case "drop":
+                    step = Drop()
+                case _:
+                    step = Get()
+            await self._take(client, key, step, seen)
+        await self._tell("over")
+
+    async def _take(
+        self, client: RedisPins, key: SessionKey, step: Step, seen: dict[SessionKey, Pin]
+    ) -> None:
+        began = self.now()
+        self.under_way += 1
+        await self._tell("begun")
+        try:
+            done = await _do(client, key, step)
+        except StoreFailedError:
+            self.under_way -= 1
+            if not isinstance(step, Get):
+                self.operations[key].append(Operation((step, False), began))
+            await self._tell("failed")
+            await self._open.wait()
+            return
+        self.operations[key].append(Operation((done, True), began, self.now()))
+        self.under_way -= 1
+        if isinstance(done, (Get, Write, Move)) and done.held is not None:
+            seen[key] = done.held
+        await self._tell(type(step).__name__)
+
+    async def _tell(self, what: str) -> None:
+        self.count[what] += 1
+        async with self._changed:
+            self._changed.notify_all()
+
+
+def _changes_nothing(step: Step) -> bool:
+    match step:
+        case Get() | Drop(dropped=False):
+            return True
+        case Write(pin, held) | Move(_, pin, held):
+            return held != pin
+        case _:
+            return False
+
+
+def _blur(operations: Sequence[Operation[tuple[Step, bool]]]) -> list[Operation[tuple[Step, bool]]]:
+    """Take pins that nobody was ever told of for one and the same; that leaves less to search."""
+    told = {
+        step.held for each in operations for step in each.step[:1] if isinstance(step, (Get, Write, Move))
+    }
+    return [replace(each, step=_blur_step(each.step, told)) for each in operations]
+
+
+def _blur_step(noted: tuple[Step, bool], told: set[Pin | None]) -> tuple[Step, bool]:
+    match noted:
+        case (Write(pin), False) if pin not in told:
+            return Write(UNTOLD), False
+        case (Move(old, new), False) if new not in told:
+            return Move(old, UNTOLD), False
+        case _:
+            return noted
+
+
+async def _do(client: RedisPins, key: SessionKey, step: Step) -> Step:
+    match step:
+        case Get():
+            return Get(await client.get(key, 600))
+        case Write(pin):
+            return replace(step, held=await client.pin(key, pin, 600))
+        case Move(old, new):
+            return replace(step, held=await client.move(key, old, new, 600))
+        case Drop():
+            return Drop(await client.drop(key))
+        case Loss():
+            return step

@@ -1,0 +1,56 @@
+"""Names of keys in Redis, and cursors: what is written is read again, and anything else is refused."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plano_agents.errors import InvalidCursorError
+from plano_agents.sessions.pin import SessionKey
+from plano_agents.sessions.redis_encoding import (
+    decode_key,
+    decode_pin,
+    encode_key,
+    milliseconds,
+    parse_cursor,
+)
+
+keys = st.builds(SessionKey, st.text(), st.text(st.characters(min_codepoint=32, max_codepoint=126)))
+
+
+@given(keys)
+def test_a_key_is_read_as_it_was_written(key: SessionKey) -> None:
+    assert decode_key(encode_key(key)) == key
+
+
+@given(keys, keys)
+def test_different_sessions_have_different_keys(first: SessionKey, second: SessionKey) -> None:
+    assert (encode_key(first) == encode_key(second)) == (first == second)
+
+
+@given(st.binary())
+def test_any_name_is_read_or_refused(name: bytes) -> None:
+    key = decode_key(b"plano:affinity:" + name)
+    assert key is None or encode_key(key).removeprefix(b"plano:affinity:").lstrip(b"0") == name.lstrip(b"0")
+
+
+@given(st.one_of(st.none(), st.integers(), st.binary(), st.lists(st.binary())))
+def test_any_value_is_read_or_counts_as_none(value: object) -> None:
+    assert decode_pin(value) is None  # type: ignore[arg-type] # whatever Redis says
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
+def test_a_cursor_is_read_as_it_was_written(position: int, skip: int) -> None:
+    assert parse_cursor(f"{position}.{skip}") == (position, skip)
+
+
+@pytest.mark.parametrize(
+    "cursor", ["", ".", "1", "1.", ".1", "1.2.3", f"{2**64}.0", "1" * 5_000 + ".0", "٣.0"]
+)
+def test_what_is_no_cursor_is_refused(cursor: str) -> None:
+    with pytest.raises(InvalidCursorError):
+        parse_cursor(cursor)
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(600, 600_000), (0.0001, 1), (1.5, 1_500)])
+def test_a_time_is_whole_and_never_nothing(seconds: float, expected: int) -> None:
+    assert milliseconds(seconds) == expected

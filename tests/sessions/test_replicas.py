@@ -1,0 +1,144 @@
+"""Two replicas on one Redis: one decision is used by both, and the ledger finds every broken promise and no other."""
+
+import asyncio
+import random
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from plano_agents.sessions.decide import Route
+from plano_agents.sessions.ledger import Ledger
+from plano_agents.sessions.memory import MemorySessionStore
+from plano_agents.sessions.pin import Decision, SessionKey
+from plano_agents.sessions.pinning import Pinning
+from plano_agents.sessions.redis_encoding import encode_key
+from plano_agents.sessions.store import SessionStore
+from tests.faults.redis_server import RedisServer
+from tests.sessions.conftest import CLAUDE, GPT, A, OutageLog, share
+
+
+class Replica:
+    """Serves turns by a store, and notes what it routed and where it sent what."""
+
+    def __init__(self, name: str, store: SessionStore) -> None:
+        self.name = name
+        self.ledger = Ledger(max_entries=10_000, is_shared=store.is_shared)
+        self.pinning = Pinning(store, self.ledger)
+        self.routed: list[SessionKey] = []
+        self.sent: dict[SessionKey, set[str]] = defaultdict(set)
+
+    async def serve(self, key: SessionKey, *, fails_over_to: str | None = None) -> Decision:
+        async def route() -> Route:
+            self.routed.append(key)
+            await asyncio.sleep(0)
+            return Route(f"{self.name}/{len(self.routed)}", "r")
+
+        with self.pinning.turn(key, 600) as turn:
+            decision = await turn.decide(hint=None, find_model=str, route=route)
+            turn.note_dispatch(decision.model)
+            self.sent[key].add(decision.model)
+            if fails_over_to is not None:
+                decision = await turn.follow(decision, fails_over_to, "upstream_failed")
+            return decision
+
+
+@pytest.fixture
+async def replicas(server: RedisServer) -> AsyncIterator[list[Replica]]:
+    async with AsyncExitStack() as stack:
+        yield [Replica(name, await stack.enter_async_context(share(server.url))) for name in ("one", "two")]
+
+
+async def test_of_concurrent_first_turns_over_replicas_one_decision_is_used(replicas: list[Replica]) -> None:
+    keys = [SessionKey("", str(number)) for number in range(200)]
+    turns = [replica.serve(key) for key in keys for replica in replicas for _ in range(16)]
+    random.Random(1).shuffle(turns)
+    await asyncio.gather(*turns)
+    for key in keys:
+        assert len(replicas[0].sent[key] | replicas[1].sent[key]) == 1
+        assert all(replica.routed.count(key) <= 1 for replica in replicas)
+    assert [replica.ledger.violations for replica in replicas] == [0, 0]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_no_promise_is_broken_through_outages(
+    server: RedisServer, replicas: list[Replica], log: OutageLog, seed: int
+) -> None:
+    """Turns, failing upstreams and faults of the store, in any order."""
+    chance = random.Random(seed)
+    keys = [SessionKey("", str(number)) for number in range(5)]
+
+    async def work(replica: Replica) -> None:
+        for _ in range(150):
+            other = f"other/{chance.randint(1, 9)}" if chance.random() < 0.1 else None
+            await replica.serve(chance.choice(keys), fails_over_to=other)
+
+    for fault in (server.freeze, server.kill, None, server.kill, server.freeze):
+        before = len(log.lines)
+        working = [asyncio.create_task(work(replica)) for replica in replicas for _ in range(4)]
+        await asyncio.sleep(0)
+        outcome = fault() if fault is not None else None
+        if outcome is not None:
+            await outcome
+        await asyncio.gather(*working)
+        if fault is None:
+            continue
+        assert len(log.lines) == before + 2
+        if outcome is None:
+            server.thaw()
+        else:
+            await server.start()
+        await log.reach(before + 4)
+        await asyncio.gather(*(work(replica) for replica in replicas))
+    assert [replica.ledger.violations for replica in replicas] == [0, 0]
+    decisions = [await replica.serve(key) for key in keys for replica in replicas]
+    assert [each.kind for each in decisions] == ["retain"] * 10
+    assert all(
+        first.model == second.model for first, second in zip(decisions[::2], decisions[1::2], strict=True)
+    )
+
+
+async def test_a_pin_that_is_overwritten_in_place_breaks_a_promise(
+    server: RedisServer, replicas: list[Replica]
+) -> None:
+    replica = replicas[0]
+    await replica.serve(A)
+    await replica.serve(A)
+    assert replica.ledger.violations == 0
+    session, _ = await replica.pinning.store.find(A)
+    assert session is not None
+    await server.tell("SET", encode_key(A), msgspec.json.encode(replace(session.pin, model=CLAUDE)))
+    assert (await replica.serve(A)).header == "retain; reason=pinned"
+    assert replica.ledger.violations == 1
+
+
+async def test_a_memory_that_forgets_a_pin_untold_breaks_a_promise() -> None:
+    store = MemorySessionStore(max_entries=100)
+    replica = Replica("one", store)
+    store.on_end = replica.ledger.forget
+    await replica.serve(A)
+    del store._at_rest[A]
+    await replica.serve(A)
+    assert replica.ledger.violations == 1
+
+
+async def test_a_memory_that_drops_a_pin_and_says_so_breaks_none() -> None:
+    store = MemorySessionStore(max_entries=100)
+    replica = Replica("one", store)
+    store.on_end = replica.ledger.forget
+    await replica.serve(A)
+    await store.drop(A)
+    await replica.serve(A)
+    assert replica.ledger.violations == 0
+
+
+async def test_a_replica_follows_anothers_move_without_breaking_a_promise(replicas: list[Replica]) -> None:
+    one, two = replicas
+    await one.serve(A)
+    await two.serve(A)
+    await two.serve(A, fails_over_to=GPT)
+    assert (await one.serve(A)).model == GPT
+    assert one.ledger.violations == 0

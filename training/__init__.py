@@ -1,0 +1,1 @@
+"""Nothing here ships: how the embedded router's weights were made."""

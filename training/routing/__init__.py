@@ -1,0 +1,1 @@
+"""Trains the embedded router; README.md tells how."""
