@@ -1,17 +1,19 @@
 """Explanations over the decision endpoints, with the strategy that ships, and with a routing model that is up or down."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import pytest
 
-from plano_agents.config.model import Config, Preference, Routing
+from plano_agents.config.model import Breaker, Config, Preference, Routing
 from plano_agents.config.options import Overrides
 from plano_agents.errors import ConfigError, UpstreamUnreachableError
 from plano_agents.protocol.needs import Needs
 from plano_agents.protocol.openai_chat import ChatHead, HeadMessage
+from plano_agents.router.app import Router
 from plano_agents.router.choice import Chooser
+from plano_agents.router.dispatch import Health
 from plano_agents.router.explain import Explanation, explain
 from plano_agents.router.strategies import build_strategy
 from plano_agents.router.surfaces import CHAT, Endpoint
@@ -22,6 +24,7 @@ from tests.router.conftest import (
     MINI,
     PROMPT,
     Choose,
+    Clock,
     FakeResponse,
     FakeUpstream,
     ask,
@@ -236,3 +239,32 @@ async def test_of_users_only_nothing_else_is_read() -> None:
     messages = (HeadMessage("user", "one"), HeadMessage("assistant", "two"))
     choice = chooser.read(ChatHead(messages), Needs(b"{}"))
     assert [said.text for said in choice.conversation] == ["one"]
+
+
+async def test_an_entry_whose_breaker_is_open_is_down_until_it_may_be_probed() -> None:
+    clock = Clock()
+    health = Health(build_config(GPT, breaker=Breaker(failures=1, open_seconds=5)), clock=clock)
+    assert not health.is_down(GPT)
+    health.breaker(GPT).fail()
+    assert health.is_down(GPT)
+    clock.now = 5
+    assert not health.is_down(GPT)
+
+
+class Warmed(Choose):
+    """Notes what it is warmed up with."""
+
+    seen: Sequence[Preference] = ()
+
+    async def warm_up(self, preferences: Sequence[Preference]) -> None:
+        self.seen = preferences
+
+
+async def test_a_router_warms_its_strategy_up_where_there_are_preferences() -> None:
+    config, strategy = build_config(GPT, CLAUDE), Warmed()
+    router = Router(config, FakeUpstream(), strategy=strategy)
+    await router.warm_up()
+    assert strategy.seen == config.preferences
+    bare = Warmed()
+    await Router(build_config(GPT), FakeUpstream(), strategy=bare).warm_up()
+    assert bare.seen == ()

@@ -13,7 +13,7 @@ import uvloop
 from plano_agents.protocol.usage import Tokens
 from plano_agents.sessions.build import name_store
 from plano_agents.sessions.memory import MemorySessionStore
-from plano_agents.sessions.outage import Outage
+from plano_agents.sessions.outage import PROBE_SECONDS, Outage
 from plano_agents.sessions.pin import Pin, SessionKey
 from plano_agents.sessions.redis import RedisPins
 from plano_agents.sessions.redis_connection import RedisConnection
@@ -94,10 +94,27 @@ class OutageLog(logging.Handler):
 
     async def reach(self, count: int) -> None:
         """Wait until there are so many."""
-        async with asyncio.timeout(10):
-            while len(self.lines) < count:
+        await self.until(lambda: len(self.lines) >= count)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until something is true that another line may make true."""
+        async with asyncio.timeout(20):
+            while not condition():
                 self._told.clear()
                 await self._told.wait()
+
+
+async def probe_until(log: OutageLog, lines: int, alarm: Alarm) -> None:
+    """Let the store be probed again and again, until so many lines are logged."""
+
+    async def ring_on() -> None:
+        while True:
+            await alarm.ring(PROBE_SECONDS)
+
+    ringing = asyncio.create_task(ring_on())
+    await log.reach(lines)
+    ringing.cancel()
+    await asyncio.wait({ringing})
 
 
 @pytest.fixture
@@ -142,9 +159,10 @@ async def share(
     *,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     clock: Callable[[], float] = time.monotonic,
+    timeout_seconds: float = 0.25,
 ) -> AsyncGenerator[SharedSessionStore, None]:
     """A replica's store on a Redis."""
-    pins = RedisPins(RedisConnection(url))
+    pins = RedisPins(RedisConnection(url, timeout_seconds=timeout_seconds))
     memory = MemorySessionStore(max_entries=1_000, clock=clock)
     outage = Outage(name_store(url), pins.probe, sleep=sleep)
     store = SharedSessionStore(pins, memory, outage, sleep=sleep, clock=clock)
@@ -166,5 +184,5 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     if request.param == "memory":
         yield MemorySessionStore(max_entries=1_000)
         return
-    async with RedisServer(tmp_path) as server, share(server.url) as shared:
+    async with RedisServer(tmp_path) as server, share(server.url, timeout_seconds=10) as shared:
         yield shared

@@ -113,7 +113,7 @@ async def test_a_frozen_server_costs_the_timeout_and_so_does_waiting_behind_it(s
         await asyncio.sleep(0)
         reasons = [await each for each in (first, asyncio.create_task(fail(connection, "PING")))]
         assert reasons[0] == "no answer within 250 ms"
-        assert 0.25 <= loop.time() - began < 1
+        assert 0.25 <= loop.time() - began < 2
 
 
 async def test_who_comes_while_a_batch_is_late_fails_with_it(server: RedisServer) -> None:
@@ -150,7 +150,7 @@ async def test_a_peer_that_never_says_a_word_costs_the_timeout() -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         async with connect(f"redis://127.0.0.1:{mute.getsockname()[1]}") as connection:
             assert await fail(connection, "PING") == "no answer within 250 ms"
-    assert loop.time() - began < 1
+    assert loop.time() - began < 2
 
 
 async def test_closing_does_not_wait_for_a_frozen_server(server: RedisServer) -> None:
@@ -162,7 +162,7 @@ async def test_closing_does_not_wait_for_a_frozen_server(server: RedisServer) ->
         await asyncio.sleep(0)
         began = loop.time()
     assert await call == "the router stops"
-    assert loop.time() - began < 1
+    assert loop.time() - began < 2
 
 
 async def test_after_a_failure_the_next_command_may_succeed(server: RedisServer) -> None:
@@ -275,7 +275,7 @@ async def test_a_frozen_server_costs_no_more_over_tls(tmp_path: Path) -> None:
             server.freeze()
             began = loop.time()
             await fail(connection, "PING")
-        assert loop.time() - began < 1
+        assert loop.time() - began < 2
 
 
 def certify(folder: Path) -> tuple[list[str], str]:

@@ -1,6 +1,5 @@
 """Pins that replicas share: what each learns from the others, and what an outage leaves behind."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -9,7 +8,6 @@ import pytest
 
 from plano_agents.errors import StoreUnavailableError
 from plano_agents.protocol.usage import Tokens
-from plano_agents.sessions.outage import PROBE_SECONDS
 from plano_agents.sessions.pin import Pin, SessionKey
 from plano_agents.sessions.redis_encoding import USAGE_PREFIX, encode_key
 from plano_agents.sessions.renewer import RENEWALS_PER_LIFE, WRITE_SECONDS
@@ -27,6 +25,7 @@ from tests.sessions.conftest import (
     OutageLog,
     build_pin,
     in_use,
+    probe_until,
     share,
     use,
 )
@@ -61,15 +60,8 @@ class Replicas:
 
     async def come_back(self) -> None:
         """Let it be reached again; both notice."""
-        lines = len(self.log.lines)
         self.server.thaw()
-        noticed = asyncio.ensure_future(self.log.reach(lines + 2))
-        while not noticed.done():
-            ringing = asyncio.ensure_future(self.alarm.ring(PROBE_SECONDS))
-            await asyncio.wait({noticed, ringing}, return_when=asyncio.FIRST_COMPLETED)
-            ringing.cancel()
-            await asyncio.wait({ringing})
-        await noticed
+        await probe_until(self.log, len(self.log.lines) + 2, self.alarm)
 
 
 @pytest.fixture
@@ -385,7 +377,6 @@ async def test_a_pin_whose_write_went_unanswered_is_the_one_that_holds(replicas:
     with in_use(replicas.here, A):
         assert await replicas.here.pin(A, P) == Held(P, degraded=True)
     replicas.server.thaw()
-    await replicas.alarm.ring(PROBE_SECONDS)
-    await replicas.log.reach(2)
+    await probe_until(replicas.log, 2, replicas.alarm)
     assert await use(replicas.there, A, Q) == P
     assert await use(replicas.here, A) == P

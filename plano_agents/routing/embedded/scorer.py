@@ -2,8 +2,9 @@
 
 Two signals are added. *Likeness*: the cosine between the text and the preference's words, its whole line and its
 single phrases, or the nearest of its examples. *Task*: which of some twenty kinds of task the text looks like, by one
-trained head, and which of them the preference describes, by another; a preference about a subject rather than a kind of
-task (``flights``) describes none, and is left to likeness.
+trained head, and which of them the preference describes, by another. A preference about a subject rather than a kind of
+task (``flights``) describes none, and is left to likeness; the more of the preferences are like that, the less tasks
+count for the others too.
 """
 
 import re
