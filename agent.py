@@ -5,6 +5,7 @@ import signal
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until it serves, it ends without a word
 
+import logging
 import sys
 
 import click
@@ -13,7 +14,9 @@ from plano_agents.demos.database_agent import NAME, build_graph
 from plano_agents.errors import ConfigError
 from plano_agents.integrations.router_address import build_base_url
 from plano_agents.server.app import create_app
-from plano_agents.serving import Site, bind, check_exposure, run, serve, url_of
+from plano_agents.server.run import configure_log, serve_app
+from plano_agents.server.settings import build_settings
+from plano_agents.serving import bind, check_exposure, run, url_of
 
 
 @click.command(context_settings={"show_default": True, "help_option_names": ["-h", "--help"]})
@@ -36,23 +39,35 @@ from plano_agents.serving import Site, bind, check_exposure, run, serve, url_of
 @click.option(
     "--model", default="", help="The model to ask for where no route matches; the router's own if not given."
 )
+@click.option(
+    "--checkpoints",
+    metavar="URL",
+    default="sqlite:///threads.sqlite",
+    envvar="PLANO_AGENT_CHECKPOINTS",
+    show_envvar=True,
+    help="Where threads are kept: a SQLite file, postgresql://…, memory or none.",
+)
 @click.option("--no-auth", is_flag=True, help="Listen beyond this machine although clients need no key.")
-def main(*, host: str, port: int, router_url: str, model: str, no_auth: bool) -> None:
+def main(*, host: str, port: int, router_url: str, model: str, checkpoints: str, no_auth: bool) -> None:
     """Serve the database-selection agent.
 
-    POST /agent/run runs it, POST /v1/chat/completions does so for OpenAI clients, /docs describes both.
+    POST /agent/run runs it, POST /v1/chat/completions does so for OpenAI clients, /docs describes both. Any other
+    graph is served by: plano-agents serve module:graph
     """
+    configure_log(logging.WARNING, log_content=False)
     try:
-        app = create_app(build_graph(base_url=build_base_url(router_url), model=model), name=NAME)
+        router = build_base_url(router_url)
+        settings = build_settings(name=NAME, checkpoints=checkpoints, router_urls=[router])
+        app = create_app(build_graph(base_url=router, model=model), settings)
         check_exposure(
             host, is_guarded=no_auth, way_out="Listen on 127.0.0.1, or add --no-auth if that is meant."
         )
         listener = bind(host, port)
+        line = f"agent server listening on {url_of(listener)}"
+        run(serve_app(app, listener, on_ready=lambda: click.echo(line)))
     except (ConfigError, ValueError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
-    line = f"agent server listening on {url_of(listener)}"
-    run(serve([Site(app, listener)], on_ready=lambda: click.echo(line)))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """The affinity id: how it is spelt, where it comes from, and how it reaches a request.
 
 An id is 1 to 256 visible ASCII characters. It comes from the first of: the call's own argument, the caller's own
-``extra_headers``, a model's field, the run's ``configurable["model_affinity_id"]``, the enclosing scope
+``extra_headers``, a model's field, the run's ``configurable["model_affinity_id"]`` (or its ``"x-model-affinity"``,
+where LangGraph's own server puts a request's header), the enclosing scope
 (`model_affinity`), the run's ``thread_id`` (hashed; an empty one is none). Without any of them there is none, and no header is sent:
 an id made per call would claim an affinity that nothing keeps. A scope that is a lane of the id that ``configurable``
 names is that run's own, and comes before it: so a sub-agent keeps its lane wherever the run's id comes from.
@@ -29,6 +30,9 @@ HINT_HEADER = "X-Model-Affinity-Hint"
 
 CONFIGURABLE_KEY = "model_affinity_id"
 """The key of a LangChain run's ``configurable`` that holds an affinity id."""
+
+_HEADER_KEY = AFFINITY_HEADER.lower()
+"""The key of ``configurable`` that LangGraph's own server puts a request's header under."""
 
 MAX_ID_LENGTH = 256
 
@@ -204,7 +208,7 @@ def resolve_affinity_id(
         call: The call's own argument.
         extra_headers: The caller's own headers, by name.
         model: The chat model's field.
-        configurable: The run's ``configurable``; ``model_affinity_id`` and ``thread_id`` are read.
+        configurable: The run's ``configurable``; ``model_affinity_id``, ``x-model-affinity`` and ``thread_id`` are read.
 
     Returns:
         The id, or None when nothing names one: then no header is sent.
@@ -213,7 +217,7 @@ def resolve_affinity_id(
         InvalidAffinityIdError: The one that wins breaks the id rules.
     """
     configurable = configurable or {}
-    scope, run = current_affinity_id(), configurable.get(CONFIGURABLE_KEY)
+    scope, run = current_affinity_id(), configurable.get(CONFIGURABLE_KEY) or configurable.get(_HEADER_KEY)
     if scope is not None and isinstance(run, str) and scope.startswith(f"{run}/"):
         run = scope
     for candidate in (call, find_affinity_header(extra_headers), model, run, scope):

@@ -1,4 +1,4 @@
-"""The command line: ``plano-agents up``, ``simulate``, ``config``, ``affinity`` and ``route`` (in ``cli_…``).
+"""The command line: ``plano-agents up``, ``simulate`` and ``config``; the rest stands in ``cli_…``.
 
 It puts the parts together, says what it serves and where, and turns every failure into a line. What the parts do
 is theirs.
@@ -15,6 +15,7 @@ import click
 from plano_agents import __version__, serving
 from plano_agents.cli_affinity import affinity_group
 from plano_agents.cli_route import route_command
+from plano_agents.cli_serve import hash_key_command, serve_command
 from plano_agents.config.load import load_config
 from plano_agents.config.model import Config, Routing
 from plano_agents.config.render import render_config
@@ -217,6 +218,8 @@ def _tell_reloaded(error: ConfigError | None) -> None:
 
 
 cli.add_command(affinity_group)
+cli.add_command(serve_command)
+cli.add_command(hash_key_command)
 cli.add_command(route_command)
 
 

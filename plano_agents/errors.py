@@ -5,6 +5,7 @@
     PlanoError                      500  internal_error
     ├── StepLimitError              500  step_limit
     ├── InterruptedRunError         501  run_interrupted
+    ├── RunTimeoutError             504  run_timeout
     ├── OverloadedError             503  overloaded
     ├── ShuttingDownError           503  shutting_down
     ├── StoreUnavailableError       503  store_unavailable
@@ -19,6 +20,7 @@
     │   ├── ModelNotFoundError      404  model_not_found
     │   ├── EndpointNotFoundError   404  endpoint_not_found
     │   ├── SessionNotFoundError    404  session_not_found
+    │   ├── ThreadNotFoundError     404  thread_not_found
     │   ├── MethodNotAllowedError   405  method_not_allowed
     │   ├── MalformedRequestError   400  malformed_request
     │   ├── RequestTimeoutError     408  request_timeout
@@ -109,6 +111,13 @@ class InterruptedRunError(PlanoError):
     code = "run_interrupted"
 
 
+class RunTimeoutError(PlanoError):
+    """An agent's run took longer than it may."""
+
+    status_code = 504
+    code = "run_timeout"
+
+
 class OverloadedError(PlanoError):
     """More requests are in flight than are configured to be."""
 
@@ -192,6 +201,13 @@ class SessionNotFoundError(RequestError):
 
     status_code = 404
     code = "session_not_found"
+
+
+class ThreadNotFoundError(RequestError):
+    """A thread that there is not, or that another API key's client made."""
+
+    status_code = 404
+    code = "thread_not_found"
 
 
 class MethodNotAllowedError(RequestError):

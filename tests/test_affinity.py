@@ -267,3 +267,11 @@ def test_another_runs_scope_does_not_come_before_the_configured_id() -> None:
 
 def test_an_empty_thread_id_is_none() -> None:
     assert resolve_affinity_id(configurable={"thread_id": ""}) is None
+
+
+def test_a_header_that_langgraphs_server_put_into_the_configuration_comes_after_our_own_key() -> None:
+    header = {"x-model-affinity": "from-header", "thread_id": "t-1"}
+    assert resolve_affinity_id(configurable=header) == "from-header"
+    assert resolve_affinity_id(configurable={**header, CONFIGURABLE_KEY: "own"}) == "own"
+    with model_affinity("from-header"), model_affinity(lane="researcher"):
+        assert resolve_affinity_id(configurable=header) == "from-header/researcher"

@@ -21,7 +21,7 @@ def start(*options: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", **variables},
+        env={**os.environ, "PYTHONUNBUFFERED": "1", "PLANO_AGENT_CHECKPOINTS": "memory", **variables},
     )
     try:
         yield process

@@ -11,7 +11,6 @@ from typing import Any
 from langchain.agents import create_agent
 from langchain_core.tools import BaseTool, StructuredTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph.state import CompiledStateGraph
 
 from plano_agents.demos.database_selection import SYSTEM_PROMPT, TOOLS, run_tool
@@ -45,7 +44,7 @@ def build_graph(
     Args:
         base_url: The router's address; else ``PLANO_BASE_URL``, else ``http://127.0.0.1:12000/v1``.
         model: The model to ask for where no route matches; the router's default where it is empty.
-        checkpointer: Where threads are remembered; in this process's memory where it is None.
+        checkpointer: Where threads are remembered; where it is None, wherever who serves the graph does.
 
     Returns:
         The graph, with a ``messages`` state.
@@ -57,10 +56,15 @@ def build_graph(
         ChatPlano(model=model, base_url=base_url),
         build_tools(),
         system_prompt=SYSTEM_PROMPT,
-        checkpointer=checkpointer if checkpointer is not None else InMemorySaver(),
+        checkpointer=checkpointer,
         name=NAME,
     )
     return graph
+
+
+def make_graph() -> CompiledStateGraph[Any, Any, Any, Any]:
+    """Build the agent as it is by default; what ``langgraph.json`` and ``plano-agents serve`` name."""
+    return build_graph()
 
 
 def _bind(name: str) -> Callable[..., str]:

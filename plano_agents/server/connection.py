@@ -1,24 +1,38 @@
-"""What belongs to a connection and not to an endpoint: the affinity header, the body's size, and the client's leaving.
+"""What belongs to a connection and not to an endpoint: the key, the affinity header, the body's size, the leaving.
 
 All of it is plain ASGI. The affinity scope must be open where a run happens, which for a streamed answer is long
 after the endpoint has returned; so runs happen inside a response's own call, and the scope is opened there.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import AbstractContextManager, aclosing, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager, aclosing, suppress
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from plano_agents.affinity import AFFINITY_HEADER, model_affinity, parse_affinity_id
-from plano_agents.errors import BodyTooLargeError, InvalidAffinityIdError, PlanoError, ShuttingDownError
+from plano_agents.errors import (
+    AuthenticationError,
+    BodyTooLargeError,
+    InvalidAffinityIdError,
+    PlanoError,
+    RunTimeoutError,
+    ShuttingDownError,
+)
 from plano_agents.protocol.openai_chat import encode_error
+from plano_agents.server.keys import find_owner
 from plano_agents.serving.departure import while_connected
 
 STATE_KEY = "affinity_id"
 """Where the request's state holds the affinity id: the client's, then the run's."""
+
+OWNER_STATE_KEY = "owner"
+"""Where the request's state holds whose API key it brings."""
+
+OPEN_PATH = "/healthz"
+"""What is answered without a key."""
 
 LAST_WORD_SECONDS = 1.0
 """How long a client that does not read may keep a server from stopping."""
@@ -34,6 +48,42 @@ def error_response(error: PlanoError, status_code: int | None = None) -> Respons
     return Response(
         encode_error(error), status_code=status_code or error.status_code, media_type="application/json"
     )
+
+
+class KeyMiddleware:
+    """Lets in who has an API key, before anything else of a request is read.
+
+    Args:
+        hashes: The keys' hashes, by the name of their owner; without any, everybody is let in.
+    """
+
+    def __init__(self, app: ASGIApp, *, hashes: Mapping[str, str]) -> None:
+        self._app = app
+        self._hashes = hashes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "http":
+            headers = Headers(scope=scope)
+            state = scope.setdefault("state", {})
+            try:
+                state[OWNER_STATE_KEY] = find_owner(
+                    {} if _is_open(scope) else self._hashes,
+                    headers.get("authorization"),
+                    headers.get("x-api-key"),
+                )
+            except AuthenticationError as error:
+                refusal = error_response(error)
+                refusal.headers["www-authenticate"] = "Bearer"
+                await refusal(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def _is_open(scope: Scope) -> bool:
+    """Whether a path is answered without a key, wherever the app is mounted."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", "")) == OPEN_PATH
 
 
 class AffinityMiddleware:
@@ -122,20 +172,24 @@ class RunResponse(Response):
         affinity_id: The run's id, in scope for as long.
         answer: Runs, and sends the answer.
         encode_error_event: Writes an error into an answer that has begun, as an event.
+        seconds: How long all of it may take.
     """
 
     def __init__(
         self,
-        hold: AbstractContextManager[None],
+        hold: AbstractAsyncContextManager[None],
         affinity_id: str,
         answer: Callable[[Send], Coroutine[None, None, None]],
         encode_error_event: Callable[[PlanoError], bytes],
+        *,
+        seconds: float,
     ) -> None:
         super().__init__()
         self._hold = hold
         self._affinity_id = affinity_id
         self._answer = answer
         self._encode_error_event = encode_error_event
+        self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run, and answer."""
@@ -146,23 +200,45 @@ class RunResponse(Response):
             sent = message
             await send(message)
 
+        async def run() -> None:
+            async with self._hold:
+                with model_affinity(self._affinity_id):
+                    await self._answer(note)
+
+        deadline = asyncio.timeout(self._seconds)
         try:
-            with self._hold, model_affinity(self._affinity_id):
-                await while_connected(receive, self._answer(note))
+            async with deadline:
+                await while_connected(receive, run())
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            late = RunTimeoutError(f"The run took longer than {self._seconds:g} s. Ask for less at once.")
+            await self._send_last_word(late, sent, scope, receive, send, more_body=False)
         except asyncio.CancelledError:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LAST_WORD_SECONDS):
-                    await self._send_last_word(scope, receive, send, sent)
+            stopped = ShuttingDownError(
+                "The agent server stops and this run was not done in time. Send it again."
+            )
+            await self._send_last_word(stopped, sent, scope, receive, send, more_body=True)
             raise
 
-    async def _send_last_word(self, scope: Scope, receive: Receive, send: Send, sent: Message | None) -> None:
-        """Tell the client that its run is not finished, unless its whole answer is out; a begun one then breaks."""
-        error = ShuttingDownError("The agent server stops and this run was not done in time. Send it again.")
-        if sent is None:
-            await error_response(error)(scope, receive, send)
-        elif sent["type"] == "http.response.start" or sent.get("more_body", False):
-            event = self._encode_error_event(error)
-            await send({"type": "http.response.body", "body": event, "more_body": True})
+    async def _send_last_word(
+        self,
+        error: PlanoError,
+        sent: Message | None,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        *,
+        more_body: bool,
+    ) -> None:
+        """Tell the client that its run is not finished, unless its whole answer is out or it does not read."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORD_SECONDS):
+                if sent is None:
+                    await error_response(error)(scope, receive, send)
+                elif sent["type"] == "http.response.start" or sent.get("more_body", False):
+                    event = self._encode_error_event(error)
+                    await send({"type": "http.response.body", "body": event, "more_body": more_body})
 
 
 async def send_json(run: Callable[[], Awaitable[bytes]], send: Send) -> None:
@@ -178,14 +254,17 @@ async def send_json(run: Callable[[], Awaitable[bytes]], send: Send) -> None:
     await send({"type": "http.response.body", "body": content})
 
 
-async def send_events(events: AsyncGenerator[bytes, None], send: Send) -> None:
+async def send_events(
+    events: AsyncGenerator[bytes, None], send: Send, *, media_type: str = "text/event-stream"
+) -> None:
     """Send events as they happen; the headers go out before the run begins.
 
     Args:
         events: A run's events, encoded; its failure is one of them.
         send: The connection.
+        media_type: How they are encoded.
     """
-    headers = Headers({"content-type": "text/event-stream", "cache-control": "no-cache"})
+    headers = Headers({"content-type": media_type, "cache-control": "no-cache"})
     await send({"type": "http.response.start", "status": 200, "headers": headers.raw})
     async with aclosing(events):
         async for event in events:

@@ -1,6 +1,6 @@
-"""What happens during a run of an agent, as frozen values.
+"""A run of an agent and what happens during it, as frozen values.
 
-They are both what the run reports and what the agent server writes: a field's name here is its name in the JSON.
+Events are both what the run reports and what the agent server writes: a field's name here is its name in the JSON.
 """
 
 import itertools
@@ -8,9 +8,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from langchain_core.messages import AnyMessage
 from pydantic import ConfigDict
 
 _DOCUMENTED = ConfigDict(use_attribute_docstrings=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is asked of an agent."""
+
+    run_id: str
+    """The run's own id."""
+    affinity_id: str
+    """The id that every model call carries."""
+    messages: tuple[AnyMessage, ...]
+    """What is new in the conversation, at least one message."""
+    thread_id: str | None = None
+    """The conversation to go on with; None for a run that remembers nothing."""
+    owner: str = ""
+    """Whose API key asked; empty where there are none."""
+    tokens: bool = False
+    """Whether models are streamed, and their text reported as it comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +67,8 @@ class ToolResult:
     """What the model called it with, as JSON has it."""
     result: str
     """What it answered, as the model reads it."""
+    is_inner: bool = False
+    """Whether a tool's own code called it, a sub-agent for example; not in the JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +79,8 @@ class Token:
     """The turn it belongs to."""
     text: str
     """The text, never empty."""
+    is_inner: bool = False
+    """Whether the turn is a tool's own, a sub-agent's for example; not in the JSON."""
 
 
 @dataclass(frozen=True, slots=True)

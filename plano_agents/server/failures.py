@@ -6,7 +6,6 @@ and these to the log.
 """
 
 import logging
-import traceback
 
 import openai
 from langgraph.errors import GraphRecursionError
@@ -18,6 +17,7 @@ from plano_agents.errors import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
+from plano_agents.server.log import locate
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def describe_failure(error: Exception, *, run_id: str, recursion_limit: int) -> 
     """
     failure = _describe(error, recursion_limit)
     if type(failure) is PlanoError:
-        _log.error("run %s failed: %s", run_id, _locate(error))
+        _log.error("run %s failed: %s", run_id, locate(error))
     else:
         _log.warning("run %s failed: %s", run_id, failure.code)
     return failure
@@ -48,7 +48,7 @@ def _describe(error: Exception, recursion_limit: int) -> PlanoError:  # noqa: PL
         case GraphRecursionError():
             return StepLimitError(
                 f"The agent took {recursion_limit} steps without coming to an answer. Ask for less at once, or "
-                "raise recursion_limit in create_app."
+                "raise recursion_limit in the server's settings."
             )
         case openai.APITimeoutError():
             return UpstreamTimeoutError(
@@ -83,9 +83,3 @@ def _read_message(error: openai.APIError) -> str:
     body = error.body
     message = body.get("message") if isinstance(body, dict) else None
     return message if isinstance(message, str) else error.message
-
-
-def _locate(error: Exception) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{place}"

@@ -5,6 +5,7 @@ whatever a tool calls. A turn is one model call that was answered; one that fail
 out. What it records can be written as JSON. When a run starts and how it ends is left to ``runs``.
 """
 
+import asyncio
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +20,8 @@ from langgraph.constants import TAG_NOSTREAM
 from langgraph.types import Command
 
 from plano_agents.integrations.encodable import clean_object, clean_text
-from plano_agents.server.events import Event, Token, ToolResult, Turn, Usage
+from plano_agents.server.events import Answer, Event, Run, Token, ToolResult, Turn, Usage, count_switches
+from plano_agents.server.tools import STOPPED
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,8 @@ class _ModelCall:
 
     turn: int
     started: float
-    quiet: bool
+    is_quiet: bool
+    is_inner: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class _ToolCall:
     turn: int
     name: str
     arguments: Mapping[str, Any]
+    is_inner: bool
 
 
 class RunRecorder(BaseCallbackHandler):
@@ -83,6 +87,24 @@ class RunRecorder(BaseCallbackHandler):
             cache_read_tokens=sum(usage.cache_read_tokens for usage in self._usages),
         )
 
+    def answer(self, run: Run, output: str = "") -> Answer:
+        """Sum a finished run up.
+
+        Args:
+            run: What was asked.
+            output: The agent's final message.
+        """
+        turns = self.turns
+        return Answer(
+            run_id=run.run_id,
+            thread_id=run.thread_id,
+            affinity_id=run.affinity_id,
+            output=clean_text(output),
+            turns=turns,
+            switches=count_switches(turns),
+            usage=self.usage,
+        )
+
     def on_chat_model_start(
         self,
         serialized: dict[str, Any],  # noqa: ARG002 - LangChain's signature
@@ -94,7 +116,9 @@ class RunRecorder(BaseCallbackHandler):
     ) -> None:
         """A model is asked."""
         self._latest = next(self._numbers)
-        self._models[run_id] = _ModelCall(self._latest, self._clock(), TAG_NOSTREAM in (tags or ()))
+        self._models[run_id] = _ModelCall(
+            self._latest, self._clock(), is_quiet=TAG_NOSTREAM in (tags or ()), is_inner=bool(self._tools)
+        )
 
     def on_llm_new_token(
         self,
@@ -106,11 +130,11 @@ class RunRecorder(BaseCallbackHandler):
     ) -> None:
         """A model says something."""
         call = self._models.get(run_id)
-        if call is None or call.quiet or not isinstance(chunk, ChatGenerationChunk):
+        if call is None or call.is_quiet or not isinstance(chunk, ChatGenerationChunk):
             return
         text = str(chunk.message.text)
         if text:
-            self._events.append(Token(call.turn, clean_text(text)))
+            self._events.append(Token(call.turn, clean_text(text), call.is_inner))
 
     def on_llm_end(
         self,
@@ -129,7 +153,7 @@ class RunRecorder(BaseCallbackHandler):
             return
         for asked in message.tool_calls:
             if asked["id"] is not None:
-                self._called[asked["id"]] = _ToolCall(call.turn, asked["name"], asked["args"])
+                self._called[asked["id"]] = _ToolCall(call.turn, asked["name"], asked["args"], call.is_inner)
         turn = _build_turn(call.turn, message, duration_ms=round((self._clock() - call.started) * 1000))
         self._turns.append(turn)
         self._usages.append(_read_usage(message))
@@ -146,7 +170,7 @@ class RunRecorder(BaseCallbackHandler):
     ) -> None:
         """A tool begins; kept for the case that no model's call can be found for it."""
         name = str((serialized or {}).get("name", "tool"))
-        self._tools[run_id] = _ToolCall(self._latest, name, inputs or {})
+        self._tools[run_id] = _ToolCall(self._latest, name, inputs or {}, is_inner=True)
 
     def on_tool_end(
         self,
@@ -156,7 +180,7 @@ class RunRecorder(BaseCallbackHandler):
         **_: object,
     ) -> None:
         """A tool has answered."""
-        message = _find_tool_message(output)
+        message = find_tool_message(output)
         self._record_tool(
             run_id,
             tool_call_id=message.tool_call_id if message is not None else None,
@@ -171,16 +195,34 @@ class RunRecorder(BaseCallbackHandler):
         tool_call_id: str | None = None,
         **_: object,
     ) -> None:
-        """A tool failed."""
+        """A tool failed, or was cancelled: then it is stopped, or its run is, and there is nothing to tell here."""
+        if isinstance(error, asyncio.CancelledError):
+            self._tools.pop(run_id, None)
+            return
         self._record_tool(run_id, tool_call_id=tool_call_id, result=f"Error: {error}")
+
+    def on_custom_event(self, name: str, data: Any, **_: object) -> None:  # noqa: ANN401 - LangChain's signature
+        """A tool was stopped at its deadline."""
+        call = self._called.pop(data["tool_call_id"], None) if name == STOPPED else None
+        if call is not None:
+            self._tell(call, data["result"])
 
     def _record_tool(self, run_id: UUID, *, tool_call_id: str | None, result: str) -> None:
         begun = self._tools.pop(run_id, None)
         call = self._called.pop(tool_call_id, begun) if tool_call_id is not None else begun
         if call is not None:
-            self._events.append(
-                ToolResult(call.turn, clean_text(call.name), clean_object(call.arguments), clean_text(result))
+            self._tell(call, result)
+
+    def _tell(self, call: _ToolCall, result: str) -> None:
+        self._events.append(
+            ToolResult(
+                call.turn,
+                clean_text(call.name),
+                clean_object(call.arguments),
+                clean_text(result),
+                call.is_inner,
             )
+        )
 
 
 def _build_turn(number: int, message: AIMessage, *, duration_ms: int) -> Turn:
@@ -214,7 +256,7 @@ def _read_usage(message: AIMessage) -> Usage:
     )
 
 
-def _find_tool_message(output: object) -> ToolMessage | None:
+def find_tool_message(output: object) -> ToolMessage | None:
     """Find the model's reading of a tool's output; a hand-over carries it in its state update."""
     if isinstance(output, Command):
         update = output.update if isinstance(output.update, dict) else {}

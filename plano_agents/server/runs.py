@@ -6,45 +6,22 @@ generator, would leak into whoever consumes it.
 """
 
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from typing import Any, cast
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolCall, ToolMessage
-from langchain_core.runnables import RunnableConfig
-from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.graph.state import CompiledStateGraph
 from langgraph.pregel import Pregel
 from langgraph.types import StreamMode
 
-from plano_agents.affinity import CONFIGURABLE_KEY
-from plano_agents.errors import ConfigError, InterruptedRunError, RequestError, ThreadBusyError
-from plano_agents.integrations.encodable import clean_text
-from plano_agents.server.events import Answer, Event, count_switches
+from plano_agents.errors import ConfigError, InterruptedRunError
+from plano_agents.server.events import Event, Run
 from plano_agents.server.failures import describe_failure
+from plano_agents.server.log import RunLog
+from plano_agents.server.memory import Memory, build_config
 from plano_agents.server.recorder import RunRecorder
-
-RECURSION_LIMIT = 50
-"""The steps that a run may take: `create_agent` sets 9,999, which is no limit but an outage."""
-
-Graph = CompiledStateGraph[Any, Any, Any, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What is asked of an agent."""
-
-    run_id: str
-    """The run's own id."""
-    affinity_id: str
-    """The id that every model call carries."""
-    messages: tuple[AnyMessage, ...]
-    """What is new in the conversation, at least one message."""
-    thread_id: str | None = None
-    """The conversation to go on with; None for a run that remembers nothing."""
-    tokens: bool = False
-    """Whether models are streamed, and their text reported as it comes."""
+from plano_agents.server.settings import ServerSettings
+from plano_agents.server.tools import Graph, limit_tools
 
 
 class Agent:
@@ -52,7 +29,7 @@ class Agent:
 
     Args:
         graph: A compiled graph with a ``messages`` state.
-        recursion_limit: The steps that a run may take.
+        settings: What runs may do, and where threads are kept.
         clock: Seconds on a clock that never goes back.
 
     Raises:
@@ -62,8 +39,8 @@ class Agent:
     def __init__(
         self,
         graph: Graph,
+        settings: ServerSettings | None = None,
         *,
-        recursion_limit: int = RECURSION_LIMIT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if not isinstance(graph, Pregel):
@@ -76,50 +53,17 @@ class Agent:
                 f"The graph {graph.get_name()!r} has no 'messages' in its state, only {sorted(graph.channels)!r}. "
                 "Build its state on langgraph.graph.MessagesState."
             )
-        self._graph = graph
-        self._forgetful = graph.copy(update={"checkpointer": None})
-        self._recursion_limit = recursion_limit
-        self._clock = clock
-        self._busy: dict[str, str] = {}
+        self.settings = settings if settings is not None else ServerSettings()
+        self.memory = Memory(limit_tools(graph, self.settings.tool_seconds), self.settings)
+        self.clock = clock
 
-    @property
-    def remembers(self) -> bool:
-        """Whether threads can be gone on with."""
-        return isinstance(self._graph.checkpointer, BaseCheckpointSaver)
-
-    @contextmanager
-    def hold_thread(self, run: Run) -> Iterator[None]:
-        """Keep other runs off a run's thread, for two at once would write over each other's memory.
+    def hold(self, run: Run) -> AbstractAsyncContextManager[None]:
+        """Keep other runs off a run's thread, as `Memory.hold` says.
 
         The thread is free again when the run's graph has ended, before its answer is told: who has the answer may
-        go on at once. A run that never begins frees it at the end of the ``with``.
-
-        Raises:
-            ThreadBusyError: Another run holds it.
-            RequestError: The graph remembers no threads.
+        go on at once.
         """
-        if run.thread_id is not None:
-            if not self.remembers:
-                raise RequestError(
-                    f"This agent remembers nothing, so there is no thread {run.thread_id!r} to go on with. Leave "
-                    "thread_id out, or compile the graph with a checkpointer, such as langgraph's InMemorySaver.",
-                    param="thread_id",
-                )
-            if run.thread_id in self._busy:
-                raise ThreadBusyError(
-                    f"A run on the thread {run.thread_id!r} is under way. Wait for its answer, or use another "
-                    "thread_id.",
-                    param="thread_id",
-                )
-            self._busy[run.thread_id] = run.run_id
-        try:
-            yield
-        finally:
-            self._free_thread(run)
-
-    def _free_thread(self, run: Run) -> None:
-        if run.thread_id is not None and self._busy.get(run.thread_id) == run.run_id:
-            del self._busy[run.thread_id]
+        return self.memory.hold(run.thread_id, run_id=run.run_id, owner=run.owner)
 
     async def run(self, run: Run) -> AsyncGenerator[Event, None]:
         """Run the graph; closing the iterator cancels it.
@@ -133,30 +77,47 @@ class Agent:
         Raises:
             PlanoError: The run failed; nothing follows.
         """
-        recorder = RunRecorder(self._clock)
+        recorder = RunRecorder(self.clock)
         last: AnyMessage | None = None
-        try:
+        async with self.watch(run) as log:
+            log.begin(run.messages)
             async with aclosing(self._steps(run, recorder)) as steps:
                 async for messages in steps:
                     last = messages[-1] if messages else last
                     for event in recorder.drain():
+                        log.event(event)
                         yield event
-        except Exception as error:
-            raise describe_failure(error, run_id=run.run_id, recursion_limit=self._recursion_limit) from error
-        finally:
-            self._free_thread(run)
-        turns = recorder.turns
-        yield Answer(
-            run_id=run.run_id,
+            output = str(last.text) if last is not None and not isinstance(last, HumanMessage) else ""
+            answer = recorder.answer(run, output)
+            log.done(answer)
+        yield answer
+
+    @asynccontextmanager
+    async def watch(self, run: Run) -> AsyncGenerator[RunLog, None]:
+        """Be with a run until its graph has ended: log it, tell its failure as ours, and free its thread.
+
+        Raises:
+            PlanoError: What happens in the context failed.
+        """
+        log = RunLog(
+            run.run_id,
             thread_id=run.thread_id,
+            owner=run.owner,
             affinity_id=run.affinity_id,
-            output=clean_text(str(last.text))
-            if last is not None and not isinstance(last, HumanMessage)
-            else "",
-            turns=turns,
-            switches=count_switches(turns),
-            usage=recorder.usage,
+            log_content=self.settings.log_content,
+            clock=self.clock,
         )
+        try:
+            yield log
+        except Exception as error:
+            raise describe_failure(
+                error, run_id=run.run_id, recursion_limit=self.settings.recursion_limit
+            ) from error
+        except BaseException:
+            log.cancelled()
+            raise
+        finally:
+            await self.memory.release(run.thread_id, run.run_id)
 
     async def _steps(self, run: Run, recorder: RunRecorder) -> AsyncGenerator[Sequence[AnyMessage], None]:
         """Drive the graph.
@@ -164,17 +125,15 @@ class Agent:
         Yields:
             The conversation where a step changed it, else nothing: a sign that the recorder may have news.
         """
-        graph = self._forgetful if run.thread_id is None else self._graph
-        config: RunnableConfig = {
-            "recursion_limit": self._recursion_limit,
-            "callbacks": [recorder],
-            "configurable": {CONFIGURABLE_KEY: run.affinity_id},
-        }
+        graph = self.memory.graph_for(run.thread_id)
+        config = build_config(
+            self.settings, affinity_id=run.affinity_id, thread_id=run.thread_id, owner=run.owner
+        )
+        config["callbacks"] = [recorder]
         results: list[ToolMessage] = []
         if run.thread_id is not None:
-            config["configurable"]["thread_id"] = run.thread_id
             # Not only where a step is due: a run that ended between its tools and their checkpoint shows none.
-            state = await graph.aget_state(config)
+            state = await self.memory.load(run.thread_id)
             results = close_tool_calls(state.values.get("messages", []))
         # "messages" is what makes LangGraph stream the models; their text is read by the recorder.
         modes: list[StreamMode] = ["values", "updates"]

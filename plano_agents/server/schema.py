@@ -9,6 +9,9 @@ from typing import Annotated, Literal
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
+MAX_THREAD_ID = 256
+"""How many characters a thread's id may have."""
+
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, use_attribute_docstrings=True)
@@ -106,7 +109,7 @@ class RunBody(_Model):
     """What the user says."""
     messages: Annotated[list[InputMessage], Field(min_length=1)] | None = None
     """What is new in the conversation, in order; for who has more than one message to send."""
-    thread_id: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    thread_id: Annotated[str, Field(min_length=1, max_length=MAX_THREAD_ID)] | None = None
     """The conversation to go on with; a new one is begun, and named in the answer, where it is left out. Refused by
     an agent that remembers nothing."""
 
@@ -212,6 +215,25 @@ EVENTS_EXAMPLE = (
     '"result":"{…}"}\n\n'
     'event: done\ndata: {"run_id":"run_6b1f…", …}\n\n'
 )
+
+THREAD_EXAMPLE = {
+    "thread_id": "t-42",
+    "affinity_id": "thread-3d1f0a5e9c2b47d08a6e5c4b3a291807",
+    "updated_at": "2026-01-01T00:00:00+00:00",
+    "is_running": False,
+    "messages": [
+        {
+            "id": "5f0c…",
+            "role": "user",
+            "content": RUN_EXAMPLE["input"],
+            "model": None,
+            "tool_calls": [],
+            "tool_call_id": None,
+            "name": None,
+            "is_error": False,
+        }
+    ],
+}
 
 CHAT_EXAMPLE = {"messages": [{"role": "user", "content": RUN_EXAMPLE["input"]}]}
 

@@ -90,6 +90,20 @@ def openai_2(root: Path) -> Path:
     return python
 
 
+@pytest.fixture(scope="session")
+def langgraph_cli(root: Path) -> Path:
+    """LangGraph's command line with its own server, beside the project: it needs older versions of what tests need."""
+    folder = HERE / ".langgraph-dev"
+    mark, wanted, uv = folder / "complete", root / "pyproject.toml", str(root / "scripts" / "uv")
+    with _alone():
+        if not mark.exists() or mark.stat().st_mtime < wanted.stat().st_mtime:
+            _set_up([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)])
+            packages = ["langgraph-cli[inmem]>=0.4,<1", "--editable", str(root)]
+            _set_up([uv, "pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), *packages])
+            mark.touch()
+    return folder / "bin" / "langgraph"
+
+
 @contextmanager
 def _alone() -> Iterator[None]:
     """Let one process at a time set up; the folder itself is the lock."""

@@ -22,6 +22,9 @@ import pytest
 
 from plano_agents.affinity import AFFINITY_HEADER
 
+FREE = {"ROUTER_PORT": "0", "AGENT_PORT": "0", "PLANO_AGENT_CHECKPOINTS": "memory"}
+"""Ports that are free, and nothing left behind."""
+
 
 @dataclass(frozen=True)
 class Agents:
@@ -58,7 +61,7 @@ def start(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**kept, "ROUTER_PORT": "0", "AGENT_PORT": "0", **variables},
+        env={**kept, **FREE, **variables},
     )
     assert process.stdout is not None
     lines: list[str] = []
@@ -70,8 +73,9 @@ def start(
 
 
 @pytest.fixture(scope="module")
-def agents(root: Path) -> Iterator[Agents]:
-    started = start(root)
+def agents(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agents]:
+    path = tmp_path_factory.mktemp("agents") / "threads.sqlite"
+    started = start(root, PLANO_AGENT_CHECKPOINTS=f"sqlite:///{path}")
     yield started
     started.process.terminate()
     started.process.communicate(timeout=60)

@@ -9,45 +9,71 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from tests.faults.redis_server import free_port, require_program
 
 READY = "database system is ready to accept connections"
 
 
+class PostgresServer:
+    """An empty server, which can be stopped and started again."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self._binaries = find_binaries()
+        self._folder = Path(tempfile.mkdtemp(prefix="plano-postgres-"))
+        self._as_user = find_user(self._folder)
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"postgresql://plano@127.0.0.1:{self.port}/postgres"
+
+    def __enter__(self) -> Self:
+        data = ["--pgdata", str(self._folder / "data"), "--username=plano"]
+        command = [str(self._binaries / "initdb"), *data, "--auth=trust", "--no-sync"]
+        subprocess.run(command, check=True, capture_output=True, **self._as_user)
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        shutil.rmtree(self._folder)
+
+    def start(self) -> None:
+        """Start it, and wait until it says that it is ready."""
+        # No sync: what a crash of this machine would lose is nobody's.
+        options = ["-c", "fsync=off", "-k", str(self._folder), "-h", "127.0.0.1", "-p", str(self.port)]
+        self._process = subprocess.Popen(
+            [str(self._binaries / "postgres"), "-D", str(self._folder / "data"), *options],
+            stderr=subprocess.PIPE,
+            text=True,
+            **self._as_user,
+        )
+        said = []
+        for line in self._process.stderr or ():
+            said.append(line)
+            if READY in line:
+                return
+        raise AssertionError("".join(said))
+
+    def stop(self) -> None:
+        """End it at once, its connections cut."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.communicate()
+
+
 @contextmanager
 def running_postgres() -> Iterator[str]:
     """Run an empty server; gives its URL."""
-    binaries = find_binaries()
-    folder = Path(tempfile.mkdtemp(prefix="plano-postgres-"))
-    as_user = find_user(folder)
-    try:
-        initialize = [str(binaries / "initdb"), "--pgdata", str(folder / "data"), "--username=plano"]
-        subprocess.run([*initialize, "--auth=trust", "--no-sync"], check=True, capture_output=True, **as_user)
-        port = free_port()
-        # No sync: what a crash of this machine would lose is nobody's.
-        options = ["-c", "fsync=off", "-k", str(folder), "-h", "127.0.0.1", "-p", str(port)]
-        with subprocess.Popen(
-            [str(binaries / "postgres"), "-D", str(folder / "data"), *options],
-            stderr=subprocess.PIPE,
-            text=True,
-            **as_user,
-        ) as process:
-            try:
-                said = []
-                for line in process.stderr or ():
-                    said.append(line)
-                    if READY in line:
-                        break
-                else:
-                    raise AssertionError("".join(said))
-                yield f"postgresql://plano@127.0.0.1:{port}/postgres"
-            finally:
-                process.send_signal(signal.SIGQUIT)  # at once
-                process.communicate()
-    finally:
-        shutil.rmtree(folder)
+    with PostgresServer() as server:
+        yield server.url
 
 
 def find_binaries() -> Path:

@@ -3,6 +3,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -22,7 +23,8 @@ from starlette.types import ASGIApp
 
 from plano_agents.affinity import current_affinity_id, resolve_affinity_id
 from plano_agents.server.app import create_app
-from plano_agents.server.runs import Graph
+from plano_agents.server.settings import build_settings
+from plano_agents.server.tools import Graph
 
 USER = {"role": "user", "content": "Which city?"}
 
@@ -173,7 +175,7 @@ def build_graph(script: Script, *extra_tools: BaseTool, remember: bool = True) -
 async def connect(app: ASGIApp) -> AsyncGenerator[httpx.AsyncClient, None]:
     """A client of the app on a real socket, in this event loop."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none"))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     limits = httpx.Limits(max_connections=None)
@@ -186,7 +188,20 @@ async def connect(app: ASGIApp) -> AsyncGenerator[httpx.AsyncClient, None]:
             await serving
 
 
-def call_app(graph: Graph, **options: Any) -> httpx.AsyncClient:
-    """A client of the server without a socket in between."""
-    transport = httpx.ASGITransport(create_app(graph, **options))
-    return httpx.AsyncClient(transport=transport, base_url="http://agent")
+def call_app(
+    graph: Graph, *, now: Callable[[], float] = time.time, key: str | None = None, **options: Any
+) -> httpx.AsyncClient:
+    """A client of the server without a socket in between; the options are settings.
+
+    The lifespan is not run: what such a graph remembers it remembers by itself.
+    """
+    if graph.checkpointer is None:
+        options = {"checkpoints": "none", **options}
+    transport = httpx.ASGITransport(create_app(graph, build_settings(**options), now=now))
+    return call_transport(transport, key)
+
+
+def call_transport(transport: httpx.ASGITransport, key: str | None = None) -> httpx.AsyncClient:
+    """A client that brings a key."""
+    headers = {"authorization": f"Bearer {key}"} if key is not None else {}
+    return httpx.AsyncClient(transport=transport, base_url="http://agent", headers=headers)

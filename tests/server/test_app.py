@@ -354,7 +354,7 @@ async def test_a_thread_is_refused_by_an_agent_that_remembers_none() -> None:
     async with call_app(build_graph(Script(), remember=False)) as client:
         response = await client.post("/agent/run", json={"input": "hi", "thread_id": "t-1"})
     assert (response.status_code, read_error(response)["param"]) == (400, "thread_id")
-    assert "checkpointer" in str(read_error(response)["message"])
+    assert "'checkpoints'" in str(read_error(response)["message"])
 
 
 async def test_an_agent_that_remembers_no_threads_names_none() -> None:

@@ -23,7 +23,7 @@ from plano_agents.integrations.langchain import ChatPlano
 from plano_agents.protocol.sse import EventDecoder
 from plano_agents.server.app import create_app
 from plano_agents.server.events import Answer, Usage
-from plano_agents.server.runs import Graph
+from plano_agents.server.tools import Graph
 from tests.server.conftest import connect
 
 USAGE = {

@@ -138,3 +138,11 @@ async def test_chunks_that_a_stopping_server_cuts_end_with_an_error() -> None:
     _, content = await ask_server_that_stops("/v1/chat/completions", body)
     events: list[Event] = EventDecoder().feed(content)
     assert json.loads(events[-1].data)["error"]["code"] == "shutting_down"
+
+
+@pytest.mark.filterwarnings("ignore::langgraph.warnings.LangGraphDeprecatedSinceV10")
+async def test_ag_uis_events_that_a_stopping_server_cuts_end_with_an_error() -> None:
+    body: dict[str, object] = {"threadId": "t-1", "runId": "r-1", "messages": [{"id": "m-1", **USER}]}
+    _, content = await ask_server_that_stops("/ag-ui", body)
+    last = json.loads(EventDecoder().feed(content)[-1].data)
+    assert (last["type"], last["code"]) == ("RUN_ERROR", "shutting_down")

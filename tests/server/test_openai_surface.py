@@ -5,18 +5,23 @@ from contextlib import asynccontextmanager
 
 import openai
 import pytest
+from langchain_core.tools import BaseTool, tool
 
 from plano_agents.affinity import AFFINITY_HEADER
 from plano_agents.server.app import create_app
-from tests.server.conftest import Script, build_graph, call_app, connect
+from plano_agents.server.settings import build_settings
+from tests.server.conftest import Script, ScriptedModel, build_graph, call_app, connect
 
 QUESTION: list[openai.types.chat.ChatCompletionMessageParam] = [{"role": "user", "content": "Which city?"}]
 
 
 @asynccontextmanager
-async def ask(script: Script) -> AsyncGenerator[openai.AsyncOpenAI, None]:
+async def ask(
+    script: Script, *tools: BaseTool, **options: object
+) -> AsyncGenerator[openai.AsyncOpenAI, None]:
+    settings = build_settings(name="scout", **options)
     async with (
-        connect(create_app(build_graph(script), name="scout")) as client,
+        connect(create_app(build_graph(script, *tools), settings)) as client,
         openai.AsyncOpenAI(base_url=f"{client.base_url}/v1", api_key="none", max_retries=0) as sdk,
     ):
         yield sdk
@@ -134,3 +139,61 @@ async def test_half_a_character_in_an_answer_is_replaced(*, stream: bool) -> Non
         response = await client.post("/v1/chat/completions", json=body)
     assert response.status_code == 200
     assert "Oslo, says gpt-\ufffd" in response.text
+
+
+SAID = "I look, says gpt-4o \n\nOslo, says gpt-4o "
+DONE = [
+    {
+        "index": 0,
+        "name": "look_up",
+        "arguments": '{"city":"Oslo"}',
+        "output": "Oslo is a city",
+        "type": "function",
+    },
+    {
+        "index": 1,
+        "name": "look_up",
+        "arguments": '{"city":"Rome"}',
+        "output": "Rome is a city",
+        "type": "function",
+    },
+]
+
+
+async def test_tool_calls_are_hidden_unless_the_settings_show_them() -> None:
+    async with ask(Script()) as sdk:
+        message = (await sdk.chat.completions.create(model="scout", messages=QUESTION)).choices[0].message
+    assert (message.tool_calls, message.model_extra) == (None, {})
+
+
+async def test_shown_tool_calls_come_with_their_results_and_ask_the_client_for_nothing() -> None:
+    async with ask(Script(), tool_calls="shown") as sdk:
+        completion = await sdk.chat.completions.create(model="scout", messages=QUESTION)
+    choice = completion.choices[0]
+    assert (choice.message.content, choice.finish_reason, choice.message.tool_calls) == (SAID, "stop", None)
+    assert (choice.message.model_extra or {})["executed_tools"] == DONE
+
+
+async def test_shown_text_and_tool_calls_come_as_they_happen() -> None:
+    async with ask(Script(), tool_calls="shown") as sdk:
+        stream = await sdk.chat.completions.create(model="scout", messages=QUESTION, stream=True)
+        deltas = [chunk.choices[0].delta async for chunk in stream]
+    content = [delta.content for delta in deltas if delta.content]
+    tools = [tool for delta in deltas for tool in (delta.model_extra or {}).get("executed_tools", [])]
+    assert (len(content), "".join(content), tools) == (7, SAID, DONE)
+    first = next(number for number, delta in enumerate(deltas) if delta.model_extra)
+    assert "".join(delta.content or "" for delta in deltas[:first]) == "I look, says gpt-4o "
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
+async def test_what_a_tools_own_model_says_is_not_shown(*, stream: bool) -> None:
+    @tool
+    async def consult(city: str) -> str:
+        """Ask another model."""
+        return str((await ScriptedModel(script=Script(("claude",))).ainvoke(f"About {city}?")).text)
+
+    body = {"messages": QUESTION, "stream": stream}
+    graph = build_graph(Script(tool="consult", cities=("Oslo",)), consult)
+    async with call_app(graph, tool_calls="shown") as client:
+        response = await client.post("/v1/chat/completions", json=body)
+    assert response.text.count("claude") == 1  # as the tool's output

@@ -3,7 +3,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import ExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing
 from typing import Any, TypedDict
 
 import pytest
@@ -16,8 +16,10 @@ from langgraph.types import interrupt
 
 from plano_agents.affinity import current_affinity_id, model_affinity
 from plano_agents.errors import ConfigError, InterruptedRunError, PlanoError, StepLimitError, ThreadBusyError
-from plano_agents.server.events import Answer, Event, Token, ToolResult, Turn
-from plano_agents.server.runs import Agent, Graph, Run, close_tool_calls
+from plano_agents.server.events import Answer, Event, Run, Token, ToolResult, Turn
+from plano_agents.server.runs import Agent, close_tool_calls
+from plano_agents.server.settings import ServerSettings
+from plano_agents.server.tools import Graph
 from tests.server.conftest import Script, ScriptedModel, build_graph, look_up
 
 
@@ -50,7 +52,7 @@ async def test_each_model_call_is_a_turn_with_what_the_router_said() -> None:
 
 
 async def test_durations_are_measured_per_model_call_on_the_given_clock() -> None:
-    seconds = iter([10.0, 10.812, 20.0, 21.5])
+    seconds = iter([0.0, 10.0, 10.812, 20.0, 21.5, 30.0])
     agent = Agent(build_graph(Script()), clock=lambda: next(seconds))
     assert [turn.duration_ms for turn in (await answer(agent)).turns] == [812, 1500]
 
@@ -246,28 +248,25 @@ def build_run(name: str, thread_id: str | None) -> Run:
 
 async def test_a_second_run_on_a_thread_is_refused_while_the_first_is_on() -> None:
     agent = Agent(build_graph(Script()))
-    with (
-        agent.hold_thread(build_run("a", "t-1")),
-        agent.hold_thread(build_run("b", "t-2")),
-        pytest.raises(ThreadBusyError, match="'t-1'"),
-        agent.hold_thread(build_run("c", "t-1")),
-    ):
-        pass
-    with agent.hold_thread(build_run("d", "t-1")):
+    async with agent.hold(build_run("a", "t-1")), agent.hold(build_run("b", "t-2")):
+        with pytest.raises(ThreadBusyError, match="'t-1'"):
+            async with agent.hold(build_run("c", "t-1")):
+                pass
+    async with agent.hold(build_run("d", "t-1")):
         pass
 
 
 async def test_a_thread_is_free_when_the_answer_is_told() -> None:
     agent = Agent(build_graph(Script()))
     first = build_run("a", "t-1")
-    with ExitStack() as next_run:
-        with agent.hold_thread(first):
-            async with aclosing(agent.run(first)) as events:
-                async for event in events:
-                    if isinstance(event, Answer):
-                        next_run.enter_context(agent.hold_thread(build_run("b", "t-1")))
-        with pytest.raises(ThreadBusyError), agent.hold_thread(build_run("c", "t-1")):
-            pass
+    async with AsyncExitStack() as next_run:
+        async with agent.hold(first), aclosing(agent.run(first)) as events:
+            async for event in events:
+                if isinstance(event, Answer):
+                    await next_run.enter_async_context(agent.hold(build_run("b", "t-1")))
+        with pytest.raises(ThreadBusyError):
+            async with agent.hold(build_run("c", "t-1")):
+                pass
 
 
 async def test_a_thread_is_free_when_a_failure_is_told() -> None:
@@ -276,15 +275,15 @@ async def test_a_thread_is_free_when_a_failure_is_told() -> None:
 
     agent = Agent(build_graph(Script(wait=fail)))
     first = build_run("a", "t-1")
-    with agent.hold_thread(first):
+    async with agent.hold(first):
         with pytest.raises(PlanoError):
             _ = [event async for event in agent.run(first)]
-        with agent.hold_thread(build_run("b", "t-1")):
+        async with agent.hold(build_run("b", "t-1")):
             pass
 
 
 async def test_a_graph_that_never_answers_is_stopped_at_the_limit() -> None:
-    agent = Agent(build_graph(Script(("gpt-4o",) * 99)), recursion_limit=9)
+    agent = Agent(build_graph(Script(("gpt-4o",) * 99)), ServerSettings(recursion_limit=9))
     with pytest.raises(StepLimitError, match="9 steps"):
         await collect(agent)
 

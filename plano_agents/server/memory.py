@@ -1,0 +1,260 @@
+"""What an agent remembers: which threads there are, whose each is, and which run has it.
+
+A thread belongs to whose API key made it, as its checkpoints' metadata says; to everybody else there is no such
+thread. How the state is kept is LangGraph's checkpointers' business, where they keep it ``checkpoints``'.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.types import StateSnapshot
+
+from plano_agents.affinity import CONFIGURABLE_KEY, derive_affinity_id
+from plano_agents.errors import (
+    PlanoError,
+    RequestError,
+    StoreUnavailableError,
+    ThreadBusyError,
+    ThreadNotFoundError,
+)
+from plano_agents.integrations.encodable import clean_text
+from plano_agents.server.checkpoints import DEFAULT_URL, SharedLocks, name_place, open_checkpoints
+from plano_agents.server.history import Thread, describe_messages
+from plano_agents.server.log import locate
+from plano_agents.server.settings import ServerSettings
+from plano_agents.server.threads import ThreadLocks
+from plano_agents.server.tools import Graph
+
+OWNER_KEY = "plano_owner"
+"""The key of a checkpoint's metadata that names whose thread it is."""
+
+SHARED_POLL_SECONDS = 0.1
+"""How often a run in line looks whether another process is done with its thread."""
+
+_log = logging.getLogger(__name__)
+
+
+class Memory:
+    """A graph's threads.
+
+    Args:
+        graph: The graph; its own checkpointer is used unless the settings name a place.
+        settings: Where threads are kept, and what becomes of a run on a busy one.
+    """
+
+    def __init__(self, graph: Graph, settings: ServerSettings) -> None:
+        self._url = _choose_url(graph, settings)
+        self._forgetful = graph.copy(update={"checkpointer": None})
+        self._graph = graph if self._url is None else self._forgetful
+        self._is_open = self._url is None or self._url == "none"
+        self._settings = settings
+        self._locks = ThreadLocks(max_waiting=settings.max_waiting)
+        self._shared: SharedLocks | None = None
+        self._shared_held: set[str] = set()
+
+    @property
+    def remembers(self) -> bool:
+        """Whether threads can be gone on with."""
+        return self._url != "none"
+
+    @property
+    def place(self) -> str:
+        """Where threads are kept, without user and password."""
+        return "the graph's own checkpointer" if self._url is None else name_place(self._url)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator[None, None]:
+        """Open the place where threads are kept, for as long as the context is; it may be open already.
+
+        Raises:
+            ConfigError: It cannot be opened.
+        """
+        if self._is_open or self._url is None:
+            yield
+            return
+        async with open_checkpoints(self._url) as opened:
+            assert opened is not None  # noqa: S101 - it is none of those that are open from the start
+            self._graph = self._forgetful.copy(update={"checkpointer": opened.saver})
+            self._shared, self._is_open = opened.locks, True
+            try:
+                yield
+            finally:
+                self._graph, self._shared, self._is_open = self._forgetful, None, False
+
+    def graph_for(self, thread_id: str | None) -> Graph:
+        """The graph to run: without a thread, one that keeps nothing."""
+        return self._forgetful if thread_id is None else self._graph
+
+    @asynccontextmanager
+    async def hold(self, thread_id: str | None, *, run_id: str, owner: str) -> AsyncGenerator[None, None]:
+        """Keep other runs off a thread.
+
+        It is free again when `release` is called or, for a run that never began, at the end of the context.
+
+        Raises:
+            RequestError: The agent remembers no threads.
+            ThreadBusyError: Another run has it, and there is no place in line.
+            ThreadNotFoundError: It is somebody else's.
+            StoreUnavailableError: What is kept cannot be read.
+        """
+        if thread_id is None:
+            yield
+            return
+        if not self.remembers:
+            raise RequestError(
+                f"This agent remembers nothing, so there is no thread {thread_id!r} to go on with. Leave thread_id "
+                "out, or have the server started with another place for 'checkpoints' than 'none'.",
+                param="thread_id",
+            )
+        if not _can_be_kept(thread_id):
+            raise RequestError(
+                f"A thread_id has neither NUL nor half of a character; got {thread_id!r}.", param="thread_id"
+            )
+        await self._locks.acquire(thread_id, run_id)
+        try:
+            await self._acquire_shared(thread_id, run_id)
+            state = await self.load(thread_id)
+            if _exists(state) and _owner(state) != owner:
+                raise _not_found(thread_id, "Use another thread_id.")
+            yield
+        finally:
+            await self.release(thread_id, run_id)
+
+    async def release(self, thread_id: str | None, run_id: str) -> None:
+        """Let the next run have a thread; nothing happens where this run does not have it."""
+        if thread_id is None:
+            return
+        try:
+            if run_id in self._shared_held and self._shared is not None:
+                self._shared_held.discard(run_id)
+                await asyncio.shield(self._shared.release(thread_id))
+        finally:
+            self._locks.release(thread_id, run_id)
+
+    async def load(self, thread_id: str) -> StateSnapshot:
+        """Read a thread's state, whoever's it is.
+
+        Raises:
+            StoreUnavailableError: It cannot be read.
+        """
+        if not self._is_open:
+            raise PlanoError(
+                "The agent server has not opened the place where threads are kept: its lifespan did not run. An app "
+                "that mounts it has to enter create_app(…).router.lifespan_context in its own lifespan."
+            )
+        try:
+            return await self._graph.aget_state({"configurable": {"thread_id": thread_id}})
+        except Exception as error:
+            raise _unavailable(error) from error
+
+    async def read(self, thread_id: str, owner: str) -> Thread:
+        """Tell a conversation.
+
+        Raises:
+            ThreadNotFoundError: There is none, or it is somebody else's.
+            StoreUnavailableError: It cannot be read.
+        """
+        state = await self._find(thread_id, owner)
+        metadata = cast("dict[str, Any]", state.metadata or {})
+        return Thread(
+            thread_id=thread_id,
+            affinity_id=str(metadata.get(CONFIGURABLE_KEY) or derive_affinity_id(thread_id)),
+            updated_at=state.created_at,
+            is_running=self._locks.is_busy(thread_id),
+            messages=describe_messages(state.values.get("messages", [])),
+        )
+
+    async def delete(self, thread_id: str, *, run_id: str, owner: str) -> None:
+        """Forget a conversation.
+
+        Raises:
+            ThreadNotFoundError: There is none, or it is somebody else's.
+            ThreadBusyError: A run is on it.
+            StoreUnavailableError: It cannot be reached.
+        """
+        await self._find(thread_id, owner)
+        async with self.hold(thread_id, run_id=run_id, owner=owner):
+            saver = cast("BaseCheckpointSaver[Any]", self._graph.checkpointer)
+            try:
+                await saver.adelete_thread(thread_id)
+            except Exception as error:
+                raise _unavailable(error) from error
+
+    async def _find(self, thread_id: str, owner: str) -> StateSnapshot:
+        if self.remembers and _can_be_kept(thread_id):
+            state = await self.load(thread_id)
+            if _exists(state) and _owner(state) == owner:
+                return state
+        raise _not_found(thread_id, "A run with this thread_id begins it.")
+
+    async def _acquire_shared(self, thread_id: str, run_id: str) -> None:
+        """Keep the runs of other processes off a thread, too."""
+        if self._shared is None:
+            return
+        while not await self._try_shared(self._shared, thread_id):
+            if not self._settings.max_waiting:
+                raise ThreadBusyError(
+                    f"A run on the thread {thread_id!r} is under way on another server. Wait for its answer, or use "
+                    "another thread_id.",
+                    param="thread_id",
+                )
+            await asyncio.sleep(SHARED_POLL_SECONDS)
+        self._shared_held.add(run_id)
+
+    async def _try_shared(self, locks: SharedLocks, thread_id: str) -> bool:
+        try:
+            return await locks.try_acquire(thread_id)
+        except Exception as error:
+            raise _unavailable(error) from error
+
+
+def build_config(
+    settings: ServerSettings, *, affinity_id: str, thread_id: str | None, owner: str
+) -> RunnableConfig:
+    """Build the configuration of a run: its ids, and its limit of steps."""
+    config: RunnableConfig = {
+        "recursion_limit": settings.recursion_limit,
+        "configurable": {CONFIGURABLE_KEY: affinity_id},
+        "metadata": {OWNER_KEY: owner},
+    }
+    if thread_id is not None:
+        config["configurable"]["thread_id"] = thread_id
+    return config
+
+
+def _choose_url(graph: Graph, settings: ServerSettings) -> str | None:
+    """Choose where threads are kept; None for the graph's own checkpointer."""
+    if settings.checkpoints is not None:
+        return settings.checkpoints.get_secret_value()
+    if isinstance(graph.checkpointer, BaseCheckpointSaver):
+        return None
+    return "none" if graph.checkpointer is False else DEFAULT_URL
+
+
+def _can_be_kept(thread_id: str) -> bool:
+    """Whether every store can hold an id: Postgres has no NUL, and none has half of a surrogate pair."""
+    return "\0" not in thread_id and clean_text(thread_id) == thread_id
+
+
+def _exists(state: StateSnapshot) -> bool:
+    return state.created_at is not None
+
+
+def _owner(state: StateSnapshot) -> str:
+    return str(cast("dict[str, Any]", state.metadata or {}).get(OWNER_KEY, ""))
+
+
+def _not_found(thread_id: str, way_out: str) -> ThreadNotFoundError:
+    return ThreadNotFoundError(f"There is no thread {thread_id!r}. {way_out}", param="thread_id")
+
+
+def _unavailable(error: Exception) -> StoreUnavailableError:
+    _log.error("threads cannot be reached: %s", locate(error))
+    return StoreUnavailableError(
+        "The place where threads are kept does not answer. Send the request again; the server's log says why."
+    )

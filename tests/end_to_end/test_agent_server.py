@@ -1,0 +1,144 @@
+"""A graph served by ``plano-agents serve``, behind it a router and a provider, each on its own: what leaving comes to."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from plano_agents.demos.child import local_router
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+GRAPH = "plano_agents.demos.database_agent:make_graph"
+SAID = [{"id": "m-1", "role": "user", "content": "hi"}]
+AG_UI = {
+    "threadId": "t-1",
+    "runId": "r-1",
+    "messages": SAID,
+    "tools": [],
+    "context": [],
+    "state": {},
+    "forwardedProps": {},
+}
+REQUESTS = {
+    "run": ("/agent/run", {"input": "hi"}, "*/*"),
+    "events": ("/agent/run", {"input": "hi"}, "text/event-stream"),
+    "completion": ("/v1/chat/completions", {"messages": [{"role": "user", "content": "hi"}]}, "*/*"),
+    "chunks": (
+        "/v1/chat/completions",
+        {"messages": [{"role": "user", "content": "hi"}], "stream": True},
+        "*/*",
+    ),
+    "ag-ui": ("/ag-ui", AG_UI, "*/*"),
+}
+
+
+@dataclass
+class SilentProvider:
+    """Takes requests, and answers none."""
+
+    asked: asyncio.Queue[None] = field(default_factory=asyncio.Queue)
+    """An entry for each request that came."""
+    left: asyncio.Queue[None] = field(default_factory=asyncio.Queue)
+    """An entry for each whose client went away."""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        self.asked.put_nowait(None)
+        while await reader.read(65_536):
+            pass
+        self.left.put_nowait(None)
+        writer.close()
+
+
+@dataclass(frozen=True)
+class Served:
+    """An agent server, and the provider at the end of the line."""
+
+    url: str
+    process: "subprocess.Popen[str]"
+    provider: SilentProvider
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Served, None]:
+    provider = SilentProvider()
+    listener = await asyncio.start_server(provider.serve, "127.0.0.1", 0)
+    address = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+    with serve_graph(tmp_path_factory.mktemp("served"), address) as (url, process):
+        yield Served(url, process, provider)
+    listener.close()
+
+
+@contextmanager
+def serve_graph(folder: Path, provider: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """An agent server behind which is a router, behind which is the provider."""
+    config = folder / "config.yaml"
+    config.write_text(
+        "version: v0.4.0\nlisteners: [{type: model, name: m, port: 12000}]\nmodel_providers:\n"
+        f"  - {{model: openai/gpt-4o, base_url: '{provider}', access_key: none, default: true}}\n"
+    )
+    command = [sys.executable, "-u", "-m", "plano_agents", "serve", GRAPH, "--port", "0"]
+    with (
+        local_router(config, offline=False, fast=False) as router,
+        subprocess.Popen(
+            [*command, "--router-url", router, "--checkpoints", "memory"],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().rpartition(" ")[2].strip(), process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("request_name", REQUESTS)
+async def test_a_client_that_leaves_has_its_model_call_ended_within_a_second(
+    served: Served, request_name: str
+) -> None:
+    path, body, accept = REQUESTS[request_name]
+
+    async def ask() -> None:
+        async with session.post(served.url + path, json=body, headers={"accept": accept}) as answer:
+            await answer.read()
+
+    async with aiohttp.ClientSession() as session:
+        asked = asyncio.create_task(ask())
+        await served.provider.asked.get()
+        asked.cancel()
+        async with asyncio.timeout(1):
+            await served.provider.left.get()
+
+
+async def test_a_server_that_is_told_to_stop_ends_a_run_with_a_terminal_event(served: Served) -> None:
+    path, body, accept = REQUESTS["events"]
+    content = b""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(served.url + path, json=body, headers={"accept": accept}) as answer,
+    ):
+        await served.provider.asked.get()
+        served.process.send_signal(signal.SIGTERM)
+        try:
+            async for piece in answer.content.iter_any():
+                content += piece
+        except aiohttp.ClientPayloadError:
+            pass
+    name, data = content.decode().strip().splitlines()[-2:]
+    assert (name, json.loads(data.removeprefix("data: "))["code"]) == ("event: error", "shutting_down")
+    out, err = await asyncio.to_thread(served.process.communicate, timeout=30)
+    assert (served.process.returncode, out.splitlines()[-1]) == (0, "stopped")
+    assert "Traceback" not in err
