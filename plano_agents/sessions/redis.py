@@ -129,9 +129,14 @@ class RedisPins:
 
     async def get(self, key: SessionKey, ttl_seconds: float) -> Pin | None:
         """Read a session's pin and renew it."""
-        return decode_pin(
-            await self._connection.call("GETEX", encode_key(key), "PX", milliseconds(ttl_seconds))
+        return (await self.look(key, ttl_seconds))[0]
+
+    async def look(self, key: SessionKey, ttl_seconds: float) -> tuple[Pin | None, bytes | None]:
+        """Read a session's pin and renew it; give the store's mark too, None where it bears none (`identify`)."""
+        mark, held = await self._connection.call_many(
+            [("GET", STORE_KEY), ("GETEX", encode_key(key), "PX", milliseconds(ttl_seconds))]
         )
+        return decode_pin(held), mark if isinstance(mark, bytes) else None
 
     async def pin(self, key: SessionKey, pin: Pin, ttl_seconds: float) -> Pin:
         """Pin a session if it is not; give the pin that holds."""

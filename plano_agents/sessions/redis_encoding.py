@@ -27,6 +27,9 @@ _CURSOR_END = 2**64
 
 _PIN = msgspec.json.Decoder(Pin)
 
+YEAR_10000 = 253_402_300_800
+"""Unix time in seconds."""
+
 
 def encode_key(key: SessionKey) -> bytes:
     """Write a session's key; different sessions never share one."""
@@ -53,9 +56,10 @@ def decode_pin(value: Reply) -> Pin | None:
     if not isinstance(value, bytes):
         return None
     try:
-        return _PIN.decode(value)
+        pin = _PIN.decode(value)
     except (msgspec.DecodeError, RecursionError):
         return None
+    return pin if all(map(_is_time, (pin.pinned_at, *(each.at for each in pin.switches)))) else None
 
 
 def milliseconds(seconds: float) -> int:
@@ -100,9 +104,15 @@ def read_count(usage: dict[str, str], name: str) -> int:
 def read_time(usage: dict[str, str]) -> float | None:
     """Read when a pin was last used; Unix time in seconds."""
     try:
-        return float(usage["last_used"])
+        time = float(usage["last_used"])
     except (KeyError, ValueError):
         return None
+    return time if _is_time(time) else None
+
+
+def _is_time(seconds: float) -> bool:
+    """Whether a Unix time is one that a calendar has."""
+    return 0 <= seconds < YEAR_10000
 
 
 def _is_count(text: str) -> bool:

@@ -201,7 +201,9 @@ class SharedSessionStore:
 
     async def _reconcile(self, key: SessionKey, ttl_seconds: float) -> Pin | None:
         """Read what the store has, and tell it what it cannot know."""
-        found = await self._pins.get(key, ttl_seconds)
+        found, mark = await self._pins.look(key, ttl_seconds)
+        if mark != self._mark:  # it has lost its data, and somebody may have marked it anew
+            await self._identify()
         own = self._memory.peek(key)
         if own is None:
             return found

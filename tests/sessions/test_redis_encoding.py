@@ -1,5 +1,8 @@
 """Names of keys in Redis, and cursors: what is written is read again, and anything else is refused."""
 
+from dataclasses import replace
+
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +15,9 @@ from plano_agents.sessions.redis_encoding import (
     encode_key,
     milliseconds,
     parse_cursor,
+    read_time,
 )
+from tests.sessions.conftest import build_pin
 
 keys = st.builds(SessionKey, st.text(), st.text(st.characters(min_codepoint=32, max_codepoint=126)))
 
@@ -54,3 +59,14 @@ def test_what_is_no_cursor_is_refused(cursor: str) -> None:
 @pytest.mark.parametrize(("seconds", "expected"), [(600, 600_000), (0.0001, 1), (1.5, 1_500)])
 def test_a_time_is_whole_and_never_nothing(seconds: float, expected: int) -> None:
     assert milliseconds(seconds) == expected
+
+
+@pytest.mark.parametrize("at", [-1, 1e300, 253_402_300_800])
+def test_a_pin_of_a_time_that_no_calendar_has_counts_as_none(at: float) -> None:
+    assert decode_pin(msgspec.json.encode(replace(build_pin(), pinned_at=at))) is None
+    assert decode_pin(msgspec.json.encode(build_pin().move("m/n", None, "unsuitable", at))) is None
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "1e300", "-1", "soon"])
+def test_a_time_of_last_use_that_no_calendar_has_is_not_known(text: str) -> None:
+    assert read_time({"last_used": text}) is None

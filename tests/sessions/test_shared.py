@@ -285,6 +285,17 @@ class TestAfterAnOutage:
         await replicas.there.drop(A)
         assert await use(replicas.here, A) is None
 
+    async def test_what_is_dropped_after_a_loss_that_nobody_noticed_stays_dropped(
+        self, replicas: Replicas
+    ) -> None:
+        for store in (replicas.here, replicas.there):
+            await use(store, A, P)
+        await replicas.server.tell("FLUSHALL")
+        for store in (replicas.there, replicas.here):
+            await use(store, A)
+        await replicas.there.drop(A)
+        assert await use(replicas.here, A) is None
+
     async def test_a_pin_that_was_dropped_before_stays_dropped(self, replicas: Replicas) -> None:
         await use(replicas.here, A, P)
         await replicas.there.drop(A)
