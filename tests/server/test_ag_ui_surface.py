@@ -48,9 +48,9 @@ async def test_the_id_is_the_clients_or_the_threads_on_every_call_and_echoed() -
 async def test_results_have_the_ids_that_the_conversation_has() -> None:
     async with call_app(build_graph(Script())) as client:
         events = read_events(await client.post("/ag-ui", json=build_body("hi")))
-    results = [event["messageId"] for event in events if event["type"] == "TOOL_CALL_RESULT"]
+    results = {event["messageId"] for event in events if event["type"] == "TOOL_CALL_RESULT"}
     snapshot = next(event["messages"] for event in events if event["type"] == "MESSAGES_SNAPSHOT")
-    assert [message["id"] for message in snapshot if message["role"] == "tool"] == results
+    assert {message["id"] for message in snapshot if message["role"] == "tool"} == results
 
 
 async def test_a_thread_is_one_with_the_agents_own_surface() -> None:
