@@ -44,6 +44,8 @@ def compare(router: str, *, affinity_id: str, model: str | None, simulated: bool
     console.print(_introduction(router, simulated=simulated), soft_wrap=True)
     try:
         asked = model or _find_default(client)
+        if simulated:
+            _wake(router, asked)
         runs = [
             show_run(console, each, run_turns(client, name=name, model=asked, affinity_id=each))
             for name, each in (("run 1", None), ("run 2", affinity_id))
@@ -77,6 +79,14 @@ def _find_default(client: openai.OpenAI) -> str:
             f"What answers at {client.base_url} is no router: it lists no models. Set PLANO_BASE_URL to the address of "
             "one, or unset it."
         ) from error
+
+
+def _wake(router: str, model: str) -> None:
+    """Ask a router of the demo's own for a decision alone, so that it has loaded its routing before that is timed."""
+    routing = openai.OpenAI(base_url=f"{router.removesuffix('/v1')}/routing/v1", api_key="none")
+    routing.chat.completions.with_raw_response.create(
+        model=model, messages=[{"role": "user", "content": "hello"}]
+    )
 
 
 def _introduction(router: str, *, simulated: bool) -> str:
