@@ -9,6 +9,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -21,7 +22,9 @@ from plano_agents.config.model import Config
 from plano_agents.errors import PlanoError
 from plano_agents.protocol.needs import Needs
 from plano_agents.protocol.openai_chat import ChatHead, HeadMessage
-from plano_agents.router.explain import Explanation, OrderedCandidate
+
+if TYPE_CHECKING:  # the rest of the command line does without the router
+    from plano_agents.router.explain import Explanation, OrderedCandidate
 
 STANDARD_INPUT = "-"
 SHOWN_CHARACTERS = 200
@@ -75,7 +78,7 @@ def _load(path: Path, settings: Path | None, *, embedded: bool) -> Config:
     return load_config(path, settings_path=settings, environ=os.environ)
 
 
-async def _explain(config: Config, text: str, model: str | None) -> Explanation:
+async def _explain(config: Config, text: str, model: str | None) -> "Explanation":
     from plano_agents.router.choice import Chooser  # noqa: PLC0415 - the rest of the command line does without
     from plano_agents.router.explain import explain  # noqa: PLC0415
     from plano_agents.router.strategies import build_strategy  # noqa: PLC0415
@@ -90,7 +93,7 @@ async def _explain(config: Config, text: str, model: str | None) -> Explanation:
         await upstream.close()
 
 
-def _show(explanation: Explanation) -> None:
+def _show(explanation: "Explanation") -> None:
     """Print an explanation for people."""
     console = Console(highlight=False, soft_wrap=True)
     for said in explanation.read:
@@ -121,7 +124,7 @@ def _show(explanation: Explanation) -> None:
         console.print(Text(f"candidate {number} {candidate.model}  ({why})"))
 
 
-def _tabulate(explanation: Explanation) -> Table:
+def _tabulate(explanation: "Explanation") -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
     for preference in explanation.preferences:
         score = "" if preference.score is None else f"{preference.score:.3f}"
@@ -130,7 +133,7 @@ def _tabulate(explanation: Explanation) -> Table:
     return table
 
 
-def _word_order(candidate: OrderedCandidate, prefer: str) -> str:
+def _word_order(candidate: "OrderedCandidate", prefer: str) -> str:
     """Word why a candidate stands where it stands."""
     if not candidate.can_serve:
         return "cannot serve this request, so it is tried last"

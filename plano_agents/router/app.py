@@ -12,7 +12,6 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import plano_agents
@@ -31,6 +30,7 @@ from plano_agents.router.service import Service
 from plano_agents.router.strategies import build_strategy
 from plano_agents.router.upstream import Upstream
 from plano_agents.routing.strategy import Strategy
+from plano_agents.serving.methods import find_methods
 from plano_agents.sessions.build import build_store
 from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.memory import MemorySessionStore
@@ -38,9 +38,6 @@ from plano_agents.sessions.pinning import Pinning
 from plano_agents.sessions.store import SessionStore
 
 logger = logging.getLogger(__name__)
-
-METHODS = ("DELETE", "GET", "HEAD", "POST")
-"""What some path here takes."""
 
 MAX_SHOWN = 60
 """How much of a refused value an error shows."""
@@ -183,7 +180,7 @@ def create_pages(config: Config) -> FastAPI:
         failure = kind(f"{request.method} {request.url.path} is not served here. See /docs for what is.")
         headers = {name.lower(): value for name, value in (error.headers or {}).items()}
         if kind is MethodNotAllowedError:
-            headers["allow"] = ", ".join(_find_methods(app, request.scope))
+            headers["allow"] = find_methods(app, request.scope)
         content = openai_chat.encode_error(failure)
         return Response(content, kind.status_code, media_type="application/json", headers=headers)
 
@@ -212,15 +209,6 @@ def create_pages(config: Config) -> FastAPI:
         return JSONResponse({"object": "list", "data": list_models(config)})
 
     return app
-
-
-def _find_methods(app: FastAPI, scope: Scope) -> list[str]:
-    """Name all methods that a path takes; Starlette names those of the first route alone."""
-    return [
-        method
-        for method in METHODS
-        if any(each.matches({**scope, "method": method})[0] is Match.FULL for each in app.router.routes)
-    ]
 
 
 def _answer(error: PlanoError) -> Response:

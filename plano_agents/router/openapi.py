@@ -136,7 +136,8 @@ _EXPLAIN_PARAMETER: Document = {
     "name": "X-Plano-Explain",
     "in": "header",
     "description": "Adds why: what was read, every preference's score, the candidates in order.",
-    "schema": {"enum": [EXPLAIN]},
+    "schema": _TEXT,
+    "example": EXPLAIN,
 }
 
 _ANSWER_HEADERS: Document = {

@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from plano_agents.errors import EndpointNotFoundError, MethodNotAllowedError, PlanoError, RequestError
 from plano_agents.server import schema
 from plano_agents.server.connection import error_response
+from plano_agents.serving.methods import find_methods
 
 
 def add_refusals(app: FastAPI) -> None:
@@ -22,13 +23,15 @@ async def _answer_failure(_request: Request, error: Exception) -> Response:
     return error_response(error)
 
 
-async def _answer_http(_request: Request, error: Exception) -> Response:
+async def _answer_http(request: Request, error: Exception) -> Response:
     """Answer what FastAPI refuses by itself: an unknown path or method, an unreadable body."""
     assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
     kinds = {kind.status_code: kind for kind in (EndpointNotFoundError, MethodNotAllowedError)}
     kind = kinds.get(error.status_code, RequestError)
     response = error_response(kind(f"{error.detail}. See /docs for what there is."), error.status_code)
     response.headers.update(error.headers or {})
+    if kind is MethodNotAllowedError:
+        response.headers["allow"] = find_methods(request.app, request.scope)
     return response
 
 

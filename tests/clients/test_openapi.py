@@ -73,4 +73,6 @@ def test_the_router_keeps_to_its_document_where_it_translates(
 
 
 def test_the_agent_server_keeps_to_its_document(tmp_path: Path, agent: str) -> None:
-    check_document(tmp_path, agent, excluded="positive_data_acceptance")
+    # What AG-UI's client says of a thread is kept as it is, so requests made at random spoil the threads of the others.
+    paths = ["--exclude-path", "/ag-ui"]
+    check_document(tmp_path, agent, *paths, excluded="positive_data_acceptance")

@@ -198,7 +198,7 @@ async def test_whichever_worker_is_asked_the_metrics_count_all_workers_requests(
     async with Provider(complete) as provider, two_workers(tmp_path, provider) as router:
         await ask_until_all_answered(router, request=build_request(chat(), close=False))
         pages = await ask_until_all_answered(router, request=METRICS)
-    wanted = f'decision="none",reason=""}} {float(len(provider.exchanges))}'
+    wanted = f'decision="none",degraded="",reason=""}} {float(len(provider.exchanges))}'
     assert [wanted in page.decode() for page in pages.values()] == [True, True]
 
 
@@ -213,7 +213,7 @@ async def test_a_session_keeps_its_model_whichever_worker_is_asked(tmp_path: Pat
             (page, _) = (await ask_until_all_answered(router, request=METRICS)).values()
             code, errors = await router.stop()
     assert (code, errors) == (0, "")
-    counts = re.findall(rb'decision="(\w+)",reason="\w+"\} (\d+)', page)
+    counts = re.findall(rb'decision="(\w+)",degraded="",reason="\w+"\} (\d+)', page)
     assert dict(counts) == {b"initialize": b"1", b"retain": b"%d" % (len(provider.exchanges) - 1)}
 
 

@@ -150,7 +150,9 @@ async def test_a_renewal_does_not_rewrite_the_pin(server: RedisServer, pins: Red
     assert await server.tell("GET", KEY) == value
 
 
-async def test_reading_writes_by_one_command_and_so_does_pinning(server: RedisServer, pins: RedisPins) -> None:
+async def test_reading_writes_by_one_command_and_so_does_pinning(
+    server: RedisServer, pins: RedisPins
+) -> None:
     before = await count_calls(server)
     await pins.pin(A, P, 600)
     assert await list_writes(server, before) == {"set"}
