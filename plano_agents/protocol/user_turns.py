@@ -1,15 +1,47 @@
 """What users themselves have said in a conversation.
 
 A user's turn is a message of the role ``user`` with text of its own: tool results that travel under that role have none,
-and what a harness wraps around or beside a user's words (`ENVELOPES`) is none of theirs.
+and what agents' harnesses write into users' messages, in envelopes such as ``<system-reminder>…</system-reminder>``, is
+no user's word.
 """
 
+import re
 from collections.abc import Sequence
+from typing import Protocol
 
-from plano_agents.protocol.openai_chat import HeadMessage, HeadPart
+from plano_agents.protocol.openai_chat import HeadMessage
 
-ENVELOPES = ("system-reminder",)
-"""The tags between which coding agents put reminders of their own into users' messages."""
+ENVELOPES = (
+    "system-reminder",
+    "system_reminder",
+    "environment_context",
+    "environment_details",
+    "user_instructions",
+    "command-name",
+    "command-message",
+    "command-args",
+    "local-command-stdout",
+    "local-command-stderr",
+    "local-command-caveat",
+    "bash-input",
+    "bash-stdout",
+    "bash-stderr",
+    "ide_selection",
+    "ide_opened_file",
+    "function_results",
+    "tool_result",
+)
+"""Tags that agents' harnesses put around what no user wrote."""
+
+_TAG = re.compile(rf"<(/?)({'|'.join(ENVELOPES)})(?:\s[^<>]{{0,200}})?>")
+
+
+class Part(Protocol):
+    """A piece of a message's content."""
+
+    @property
+    def text(self) -> str | None:
+        """Its text; None where it is none."""
 
 
 def read_user_turns(messages: Sequence[HeadMessage]) -> list[str]:
@@ -25,7 +57,7 @@ def read_user_turns(messages: Sequence[HeadMessage]) -> list[str]:
     return [text for text in texts if text]
 
 
-def read_text(content: str | Sequence[HeadPart] | None) -> str:
+def read_text(content: str | Sequence[Part] | None) -> str:
     """Take a message's text, its parts joined by line feeds."""
     if content is None or isinstance(content, str):
         return content or ""
@@ -33,19 +65,24 @@ def read_text(content: str | Sequence[HeadPart] | None) -> str:
 
 
 def strip_envelopes(text: str) -> str:
-    """Leave out what stands between an envelope's tags; one that is not closed is text."""
-    for tag in ENVELOPES:
-        text = _strip(text, f"<{tag}>", f"</{tag}>")
-    return text
-
-
-def _strip(text: str, opening: str, closing: str) -> str:
+    """Take out what harnesses wrote, nested or not; an envelope that is never closed stays."""
+    if "<" not in text:
+        return text
     kept: list[str] = []
-    position = 0
-    while True:
-        start = text.find(opening, position)
-        end = text.find(closing, start) if start >= 0 else -1
-        if end < 0:
-            return "".join([*kept, text[position:]])
-        kept.append(text[position:start])
-        position = end + len(closing)
+    opened: tuple[str, int, int] | None = None
+    done = 0
+    for found in _TAG.finditer(text):
+        closing, name = found.groups()
+        if opened is None:
+            if not closing:
+                opened = (name, found.start(), 1)
+            continue
+        tag, start, depth = opened
+        if name != tag:
+            continue
+        depth += -1 if closing else 1
+        opened = (tag, start, depth) if depth else None
+        if not depth:
+            kept.append(text[done:start])
+            done = found.end()
+    return "".join([*kept, text[done:]])

@@ -4,13 +4,14 @@ By default the recent conversation as Plano reads it: what users and assistants 
 tool results, no message without text; the last 16, each and all within a budget. With ``route_on_user_only`` what users
 said, alone. A long message keeps its head and its tail, where requests and conclusions stand.
 
-Agents' harnesses write into users' messages too, in envelopes such as ``<system-reminder>…</system-reminder>``. Those
-are taken out; a message that was nothing else is no user's word, and is not read.
+What agents' harnesses write into users' messages (``protocol.user_turns``) is taken out; a message that was nothing else
+is no user's word, and is not read.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
+
+from plano_agents.protocol.user_turns import Part, read_text, strip_envelopes
 
 MAX_MESSAGES = 16
 """How many messages back are read."""
@@ -21,29 +22,6 @@ MAX_MESSAGE_CHARS = 4_000
 MAX_CHARS = 16_000
 """How much of the conversation is read, in characters, the latest first."""
 
-ENVELOPES = (
-    "system-reminder",
-    "system_reminder",
-    "environment_context",
-    "environment_details",
-    "user_instructions",
-    "command-name",
-    "command-message",
-    "command-args",
-    "local-command-stdout",
-    "local-command-stderr",
-    "local-command-caveat",
-    "bash-input",
-    "bash-stdout",
-    "bash-stderr",
-    "ide_selection",
-    "ide_opened_file",
-    "function_results",
-    "tool_result",
-)
-"""Tags that agents' harnesses put around what no user wrote."""
-
-_TAG = re.compile(rf"<(/?)({'|'.join(ENVELOPES)})(?:\s[^<>]{{0,200}})?>")
 _SPOKEN = frozenset({"user", "assistant"})
 
 
@@ -54,14 +32,6 @@ class Utterance(NamedTuple):
     """``user`` or ``assistant``."""
     text: str
     """Its words; never empty."""
-
-
-class Part(Protocol):
-    """A piece of a message's content."""
-
-    @property
-    def text(self) -> str | None:
-        """Its text; None where it is none."""
 
 
 class Message(Protocol):
@@ -101,39 +71,9 @@ def _spoken(messages: Sequence[Message], roles: frozenset[str]) -> Iterator[Utte
     """Give what was said, the latest first."""
     for message in reversed(messages):
         if message.role in roles:
-            text = _open_envelopes(_text_of(message.content)).strip()
+            text = strip_envelopes(read_text(message.content)).strip()
             if text:
                 yield Utterance(message.role, text)
-
-
-def _open_envelopes(text: str) -> str:
-    """Take out what harnesses wrote, nested or not; an envelope that is never closed stays."""
-    if "<" not in text:
-        return text
-    kept: list[str] = []
-    opened: tuple[str, int, int] | None = None
-    done = 0
-    for found in _TAG.finditer(text):
-        closing, name = found.groups()
-        if opened is None:
-            if not closing:
-                opened = (name, found.start(), 1)
-            continue
-        tag, start, depth = opened
-        if name != tag:
-            continue
-        depth += -1 if closing else 1
-        opened = (tag, start, depth) if depth else None
-        if not depth:
-            kept.append(text[done:start])
-            done = found.end()
-    return "".join([*kept, text[done:]])
-
-
-def _text_of(content: str | Sequence[Part] | None) -> str:
-    if content is None or isinstance(content, str):
-        return content or ""
-    return "\n".join(part.text for part in content if part.text)
 
 
 def _cut(text: str, size: int) -> str:

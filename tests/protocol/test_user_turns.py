@@ -14,7 +14,7 @@ from plano_agents.protocol.user_turns import read_user_turns, strip_envelopes
         ("a<system-reminder>x</system-reminder>b<system-reminder>\ny\n</system-reminder>c", "abc"),
         ("a<system-reminder>never closed", "a<system-reminder>never closed"),
         ("</system-reminder>a", "</system-reminder>a"),
-        ("<system-reminder><system-reminder>x</system-reminder>a", "a"),
+        ("<system-reminder><system-reminder>x</system-reminder>y</system-reminder>a", "a"),
         ("<other>x</other>", "<other>x</other>"),
     ],
 )

@@ -3,8 +3,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from plano_agents.protocol.user_turns import ENVELOPES
 from plano_agents.routing.text import (
-    ENVELOPES,
     MAX_CHARS,
     MAX_MESSAGE_CHARS,
     MAX_MESSAGES,
