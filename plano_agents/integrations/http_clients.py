@@ -34,7 +34,7 @@ def build_client(proxy: str | None) -> openai.DefaultHttpxClient:
     Args:
         proxy: The URL of the proxy to go through; None for what the environment says.
     """
-    client = openai.DefaultHttpxClient(verify=load_tls_context(), proxy=proxy)
+    client = openai.DefaultHttpxClient(verify=load_tls_context(), proxy=proxy, follow_redirects=False)
     atexit.register(client.close)
     return client
 
@@ -46,7 +46,7 @@ def build_async_client(proxy: str | None) -> "ClientPerLoop":
     Args:
         proxy: The URL of the proxy to go through; None for what the environment says.
     """
-    return ClientPerLoop(verify=load_tls_context(), proxy=proxy)
+    return ClientPerLoop(verify=load_tls_context(), proxy=proxy, follow_redirects=False)
 
 
 def build_sdk_clients(

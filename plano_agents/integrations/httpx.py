@@ -19,7 +19,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from plano_agents.affinity import AFFINITY_HEADER, current_affinity_id
+from plano_agents.affinity import AFFINITY_HEADER, HINT_HEADER, current_affinity_id
 from plano_agents.integrations.plano_headers import add_affinity_header
 from plano_agents.integrations.router_address import DEFAULT_BASE_URL, build_base_url
 
@@ -184,7 +184,8 @@ def _name_request(request: Any) -> None:  # noqa: ANN401 - httpx's or httpx2's
     """Add the id to a request that goes to a router; take it off one that was redirected elsewhere."""
     address = _parse_address(request.url)
     if any(router.covers(address) for router in _instrumented.routers):
-        if add_affinity_header(request.headers, current_affinity_id()):
-            request.extensions[_MARK] = True  # a redirect's request inherits it
+        add_affinity_header(request.headers, current_affinity_id())
+        request.extensions[_MARK] = True  # a redirect's request inherits it
     elif request.extensions.get(_MARK):
-        request.headers.pop(AFFINITY_HEADER, None)
+        for header in (AFFINITY_HEADER, HINT_HEADER):
+            request.headers.pop(header, None)

@@ -60,6 +60,9 @@ class AffinityClient:
 class SyncAffinityClient(AffinityClient):
     """The same, for synchronous clients."""
 
+    def _prepare_options(self, options: Any) -> Any:
+        return _stay_at_router(super()._prepare_options(options))  # type: ignore[misc] # the SDK's
+
     def _prepare_request(self, request: Any) -> None:
         super()._prepare_request(request)  # type: ignore[misc] # the SDK's
         self._name(request)
@@ -68,6 +71,15 @@ class SyncAffinityClient(AffinityClient):
 class AsyncAffinityClient(AffinityClient):
     """The same, for asynchronous clients."""
 
+    async def _prepare_options(self, options: Any) -> Any:
+        return _stay_at_router(await super()._prepare_options(options))  # type: ignore[misc] # the SDK's
+
     async def _prepare_request(self, request: Any) -> None:
         await super()._prepare_request(request)  # type: ignore[misc] # the SDK's
         self._name(request)
+
+
+def _stay_at_router(options: Any) -> Any:
+    """Follow no redirect: where it leads, nobody was meant to see the id or the prompt."""
+    options.follow_redirects = False
+    return options

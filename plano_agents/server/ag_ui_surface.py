@@ -97,6 +97,8 @@ async def stream_ag_ui(agent: Agent, run: Run, body: RunAgentInput) -> AsyncGene
         build_config(agent.settings, affinity_id=run.affinity_id, thread_id=body.thread_id, owner=run.owner)
     )
     config["callbacks"] = [recorder, _ResultNamer()]
+    # Where it forks a thread, the adapter leaves the run's configuration out: the graph's own says whose it is.
+    graph = graph.with_config({"metadata": config["metadata"]})
     adapter = _Adapter(name=agent.settings.name, graph=graph, config=config, emit_raw_events=False)
     try:
         async with agent.watch(run) as log:

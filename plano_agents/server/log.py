@@ -31,6 +31,10 @@ class OneLineFormatter(logging.Formatter):
         """Write a record."""
         record.exc_text = record.stack_info = None
         error, record.exc_info = record.exc_info, None
+        if record.name == "py.warnings" and not self._log_content:
+            # A warning may repeat what was said, as pydantic's do.
+            place, kind = (*record.getMessage().split(": ", 2), "", "")[:2]
+            record.msg, record.args = f"{kind} at {place}", ()
         line = super().format(record)
         if error and error[1] is not None:
             line += f" ({locate(error[1])}"

@@ -115,15 +115,21 @@ class Memory:
             raise RequestError(
                 f"A thread_id has neither NUL nor half of a character; got {thread_id!r}.", param="thread_id"
             )
+        await self._refuse_stranger(
+            thread_id, owner
+        )  # before a place in line, which would tell that a run is on
         await self._locks.acquire(thread_id, run_id)
         try:
             await self._acquire_shared(thread_id, run_id)
-            state = await self.load(thread_id)
-            if _exists(state) and _owner(state) != owner:
-                raise _not_found(thread_id, "Use another thread_id.")
+            await self._refuse_stranger(thread_id, owner)  # it may have been begun meanwhile
             yield
         finally:
             await self.release(thread_id, run_id)
+
+    async def _refuse_stranger(self, thread_id: str, owner: str) -> None:
+        state = await self.load(thread_id)
+        if _exists(state) and _owner(state) != owner:
+            raise _not_found(thread_id, "Use another thread_id.")
 
     async def release(self, thread_id: str | None, run_id: str) -> None:
         """Let the next run have a thread; nothing happens where this run does not have it."""

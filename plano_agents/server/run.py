@@ -45,6 +45,7 @@ def configure_log(level: int, *, log_content: bool) -> None:
     handler.setFormatter(OneLineFormatter(log_content=log_content))
     logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
     logging.getLogger("plano_agents").setLevel(level)
+    logging.captureWarnings(capture=True)
 
 
 def describe(app: FastAPI, settings: ServerSettings, listener: socket.socket) -> str:

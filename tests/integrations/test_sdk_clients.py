@@ -3,6 +3,9 @@
 
 import asyncio
 import uuid
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 from typing import Any
 
 import anthropic
@@ -129,3 +132,48 @@ def test_nothing_of_a_providers_environment_is_sent(
     for request in router.requests:
         assert request.headers["authorization"] == "Bearer client-key"
         assert "stolen" not in str(request.headers)
+
+
+@pytest.fixture
+def redirecting(view: RouterView) -> Iterator[str]:
+    """A server that sends everybody on to the real router, which is another host's port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(307)
+            self.send_header("location", f"{view.url}/chat/completions")
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *arguments: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_redirect_is_not_followed_for_nobody_else_was_meant_to_see_the_id(
+    redirecting: str, view: RouterView, affinity_id: str
+) -> None:
+    with (
+        OpenAI(base_url=redirecting, max_retries=0) as client,
+        model_affinity(affinity_id),
+        pytest.raises(openai.APIStatusError) as caught,
+    ):
+        ask(client)
+    assert caught.value.status_code == 307
+    assert view.turns(affinity_id) == 0
+
+
+async def test_no_redirect_is_followed_asynchronously_either(
+    redirecting: str, view: RouterView, affinity_id: str
+) -> None:
+    async with AsyncOpenAI(base_url=redirecting, max_retries=0) as client:
+        with model_affinity(affinity_id), pytest.raises(openai.APIStatusError):
+            await ask(client)
+    assert view.turns(affinity_id) == 0
