@@ -10,7 +10,7 @@ configured                        what makes a request one of a session's
 ================================  =====================================================================
 
 The id is a keyed hash (BLAKE2b, keyed with the store's salt), so that neither a log nor an answer tells a prompt; it
-begins with `IMPLICIT`, whose space no client's id can hold. A conversation that was compacted, or whose system prompt
+begins with `IMPLICIT`, whose last character no client's id can hold. A conversation that was compacted, or whose system prompt
 carries the time of day, begins differently and is another session: an explicit id has no such limits.
 """
 
@@ -37,7 +37,7 @@ def derive_implicit_id(head: ChatHead, tenant: str, salt: bytes, *, per_user_tur
         per_user_turn: Whether each user's turn is a session of its own.
 
     Returns:
-        ``implicit`` and 32 hexadecimal digits; None where no user has said anything.
+        `IMPLICIT` and 32 hexadecimal digits; None where no user has said anything.
     """
     said = read_user_turns(head.messages)
     if not said:
