@@ -102,7 +102,7 @@ class TracingSection(Section):
 
     random_sampling: Annotated[int, Field(ge=0, le=100)] = 0
     """How many of 100 requests are traced."""
-    trace_arch_internal: bool = False
+    trace_arch_internal: NotActedOn[bool] = False
     """Whether Plano's own steps get spans."""
     opentracing_grpc_endpoint: str | None = None
     """The collector's address; may hold ``$VAR``."""

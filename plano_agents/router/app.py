@@ -28,6 +28,8 @@ from plano_agents.router.openapi import describe_endpoints
 from plano_agents.router.operators import build_operators_api
 from plano_agents.router.service import Service
 from plano_agents.router.strategies import build_strategy
+from plano_agents.router.traces import Traces
+from plano_agents.router.trail import Observer, Trail
 from plano_agents.router.upstream import Upstream
 from plano_agents.routing.strategy import Strategy
 from plano_agents.serving.methods import find_methods
@@ -78,6 +80,7 @@ class Router:
         self._watching: asyncio.Task[None] | None = None
         self._warm_up: Callable[[], Awaitable[None]] | None = None
         self._metrics = Metrics()
+        self._traces = Traces()
         store = store if store is not None else build_store(config.routing, clock=clock)
         ledger = Ledger(
             max_entries=LEDGER_ENTRIES,
@@ -115,8 +118,9 @@ class Router:
             await self._warm_up()
 
     async def aclose(self) -> None:
-        """Stop asking the sources of measurements, and let go of the session store."""
+        """Stop asking the sources of measurements, send the last spans, and let go of the session store."""
         self._stop_watching()
+        await self._traces.aclose()
         await self._pinning.store.aclose()
 
     def _stop_watching(self) -> None:
@@ -130,6 +134,7 @@ class Router:
     def _start(self, config: Config) -> ASGIApp:
         """Build what serves a configuration, and let its measurements take the old ones' place."""
         measurements = Measurements(config.metrics_sources, self._fetch) if self._fetch is not None else None
+        sampler, trace = self._traces.observe(config)
         strategy, health = self._strategy or build_strategy(config, self._upstream), Health(config)
         service = Service(
             config,
@@ -141,7 +146,8 @@ class Router:
             ),
             pinning=self._pinning,
             dispatcher=Dispatcher(config, self._upstream, health),
-            observe=self._metrics.observe,
+            observe=_observe_all(self._metrics.observe, trace),
+            sampler=sampler,
         )
         self._warm_up = partial(strategy.warm_up, config.preferences) if config.preferences else None
         self._stop_watching()
@@ -150,6 +156,19 @@ class Router:
         pages = create_pages(config)
         pages.include_router(build_operators_api(config, self._pinning.store, self._metrics))
         return HotPath(pages, service, config)
+
+
+def _observe_all(*observers: Observer | None) -> Observer:
+    """Show each request to every observer there is."""
+    present = [each for each in observers if each is not None]
+    if len(present) == 1:
+        return present[0]
+
+    def observe(trail: Trail) -> None:
+        for each in present:
+            each(trail)
+
+    return observe
 
 
 class _Pages(FastAPI):

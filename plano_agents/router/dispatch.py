@@ -26,6 +26,7 @@ from plano_agents.errors import (
 from plano_agents.protocol.overflow import says_too_long
 from plano_agents.router.breaker import CircuitBreaker
 from plano_agents.router.retry import RetryBudget, choose_delay, is_retryable, parse_retry_after
+from plano_agents.router.trace import Trace
 from plano_agents.router.trail import Try
 from plano_agents.router.upstream import Upstream, UpstreamRequest, UpstreamResponse
 from plano_agents.sessions.pin import MoveReason
@@ -186,6 +187,7 @@ class Dispatcher:
         *,
         decided: str,
         note: NoteTry = lambda _try: None,
+        trace: Trace | None = None,
     ) -> Sent:
         """Send a request to the first candidate that answers.
 
@@ -194,6 +196,7 @@ class Dispatcher:
             stack: Closes what is open when the client's request ends.
             decided: The model decided on. Where it is not the first, it is known that it cannot serve the request.
             note: Is told of each sending.
+            trace: Names each sending's span; None where nothing is traced.
 
         Returns:
             The answer: the decided model's, good or refused for good; else the first good one of those that stand in
@@ -209,7 +212,7 @@ class Dispatcher:
         for candidate in candidates:
             outcome: WholeAnswer | StreamedAnswer | UpstreamError | RequestError | None
             try:
-                outcome = await self._send_to(candidate, stack, note)
+                outcome = await self._send_to(candidate, stack, note, trace)
             except _TooLongError as refused:
                 outcome, why = refused.answer, _UNSUITABLE
             except RequestError as error:
@@ -231,7 +234,7 @@ class Dispatcher:
         raise own or self._unavailable(candidates)
 
     async def _send_to(
-        self, candidate: Candidate, stack: AsyncExitStack, note: NoteTry
+        self, candidate: Candidate, stack: AsyncExitStack, note: NoteTry, trace: Trace | None
     ) -> WholeAnswer | StreamedAnswer | None:
         """Try one candidate as often as that makes sense; None where its breaker is open."""
         breaker, budget = self._health.breaker(candidate.upstream), self._health.budget(candidate.upstream)
@@ -246,7 +249,7 @@ class Dispatcher:
         attempt = 1
         while True:
             try:
-                return await self._try(candidate.model, request, breaker, stack, note)
+                return await self._try(candidate.model, request, breaker, stack, note=note, trace=trace)
             except _TryFailedError as failed:
                 delay = choose_delay(
                     self._retries, attempt=attempt, retry_after=failed.retry_after, random=self._chance
@@ -264,7 +267,9 @@ class Dispatcher:
         request: UpstreamRequest,
         breaker: CircuitBreaker,
         stack: AsyncExitStack,
+        *,
         note: NoteTry,
+        trace: Trace | None,
     ) -> WholeAnswer | StreamedAnswer:
         """Send once.
 
@@ -275,7 +280,8 @@ class Dispatcher:
         started = self._clock()
         async with AsyncExitStack() as attempt:
             try:
-                response = await attempt.enter_async_context(await self._upstream.send(request))
+                named = request if trace is None else trace.stamp(model, request)
+                response = await attempt.enter_async_context(await self._upstream.send(named))
                 answer = await self._read(model, response, attempt)
             except UpstreamError as error:
                 breaker.fail()

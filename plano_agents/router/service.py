@@ -7,7 +7,6 @@ known to ``protocol``.
 
 import asyncio
 import time
-import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -31,12 +30,14 @@ from plano_agents.router.dispatch import SUCCESS, Candidate, Dispatcher, Sent, S
 from plano_agents.router.explain import EXPLAIN, EXPLAIN_HEADER, Explanation, explain
 from plano_agents.router.streams import SameStream, pass_stream
 from plano_agents.router.surfaces import Endpoint, Surface
+from plano_agents.router.trace import Sampler, new_trace_id
 from plano_agents.router.trail import Observer, Trail
 from plano_agents.router.turns import Turns
 from plano_agents.router.upstream import UpstreamRequest
 from plano_agents.sessions.decide import decide_after_move, decide_without_session
 from plano_agents.sessions.pin import Decision, MoveReason
 from plano_agents.sessions.pinning import Pinning, Turn
+from plano_agents.trace_context import parse_trace_context
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Service:
         pinning: Keeps the sessions' models; it may outlive this service, as a configuration is exchanged.
         dispatcher: Sends to the providers.
         observe: Is shown each request once it is over.
+        sampler: Begins requests' traces; None where nothing is traced.
         clock: Monotonic time in seconds.
         wall_clock: Unix time in seconds.
 
@@ -73,6 +75,7 @@ class Service:
         pinning: Pinning,
         dispatcher: Dispatcher,
         observe: Observer = lambda _trail: None,
+        sampler: Sampler | None = None,
         clock: Callable[[], float] = time.perf_counter,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -81,6 +84,7 @@ class Service:
         self._turns = Turns(config, pinning)
         self._dispatcher = dispatcher
         self._observe = observe
+        self._sampler = sampler
         self._clock = clock
         self._wall_clock = wall_clock
         self._targets = {model.name: build_target(model) for model in config.models}
@@ -97,8 +101,11 @@ class Service:
             The answer; failures are answers too.
         """
         headers = dict(request.headers)
-        trace_id = _trace_id(headers.get("traceparent", ""))
+        parent = parse_trace_context(headers)
+        trace_id = parent.trace_id if parent is not None else new_trace_id()
         trail = Trail(trace_id, endpoint.path, self._wall_clock(), self._clock())
+        if self._sampler is not None:
+            trail.trace = self._sampler.begin(trace_id, parent, headers, request.body)
         async with AsyncExitStack() as stack:
             stack.callback(self._end, trail)
             try:
@@ -192,7 +199,11 @@ class Service:
         started = self._clock()
         try:
             return await self._dispatcher.send(
-                candidates, stack, decided=trail.decision.model, note=trail.tries.append
+                candidates,
+                stack,
+                decided=trail.decision.model,
+                note=trail.tries.append,
+                trace=trail.trace,
             )
         finally:
             trail.upstream_ms = (self._clock() - started) * 1000
@@ -237,12 +248,13 @@ class Service:
             sent.first.add_done_callback(partial(self._note_first, trail))
             meter = UsageMeter()
             stack.callback(_spend, trail, meter.read)
+            note = meter.note if trail.trace is None else trail.trace.hear(meter.note)
             stream = pass_stream(
                 sent,
                 encoder,
                 trail,
                 patience=self._config.limits.keepalive_comment_seconds,
-                note=meter.note,
+                note=note,
             )
             stack.push_async_callback(stream.aclose)
             headers |= {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
@@ -252,6 +264,8 @@ class Service:
             headers["content-type"] = "application/json"
             is_success = sent.status in SUCCESS
             body = exchange.encode_reply(body) if is_success else exchange.encode_error(body, sent.status)
+        if trail.trace is not None:
+            trail.trace.note_reply(body)
         stack.callback(_spend, trail, partial(read_usage, body))
         return Answer(sent.status, headers, body)
 
@@ -345,11 +359,3 @@ def _refuse_compressed(headers: Mapping[str, str]) -> None:
         raise UpstreamProtocolError(
             f"The provider compressed its answer ({encoding!r}) although 'accept-encoding: identity' was sent."
         )
-
-
-def _trace_id(traceparent: str) -> str:
-    """Take the trace id of a W3C ``traceparent``, or make one."""
-    parts = traceparent.split("-")
-    given = parts[1] if len(parts) == 4 else ""  # noqa: PLR2004 - W3C Trace Context, section 3.2
-    valid = len(given) == 32 and set(given) <= set("0123456789abcdef") and set(given) != {"0"}  # noqa: PLR2004
-    return given if valid else uuid.uuid4().hex

@@ -1,12 +1,14 @@
 """What is known of a request: it fills while the request is handled, and is shown to observers once it is over.
 
-Headers, log lines, metrics, traces and the inspector's page all tell of the same trail. Nothing of a prompt is in it.
+Headers, log lines, metrics, traces and the inspector's page all tell of the same trail. Nothing of a prompt is in it, unless
+traces are to tell it.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from plano_agents.protocol.usage import NO_TOKENS, Tokens
+from plano_agents.router.trace import Trace
 from plano_agents.routing.strategy import Ranking
 from plano_agents.sessions.pin import Decision, SessionKey
 from plano_agents.sessions.pinning import Turn
@@ -68,6 +70,8 @@ class Trail:
     """How long the request took in all, in milliseconds; None before it is over."""
     tokens: Tokens = NO_TOKENS
     """What the answer cost, as the provider counted."""
+    trace: Trace | None = None
+    """The ids of its spans; None where nothing is traced."""
 
 
 Observer = Callable[[Trail], None]
