@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from plano_agents.config.model import Config
 from plano_agents.router.trace import Sampler
 from plano_agents.router.trail import Observer
-from plano_agents.telemetry.destination import Destination, find_destination, is_switched_off
+from plano_agents.telemetry.destination import Destination, find_destination
 
 if TYPE_CHECKING:
     from plano_agents.router.tracing import Tracing
@@ -30,7 +30,8 @@ class Traces:
         Raises:
             ConfigError: The extra is missing, or the exporter refuses what the environment says.
         """
-        destination = find_collector(config)
+        tracing = config.tracing
+        destination = find_destination(tracing.random_sampling, tracing.opentracing_grpc_endpoint, os.environ)
         if destination is None:
             return None, None
         if destination not in self._open:
@@ -42,14 +43,3 @@ class Traces:
     async def aclose(self) -> None:
         """Send what is left, for a bounded time."""
         await asyncio.gather(*(asyncio.to_thread(each.close) for each in self._open.values()))
-
-
-def find_collector(config: Config) -> Destination | None:
-    """Find the collector that a configuration's traces go to; None where it traces nothing.
-
-    Raises:
-        ConfigError: The extra is missing, or the environment names a protocol that there is not.
-    """
-    if config.tracing.random_sampling == 0 or is_switched_off(os.environ):
-        return None
-    return find_destination(config.tracing.opentracing_grpc_endpoint, os.environ)

@@ -39,17 +39,20 @@ class Destination:
     """The address for people: without user, password, path and query."""
 
 
-def find_destination(endpoint: str | None, environ: Mapping[str, str]) -> Destination:
-    """Find where traces go.
+def find_destination(percent: int, endpoint: str | None, environ: Mapping[str, str]) -> Destination | None:
+    """Find where traces go; None where nothing is traced.
 
     Args:
+        percent: How many of 100 requests are traced.
         endpoint: The collector that the configuration names, which speaks gRPC.
         environ: The environment.
 
     Raises:
         ConfigError: The environment names a protocol that is none of them, or the extra ``otel`` is not installed.
     """
-    check_installed()
+    if percent == 0 or _is_switched_off(environ):
+        return None
+    _check_installed()
     endpoint = endpoint or environ.get("OTEL_TRACING_GRPC_ENDPOINT")  # Plano's own
     if endpoint:
         return Destination("grpc", endpoint, _show(endpoint))
@@ -61,13 +64,13 @@ def find_destination(endpoint: str | None, environ: Mapping[str, str]) -> Destin
     return Destination(protocol, None, _show(_find("ENDPOINT", environ)[1] or _DEFAULTS[protocol]))
 
 
-def is_switched_off(environ: Mapping[str, str]) -> bool:
+def _is_switched_off(environ: Mapping[str, str]) -> bool:
     """Whether the environment wants no traces, whatever is configured."""
     disabled = environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
     return disabled or environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none"
 
 
-def check_installed() -> None:
+def _check_installed() -> None:
     """Look whether OpenTelemetry is there; nothing of it is loaded.
 
     Raises:

@@ -87,7 +87,15 @@ def _decode(text: bytes | str) -> dict[str, Any]:
         found = msgspec.json.decode(text)
     except BAD_JSON:
         return {}
-    return found if isinstance(found, dict) else {}
+    return _dict(found)
+
+
+def _dict(given: object) -> dict[str, Any]:
+    return given if isinstance(given, dict) else {}
+
+
+def _text(given: object) -> str:
+    return given if isinstance(given, str) else ""
 
 
 def _dicts(given: object) -> list[dict[str, Any]]:
@@ -105,18 +113,20 @@ def _read_message(message: Mapping[str, Any]) -> Message:
         }
         return {"role": role, "parts": [answer]}
     calls = [_read_call(call) for call in _dicts(message.get("tool_calls"))]
-    thoughts = [{"type": "reasoning", "content": text} for text in [message.get("reasoning_content")] if text]
+    thoughts = [
+        {"type": "reasoning", "content": text} for text in [_text(message.get("reasoning_content"))] if text
+    ]
     return {"role": role, "parts": [*thoughts, *_read_parts(message.get("content")), *calls]}
 
 
 def _read_call(call: Mapping[str, Any]) -> Part:
-    function = call.get("function") or {}
+    function = _dict(call.get("function"))
     return _call(call.get("id"), function.get("name"), function.get("arguments"))
 
 
 def _call(number: object, name: object, arguments: object) -> Part:
     given = _decode(arguments) or arguments if isinstance(arguments, str) else arguments
-    return {"type": "tool_call", "id": number, "name": name or "", "arguments": given}
+    return {"type": "tool_call", "id": number, "name": _text(name), "arguments": given}
 
 
 def _read_parts(content: object) -> list[Part]:
@@ -164,7 +174,7 @@ def _finish(message: Message, reason: object) -> Message:
 
 def _read_chat(answer: Mapping[str, Any]) -> list[Message]:
     return [
-        _finish(_read_message(choice.get("message") or {}), choice.get("finish_reason"))
+        _finish(_read_message(_dict(choice.get("message"))), choice.get("finish_reason"))
         for choice in _dicts(answer.get("choices"))
     ]
 
@@ -187,14 +197,14 @@ class _Assembly:
 
     text: str = ""
     thoughts: str = ""
-    calls: dict[int, dict[str, Any]] = field(default_factory=dict)
+    calls: dict[str, dict[str, Any]] = field(default_factory=dict)
     finish: object = None
 
-    def add_call(self, index: int, number: object, name: object, arguments: object) -> None:
-        call = self.calls.setdefault(index, {"id": None, "name": "", "arguments": ""})
+    def add_call(self, index: object, number: object, name: object, arguments: object) -> None:
+        call = self.calls.setdefault(str(index), {"id": None, "name": "", "arguments": ""})
         call["id"] = number or call["id"]
         call["name"] = name or call["name"]
-        call["arguments"] += arguments if isinstance(arguments, str) else ""
+        call["arguments"] += _text(arguments)
 
     def build(self) -> Message:
         said = [("reasoning", self.thoughts), ("text", self.text)]
@@ -204,14 +214,14 @@ class _Assembly:
 
 
 def _assemble_chat(events: Iterable[Mapping[str, Any]]) -> list[Message]:
-    choices: dict[int, _Assembly] = {}
+    choices: dict[str, _Assembly] = {}
     for choice in _list_choices(events):
-        one = choices.setdefault(choice.get("index", 0), _Assembly())
-        delta = choice.get("delta") or {}
-        one.text += delta.get("content") or ""
-        one.thoughts += delta.get("reasoning_content") or ""
+        one = choices.setdefault(str(choice.get("index", 0)), _Assembly())
+        delta = _dict(choice.get("delta"))
+        one.text += _text(delta.get("content"))
+        one.thoughts += _text(delta.get("reasoning_content"))
         for call in _dicts(delta.get("tool_calls")):
-            function = call.get("function") or {}
+            function = _dict(call.get("function"))
             one.add_call(
                 call.get("index", 0), call.get("id"), function.get("name"), function.get("arguments")
             )
@@ -227,18 +237,18 @@ def _list_choices(events: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any
 def _assemble_messages(events: Iterable[Mapping[str, Any]]) -> list[Message]:
     one = _Assembly()
     for event in events:
-        delta = event.get("delta") or {}
+        delta = _dict(event.get("delta"))
         index = event.get("index", 0)
         match event.get("type"):
             case "content_block_start":
-                block = event.get("content_block") or {}
+                block = _dict(event.get("content_block"))
                 if block.get("type") == "tool_use":
                     one.add_call(index, block.get("id"), block.get("name"), "")
             case "content_block_delta" if "partial_json" in delta:
                 one.add_call(index, None, None, delta["partial_json"])
             case "content_block_delta":
-                one.text += delta.get("text") or ""
-                one.thoughts += delta.get("thinking") or ""
+                one.text += _text(delta.get("text"))
+                one.thoughts += _text(delta.get("thinking"))
             case "message_delta":
                 one.finish = delta.get("stop_reason") or one.finish
     return [one.build()]
@@ -252,7 +262,7 @@ def _assemble_responses(events: Iterable[Mapping[str, Any]]) -> list[Message]:
         if isinstance(whole, dict) and (found := _read_responses(whole)):
             return found
     pieces = [event.get("delta") for event in events if event.get("type") == "response.output_text.delta"]
-    return [_Assembly(text="".join(piece for piece in pieces if isinstance(piece, str))).build()]
+    return [_Assembly(text="".join(map(_text, pieces))).build()]
 
 
 _READERS: Mapping[Form, Callable[[Mapping[str, Any]], list[Message]]] = {

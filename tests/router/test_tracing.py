@@ -3,20 +3,21 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
 
 import httpx
 import pytest
 
 from plano_agents import serving
-from plano_agents.config.model import Breaker, Config, Retries, Timeouts, Tracing
+from plano_agents.config.model import Breaker, Config, Preference, Retries, Timeouts
+from plano_agents.config.options import Tracing
 from plano_agents.router.app import Router
 from plano_agents.router.upstream import AiohttpUpstream
 from plano_agents.routing.strategy import Ranking, Scored
+from plano_agents.routing.text import Utterance
 from plano_agents.telemetry.attributes import ATTRIBUTES, hash_affinity_id
 from tests.router.conftest import (
     CLAUDE,
@@ -33,6 +34,7 @@ from tests.router.conftest import (
 from tests.telemetry.collector import Collector, Seen, grpc_collector, http_collector
 
 CHAT = "/v1/chat/completions"
+TRACED = Tracing(random_sampling=100)
 PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 INBOUND = f"00-{PARENT[0]}-{PARENT[1]}-01"
 SENT = re.compile(r"\ntraceparent: 00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})\r\n")
@@ -50,8 +52,10 @@ COUNTED = json.dumps(
 ).encode()
 PIECES = (
     b'data: {"id":"c9","model":"gpt-4o-x","choices":[{"index":0,"delta":{"content":"answer-"}}]}\n\n',
-    b'data: {"id":"c9","model":"gpt-4o-x","choices":[{"index":0,"delta":{"content":"canary"},'
-    b'"finish_reason":"stop"}],"usage":{"prompt_tokens":7,"completion_tokens":3}}\n\n',
+    (
+        b'data: {"id":"c9","model":"gpt-4o-x","choices":[{"index":0,"delta":{"content":"canary"},'
+        b'"finish_reason":"stop"}],"usage":{"prompt_tokens":7,"completion_tokens":3}}\n\n'
+    ),
     b"data: [DONE]\n\n",
 )
 
@@ -65,15 +69,15 @@ def collector() -> Iterator[Collector]:
 class Scores(Choose):
     """A strategy that matches the preference it is told, with scores."""
 
-    async def rank(self, conversation: Any, preferences: Any) -> Ranking:
+    async def rank(self, conversation: Sequence[Utterance], preferences: Sequence[Preference]) -> Ranking:
         told = await super().rank(conversation, preferences)
         scored = tuple(Scored(each, 0.9 if each is told.match else 0.1) for each in preferences)
         return replace(told, scored=scored, threshold=0.5)
 
 
-def trace_to(collector: Collector, provider: Provider, *names: str, **fields: Any) -> Config:
+def trace_to(collector: Collector, provider: Provider, *names: str, **fields: object) -> Config:
     """A configuration that traces every request, unless told otherwise."""
-    tracing = Tracing(**{"random_sampling": 100, "opentracing_grpc_endpoint": collector.url, **fields})
+    tracing = replace(TRACED, opentracing_grpc_endpoint=collector.url, **fields)  # type: ignore[arg-type] # the test names fields
     config = build_config(*(names or (GPT, CLAUDE)), base_url=provider.url)
     return replace(config, tracing=tracing, retries=Retries(base_seconds=0.0))
 
@@ -97,7 +101,7 @@ async def traced(config: Config, route: str | None = None) -> AsyncGenerator[htt
 
 async def ask(
     client: httpx.AsyncClient, *, path: str = CHAT, body: bytes | None = None, **headers: str
-) -> Any:
+) -> httpx.Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return await client.post(path, content=chat() if body is None else body, headers=named)
 
@@ -130,7 +134,7 @@ async def test_a_request_is_a_tree_of_spans_under_the_clients_and_over_the_provi
             if start is http_collector:
                 monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
                 monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
-                config = replace(config, tracing=Tracing(random_sampling=100))
+                config = replace(config, tracing=TRACED)
             async with traced(config, "talk") as client:
                 answer = await ask(client, traceparent=INBOUND, x_model_affinity="run-1")
         assert collector.draw() == f"POST {CHAT}\n  route\n  chat gpt-4o"
@@ -141,9 +145,8 @@ async def test_a_request_is_a_tree_of_spans_under_the_clients_and_over_the_provi
 
 
 async def test_spans_say_who_decided_what_and_who_answered_with_what_cost(collector: Collector) -> None:
-    async with Provider(counted) as provider:
-        async with traced(trace_to(collector, provider), "talk") as client:
-            await ask(client, x_model_affinity="run-1", user_agent="probe/1")
+    async with Provider(counted) as provider, traced(trace_to(collector, provider), "talk") as client:
+        await ask(client, x_model_affinity="run-1", user_agent="probe/1")
     request, decided, sent = (
         collector.find(name).attributes for name in (f"POST {CHAT}", "route", "chat gpt-4o")
     )
@@ -219,9 +222,11 @@ async def test_the_clients_tracestate_goes_along(collector: Collector) -> None:
 async def test_a_client_that_has_decided_about_sampling_is_followed(
     collector: Collector, percent: int, flag: str
 ) -> None:
-    async with Provider() as provider:
-        async with traced(trace_to(collector, provider, random_sampling=percent)) as client:
-            answer = await ask(client, traceparent=f"{INBOUND[:-2]}{flag}")
+    async with (
+        Provider() as provider,
+        traced(trace_to(collector, provider, random_sampling=percent)) as client,
+    ):
+        answer = await ask(client, traceparent=f"{INBOUND[:-2]}{flag}")
     assert len(collector.spans) == (3 if flag == "01" else 0)
     trace_id, span_id, told = find_sent(provider.exchanges[0])
     assert (trace_id, told) == (answer.headers["x-plano-trace-id"], flag)
@@ -231,10 +236,12 @@ async def test_a_client_that_has_decided_about_sampling_is_followed(
 async def test_about_as_many_traces_are_sampled_as_configured_and_the_provider_is_told_which(
     collector: Collector,
 ) -> None:
-    async with Provider() as provider:
-        async with traced(trace_to(collector, provider, GPT, random_sampling=50)) as client:
-            for _ in range(200):
-                await ask(client)
+    async with (
+        Provider() as provider,
+        traced(trace_to(collector, provider, GPT, random_sampling=50)) as client,
+    ):
+        for _ in range(200):
+            await ask(client)
     sampled = {span.trace_id for span in collector.spans}
     told = [find_sent(exchange) for exchange in provider.exchanges]
     assert {trace_id for trace_id, _, flags in told if flags == "01"} == sampled
@@ -250,9 +257,11 @@ async def test_every_sending_is_a_span_of_its_own_and_the_provider_is_told_which
     async def break_off(exchange: Exchange) -> None:
         exchange.close()
 
-    async with Provider(break_off, refuse, counted) as provider:
-        async with traced(trace_to(collector, provider, GPT)) as client:
-            await ask(client)
+    async with (
+        Provider(break_off, refuse, counted) as provider,
+        traced(trace_to(collector, provider, GPT)) as client,
+    ):
+        await ask(client)
     sent = [span for span in collector.spans if span.name == "chat gpt-4o"]
     assert [span.span_id for span in sent] == [find_sent(each)[1] for each in provider.exchanges]
     assert [span.attributes.get("error.type") for span in sent] == ["upstream_unreachable", "503", None]
@@ -384,11 +393,13 @@ async def test_neither_content_nor_keys_nor_the_id_itself_reach_the_collector(co
 
 @pytest.mark.parametrize("answer", [counted, stream])
 async def test_content_is_told_where_the_settings_want_it(
-    collector: Collector, answer: Callable[[Exchange], Any]
+    collector: Collector, answer: Callable[[Exchange], Awaitable[None]]
 ) -> None:
-    async with Provider(answer) as provider:
-        async with traced(trace_to(collector, provider, GPT, content=True)) as client:
-            await ask(client, body=chat(stream=answer is stream))
+    async with (
+        Provider(answer) as provider,
+        traced(trace_to(collector, provider, GPT, content=True)) as client,
+    ):
+        await ask(client, body=chat(stream=answer is stream))
     told = collector.find("chat gpt-4o").attributes
     assert json.loads(told["gen_ai.input.messages"]) == [
         {"role": "user", "parts": [{"type": "text", "content": PROMPT}]}
@@ -420,10 +431,12 @@ async def test_configured_headers_and_values_become_attributes_as_in_plano(colle
 
 
 async def test_every_attribute_stands_in_the_table(collector: Collector) -> None:
-    async with Provider(counted, stream) as provider:
-        async with traced(trace_to(collector, provider, content=True), "talk") as client:
-            await ask(client, x_model_affinity="run-1")
-            await ask(client, body=chat(stream=True), x_model_affinity="run-1")
+    async with (
+        Provider(counted, stream) as provider,
+        traced(trace_to(collector, provider, content=True), "talk") as client,
+    ):
+        await ask(client, x_model_affinity="run-1")
+        await ask(client, body=chat(stream=True), x_model_affinity="run-1")
     assert {name for span in collector.spans for name in span.attributes} <= set(ATTRIBUTES)
 
 
@@ -448,10 +461,9 @@ async def test_a_reloaded_configuration_traces_by_its_own_rules_at_once(collecto
 
 
 async def test_without_tracing_the_clients_context_goes_on_as_it_came() -> None:
-    async with Provider() as provider:
-        async with traced(build_config(GPT, base_url=provider.url)) as client:
-            await ask(client, traceparent=INBOUND, tracestate="vendor=1")
-            await ask(client)
+    async with Provider() as provider, traced(build_config(GPT, base_url=provider.url)) as client:
+        await ask(client, traceparent=INBOUND, tracestate="vendor=1")
+        await ask(client)
     traced_one, plain = provider.exchanges
     assert find_sent(traced_one) == (*PARENT, "01")
     assert "\ntracestate: vendor=1\r\n" in traced_one.head

@@ -95,7 +95,7 @@ def _read(attributes: Sequence[KeyValue]) -> dict[str, Any]:
     return {each.key: _read_value(each.value) for each in attributes}
 
 
-def _read_value(value: AnyValue) -> Any:
+def _read_value(value: AnyValue) -> Any:  # noqa: ANN401 - it may be anything
     kind = value.WhichOneof("value")
     if kind == "array_value":
         return [_read_value(each) for each in value.array_value.values]
@@ -124,17 +124,17 @@ def grpc_collector(port: int = 0) -> Iterator[Collector]:
     """A collector that speaks gRPC."""
     collector = Collector()
 
-    class Servicer(TraceServiceServicer):  # type: ignore[misc] # untyped
+    class Servicer(TraceServiceServicer):
         def Export(  # noqa: N802 - the service's
             self, request: ExportTraceServiceRequest, context: grpc.ServicerContext
         ) -> ExportTraceServiceResponse:
             if collector.refuses:
                 context.abort(grpc.StatusCode.PERMISSION_DENIED, "no")
-            collector.take(request, dict(context.invocation_metadata()))
+            collector.take(request, {name: str(value) for name, value in context.invocation_metadata()})
             return ExportTraceServiceResponse()
 
     server = grpc.server(ThreadPoolExecutor(max_workers=2))
-    add_TraceServiceServicer_to_server(Servicer(), server)
+    add_TraceServiceServicer_to_server(Servicer(), server)  # type: ignore[no-untyped-call] # the library's
     bound = server.add_insecure_port(f"127.0.0.1:{port}")
     server.start()
     collector.url = f"http://127.0.0.1:{bound}"
