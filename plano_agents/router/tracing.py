@@ -13,19 +13,10 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
+from opentelemetry.context import Context
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
-from opentelemetry.trace import (
-    NonRecordingSpan,
-    Span,
-    SpanContext,
-    SpanKind,
-    Status,
-    StatusCode,
-    TraceFlags,
-    TraceState,
-    set_span_in_context,
-)
+from opentelemetry.trace import Span, SpanKind
 
 from plano_agents.config.model import Config
 from plano_agents.protocol.identity import read_identity
@@ -38,7 +29,7 @@ from plano_agents.telemetry import attributes as names
 from plano_agents.telemetry import messages
 from plano_agents.telemetry.destination import Destination
 from plano_agents.telemetry.export import Export
-from plano_agents.trace_context import TraceContext
+from plano_agents.telemetry.spans import build_parent, fail
 
 SERVER_ERROR = 500
 CLIENT_ERROR = 400
@@ -89,7 +80,7 @@ class Tracing:
         """Start a span with the id of its place in the request."""
         self._ids.trace_id, self._ids.span_id = int(trace.trace_id, 16), trace.find_id(place)
         parent = trace.context(0) if place else trace.parent
-        context = set_span_in_context(_name_span(parent, is_remote=not place)) if parent is not None else None
+        context = build_parent(parent, is_remote=not place) if parent is not None else Context()
         return self._export.tracer.start_span(
             name, context=context, kind=kind, attributes=attributes, start_time=began
         )
@@ -108,18 +99,6 @@ class _ChosenIds(IdGenerator):
     def generate_trace_id(self) -> int:
         """See `IdGenerator.generate_trace_id`."""
         return self.trace_id
-
-
-def _name_span(context: TraceContext, *, is_remote: bool) -> NonRecordingSpan:
-    return NonRecordingSpan(
-        SpanContext(
-            int(context.trace_id, 16),
-            int(context.span_id, 16),
-            is_remote=is_remote,
-            trace_flags=TraceFlags(context.flags),
-            trace_state=TraceState.from_header([context.state] if context.state else []),
-        )
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +173,7 @@ class _Spans:
             began=at(trail.started),
         )
         if (failure := _name_request_failure(trail)) is not None:
-            _fail(request, failure)
+            fail(request, failure)
         if trail.decision is not None and trail.routing_ms is not None:
             decided = self._start(
                 trace,
@@ -216,7 +195,7 @@ class _Spans:
             )
             failure = _name_failure(sending, trail)
             if failure is not None:
-                _fail(span, failure)
+                fail(span, failure)
             span.end(at(sending.ended))
         request.end(at(ended))
 
@@ -299,11 +278,6 @@ def _name_failure(sending: _Sending, trail: Trail) -> str | None:
     if (sending.tried.status or 0) >= CLIENT_ERROR:
         return str(sending.tried.status)
     return trail.failure if sending.answers else None
-
-
-def _fail(span: Span, kind: str) -> None:
-    span.set_attribute(names.ERROR, kind)
-    span.set_status(Status(StatusCode.ERROR))
 
 
 def _describe_session(trail: Trail) -> Attributes:
