@@ -5,16 +5,18 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 from click.testing import CliRunner
 
-from plano_agents.cli import cli
+from plano_agents.cli import cli, describe
+from plano_agents.config.options import Tracing
 from tests.faults.redis_server import free_port
 from tests.faults.router_process import RouterProcess, start_router, write_config
-from tests.router.conftest import GPT, Provider, chat
+from tests.router.conftest import GPT, Provider, build_config, chat
 from tests.router.raw_client import build_request, open_to
 from tests.telemetry.collector import Seen, grpc_collector
 
@@ -116,19 +118,12 @@ async def test_a_dead_collector_is_one_line_however_much_is_asked_and_no_request
     assert (code, errors) == (0, "")
 
 
-async def test_what_is_traced_and_where_to_is_said_at_start(tmp_path: Path) -> None:
-    with grpc_collector() as collector:
-        async with Provider() as provider:
-            config = write_traced(tmp_path, provider, collector.url, random_sampling=25)
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-u", "-m", "plano_agents", "up", str(config), "--port", "0"),
-                stdout=asyncio.subprocess.PIPE,
-            )
-            assert process.stdout is not None
-            said = await process.stdout.readuntil(b"Ctrl-C")
-            process.terminate()
-            await process.wait()
-    assert f"traces      25 % of requests, to {collector.url} (OTLP, grpc)".encode() in said
+def test_what_is_traced_and_where_to_is_said_at_start() -> None:
+    config = build_config(GPT)
+    assert "traces" not in describe(config, "http://r", None)
+    tracing = Tracing(random_sampling=25, opentracing_grpc_endpoint="http://collector:4317")
+    said = describe(replace(config, tracing=tracing), "http://r", None)
+    assert "  traces      25 % of requests, to http://collector:4317 (OTLP, grpc)" in said
 
 
 async def test_without_the_extra_a_checked_configuration_says_how_to_get_it(
