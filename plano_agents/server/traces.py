@@ -6,6 +6,7 @@ by itself, its provider makes the spans: where they go, and which, is then the a
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol
@@ -18,6 +19,8 @@ from plano_agents.telemetry.destination import find_destination
 from plano_agents.trace_context import inbound_trace, parse_trace_context
 
 if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+
     from plano_agents.server.tracing import Tracing
 
 
@@ -35,27 +38,34 @@ async def open_tracing(settings: ServerSettings) -> "AsyncGenerator[Tracing | No
     Raises:
         ConfigError: The extra is missing, or the exporter refuses what the environment says.
     """
+    apps_own = _find_provider() if settings.trace_sampling > 0 else None
+    if apps_own is not None:
+        from plano_agents.server.tracing import Tracing  # noqa: PLC0415 - an extra
+
+        yield Tracing(apps_own.get_tracer("plano_agents"), settings)
+        return
     destination = find_destination(settings.trace_sampling, None, os.environ)
     if destination is None:
         yield None
         return
-    from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - an extra
-    from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio  # noqa: PLC0415
-    from opentelemetry.trace import get_tracer_provider  # noqa: PLC0415
+    from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio  # noqa: PLC0415 - an extra
 
     from plano_agents.server.tracing import Tracing  # noqa: PLC0415
     from plano_agents.telemetry.export import Export  # noqa: PLC0415
 
-    provider = get_tracer_provider()
-    if isinstance(provider, TracerProvider):
-        yield Tracing(provider.get_tracer("plano_agents"), settings)
-        return
     sampler = ParentBasedTraceIdRatio(settings.trace_sampling / 100)
     export = Export(destination, service="plano-agents-server", sampler=sampler)
     try:
         yield Tracing(export.tracer, settings)
     finally:
         await asyncio.to_thread(export.close)
+
+
+def _find_provider() -> "TracerProvider | None":
+    """Find the provider that the app has set up; None where nobody has loaded the SDK, or set one."""
+    sdk, api = sys.modules.get("opentelemetry.sdk.trace"), sys.modules.get("opentelemetry.trace")
+    provider = api.get_tracer_provider() if api is not None else None
+    return provider if sdk is not None and isinstance(provider, sdk.TracerProvider) else None
 
 
 class TraceMiddleware:

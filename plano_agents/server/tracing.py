@@ -62,7 +62,6 @@ class Tracing:
             attributes={
                 names.METHOD: scope["method"],
                 names.SCHEME: scope["scheme"],
-                names.PATH: scope["path"],
             },
         )
         status = SERVER_ERROR
@@ -83,6 +82,8 @@ class Tracing:
             if route is not None:
                 span.update_name(f"{scope['method']} {route}")
                 span.set_attribute(names.HTTP_ROUTE, route)
+                if "{" not in route:  # else the path holds a thread's id
+                    span.set_attribute(names.PATH, scope["path"])
             if status >= SERVER_ERROR:
                 fail(span, str(status))
             span.end()

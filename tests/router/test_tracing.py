@@ -34,6 +34,7 @@ from tests.router.conftest import (
 from tests.telemetry.collector import Collector, Seen, grpc_collector, http_collector
 
 CHAT = "/v1/chat/completions"
+MESSAGE_OF_USER = {"role": "user", "content": PROMPT}
 TRACED = Tracing(random_sampling=100)
 PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 INBOUND = f"00-{PARENT[0]}-{PARENT[1]}-01"
@@ -412,6 +413,42 @@ async def test_content_is_told_where_the_settings_want_it(
         }
     ]
     assert KEY.encode() not in b"".join(collector.raw)
+
+
+async def test_content_is_told_as_the_client_had_it_whatever_the_provider_speaks(
+    collector: Collector,
+) -> None:
+    asked = {
+        "model": GPT,
+        "max_tokens": 9,
+        "stream": True,
+        "system": "be brief",
+        "messages": [MESSAGE_OF_USER],
+    }
+    async with (
+        Provider(stream) as provider,
+        traced(trace_to(collector, provider, GPT, content=True)) as client,
+    ):
+        await ask(client, path="/v1/messages", body=json.dumps(asked).encode())
+    told = collector.find("chat gpt-4o").attributes
+    assert json.loads(told["gen_ai.system_instructions"]) == [{"type": "text", "content": "be brief"}]
+    (answered,) = json.loads(told["gen_ai.output.messages"])
+    assert answered["parts"] == [{"type": "text", "content": "answer-canary"}]
+
+
+async def test_a_bug_in_tracing_is_a_line_for_the_operator_and_nothing_for_the_client(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, collector: Collector
+) -> None:
+    def break_down(*_: object) -> None:
+        raise RuntimeError(PROMPT)
+
+    monkeypatch.setattr("plano_agents.router.tracing._describe_session", break_down)
+    async with Provider(counted) as provider, traced(trace_to(collector, provider)) as client:
+        answer = await ask(client)
+    assert answer.content == COUNTED
+    (told,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert told.startswith(f"trace {answer.headers['x-plano-trace-id']}: unexpected RuntimeError at ")
+    assert PROMPT not in told
 
 
 async def test_configured_headers_and_values_become_attributes_as_in_plano(collector: Collector) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 
@@ -29,6 +31,29 @@ from tests.server.conftest import USER, Script, build_graph, connect
 from tests.telemetry.collector import Collector, grpc_collector
 
 RUN = "POST /agent/run"
+WITHOUT = """
+import asyncio, sys
+import httpx
+from langgraph.graph import START, MessagesState, StateGraph
+from plano_agents.server.app import create_app
+from plano_agents.server.settings import ServerSettings
+
+def say(state):
+    return {"messages": [("ai", "hello")]}
+
+async def main():
+    graph = StateGraph(MessagesState).add_node("say", say).add_edge(START, "say").compile()
+    app = create_app(graph, ServerSettings(checkpoints="none"))
+    async with app.router.lifespan_context(app), httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://agent"
+    ) as client:
+        assert (await client.post("/agent/run", json={"input": "hello"})).json()["output"] == "hello"
+
+asyncio.run(main())
+# LangChain loads the SDK by itself where it is installed.
+LIBRARY = ("opentelemetry.exporter", "opentelemetry.proto", "grpc", "plano_agents.server.tracing")
+print([name for name in sys.modules if name.startswith(LIBRARY)])
+"""
 USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 5}}
 
 
@@ -362,6 +387,11 @@ async def test_without_tracing_the_clients_context_goes_on_to_the_provider(colle
     assert collector.spans == []
 
 
+def test_a_server_that_traces_nothing_loads_no_exporter() -> None:
+    run = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=False)
+    assert (run.stdout, run.returncode) == ("[]\n", 0), run.stderr
+
+
 async def test_in_an_app_that_has_opentelemetry_already_its_provider_makes_the_spans(
     collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -373,6 +403,13 @@ async def test_in_an_app_that_has_opentelemetry_already_its_provider_makes_the_s
         await ask(client)
     assert RUN in {span.name for span in kept.get_finished_spans()}
     assert collector.spans == []
+
+
+async def test_a_threads_id_is_no_part_of_its_requests_span(collector: Collector) -> None:
+    async with run_script(Script()) as client:
+        await client.get("/threads/thread-canary")
+    assert collector.find("GET /threads/{thread_id:path}").attributes["http.response.status_code"] == 404
+    assert b"thread-canary" not in b"".join(collector.raw)
 
 
 async def test_health_is_not_traced(collector: Collector) -> None:
