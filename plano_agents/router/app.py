@@ -29,7 +29,7 @@ from plano_agents.router.operators import build_operators_api
 from plano_agents.router.service import Service
 from plano_agents.router.strategies import build_strategy
 from plano_agents.router.traces import Traces
-from plano_agents.router.trail import Observer, Trail
+from plano_agents.router.trail import show_to
 from plano_agents.router.upstream import Upstream
 from plano_agents.routing.strategy import Strategy
 from plano_agents.serving.methods import find_methods
@@ -134,7 +134,7 @@ class Router:
     def _start(self, config: Config) -> ASGIApp:
         """Build what serves a configuration, and let its measurements take the old ones' place."""
         measurements = Measurements(config.metrics_sources, self._fetch) if self._fetch is not None else None
-        sampler, trace = self._traces.observe(config)
+        sampler, tracers = self._traces.observe(config)
         strategy, health = self._strategy or build_strategy(config, self._upstream), Health(config)
         service = Service(
             config,
@@ -146,7 +146,7 @@ class Router:
             ),
             pinning=self._pinning,
             dispatcher=Dispatcher(config, self._upstream, health),
-            observe=_observe_all(self._metrics.observe, trace),
+            observe=show_to(self._metrics.observe, *tracers),
             sampler=sampler,
         )
         self._warm_up = partial(strategy.warm_up, config.preferences) if config.preferences else None
@@ -156,19 +156,6 @@ class Router:
         pages = create_pages(config)
         pages.include_router(build_operators_api(config, self._pinning.store, self._metrics))
         return HotPath(pages, service, config)
-
-
-def _observe_all(*observers: Observer | None) -> Observer:
-    """Show each request to every observer there is."""
-    present = [each for each in observers if each is not None]
-    if len(present) == 1:
-        return present[0]
-
-    def observe(trail: Trail) -> None:
-        for each in present:
-            each(trail)
-
-    return observe
 
 
 class _Pages(FastAPI):

@@ -24,8 +24,8 @@ class Traces:
     def __init__(self) -> None:
         self._open: dict[Destination, Tracing] = {}
 
-    def observe(self, config: Config) -> tuple[Sampler | None, Observer | None]:
-        """Say what begins and what ends the traces of requests under a configuration; None where it traces nothing.
+    def observe(self, config: Config) -> tuple[Sampler | None, tuple[Observer, ...]]:
+        """Say what begins and what ends the traces of requests under a configuration: nothing where it traces none.
 
         Raises:
             ConfigError: The extra is missing, or the exporter refuses what the environment says.
@@ -33,12 +33,13 @@ class Traces:
         tracing = config.tracing
         destination = find_destination(tracing.random_sampling, tracing.opentracing_grpc_endpoint, os.environ)
         if destination is None:
-            return None, None
+            return None, ()
         if destination not in self._open:
             from plano_agents.router.tracing import Tracing  # noqa: PLC0415 - an extra
 
             self._open[destination] = Tracing(destination)
-        return self._open[destination].observe(config)
+        sampler, tell = self._open[destination].observe(config)
+        return sampler, (tell,)
 
     async def aclose(self) -> None:
         """Send what is left, for a bounded time."""
