@@ -205,8 +205,8 @@ async def ask(
             return Seen(answer.status, answer.headers, answer.body, broken=False)
         pieces: list[bytes] = []
         try:
-            async for piece in answer.body:
-                pieces.append(piece)  # noqa: PERF401 - what came before the break counts
+            while piece := await answer.body.read():
+                pieces.append(piece)
         except StreamBrokenError:
             return Seen(answer.status, answer.headers, b"".join(pieces), broken=True)
         return Seen(answer.status, answer.headers, b"".join(pieces), broken=False)
