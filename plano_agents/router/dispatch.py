@@ -108,25 +108,8 @@ class Sent:
     """Why another model answered than the one decided on; None where that one did."""
 
 
-class _TryFailedError(Exception):
-    """A try that may go better another time, or at another candidate."""
-
-    def __init__(self, outcome: "WholeAnswer | UpstreamError", retry_after: float | None) -> None:
-        super().__init__()
-        self.outcome = outcome
-        self.retry_after = retry_after
-
-
 NoteTry = Callable[[Try], None]
 """Is told of each sending."""
-
-
-class _TooLongError(Exception):
-    """The provider says that the request is too long for the model."""
-
-    def __init__(self, answer: "WholeAnswer") -> None:
-        super().__init__()
-        self.answer = answer
 
 
 class Health:
@@ -225,7 +208,7 @@ class Dispatcher:
         tried: list[Candidate] = []
         for candidate in candidates:
             tried.append(candidate)
-            outcome, why = await self._ask(candidate, note)
+            outcome, why = await self._send_to(candidate, note)
             is_own = candidate.model == decided
             if isinstance(outcome, Answered) and why is None and (is_own or outcome.status in SUCCESS):
                 return Sent(outcome, None if is_own else reason or _UNSUITABLE)
@@ -237,88 +220,72 @@ class Dispatcher:
             return Sent(own, None)
         raise own or self._unavailable(tried)
 
-    async def _ask(
+    async def _send_to(
         self, candidate: Candidate, note: NoteTry
     ) -> tuple[Answered | UpstreamError | RequestError | None, MoveReason | None]:
-        """Try one candidate; what came of it, and why another may do better, None where it answered."""
-        try:
-            answer = await self._send_to(candidate, note)
-        except _TooLongError as refused:
-            return refused.answer, _UNSUITABLE
-        except RequestError as error:
-            return error, _UNSUITABLE
-        except _TryFailedError as failed:
-            return failed.outcome, _FAILED
-        return answer, _FAILED if answer is None else None
+        """Try one candidate as often as that makes sense.
 
-    async def _send_to(self, candidate: Candidate, note: NoteTry) -> Answered | None:
-        """Try one candidate as often as that makes sense; None where its breaker is open."""
+        Returns:
+            What came of it, None where its breaker is open; and why another may do better, None where it answered.
+        """
         breaker, budget = self._health.breaker(candidate.upstream), self._health.budget(candidate.upstream)
         if not breaker.allow():
-            return None
+            return None, _FAILED
         try:
             request = candidate.build_request()
+        except RequestError as error:
+            breaker.abandon()
+            return error, _UNSUITABLE
         except BaseException:
             breaker.abandon()
             raise
         budget.note_request()
         attempt = 1
         while True:
-            try:
-                return await self._try(candidate.model, request, breaker, note)
-            except _TryFailedError as failed:
-                delay = choose_delay(
-                    self._retries, attempt=attempt, retry_after=failed.retry_after, random=self._chance
-                )
-                if delay is None or not budget.take_retry():
-                    raise
-                await self._sleep(delay)
-                attempt += 1
-                if not breaker.allow():
-                    raise
+            outcome = await self._try(candidate.model, request, breaker, note)
+            if isinstance(outcome, StreamedAnswer):
+                return outcome, None
+            retry_after = None
+            if isinstance(outcome, WholeAnswer):
+                if not is_retryable(outcome.status):
+                    return outcome, _UNSUITABLE if says_too_long(outcome.status, outcome.body) else None
+                retry_after = parse_retry_after(outcome.headers, now=self._wall_clock())
+            delay = choose_delay(self._retries, attempt=attempt, retry_after=retry_after, random=self._chance)
+            if delay is None or not budget.take_retry():
+                return outcome, _FAILED
+            await self._sleep(delay)
+            attempt += 1
+            if not breaker.allow():
+                return outcome, _FAILED
 
     async def _try(
         self, model: str, request: UpstreamRequest, breaker: CircuitBreaker, note: NoteTry
-    ) -> Answered:
-        """Send once.
-
-        Raises:
-            _TryFailedError: Another try, or another candidate, may do better.
-            _TooLongError: Another candidate may do better.
-        """
+    ) -> Answered | UpstreamError:
+        """Send once, and read the answer: to its end, or, where it is a stream, to its first bytes."""
         started = self._clock()
         try:
-            answer = await self._read(model, await self._upstream.send(request))
+            response = await self._upstream.send(request)
+            status, headers = response.status, response.headers
+            answer: Answered
+            if status in SUCCESS and "text/event-stream" in headers.get("content-type", "").lower():
+                answer = await self._read_stream(StreamedAnswer(model, response))
+            else:
+                async with response:
+                    _check_status(model, status)
+                    answer = WholeAnswer(model, status, headers, await response.read())
         except UpstreamError as error:
             breaker.fail()
             note(Try(model, None, error.code, (self._clock() - started) * 1000))
-            raise _TryFailedError(error, None) from error
+            return error
         except BaseException:
             breaker.abandon()
             raise
-        note(Try(model, answer.status, None, (self._clock() - started) * 1000))
-        if answer.status >= SERVER_ERROR:
+        note(Try(model, status, None, (self._clock() - started) * 1000))
+        if status >= SERVER_ERROR:
             breaker.fail()
         else:
             breaker.succeed()
-        if isinstance(answer, WholeAnswer):
-            if is_retryable(answer.status):
-                raise _TryFailedError(answer, parse_retry_after(answer.headers, now=self._wall_clock()))
-            if says_too_long(answer.status, answer.body):
-                raise _TooLongError(answer)
         return answer
-
-    async def _read(self, model: str, response: UpstreamResponse) -> Answered:
-        """Read an answer: to its end, or, where it is a stream, to its first bytes."""
-        kind = response.headers.get("content-type", "").lower()
-        if response.status in SUCCESS and "text/event-stream" in kind:
-            return await self._read_stream(StreamedAnswer(model, response))
-        async with response:
-            if response.status not in STATUSES:
-                raise UpstreamProtocolError(
-                    f"{model} answered with the status {response.status}, which is none of HTTP's."
-                )
-            return WholeAnswer(model, response.status, response.headers, await response.read())
 
     async def _read_stream(self, answer: StreamedAnswer) -> StreamedAnswer:
         """Wait for a stream's first bytes, for as long as the client need not be told to go on waiting."""
@@ -343,6 +310,11 @@ class Dispatcher:
 
 async def _first_of(chunks: AsyncGenerator[bytes, None]) -> bytes:
     return await anext(chunks, b"")
+
+
+def _check_status(model: str, status: int) -> None:
+    if status not in STATUSES:
+        raise UpstreamProtocolError(f"{model} answered with the status {status}, which is none of HTTP's.")
 
 
 def _check_begun(first: "asyncio.Task[bytes]") -> None:

@@ -158,7 +158,12 @@ class Story:
         """Answer; failures are answers too."""
         trail = self.trail
         try:
-            answer = await self._answer()
+            try:
+                answer = await self._handle()
+            except PlanoError as error:
+                answer = self._fail(error)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
+                answer = self._fail(report_bug(error, trail.trace_id))
         except BaseException as error:
             await self.__aexit__(type(error), error, error.__traceback__)
             raise
@@ -184,16 +189,9 @@ class Story:
             if self._stream is not None:
                 await self._stream.aclose()
 
-    async def _answer(self) -> Answer:
-        trail = self.trail
-        try:
-            return await self._handle()
-        except PlanoError as error:
-            failure = error
-        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
-            failure = report_bug(error, trail.trace_id)
-        trail.failure = failure.code
-        return answer_error(failure, trail, self._endpoint.surface.encode_error)
+    def _fail(self, error: PlanoError) -> Answer:
+        self.trail.failure = error.code
+        return answer_error(error, self.trail, self._endpoint.surface.encode_error)
 
     def _measure(self) -> float:
         """How long ago the request came, in milliseconds."""

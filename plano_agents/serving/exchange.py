@@ -9,6 +9,7 @@ import asyncio
 import http
 import logging
 from collections.abc import Callable, Coroutine, Mapping
+from functools import lru_cache
 from typing import ClassVar, Protocol, runtime_checkable
 
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -213,13 +214,9 @@ class Exchange:
             raise ValueError("An answer's header holds a line break.")
         self.response_started = True
         self.owes_continue = False
-        defaults = b"".join([b"%b: %b\r\n" % header for header in self._server_state.default_headers])
         closing = "" if self.keep_alive else "connection: close\r\n"
-        return (
-            (_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status)
-            + defaults
-            + f"{lines}{closing}{end}".encode("latin-1")
-        )
+        own = f"{lines}{closing}{end}".encode("latin-1")
+        return _encode_beginning(status, *self._server_state.default_headers) + own
 
     def _complete(self) -> None:
         self.response_complete = True
@@ -240,6 +237,13 @@ class _Unheard:
 
 
 Exchange.message_event = _Unheard()
+
+
+@lru_cache(maxsize=64)
+def _encode_beginning(status: int, *defaults: tuple[bytes, bytes]) -> bytes:
+    """Write the status line and the server's own headers, of which only the date changes, once a second."""
+    line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+    return line + b"".join([b"%b: %b\r\n" % header for header in defaults])
 
 
 def _too_large(limit: int, size: str) -> BodyTooLargeError:

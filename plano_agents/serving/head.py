@@ -149,7 +149,10 @@ def parse_head(block: str, seen: LinesSeen) -> RequestHead:
         raise HeadTooLargeError(f"The request has more than {MAX_HEADERS} headers. Send fewer.")
     method, target, version = seen.read_request_line(request_line)
     known = seen.headers
-    headers = [known.get(line) or seen.read_header(line) for line in lines]
+    try:
+        headers = [known[line] for line in lines]
+    except KeyError:
+        headers = [known.get(line) or seen.read_header(line) for line in lines]
     fields = dict(headers)
     if len(fields) != len(headers):
         fields = _gather(headers)

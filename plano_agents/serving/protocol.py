@@ -221,8 +221,10 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _find_direct(self, target: str) -> Serve | None:
         assert self.direct is not None, "it is asked first"  # noqa: S101 - cannot happen
-        path = target.partition("?")[0]
-        return self.direct.find_direct(unquote(path) if "%" in path else path)
+        serve = self.direct.find_direct(target)
+        if serve is not None or not ("?" in target or "%" in target):
+            return serve
+        return self.direct.find_direct(unquote(target.partition("?")[0]))
 
     def _start_direct(self, head: RequestHead, serve: Serve) -> None:
         exchange = Exchange(
