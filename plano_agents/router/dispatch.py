@@ -13,7 +13,8 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from plano_agents.config.model import Config
 from plano_agents.errors import (
@@ -38,8 +39,7 @@ _UNSUITABLE: MoveReason = "unsuitable"
 _FAILED: MoveReason = "upstream_failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """A model that may answer, and how it is asked."""
 
     model: str
@@ -50,18 +50,20 @@ class Candidate:
     """Writes the request on the model's own wire; called when its turn has come."""
 
 
-@dataclass(frozen=True, slots=True)
-class WholeAnswer:
+class WholeAnswer(Struct, frozen=True):
     """An answer that was read to its end."""
 
     model: str
     """Who gave it."""
     status: int
     """The HTTP status."""
-    headers: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str]
     """Names compared in any case."""
-    body: bytes = field(repr=False)
+    body: bytes
     """The whole body."""
+
+    def __repr__(self) -> str:
+        return f"WholeAnswer({self.model!r}, {self.status})"
 
 
 class StreamedAnswer:
@@ -98,8 +100,7 @@ Answered = WholeAnswer | StreamedAnswer
 """What a provider answers with."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """What came of a request."""
 
     answer: Answered

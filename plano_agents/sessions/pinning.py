@@ -8,10 +8,11 @@ decided is `decide`'s business; where pins are kept is the store's; whether the 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from types import TracebackType
 from typing import Self
 from weakref import WeakValueDictionary
+
+from msgspec.structs import replace
 
 from plano_agents.protocol.usage import NO_TOKENS, Tokens
 from plano_agents.sessions.decide import (
