@@ -21,7 +21,8 @@ from plano_agents.router.choice import Chooser
 from plano_agents.router.dispatch import Dispatcher, Health
 from plano_agents.router.service import ProxyRequest, Service
 from plano_agents.router.surfaces import CHAT, Endpoint
-from plano_agents.router.upstream import AiohttpUpstream, UpstreamRequest
+from plano_agents.router.upstream import UpstreamRequest
+from plano_agents.router.upstream.client import HttpUpstream
 from plano_agents.routing.strategy import Ranking, Strategy
 from plano_agents.routing.text import Utterance
 from plano_agents.sessions.ledger import Ledger
@@ -306,7 +307,7 @@ class Provider:
 async def run_router(config: Config, store: SessionStore | None = None) -> AsyncGenerator[str, None]:
     """The router on a real socket; gives its address."""
     listener = serving.bind("127.0.0.1", 0)
-    upstream = AiohttpUpstream()
+    upstream = HttpUpstream()
     try:
         async with serving.running([serving.Site(Router(config, upstream, store=store), listener)]):
             yield serving.url_of(listener)

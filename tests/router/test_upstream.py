@@ -17,7 +17,8 @@ from plano_agents.errors import (
     TotalTimeoutError,
     UpstreamUnreachableError,
 )
-from plano_agents.router.upstream import AiohttpUpstream, UpstreamRequest
+from plano_agents.router.upstream import UpstreamRequest
+from plano_agents.router.upstream.client import HttpUpstream
 from tests.router.conftest import COMPLETION, KEY, PROMPT, Exchange, Provider
 
 HEADERS = {
@@ -28,8 +29,8 @@ HEADERS = {
 
 
 @asynccontextmanager
-async def connect() -> AsyncGenerator[AiohttpUpstream, None]:
-    upstream = AiohttpUpstream()
+async def connect() -> AsyncGenerator[HttpUpstream, None]:
+    upstream = HttpUpstream()
     try:
         yield upstream
     finally:
@@ -40,12 +41,12 @@ def request_to(url: str, **timeouts: float) -> UpstreamRequest:
     return UpstreamRequest(f"{url}/v1/chat/completions", HEADERS, PROMPT.encode(), Timeouts(**timeouts))
 
 
-async def ask(upstream: AiohttpUpstream, url: str, **timeouts: float) -> tuple[int, bytes]:
+async def ask(upstream: HttpUpstream, url: str, **timeouts: float) -> tuple[int, bytes]:
     async with await upstream.send(request_to(url, **timeouts)) as response:
         return response.status, await response.read()
 
 
-async def read_stream(upstream: AiohttpUpstream, url: str, **timeouts: float) -> bytes:
+async def read_stream(upstream: HttpUpstream, url: str, **timeouts: float) -> bytes:
     async with await upstream.send(request_to(url, **timeouts)) as response:
         return b"".join([chunk async for chunk in response.chunks()])
 
