@@ -1,8 +1,7 @@
 """One HTTP/1.1 connection to a provider, and the exchange on it: one request, one answer, then maybe the next.
 
-Answers are parsed by llhttp (``httptools``), strictly; what it lets pass and RFC 9112 calls faulty framing (section
-6.1) is refused here: an encoding other than ``chunked`` alone, or one in HTTP/1.0. Interim answers (1xx) are passed
-over. What comes after the answer's end, or while nothing was asked, ends the connection.
+Answers are framed by llhttp (``httptools``), strictly, and their heads are kept as bytes. Interim answers (1xx) are
+passed over. What comes after the answer's end, or while nothing was asked, ends the connection.
 
 Whoever reads waits for one future at a time, which is set once for all the bytes that came meanwhile. What is not
 read is held, up to `HELD_BYTES`; then the socket is not read. Time runs only while somebody waits: a reader that is
@@ -20,7 +19,6 @@ complete          ``release``: idle again, or closed
 """
 
 import asyncio
-from collections.abc import Sequence
 from typing import Protocol
 
 import httptools
@@ -35,6 +33,7 @@ from plano_agents.errors import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
+from plano_agents.router.upstream.response_head import FramingError, check_framing, ends_with_connection
 from plano_agents.serving.deadline import Deadline
 
 HELD_BYTES = 65_536
@@ -42,12 +41,6 @@ HELD_BYTES = 65_536
 WRITTEN_BYTES = 65_536
 """How much of a request's body is handed to the system at once."""
 
-Header = tuple[bytes, bytes]
-"""A field's name and its value."""
-
-_TRANSFER_ENCODING = b"transfer-encoding"
-_LENGTH = len(_TRANSFER_ENCODING)
-_FRAMING = frozenset({_TRANSFER_ENCODING, b"content-length"})
 _INTERIM = range(100, 200)
 
 
@@ -100,7 +93,7 @@ class Connection(asyncio.Protocol):
         "_unsent",
         "_waiter",
         "_writing_is_paused",
-        "headers",
+        "head",
         "idle_since",
         "is_complete",
         "is_idle",
@@ -154,8 +147,8 @@ class Connection(asyncio.Protocol):
         """
         self.status = 0
         """The answer's status; 0 until its head is there."""
-        self.headers: list[Header] = []
-        """The answer's headers as they came, trailing white space off their values."""
+        self.head = b""
+        """The answer's head, as `check_framing` takes it, once it is there."""
         self.is_complete = False
         """Whether the answer's end is there."""
         self._is_asked = True
@@ -234,6 +227,8 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         self._has_answered = True
+        if not self.status:
+            self.head = self.head + data if self.head else data.lstrip(b"\r\n")
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -252,7 +247,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> None:
         """Take the end of what the provider sends, which may be the body's."""
         if self._is_asked and not self.is_complete:
-            if self.status and not self._is_framed():
+            if self.status and ends_with_connection(self.head):
                 self.on_message_complete()
             else:
                 self._fail(
@@ -285,22 +280,19 @@ class Connection(asyncio.Protocol):
     # What the parser calls, besides `on_body`.
 
     def on_message_begin(self) -> None:
-        """Begin an answer."""
+        """Begin an answer, the first and only one."""
         if self.is_complete:
-            raise _FramingError("something follows the answer")
-        self.headers = []
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; a trailer is dropped, for nobody judged it."""
-        if not self.status:
-            self.headers.append((name, value.rstrip(b" \t")))
+            raise FramingError("Something follows the answer.")
 
     def on_headers_complete(self) -> None:
         """Take the answer's head, unless it is an interim one's."""
         status = self._parser.get_status_code()
+        end = self.head.find(b"\r\n\r\n")
         if status in _INTERIM:
+            self.head = self.head[end + 4 :]
             return
-        _check_framing(self._parser.get_http_version(), self.headers)
+        self.head = self.head[:end]
+        check_framing(self.head)
         self._keeps_alive = self._parser.should_keep_alive()
         self.status = status
         self._wake()
@@ -354,10 +346,6 @@ class Connection(asyncio.Protocol):
             self._reading_is_paused = False
             self._transport.resume_reading()
 
-    def _is_framed(self) -> bool:
-        """Whether the head says where the body ends, so that the connection's end is none."""
-        return any(name.lower() in _FRAMING for name, _ in self.headers)
-
     def _refuse(self, error: Exception) -> None:
         """Take no more from a provider that sends no HTTP, or more than was asked for."""
         if self.is_complete:
@@ -398,22 +386,3 @@ class Connection(asyncio.Protocol):
         return FirstByteTimeoutError(
             f"{self._label} did not begin to answer within {seconds:g} s (timeouts.first_byte_seconds)."
         )
-
-
-class _FramingError(Exception):
-    """An answer that could be read in two ways."""
-
-
-def _check_framing(version: str, headers: Sequence[Header]) -> None:
-    """Refuse what llhttp lets pass.
-
-    Raises:
-        _FramingError: The version is neither 1.1 nor 1.0, or the body's encoding is not ``chunked`` alone.
-    """
-    encodings = [
-        value for name, value in headers if len(name) == _LENGTH and name.lower() == _TRANSFER_ENCODING
-    ]
-    if version != "1.1" and (version != "1.0" or encodings):
-        raise _FramingError(f"HTTP/{version}")
-    if encodings and (len(encodings) > 1 or encodings[0].lower() != b"chunked"):
-        raise _FramingError(f"{encodings}")

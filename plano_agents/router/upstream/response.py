@@ -1,48 +1,14 @@
 """A provider's answer as the service reads it."""
 
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator
 from types import TracebackType
 from typing import Self
 
-from plano_agents.router.upstream.connection import Connection, Header
+from plano_agents.router.upstream.connection import Connection
+from plano_agents.router.upstream.response_head import Headers
 
 ANSWER_BYTES = 64 * 1024 * 1024
 """The largest whole answer of a provider that is held, in bytes."""
-
-
-class Headers(Mapping[str, str]):
-    """An answer's headers, names compared in any case; of those that came more than once, the first.
-
-    Args:
-        raw: Names and values as they came.
-    """
-
-    __slots__ = ("_fields", "raw")
-
-    def __init__(self, raw: Sequence[Header]) -> None:
-        self.raw = raw
-        """Names and values as they came."""
-        self._fields: dict[str, str] | None = None
-
-    def __getitem__(self, name: str) -> str:
-        return self._read()[name.lower()]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._read())
-
-    def __len__(self) -> int:
-        return len(self._read())
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name.lower() in self._read()
-
-    def _read(self) -> dict[str, str]:
-        fields = self._fields
-        if fields is None:
-            fields = self._fields = {}
-            for name, value in self.raw:
-                fields.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
-        return fields
 
 
 class HttpResponse:
@@ -58,7 +24,7 @@ class HttpResponse:
         self._connection: Connection | None = connection
         self.status = connection.status
         """See `UpstreamResponse.status`."""
-        self.headers = Headers(connection.headers)
+        self.headers = Headers(connection.head)
         """See `UpstreamResponse.headers`."""
 
     async def read(self, limit: int = ANSWER_BYTES) -> bytes:
