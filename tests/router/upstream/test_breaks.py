@@ -8,7 +8,7 @@ import pytest
 from plano_agents.errors import UpstreamError, UpstreamProtocolError, UpstreamUnreachableError
 from plano_agents.router.upstream.client import HttpUpstream
 from tests.router.conftest import COMPLETION, PROMPT, Exchange, Provider
-from tests.router.test_upstream import ask, connect, read_stream, request_to
+from tests.router.upstream.conftest import ask, connect, read_stream, request_to
 
 
 async def leave(exchange: Exchange) -> None:
