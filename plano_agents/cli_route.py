@@ -82,9 +82,9 @@ async def _explain(config: Config, text: str, model: str | None) -> "Explanation
     from plano_agents.router.choice import Chooser  # noqa: PLC0415 - the rest of the command line does without
     from plano_agents.router.explain import explain  # noqa: PLC0415
     from plano_agents.router.strategies import build_strategy  # noqa: PLC0415
-    from plano_agents.router.upstream import AiohttpUpstream  # noqa: PLC0415
+    from plano_agents.router.upstream.client import HttpUpstream  # noqa: PLC0415
 
-    upstream = AiohttpUpstream(proxy_from_environment=config.proxy_from_environment)
+    upstream = HttpUpstream(proxy_from_environment=config.proxy_from_environment)
     try:
         chooser = Chooser(config, build_strategy(config, upstream))
         content = json.dumps({"messages": [{"role": "user", "content": text}], "model": model})

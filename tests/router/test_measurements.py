@@ -12,7 +12,7 @@ from plano_agents.protocol.openai_chat import parse_head
 from plano_agents.protocol.request_body import RequestBody
 from plano_agents.router.choice import Chooser
 from plano_agents.router.measurements import RETRY_SECONDS, Measurements
-from plano_agents.router.upstream import AiohttpUpstream
+from plano_agents.router.upstream.client import HttpUpstream
 from plano_agents.routing.candidates import ModelMetrics
 from tests.router.conftest import CLAUDE, GPT, Choose, build_config
 
@@ -115,7 +115,7 @@ async def test_an_address_is_fetched_over_real_sockets() -> None:
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/api.json?status="
-    upstream = AiohttpUpstream()
+    upstream = HttpUpstream()
     try:
         assert await upstream.fetch(f"{url}200") == CATALOG
         with pytest.raises(UpstreamError, match="answered 503"):
