@@ -15,7 +15,7 @@ from plano_agents import serving
 from plano_agents.config.model import Breaker, Config, Preference, Retries, Timeouts
 from plano_agents.config.options import Tracing
 from plano_agents.router.app import Router
-from plano_agents.router.upstream import AiohttpUpstream
+from plano_agents.router.upstream.client import HttpUpstream
 from plano_agents.routing.strategy import Ranking, Scored
 from plano_agents.routing.text import Utterance
 from plano_agents.telemetry.attributes import ATTRIBUTES, hash_affinity_id
@@ -86,7 +86,7 @@ def trace_to(collector: Collector, provider: Provider, *names: str, **fields: ob
 @asynccontextmanager
 async def traced(config: Config, route: str | None = None) -> AsyncGenerator[httpx.AsyncClient, None]:
     """A client of the router on a real socket; at the end all spans have been sent."""
-    upstream = AiohttpUpstream()
+    upstream = HttpUpstream()
     router = Router(config, upstream, strategy=Scores(route))
     listener = serving.bind("127.0.0.1", 0)
     try:
@@ -480,7 +480,7 @@ async def test_every_attribute_stands_in_the_table(collector: Collector) -> None
 async def test_a_reloaded_configuration_traces_by_its_own_rules_at_once(collector: Collector) -> None:
     async with Provider() as provider:
         config = trace_to(collector, provider)
-        upstream = AiohttpUpstream()
+        upstream = HttpUpstream()
         router = Router(replace(config, tracing=Tracing()), upstream)
         listener = serving.bind("127.0.0.1", 0)
         async with (

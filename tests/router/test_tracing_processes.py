@@ -29,10 +29,10 @@ import httpx
 from plano_agents import cli, cli_serve
 from plano_agents.config.model import Config, Model
 from plano_agents.router.app import Router
-from plano_agents.router.upstream import AiohttpUpstream
+from plano_agents.router.upstream.client import HttpUpstream
 
 async def main() -> None:
-    upstream = AiohttpUpstream()
+    upstream = HttpUpstream()
     model = Model("openai/gpt-4o", "openai", "gpt-4o", interface="openai", base_url="http://127.0.0.1:1")
     router = Router(Config(models=(model,)), upstream)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(router), base_url="http://router") as client:

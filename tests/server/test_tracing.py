@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from plano_agents import ChatPlano, serving
 from plano_agents.integrations.httpx import uninstrument
 from plano_agents.router.app import Router
-from plano_agents.router.upstream import AiohttpUpstream
+from plano_agents.router.upstream.client import HttpUpstream
 from plano_agents.server.app import create_app
 from plano_agents.server.settings import build_settings
 from plano_agents.server.tools import Graph
@@ -106,7 +106,7 @@ async def run_chain(
     **settings: object,
 ) -> AsyncGenerator[tuple[httpx.AsyncClient, Provider], None]:
     """A client of an agent server, whose tool asks the router too, before a provider; at the end all is sent."""
-    upstream = AiohttpUpstream()
+    upstream = HttpUpstream()
     listener = serving.bind("127.0.0.1", 0)
     url = serving.url_of(listener)
 
