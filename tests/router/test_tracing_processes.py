@@ -24,24 +24,29 @@ SHARED = {"session_cache": {"type": "redis", "url": "redis://127.0.0.1:1"}}
 
 WITHOUT = """
 import asyncio, sys
-LIBRARY = ("opentelemetry.sdk", "opentelemetry.exporter", "opentelemetry.proto")
 import httpx
-from plano_agents import cli, cli_serve
+from plano_agents import cli, cli_serve, serving
 from plano_agents.config.model import Config, Model
+from plano_agents.errors import UpstreamUnreachableError
 from plano_agents.router.app import Router
-from plano_agents.router.upstream.client import HttpUpstream
+
+class Nobody:
+    async def send(self, request):
+        raise UpstreamUnreachableError("nobody is there")
 
 async def main() -> None:
-    upstream = HttpUpstream()
-    model = Model("openai/gpt-4o", "openai", "gpt-4o", interface="openai", base_url="http://127.0.0.1:1")
-    router = Router(Config(models=(model,)), upstream)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(router), base_url="http://router") as client:
+    router = Router(Config(models=(Model("openai/gpt-4o", "openai", "gpt-4o", interface="openai"),)), Nobody())
+    listener = serving.bind("127.0.0.1", 0)
+    async with (
+        serving.running([serving.Site(router, listener)]),
+        httpx.AsyncClient(base_url=serving.url_of(listener), trust_env=False) as client,
+    ):
         answer = await client.post("/v1/chat/completions", json={"messages": []})
         assert answer.json()["error"]["code"] == "upstream_unreachable", answer.text
     await router.aclose()
-    await upstream.close()
 
 asyncio.run(main())
+LIBRARY = ("opentelemetry.sdk", "opentelemetry.exporter", "opentelemetry.proto")
 print([name for name in sys.modules if name.partition(".")[0] in {"grpc", "google"} or name.startswith(LIBRARY)])
 """
 
