@@ -50,7 +50,7 @@ class Target:
     model: str
     """The model's name, as the peer spells it."""
     headers: Mapping[str, str]
-    """What the peer needs besides the usual headers."""
+    """What the peer needs besides the usual headers; ``{upstream}`` stands for the upstream's address."""
     path: str = "/v1/chat/completions"
     """Where the peer takes OpenAI's chat completions."""
 

@@ -1,11 +1,12 @@
 """Gets programs that the benchmark needs: from Debian, PyPI and npm, or compiled here, into a folder outside the tree."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -25,6 +26,18 @@ class Installation:
     """Its path."""
     version: str
     """As it says itself, or its package."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """A package of npm's."""
+
+    package: str
+    """Its name."""
+    version: str
+    """Exactly which."""
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    """Versions of what it depends on that it would not choose itself."""
 
 
 def default_cache() -> Path:
@@ -80,33 +93,33 @@ def install_python(cache: Path, name: str, requirement: str, package: str, progr
     return Installation(str(path), read_version([str(folder / "bin" / "python"), "-c", ask]))
 
 
-def install_node(cache: Path, name: str, package: str, version: str, program: str) -> Installation:
+def install_node(cache: Path, name: str, requirement: Requirement, program: str) -> Installation:
     """Install a package from npm into a folder of its own, unless it is there.
+
+    Args:
+        cache: Where folders are kept.
+        name: The folder's name.
+        requirement: What to install.
+        program: A path within the package.
 
     Raises:
         NotInstalledError: It cannot be installed, or there is no npm.
     """
     folder = cache / name
-    marker = folder / ".installed"
     if shutil.which("npm") is None or shutil.which("node") is None:
         raise NotInstalledError("node and npm are not on PATH. Install them: apt-get install nodejs npm")
-    if not marker.exists() or marker.read_text() != version:
+    wanted = json.dumps(
+        {"dependencies": {requirement.package: requirement.version}, "overrides": dict(requirement.overrides)}
+    )
+    marker = folder / ".installed"
+    if not marker.exists() or marker.read_text() != wanted:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        _run(
-            [
-                "npm",
-                "install",
-                "--silent",
-                "--no-audit",
-                "--no-fund",
-                "--prefix",
-                str(folder),
-                f"{package}@{version}",
-            ]
-        )
-        marker.write_text(version)
-    return Installation(str(folder / "node_modules" / package / program), version)
+        (folder / "package.json").write_text(wanted)
+        _run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder)])
+        marker.write_text(wanted)
+    path = folder / "node_modules" / requirement.package / program
+    return Installation(str(path), requirement.version)
 
 
 def compile_native(cache: Path, name: str) -> str:

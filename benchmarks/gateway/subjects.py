@@ -21,7 +21,7 @@ from benchmarks.gateway.workloads import PACED_US, PINNED_IDS, STREAM_CHUNKS, Wo
 START_SECONDS = 60.0
 """How long a gateway may take to its first answer."""
 POLL_SECONDS = 0.002
-ANNOUNCED = re.compile(r"http://127\.0\.0\.1:(\d+)")
+ANNOUNCED = re.compile(r"listens at http://127\.0\.0\.1:(\d+)")
 
 
 class NotStartedError(Exception):
@@ -72,10 +72,18 @@ class Subject:
         return self._requests[key]
 
     def measure(self, load: Callable[[], Answered]) -> tuple[Sample, str]:
-        """Measure what a load costs; gives the sample and the first error's text."""
+        """Measure what a load costs; gives the sample and the first error's text.
+
+        Raises:
+            LoadError: It failed, or was answered by somebody else than the upstream.
+        """
+        answered = self.bench.upstream.count()
         before = self.running.cpu_seconds() if self.running else 0.0
         seen = load()
         cpu = self.running.cpu_seconds() - before if self.running else None
+        answered = self.bench.upstream.count() - answered
+        if answered < seen.requests:
+            raise LoadError(f"{seen.requests} requests were answered, and the upstream saw only {answered}.")
         sample = Sample(
             seen.requests,
             seen.errors,

@@ -2,7 +2,7 @@
  *
  *   upstream PORT [PORT ...]
  *
- * POST /v1/messages is answered as Anthropic does, any other POST as OpenAI's chat completions do. A body that asks for
+ * POST /v1/messages is answered as Anthropic does, POST /v1/chat/completions as OpenAI does. A body that asks for
  * a stream gets CHUNKS text chunks, INTERVAL_US apart (0: as fast as they can be sent, a send() each). Each carries the
  * time it was sent at, '@' and 16 hexadecimal digits of CLOCK_MONOTONIC's nanoseconds, so that a client can tell how long
  * it took. GET /_set?chunks=CHUNKS&interval_us=INTERVAL_US holds for the streams that begin after it, GET /_count tells
@@ -28,6 +28,7 @@
 
 enum { MAX_CONNECTIONS = 16384, MAX_PORTS = 8 };
 #define NS 1000000000ull
+#define OK "200 OK"
 
 typedef struct {
     int fd;
@@ -145,12 +146,12 @@ static int flush(Connection *c) {
     return 1;
 }
 
-static int send_json(Connection *c, const char *json) {
+static int send_json(Connection *c, const char *status, const char *json) {
     char answer[4096];
     int n = snprintf(answer, sizeof answer,
-                     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nx-request-id: req_0123456789abcdef\r\n"
+                     "HTTP/1.1 %s\r\nContent-Type: application/json\r\nx-request-id: req_0123456789abcdef\r\n"
                      "Content-Length: %zu\r\n\r\n%s",
-                     strlen(json), json);
+                     status, strlen(json), json);
     return send_bytes(c, answer, (size_t)n);
 }
 
@@ -241,30 +242,33 @@ static int answer(Connection *c, const char *head, const char *body, size_t body
             fprintf(stderr, "upstream: cannot read %.80s\n", head);
         set_interval = interval_us * 1000;
         requests--;
-        return send_json(c, "{}");
+        return send_json(c, OK, "{}");
     }
     if (!strncmp(head, "GET /_count", 11)) {
         char counts[128];
         requests--;
         snprintf(counts, sizeof counts, "{\"requests\":%llu,\"open_streams\":%llu}", (unsigned long long)requests,
                  (unsigned long long)open_streams);
-        return send_json(c, counts);
+        return send_json(c, OK, counts);
     }
     if (strncmp(head, "POST", 4)) {
         requests--;
-        return send_json(c,
+        return send_json(c, OK,
                          "{\"object\":\"list\",\"data\":[{\"id\":\"gpt-4o\",\"object\":\"model\",\"created\":1767225600,"
                          "\"owned_by\":\"vllm\"}],\"status\":\"ok\",\"version\":\"0.12.0\",\"model_path\":\"gpt-4o\"}");
     }
-    c->anthropic = !strncmp(head, "POST /v1/messages", 17);
+    c->anthropic = !strncmp(head, "POST /v1/messages ", 18);
+    /* So that nobody measures a gateway past which the requests went. */
+    if (!c->anthropic && strncmp(head, "POST /v1/chat/completions ", 26))
+        return send_json(c, "404 Not Found", "{\"error\":{\"message\":\"There is no such path here.\"}}");
     if (memmem(body, body_length, "\"stream\":true", 13) || memmem(body, body_length, "\"stream\": true", 14))
         return start_stream(c);
     if (c->anthropic)
-        return send_json(c,
+        return send_json(c, OK,
                          "{\"id\":\"msg_01\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"claude-sonnet-4-6\","
                          "\"content\":[{\"type\":\"text\",\"text\":\"" SPEECH "\"}],\"stop_reason\":\"end_turn\","
                          "\"stop_sequence\":null,\"usage\":{\"input_tokens\":2210,\"output_tokens\":64}}");
-    return send_json(c,
+    return send_json(c, OK,
                      "{\"id\":\"chatcmpl-9x\",\"object\":\"chat.completion\",\"created\":1767225600,\"model\":"
                      "\"gpt-4o-2024-08-06\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":"
                      "\"" SPEECH "\",\"refusal\":null},\"logprobs\":null,\"finish_reason\":\"stop\"}],\"usage\":"

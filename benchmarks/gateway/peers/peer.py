@@ -48,7 +48,7 @@ class Command:
     environment: Mapping[str, str] = field(default_factory=dict)
     """What it needs beyond PATH, HOME and a language."""
     announces_port: bool = False
-    """It chooses its port itself, and prints its address ``http://127.0.0.1:<port>/…``."""
+    """It chooses its port itself, and prints ``listens at http://127.0.0.1:<port>/…``."""
 
     def full_environment(self, folder: Path) -> dict[str, str]:
         """All of its environment: nothing of the user's own is handed to a program from elsewhere."""

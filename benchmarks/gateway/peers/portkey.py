@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from benchmarks.gateway.bodies import Target
-from benchmarks.gateway.install import Installation, install_node
+from benchmarks.gateway.install import Installation, Requirement, install_node
 from benchmarks.gateway.peers.peer import Command, Peer, Site
-
-UPSTREAM_PLACE = "{upstream}"
 
 
 def _install(cache: Path) -> Installation:
-    return install_node(cache, "portkey", "@portkey-ai/gateway", "1.15.2", "build/start-server.js")
+    # With a newer @hono/node-server streams fail with "TypeError: immutable": Portkey-AI/gateway, issue 1389.
+    wanted = Requirement("@portkey-ai/gateway", "1.15.2", {"@hono/node-server": "1.13.8"})
+    return install_node(cache, "portkey", wanted, "build/start-server.js")
 
 
 def _command(installation: Installation, site: Site) -> Command:
@@ -24,9 +24,9 @@ PORTKEY = Peer(
     "Node",
     _install,
     _command,
-    chat=Target("gpt-4o", {"x-portkey-provider": "openai", "x-portkey-custom-host": f"{UPSTREAM_PLACE}/v1"}),
+    chat=Target("gpt-4o", {"x-portkey-provider": "openai", "x-portkey-custom-host": "{upstream}/v1"}),
     claude=Target(
         "claude-sonnet-4-6",
-        {"x-portkey-provider": "anthropic", "x-portkey-custom-host": f"{UPSTREAM_PLACE}/v1"},
+        {"x-portkey-provider": "anthropic", "x-portkey-custom-host": "{upstream}/v1"},
     ),
 )

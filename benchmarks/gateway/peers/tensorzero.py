@@ -12,7 +12,7 @@ from tensorzero import _start_http_gateway
 gateway = _start_http_gateway(
     config_file=sys.argv[1], clickhouse_url=None, postgres_url=None, valkey_url=None, async_setup=False
 )
-print(gateway.base_url, flush=True)
+print('The gateway listens at', gateway.base_url, flush=True)
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 signal.pause()
 """
