@@ -155,12 +155,13 @@ class Loader:
         )
         if process.stdin is None or process.stdout is None:
             raise LoadError("The load generator has no standard input or output.")
-        try:
-            yield int(json.loads(process.stdout.readline())["opened"])
-        finally:
-            process.stdin.close()
-            process.stdout.read()
-            process.wait(timeout=LATE_SECONDS)
+        with process.stdout as told:
+            try:
+                yield int(json.loads(told.readline())["opened"])
+            finally:
+                process.stdin.close()
+                told.read()
+                process.wait(timeout=LATE_SECONDS)
 
     def _command(self, traffic: Traffic, kind: str, amount: float) -> list[str]:
         to = (str(traffic.port), str(traffic.request), str(traffic.connections))
