@@ -5,7 +5,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import click
 
 from benchmarks.gateway.aims import judge
+from benchmarks.gateway.alone import ALONE, Router
 from benchmarks.gateway.install import (
     Installation,
     NotInstalledError,
@@ -20,20 +22,33 @@ from benchmarks.gateway.install import (
     default_cache,
     find_debian,
 )
+from benchmarks.gateway.loads import LoadError
 from benchmarks.gateway.machine import choose_cores, describe_machine, raise_file_limit
 from benchmarks.gateway.measurement import Results
 from benchmarks.gateway.peers import PEERS
 from benchmarks.gateway.peers.peer import Peer
-from benchmarks.gateway.phases import PARTS, Plan, Run, measure_all
+from benchmarks.gateway.peers.plano_agents import NAME
+from benchmarks.gateway.plan import Plan, Run
 from benchmarks.gateway.publish import publish, read_results, write_results
-from benchmarks.gateway.subjects import running_bench
+from benchmarks.gateway.side_by_side import run_workloads, start_all
+from benchmarks.gateway.subjects import NotStartedError, Subject, build_direct, running_bench
 from benchmarks.gateway.tables import render
-from benchmarks.gateway.workloads import WORKLOADS
+from benchmarks.gateway.workloads import WORKLOADS, Workload
 
 FULL = Plan(repeats=3, turns=5, seconds=2, starts=3, requests=20_000, streams=1_000, sessions=1_000_000)
 QUICK = Plan(repeats=1, turns=2, seconds=1, starts=1, requests=2_000, streams=200, sessions=5_000)
 FILES = 65_536
 """How many files may be open: 1,000 streams are 2,000 sockets of a gateway."""
+
+
+PARTS = {
+    "memory": "start and memory",
+    "first-turn": "first turns, and what they delay",
+    "workers": "two workers",
+    "streams": "growth from 10 open streams to many",
+    "sessions": "growth from 1,000 sessions to many",
+}
+"""What is measured besides the workloads; all but the first of plano-agents alone."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -124,7 +139,7 @@ def run(
     folder = Path(tempfile.mkdtemp(prefix="bench-gateway-"))
     try:
         with running_bench(programs["upstream"], programs["load"], programs["wrk"], chosen, folder) as bench:
-            measure_all(Run(bench, plan, results, _say), found, workloads, set(only) & PARTS.keys())
+            _measure(Run(bench, plan, results, _say), found, workloads, set(only) & PARTS.keys())
     finally:
         path = out or cache / "results" / f"{datetime.now(UTC):%Y-%m-%dT%H%M%S}.json"
         write_results(results, path)
@@ -161,6 +176,38 @@ def publish_results(results: Path) -> None:
 def _render(results: Results) -> str:
     whats = {peer.name: peer.what for peer in PEERS} | {"direct": "no gateway"}
     return render(results, [peer.name for peer in PEERS] + ["direct"], whats, judge(results))
+
+
+def _measure(
+    run: Run, found: Mapping[Peer, Installation], workloads: Sequence[Workload], parts: AbstractSet[str]
+) -> None:
+    """Measure the gateways side by side, then what only plano-agents is asked.
+
+    Args:
+        run: With what, how much, and where it goes.
+        found: The gateways that are installed.
+        workloads: What all are asked.
+        parts: Which of ``PARTS`` besides.
+    """
+    subjects: list[Subject] = []
+    try:
+        if workloads or "memory" in parts:
+            run.say("Starting the gateways")
+            start_all(run, found, subjects, memory="memory" in parts)
+        if workloads:
+            run.say("Workloads, side by side")
+            run_workloads(run, [*subjects, build_direct(run.bench)], workloads)
+    finally:
+        for subject in subjects:
+            subject.stop()
+    for peer, installation in found.items():
+        for part, measure in ALONE.items():
+            if peer.name == NAME and part in parts:
+                run.say(f"{NAME}: {PARTS[part]}")
+                try:
+                    measure(Router(run, peer, installation))
+                except (NotStartedError, LoadError) as error:
+                    run.note(f"{PARTS[part]}: {error}")
 
 
 def _find_programs(cache: Path) -> dict[str, str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from benchmarks.gateway.aims import Verdict
 from benchmarks.gateway.measurement import Results, Spread, summarize
+from benchmarks.gateway.peers.plano_agents import NAME
 
 NOTHING = "–"
 
@@ -74,6 +75,22 @@ TABLES: dict[str, tuple[Column, ...]] = {
 }
 
 
+ALONE: tuple[Column, ...] = (
+    _cpu("CPU per pinned request, 1,000 sessions seen (µs)", "sessions-few"),
+    _cpu("the same, many sessions seen (µs)", "sessions-many"),
+    _cpu("the same, beside 10 open streams (µs)", "streams-few"),
+    _cpu("the same, beside many open streams (µs)", "streams-many"),
+    _cpu("the same, one worker with Redis (µs)", "workers-one"),
+    _cpu("the same, two workers with Redis (µs)", "workers-two"),
+    _latency("a first turn at one connection, p50 (ms)", "first-turn-alone", "p50"),
+    _latency("the same, p99 (ms)", "first-turn-alone", "p99"),
+    _latency("other requests at 400 per second, p99 (ms)", "background-alone", "p99"),
+    _latency("the same, beside 10 first turns per second, p99 (ms)", "background-beside", "p99"),
+    _figure("memory at rest without the embedding model, RSS (MiB)", "rss_rest_plain_mib"),
+)
+"""What only plano-agents is asked; a row each."""
+
+
 def render(
     results: Results, subjects: Sequence[str], whats: dict[str, str], verdicts: Sequence[Verdict]
 ) -> str:
@@ -83,6 +100,10 @@ def render(
         f"**{title}**\n\n{_render_columns(results, subjects, whats, columns)}"
         for title, columns in TABLES.items()
     ]
+    alone = [(column.title, render_cell(column.values(results, NAME))) for column in ALONE]
+    rows = [row for row in alone if row[1] != NOTHING]
+    if rows:
+        parts.append(f"**plano-agents alone**\n\n{_render_rows(('', ''), rows)}")
     parts.append(f"**Aims**\n\n{render_verdicts(verdicts)}")
     absent = [f"- {name}: not there. {reason}" for name, reason in results.absent.items()]
     notes = [f"- {note}" for note in dict.fromkeys(results.notes)]
