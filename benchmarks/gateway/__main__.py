@@ -36,7 +36,7 @@ from benchmarks.gateway.tables import render
 from benchmarks.gateway.workloads import WORKLOADS, Workload
 
 FULL = Plan(repeats=3, turns=5, seconds=2, starts=3, requests=20_000, streams=1_000, sessions=1_000_000)
-QUICK = Plan(repeats=1, turns=2, seconds=1, starts=1, requests=2_000, streams=200, sessions=5_000)
+QUICK = Plan(repeats=1, turns=2, seconds=1, starts=1, requests=500, streams=200, sessions=5_000)
 FILES = 65_536
 """How many files may be open: 1,000 streams are 2,000 sockets of a gateway."""
 

@@ -18,7 +18,7 @@ from benchmarks.gateway.peers.peer import Command, Peer, Site
 from benchmarks.gateway.processes import Running, find_free_port
 from benchmarks.gateway.workloads import PACED_US, PINNED_IDS, STREAM_CHUNKS, Workload
 
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 """How long a gateway may take to its first answer."""
 POLL_SECONDS = 0.002
 ANNOUNCED = re.compile(r"listens at http://127\.0\.0\.1:(\d+)")

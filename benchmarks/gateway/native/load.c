@@ -124,7 +124,12 @@ static void push(Connection *c) {
     while (c->busy && c->sent < request_length) {
         ssize_t sent = send(c->fd, c->request + c->sent, request_length - c->sent, MSG_NOSIGNAL);
         if (sent < 0) {
-            if (errno != EAGAIN && errno != ENOTCONN) fail(c, strerror(errno));
+            if (errno != EAGAIN && errno != ENOTCONN) {
+                fail(c, strerror(errno));
+            } else {
+                struct epoll_event both = {.events = EPOLLIN | EPOLLOUT, .data.ptr = c};
+                epoll_ctl(poller, EPOLL_CTL_MOD, c->fd, &both);
+            }
             return;
         }
         c->sent += (size_t)sent;
