@@ -135,7 +135,7 @@ class Loader:
         return _read_load(_run(self._command(traffic, "requests", requests), 0))
 
     def load(self, traffic: Traffic, seconds: float) -> Answered:
-        """Send requests or read streams for so long."""
+        """Send requests or read streams for so long, and wait for those that were begun."""
         return _read_load(_run(self._command(traffic, "seconds", seconds), seconds))
 
     @contextmanager

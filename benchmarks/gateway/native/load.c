@@ -6,6 +6,7 @@
  * REQUEST is a file with one HTTP request; sixteen '@' in it become an affinity id, which are taken in turn from IDS ids
  * from FIRST_ID on. With RATE, requests are due so many per second whether or not the earlier ones were answered, and
  * latency counts from when each was due; without, each connection sends its next request when the last was answered.
+ * Whatever was begun is waited for, for a minute at most, so that no request costs a gateway something and counts for nothing.
  * "hold" opens one stream per connection, says so on its standard output, and reads them until its standard input ends.
  * What was measured is printed as JSON; times are microseconds.
  */
@@ -316,11 +317,13 @@ int main(int count, char **words) {
         connect_one(&connections[i]);
     }
     uint64_t began = now(), stop = began + (uint64_t)(seconds * 1e9), due_count = 0, time = began;
+    uint64_t late = stop + 60 * NS;
     int announced = 0, ended = 0, next_idle = 0;
     struct itimerspec tick = {.it_interval = {0, rate ? 200000 : 5000000}, .it_value = {0, 1}};
     timerfd_settime(timer, 0, &tick, NULL);
-    while (!ended && time < stop && answered + failed < wanted) {
-        for (int tried = 0; tried < connection_count; tried++) {
+    while (!ended && time < late && answered + failed < wanted) {
+        if (time >= stop && answered + failed >= next_number) break;
+        for (int tried = 0; tried < connection_count && time < stop; tried++) {
             Connection *c = &connections[next_idle];
             if (next_number >= wanted || (open_hold && next_number >= (uint64_t)connection_count)) break;
             uint64_t due = rate ? began + (uint64_t)((double)due_count / rate * 1e9) : time;
@@ -350,7 +353,7 @@ int main(int count, char **words) {
                 }
                 if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) read_some(c);
                 /* Closed loop: the next one at once, so that a round of the poller costs all connections one request. */
-                if (!rate && !c->busy && next_number < wanted && !open_hold) begin(c, now());
+                if (!rate && !c->busy && next_number < wanted && !open_hold && (time = now()) < stop) begin(c, time);
             }
         }
         if (open_hold && !announced && opened + failed >= (uint64_t)connection_count) {
