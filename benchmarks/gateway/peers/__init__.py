@@ -10,7 +10,7 @@ from benchmarks.gateway.peers.portkey import PORTKEY
 from benchmarks.gateway.peers.sglang_router import SGLANG_ROUTER
 from benchmarks.gateway.peers.smg import SMG
 from benchmarks.gateway.peers.tensorzero import TENSORZERO
-from benchmarks.gateway.peers.vllm_router import VLLM_ROUTER
+from benchmarks.gateway.peers.vllm_router import VLLM_ROUTER, VLLM_ROUTER_DEFAULT
 
 PEERS: tuple[Peer, ...] = (
     PLANO_AGENTS,
@@ -18,6 +18,7 @@ PEERS: tuple[Peer, ...] = (
     HAPROXY,
     ENVOY,
     VLLM_ROUTER,
+    VLLM_ROUTER_DEFAULT,
     SGLANG_ROUTER,
     SMG,
     TENSORZERO,

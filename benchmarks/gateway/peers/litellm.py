@@ -41,5 +41,10 @@ def _command(installation: Installation, site: Site) -> Command:
 
 
 LITELLM = Peer(
-    "litellm", "Python", _install, _command, chat=Target("gpt-4o", {}), claude=Target("claude", {})
+    "litellm",
+    "Python, translates",
+    _install,
+    _command,
+    chat=Target("gpt-4o", {}),
+    claude=Target("claude", {}),
 )

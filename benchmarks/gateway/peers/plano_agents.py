@@ -68,7 +68,7 @@ def command(
 
 PLANO_AGENTS = Peer(
     NAME,
-    "Python",
+    "Python, keeps sessions, translates",
     _install,
     command,
     chat=Target("openai/gpt-4o", {}),

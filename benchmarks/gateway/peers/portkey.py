@@ -21,7 +21,7 @@ def _command(installation: Installation, site: Site) -> Command:
 
 PORTKEY = Peer(
     "portkey",
-    "Node",
+    "Node, translates",
     _install,
     _command,
     chat=Target("gpt-4o", {"x-portkey-provider": "openai", "x-portkey-custom-host": "{upstream}/v1"}),

@@ -22,4 +22,4 @@ def _command(installation: Installation, site: Site) -> Command:
     return Command((installation.program, "launch", "--worker-urls", *workers, *place, *quiet))
 
 
-SGLANG_ROUTER = Peer("sglang-router", "Rust", _install, _command, chat=Target("gpt-4o", {}))
+SGLANG_ROUTER = Peer("sglang-router", "Rust, cache-aware", _install, _command, chat=Target("gpt-4o", {}))

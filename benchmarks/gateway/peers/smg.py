@@ -20,4 +20,11 @@ def _command(installation: Installation, site: Site) -> Command:
     return Command((installation.program, "launch", "--worker-urls", *workers, *place, *policy))
 
 
-SMG = Peer("smg", "Rust", _install, _command, chat=Target("gpt-4o", {}), affinity_header="x-smg-routing-key")
+SMG = Peer(
+    "smg",
+    "Rust, keeps sessions",
+    _install,
+    _command,
+    chat=Target("gpt-4o", {}),
+    affinity_header="x-smg-routing-key",
+)

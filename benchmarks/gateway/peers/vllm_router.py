@@ -1,5 +1,6 @@
-"""vLLM's router, which keeps a session on one replica by consistent hashing."""
+"""vLLM's router: keeping sessions by consistent hashing, and with its default policy."""
 
+from functools import partial
 from pathlib import Path
 
 from benchmarks.gateway.bodies import Target
@@ -11,15 +12,28 @@ def _install(cache: Path) -> Installation:
     return install_python(cache, "vllm-router", "vllm-router==0.1.17", "vllm-router", "bin/vllm-router")
 
 
-def _command(installation: Installation, site: Site) -> Command:
-    # The README starts it with consistent_hash, the policy that keeps sessions; all else is its default but the log's
-    # level, for the others write no line per request, and the metrics' port, so that two of them can run.
+def _command(policy: str, installation: Installation, site: Site) -> Command:
+    # All else is its default but the log's level, for the others write no line per request, and the metrics' port.
     workers = [f"http://127.0.0.1:{port}" for port in site.upstreams]
     place = ("--host", "127.0.0.1", "--port", str(site.port), "--prometheus-port", str(site.metrics_port))
-    policy = ("--policy", "consistent_hash", "--log-level", "error", "--worker-startup-check-interval", "1")
-    return Command((installation.program, "--worker-urls", *workers, *place, *policy))
+    quiet = ("--log-level", "error", "--worker-startup-check-interval", "1")
+    return Command((installation.program, "--worker-urls", *workers, *place, "--policy", policy, *quiet))
 
 
 VLLM_ROUTER = Peer(
-    "vllm-router", "Rust", _install, _command, chat=Target("gpt-4o", {}), affinity_header="X-Session-ID"
+    "vllm-router",
+    "Rust, keeps sessions",
+    _install,
+    # What its README starts it with.
+    partial(_command, "consistent_hash"),
+    chat=Target("gpt-4o", {}),
+    affinity_header="X-Session-ID",
+)
+VLLM_ROUTER_DEFAULT = Peer(
+    "vllm-router-default",
+    "Rust, cache-aware",
+    _install,
+    partial(_command, "cache_aware"),
+    chat=Target("gpt-4o", {}),
+    affinity_header="X-Session-ID",
 )
