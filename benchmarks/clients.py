@@ -137,13 +137,18 @@ class Instant:
         message = {"role": "assistant", "content": "word " * CHUNKS}
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
         whole = {**common, "object": "chat.completion", "choices": [choice], "usage": usage}
-        deltas = [{"role": "assistant", "content": ""}, *[{"content": "word "}] * CHUNKS, {}]
+        deltas: list[dict[str, str]] = [
+            {"role": "assistant", "content": ""},
+            *[{"content": "word "}] * CHUNKS,
+            {},
+        ]
         pieces: list[dict[str, object]] = [
             {"choices": [{"index": 0, "delta": delta, "finish_reason": None if delta else "stop"}]}
             for delta in deltas
         ]
         common["object"] = "chat.completion.chunk"
-        events = [json.dumps({**common, **piece}) for piece in (*pieces, {"choices": [], "usage": usage})]
+        pieces.append({"choices": [], "usage": usage})
+        events = [json.dumps({**common, **piece}) for piece in pieces]
         self._whole = json.dumps(whole).encode()
         self._streamed = "".join(f"data: {event}\n\n" for event in (*events, "[DONE]")).encode()
         self.transport = load_library().MockTransport(self._answer)
