@@ -14,6 +14,7 @@ import pytest
 from fastapi.routing import APIRoute
 from langgraph.graph import START, MessagesState, StateGraph
 
+from plano_agents.config.load import load_config
 from plano_agents.server.app import create_app
 from plano_agents.server.settings import ServerSettings
 
@@ -70,6 +71,13 @@ def test_serve_prints_what_the_page_shows(page: str, served: tuple[str, list[str
     assert [_VARIABLE.sub("#", line) for line in served[1]] == [_VARIABLE.sub("#", line) for line in shown]
 
 
+def test_the_router_starts_on_the_configuration_that_the_page_shows(page: str, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(read_block(page, "Beside a router", "yaml"))
+    loaded = load_config(tmp_path / "config.yaml", environ={}, offline=True)
+    assert (loaded.listener.port, [model.name for model in loaded.models]) == (12000, ["openai/gpt-4o-mini"])
+    assert loaded.warnings == ()
+
+
 def test_the_request_that_the_page_shows_is_answered_so(page: str, served: tuple[str, list[str]]) -> None:
     command, answer = read_block(page, "$ plano-agents serve my_agent:graph", "console").splitlines()[:2]
     typed = shlex.split(command.removeprefix("$ "))
@@ -114,7 +122,10 @@ def test_every_endpoint_has_its_row(page: str) -> None:
     builder.add_edge(START, "answer")
     routes = [route for route in create_app(builder.compile()).routes if isinstance(route, APIRoute)]
     there = {
-        f"{method} {route.path.replace(':path', '')}" for route in routes for method in route.methods or ()
+        f"{method} {route.path.replace(':path', '')}"
+        for route in routes
+        for method in route.methods or ()
+        if route.include_in_schema
     }
     assert {row[0].strip("`") for row in read_rows(page, "Endpoints")} == there
 

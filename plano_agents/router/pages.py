@@ -65,6 +65,7 @@ def create_pages(config: Config) -> FastAPI:
     async def answer_bug(_request: Request, error: Exception) -> Response:
         return _answer(report_bug(error, uuid.uuid4().hex))
 
+    @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz", summary="Is the process alive?")
     async def healthz() -> dict[str, str]:
         return HEALTH["/healthz"]
