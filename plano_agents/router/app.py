@@ -30,6 +30,7 @@ from plano_agents.router.service import Service
 from plano_agents.router.strategies import build_strategy
 from plano_agents.router.upstream import Upstream
 from plano_agents.routing.strategy import Strategy
+from plano_agents.serving.api_page import add_api_page
 from plano_agents.serving.methods import find_methods
 from plano_agents.sessions.build import build_store
 from plano_agents.sessions.ledger import Ledger
@@ -168,7 +169,14 @@ def create_pages(config: Config) -> FastAPI:
     Args:
         config: What is configured; listed at ``/v1/models``.
     """
-    app = _Pages(title="plano-agents router", version=plano_agents.__version__, redirect_slashes=False)
+    app = _Pages(
+        title="plano-agents router",
+        version=plano_agents.__version__,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    add_api_page(app)
 
     @app.exception_handler(HTTPException)
     async def answer_http_error(request: Request, error: HTTPException) -> Response:
