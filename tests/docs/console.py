@@ -76,6 +76,7 @@ class Shell:
     def _run_to_its_end(self, typed: str) -> str:
         for usual, real in self.addresses.items():
             typed = typed.replace(usual, real)
+        typed = typed.removeprefix("scripts/uv run ")
         typed = _OWN.sub("plano-agents ", typed).replace("./demo.sh", f"{ROOT / 'demo.sh'} --fast")
         environ = self._environ()
         if "demo.sh" in typed:
@@ -99,6 +100,8 @@ class Shell:
         listens = _LISTENS.search(printed)
         assert listens is not None, printed
         self.addresses[usual] = urlsplit(listens[1]).netloc
+        if usual == ROUTER:
+            os.environ["PLANO_BASE_URL"] = f"{listens[1]}/v1"  # for the page's Python too
         return printed
 
 

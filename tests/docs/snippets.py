@@ -54,6 +54,12 @@ class Reader:
             (self._shell.folder / snippet.title).write_text(snippet.source)
 
     def _run_python(self, example: Example, snippet: Snippet) -> None:
+        """Run it here; a program with a title is left to the command that runs it."""
+        if snippet.title is not None:
+            module = snippet.title.removesuffix(".py")
+            if module not in _read_commands(example):
+                raise SnippetError(f"No command below runs {snippet.title!r}.")
+            return
         code = compile(pad(snippet.source, snippet.line - 1), example.path, "exec", dont_inherit=True)
         exec(code, example.namespace)
 
@@ -64,9 +70,7 @@ class Reader:
     def _check_yaml(self, _example: Example, snippet: Snippet) -> None:
         match snippet.title:
             case "config.yaml":
-                project = yaml.safe_load((ROOT / CONFIG).read_text())
-                whole = yaml.safe_dump(project | yaml.safe_load(snippet.source))
-                parse_config(whole, source=CONFIG, environ={}, offline=True)
+                parse_config(complete(snippet.source), source=CONFIG, environ={}, offline=True)
             case "plano-agents.yaml":
                 parse_settings(snippet.source, source=snippet.title, environ=SECRETS)
             case "agent.yaml":
@@ -80,6 +84,22 @@ class Reader:
         found = json.loads(snippet.source)
         if snippet.title is not None and found != json.loads((ROOT / snippet.title).read_text()):
             raise SnippetError(f"This is not what stands in the project's {snippet.title}.")
+
+
+def _read_commands(example: Example) -> str:
+    """What is typed on the page after a block."""
+    lines = example.document.text[example.end :].splitlines()
+    return "\n".join(line for line in lines if line.startswith("$ "))
+
+
+def complete(source: str) -> str:
+    """Put a part of a ``config.yaml`` into the project's; a whole one stands for itself, further models are added."""
+    given = yaml.safe_load(source)
+    if "version" in given:
+        return source
+    project = yaml.safe_load((ROOT / CONFIG).read_text())
+    models = project["model_providers"] + given.get("model_providers", [])
+    return yaml.safe_dump(project | given | {"model_providers": models})
 
 
 def list_pages() -> list[str]:

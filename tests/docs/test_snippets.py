@@ -55,7 +55,8 @@ def test_every_block_of_a_page_does_what_the_page_says(page: str, shell: Shell) 
         ("```console\n$ plano-agents nonsense\n```\n", "ended with 2"),
         ("```console\n$ echo one\ntwo\n```\n", "prints"),
         ("<!-- run by: tests/nowhere.py -->\n```js\n1\n```\n", "no test"),
-        ("<!-- run by: tests/docs/test_snippets.py -->\n\n```js\n1\n```\n\n```js\n2\n```\n", "no test"),
+        ("<!-- run by: tests/test_package.py -->\n```js\n1\n```\n", "no test"),
+        ('```python title="one.py"\n1\n```\n', "No command below runs"),
     ],
 )
 def test_a_page_that_is_wrong_fails(text: str, complaint: str, tmp_path: Path, shell: Shell) -> None:
@@ -81,7 +82,7 @@ def test_a_reason_holds_for_one_block_alone(tmp_path: Path, shell: Shell) -> Non
 def test_a_pages_blocks_share_their_names_and_files(tmp_path: Path, shell: Shell) -> None:
     path = tmp_path / "page.md"
     path.write_text(
-        '```python title="one.py"\nx = 1\n```\n\n```console\n$ python -c "import one; print(one.x)"\n1\n```\n\n'
+        '```python title="one.py"\nprint(1)\n```\n\n```python\nx = 1\n```\n\n```console\n$ python one.py\n1\n```\n\n'
         "```python\nassert x == 1\n```\n"
     )
     read(path, shell)
