@@ -30,13 +30,18 @@ _LOADED = re.compile(
 _SOURCE = re.compile(r'(?P<attribute>src|srcset)="(?P<target>[^":]+)"')
 
 DOCS = ROOT / "docs"
+WIDE = {"comparison.md", "configuration.md"}
+"""The pages whose tables take the place of the contents."""
+
 HOMES = {"README.md": "index.md", "examples/README.md": "examples.md", "CONTRIBUTING.md": "contributing.md"}
 HOMES |= {"CHANGELOG.md": "changelog.md"}
 """The pages that show files from elsewhere."""
 
 
-def on_page_markdown(markdown: str, **_: object) -> str:
+def on_page_markdown(markdown: str, page: Any, **_: object) -> str:  # noqa: ANN401 - MkDocs' page
     """Put in what a page asks for; MkDocs calls this with each page's text."""
+    if page.file.src_uri in WIDE:
+        page.meta["hide"] = ["toc"]
     included = _FILE.search(markdown)
     path = ROOT / included[1] if included else DOCS / "page.md"
     markdown = relink(path.read_text() if included else markdown, path.parent)
