@@ -9,8 +9,7 @@ from urllib.parse import quote
 
 from plano_agents.affinity import AFFINITY_HEADER
 from plano_agents.errors import PlanoError
-from plano_agents.sessions.pin import Decision
-from plano_agents.sessions.pinning import Turn
+from plano_agents.router.trail import Trail
 
 PASSED_BACK = frozenset(
     {"content-encoding", "content-type", "request-id", "retry-after", "retry-after-ms", "x-request-id"}
@@ -19,24 +18,6 @@ PASSED_BACK = frozenset(
 
 _RATE_LIMITS = ("x-ratelimit-", "anthropic-ratelimit-")
 _HEADER_SAFE = " !#$&'()*+,/:;<=>?@[]^`{|}~"
-
-
-@dataclass(slots=True)
-class Trail:
-    """What is known of a request so far; it fills while the request is handled."""
-
-    trace_id: str
-    """32 hexadecimal digits."""
-    affinity_id: str | None = None
-    """The client's affinity id, once it is checked."""
-    decision: Decision | None = None
-    """Which model serves it, once that is decided."""
-    turn: Turn | None = None
-    """The session's turn that it is, if it is of a session."""
-    routing_ms: float | None = None
-    """How long the decision took, in milliseconds."""
-    upstream_ms: float | None = None
-    """How long the provider took, in milliseconds; on a stream, to its headers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,7 @@ class Router:
             ),
             pinning=self._pinning,
             dispatcher=Dispatcher(config, self._upstream, health),
-            note_decision=self._metrics.count_decision,
+            observe=self._metrics.observe,
         )
         self._warm_up = partial(strategy.warm_up, config.preferences) if config.preferences else None
         self._stop_watching()

@@ -149,6 +149,11 @@ class Choice:
     _ranked: list[Ranking] = field(default_factory=list, repr=False)
 
     @property
+    def ranking(self) -> Ranking | None:
+        """What the strategy made of the request; None where it was not asked."""
+        return self._ranked[0] if self._ranked else None
+
+    @property
     def conversation(self) -> tuple[Utterance, ...]:
         """What routing reads of the request."""
         return read_conversation(self.head.messages, user_only=self.user_only)

@@ -26,6 +26,7 @@ from plano_agents.errors import (
 from plano_agents.protocol.overflow import says_too_long
 from plano_agents.router.breaker import CircuitBreaker
 from plano_agents.router.retry import RetryBudget, choose_delay, is_retryable, parse_retry_after
+from plano_agents.router.trail import Try
 from plano_agents.router.upstream import Upstream, UpstreamRequest, UpstreamResponse
 from plano_agents.sessions.pin import MoveReason
 
@@ -99,6 +100,10 @@ class _TryFailedError(Exception):
         self.retry_after = retry_after
 
 
+NoteTry = Callable[[Try], None]
+"""Is told of each sending."""
+
+
 class _TooLongError(Exception):
     """The provider says that the request is too long for the model."""
 
@@ -148,6 +153,7 @@ class Dispatcher:
         config: The limits of retries and waiting.
         upstream: Sends to providers.
         health: What is known of the upstreams.
+        clock: Monotonic time in seconds.
         wall_clock: Unix time in seconds.
         chance: Gives numbers from 0 to 1.
         sleep: Waits for some seconds.
@@ -159,6 +165,7 @@ class Dispatcher:
         upstream: Upstream,
         health: Health,
         *,
+        clock: Callable[[], float] = time.perf_counter,
         wall_clock: Callable[[], float] = time.time,
         chance: Callable[[], float] = random.random,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -167,17 +174,26 @@ class Dispatcher:
         self._patience = config.limits.keepalive_comment_seconds
         self._upstream = upstream
         self._health = health
+        self._clock = clock
         self._wall_clock = wall_clock
         self._chance = chance
         self._sleep = sleep
 
-    async def send(self, candidates: Sequence[Candidate], stack: AsyncExitStack, *, decided: str) -> Sent:
+    async def send(
+        self,
+        candidates: Sequence[Candidate],
+        stack: AsyncExitStack,
+        *,
+        decided: str,
+        note: NoteTry = lambda _try: None,
+    ) -> Sent:
         """Send a request to the first candidate that answers.
 
         Args:
             candidates: In the order in which they are tried; not empty.
             stack: Closes what is open when the client's request ends.
             decided: The model decided on. Where it is not the first, it is known that it cannot serve the request.
+            note: Is told of each sending.
 
         Returns:
             The answer: the decided model's, good or refused for good; else the first good one of those that stand in
@@ -193,7 +209,7 @@ class Dispatcher:
         for candidate in candidates:
             outcome: WholeAnswer | StreamedAnswer | UpstreamError | RequestError | None
             try:
-                outcome = await self._send_to(candidate, stack)
+                outcome = await self._send_to(candidate, stack, note)
             except _TooLongError as refused:
                 outcome, why = refused.answer, _UNSUITABLE
             except RequestError as error:
@@ -215,7 +231,7 @@ class Dispatcher:
         raise own or self._unavailable(candidates)
 
     async def _send_to(
-        self, candidate: Candidate, stack: AsyncExitStack
+        self, candidate: Candidate, stack: AsyncExitStack, note: NoteTry
     ) -> WholeAnswer | StreamedAnswer | None:
         """Try one candidate as often as that makes sense; None where its breaker is open."""
         breaker, budget = self._health.breaker(candidate.upstream), self._health.budget(candidate.upstream)
@@ -230,7 +246,7 @@ class Dispatcher:
         attempt = 1
         while True:
             try:
-                return await self._try(candidate.model, request, breaker, stack)
+                return await self._try(candidate.model, request, breaker, stack, note)
             except _TryFailedError as failed:
                 delay = choose_delay(
                     self._retries, attempt=attempt, retry_after=failed.retry_after, random=self._chance
@@ -243,7 +259,12 @@ class Dispatcher:
                     raise
 
     async def _try(
-        self, model: str, request: UpstreamRequest, breaker: CircuitBreaker, stack: AsyncExitStack
+        self,
+        model: str,
+        request: UpstreamRequest,
+        breaker: CircuitBreaker,
+        stack: AsyncExitStack,
+        note: NoteTry,
     ) -> WholeAnswer | StreamedAnswer:
         """Send once.
 
@@ -251,16 +272,19 @@ class Dispatcher:
             _TryFailedError: Another try, or another candidate, may do better.
             _TooLongError: Another candidate may do better.
         """
+        started = self._clock()
         async with AsyncExitStack() as attempt:
             try:
                 response = await attempt.enter_async_context(await self._upstream.send(request))
                 answer = await self._read(model, response, attempt)
             except UpstreamError as error:
                 breaker.fail()
+                note(Try(model, None, error.code, (self._clock() - started) * 1000))
                 raise _TryFailedError(error, None) from error
             except BaseException:
                 breaker.abandon()
                 raise
+            note(Try(model, answer.status, None, (self._clock() - started) * 1000))
             if answer.status >= SERVER_ERROR:
                 breaker.fail()
             else:

@@ -5,6 +5,7 @@ come back as `Answer`. Which model serves is decided by ``sessions`` and ``routi
 known to ``protocol``.
 """
 
+import asyncio
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -23,13 +24,14 @@ from plano_agents.protocol.openai_chat import ChatHead
 from plano_agents.protocol.translation.exchange import Exchange, open_exchange
 from plano_agents.protocol.usage import Tokens, UsageMeter, read_usage
 from plano_agents.providers.target import Target, build_request_headers, build_target
-from plano_agents.router.answer import Answer, Trail, answer_error, build_headers, pass_back
+from plano_agents.router.answer import Answer, answer_error, build_headers, pass_back
 from plano_agents.router.bugs import report_bug
 from plano_agents.router.choice import Choice, Chooser
 from plano_agents.router.dispatch import SUCCESS, Candidate, Dispatcher, Sent, StreamedAnswer, WholeAnswer
 from plano_agents.router.explain import EXPLAIN, EXPLAIN_HEADER, Explanation, explain
 from plano_agents.router.streams import SameStream, pass_stream
 from plano_agents.router.surfaces import Endpoint, Surface
+from plano_agents.router.trail import Observer, Trail
 from plano_agents.router.turns import Turns
 from plano_agents.router.upstream import UpstreamRequest
 from plano_agents.sessions.decide import decide_after_move, decide_without_session
@@ -55,7 +57,7 @@ class Service:
         chooser: Says which models may serve a request.
         pinning: Keeps the sessions' models; it may outlive this service, as a configuration is exchanged.
         dispatcher: Sends to the providers.
-        note_decision: Is told of each request's decision, in the end.
+        observe: Is shown each request once it is over.
         clock: Monotonic time in seconds.
         wall_clock: Unix time in seconds.
 
@@ -70,7 +72,7 @@ class Service:
         chooser: Chooser,
         pinning: Pinning,
         dispatcher: Dispatcher,
-        note_decision: Callable[[Decision], None] = lambda _decision: None,
+        observe: Observer = lambda _trail: None,
         clock: Callable[[], float] = time.perf_counter,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -78,7 +80,7 @@ class Service:
         self._chooser = chooser
         self._turns = Turns(config, pinning)
         self._dispatcher = dispatcher
-        self._note_decision = note_decision
+        self._observe = observe
         self._clock = clock
         self._wall_clock = wall_clock
         self._targets = {model.name: build_target(model) for model in config.models}
@@ -95,18 +97,47 @@ class Service:
             The answer; failures are answers too.
         """
         headers = dict(request.headers)
-        trail = Trail(trace_id=_trace_id(headers.get("traceparent", "")))
-        surface = endpoint.surface
+        trace_id = _trace_id(headers.get("traceparent", ""))
+        trail = Trail(trace_id, endpoint.path, self._wall_clock(), self._clock())
         async with AsyncExitStack() as stack:
+            stack.callback(self._end, trail)
             try:
-                answer = await self._handle(endpoint, request, headers, trail, stack)
-            except PlanoError as error:
-                answer = answer_error(error, trail, surface.encode_error)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
-                answer = answer_error(report_bug(error, trail.trace_id), trail, surface.encode_error)
-            if trail.decision is not None:
-                self._note_decision(trail.decision)
-            yield answer
+                answer = await self._answer(endpoint, request, headers, trail, stack)
+                trail.status = answer.status
+                yield answer
+            except (asyncio.CancelledError, GeneratorExit):
+                trail.client_left = True
+                raise
+
+    def _end(self, trail: Trail) -> None:
+        """Show a request that is over."""
+        trail.duration_ms = self._measure(trail)
+        self._observe(trail)
+
+    async def _answer(
+        self,
+        endpoint: Endpoint,
+        request: ProxyRequest,
+        headers: Mapping[str, str],
+        trail: Trail,
+        stack: AsyncExitStack,
+    ) -> Answer:
+        """Answer; failures are answers too."""
+        try:
+            return await self._handle(endpoint, request, headers, trail, stack)
+        except PlanoError as error:
+            failure = error
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
+            failure = report_bug(error, trail.trace_id)
+        trail.failure = failure.code
+        return answer_error(failure, trail, endpoint.surface.encode_error)
+
+    def _measure(self, trail: Trail) -> float:
+        """How long ago a request came, in milliseconds."""
+        return (self._clock() - trail.started) * 1000
+
+    def _note_first(self, trail: Trail, _first: "asyncio.Task[bytes]") -> None:
+        trail.first_ms = self._measure(trail)
 
     async def _handle(
         self,
@@ -116,7 +147,6 @@ class Service:
         trail: Trail,
         stack: AsyncExitStack,
     ) -> Answer:
-        started = self._clock()
         trail.affinity_id = self._turns.find_affinity_id(request.headers)
         head = endpoint.surface.parse_head(request.body)
         choice = self._chooser.read(head, Needs(request.body))
@@ -124,12 +154,14 @@ class Service:
         if trail.turn is None:
             trail.decision = decide_without_session(await choice.route())
         else:
+            trail.session = trail.turn.key
             trail.decision = await trail.turn.decide(
                 hint=headers.get(HINT_HEADER.lower()),
                 find_model=self._chooser.find_name,
                 route=choice.route,
             )
-        trail.routing_ms = (self._clock() - started) * 1000
+        trail.ranking = choice.ranking
+        trail.routing_ms = self._measure(trail)
         if endpoint.decides_only:
             first, *_ = _list_candidates(choice, trail)
             if first != trail.decision.model:
@@ -159,7 +191,9 @@ class Service:
         ]
         started = self._clock()
         try:
-            return await self._dispatcher.send(candidates, stack, decided=trail.decision.model)
+            return await self._dispatcher.send(
+                candidates, stack, decided=trail.decision.model, note=trail.tries.append
+            )
         finally:
             trail.upstream_ms = (self._clock() - started) * 1000
 
@@ -199,13 +233,14 @@ class Service:
                 if exchange is not None
                 else SameStream(surface.end_mark, surface.encode_error_event)
             )
+            trail.streams = True
+            sent.first.add_done_callback(partial(self._note_first, trail))
             meter = UsageMeter()
-            if trail.turn is not None:
-                stack.callback(_spend, trail.turn, meter.read)
+            stack.callback(_spend, trail, meter.read)
             stream = pass_stream(
                 sent,
                 encoder,
-                trail.trace_id,
+                trail,
                 patience=self._config.limits.keepalive_comment_seconds,
                 note=meter.note,
             )
@@ -217,8 +252,7 @@ class Service:
             headers["content-type"] = "application/json"
             is_success = sent.status in SUCCESS
             body = exchange.encode_reply(body) if is_success else exchange.encode_error(body, sent.status)
-        if trail.turn is not None:
-            stack.callback(_spend, trail.turn, partial(read_usage, body))
+        stack.callback(_spend, trail, partial(read_usage, body))
         return Answer(sent.status, headers, body)
 
 
@@ -297,8 +331,11 @@ async def _move(turn: Turn | None, decision: Decision, model: str, reason: MoveR
     return await turn.follow(decision, model, reason)
 
 
-def _spend(turn: Turn, read: Callable[[], Tokens]) -> None:
-    turn.spend(read())
+def _spend(trail: Trail, read: Callable[[], Tokens]) -> None:
+    """Read what the answer cost."""
+    trail.tokens = read()
+    if trail.turn is not None:
+        trail.turn.spend(trail.tokens)
 
 
 def _refuse_compressed(headers: Mapping[str, str]) -> None:

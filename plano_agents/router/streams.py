@@ -17,6 +17,7 @@ from plano_agents.protocol import sse
 from plano_agents.router.answer import StreamBrokenError
 from plano_agents.router.bugs import report_bug
 from plano_agents.router.dispatch import StreamedAnswer
+from plano_agents.router.trail import Trail
 
 COMMENT = b": waiting for the model\n\n"
 """Says nothing, by the standard's own rule (WHATWG HTML, section 9.2.7, "authoring notes")."""
@@ -146,7 +147,7 @@ def _is_whole(data: bytes) -> bool:
 async def pass_stream(
     answer: StreamedAnswer,
     encoder: StreamEncoder,
-    trace_id: str,
+    trail: Trail,
     *,
     patience: float,
     note: Callable[[bytes], None],
@@ -156,7 +157,7 @@ async def pass_stream(
     Args:
         answer: The provider's.
         encoder: Makes the client's bytes of the provider's.
-        trace_id: The request's.
+        trail: The request's; it learns what went wrong.
         patience: After how many seconds without a first byte a comment is sent, again and again.
         note: Is shown whole events before they are passed on.
 
@@ -184,12 +185,16 @@ async def pass_stream(
                 break
         encoder.close()
     except PlanoError as error:
+        trail.failure = error.code
         yield encoder.break_off(error)
         raise StreamBrokenError from error
     except Exception as error:
-        yield encoder.break_off(report_bug(error, trace_id))
+        bug = report_bug(error, trail.trace_id)
+        trail.failure = bug.code
+        yield encoder.break_off(bug)
         raise StreamBrokenError from error
     if encoder.failed:
+        trail.failure = UpstreamError.code
         raise StreamBrokenError
     await _drain(answer.rest)
 

@@ -42,6 +42,11 @@ class Endpoint:
     decides_only: bool = False
     """Whether the answer is the routing decision, and no provider is asked."""
 
+    @property
+    def path(self) -> str:
+        """Where it is posted to."""
+        return f"/routing{self.surface.path}" if self.decides_only else self.surface.path
+
 
 CHAT = Surface(
     Form.OPENAI_CHAT,
@@ -72,7 +77,9 @@ RESPONSES = Surface(
 )
 SURFACES = (CHAT, MESSAGES, RESPONSES)
 
-ENDPOINTS = {surface.path: Endpoint(surface) for surface in SURFACES} | {
-    f"/routing{surface.path}": Endpoint(surface, decides_only=True) for surface in SURFACES
+ENDPOINTS = {
+    endpoint.path: endpoint
+    for surface in SURFACES
+    for endpoint in (Endpoint(surface), Endpoint(surface, decides_only=True))
 }
 """Every proxied endpoint, by path."""

@@ -106,7 +106,7 @@ class Turn:
 
     def __init__(self, pinning: Pinning, key: SessionKey) -> None:
         self._pinning = pinning
-        self._key = key
+        self.key = key
         self._pin: Pin | None = None
         self._degraded = False
         self._era = 0
@@ -143,7 +143,7 @@ class Turn:
         pinned = decide_before_routing(await self._look(), hint=None, find_model=find_model, now=0)
         if pinned is not None:
             return self._settle(pinned)
-        gate = self._pinning.gate(self._key)
+        gate = self._pinning.gate(self.key)
         async with gate.lock:
             # Asking again costs a shared store's round trip, one after another, and this process nothing.
             decided = gate.find(self._decided) if self._pinning.store.is_shared else None
@@ -161,7 +161,7 @@ class Turn:
         """Let the ledger check a dispatch; one to a stand-in has a reason that the caller will be told."""
         pin = self._pin
         if pin is not None and model == pin.model:
-            self._pinning.ledger.note(self._key, pin, model, decided=self._decided, era=self._era)
+            self._pinning.ledger.note(self.key, pin, model, decided=self._decided, era=self._era)
 
     def spend(self, tokens: Tokens) -> None:
         """Note what the request cost."""
@@ -183,17 +183,17 @@ class Turn:
         old = self._pin
         assert old is not None, "what failed was decided on"  # noqa: S101 - cannot happen
         new = old.move(model, decision.route, reason, self._pinning.wall_clock())
-        held = await self._pinning.store.move(self._key, old, new)
+        held = await self._pinning.store.move(self.key, old, new)
         self._degraded = self._degraded or held.degraded
         era = self._pinning.ledger.observe(degraded=held.degraded)
         if held.pin == new:
             self._pin = new
-            self._pinning.ledger.note_move(self._key, new, era=era)
+            self._pinning.ledger.note_move(self.key, new, era=era)
         return self._tell(decide_after_move(decision, model, reason))
 
     async def _look(self) -> Pin | None:
         self._decided = self._pinning.ledger.tick()
-        return self._read(await self._pinning.store.get(self._key))
+        return self._read(await self._pinning.store.get(self.key))
 
     async def _keep(
         self, known: Pin | None, settled: Settled, find_model: Callable[[str], str | None]
@@ -213,7 +213,7 @@ class Turn:
     async def _write(self, known: Pin | None, new: Pin) -> Pin | None:
         store = self._pinning.store
         return self._read(
-            await (store.pin(self._key, new) if known is None else store.move(self._key, known, new))
+            await (store.pin(self.key, new) if known is None else store.move(self.key, known, new))
         )
 
     def _read(self, held: Held) -> Pin | None:

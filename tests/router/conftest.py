@@ -21,6 +21,7 @@ from plano_agents.router.choice import Chooser
 from plano_agents.router.dispatch import Dispatcher, Health
 from plano_agents.router.service import ProxyRequest, Service
 from plano_agents.router.surfaces import CHAT, Endpoint
+from plano_agents.router.trail import Observer
 from plano_agents.router.upstream import AiohttpUpstream, UpstreamRequest
 from plano_agents.routing.strategy import Ranking, Strategy
 from plano_agents.routing.text import Utterance
@@ -156,13 +157,15 @@ def build_service(
     strategy: Strategy | None = None,
     pinning: Pinning | None = None,
     clock: Callable[[], float] = lambda: 0.0,
+    observe: Observer = lambda _trail: None,
 ) -> Service:
     """A service whose retries wait for nothing."""
     return Service(
         config,
         chooser=Chooser(config, strategy or Choose()),
         pinning=pinning or build_pinning(),
-        dispatcher=Dispatcher(config, upstream, Health(config, clock=clock), chance=lambda: 0.0),
+        dispatcher=Dispatcher(config, upstream, Health(config, clock=clock), clock=clock, chance=lambda: 0.0),
+        observe=observe,
         clock=clock,
         wall_clock=lambda: 1_700_000_000,
     )
