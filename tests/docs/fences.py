@@ -61,19 +61,20 @@ class FenceParser:
         readable = {region.start: region for region in RawFencedCodeBlockLexer(_INFO)(document)}
         for fence in RawFencedCodeBlockLexer(_ANY)(document):
             line = document.text.count("\n", 0, fence.start) + 1
+            if self._is_left_out(document, fence.start, line):
+                continue
             region = readable.get(fence.start)
             if region is None:
                 raise SnippetError(
                     f'{document.path}:{line}: write the fence as ```language or ```language title="file".'
                 )
-            if not self._is_left_out(document, fence.start, line):
-                lexemes = region.lexemes
-                yield Region(
-                    region.start,
-                    region.end,
-                    Snippet(lexemes["language"], lexemes["title"], str(lexemes["source"]), line + 1),
-                    self._evaluate,
-                )
+            lexemes = region.lexemes
+            yield Region(
+                region.start,
+                region.end,
+                Snippet(lexemes["language"], lexemes["title"], str(lexemes["source"]), line + 1),
+                self._evaluate,
+            )
 
     def _is_left_out(self, document: Document, start: int, line: int) -> bool:
         marker = _MARKER.search(document.text, 0, start)
