@@ -26,6 +26,7 @@ from plano_agents.server.refusals import add_refusals
 from plano_agents.server.runs import Agent
 from plano_agents.server.settings import ServerSettings
 from plano_agents.server.tools import Graph
+from plano_agents.serving.api_page import add_api_page
 
 
 def create_app(
@@ -74,7 +75,10 @@ def create_app(
         description="Runs an agent. Every model call of a run carries one affinity id, so that the router keeps it "
         "on one model.",
         lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
     )
+    add_api_page(app)
     app.state.threads = agent.memory.place
     add_agent_surface(app, agent)
     add_openai_surface(app, agent, now=now)
