@@ -45,8 +45,6 @@ def test_every_endpoint_has_its_row(page: str) -> None:
         if isinstance(route, APIRoute) and route.include_in_schema
     ]
     there = {
-        f"{method} {route.path.replace(':path', '')}"
-        for route in routes
-        for method in route.methods or ()
+        f"{method} {route.path.replace(':path', '')}" for route in routes for method in route.methods or ()
     }
     assert {row[0].strip("`") for row in read_rows(page, "Endpoints")} == there
