@@ -54,6 +54,22 @@ asyncio.run(main())
 LIBRARY = ("opentelemetry.exporter", "opentelemetry.proto", "grpc", "plano_agents.server.tracing")
 print([name for name in sys.modules if name.startswith(LIBRARY)])
 """
+TREE = [
+    RUN,
+    "  invoke_agent scout",
+    "    chat gpt-4o",
+    f"      POST {CHAT}",
+    "        route",
+    "        chat gpt-4o",
+    "    execute_tool ask_again",
+    f"      POST {CHAT}",
+    "        route",
+    "        chat gpt-4o",
+    "    chat gpt-4o",
+    f"      POST {CHAT}",
+    "        route",
+    "        chat gpt-4o",
+]
 USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 5}}
 
 
@@ -155,24 +171,7 @@ async def test_a_run_is_one_tree_from_the_client_over_its_turns_and_tools_to_the
     async with run_chain(collector) as (client, provider):
         answer = await ask(client, traceparent=INBOUND, tracestate="vendor=1")
     assert answer.json()["output"] == "answer-canary"
-    assert collector.draw() == "\n".join(
-        [
-            RUN,
-            "  invoke_agent scout",
-            "    chat gpt-4o",
-            f"      POST {CHAT}",
-            "        route",
-            "        chat gpt-4o",
-            "    execute_tool ask_again",
-            f"      POST {CHAT}",
-            "        route",
-            "        chat gpt-4o",
-            "    chat gpt-4o",
-            f"      POST {CHAT}",
-            "        route",
-            "        chat gpt-4o",
-        ]
-    )
+    assert collector.draw().splitlines() == TREE
     assert collector.find(RUN).parent_id == PARENT[1]
     assert {span.trace_id for span in collector.spans} == {PARENT[0]}
     by_id = {span.span_id: span for span in collector.spans}

@@ -10,6 +10,7 @@ import yaml
 from plano_agents.config.plano import parse_config
 from plano_agents.server.settings import build_settings
 from plano_agents.telemetry.attributes import ATTRIBUTES, hash_affinity_id
+from tests.server.test_tracing import TREE
 
 CONFIG = """
 version: v0.4.0
@@ -24,7 +25,7 @@ def page(root: Path) -> str:
 
 
 def read_blocks(page: str, language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)\n *```", page, re.DOTALL)
+    return re.findall(rf"```{language}[^\n]*\n(.*?)\n```", page, re.DOTALL)
 
 
 def test_the_table_is_the_attributes(page: str) -> None:
@@ -39,6 +40,13 @@ def test_the_files_are_taken(page: str) -> None:
     assert (tracing.random_sampling, tracing.opentracing_grpc_endpoint) == (100, "http://localhost:4317")
     assert build_settings(**yaml.safe_load(server)).trace_sampling == 100
     assert set(yaml.safe_load(collector)) == {"receivers", "processors", "exporters", "service"}
+
+
+def test_the_tree_is_a_runs(page: str) -> None:
+    (block,) = read_blocks(page, "text")
+    spans = ["".join(re.match(r"( *)(.*?)(?:  |$)", line).groups()) for line in block.splitlines()]  # type: ignore[union-attr] # it matches anything
+    rest = iter(TREE)
+    assert all(span in rest for span in spans), spans
 
 
 def test_the_shown_command_hashes_an_id_as_spans_have_it(page: str) -> None:
