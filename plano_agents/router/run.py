@@ -14,7 +14,7 @@ from plano_agents import serving
 from plano_agents.config.model import Config
 from plano_agents.errors import ConfigError
 from plano_agents.router.app import Router
-from plano_agents.router.upstream import AiohttpUpstream
+from plano_agents.router.upstream.client import HttpUpstream
 from plano_agents.serving import Parent, Site, Worker
 
 STOP_SECONDS = 5.0
@@ -125,7 +125,7 @@ async def _running_router(config: Config) -> AsyncGenerator[Router, None]:
     Raises:
         ConfigError: It cannot be served.
     """
-    upstream = AiohttpUpstream(tls=_load_tls(config), proxy_from_environment=config.proxy_from_environment)
+    upstream = HttpUpstream(tls=_load_tls(config), proxy_from_environment=config.proxy_from_environment)
     try:
         router = Router(config, upstream, fetch=upstream.fetch)
         await router.connect()

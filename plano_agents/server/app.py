@@ -84,6 +84,7 @@ def create_app(
     add_openai_surface(app, agent, now=now)
     _add_ag_ui_surface(app, agent)
 
+    @app.head(OPEN_PATH, include_in_schema=False)
     @app.get(OPEN_PATH, responses={200: {"content": {"application/json": {"example": {"status": "ok"}}}}})
     async def healthz() -> dict[str, str]:
         """Whether the server is up; nothing is asked of the router, and no key is needed."""
