@@ -39,7 +39,7 @@ class FrontDoor:
         if scope["type"] != "http":
             return
         path = scope["path"]
-        if path in HEALTH and scope["method"] == "GET":
+        if path in HEALTH and scope["method"] in {"GET", "HEAD"}:
             body = msgspec.json.encode(HEALTH[path])
             await _send(Answer(200, {"content-type": "application/json"}, body), send)
             return

@@ -15,6 +15,7 @@ from plano_agents.protocol import openai_chat
 from plano_agents.router.bugs import report_bug
 from plano_agents.router.front_door import HEALTH
 from plano_agents.router.openapi import describe_endpoints
+from plano_agents.serving.api_page import add_api_page
 from plano_agents.serving.methods import find_methods
 
 MAX_SHOWN = 60
@@ -37,7 +38,14 @@ def create_pages(config: Config) -> FastAPI:
     Args:
         config: What is configured; listed at ``/v1/models``.
     """
-    app = _Pages(title="plano-agents router", version=plano_agents.__version__, redirect_slashes=False)
+    app = _Pages(
+        title="plano-agents router",
+        version=plano_agents.__version__,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    add_api_page(app)
 
     @app.exception_handler(HTTPException)
     async def answer_http_error(request: Request, error: HTTPException) -> Response:
@@ -65,10 +73,12 @@ def create_pages(config: Config) -> FastAPI:
     async def answer_bug(_request: Request, error: Exception) -> Response:
         return _answer(report_bug(error, uuid.uuid4().hex))
 
+    @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz", summary="Is the process alive?")
     async def healthz() -> dict[str, str]:
         return HEALTH["/healthz"]
 
+    @app.head("/readyz", include_in_schema=False)
     @app.get("/readyz", summary="May requests be sent here?")
     async def readyz() -> dict[str, str]:
         return HEALTH["/readyz"]
