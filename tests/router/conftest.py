@@ -244,6 +244,12 @@ class Exchange:
         """Send one chunk of a stream; an empty one ends it."""
         await self.send(b"%x\r\n%s\r\n" % (len(data), data))
 
+    @property
+    def port(self) -> int:
+        """The other side's; each connection has its own."""
+        name: tuple[str, int] = self._writer.get_extra_info("peername")
+        return name[1]
+
     async def gone(self) -> None:
         """Wait until the other side has left."""
         while await self._reader.read(65536):

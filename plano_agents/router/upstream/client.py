@@ -51,6 +51,8 @@ class HttpUpstream:
     def __init__(self, *, tls: ssl.SSLContext | None = None, proxy_from_environment: bool = False) -> None:
         self._loop = asyncio.get_running_loop()
         self._tls = tls
+        self._tls_is_loaded = False
+        self._tls_lock = asyncio.Lock()
         self._proxies = Proxies(environment=proxy_from_environment)
         self._pools: dict[Origin, Pool] = {}
         self._routes: dict[str, tuple[Destination, Pool]] = {}
@@ -130,13 +132,14 @@ class HttpUpstream:
     async def _connect(self, origin: Origin, pool: Pool, timeouts: Timeouts, started: float) -> Connection:
         first_byte_seconds = min(timeouts.first_byte_seconds, timeouts.total_seconds)
         connection = pool.build_connection()
+        tls = await self._load_tls(origin)
         first_byte_due, connect_due = (
             started + first_byte_seconds,
             self._loop.time() + timeouts.connect_seconds,
         )
         try:
             async with asyncio.timeout_at(min(connect_due, first_byte_due)) as limit:
-                await dial(origin, connection, self._find_tls(origin))
+                await dial(origin, connection, tls)
         except (OSError, UnicodeError) as error:
             if limit.expired() and first_byte_due < connect_due:
                 raise FirstByteTimeoutError(
@@ -151,14 +154,20 @@ class HttpUpstream:
                 f"No connection to {origin.label}: {getattr(error, 'strerror', None) or error}. Is it running, and is "
                 "base_url right?"
             ) from error
+        if connection.is_closing:
+            raise UpstreamUnreachableError(f"{origin.label} closed a new connection. Is base_url right?")
+        pool.add(connection)
         return connection
 
-    def _find_tls(self, origin: Origin) -> ssl.SSLContext | None:
+    async def _load_tls(self, origin: Origin) -> ssl.SSLContext | None:
+        """Load what certificates are checked against, where it is needed first: it takes a while, and so a thread."""
         if origin.scheme != "https" and not (origin.proxy is not None and origin.proxy.tls):
             return None
-        if self._tls is None:
-            self._tls = ssl.create_default_context()
-        self._tls.set_alpn_protocols(["http/1.1"])
+        async with self._tls_lock:
+            if not self._tls_is_loaded:
+                self._tls = self._tls or await asyncio.to_thread(ssl.create_default_context)
+                self._tls.set_alpn_protocols(["http/1.1"])
+                self._tls_is_loaded = True
         return self._tls
 
     async def _fetch(self, url: str) -> bytes:

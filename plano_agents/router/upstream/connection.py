@@ -47,9 +47,6 @@ _INTERIM = range(100, 200)
 class Keeper(Protocol):
     """Who keeps connections while nothing is asked on them."""
 
-    def add(self, connection: "Connection", /) -> None:
-        """Know of a connection that stands now."""
-
     def keep(self, connection: "Connection", /) -> None:
         """Keep a connection for the next request, or close it."""
 
@@ -93,6 +90,7 @@ class Connection(asyncio.Protocol):
         "_unsent",
         "_waiter",
         "_writing_is_paused",
+        "died_unanswered",
         "head",
         "idle_since",
         "is_complete",
@@ -122,16 +120,13 @@ class Connection(asyncio.Protocol):
         """Whether its keeper has it."""
         self.idle_since = 0.0
         """Since when, in seconds on the event loop's clock."""
+        self.died_unanswered = False
+        """Whether it was a kept one that the provider ended in place of an answer: the request may not have been read."""
 
     @property
     def is_closing(self) -> bool:
         """Whether no request can go out any more."""
         return self._is_closing or self._transport.is_closing()
-
-    @property
-    def died_unanswered(self) -> bool:
-        """Whether it was a kept one whose end came in place of an answer: the request may never have been read."""
-        return self._served > 0 and not self._has_answered
 
     def ask(self, head: bytes, body: bytes, timeouts: Timeouts, *, started: float) -> asyncio.Future[None]:
         """Write a request.
@@ -219,7 +214,6 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # only those are made
         """Begin to be a connection."""
         self._transport = transport
-        self._keeper.add(self)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the provider."""
@@ -247,6 +241,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> None:
         """Take the end of what the provider sends, which may be the body's."""
         if self._is_asked and not self.is_complete:
+            self._note_death()
             if self.status and ends_with_connection(self.head):
                 self.on_message_complete()
             else:
@@ -259,6 +254,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Come to an end."""
+        self._note_death()
         self._is_closing = True
         self._deadline.cancel()
         self._keeper.forget(self)
@@ -345,6 +341,10 @@ class Connection(asyncio.Protocol):
         if self._reading_is_paused and not self.is_closing:
             self._reading_is_paused = False
             self._transport.resume_reading()
+
+    def _note_death(self) -> None:
+        if not self._is_closing:
+            self.died_unanswered = self._is_asked and self._served > 0 and not self._has_answered
 
     def _refuse(self, error: Exception) -> None:
         """Take no more from a provider that sends no HTTP, or more than was asked for."""
