@@ -118,7 +118,7 @@ class HttpUpstream:
         block = b"".join([lines[header] for header in headers.items()])
         host = b"" if "host" in headers else destination.host
         accept = b"" if "accept" in headers else b"accept: */*\r\n"
-        length = b"content-length: %d\r\n" % len(body) if body else b""
+        length = b"" if method == b"GET" else b"content-length: %d\r\n" % len(body)
         return b"%b %b HTTP/1.1\r\n%b%b%b%b%b\r\n" % (
             method,
             destination.target,
@@ -165,9 +165,11 @@ class HttpUpstream:
             return None
         async with self._tls_lock:
             if not self._tls_is_loaded:
-                self._tls = self._tls or await asyncio.to_thread(ssl.create_default_context)
-                self._tls.set_alpn_protocols(["http/1.1"])
-                self._tls_is_loaded = True
+                tls = self._tls
+                if tls is None:
+                    tls = await asyncio.to_thread(ssl.create_default_context)
+                tls.set_alpn_protocols(["http/1.1"])
+                self._tls, self._tls_is_loaded = tls, True
         return self._tls
 
     async def _fetch(self, url: str) -> bytes:

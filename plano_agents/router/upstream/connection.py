@@ -77,7 +77,6 @@ class Connection(asyncio.Protocol):
         "_is_closing",
         "_keeper",
         "_keeps_alive",
-        "_label",
         "_limit",
         "_loop",
         "_parser",
@@ -95,13 +94,14 @@ class Connection(asyncio.Protocol):
         "idle_since",
         "is_complete",
         "is_idle",
+        "label",
         "on_body",
         "pieces",
         "status",
     )
 
     def __init__(self, label: str, keeper: Keeper, loop: asyncio.AbstractEventLoop) -> None:
-        self._label = label
+        self.label = label
         self._keeper = keeper
         self._loop = loop
         self._deadline = Deadline(loop, self._on_deadline)
@@ -247,7 +247,7 @@ class Connection(asyncio.Protocol):
             else:
                 self._fail(
                     UpstreamUnreachableError(
-                        f"{self._label} closed the connection before its answer was whole."
+                        f"{self.label} closed the connection before its answer was whole."
                     )
                 )
         self.abort()
@@ -260,7 +260,7 @@ class Connection(asyncio.Protocol):
         self._keeper.forget(self)
         if self._is_asked and not self.is_complete:
             reason = type(exc or ConnectionAbortedError()).__name__
-            error = UpstreamUnreachableError(f"The connection to {self._label} broke: {reason}.")
+            error = UpstreamUnreachableError(f"The connection to {self.label} broke: {reason}.")
             error.__cause__ = exc
             self._fail(error)
 
@@ -328,10 +328,10 @@ class Connection(asyncio.Protocol):
         if self.is_complete:
             return
         if self._reads_whole:
-            self._fail(UpstreamProtocolError(f"{self._label} gave an answer of over {self._limit} bytes."))
+            self._fail(UpstreamProtocolError(f"{self.label} gave an answer of over {self._limit} bytes."))
         elif not self.pieces:
             self._fail(
-                UpstreamProtocolError(f"{self._label} sent over {self._limit} bytes of headers or trailers.")
+                UpstreamProtocolError(f"{self.label} sent over {self._limit} bytes of headers or trailers.")
             )
         elif not self._reading_is_paused and not self.is_closing:
             self._reading_is_paused = True
@@ -351,7 +351,7 @@ class Connection(asyncio.Protocol):
         if self.is_complete:
             self._keeps_alive = False
             return
-        refusal = UpstreamProtocolError(f"{self._label} gave an answer that is no HTTP. Is base_url right?")
+        refusal = UpstreamProtocolError(f"{self.label} gave an answer that is no HTTP. Is base_url right?")
         refusal.__cause__ = error
         self._fail(refusal)
 
@@ -374,15 +374,15 @@ class Connection(asyncio.Protocol):
             seconds = min(limits.first_byte_seconds, limits.total_seconds)
         elif self._loop.time() >= self._end:
             return TotalTimeoutError(
-                f"{self._label} had not ended its answer after {limits.total_seconds:g} s (timeouts.total_seconds)."
+                f"{self.label} had not ended its answer after {limits.total_seconds:g} s (timeouts.total_seconds)."
             )
         elif self._body_has_begun:
             return SilenceTimeoutError(
-                f"{self._label} fell silent for {limits.between_bytes_seconds:g} s in the middle of its answer "
+                f"{self.label} fell silent for {limits.between_bytes_seconds:g} s in the middle of its answer "
                 "(timeouts.between_bytes_seconds)."
             )
         else:
             seconds = limits.first_byte_seconds
         return FirstByteTimeoutError(
-            f"{self._label} did not begin to answer within {seconds:g} s (timeouts.first_byte_seconds)."
+            f"{self.label} did not begin to answer within {seconds:g} s (timeouts.first_byte_seconds)."
         )

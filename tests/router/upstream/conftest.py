@@ -46,5 +46,5 @@ async def ask(
 
 
 async def read_stream(upstream: HttpUpstream, url: str, **timeouts: float) -> bytes:
-    async with await upstream.send(request_to(url, **timeouts)) as response:
+    async with await upstream.send(request_to(url, PROMPT.encode(), **timeouts)) as response:
         return b"".join([chunk async for chunk in response.chunks()])

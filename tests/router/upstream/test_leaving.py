@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing, asynccontextmanager
 
 import pytest
@@ -49,18 +49,18 @@ async def send_half(exchange: Exchange) -> None:
 @pytest.mark.parametrize("answer", [send_nothing, send_a_head, send_half])
 @pytest.mark.parametrize("read", [ask, read_stream])
 async def test_a_cancelled_request_leaves_nothing(
-    answer: Callable[..., None], read: Callable[..., object]
+    answer: Callable[[Exchange], Awaitable[None]], read: Callable[..., Coroutine[None, None, object]]
 ) -> None:
     asked, left = asyncio.Semaphore(0), asyncio.Semaphore(0)
 
     async def wait(exchange: Exchange) -> None:
         asked.release()
-        await answer(exchange)  # type: ignore[func-returns-value]  # coroutines
+        await answer(exchange)
         left.release()
 
     async with Provider(wait) as provider, connect() as upstream, leaving_nothing():
         for _ in range(20):
-            reading = asyncio.ensure_future(read(upstream, provider.url))  # type: ignore[arg-type]  # both are coroutines
+            reading = asyncio.create_task(read(upstream, provider.url))
             await asked.acquire()
             reading.cancel()
             await left.acquire()

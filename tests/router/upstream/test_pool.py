@@ -1,7 +1,7 @@
 """Which connections are kept, and which are not used again."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 
 import pytest
@@ -99,7 +99,9 @@ async def test_connections_are_kept_until_their_time_is_up() -> None:
 
 
 @pytest.mark.parametrize("read", [ask, read_stream])
-async def test_closing_ends_what_is_idle_and_what_is_in_use(read: Callable[..., object]) -> None:
+async def test_closing_ends_what_is_idle_and_what_is_in_use(
+    read: Callable[..., Coroutine[None, None, object]],
+) -> None:
     asked, left = asyncio.Event(), asyncio.Event()
 
     async def wait(exchange: Exchange) -> None:
@@ -110,7 +112,7 @@ async def test_closing_ends_what_is_idle_and_what_is_in_use(read: Callable[..., 
     async with Provider(Exchange.answer, wait) as provider:
         async with connect() as upstream:
             await ask(upstream, provider.url)
-            waiting = asyncio.ensure_future(read(upstream, provider.url))  # type: ignore[arg-type]  # both are coroutines
+            waiting = asyncio.create_task(read(upstream, provider.url))
             await asked.wait()
         await left.wait()
         with pytest.raises(Exception, match="broke"):
