@@ -13,13 +13,11 @@ from urllib.parse import urljoin
 
 from plano_agents.config.model import Timeouts
 from plano_agents.errors import (
-    ConnectTimeoutError,
-    FirstByteTimeoutError,
     UpstreamProtocolError,
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
-from plano_agents.router.upstream import UpstreamRequest
+from plano_agents.router.upstream import UpstreamRequest, failures
 from plano_agents.router.upstream.connection import Connection
 from plano_agents.router.upstream.destination import Destination, Origin, Proxies, parse_destination
 from plano_agents.router.upstream.dial import dial
@@ -142,20 +140,12 @@ class HttpUpstream:
                 await dial(origin, connection, tls)
         except (OSError, UnicodeError) as error:
             if limit.expired() and first_byte_due < connect_due:
-                raise FirstByteTimeoutError(
-                    f"{origin.label} did not begin to answer within {first_byte_seconds:g} s "
-                    "(timeouts.first_byte_seconds)."
-                ) from error
+                raise failures.begins_late(origin.label, timeouts, has_head=False) from error
             if isinstance(error, TimeoutError):
-                raise ConnectTimeoutError(
-                    f"No connection to {origin.label} in time (timeouts.connect_seconds)."
-                ) from error
-            raise UpstreamUnreachableError(
-                f"No connection to {origin.label}: {getattr(error, 'strerror', None) or error}. Is it running, and is "
-                "base_url right?"
-            ) from error
+                raise failures.connects_late(origin.label) from error
+            raise failures.is_unreachable(origin.label, error) from error
         if connection.is_closing:
-            raise UpstreamUnreachableError(f"{origin.label} closed a new connection. Is base_url right?")
+            raise failures.closes_early(origin.label)
         pool.add(connection)
         return connection
 

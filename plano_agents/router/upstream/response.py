@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from types import TracebackType
 from typing import Self
 
-from plano_agents.errors import UpstreamProtocolError
+from plano_agents.router.upstream import failures
 from plano_agents.router.upstream.connection import Connection
 from plano_agents.router.upstream.response_head import Headers
 
@@ -45,7 +45,7 @@ class HttpResponse:
         body = connection.take()
         self._release()
         if len(body) > limit:
-            raise UpstreamProtocolError(f"{connection.label} gave an answer of over {limit} bytes.")
+            raise failures.gives_too_much(connection.label, limit)
         return body
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
