@@ -9,8 +9,8 @@ import os
 from prometheus_client import CollectorRegistry, Counter, disable_created_metrics, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from plano_agents.router.trail import Trail
 from plano_agents.serving.metrics_directory import METRICS_DIRECTORY
-from plano_agents.sessions.pin import Decision
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """The text format of `generate_latest`."""
@@ -36,8 +36,11 @@ class Metrics:
         self._decisions = decisions
         self._counted: dict[tuple[str, str | None, tuple[str, ...]], Counter] = {}
 
-    def count_decision(self, decision: Decision) -> None:
+    def observe(self, trail: Trail) -> None:
         """Count a request by its decision."""
+        decision = trail.decision
+        if decision is None:
+            return
         key = (decision.kind, decision.reason, decision.degraded)
         counter = self._counted.get(key)
         if counter is None:

@@ -3,12 +3,14 @@
 What a surface's requests, answers and errors look like is known to ``protocol``.
 """
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+import msgspec
 
 from plano_agents.errors import PlanoError
 from plano_agents.protocol import anthropic_messages, openai_chat, openai_responses
+from plano_agents.protocol.end_mark import EndMark
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.openai_chat import ChatHead
 
@@ -23,9 +25,9 @@ class Surface:
     """Where it is served."""
     parse_head: Callable[[bytes], ChatHead]
     """Reads what routing needs of a request."""
-    replace_model: Callable[[bytes, str], bytes]
+    replace_model: Callable[[bytes, Mapping[str, msgspec.Raw], str], bytes]
     """Addresses a request to an upstream that speaks the same: its own model id, without what is the router's."""
-    end_mark: re.Pattern[bytes]
+    end_mark: EndMark
     """Finds what every stream has that came to its end."""
     encode_error: Callable[[PlanoError], bytes]
     """Writes an error's body."""
@@ -41,6 +43,11 @@ class Endpoint:
     """The API spoken there."""
     decides_only: bool = False
     """Whether the answer is the routing decision, and no provider is asked."""
+
+    @property
+    def path(self) -> str:
+        """Where it is posted to."""
+        return f"/routing{self.surface.path}" if self.decides_only else self.surface.path
 
 
 CHAT = Surface(
@@ -72,7 +79,9 @@ RESPONSES = Surface(
 )
 SURFACES = (CHAT, MESSAGES, RESPONSES)
 
-ENDPOINTS = {surface.path: Endpoint(surface) for surface in SURFACES} | {
-    f"/routing{surface.path}": Endpoint(surface, decides_only=True) for surface in SURFACES
+ENDPOINTS = {
+    endpoint.path: endpoint
+    for surface in SURFACES
+    for endpoint in (Endpoint(surface), Endpoint(surface, decides_only=True))
 }
 """Every proxied endpoint, by path."""

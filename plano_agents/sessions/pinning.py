@@ -7,10 +7,12 @@ decided is `decide`'s business; where pins are kept is the store's; whether the 
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Self
 from weakref import WeakValueDictionary
+
+from msgspec.structs import replace
 
 from plano_agents.protocol.usage import NO_TOKENS, Tokens
 from plano_agents.sessions.decide import (
@@ -44,20 +46,14 @@ class Pinning:
         # A gate lives as long as somebody holds or awaits it.
         self._gates: WeakValueDictionary[SessionKey, Gate] = WeakValueDictionary()
 
-    @contextmanager
-    def turn(self, key: SessionKey, ttl_seconds: float) -> Iterator["Turn"]:
-        """Keep a session alive for as long as one of its requests runs, however long its stream is.
+    def turn(self, key: SessionKey, ttl_seconds: float) -> "Turn":
+        """Begin a request of a session; it is entered with ``with``.
 
         Args:
             key: The session.
             ttl_seconds: How long its pin lives after its last use.
         """
-        self.store.open(key, ttl_seconds)
-        turn = Turn(self, key)
-        try:
-            yield turn
-        finally:
-            self.store.close(key, turn.tokens if turn.is_decided else None)
+        return Turn(self, key, ttl_seconds)
 
     def gate(self, key: SessionKey) -> "Gate":
         """Where a session's first requests wait while one of them decides."""
@@ -99,19 +95,34 @@ class Gate:
 class Turn:
     """One request of a session, from its first look at the pin to its end.
 
+    Between ``with``'s beginning and end the session lives, however long the request's stream is.
+
     Args:
         pinning: Keeps the session.
         key: The session.
+        ttl_seconds: How long its pin lives after its last use.
     """
 
-    def __init__(self, pinning: Pinning, key: SessionKey) -> None:
+    __slots__ = ("_decided", "_degraded", "_era", "_pin", "_pinning", "_ttl_seconds", "key", "tokens")
+
+    def __init__(self, pinning: Pinning, key: SessionKey, ttl_seconds: float) -> None:
         self._pinning = pinning
-        self._key = key
+        self.key = key
+        self._ttl_seconds = ttl_seconds
         self._pin: Pin | None = None
         self._degraded = False
         self._era = 0
         self._decided = 0
         self.tokens = NO_TOKENS
+
+    def __enter__(self) -> Self:
+        self._pinning.store.open(self.key, self._ttl_seconds)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pinning.store.close(self.key, self.tokens if self.is_decided else None)
 
     @property
     def is_decided(self) -> bool:
@@ -143,7 +154,7 @@ class Turn:
         pinned = decide_before_routing(await self._look(), hint=None, find_model=find_model, now=0)
         if pinned is not None:
             return self._settle(pinned)
-        gate = self._pinning.gate(self._key)
+        gate = self._pinning.gate(self.key)
         async with gate.lock:
             # Asking again costs a shared store's round trip, one after another, and this process nothing.
             decided = gate.find(self._decided) if self._pinning.store.is_shared else None
@@ -161,7 +172,7 @@ class Turn:
         """Let the ledger check a dispatch; one to a stand-in has a reason that the caller will be told."""
         pin = self._pin
         if pin is not None and model == pin.model:
-            self._pinning.ledger.note(self._key, pin, model, decided=self._decided, era=self._era)
+            self._pinning.ledger.note(self.key, pin, model, decided=self._decided, era=self._era)
 
     def spend(self, tokens: Tokens) -> None:
         """Note what the request cost."""
@@ -183,17 +194,17 @@ class Turn:
         old = self._pin
         assert old is not None, "what failed was decided on"  # noqa: S101 - cannot happen
         new = old.move(model, decision.route, reason, self._pinning.wall_clock())
-        held = await self._pinning.store.move(self._key, old, new)
+        held = await self._pinning.store.move(self.key, old, new)
         self._degraded = self._degraded or held.degraded
         era = self._pinning.ledger.observe(degraded=held.degraded)
         if held.pin == new:
             self._pin = new
-            self._pinning.ledger.note_move(self._key, new, era=era)
+            self._pinning.ledger.note_move(self.key, new, era=era)
         return self._tell(decide_after_move(decision, model, reason))
 
     async def _look(self) -> Pin | None:
         self._decided = self._pinning.ledger.tick()
-        return self._read(await self._pinning.store.get(self._key))
+        return self._read(await self._pinning.store.get(self.key))
 
     async def _keep(
         self, known: Pin | None, settled: Settled, find_model: Callable[[str], str | None]
@@ -213,7 +224,7 @@ class Turn:
     async def _write(self, known: Pin | None, new: Pin) -> Pin | None:
         store = self._pinning.store
         return self._read(
-            await (store.pin(self._key, new) if known is None else store.move(self._key, known, new))
+            await (store.pin(self.key, new) if known is None else store.move(self.key, known, new))
         )
 
     def _read(self, held: Held) -> Pin | None:

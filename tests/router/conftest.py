@@ -22,6 +22,7 @@ from plano_agents.router.choice import Chooser
 from plano_agents.router.dispatch import Dispatcher, Health
 from plano_agents.router.service import ProxyRequest, Service
 from plano_agents.router.surfaces import CHAT, Endpoint
+from plano_agents.router.trail import Observer
 from plano_agents.router.upstream import UpstreamRequest
 from plano_agents.router.upstream.client import HttpUpstream
 from plano_agents.routing.strategy import Ranking, Strategy
@@ -158,13 +159,15 @@ def build_service(
     strategy: Strategy | None = None,
     pinning: Pinning | None = None,
     clock: Callable[[], float] = lambda: 0.0,
+    observe: Observer = lambda _trail: None,
 ) -> Service:
     """A service whose retries wait for nothing."""
     return Service(
         config,
         chooser=Chooser(config, strategy or Choose()),
         pinning=pinning or build_pinning(),
-        dispatcher=Dispatcher(config, upstream, Health(config, clock=clock), chance=lambda: 0.0),
+        dispatcher=Dispatcher(config, upstream, Health(config, clock=clock), clock=clock, chance=lambda: 0.0),
+        observe=observe,
         clock=clock,
         wall_clock=lambda: 1_700_000_000,
     )
@@ -204,8 +207,8 @@ async def ask(
             return Seen(answer.status, answer.headers, answer.body, broken=False)
         pieces: list[bytes] = []
         try:
-            async for piece in answer.body:
-                pieces.append(piece)  # noqa: PERF401 - what came before the break counts
+            while piece := await answer.body.read():
+                pieces.append(piece)
         except StreamBrokenError:
             return Seen(answer.status, answer.headers, b"".join(pieces), broken=True)
         return Seen(answer.status, answer.headers, b"".join(pieces), broken=False)
