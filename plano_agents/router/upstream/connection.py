@@ -10,7 +10,7 @@ slow is no provider that is silent.
 ================  ==================================================================================================
 state             what ends it
 ================  ==================================================================================================
-idle              ``begin``, or any byte or end from the provider: then it closes
+idle              ``ask``, or any byte or end from the provider: then it closes
 asked             the answer's head, a broken connection, ``first_byte_seconds`` or ``total_seconds``
 answering         the answer's end, a broken connection, ``first_byte_seconds`` before the body's first byte,
                   ``between_bytes_seconds`` after it, ``total_seconds``
