@@ -18,6 +18,8 @@ from plano_agents.router.measurements import Fetch, Measurements
 from plano_agents.router.metrics import Metrics
 from plano_agents.router.service import Service
 from plano_agents.router.strategies import build_strategy
+from plano_agents.router.traces import Traces
+from plano_agents.router.trail import show_to
 from plano_agents.router.upstream import Upstream
 from plano_agents.routing.strategy import Strategy
 from plano_agents.serving.exchange import Serve
@@ -77,6 +79,7 @@ class Router:
         self._watching: asyncio.Task[None] | None = None
         self._warm_up: Callable[[], Awaitable[None]] | None = None
         self._metrics = Metrics()
+        self._traces = Traces()
         store = store if store is not None else build_store(config.routing, clock=clock)
         ledger = Ledger(
             max_entries=LEDGER_ENTRIES,
@@ -114,8 +117,9 @@ class Router:
             await self._warm_up()
 
     async def aclose(self) -> None:
-        """Stop asking the sources of measurements, and let go of the session store."""
+        """Stop asking the sources of measurements, send the last spans, and let go of the session store."""
         self._stop_watching()
+        await self._traces.aclose()
         await self._pinning.store.aclose()
 
     def _stop_watching(self) -> None:
@@ -133,6 +137,7 @@ class Router:
     def _start(self, config: Config) -> _Serving:
         """Build what serves a configuration, and let its measurements take the old ones' place."""
         measurements = Measurements(config.metrics_sources, self._fetch) if self._fetch is not None else None
+        sampler, tracers = self._traces.observe(config)
         strategy, health = self._strategy or build_strategy(config, self._upstream), Health(config)
         service = Service(
             config,
@@ -144,7 +149,8 @@ class Router:
             ),
             pinning=self._pinning,
             dispatcher=Dispatcher(config, self._upstream, health),
-            observe=self._metrics.observe,
+            observe=show_to(self._metrics.observe, *tracers),
+            sampler=sampler,
         )
         self._warm_up = partial(strategy.warm_up, config.preferences) if config.preferences else None
         self._stop_watching()
