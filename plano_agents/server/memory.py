@@ -57,6 +57,7 @@ class Memory:
         self._shared: SharedLocks | None = None
         self._shared_held: set[str] = set()
         self._states: dict[str, StateSnapshot] = {}
+        self._changes = 0  # how often a run began or ended here
 
     @property
     def remembers(self) -> bool:
@@ -116,17 +117,26 @@ class Memory:
             raise RequestError(
                 f"A thread_id has neither NUL nor half of a character; got {thread_id!r}.", param="thread_id"
             )
+        changes = self._changes
         # Before a place in line, which would tell that a run is on.
-        _refuse_stranger(thread_id, owner, await self._load_metadata(thread_id))
+        state = await self._load_own(thread_id, owner)
         await self._locks.acquire(thread_id, run_id)
         try:
             await self._acquire_shared(thread_id, run_id)
-            state = await self.load(thread_id)
-            _refuse_stranger(thread_id, owner, state.metadata)  # it may have been begun meanwhile
+            if self._shared is not None or self._changes != changes:  # a run may have come between
+                state = await self._load_own(thread_id, owner)
+            self._changes += 1
             self._states[run_id] = state
             yield
         finally:
             await self.release(thread_id, run_id)
+
+    async def _load_own(self, thread_id: str, owner: str) -> StateSnapshot:
+        """Read a thread's state, unless it is somebody else's."""
+        state = await self.load(thread_id)
+        if state.metadata is not None and _owner(state.metadata) != owner:
+            raise _not_found(thread_id, "Use another thread_id.")
+        return state
 
     async def load_before(self, thread_id: str, run_id: str) -> StateSnapshot:
         """Read a thread's state as a run finds it; held, it was read already.
@@ -136,19 +146,11 @@ class Memory:
         """
         return self._states.pop(run_id, None) or await self.load(thread_id)
 
-    async def _load_metadata(self, thread_id: str) -> Mapping[str, Any] | None:
-        """Read what a thread's latest checkpoint says of itself, which costs less than its state; None without one."""
-        saver = cast("BaseCheckpointSaver[Any]", self._open().checkpointer)
-        try:
-            found = await saver.aget_tuple({"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}})
-        except Exception as error:
-            raise _unavailable(error) from error
-        return found.metadata if found is not None else None
-
     async def release(self, thread_id: str | None, run_id: str) -> None:
         """Let the next run have a thread; nothing happens where this run does not have it."""
         if thread_id is None:
             return
+        self._changes += 1
         self._states.pop(run_id, None)
         try:
             if run_id in self._shared_held and self._shared is not None:
@@ -163,20 +165,15 @@ class Memory:
         Raises:
             StoreUnavailableError: It cannot be read.
         """
-        graph = self._open()
-        try:
-            return await graph.aget_state({"configurable": {"thread_id": thread_id}})
-        except Exception as error:
-            raise _unavailable(error) from error
-
-    def _open(self) -> Graph:
-        """The graph with its threads, once the place where they are kept is open."""
         if not self._is_open:
             raise PlanoError(
                 "The agent server has not opened the place where threads are kept: its lifespan did not run. An app "
                 "that mounts it has to enter create_app(…).router.lifespan_context in its own lifespan."
             )
-        return self._graph
+        try:
+            return await self._graph.aget_state({"configurable": {"thread_id": thread_id}})
+        except Exception as error:
+            raise _unavailable(error) from error
 
     async def read(self, thread_id: str, owner: str) -> Thread:
         """Tell a conversation.
@@ -269,11 +266,6 @@ def _can_be_kept(thread_id: str) -> bool:
 
 def _owner(metadata: Mapping[str, Any]) -> str:
     return str(metadata.get(OWNER_KEY, ""))
-
-
-def _refuse_stranger(thread_id: str, owner: str, metadata: Mapping[str, Any] | None) -> None:
-    if metadata is not None and _owner(metadata) != owner:
-        raise _not_found(thread_id, "Use another thread_id.")
 
 
 def _not_found(thread_id: str, way_out: str) -> ThreadNotFoundError:

@@ -23,7 +23,7 @@ from plano_agents.routing.embedded.wordpiece import WordPiece
 from plano_agents.routing.text import Utterance
 
 MAX_TOKENS = 48
-"""How many tokens of a text are read, its head and its tail; more made no difference where it was measured."""
+"""How many tokens of a text are read, its head and its tail; more made routing no better where it was measured."""
 
 BATCH = 32
 """How many texts are encoded at once."""
