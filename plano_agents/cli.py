@@ -7,7 +7,6 @@ is theirs.
 import logging
 import os
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -115,17 +114,16 @@ def up(
     )
     listeners = serving.bind_each(address, port if port is not None else loaded.listener.port, workers)
     url = serving.url_of(listeners[0])
-    with serving.shared_metrics() if workers > 1 else nullcontext():
-        from plano_agents.router.run import run_router  # noqa: PLC0415 - once the metrics' directory is known
+    from plano_agents.router.run import run_router  # noqa: PLC0415 - other commands need no server
 
-        run_router(
-            loaded,
-            listeners,
-            simulated=simulated,
-            load=load,
-            on_ready=lambda: click.echo(describe(loaded, url, offline_url, workers)),
-            on_reloaded=_tell_reloaded,
-        )
+    run_router(
+        loaded,
+        listeners,
+        simulated=simulated,
+        load=load,
+        on_ready=lambda: click.echo(describe(loaded, url, offline_url, workers)),
+        on_reloaded=_tell_reloaded,
+    )
     click.echo("stopped")
 
 

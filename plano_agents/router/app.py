@@ -6,7 +6,9 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -28,6 +30,7 @@ from plano_agents.router.openapi import describe_endpoints
 from plano_agents.router.operators import build_operators_api
 from plano_agents.router.service import Service
 from plano_agents.router.strategies import build_strategy
+from plano_agents.router.trail import show_to
 from plano_agents.router.upstream import Upstream
 from plano_agents.routing.strategy import Strategy
 from plano_agents.serving.methods import find_methods
@@ -56,6 +59,7 @@ class Router:
         fetch: Asks the sources of measurements; None leaves them alone.
         strategy: Says which preference a request matches; None for the embedded one.
         clock: Monotonic time in seconds, by which pins expire.
+        tallies: Where workers tell each other what they count; None where this process serves alone.
 
     Raises:
         ConfigError: A configured model cannot be served, or the store cannot be used.
@@ -70,6 +74,7 @@ class Router:
         fetch: Fetch | None = None,
         strategy: Strategy | None = None,
         clock: Callable[[], float] = time.monotonic,
+        tallies: Path | None = None,
     ) -> None:
         self._cache = config.routing.session_cache
         self._upstream = upstream
@@ -77,12 +82,20 @@ class Router:
         self._strategy = strategy
         self._watching: asyncio.Task[None] | None = None
         self._warm_up: Callable[[], Awaitable[None]] | None = None
-        self._metrics = Metrics()
+        self._hot_paths: WeakSet[HotPath] = WeakSet()
+        self._health: Health | None = None
         store = store if store is not None else build_store(config.routing, clock=clock)
+        self.metrics = Metrics(
+            store.tallies,
+            breakers=lambda: self._health.list_breakers() if self._health is not None else {},
+            in_flight=lambda: sum(each.in_flight for each in self._hot_paths),
+            directory=tallies,
+        )
+        self._observe = show_to(self.metrics.observe)
         ledger = Ledger(
             max_entries=LEDGER_ENTRIES,
             is_shared=store.is_shared,
-            on_violation=self._metrics.count_violation,
+            on_violation=self.metrics.count_violation,
         )
         if isinstance(store, MemorySessionStore):
             store.on_end = ledger.forget
@@ -130,7 +143,8 @@ class Router:
     def _start(self, config: Config) -> ASGIApp:
         """Build what serves a configuration, and let its measurements take the old ones' place."""
         measurements = Measurements(config.metrics_sources, self._fetch) if self._fetch is not None else None
-        strategy, health = self._strategy or build_strategy(config, self._upstream), Health(config)
+        strategy = self._strategy or build_strategy(config, self._upstream)
+        health = Health(config, on_change=self.metrics.count_breaker)
         service = Service(
             config,
             chooser=Chooser(
@@ -141,15 +155,19 @@ class Router:
             ),
             pinning=self._pinning,
             dispatcher=Dispatcher(config, self._upstream, health),
-            observe=self._metrics.observe,
+            observe=self._observe,
         )
         self._warm_up = partial(strategy.warm_up, config.preferences) if config.preferences else None
         self._stop_watching()
         if measurements is not None and config.metrics_sources:
             self._watching = asyncio.get_running_loop().create_task(measurements.watch())
         pages = create_pages(config)
-        pages.include_router(build_operators_api(config, self._pinning.store, self._metrics))
-        return HotPath(pages, service, config)
+        pages.include_router(build_operators_api(config, self._pinning.store, self.metrics))
+        hot_path = HotPath(pages, service, config, on_refused=self.metrics.count_refusal)
+        self._hot_paths.add(hot_path)
+        self._health = health
+        self.metrics.configure(config)
+        return hot_path
 
 
 class _Pages(FastAPI):

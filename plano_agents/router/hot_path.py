@@ -6,7 +6,7 @@ when the client leaves, the work ends at once. Nothing here knows what a request
 
 import asyncio
 import hmac
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from pydantic import SecretStr
@@ -41,14 +41,23 @@ class HotPath:
         app: Serves every other path.
         service: Answers the proxied endpoints' requests.
         config: Its limits and client keys hold here.
+        on_refused: Gets the error's code of every request that does not come to the service.
     """
 
-    def __init__(self, app: ASGIApp, service: Service, config: Config) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        service: Service,
+        config: Config,
+        *,
+        on_refused: Callable[[str], None] = lambda _code: None,
+    ) -> None:
         self._app = app
         self._service = service
         self._limits = config.limits
         self._client_keys = config.client_keys
-        self._in_flight = 0
+        self._on_refused = on_refused
+        self.in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event, as ASGI has it."""
@@ -68,6 +77,7 @@ class HotPath:
                 _check_encoding(scope)
                 await self._serve(endpoint, _read_headers(scope, keys), body, connection)
         except PlanoError as error:
+            self._on_refused(error.code)
             surface = (endpoint or ENDPOINTS[CHAT.path]).surface
             await connection.send_answer(_with_allow(answer_error(error, None, surface.encode_error), error))
         except ClientLeftError:
@@ -99,17 +109,17 @@ class HotPath:
         Raises:
             OverloadedError: As many are in flight as are configured to be.
         """
-        if self._in_flight >= self._limits.max_concurrent_requests:
+        if self.in_flight >= self._limits.max_concurrent_requests:
             raise OverloadedError(
-                f"{self._in_flight} requests are in flight, which is the limit (limits.max_concurrent_requests). Try "
+                f"{self.in_flight} requests are in flight, which is the limit (limits.max_concurrent_requests). Try "
                 "again in a moment.",
                 retry_after_seconds=RETRY_SECONDS,
             )
-        self._in_flight += 1
+        self.in_flight += 1
         try:
             yield
         finally:
-            self._in_flight -= 1
+            self.in_flight -= 1
 
     def _authenticate(self, scope: Scope) -> frozenset[bytes]:
         """Let a client in, and name the headers that hold its key: they are for the router and go no further."""

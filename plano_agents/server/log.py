@@ -90,6 +90,8 @@ class RunLog:
         self._log_content = log_content
         self._clock = clock
         self._began = clock()
+        self.answer: Answer | None = None
+        """What the run came to, once it has."""
 
     def begin(self, messages: Sequence[AnyMessage]) -> None:
         """A run begins."""
@@ -111,6 +113,7 @@ class RunLog:
 
     def done(self, answer: Answer) -> None:
         """A run has come to its answer."""
+        self.answer = answer
         models = sorted({turn.model or "unknown" for turn in answer.turns})
         _log.info(
             "%s done %s turns=%d models=%s switches=%d input_tokens=%d output_tokens=%d duration_ms=%d",
@@ -121,14 +124,16 @@ class RunLog:
             answer.switches,
             answer.usage.input_tokens,
             answer.usage.output_tokens,
-            self._duration_ms(),
+            round(self.seconds * 1000),
         )
         if self._log_content:
             _log.info("%s output=%s", self._head, quote(answer.output))
 
     def cancelled(self) -> None:
         """A run was cancelled: its client left, its time was over, or the server stops."""
-        _log.info("%s cancelled %s duration_ms=%d", self._head, self._ids, self._duration_ms())
+        _log.info("%s cancelled %s duration_ms=%d", self._head, self._ids, round(self.seconds * 1000))
 
-    def _duration_ms(self) -> int:
-        return round((self._clock() - self._began) * 1000)
+    @property
+    def seconds(self) -> float:
+        """How long ago the run began."""
+        return self._clock() - self._began

@@ -64,16 +64,21 @@ class HttpLimits:
     was just closed."""
 
 
-def build_protocol(limits: HttpLimits) -> type[asyncio.Protocol]:
+def build_protocol(
+    limits: HttpLimits, on_refused: Callable[[str], None] = lambda _code: None
+) -> type[asyncio.Protocol]:
     """Build the protocol that holds clients to these limits.
 
     Args:
         limits: They replace uvicorn's own ``timeout_keep_alive``.
+        on_refused: Gets the error's code of every request that could not be read.
 
     Returns:
         What uvicorn's configuration takes as ``http``.
     """
-    return type("LimitedHttpProtocol", (HttpProtocol,), {"limits": limits})
+    return type(
+        "LimitedHttpProtocol", (HttpProtocol,), {"limits": limits, "on_refused": staticmethod(on_refused)}
+    )
 
 
 _Phase = Literal["idle", "head", "body", "answer", "closing"]
@@ -121,6 +126,7 @@ class HttpProtocol(HttpToolsProtocol):
     """
 
     limits: ClassVar[HttpLimits]
+    on_refused: Callable[[str], None]
 
     def __init__(
         self,
@@ -245,6 +251,7 @@ class HttpProtocol(HttpToolsProtocol):
     def _refuse(self, error: RequestError) -> None:
         """End the connection, with an error as the answer if none has begun."""
         _logger.debug("Refused a request: %s", error.code)
+        self.on_refused(error.code)
         cycle = self.cycle
         is_answered = self._phase == "body" and cycle.response_complete
         self._wait_for("closing", LINGER_SECONDS)
