@@ -13,6 +13,7 @@ import click
 
 from plano_agents import __version__, serving
 from plano_agents.cli_affinity import affinity_group
+from plano_agents.cli_log import log_options
 from plano_agents.cli_route import route_command
 from plano_agents.cli_serve import hash_key_command, serve_command
 from plano_agents.config.load import load_config
@@ -20,6 +21,7 @@ from plano_agents.config.model import Config, Routing
 from plano_agents.config.render import render_config
 from plano_agents.errors import ConfigError, PlanoError, WorkerFailedError
 from plano_agents.providers.target import build_target
+from plano_agents.serving.log import Form, announce, configure_log
 from plano_agents.sessions.build import build_store, name_store
 from plano_agents.simulator.app import create_app as create_simulator
 from plano_agents.simulator.settings import SimulatorSettings
@@ -33,7 +35,7 @@ AT_ONCE = SimulatorSettings()
 
 def main() -> None:
     """Run the command line; what goes wrong is told without a traceback."""
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    configure_log(environ=os.environ)
     try:
         cli(prog_name="plano-agents")
     except (ConfigError, WorkerFailedError) as error:
@@ -43,7 +45,7 @@ def main() -> None:
 
 def _tell(error: PlanoError) -> None:
     for problem in error.message.splitlines():
-        click.echo(f"error: {problem}", err=True)
+        announce(problem, logging.ERROR)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -68,6 +70,7 @@ def cli() -> None:
 @click.option("--offline", is_flag=True, help="Put simulated models behind every provider; no key is needed.")
 @click.option("--fast", is_flag=True, help="With --offline: the simulated models answer at once.")
 @click.option("--no-auth", is_flag=True, help="Listen beyond this machine although clients need no key.")
+@log_options
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
@@ -85,8 +88,11 @@ def up(
     fast: bool,
     no_auth: bool,
     workers: int,
+    log_level: str,
+    log_format: Form,
 ) -> None:
     """Start the router on CONFIG, a config.yaml in Plano's schema."""
+    configure_log(log_level, log_format, environ=os.environ)
     if fast and not offline:
         raise click.UsageError("--fast is for simulated models; add --offline.")
 
@@ -100,7 +106,7 @@ def up(
     def load() -> Config:
         found = load_config(config, settings_path=settings, environ=os.environ, offline=offline)
         for warning in found.warnings:
-            click.echo(f"warning: {warning}", err=True)
+            announce(warning, logging.WARNING)
         _check_workers(found, workers)
         return found.offline(offline_url) if offline_url is not None else found
 
@@ -121,10 +127,10 @@ def up(
         listeners,
         simulated=simulated,
         load=load,
-        on_ready=lambda: click.echo(describe(loaded, url, offline_url, workers)),
+        on_ready=lambda: announce(describe(loaded, url, offline_url, workers)),
         on_reloaded=_tell_reloaded,
     )
-    click.echo("stopped")
+    announce("stopped")
 
 
 @cli.command()
@@ -209,10 +215,10 @@ def _check_workers(config: Config, count: int) -> None:
 
 def _tell_reloaded(error: ConfigError | None) -> None:
     if error is None:
-        click.echo("configuration reloaded")
+        announce("configuration reloaded")
     else:
         _tell(error)
-        click.echo("the old configuration stays", err=True)
+        announce("the old configuration stays", logging.ERROR)
 
 
 cli.add_command(affinity_group)

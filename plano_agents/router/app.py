@@ -28,9 +28,10 @@ from plano_agents.router.measurements import Fetch, Measurements
 from plano_agents.router.metrics import Metrics
 from plano_agents.router.openapi import describe_endpoints
 from plano_agents.router.operators import build_operators_api
+from plano_agents.router.request_log import RequestLog
 from plano_agents.router.service import Service
 from plano_agents.router.strategies import build_strategy
-from plano_agents.router.trail import show_to
+from plano_agents.router.trail import compose_observers
 from plano_agents.router.upstream import Upstream
 from plano_agents.routing.strategy import Strategy
 from plano_agents.serving.methods import find_methods
@@ -85,22 +86,27 @@ class Router:
         self._hot_paths: WeakSet[HotPath] = WeakSet()
         self._health: Health | None = None
         store = store if store is not None else build_store(config.routing, clock=clock)
-        self.metrics = Metrics(
+        self._metrics = Metrics(
             store.tallies,
             breakers=lambda: self._health.list_breakers() if self._health is not None else {},
             in_flight=lambda: sum(each.in_flight for each in self._hot_paths),
             directory=tallies,
         )
-        self._observe = show_to(self.metrics.observe)
+        self._log = RequestLog()
         ledger = Ledger(
             max_entries=LEDGER_ENTRIES,
             is_shared=store.is_shared,
-            on_violation=self.metrics.count_violation,
+            on_violation=self._metrics.count_violation,
         )
         if isinstance(store, MemorySessionStore):
             store.on_end = ledger.forget
         self._pinning = Pinning(store, ledger)
         self._serving = self._start(config)
+
+    @property
+    def metrics(self) -> Metrics:
+        """What is counted."""
+        return self._metrics
 
     def configure(self, config: Config) -> None:
         """Exchange the configuration: new requests get the new one, those in flight finish on the old one.
@@ -144,7 +150,7 @@ class Router:
         """Build what serves a configuration, and let its measurements take the old ones' place."""
         measurements = Measurements(config.metrics_sources, self._fetch) if self._fetch is not None else None
         strategy = self._strategy or build_strategy(config, self._upstream)
-        health = Health(config, on_change=self.metrics.count_breaker)
+        health = Health(config, on_change=self._note_breaker)
         service = Service(
             config,
             chooser=Chooser(
@@ -155,19 +161,24 @@ class Router:
             ),
             pinning=self._pinning,
             dispatcher=Dispatcher(config, self._upstream, health),
-            observe=self._observe,
+            observe=compose_observers(self._metrics.observe, self._log.observe),
         )
         self._warm_up = partial(strategy.warm_up, config.preferences) if config.preferences else None
         self._stop_watching()
         if measurements is not None and config.metrics_sources:
             self._watching = asyncio.get_running_loop().create_task(measurements.watch())
         pages = create_pages(config)
-        pages.include_router(build_operators_api(config, self._pinning.store, self.metrics))
-        hot_path = HotPath(pages, service, config, on_refused=self.metrics.count_refusal)
+        pages.include_router(build_operators_api(config, self._pinning.store, self._metrics))
+        hot_path = HotPath(pages, service, config, on_refused=self._metrics.count_refusal)
         self._hot_paths.add(hot_path)
         self._health = health
-        self.metrics.configure(config)
+        self._metrics.configure(config)
+        self._log.configure(config)
         return hot_path
+
+    def _note_breaker(self, upstream: str, is_open: bool) -> None:  # noqa: FBT001 - a callback's
+        self._metrics.count_breaker(upstream, is_open)
+        self._log.note_breaker(upstream, is_open=is_open)
 
 
 class _Pages(FastAPI):

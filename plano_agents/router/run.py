@@ -18,6 +18,7 @@ from plano_agents.router.app import Router
 from plano_agents.router.metrics import build_reloads_counter
 from plano_agents.router.upstream import AiohttpUpstream
 from plano_agents.serving import Parent, Site, Worker
+from plano_agents.serving.log import writing_in_background
 from plano_agents.serving.shared_tallies import SharedTallies, shared_directory
 
 STOP_SECONDS = 5.0
@@ -78,7 +79,7 @@ def _serve_with_workers(
         on_reloaded(error)
 
     workers = [
-        Worker(f"worker {number}", listener, _build_main(config, listener, directory))
+        Worker(f"worker {number}", listener, _build_main(config, listener, directory, number))
         for number, listener in enumerate(listeners, start=1)
     ]
     if simulated is not None:
@@ -98,30 +99,32 @@ async def _serve_alone(
     on_ready: Callable[[], None],
     on_reloaded: Callable[[ConfigError | None], None],
 ) -> None:
-    async with _running_router(config) as router:
+    with writing_in_background():
+        async with _running_router(config) as router:
 
-        def reload() -> None:
-            try:
-                router.configure(load())
-            except ConfigError as error:
-                router.metrics.reloads.add(("failure",))
-                on_reloaded(error)
-            else:
-                router.metrics.reloads.add(("success",))
-                on_reloaded(None)
+            def reload() -> None:
+                try:
+                    router.configure(load())
+                except ConfigError as error:
+                    router.metrics.reloads.add(("failure",))
+                    on_reloaded(error)
+                else:
+                    router.metrics.reloads.add(("success",))
+                    on_reloaded(None)
 
-        sites = [*beside, _build_site(router, listener, config)]
-        await serving.serve(sites, on_ready=on_ready, on_reload=reload)
+            sites = [*beside, _build_site(router, listener, config)]
+            await serving.serve(sites, on_ready=on_ready, on_reload=reload)
 
 
 def _build_main(
-    at_start: Config, listener: socket.socket, directory: Path
+    at_start: Config, listener: socket.socket, directory: Path, number: int
 ) -> Callable[[Config, Parent[Config]], Awaitable[None]]:
     """Build what a worker runs; its site stays as configured at the start, like those of workers never replaced."""
 
     async def main(config: Config, parent: Parent[Config]) -> None:
-        async with _running_router(config, directory) as router:
-            await parent.serve([_build_site(router, listener, at_start)], on_state=router.configure)
+        with writing_in_background(number):
+            async with _running_router(config, directory) as router:
+                await parent.serve([_build_site(router, listener, at_start)], on_state=router.configure)
 
     return main
 

@@ -74,8 +74,8 @@ Observer = Callable[[Trail], None]
 """Is shown each request once it is over, on the event loop: it must be quick, keep nothing that grows, never raise."""
 
 
-def show_to(*observers: Observer) -> Observer:
-    """Show each request to several observers, in this order."""
+def compose_observers(*observers: Observer) -> Observer:
+    """Let several observers see each request, in the order given."""
 
     def observe(trail: Trail) -> None:
         for each in observers:

@@ -17,7 +17,7 @@ from plano_agents.errors import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
-from plano_agents.server.log import locate
+from plano_agents.serving.log import locate
 
 _log = logging.getLogger(__name__)
 

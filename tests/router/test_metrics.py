@@ -13,7 +13,7 @@ from plano_agents.config.model import Config, Preference
 from plano_agents.config.options import Breaker, Limits, Retries
 from plano_agents.errors import UpstreamTimeoutError
 from plano_agents.router.metrics import Metrics
-from plano_agents.router.trail import Trail, Try, show_to
+from plano_agents.router.trail import Trail, Try, compose_observers
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pin import Decision, SessionKey, create_pin
 from tests.faults.redis_server import RedisServer
@@ -207,7 +207,7 @@ async def test_pins_are_counted_as_they_begin_and_end() -> None:
 
 async def test_several_observers_are_shown_each_request_in_their_order() -> None:
     seen: list[str] = []
-    show_to(lambda _: seen.append("first"), lambda _: seen.append("second"))(build_trail(GPT))
+    compose_observers(lambda _: seen.append("first"), lambda _: seen.append("second"))(build_trail(GPT))
     assert seen == ["first", "second"]
 
 
