@@ -67,12 +67,8 @@ class RequestLog:
         """
         if is_open:
             policy = self._config.breaker
-            logger.warning(
-                "%s failed %d times in a row and is left alone for %g s",
-                upstream,
-                policy.failures,
-                policy.open_seconds,
-            )
+            told = "%s is left alone for %g s (failures in a row: %d)"
+            logger.warning(told, upstream, policy.open_seconds, policy.failures)
         else:
             logger.warning("%s answers again", upstream)
 
