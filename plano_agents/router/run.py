@@ -16,7 +16,7 @@ from plano_agents.config.model import Config
 from plano_agents.errors import ConfigError
 from plano_agents.router.app import Router
 from plano_agents.router.metrics import build_reloads_counter
-from plano_agents.router.upstream import AiohttpUpstream
+from plano_agents.router.upstream.client import HttpUpstream
 from plano_agents.serving import Parent, Site, Worker
 from plano_agents.serving.log import writing_in_background
 from plano_agents.serving.shared_tallies import SharedTallies, shared_directory
@@ -162,7 +162,7 @@ async def _running_router(config: Config, directory: Path | None = None) -> Asyn
     Raises:
         ConfigError: It cannot be served.
     """
-    upstream = AiohttpUpstream(tls=_load_tls(config), proxy_from_environment=config.proxy_from_environment)
+    upstream = HttpUpstream(tls=_load_tls(config), proxy_from_environment=config.proxy_from_environment)
     try:
         router = Router(config, upstream, fetch=upstream.fetch, tallies=directory)
         await router.connect()
