@@ -69,7 +69,7 @@ def serving(folder: Path, *arguments: str) -> Iterator[tuple[str, "subprocess.Po
                 said += line
                 if "Ctrl-C" in line:
                     break
-            found = re.search(r"agent server listening on (\S+)", said)
+            found = re.search(r"agent server listening on (http://[\d.:]+)", said)
             assert found is not None, said + process.communicate()[1]
             yield found.group(1), process, said
         finally:
