@@ -5,7 +5,7 @@ import signal
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until it serves, it ends without a word
 
-import logging
+import os
 import sys
 
 import click
@@ -14,9 +14,10 @@ from plano_agents.demos.database_agent import NAME, build_graph
 from plano_agents.errors import ConfigError
 from plano_agents.integrations.router_address import build_base_url
 from plano_agents.server.app import create_app
-from plano_agents.server.run import configure_log, serve_app
+from plano_agents.server.run import serve_app
 from plano_agents.server.settings import build_settings
 from plano_agents.serving import bind, check_exposure, run, url_of
+from plano_agents.serving.log import announce, configure_log
 
 
 @click.command(context_settings={"show_default": True, "help_option_names": ["-h", "--help"]})
@@ -54,7 +55,7 @@ def main(*, host: str, port: int, router_url: str, model: str, checkpoints: str,
     POST /agent/run runs it, POST /v1/chat/completions does so for OpenAI clients, /docs describes both. Any other
     graph is served by: plano-agents serve module:graph
     """
-    configure_log(logging.WARNING, log_content=False)
+    configure_log("info", environ=os.environ)
     try:
         router = build_base_url(router_url)
         settings = build_settings(name=NAME, checkpoints=checkpoints, router_urls=[router])
@@ -64,7 +65,7 @@ def main(*, host: str, port: int, router_url: str, model: str, checkpoints: str,
         )
         listener = bind(host, port)
         line = f"agent server listening on {url_of(listener)}"
-        run(serve_app(app, listener, on_ready=lambda: click.echo(line)))
+        run(serve_app(app, listener, on_ready=lambda: announce(line)))
     except (ConfigError, ValueError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)

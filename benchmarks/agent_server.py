@@ -8,7 +8,6 @@ of place. Runs of the one and the other alternate; what is told is the time that
 
 import asyncio
 import json
-import logging
 import os
 import platform
 import socket
@@ -31,9 +30,9 @@ from langchain_core.runnables import Runnable
 
 from plano_agents.server.app import create_app
 from plano_agents.server.checkpoints import open_checkpoints
-from plano_agents.server.log import OneLineFormatter
 from plano_agents.server.settings import build_settings
 from plano_agents.server.tools import Graph
+from plano_agents.serving.log import configure_log
 from plano_agents.serving.server import Site, running
 
 AIM_MILLISECONDS = 2.0
@@ -235,10 +234,7 @@ async def _time(run: Run, number: int) -> tuple[float, float]:
 def main(*, pairs: int, as_json: bool) -> None:
     """Measure what the agent server costs over the bare graph."""
     with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - it has no path
-        handler = logging.StreamHandler(nowhere)
-        handler.setFormatter(OneLineFormatter(log_content=False))
-        logging.basicConfig(handlers=[handler], level=logging.WARNING)
-        logging.getLogger("plano_agents").setLevel(logging.INFO)  # as `plano-agents serve` has it
+        configure_log("info", environ={}, out=nowhere, err=nowhere)  # as `plano-agents serve` has it
         with (
             tempfile.TemporaryDirectory() as folder,
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,

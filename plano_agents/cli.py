@@ -7,18 +7,19 @@ is theirs.
 import logging
 import os
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 
 import click
 
 from plano_agents import __version__, serving
 from plano_agents.cli_commands import Commands
+from plano_agents.cli_log import log_options
 from plano_agents.config.load import load_config
 from plano_agents.config.model import Config, Routing
 from plano_agents.config.render import render_config
 from plano_agents.errors import ConfigError, PlanoError, WorkerFailedError
 from plano_agents.providers.target import build_target
+from plano_agents.serving.log import Form, announce, configure_log
 from plano_agents.sessions.build import build_store, name_store
 from plano_agents.simulator.settings import SimulatorSettings
 from plano_agents.telemetry.destination import find_destination
@@ -32,7 +33,7 @@ AT_ONCE = SimulatorSettings()
 
 def main() -> None:
     """Run the command line; what goes wrong is told without a traceback."""
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    configure_log(environ=os.environ)
     try:
         cli(prog_name="plano-agents")
     except (ConfigError, WorkerFailedError) as error:
@@ -42,7 +43,7 @@ def main() -> None:
 
 def _tell(error: PlanoError) -> None:
     for problem in error.message.splitlines():
-        click.echo(f"error: {problem}", err=True)
+        announce(problem, logging.ERROR)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -67,6 +68,7 @@ def cli() -> None:
 @click.option("--offline", is_flag=True, help="Put simulated models behind every provider; no key is needed.")
 @click.option("--fast", is_flag=True, help="With --offline: the simulated models answer at once.")
 @click.option("--no-auth", is_flag=True, help="Listen beyond this machine although clients need no key.")
+@log_options
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
@@ -84,8 +86,11 @@ def up(
     fast: bool,
     no_auth: bool,
     workers: int,
+    log_level: str,
+    log_format: Form,
 ) -> None:
     """Start the router on CONFIG, a config.yaml in Plano's schema."""
+    configure_log(log_level, log_format, environ=os.environ)
     if fast and not offline:
         raise click.UsageError("--fast is for simulated models; add --offline.")
 
@@ -101,7 +106,7 @@ def up(
     def load() -> Config:
         found = load_config(config, settings_path=settings, environ=os.environ, offline=offline)
         for warning in found.warnings:
-            click.echo(f"warning: {warning}", err=True)
+            announce(warning, logging.WARNING)
         _check_workers(found, workers)
         return found.offline(offline_url) if offline_url is not None else found
 
@@ -115,18 +120,17 @@ def up(
     )
     listeners = serving.bind_each(address, port if port is not None else loaded.listener.port, workers)
     url = serving.url_of(listeners[0])
-    with serving.shared_metrics() if workers > 1 else nullcontext():
-        from plano_agents.router.run import run_router  # noqa: PLC0415 - once the metrics' directory is known
+    from plano_agents.router.run import run_router  # noqa: PLC0415 - other commands need no server
 
-        run_router(
-            loaded,
-            listeners,
-            simulated=simulated,
-            load=load,
-            on_ready=lambda: click.echo(describe(loaded, url, offline_url, workers)),
-            on_reloaded=_tell_reloaded,
-        )
-    click.echo("stopped")
+    run_router(
+        loaded,
+        listeners,
+        simulated=simulated,
+        load=load,
+        on_ready=lambda: announce(describe(loaded, url, offline_url, workers)),
+        on_reloaded=_tell_reloaded,
+    )
+    announce("stopped")
 
 
 @cli.command()
@@ -213,10 +217,10 @@ def _check_workers(config: Config, count: int) -> None:
 
 def _tell_reloaded(error: ConfigError | None) -> None:
     if error is None:
-        click.echo("configuration reloaded")
+        announce("configuration reloaded")
     else:
         _tell(error)
-        click.echo("the old configuration stays", err=True)
+        announce("the old configuration stays", logging.ERROR)
 
 
 @cli.group("config")

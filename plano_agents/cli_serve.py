@@ -1,6 +1,5 @@
 """``plano-agents serve``: any LangGraph graph behind the agent server; and ``hash-key`` for its clients' keys."""
 
-import logging
 import os
 import sys
 from pathlib import Path
@@ -8,8 +7,8 @@ from pathlib import Path
 import click
 
 from plano_agents import serving
-
-LEVELS = ("debug", "info", "warning", "error")
+from plano_agents.cli_log import log_options
+from plano_agents.serving.log import Form, announce, configure_log
 
 
 @click.command("serve")
@@ -42,7 +41,7 @@ LEVELS = ("debug", "info", "warning", "error")
     envvar="PLANO_BASE_URL",
     help="The router that models are asked through  [default: http://127.0.0.1:12000/v1]  [env: PLANO_BASE_URL]",
 )
-@click.option("--log-level", type=click.Choice(LEVELS), default="info", show_default=True)
+@log_options
 @click.option("--no-auth", is_flag=True, help="Listen beyond this machine although clients need no key.")
 def serve_command(
     *,
@@ -54,6 +53,7 @@ def serve_command(
     port: int,
     router_url: str | None,
     log_level: str,
+    log_format: Form,
     no_auth: bool,
 ) -> None:
     """Put a LangGraph graph behind HTTP: POST /agent/run, OpenAI's chat completions, AG-UI.
@@ -75,13 +75,13 @@ def serve_command(
     given |= {"name": name} if name is not None else {}
     given |= {"checkpoints": checkpoints} if checkpoints else {}
     settings = build_settings(**given)
-    run.configure_log(getattr(logging, log_level.upper()), log_content=settings.log_content)
+    configure_log(log_level, log_format, log_content=settings.log_content, environ=os.environ)
     app = create_app(loading.load_graph(graph, Path.cwd()), settings)
     serving.check_exposure(host, is_guarded=no_auth or bool(settings.api_keys), way_out=run.NO_AUTH_NEEDED)
     listener = serving.bind(host, port)
     said = run.describe(app, settings, listener)
-    serving.run(run.serve_app(app, listener, on_ready=lambda: click.echo(said)))
-    click.echo("stopped")
+    serving.run(run.serve_app(app, listener, on_ready=lambda: announce(said)))
+    announce("stopped")
 
 
 @click.command("hash-key")

@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import signal
@@ -76,6 +77,47 @@ def test_up_says_what_it_serves_and_stops_cleanly(config: Path, number: signal.S
     assert "think → anthropic/claude-sonnet-4-6" in said
     assert "models are simulated" in said
     assert (process.returncode, out, err) == (0, "stopped\n", "")
+
+
+def ask(said: str) -> None:
+    """Ask the router that said this for an answer, and read it."""
+    url = re.search(r"router on (http://127\.0\.0\.1:\d+/v1)", said)
+    assert url is not None
+    request = urllib.request.Request(
+        f"{url[1]}/chat/completions", b'{"messages": [{"role": "user", "content": "hi"}]}'
+    )
+    with urllib.request.urlopen(request) as answer:
+        answer.read()
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("--log-level=info", r"\S+Z  - +none +openai/gpt-4o  [^\n]+\nstopped\n"),
+        ("--quiet", r"stopped\n"),
+        ("--log-level=error", r"stopped\n"),
+        ("--log-format=json", r'\{[^\n]+"event":"request"[^\n]+\}\n\{[^\n]+"message":"stopped"\}\n'),
+    ],
+)
+def test_up_tells_of_a_request_as_it_is_told_to(config: Path, option: str, told: str) -> None:
+    with running("up", str(config), "--offline", "--fast", "--port", "0", option) as process:
+        ask(read_until(process, "Ctrl-C"))
+        process.terminate()
+        out, err = process.communicate(timeout=30)
+    assert re.fullmatch(told, out)
+    assert (process.returncode, err) == (0, "")
+
+
+def test_a_bad_configuration_is_an_object_where_machines_read(config: Path) -> None:
+    config.write_text(CONFIG.replace("default: true", "defualt: true"))
+    ended = run("up", str(config), "--offline", "--log-format", "json")
+    told = json.loads(ended.stderr)
+    assert (ended.returncode, told["level"], "'defualt'" in told["message"]) == (1, "error", True)
+
+
+def test_a_log_level_that_is_none_is_a_usage_error(config: Path) -> None:
+    ended = run("up", str(config), "--log-level", "loud")
+    assert (ended.returncode, "'loud'" in ended.stderr) == (2, True)
 
 
 def test_up_takes_the_address_from_the_configuration(config: Path) -> None:
@@ -169,11 +211,10 @@ def test_a_number_of_workers_that_is_none_is_a_usage_error(config: Path, count: 
     assert (ended.returncode, "--workers" in ended.stderr, count in ended.stderr) == (2, True, True)
 
 
-def test_the_metrics_library_is_not_loaded_before_its_directory_is_known() -> None:
-    """It looks for PROMETHEUS_MULTIPROC_DIR once, when it is loaded, and the router is what loads it."""
+def test_the_metrics_library_is_not_loaded_before_somebody_asks_for_metrics() -> None:
     program = (
-        "import sys, plano_agents.cli\n"
-        "print(*[name for name in sys.modules if name.startswith(('plano_agents.router', 'prometheus_client'))])"
+        "import sys, plano_agents.cli, plano_agents.router.run\n"
+        "print(*[name for name in sys.modules if name.startswith('prometheus_client')])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

@@ -69,7 +69,7 @@ def serving(folder: Path, *arguments: str) -> Iterator[tuple[str, "subprocess.Po
                 said += line
                 if "Ctrl-C" in line:
                     break
-            found = re.search(r"agent server listening on (\S+)", said)
+            found = re.search(r"agent server listening on (http://[\d.:]+)", said)
             assert found is not None, said + process.communicate()[1]
             yield found.group(1), process, said
         finally:
@@ -90,10 +90,20 @@ def test_a_graph_a_builder_and_a_function_are_served(folder: Path, name: str) ->
         answer = ask(url, "/agent/run", {"input": "Which city?"})
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=30)
-    assert (answer["output"], process.returncode, out) == ("Oslo", 0, "stopped\n")
+    assert (answer["output"], process.returncode, err) == ("Oslo", 0, "")
     assert "keys     none" in said
-    assert err.count("\n") == 1
-    assert re.search(r"INFO plano_agents\.server: run run_\w+ done affinity=", err)
+    assert re.fullmatch(r"\S+Z  run run_\w+ done affinity=\S+ [^\n]+\nstopped\n", out)
+
+
+def test_runs_are_objects_where_machines_read_and_left_out_where_quiet(folder: Path) -> None:
+    for option, events in (("--log-format=json", ["run"]), ("--quiet", [])):
+        with serving(folder, "cities:graph", "--checkpoints", "memory", option) as (url, process, _):
+            ask(url, "/agent/run", {"input": "Which city?"})
+            process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=30)
+        told = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+        assert [each["event"] for each in told if "event" in each] == events
+        assert err == ""
 
 
 def test_a_thread_is_there_again_after_a_restart(folder: Path) -> None:

@@ -5,6 +5,7 @@ Both are processes of their own; they stop together, on Ctrl-C, on SIGTERM, or w
 
 import http.client
 import json
+import os
 import sys
 import threading
 import urllib.error
@@ -73,6 +74,8 @@ def main(
     router's address are also read from ROUTER_PORT, AGENT_PORT and PLANO_BASE_URL.
     """
     one_ended = threading.Event()
+    if sys.stdout.isatty():
+        os.environ.setdefault("FORCE_COLOR", "1")  # the servers' lines go through here
     try:
         with (
             interruptible(),

@@ -5,7 +5,9 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
+from weakref import WeakSet
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -16,6 +18,7 @@ from plano_agents.router.front_door import FrontDoor
 from plano_agents.router.hot_path import HotPath
 from plano_agents.router.measurements import Fetch, Measurements
 from plano_agents.router.metrics import Metrics
+from plano_agents.router.request_log import RequestLog
 from plano_agents.router.service import Service
 from plano_agents.router.strategies import build_strategy
 from plano_agents.router.traces import Traces
@@ -57,6 +60,7 @@ class Router:
         fetch: Asks the sources of measurements; None leaves them alone.
         strategy: Says which preference a request matches; None for the embedded one.
         clock: Monotonic time in seconds, by which pins expire.
+        tallies: Where workers tell each other what they count; None where this process serves alone.
 
     Raises:
         ConfigError: A configured model cannot be served, or the store cannot be used.
@@ -71,6 +75,7 @@ class Router:
         fetch: Fetch | None = None,
         strategy: Strategy | None = None,
         clock: Callable[[], float] = time.monotonic,
+        tallies: Path | None = None,
     ) -> None:
         self._cache = config.routing.session_cache
         self._upstream = upstream
@@ -78,9 +83,17 @@ class Router:
         self._strategy = strategy
         self._watching: asyncio.Task[None] | None = None
         self._warm_up: Callable[[], Awaitable[None]] | None = None
-        self._metrics = Metrics()
         self._traces = Traces()
+        self._hot_paths: WeakSet[HotPath] = WeakSet()
+        self._health: Health | None = None
         store = store if store is not None else build_store(config.routing, clock=clock)
+        self._metrics = Metrics(
+            store.tallies,
+            breakers=lambda: self._health.list_breakers() if self._health is not None else {},
+            in_flight=lambda: sum(each.in_flight for each in self._hot_paths),
+            directory=tallies,
+        )
+        self._log = RequestLog()
         ledger = Ledger(
             max_entries=LEDGER_ENTRIES,
             is_shared=store.is_shared,
@@ -90,6 +103,11 @@ class Router:
             store.on_end = ledger.forget
         self._pinning = Pinning(store, ledger)
         self._serving = self._start(config)
+
+    @property
+    def metrics(self) -> Metrics:
+        """What is counted."""
+        return self._metrics
 
     def configure(self, config: Config) -> None:
         """Exchange the configuration: new requests get the new one, those in flight finish on the old one.
@@ -138,7 +156,8 @@ class Router:
         """Build what serves a configuration, and let its measurements take the old ones' place."""
         measurements = Measurements(config.metrics_sources, self._fetch) if self._fetch is not None else None
         sampler, tracers = self._traces.observe(config)
-        strategy, health = self._strategy or build_strategy(config, self._upstream), Health(config)
+        strategy = self._strategy or build_strategy(config, self._upstream)
+        health = Health(config, on_change=self._note_breaker)
         service = Service(
             config,
             chooser=Chooser(
@@ -149,14 +168,24 @@ class Router:
             ),
             pinning=self._pinning,
             dispatcher=Dispatcher(config, self._upstream, health),
-            observe=show_to(self._metrics.observe, *tracers),
+            observe=show_to(self._metrics.observe, self._log.observe, *tracers),
             sampler=sampler,
         )
         self._warm_up = partial(strategy.warm_up, config.preferences) if config.preferences else None
         self._stop_watching()
         if measurements is not None and config.metrics_sources:
             self._watching = asyncio.get_running_loop().create_task(measurements.watch())
-        return _Serving(HotPath(service, config), FrontDoor(partial(self._build_pages, config), config))
+        hot_path = HotPath(service, config, on_refused=self._metrics.count_refusal)
+        self._hot_paths.add(hot_path)
+        self._health = health
+        self._metrics.configure(config)
+        self._log.configure(config)
+        pages = FrontDoor(partial(self._build_pages, config), config, on_refused=self._metrics.count_refusal)
+        return _Serving(hot_path, pages)
+
+    def _note_breaker(self, upstream: str, is_open: bool) -> None:  # noqa: FBT001 - a callback's
+        self._metrics.count_breaker(upstream, is_open)
+        self._log.note_breaker(upstream, is_open=is_open)
 
     def _build_pages(self, config: Config) -> ASGIApp:
         """Load FastAPI, and put together what is served beside the proxied endpoints."""

@@ -16,14 +16,27 @@ class CircuitBreaker:
     Args:
         policy: The configured limits.
         clock: Monotonic time in seconds.
+        on_change: Told when it opens (True) and when it closes (False); a failed probe changes nothing.
     """
 
-    def __init__(self, policy: Breaker, *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        policy: Breaker,
+        *,
+        clock: Callable[[], float],
+        on_change: Callable[[bool], None] = lambda _is_open: None,
+    ) -> None:
         self._policy = policy
         self._clock = clock
+        self._on_change = on_change
         self._failures = 0
         self._opened: float | None = None
         self._probing = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it failed too often, and no probe has succeeded since."""
+        return self._opened is not None
 
     @property
     def seconds_left(self) -> float:
@@ -43,9 +56,12 @@ class CircuitBreaker:
 
     def succeed(self) -> None:
         """Note that the upstream answered."""
+        was_open = self.is_open
         self._failures = 0
         self._opened = None
         self._probing = False
+        if was_open:
+            self._on_change(False)
 
     def fail(self) -> None:
         """Note that the upstream failed; once it is open, only a probe's failure counts."""
@@ -53,7 +69,9 @@ class CircuitBreaker:
             return
         self._failures += 1
         if self._probing or self._failures >= self._policy.failures:
-            self._opened = self._clock()
+            was_open, self._opened = self.is_open, self._clock()
+            if not was_open:
+                self._on_change(True)
         self._probing = False
 
     def abandon(self) -> None:

@@ -13,6 +13,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 from msgspec import Struct
 
@@ -120,11 +121,19 @@ class Health:
     Args:
         config: The breaker's and the retries' limits.
         clock: Monotonic time in seconds.
+        on_change: Told which entry's breaker opened (True) or closed (False).
     """
 
-    def __init__(self, config: Config, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        on_change: Callable[[str, bool], None] = lambda _upstream, _is_open: None,
+    ) -> None:
         self._config = config
         self._clock = clock
+        self._on_change = on_change
         self._breakers: dict[str, CircuitBreaker] = {}
         self._budgets: dict[str, RetryBudget] = {}
 
@@ -132,8 +141,14 @@ class Health:
         """The breaker of a configured entry."""
         found = self._breakers.get(upstream)
         if found is None:
-            found = self._breakers[upstream] = CircuitBreaker(self._config.breaker, clock=self._clock)
+            found = self._breakers[upstream] = CircuitBreaker(
+                self._config.breaker, clock=self._clock, on_change=partial(self._on_change, upstream)
+            )
         return found
+
+    def list_breakers(self) -> Mapping[str, bool]:
+        """Whether the breaker is open of each configured entry that was asked."""
+        return {upstream: breaker.is_open for upstream, breaker in self._breakers.items()}
 
     def is_down(self, upstream: str) -> bool:
         """Whether a configured entry is left alone now."""

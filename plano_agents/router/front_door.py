@@ -27,10 +27,18 @@ class FrontDoor:
     Args:
         build_pages: Loads what serves them; called once, on a thread.
         config: Its client keys hold here.
+        on_refused: Gets the error's code of every request that is not let in.
     """
 
-    def __init__(self, build_pages: Callable[[], ASGIApp], config: Config) -> None:
+    def __init__(
+        self,
+        build_pages: Callable[[], ASGIApp],
+        config: Config,
+        *,
+        on_refused: Callable[[str], None] = lambda _code: None,
+    ) -> None:
         self._build_pages = build_pages
+        self._on_refused = on_refused
         self._keys = ClientKeys(config.client_keys)
         self._pages: asyncio.Task[ASGIApp] | None = None
 
@@ -47,6 +55,7 @@ class FrontDoor:
             if path not in HEALTH and not is_operators(path):
                 self._keys.let_in([(n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"]])
         except PlanoError as error:
+            self._on_refused(error.code)
             await _send(answer_error(error, None, openai_chat.encode_error), send)
             return
         pages = await self._load()

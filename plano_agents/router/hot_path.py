@@ -6,7 +6,7 @@ without its end, which breaks the connection.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from plano_agents.config.model import Config
@@ -36,13 +36,21 @@ class HotPath:
     Args:
         service: Answers their requests.
         config: Its limits and client keys hold here.
+        on_refused: Gets the error's code of every request that does not come to the service.
     """
 
-    def __init__(self, service: Service, config: Config) -> None:
+    def __init__(
+        self,
+        service: Service,
+        config: Config,
+        *,
+        on_refused: Callable[[str], None] = lambda _code: None,
+    ) -> None:
         self._service = service
         self._limits = config.limits
         self._keys = ClientKeys(config.client_keys)
-        self._in_flight = 0
+        self._on_refused = on_refused
+        self.in_flight = 0
         self._serve: Mapping[str, Serve] = {
             path: partial(self._answer, endpoint) for path, endpoint in ENDPOINTS.items()
         }
@@ -56,13 +64,13 @@ class HotPath:
         try:
             headers = self._keys.let_in(exchange.head.headers)
             _check_method(endpoint, exchange.head.method)
-            if self._in_flight >= self._limits.max_concurrent_requests:
+            if self.in_flight >= self._limits.max_concurrent_requests:
                 raise OverloadedError(
-                    f"{self._in_flight} requests are in flight, which is the limit (limits.max_concurrent_requests). "
+                    f"{self.in_flight} requests are in flight, which is the limit (limits.max_concurrent_requests). "
                     "Try again in a moment.",
                     retry_after_seconds=RETRY_SECONDS,
                 )
-            self._in_flight += 1
+            self.in_flight += 1
             try:
                 body = await exchange.read_body(self._limits.max_body_bytes)
                 request = ProxyRequest(headers, body)
@@ -70,8 +78,9 @@ class HotPath:
                 async with self._service.answer(endpoint, request) as answer:
                     await _write(answer, exchange)
             finally:
-                self._in_flight -= 1
+                self.in_flight -= 1
         except PlanoError as error:
+            self._on_refused(error.code)
             answer = answer_error(error, None, endpoint.surface.encode_error)
             await _write(_with_allow(answer, error), exchange)
         except asyncio.CancelledError:

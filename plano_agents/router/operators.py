@@ -16,7 +16,8 @@ from plano_agents.affinity import parse_affinity_id
 from plano_agents.config.model import Config
 from plano_agents.errors import SessionNotFoundError
 from plano_agents.router.admin import check_operator
-from plano_agents.router.metrics import CONTENT_TYPE, Metrics
+from plano_agents.router.metrics import Metrics
+from plano_agents.serving.exposition import CONTENT_TYPE
 from plano_agents.sessions.pin import IMPLICIT, Pin, Session, SessionKey
 from plano_agents.sessions.store import SessionStore, Wanted
 
@@ -163,9 +164,9 @@ def build_operators_api(
             raise _not_found(affinity_id, tenant, has_tenants=has_tenants)
         return Dropped(affinity_id=affinity_id, tenant=tenant)
 
-    @api.get("/metrics", summary="Counters, in Prometheus' text format", response_class=Response)
+    @api.get("/metrics", summary="Metrics, in Prometheus' text format", response_class=Response)
     async def show_metrics() -> Response:
-        return Response(metrics.render(), media_type=CONTENT_TYPE)
+        return Response(await metrics.render(), media_type=CONTENT_TYPE)
 
     return api
 

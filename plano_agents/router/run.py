@@ -10,13 +10,17 @@ import socket
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from plano_agents import serving
 from plano_agents.config.model import Config
 from plano_agents.errors import ConfigError
 from plano_agents.router.app import Router
+from plano_agents.router.metrics import build_reloads_counter
 from plano_agents.router.upstream.client import HttpUpstream
 from plano_agents.serving import Parent, Site, Worker
+from plano_agents.serving.log import writing_in_background
+from plano_agents.serving.shared_tallies import SharedTallies, shared_directory
 
 YOUNG_OBJECTS = 10_000
 """After how many new objects the garbage collector looks at them."""
@@ -48,21 +52,45 @@ def run_router(
         ConfigError: It cannot be served.
         WorkerFailedError: A worker ended over and over before it listened.
     """
-    if len(listeners) == 1:
+    if len(listeners) > 1:
+        with shared_directory() as directory:
+            _serve_with_workers(
+                config, listeners, simulated, directory, load=load, on_ready=on_ready, on_reloaded=on_reloaded
+            )
+    else:
         beside = [simulated] if simulated is not None else []
         serving.run(
             _serve_alone(config, listeners[0], beside, load=load, on_ready=on_ready, on_reloaded=on_reloaded)
         )
-        return
+
+
+def _serve_with_workers(
+    config: Config,
+    listeners: Sequence[socket.socket],
+    simulated: Site | None,
+    directory: Path,
+    *,
+    load: Callable[[], Config],
+    on_ready: Callable[[], None],
+    on_reloaded: Callable[[ConfigError | None], None],
+) -> None:
+    reloads = build_reloads_counter()
+    own = SharedTallies(directory, [reloads])
+
+    def count(error: ConfigError | None) -> None:
+        reloads.add(("success" if error is None else "failure",))
+        own.write()
+        on_reloaded(error)
+
     workers = [
-        Worker(f"worker {number}", listener, _build_main(config, listener))
+        Worker(f"worker {number}", listener, _build_main(config, listener, directory, number))
         for number, listener in enumerate(listeners, start=1)
     ]
     if simulated is not None:
         workers.append(Worker("simulated models", simulated.listener, _build_simulated_main(simulated)))
     patience = serving.Patience(stop_seconds=config.limits.shutdown_grace_seconds + STOP_SECONDS)
     serving.Supervisor(
-        workers, config, load=load, on_ready=on_ready, on_reloaded=on_reloaded, patience=patience
+        workers, config, load=load, on_ready=on_ready, on_reloaded=count, patience=patience
     ).run()
 
 
@@ -75,28 +103,32 @@ async def _serve_alone(
     on_ready: Callable[[], None],
     on_reloaded: Callable[[ConfigError | None], None],
 ) -> None:
-    async with _running_router(config) as router:
+    with writing_in_background():
+        async with _running_router(config) as router:
 
-        def reload() -> None:
-            try:
-                router.configure(load())
-            except ConfigError as error:
-                on_reloaded(error)
-            else:
-                on_reloaded(None)
+            def reload() -> None:
+                try:
+                    router.configure(load())
+                except ConfigError as error:
+                    router.metrics.reloads.add(("failure",))
+                    on_reloaded(error)
+                else:
+                    router.metrics.reloads.add(("success",))
+                    on_reloaded(None)
 
-        sites = [*beside, _build_site(router, listener, config)]
-        await serving.serve(sites, on_ready=on_ready, on_reload=reload)
+            sites = [*beside, _build_site(router, listener, config)]
+            await serving.serve(sites, on_ready=on_ready, on_reload=reload)
 
 
 def _build_main(
-    at_start: Config, listener: socket.socket
+    at_start: Config, listener: socket.socket, directory: Path, number: int
 ) -> Callable[[Config, Parent[Config]], Awaitable[None]]:
     """Build what a worker runs; its site stays as configured at the start, like those of workers never replaced."""
 
     async def main(config: Config, parent: Parent[Config]) -> None:
-        async with _running_router(config) as router:
-            await parent.serve([_build_site(router, listener, at_start)], on_state=router.configure)
+        with writing_in_background(number):
+            async with _running_router(config, directory) as router:
+                await parent.serve([_build_site(router, listener, at_start)], on_state=router.configure)
 
     return main
 
@@ -119,6 +151,7 @@ def _build_site(router: Router, listener: socket.socket, config: Config) -> Site
             body_seconds=limits.body_seconds,
             max_header_bytes=limits.max_header_bytes,
         ),
+        router.metrics.count_refusal,
     )
 
 
@@ -133,22 +166,29 @@ def _settle() -> None:
 
 
 @asynccontextmanager
-async def _running_router(config: Config) -> AsyncGenerator[Router, None]:
+async def _running_router(config: Config, directory: Path | None = None) -> AsyncGenerator[Router, None]:
     """A router with its sockets to providers, which are closed at the end.
+
+    Args:
+        config: What is configured.
+        directory: Where workers tell each other what they count; None where this process serves alone.
 
     Raises:
         ConfigError: It cannot be served.
     """
     upstream = HttpUpstream(tls=_load_tls(config), proxy_from_environment=config.proxy_from_environment)
     try:
-        router = Router(config, upstream, fetch=upstream.fetch)
+        router = Router(config, upstream, fetch=upstream.fetch, tallies=directory)
         await router.connect()
         _settle()
-        warming = asyncio.create_task(router.warm_up())
+        beside = [asyncio.create_task(router.warm_up())]
+        if router.metrics.shared is not None:
+            beside.append(asyncio.create_task(router.metrics.shared.keep_writing()))
         try:
             yield router
         finally:
-            warming.cancel()
+            for task in beside:
+                task.cancel()
             await router.aclose()
     finally:
         await upstream.close()

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
 
 from plano_agents.affinity import AFFINITY_HEADER
 from plano_agents.errors import EndpointNotFoundError
@@ -21,12 +22,14 @@ from plano_agents.server.connection import (
     BodyLimitMiddleware,
     KeyMiddleware,
 )
+from plano_agents.server.metrics import MetricsMiddleware
 from plano_agents.server.openai_surface import add_openai_surface
 from plano_agents.server.refusals import add_refusals
 from plano_agents.server.runs import Agent
 from plano_agents.server.settings import ServerSettings
 from plano_agents.server.tools import Graph
 from plano_agents.server.traces import TraceMiddleware, open_tracing
+from plano_agents.serving import exposition
 from plano_agents.serving.api_page import add_api_page
 
 
@@ -93,12 +96,19 @@ def create_app(
         """Whether the server is up; nothing is asked of the router, and no key is needed."""
         return {"status": "ok"}
 
+    @app.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+    async def metrics() -> Response:
+        """Requests, runs and their durations, in Prometheus' text format."""
+        await exposition.load()
+        return Response(exposition.render(agent.metrics.tallies), media_type=exposition.CONTENT_TYPE)
+
     add_refusals(app)
     # What is added last is asked first.
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
     app.add_middleware(AffinityMiddleware)
     app.add_middleware(TraceMiddleware, agent=agent, open_path=OPEN_PATH)
     app.add_middleware(KeyMiddleware, hashes=settings.api_keys)
+    app.add_middleware(MetricsMiddleware, metrics=agent.metrics)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -18,7 +18,7 @@ from plano_agents.errors import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
-from plano_agents.server.log import locate
+from plano_agents.serving.log import locate
 
 _SDKS = ("openai", "anthropic")
 """The SDKs that models are asked with; both name their errors alike."""

@@ -1,64 +1,49 @@
-"""The agent server's log: a line for each run, and no line that a prompt or a tool could break or forge.
+"""What the agent server's log tells of runs: a line for each, and no line that a prompt or a tool could break or forge.
 
 Every value that came from outside is written as JSON in ASCII, so that a line feed, an escape sequence or half a
-character is told as such. What was said (prompts, answers, tool results) is logged only where that is asked for.
+character is told as such. What was said (prompts, answers, tool results) is logged only where that is asked for. How
+lines are written is ``serving.log``'s business.
 """
 
-import json
 import logging
-import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from langchain_core.messages import AnyMessage
 
-from plano_agents.server.events import Answer, Event, ToolResult
+from plano_agents.server.events import Answer, ToolResult
+from plano_agents.server.events import Event as Happening
+from plano_agents.serving.log import Event, Paint, quote
 
 _log = logging.getLogger("plano_agents.server")
 
 
-class OneLineFormatter(logging.Formatter):
-    """Writes any record, of whatever library, as one line; of an error its kind and place, for its text may be said.
+class RunEnded(Event):
+    """A run that is over.
 
     Args:
-        log_content: Whether an error's text is told too.
+        run_id: The run.
+        how: What became of it.
+        known: What is known of it, in the order in which it is told.
     """
 
-    def __init__(self, *, log_content: bool) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
-        self._log_content = log_content
+    def __init__(self, run_id: str, how: str, known: Mapping[str, str | int]) -> None:
+        self._run_id = run_id
+        self._how = how
+        self._known = known
 
-    def format(self, record: logging.LogRecord) -> str:
-        """Write a record."""
-        record.exc_text = record.stack_info = None
-        error, record.exc_info = record.exc_info, None
-        if record.name == "py.warnings" and not self._log_content:
-            # A warning may repeat what was said, as pydantic's do.
-            place, kind = (*record.getMessage().split(": ", 2), "", "")[:2]
-            record.msg, record.args = f"{kind} at {place}", ()
-        line = super().format(record)
-        if error and error[1] is not None:
-            line += f" ({locate(error[1])}"
-            line += f": {error[1]})" if self._log_content else ")"
-        return escape(line)
+    def render(self, paint: Paint) -> str:
+        """See `Event.render`."""
+        told = [
+            f"{name}={quote(value) if isinstance(value, str) else value}"
+            for name, value in self._known.items()
+        ]
+        return " ".join(
+            [f"run {self._run_id}", paint(self._how, "green" if self._how == "done" else "yellow"), *told]
+        )
 
-
-def escape(text: str) -> str:
-    """Write control characters, and what is no ASCII, as JSON does; quotes stay."""
-    if text.isascii() and text.isprintable():
-        return text
-    return json.dumps(text)[1:-1].replace('\\"', '"').replace("\x7f", "\\u007f")
-
-
-def quote(text: object) -> str:
-    """Write a value as a JSON string in ASCII."""
-    return json.dumps(str(text)).replace("\x7f", "\\u007f")
-
-
-def locate(error: BaseException) -> str:
-    """Name an error's kind, and where it came from."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{place}"
+    def fields(self) -> Mapping[str, object]:
+        """See `Event.fields`."""
+        return {"event": "run", "run_id": self._run_id, "outcome": self._how, **self._known}
 
 
 class RunLog:
@@ -83,13 +68,16 @@ class RunLog:
         log_content: bool,
         clock: Callable[[], float],
     ) -> None:
+        self._run_id = run_id
         self._head = f"run {run_id}"
-        self._ids = f"affinity={quote(affinity_id)}"
-        self._ids += f" thread={quote(thread_id)}" if thread_id is not None else ""
-        self._ids += f" key={quote(owner)}" if owner else ""
+        self._ids: dict[str, str | int] = {"affinity": affinity_id}
+        self._ids |= {"thread": thread_id} if thread_id is not None else {}
+        self._ids |= {"key": owner} if owner else {}
         self._log_content = log_content
         self._clock = clock
         self._began = clock()
+        self.answer: Answer | None = None
+        """What the run came to, once it has."""
 
     def begin(self, messages: Sequence[AnyMessage]) -> None:
         """A run begins."""
@@ -97,7 +85,7 @@ class RunLog:
             said = " | ".join(f"{message.type}: {message.text}" for message in messages)
             _log.info("%s input=%s", self._head, quote(said))
 
-    def event(self, event: Event) -> None:
+    def event(self, event: Happening) -> None:
         """Something happened; what tools said is told."""
         if self._log_content and isinstance(event, ToolResult):
             arguments = quote(dict(event.arguments))
@@ -111,24 +99,28 @@ class RunLog:
 
     def done(self, answer: Answer) -> None:
         """A run has come to its answer."""
+        self.answer = answer
         models = sorted({turn.model or "unknown" for turn in answer.turns})
-        _log.info(
-            "%s done %s turns=%d models=%s switches=%d input_tokens=%d output_tokens=%d duration_ms=%d",
-            self._head,
-            self._ids,
-            len(answer.turns),
-            quote(",".join(models)),
-            answer.switches,
-            answer.usage.input_tokens,
-            answer.usage.output_tokens,
-            self._duration_ms(),
-        )
+        known: dict[str, str | int] = {
+            "turns": len(answer.turns),
+            "models": ",".join(models),
+            "switches": answer.switches,
+            "input_tokens": answer.usage.input_tokens,
+            "output_tokens": answer.usage.output_tokens,
+        }
+        self._tell_end("done", known)
         if self._log_content:
             _log.info("%s output=%s", self._head, quote(answer.output))
 
     def cancelled(self) -> None:
         """A run was cancelled: its client left, its time was over, or the server stops."""
-        _log.info("%s cancelled %s duration_ms=%d", self._head, self._ids, self._duration_ms())
+        self._tell_end("cancelled", {})
 
-    def _duration_ms(self) -> int:
-        return round((self._clock() - self._began) * 1000)
+    def _tell_end(self, how: str, known: Mapping[str, str | int]) -> None:
+        told = {**self._ids, **known, "duration_ms": round(self.seconds * 1000)}
+        _log.info(RunEnded(self._run_id, how, told))
+
+    @property
+    def seconds(self) -> float:
+        """How long ago the run began."""
+        return self._clock() - self._began

@@ -25,10 +25,10 @@ from plano_agents.errors import (
 from plano_agents.integrations.encodable import clean_text
 from plano_agents.server.checkpoints import DEFAULT_URL, SharedLocks, name_place, open_checkpoints
 from plano_agents.server.history import Thread, describe_messages
-from plano_agents.server.log import locate
 from plano_agents.server.settings import ServerSettings
 from plano_agents.server.threads import ThreadLocks
 from plano_agents.server.tools import Graph
+from plano_agents.serving.log import locate
 
 OWNER_KEY = "plano_owner"
 """The key of a checkpoint's metadata that names whose thread it is."""

@@ -1,15 +1,14 @@
 """An agent server as a program: it says where it listens and what goes for clients, and serves until it is told to stop."""
 
-import logging
 import socket
 from collections.abc import Callable
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from plano_agents.server.log import OneLineFormatter
 from plano_agents.server.settings import ServerSettings
 from plano_agents.serving import Site, serve, url_of
+from plano_agents.serving.log import writing_in_background
 
 NO_AUTH_NEEDED = (
     "Give clients keys (plano-agents hash-key) and put their hashes under api_keys into the settings, or listen on "
@@ -30,22 +29,9 @@ async def serve_app(app: FastAPI, listener: socket.socket, *, on_ready: Callable
         ConfigError: The place where threads are kept cannot be opened.
     """
     # Entered here already, for a server tells a failed start of its own by a traceback.
-    async with app.router.lifespan_context(app):
-        await serve([Site(app, listener)], on_ready=on_ready)
-
-
-def configure_log(level: int, *, log_content: bool) -> None:
-    """Have every log record written as one line on standard error; other libraries' from warnings on.
-
-    Args:
-        level: The least that is told of our own.
-        log_content: Whether what is said may be told.
-    """
-    handler = logging.StreamHandler()
-    handler.setFormatter(OneLineFormatter(log_content=log_content))
-    logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
-    logging.getLogger("plano_agents").setLevel(level)
-    logging.captureWarnings(capture=True)
+    with writing_in_background():
+        async with app.router.lifespan_context(app):
+            await serve([Site(app, listener)], on_ready=on_ready)
 
 
 def describe(app: FastAPI, settings: ServerSettings, listener: socket.socket) -> str:

@@ -20,6 +20,7 @@ from plano_agents.server.events import Event, Run
 from plano_agents.server.failures import describe_failure
 from plano_agents.server.log import RunLog
 from plano_agents.server.memory import Memory, build_config
+from plano_agents.server.metrics import AgentMetrics
 from plano_agents.server.recorder import RunRecorder
 from plano_agents.server.settings import ServerSettings
 from plano_agents.server.tools import Graph, limit_tools
@@ -61,6 +62,7 @@ class Agent:
         self.memory = Memory(limit_tools(graph, self.settings.tool_seconds), self.settings)
         self.clock = clock
         self.tracing: Tracing | None = None
+        self.metrics = AgentMetrics()
 
     def hold(self, run: Run) -> AbstractAsyncContextManager[None]:
         """Keep other runs off a run's thread, as `Memory.hold` says.
@@ -122,16 +124,22 @@ class Agent:
             log_content=self.settings.log_content,
             clock=self.clock,
         )
+        outcome = "done"
+        self.metrics.begin_run()
         try:
             yield log
         except Exception as error:
-            raise describe_failure(
+            failure = describe_failure(
                 error, run_id=run.run_id, recursion_limit=self.settings.recursion_limit
-            ) from error
+            )
+            outcome = failure.code
+            raise failure from error
         except BaseException:
+            outcome = "cancelled"
             log.cancelled()
             raise
         finally:
+            self.metrics.end_run(outcome, log.seconds, log.answer)
             await self.memory.release(run.thread_id, run.run_id)
 
     async def _steps(self, run: Run, recorder: RunRecorder) -> AsyncGenerator[Sequence[AnyMessage], None]:

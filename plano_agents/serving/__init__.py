@@ -4,7 +4,6 @@
 HTTP/1.1 in uvicorn's place. What the applications do is theirs.
 """
 
-from plano_agents.serving.metrics_directory import shared_metrics
 from plano_agents.serving.protocol import HttpLimits
 from plano_agents.serving.server import Site, run, running, serve
 from plano_agents.serving.sockets import bind, bind_each, check_exposure, is_loopback, url_of
@@ -26,6 +25,5 @@ __all__ = [
     "run",
     "running",
     "serve",
-    "shared_metrics",
     "url_of",
 ]

@@ -66,17 +66,26 @@ class HttpLimits:
     was just closed."""
 
 
-def build_protocol(limits: HttpLimits, direct: DirectApp | None = None) -> type[asyncio.Protocol]:
+def build_protocol(
+    limits: HttpLimits,
+    direct: DirectApp | None = None,
+    on_refused: Callable[[str], None] = lambda _code: None,
+) -> type[asyncio.Protocol]:
     """Build the protocol that holds clients to these limits.
 
     Args:
         limits: They replace uvicorn's own ``timeout_keep_alive``.
         direct: The application, where it serves some paths directly.
+        on_refused: Gets the error's code of every request that could not be read.
 
     Returns:
         What uvicorn's configuration takes as ``http``.
     """
-    return type("LimitedHttpProtocol", (HttpProtocol,), {"limits": limits, "direct": direct})
+    return type(
+        "LimitedHttpProtocol",
+        (HttpProtocol,),
+        {"limits": limits, "direct": direct, "on_refused": staticmethod(on_refused)},
+    )
 
 
 _Phase = Literal["idle", "head", "body", "answer", "closing"]
@@ -124,6 +133,7 @@ class HttpProtocol(HttpToolsProtocol):
     """
 
     limits: ClassVar[HttpLimits]
+    on_refused: Callable[[str], None]
     direct: ClassVar[DirectApp | None]
 
     def __init__(
@@ -284,6 +294,7 @@ class HttpProtocol(HttpToolsProtocol):
     def _refuse(self, error: RequestError) -> None:
         """End the connection, with an error as the answer if none has begun."""
         _logger.debug("Refused a request: %s", error.code)
+        self.on_refused(error.code)
         cycle = self.cycle
         is_answered = self._phase == "body" and cycle.response_complete
         self._wait_for("closing", LINGER_SECONDS)

@@ -37,6 +37,8 @@ class Site:
     """How long requests in flight may go on after the signal to stop; what is left then is cancelled."""
     limits: HttpLimits = field(default_factory=HttpLimits)
     """What one client may take."""
+    on_refused: Callable[[str], None] = lambda _code: None
+    """Gets the error's code of every request that could not be read."""
 
 
 class _Server(uvicorn.Server):
@@ -96,7 +98,9 @@ async def running(sites: Sequence[Site]) -> AsyncGenerator[None, None]:
 def _server_config(site: Site) -> uvicorn.Config:
     return uvicorn.Config(
         site.app,
-        http=build_protocol(site.limits, site.app if isinstance(site.app, DirectApp) else None),
+        http=build_protocol(
+            site.limits, site.app if isinstance(site.app, DirectApp) else None, site.on_refused
+        ),
         ws="none",
         log_config=None,
         log_level="critical",

@@ -10,14 +10,19 @@ The clock is monotonic.
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Literal, get_args
 
 from plano_agents.errors import InvalidCursorError
 from plano_agents.protocol.usage import NO_TOKENS, Tokens
 from plano_agents.sessions.pin import Pin, Session, SessionKey
 from plano_agents.sessions.store import Held, Page, Wanted
+from plano_agents.tally import Counter, Labels, Reading, Tally
+
+Causes = Literal["idle", "evicted", "dropped", "elsewhere"]
+"""How a pin ends; elsewhere: the shared store has it no longer, or has another."""
 
 
 @dataclass(slots=True)
@@ -70,6 +75,15 @@ class MemorySessionStore:
         self._in_use: dict[SessionKey, _Entry] = {}
         self._at_rest: OrderedDict[SessionKey, _Entry] = OrderedDict()
         self._salt = secrets.token_bytes(16)
+        self._begun = Counter("plano_pins_begun", "Pins that came to be held in memory.")
+        self._ended = Counter(
+            "plano_pins_ended",
+            "Pins in memory that ended, by their idle time, by eviction, by being dropped, or elsewhere.",
+            ["cause"],
+            start=[(cause,) for cause in get_args(Causes)],
+        )
+        held = Reading("plano_pins", "Live pins held in memory.", self._count_live)
+        self.tallies: Sequence[Tally] = (held, self._begun, self._ended)
 
     def configure(self, *, max_entries: int) -> None:
         """See `SessionStore.configure`."""
@@ -91,7 +105,7 @@ class MemorySessionStore:
         if entry is None:
             entry = self._at_rest.pop(key, None)
             if entry is not None and entry.expires_at <= now:
-                self.on_end(key)
+                self._end(key, "idle")
                 entry = None
             if entry is None:
                 entry = _Entry(None, ttl_seconds, now)
@@ -125,6 +139,8 @@ class MemorySessionStore:
     def replace(self, key: SessionKey, pin: Pin | None) -> None:
         """Hold whatever was learnt of a session in use; for a store that is this one's master."""
         entry = self._in_use[key]
+        if entry.pin is not None and (pin is None or entry.pin.lineage != pin.lineage):
+            self._ended.add(("elsewhere",))
         if pin is not None and (entry.pin is None or entry.pin.lineage != pin.lineage):
             self._begin(entry, pin)
         else:
@@ -157,7 +173,9 @@ class MemorySessionStore:
         else:
             live = entry.pin is not None
             entry.pin = None
-        if entry is not None:
+        if live:
+            self._end(key, "dropped")
+        elif entry is not None:
             self.on_end(key)
         return live
 
@@ -202,16 +220,25 @@ class MemorySessionStore:
     def _begin(self, entry: _Entry, pin: Pin) -> None:
         """Start counting anew with a new pin."""
         entry.pin, entry.turns, entry.tokens = pin, 0, NO_TOKENS
+        self._begun.add()
+
+    def _end(self, key: SessionKey, cause: Causes) -> None:
+        self._ended.add((cause,))
+        self.on_end(key)
+
+    def _count_live(self) -> Mapping[Labels, float]:
+        self._expire(self._clock())
+        return {(): len(self._at_rest) + sum(entry.pin is not None for entry in self._in_use.values())}
 
     def _expire(self, now: float) -> None:
         """Let go of what has been idle for too long, from the front."""
         while self._at_rest and next(iter(self._at_rest.values())).expires_at <= now:
-            self.on_end(self._at_rest.popitem(last=False)[0])
+            self._end(self._at_rest.popitem(last=False)[0], "idle")
 
     def _evict(self) -> None:
         """Let go of the least recently used while there are too many."""
         while self._at_rest and len(self) > self._max_entries:
-            self.on_end(self._at_rest.popitem(last=False)[0])
+            self._end(self._at_rest.popitem(last=False)[0], "evicted")
 
 
 def _parse_cursor(cursor: str | None) -> int:

@@ -32,6 +32,7 @@ from plano_agents.sessions.redis_encoding import (
     read_time,
 )
 from plano_agents.sessions.store import Page, Wanted
+from plano_agents.sessions.store_times import StoreTimes, timed
 
 SALT_BYTES = 16
 LIFE_BYTES = 8
@@ -91,12 +92,21 @@ class RedisPins:
     Args:
         connection: Sends commands.
         wall_clock: Unix time in seconds.
+        clock: Monotonic time in seconds, for how long commands take.
     """
 
-    def __init__(self, connection: RedisConnection, *, wall_clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        connection: RedisConnection,
+        *,
+        wall_clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self._connection = connection
+        self.times = StoreTimes(clock)
         self._wall_clock = wall_clock
 
+    @timed
     async def probe(self) -> None:
         """Try what sessions need: a server new enough, and the right to read, write and run scripts."""
         usage = USAGE_PREFIX + "probe"
@@ -111,6 +121,7 @@ class RedisPins:
             ]
         )
 
+    @timed
     async def identify(self, salt: bytes) -> bytes:
         """Read the mark that the store bears for as long as it keeps its data.
 
@@ -131,6 +142,7 @@ class RedisPins:
         """Read a session's pin and renew it."""
         return (await self.look(key, ttl_seconds))[0]
 
+    @timed
     async def look(self, key: SessionKey, ttl_seconds: float) -> tuple[Pin | None, bytes | None]:
         """Read a session's pin and renew it; give the store's mark too, None where it bears none (`identify`)."""
         mark, held = await self._connection.call_many(
@@ -138,6 +150,7 @@ class RedisPins:
         )
         return decode_pin(held), mark if isinstance(mark, bytes) else None
 
+    @timed
     async def pin(self, key: SessionKey, pin: Pin, ttl_seconds: float) -> Pin:
         """Pin a session if it is not; give the pin that holds."""
         name, value = encode_key(key), msgspec.json.encode(pin)
@@ -158,6 +171,7 @@ class RedisPins:
             if found is not None:
                 return found
 
+    @timed
     async def move(self, key: SessionKey, old: Pin, new: Pin, ttl_seconds: float) -> Pin | None:
         """Replace a pin if it is the one known; give the pin that holds, None where there is none."""
         held = await self._connection.call(
@@ -166,10 +180,12 @@ class RedisPins:
         )
         return decode_pin(held)
 
+    @timed
     async def drop(self, key: SessionKey) -> bool:
         """Delete a session's pin; whether there was one."""
         return decode_pin(await self._connection.call("EVAL", _DROP, 1, encode_key(key))) is not None
 
+    @timed
     async def renew(self, renewals: Iterable[Renewal]) -> None:
         """Renew pins that are still there, and add up what they have done."""
         commands: list[Command] = []
@@ -184,6 +200,7 @@ class RedisPins:
             commands.append(("PEXPIRE", usage, milliseconds(2 * ttl_seconds)))
         await self._connection.call_many(commands)
 
+    @timed
     async def find(self, keys: Sequence[SessionKey], in_flight: Callable[[SessionKey], int]) -> list[Session]:
         """Read what is known of sessions, renewing nothing; those without a live pin are left out.
 
@@ -209,6 +226,7 @@ class RedisPins:
             for (key, pin, left), usage in zip(live, usages, strict=True)
         ]
 
+    @timed
     async def scan(
         self, wanted: Wanted, *, limit: int, cursor: str | None, in_flight: Callable[[SessionKey], int]
     ) -> Page:

@@ -29,6 +29,7 @@ from plano_agents.sessions.redis import SALT_BYTES, RedisPins, Renewal
 from plano_agents.sessions.redis_connection import StoreFailedError
 from plano_agents.sessions.renewer import Renewer
 from plano_agents.sessions.store import Held, Page, Wanted
+from plano_agents.tally import Reading, Tally
 
 
 class _Copy(NamedTuple):
@@ -71,6 +72,12 @@ class SharedSessionStore:
         self._mark: bytes | None = None
         self._salt: bytes | None = None
         memory.on_end = self._forget_copy
+        degraded = Reading(
+            "plano_store_degraded",
+            "Processes that go by their own memory now, because the shared store does not answer.",
+            lambda: {(): float(outage.is_on)},
+        )
+        self.tallies: Sequence[Tally] = (*memory.tallies, *pins.times.tallies, degraded)
 
     def configure(self, *, max_entries: int) -> None:
         """See `SessionStore.configure`; the cap is that of this replica's own memory."""

@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 from plano_agents.protocol.usage import Tokens
 from plano_agents.sessions.pin import Pin, Session, SessionKey
+from plano_agents.tally import Tally
 
 
 class Held(NamedTuple):
@@ -60,6 +61,10 @@ class SessionStore(Protocol):
     @property
     def is_shared(self) -> bool:
         """Whether other replicas use it too: then pins may move and end without this one's doing."""
+
+    @property
+    def tallies(self) -> Sequence[Tally]:
+        """What it counts."""
 
     def configure(self, *, max_entries: int) -> None:
         """Change how many pins are held in this process at most."""

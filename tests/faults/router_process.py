@@ -125,10 +125,12 @@ async def start_program(*arguments: str) -> AsyncGenerator[RouterProcess, None]:
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        found = READY.search(await _read_until(process, "router on"))
+        said = await _read_until(process, "router on")
+        found = READY.search(said)
         assert found is not None
         router = RouterProcess(found[1], process)
-        await router.read_until("Ctrl-C")
+        if "Ctrl-C" not in said:  # as JSON all of it is one line
+            await router.read_until("Ctrl-C")
         yield router
     finally:
         if process.returncode is None:

@@ -1,16 +1,14 @@
 """The log: a line for each run, none that what is said could break, and nothing of what is said by default."""
 
 import asyncio
+import json
 import logging
-import sys
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from langchain_core.tools import tool
 
 from plano_agents.affinity import AFFINITY_HEADER
-from plano_agents.server.log import OneLineFormatter, escape
+from plano_agents.serving.log import JsonFormatter, TextFormatter, leave_plain
 from tests.server.conftest import Script, build_graph, call_app
 
 HOSTILE = 'secret\n2026-01-01 ERROR root: forged\r\x1b[2J\u2028\x85\x00\x7f"\ud83d'
@@ -24,13 +22,13 @@ def shout(city: str) -> str:
 
 async def run(caplog: pytest.LogCaptureFixture, *, log_content: bool) -> list[str]:
     caplog.set_level(logging.DEBUG, "plano_agents")
-    formatter = OneLineFormatter(log_content=log_content)
+    formatter = TextFormatter(leave_plain, local_time=False, log_content=log_content)
     script = Script(models=("gpt-\n4o", "gpt-\n4o"), tool="shout")
     async with call_app(build_graph(script, shout), log_content=log_content) as client:
         body = {"input": HOSTILE.encode("utf-8", "replace").decode(), "thread_id": "t\n1"}
         response = await client.post("/agent/run", json=body, headers={AFFINITY_HEADER: "mine"})
         assert response.status_code == 200
-    return [formatter.format(record) for record in caplog.records if record.name.startswith("plano_agents")]
+    return [formatter.write(record) for record in caplog.records if record.name.startswith("plano_agents")]
 
 
 async def test_a_run_is_one_line_that_holds_nothing_of_what_was_said(
@@ -50,38 +48,6 @@ async def test_hostile_prompts_and_results_make_one_escaped_line_each(
     assert all(line.isascii() and line.isprintable() for line in lines)
     assert "forged" in lines[0]
     assert "\\u001b[2J" in lines[1]
-
-
-@given(st.text())
-def test_any_text_is_escaped_to_one_printable_line(text: str) -> None:
-    escaped = escape(text)
-    assert escaped.isascii()
-    assert escaped.isprintable() or not escaped
-
-
-def fail() -> None:
-    raise ValueError(HOSTILE)
-
-
-def format_failure(*, log_content: bool) -> str:
-    try:
-        fail()
-    except ValueError:
-        told = ("It failed: %s", ("a\nb",), sys.exc_info())
-    record = logging.LogRecord("any.library", logging.ERROR, "f", 1, *told)
-    return OneLineFormatter(log_content=log_content).format(record)
-
-
-def test_an_error_of_any_library_is_one_line_with_its_place() -> None:
-    line = format_failure(log_content=False)
-    assert "It failed: a\\nb (ValueError at " in line
-    assert "test_log.py:" in line
-    assert ("secret" in line, line.isprintable()) == (False, True)
-
-
-def test_an_errors_text_is_told_where_content_is_logged() -> None:
-    line = format_failure(log_content=True)
-    assert ("secret\\n" in line, line.isprintable()) == (True, True)
 
 
 async def test_a_run_that_fails_is_a_line_without_what_was_said(caplog: pytest.LogCaptureFixture) -> None:
@@ -104,3 +70,13 @@ async def test_a_run_that_is_cancelled_is_a_line(caplog: pytest.LogCaptureFixtur
         await client.post("/agent/run", json={"input": "hi", "thread_id": "t-1"})
     (line,) = [record.getMessage() for record in caplog.records if record.name.startswith("plano")]
     assert 'cancelled affinity="thread-' in line
+
+
+async def test_a_run_is_an_object_where_machines_read(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "plano_agents")
+    async with call_app(build_graph(Script(models=("gpt-4o",)))) as client:
+        await client.post("/agent/run", json={"input": "secret"}, headers={AFFINITY_HEADER: "mine"})
+    (record,) = [record for record in caplog.records if record.name.startswith("plano_agents")]
+    told = json.loads(JsonFormatter(log_content=False).write(record))
+    assert (told["event"], told["outcome"], told["affinity"], told["turns"]) == ("run", "done", "mine", 1)
+    assert "secret" not in str(told)

@@ -52,7 +52,7 @@ async def test_each_model_call_is_a_turn_with_what_the_router_said() -> None:
 
 
 async def test_durations_are_measured_per_model_call_on_the_given_clock() -> None:
-    seconds = iter([0.0, 10.0, 10.812, 20.0, 21.5, 30.0])
+    seconds = iter([0.0, 10.0, 10.812, 20.0, 21.5, 30.0, 30.0])
     agent = Agent(build_graph(Script()), clock=lambda: next(seconds))
     assert [turn.duration_ms for turn in (await answer(agent)).turns] == [812, 1500]
 
