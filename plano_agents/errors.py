@@ -140,6 +140,13 @@ class StoreUnavailableError(PlanoError):
     code = "store_unavailable"
 
 
+class InspectorUnavailableError(PlanoError):
+    """The process that remembers requests for the inspector does not answer."""
+
+    status_code = 503
+    code = "inspector_unavailable"
+
+
 class RequestError(PlanoError):
     """The client's request cannot be served as it stands."""
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -22,13 +22,18 @@ from plano_agents.router.bugs import report_bug
 from plano_agents.router.choice import Chooser
 from plano_agents.router.dispatch import Dispatcher, Health
 from plano_agents.router.hot_path import HotPath
+from plano_agents.router.inspector.answers import OwnInspector
+from plano_agents.router.inspector.seam import Inspector, build_observer
+from plano_agents.router.inspector.site import InspectorSite
 from plano_agents.router.measurements import Fetch, Measurements
 from plano_agents.router.metrics import Metrics
 from plano_agents.router.openapi import describe_endpoints
 from plano_agents.router.operators import build_operators_api
 from plano_agents.router.service import Service
 from plano_agents.router.strategies import build_strategy
+from plano_agents.router.trail import compose_observers
 from plano_agents.router.upstream import Upstream
+from plano_agents.routing.candidates import ModelMetrics
 from plano_agents.routing.strategy import Strategy
 from plano_agents.serving.methods import find_methods
 from plano_agents.sessions.build import build_store
@@ -55,6 +60,7 @@ class Router:
         store: Keeps the sessions' pins; None for the one that is configured.
         fetch: Asks the sources of measurements; None leaves them alone.
         strategy: Says which preference a request matches; None for the embedded one.
+        inspector: Remembers requests for the page at ``/inspector``; None for this process's own memory.
         clock: Monotonic time in seconds, by which pins expire.
 
     Raises:
@@ -69,6 +75,7 @@ class Router:
         store: SessionStore | None = None,
         fetch: Fetch | None = None,
         strategy: Strategy | None = None,
+        inspector: Inspector | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cache = config.routing.session_cache
@@ -78,11 +85,12 @@ class Router:
         self._watching: asyncio.Task[None] | None = None
         self._warm_up: Callable[[], Awaitable[None]] | None = None
         self._metrics = Metrics()
+        self._inspector = inspector if inspector is not None else OwnInspector()
         store = store if store is not None else build_store(config.routing, clock=clock)
         ledger = Ledger(
             max_entries=LEDGER_ENTRIES,
             is_shared=store.is_shared,
-            on_violation=self._metrics.count_violation,
+            on_violation=self._count_violation,
         )
         if isinstance(store, MemorySessionStore):
             store.on_end = ledger.forget
@@ -114,10 +122,18 @@ class Router:
         if self._warm_up is not None:
             await self._warm_up()
 
+    def stop(self) -> None:
+        """End the answers that have no end of their own: the router stops."""
+        self._inspector.close()
+
     async def aclose(self) -> None:
         """Stop asking the sources of measurements, and let go of the session store."""
         self._stop_watching()
         await self._pinning.store.aclose()
+
+    def _count_violation(self) -> None:
+        self._metrics.count_violation()
+        self._inspector.count_violation()
 
     def _stop_watching(self) -> None:
         if self._watching is not None:
@@ -130,18 +146,22 @@ class Router:
     def _start(self, config: Config) -> ASGIApp:
         """Build what serves a configuration, and let its measurements take the old ones' place."""
         measurements = Measurements(config.metrics_sources, self._fetch) if self._fetch is not None else None
+
+        def read_metrics() -> Mapping[str, ModelMetrics]:
+            return measurements.metrics if measurements is not None else {}
+
         strategy, health = self._strategy or build_strategy(config, self._upstream), Health(config)
         service = Service(
             config,
             chooser=Chooser(
                 config,
                 strategy,
-                (lambda: measurements.metrics) if measurements is not None else dict,
+                read_metrics,
                 is_down=health.is_down,
             ),
             pinning=self._pinning,
             dispatcher=Dispatcher(config, self._upstream, health),
-            observe=self._metrics.observe,
+            observe=compose_observers(self._metrics.observe, build_observer(self._inspector, read_metrics)),
         )
         self._warm_up = partial(strategy.warm_up, config.preferences) if config.preferences else None
         self._stop_watching()
@@ -149,7 +169,7 @@ class Router:
             self._watching = asyncio.get_running_loop().create_task(measurements.watch())
         pages = create_pages(config)
         pages.include_router(build_operators_api(config, self._pinning.store, self._metrics))
-        return HotPath(pages, service, config)
+        return HotPath(InspectorSite(pages, self._inspector, config), service, config)
 
 
 class _Pages(FastAPI):

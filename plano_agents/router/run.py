@@ -9,11 +9,15 @@ import socket
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 from plano_agents import serving
 from plano_agents.config.model import Config
 from plano_agents.errors import ConfigError
 from plano_agents.router.app import Router
+from plano_agents.router.inspector.answers import OwnInspector
+from plano_agents.router.inspector.relay import RelayedInspector, Rememberer, open_socket
+from plano_agents.router.inspector.seam import Inspector
 from plano_agents.router.upstream import AiohttpUpstream
 from plano_agents.serving import Parent, Site, Worker
 
@@ -50,16 +54,19 @@ def run_router(
             _serve_alone(config, listeners[0], beside, load=load, on_ready=on_ready, on_reloaded=on_reloaded)
         )
         return
-    workers = [
-        Worker(f"worker {number}", listener, _build_main(config, listener))
-        for number, listener in enumerate(listeners, start=1)
-    ]
-    if simulated is not None:
-        workers.append(Worker("simulated models", simulated.listener, _build_simulated_main(simulated)))
-    patience = serving.Patience(stop_seconds=config.limits.shutdown_grace_seconds + STOP_SECONDS)
-    serving.Supervisor(
-        workers, config, load=load, on_ready=on_ready, on_reloaded=on_reloaded, patience=patience
-    ).run()
+    with open_socket() as remembered:
+        inspect = partial(RelayedInspector, remembered.getsockname(), len(listeners))
+        workers = [
+            Worker(f"worker {number}", listener, _build_main(config, listener, inspect))
+            for number, listener in enumerate(listeners, start=1)
+        ]
+        workers.append(Worker("inspector", remembered, _build_inspector_main(remembered)))
+        if simulated is not None:
+            workers.append(Worker("simulated models", simulated.listener, _build_simulated_main(simulated)))
+        patience = serving.Patience(stop_seconds=config.limits.shutdown_grace_seconds + STOP_SECONDS)
+        serving.Supervisor(
+            workers, config, load=load, on_ready=on_ready, on_reloaded=on_reloaded, patience=patience
+        ).run()
 
 
 async def _serve_alone(
@@ -86,13 +93,30 @@ async def _serve_alone(
 
 
 def _build_main(
-    at_start: Config, listener: socket.socket
+    at_start: Config, listener: socket.socket, inspect: Callable[[], Inspector]
 ) -> Callable[[Config, Parent[Config]], Awaitable[None]]:
     """Build what a worker runs; its site stays as configured at the start, like those of workers never replaced."""
 
     async def main(config: Config, parent: Parent[Config]) -> None:
-        async with _running_router(config) as router:
+        async with _running_router(config, inspect()) as router:
             await parent.serve([_build_site(router, listener, at_start)], on_state=router.configure)
+
+    return main
+
+
+def _build_inspector_main(
+    listener: socket.socket,
+) -> Callable[[Config, Parent[Config]], Awaitable[None]]:
+    """Build what remembers for all workers."""
+
+    async def main(_: Config, parent: Parent[Config]) -> None:
+        inspector = OwnInspector()
+        server = await asyncio.start_unix_server(Rememberer(inspector).serve, sock=listener)
+        try:
+            await parent.serve([], on_state=lambda _: None)
+        finally:
+            inspector.close()
+            server.close()
 
     return main
 
@@ -115,11 +139,12 @@ def _build_site(router: Router, listener: socket.socket, config: Config) -> Site
             body_seconds=limits.body_seconds,
             max_header_bytes=limits.max_header_bytes,
         ),
+        on_stop=router.stop,
     )
 
 
 @asynccontextmanager
-async def _running_router(config: Config) -> AsyncGenerator[Router, None]:
+async def _running_router(config: Config, inspector: Inspector | None = None) -> AsyncGenerator[Router, None]:
     """A router with its sockets to providers, which are closed at the end.
 
     Raises:
@@ -127,7 +152,7 @@ async def _running_router(config: Config) -> AsyncGenerator[Router, None]:
     """
     upstream = AiohttpUpstream(tls=_load_tls(config), proxy_from_environment=config.proxy_from_environment)
     try:
-        router = Router(config, upstream, fetch=upstream.fetch)
+        router = Router(config, upstream, fetch=upstream.fetch, inspector=inspector)
         await router.connect()
         warming = asyncio.create_task(router.warm_up())
         try:

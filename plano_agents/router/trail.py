@@ -72,3 +72,13 @@ class Trail:
 
 Observer = Callable[[Trail], None]
 """Is shown each request once it is over, on the event loop: it must be quick, keep nothing that grows, never raise."""
+
+
+def compose_observers(*observers: Observer) -> Observer:
+    """Let several observers see each request, in the order given."""
+
+    def observe(trail: Trail) -> None:
+        for each in observers:
+            each(trail)
+
+    return observe

@@ -36,6 +36,8 @@ class Site:
     """How long requests in flight may go on after the signal to stop; what is left then is cancelled."""
     limits: HttpLimits = field(default_factory=HttpLimits)
     """What one client may take."""
+    on_stop: Callable[[], None] = lambda: None
+    """Called when it is told to stop; it ends the answers that have no end of their own."""
 
 
 class _Server(uvicorn.Server):
@@ -87,8 +89,9 @@ async def running(sites: Sequence[Site]) -> AsyncGenerator[None, None]:
         await asyncio.gather(*(server.listening.wait() for server in servers))
         yield
     finally:
-        for server in servers:
+        for server, site in zip(servers, sites, strict=True):
             server.should_exit = True
+            site.on_stop()
         await asyncio.gather(*tasks)
 
 

@@ -1,0 +1,71 @@
+"""The seam between the router and whoever remembers for the inspector: this process, or one for several workers."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+import msgspec
+
+from plano_agents.router.answer import Answer
+from plano_agents.router.inspector.record import Record, build_record
+from plano_agents.router.trail import Observer, Trail
+from plano_agents.routing.candidates import ModelMetrics
+
+
+class Question(msgspec.Struct, frozen=True, tag=True):
+    """What the page asks."""
+
+    name: str
+    """The last part of the path."""
+    parameters: dict[str, str]
+    """The query's."""
+    last_event_id: str | None = None
+    """The last event that the page knows, for ``events``."""
+
+
+class Inspector(Protocol):
+    """Remembers requests that are over, and answers questions about them."""
+
+    @property
+    def workers(self) -> int:
+        """How many processes' requests it knows."""
+
+    def keep(self, record: Record) -> None:
+        """Remember a request; called on the event loop for every one, so it returns at once and never raises."""
+
+    def count_violation(self) -> None:
+        """Count a broken promise."""
+
+    async def ask(self, question: Question) -> Answer:
+        """Answer a question; a body that is a stream must be closed.
+
+        Raises:
+            PlanoError: It has no answer.
+        """
+
+    def close(self) -> None:
+        """End the streams that have no end of their own, for the router stops."""
+
+
+@asynccontextmanager
+async def closing(answer: Answer) -> AsyncIterator[None]:
+    """Close an answer's stream at the end, however far it was read."""
+    try:
+        yield
+    finally:
+        if isinstance(answer.body, AsyncGenerator):
+            await answer.body.aclose()
+
+
+def build_observer(inspector: Inspector, read_metrics: Callable[[], Mapping[str, ModelMetrics]]) -> Observer:
+    """Let an inspector remember every request.
+
+    Args:
+        inspector: Remembers.
+        read_metrics: Gives what is known of the models' prices now.
+    """
+
+    def observe(trail: Trail) -> None:
+        inspector.keep(build_record(trail, read_metrics()))
+
+    return observe
