@@ -11,6 +11,7 @@ without it is a break.
 """
 
 import asyncio
+import os
 import socket
 import tempfile
 from collections import deque
@@ -39,6 +40,9 @@ RETRY_SECONDS = 1.0
 
 ANSWER_SECONDS = 5.0
 """How long the beginning of an answer may take."""
+
+MAX_FOLDER_BYTES = 60
+"""How long the path of a folder may be in which the socket's own folder is made."""
 
 _LENGTH_BYTES = 4
 
@@ -69,12 +73,18 @@ _encode = msgspec.msgpack.encode
 def open_socket() -> Iterator[socket.socket]:
     """A listening Unix socket that only this user reaches; its file is gone at the end."""
     with (
-        tempfile.TemporaryDirectory(prefix="plano-agents-inspector-") as folder,
+        tempfile.TemporaryDirectory(prefix="plano-agents-inspector-", dir=_choose_folder()) as folder,
         socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener,
     ):
         listener.bind(str(Path(folder) / "socket"))
         listener.listen()
         yield listener
+
+
+def _choose_folder() -> str:
+    """Where temporary files belong, unless a socket's path, of some 100 bytes at most, would not fit there."""
+    folder = tempfile.gettempdir()
+    return folder if len(os.fsencode(folder)) <= MAX_FOLDER_BYTES else "/tmp"  # noqa: S108 - the folder in it is ours alone
 
 
 class RelayedInspector:
@@ -92,6 +102,7 @@ class RelayedInspector:
         self._violations = 0
         self._wake = asyncio.Event()
         self._sending: asyncio.Task[None] | None = None
+        self._writer: asyncio.StreamWriter | None = None
 
     def keep(self, record: Record) -> None:
         """Send a request's record, in a moment."""
@@ -109,12 +120,15 @@ class RelayedInspector:
         Raises:
             InspectorUnavailableError: Nobody answers.
         """
+        writer: asyncio.StreamWriter | None = None
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 reader, writer = await asyncio.open_unix_connection(self._path)
                 writer.write(_frame(_encode(question)))
                 head = msgspec.msgpack.decode(await _read(reader), type=Head)
         except (OSError, asyncio.IncompleteReadError, TimeoutError) as error:
+            if writer is not None:
+                writer.close()
             raise InspectorUnavailableError(
                 "The process that remembers for the inspector does not answer; it is started again when it has ended. "
                 "Try again in a moment."
@@ -122,9 +136,10 @@ class RelayedInspector:
         return Answer(head.status, head.headers, _read_pieces(reader, writer))
 
     def close(self) -> None:
-        """Nothing has to be ended: streams end where they come from."""
+        """Send nothing any more; streams end where they come from."""
         if self._sending is not None:
             self._sending.cancel()
+        self._hang_up()
 
     def _begin(self) -> None:
         if not self._wake.is_set():
@@ -133,25 +148,30 @@ class RelayedInspector:
                 self._sending = asyncio.get_running_loop().create_task(self._send())
 
     async def _send(self) -> None:
-        writer: asyncio.StreamWriter | None = None
         while True:
             await self._wake.wait()
             await asyncio.sleep(GATHER_SECONDS)
             self._wake.clear()
             try:
-                if writer is None:
-                    _, writer = await asyncio.open_unix_connection(self._path)
-                batch = Batch(list(self._pending), self._violations)
-                self._pending.clear()
-                self._violations = 0
-                writer.write(_frame(_encode(batch)))
-                await writer.drain()
+                await self._send_batch()
             except OSError:
-                if writer is not None:
-                    writer.close()
-                writer = None
+                self._hang_up()
                 self._wake.set()
                 await asyncio.sleep(RETRY_SECONDS)
+
+    async def _send_batch(self) -> None:
+        if self._writer is None:
+            _, self._writer = await asyncio.open_unix_connection(self._path)
+        batch = Batch(list(self._pending), self._violations)
+        self._pending.clear()
+        self._violations = 0
+        self._writer.write(_frame(_encode(batch)))
+        await self._writer.drain()
+
+    def _hang_up(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
 
 
 class Rememberer:

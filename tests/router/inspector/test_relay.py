@@ -136,7 +136,7 @@ async def test_when_nobody_answers_the_page_is_told_and_requests_go_on() -> None
 async def test_an_answer_that_breaks_off_has_no_clean_end() -> None:
     async def break_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
-        writer.write(b"\x00\x00\x00\x16" + b"\x82\xa6status\xcc\xc8\xa7headers\x80" + b"\x00\x00\x00\x09half")
+        writer.write(b"\x00\x00\x00\x13" + b"\x82\xa6status\xcc\xc8\xa7headers\x80" + b"\x00\x00\x00\x09half")
         await writer.drain()
         writer.close()
 
