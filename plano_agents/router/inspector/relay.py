@@ -187,7 +187,8 @@ class Rememberer:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection of a worker."""
         try:
-            with suppress(asyncio.IncompleteReadError, OSError):
+            # Cancelled is what it is when this process ends; streams before Python 3.12 log that as a failure.
+            with suppress(asyncio.IncompleteReadError, OSError, asyncio.CancelledError):
                 while isinstance(said := _decode(await _read(reader)), Batch):
                     for record in said.records:
                         self._inspector.keep(record)
