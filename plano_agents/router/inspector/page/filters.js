@@ -69,10 +69,12 @@ function offer(select, values) {
 /** The form; `on` is called with the filters after each change. */
 export class FilterForm {
   constructor(filters, on) {
+    this.more = h("button", { type: "button", class: "quiet more", "aria-expanded": "false", onclick: () => this.unfold() }, "Filters");
     this.element = h(
       "form",
       { class: "filters", role: "search", "aria-label": "Filter sessions", onsubmit: (event) => event.preventDefault() },
       h("label", { class: "field wide" }, h("span", {}, "Find"), h("input", { type: "search", name: "text", placeholder: "affinity id or tenant", autocomplete: "off", spellcheck: "false" })),
+      this.more,
       choose("model", "Model", "all models"),
       choose("decision", "Decision", "all decisions"),
       choose("route", "Route", "all routes"),
@@ -87,6 +89,11 @@ export class FilterForm {
       for (const select of this.element.querySelectorAll("select")) delete select.dataset.kept;
       queueMicrotask(() => on(this.read()));
     });
+  }
+
+  /** On a narrow screen, show or hide all but the first field. */
+  unfold() {
+    this.more.setAttribute("aria-expanded", String(this.element.classList.toggle("open")));
   }
 
   offer(models, routes) {

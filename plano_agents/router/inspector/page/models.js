@@ -1,12 +1,12 @@
 // A model's colour and mark: the same wherever it is shown, and the same in every browser that knows the same models.
 //
-// Eight colours that colour-blind eyes tell apart (Okabe and Ito), each with a letter; further models take them again
+// Seven colours that colour-blind eyes tell apart (Okabe and Ito), each with a letter; further models take them again
 // with a pattern. A name asks for the place that its hash gives, and takes the next free one; names are placed in
 // alphabetical order, those of the configuration first.
 
 import { h } from "./dom.js";
 
-const COLOURS = 8;
+const COLOURS = 7;
 const PATTERNS = 4;
 const places = new Map();
 
@@ -39,11 +39,11 @@ export function paint(name) {
   return `m${colour} p${turn % PATTERNS}`;
 }
 
-/** The model's letter, with a number after the first eight models. */
+/** The model's letter, with a number after the first seven models. */
 export function mark(name) {
   if (!name) return "?";
   const { colour, turn } = find(name);
-  return "ABCDEFGH"[colour] + (turn > 0 ? turn + 1 : "");
+  return "ABCDEFG"[colour] + (turn > 0 ? turn + 1 : "");
 }
 
 /** The name without its provider. */

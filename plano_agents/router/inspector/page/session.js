@@ -85,7 +85,7 @@ export class SessionView {
       h("p", {}, h("a", { class: "back", href: "inspector", "data-view": true }, "← All sessions")),
       h("h1", { class: "name" }, showId(session)),
       h("p", { class: "meta" }, badges(session), h("span", {}, `since ${date(session.first_at)}`)),
-      h("div", { class: "cards" }, this.isGroup ? null : h("section", { class: "card", "aria-label": "Pin" }, h("div", { class: "cardhead" }, h("h2", {}, "Pin"), this.drop), this.pinCard, this.pinSaid, this.said), h("section", { class: "card", "aria-label": "Figures" }, h("h2", {}, "Figures"), this.sums)),
+      h("div", { class: "cards" }, this.isGroup ? null : h("section", { class: "card", "aria-label": "Pin" }, h("div", { class: "cardhead" }, h("h2", {}, "Pin"), this.drop), this.pinCard, this.pinSaid, this.said), h("section", { class: "card", "aria-label": "Figures" }, h("div", { class: "cardhead" }, h("h2", {}, "Figures")), this.sums)),
       h("section", { class: "card" }, h("h2", {}, "Turns at a glance"), this.band),
       this.isGroup ? null : h("section", { class: "card" }, h("h2", {}, "How its model came about"), this.moments),
       h("section", { class: "card" }, h("h2", {}, "Turns, the latest first"), this.turns, this.bound),

@@ -35,14 +35,21 @@ export function scores(turn) {
   );
 }
 
-/** Whom the request was sent to, where that was not one answer. */
+/** Whom the request was sent to, where that was not one answer; equal tries in a row are told together. */
 export function sendings(turn) {
   if (!turn.sendings?.length) return null;
+  const told = [];
+  for (const { model, status, failure, duration_ms } of turn.sendings) {
+    const said = failure ?? String(status);
+    const last = told.at(-1);
+    if (last?.model === model && last.said === said) last.durations.push(ms(duration_ms));
+    else told.push({ model, said, durations: [ms(duration_ms)] });
+  }
   return h(
     "div",
     { class: "sendings" },
     h("p", {}, "Sent to"),
-    h("ol", {}, turn.sendings.map((each) => h("li", {}, label(each.model), ` ${each.failure ?? each.status} after ${ms(each.duration_ms)}`))),
+    h("ol", {}, told.map(({ model, said, durations }) => h("li", {}, label(model), h("span", {}, `${durations.length > 1 ? `${durations.length} × ` : ""}${said} after ${durations.join(", ")}`)))),
   );
 }
 

@@ -9,7 +9,7 @@ const TILES = [
   ["routing", "Routing per turn"],
   ["cached", "Prompt from cache"],
   ["cost", "Cost"],
-  ["violations", "Broken promises"],
+  ["violations", "Violations"],
 ];
 
 /** What each tile says: a figure, and what it is made of. */
