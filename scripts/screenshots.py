@@ -43,7 +43,9 @@ PRICES = {
 }
 """In USD for a million tokens, as the providers list them."""
 
-HANDBOOK = "You help the engineers of a shop. Answer briefly, name files, and say what you are not sure of. " * 70
+HANDBOOK = (
+    "You help the engineers of a shop. Answer briefly, name files, and say what you are not sure of. " * 70
+)
 """A prompt long enough for providers' caches."""
 
 CODE = "Write a Python function that parses the exported orders as CSV, with its tests."
@@ -142,7 +144,8 @@ async def take(browser: Browser, world: World) -> None:
     session = "/inspector?session=checkout-refactor&tenant=berlin"
     for theme in ("light", "dark"):
         page = await _open(browser, world.router + "/inspector", theme, 1360, 860)
-        await page.locator(".row", has_text="checkout-refactor").first.locator(".cell").nth(9).hover()
+        told = 9 if theme == "light" else 0  # the switch; the first turn, which was routed
+        await page.locator(".row", has_text="checkout-refactor").first.locator(".cell").nth(told).hover()
         await _keep(page, f"inspector-{theme}")
         page = await _open(browser, world.router + session, theme, 1360, 1180)
         await _keep(page, f"inspector-session-{theme}")

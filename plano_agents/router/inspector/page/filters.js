@@ -87,7 +87,7 @@ export class FilterForm {
     this.element.addEventListener("input", () => on(this.read()));
     this.element.addEventListener("reset", () => {
       for (const select of this.element.querySelectorAll("select")) delete select.dataset.kept;
-      queueMicrotask(() => on(this.read()));
+      setTimeout(() => on(this.read())); // once the fields are empty
     });
   }
 

@@ -4,7 +4,7 @@
 import { ask, keepToken, Refused, watch } from "./api.js";
 import { h, write } from "./dom.js";
 import { isFiltering, readFilters, writeFilters } from "./filters.js";
-import { count, plural } from "./format.js";
+import { brief, count, plural } from "./format.js";
 import { ListView } from "./list.js";
 import { keyOf, Memory } from "./memory.js";
 import { SessionView } from "./session.js";
@@ -21,7 +21,7 @@ let view = null;
 let isPaused = false;
 let drawing = 0;
 let watching = new AbortController();
-let event = null;
+let unseen = 0;
 
 const states = { connecting: "Connecting", live: "Live", away: "Reconnecting", paused: "Paused", closed: "Not connected" };
 
@@ -103,6 +103,7 @@ function hear(name, data) {
     const session = memory.hear(turn);
     if (session) changed.add(session.key);
   }
+  if (isPaused) sayPaused(data.turns.length);
   announce(data.turns);
   draw();
 }
@@ -128,12 +129,11 @@ async function start() {
     if (signal.aborted) return;
     memory.begin(router);
     memory.totals = page.totals;
-    event = page.event;
     for (const session of page.sessions) memory.take(session);
     introduce(router);
     await navigate();
     fetchOlder(page.next, signal).catch(() => {});
-    await watch(event, signal, hear);
+    await watch(page.event, signal, hear);
   } catch (error) {
     if (!signal.aborted) refuse(error);
   }
@@ -176,10 +176,18 @@ function refuse(error) {
   field.focus();
 }
 
+/** Count what happened since the page was paused. */
+function sayPaused(more) {
+  unseen += more;
+  write(document.getElementById("pause"), unseen ? `Resume, ${brief(unseen)} new` : "Resume");
+}
+
 document.getElementById("pause").addEventListener("click", ({ currentTarget }) => {
   isPaused = !isPaused;
+  unseen = 0;
   currentTarget.setAttribute("aria-pressed", String(isPaused));
-  write(currentTarget, isPaused ? "Resume" : "Pause");
+  if (isPaused) sayPaused(0);
+  else write(currentTarget, "Pause");
   say(isPaused ? "paused" : "live");
   draw();
 });

@@ -16,7 +16,7 @@ const TILES = [
 function read({ counts, sessions, violations }, hasPrices) {
   return {
     turns: [brief(counts.turns), `of ${plural(sessions, "session")}${counts.failures ? `, ${count(counts.failures)} failed` : ""}`],
-    switches: [brief(counts.switches), counts.turns ? `${percent(counts.switches, counts.turns)} of turns changed model` : "no turn changed model"],
+    switches: [brief(counts.switches), counts.switches ? `${percent(counts.switches, counts.turns)} of turns changed model` : "no turn changed model"],
     routing: [counts.turns ? ms(counts.routing_ms / counts.turns) : UNKNOWN, counts.routed ? `${plural(counts.routed, "turn")} routed, ${ms(counts.routed_ms / counts.routed)} each` : "nothing was routed yet"],
     cached: [percent(counts.cached, counts.input), `${brief(counts.cached)} of ${brief(counts.input)} tokens`],
     cost: [counts.priced ? usd(counts.cost_usd, counts.cost_is_most) : UNKNOWN, counts.priced ? `of ${plural(counts.priced, "turn")} with known prices` : hasPrices ? "no model's price is known yet" : "no price source configured"],
