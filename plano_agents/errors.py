@@ -9,6 +9,7 @@
     ├── OverloadedError             503  overloaded
     ├── ShuttingDownError           503  shutting_down
     ├── StoreUnavailableError       503  store_unavailable
+    ├── InspectorUnavailableError   503  inspector_unavailable
     ├── ConfigError                 -    a configuration file that cannot be used; raised at start only
     ├── WorkerFailedError           -    a process that will not start; ends the program
     ├── RequestError                400  invalid_request

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from plano_agents import serving
 from plano_agents.config.model import Config
@@ -42,6 +42,7 @@ def require_chromium() -> str:
 async def running_browser() -> AsyncGenerator[Browser, None]:
     """A headless Chromium."""
     path = require_chromium()
+    expect.set_options(timeout=20_000)  # a busy machine's browser takes its time
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path)
         try:
@@ -64,7 +65,12 @@ class Site:
     """What the router remembers."""
 
     async def ask(
-        self, affinity_id: str | None = None, *, model: str = "openai/gpt-4o", said: str = PROMPT, **headers: str
+        self,
+        affinity_id: str | None = None,
+        *,
+        model: str = "openai/gpt-4o",
+        said: str = PROMPT,
+        **headers: str,
     ) -> int:
         """Send a request; gives the status."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -92,7 +98,7 @@ class Site:
         )
         faults: list[str] = []
         page = await context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(20_000)
         page.on(
             "console", lambda said: faults.append(said.text) if said.type in {"error", "warning"} else None
         )
@@ -111,7 +117,7 @@ class Site:
         """Break the pages' streams off; those that come back during the context are broken off too."""
         events = self.inspector._events
         events.close()
-        while events.watchers:
+        while events.watchers:  # noqa: ASYNC110 - that they have left is told to nobody
             await asyncio.sleep(0)
         yield
         events._closed = False

@@ -1,6 +1,6 @@
 """The page in a real browser: what it shows, that it is live, and that everybody can use it."""
 
-import asyncio
+import itertools
 import re
 from collections.abc import AsyncGenerator
 from typing import Literal
@@ -10,10 +10,12 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Locator, Page, expect
 from pydantic import SecretStr
+from starlette.responses import JSONResponse
 
+from plano_agents import serving
 from plano_agents.config.model import Preference, Routing
 from plano_agents.config.options import CostSource, PromptCaching, Retries, SessionCache
-from tests.router.conftest import PROMPT, Exchange, Provider, build_config
+from tests.router.conftest import PROMPT, Provider, build_config
 from tests.router.inspector.browser import Site, answer, fail_as_gpt, running_browser, running_site
 from tests.router.inspector.conftest import build_record
 
@@ -238,22 +240,20 @@ async def test_tenants_and_implicit_sessions_are_told_apart(browser: Browser) ->
 
 
 async def test_costs_are_shown_where_prices_are_known(browser: Browser) -> None:
-    prices = b'{"openai": {"models": {"gpt-4o": {"cost": {"input": 2.5, "output": 10, "cache_read": 1.25}}}}}'
-    priced = asyncio.Event()
-
-    async def price(exchange: Exchange) -> None:
-        await exchange.answer(prices)
-        priced.set()
-
-    async with Provider(price) as source:
-        config = build_config(GPT, metrics_sources=(CostSource("models.dev", f"{source.url}/api.json"),))
-        async with running_site(browser, config) as site:
-            await priced.wait()
-            async with site.open() as page:
-                while await page.locator(".t-cost b").text_content() == UNKNOWN:
-                    await site.ask("run-1")
-                    await expect(page.locator(".t-turns b")).not_to_have_text("0")
-                await expect(page.locator(".row .numbers")).to_contain_text("$0.00024")
+    prices = {"openai": {"models": {"gpt-4o": {"cost": {"input": 2.5, "output": 10, "cache_read": 1.25}}}}}
+    listener = serving.bind("127.0.0.1", 0)
+    source = CostSource("models.dev", f"{serving.url_of(listener)}/api.json")
+    async with (
+        serving.running([serving.Site(JSONResponse(prices), listener)]),
+        running_site(browser, build_config(GPT, metrics_sources=(source,))) as site,
+        site.open() as page,
+    ):
+        for turns in itertools.count(1):
+            await site.ask(f"run-{turns}")
+            await expect(page.locator(".t-turns b")).to_have_text(str(turns))
+            if await page.locator(".t-cost b").text_content() != UNKNOWN:
+                break
+        await expect(page.locator(".row .numbers").first).to_contain_text("$0.00024")
 
 
 async def test_where_a_token_is_needed_the_page_asks_for_it_and_keeps_it_in_the_tab(browser: Browser) -> None:
