@@ -260,7 +260,7 @@ async def test_where_a_token_is_needed_the_page_asks_for_it_and_keeps_it_in_the_
     config = build_config(GPT, admin_token=SecretStr("token-canary"), client_keys=(SecretStr("key"),))
     async with running_site(browser, config) as site:
         await site.ask("run-1", authorization="Bearer key")
-        async with site.open(awaits="[name=token]", tolerated=("401",)) as page:
+        async with site.open(awaits="[name=token]", tolerated=("401", "404")) as page:
             await page.get_by_label("Admin token").fill("wrong")
             await page.get_by_role("button", name="Open").click()
             await expect(page.get_by_role("alert")).to_contain_text("what was given is another one")
@@ -313,7 +313,7 @@ async def test_models_differ_in_colour_and_in_letter_and_keep_both(site: Site) -
 async def test_a_long_session_shows_its_latest_turns_and_how_many_came_before(site: Site) -> None:
     for number in range(250):
         site.inspector.keep(build_record("long", at=float(number)))
-    async with site.open() as page:
+    async with site.open(tolerated=("404",)) as page:
         earlier = await page.locator(".earlier").text_content()
         cells = await page.locator(".cell").count()
         assert earlier == f"+{250 - cells} earlier turns"

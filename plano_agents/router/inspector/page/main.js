@@ -36,7 +36,7 @@ function show(next) {
   view?.close();
   view = next;
   document.title = next.title ?? "Inspector";
-  main.replaceChildren(next.element);
+  document.getElementById("view").replaceChildren(next.element);
   next.refresh?.();
 }
 

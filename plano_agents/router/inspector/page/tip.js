@@ -8,6 +8,7 @@ import { conclude, decide, explain, hasFailed } from "./words.js";
 
 const card = () => document.getElementById("tip");
 let leaving = 0;
+let described = null;
 
 /** A preference's score as a bar, with the score to exceed. */
 function score(name, value, turn) {
@@ -89,12 +90,17 @@ export function show(anchor, turn, number) {
   clearTimeout(leaving);
   fill(turn, number);
   card().hidden = false;
+  described?.removeAttribute("aria-describedby");
+  described = anchor;
+  anchor.setAttribute("aria-describedby", "tip");
   move(anchor);
 }
 
 export function hide() {
   clearTimeout(leaving);
   card().hidden = true;
+  described?.removeAttribute("aria-describedby");
+  described = null;
 }
 
 /** Hide it, unless the pointer reaches it in a moment. */
