@@ -1,4 +1,4 @@
-"""What all tests share: the project's root, a real router on simulated models, and the pages' and docstrings' examples."""
+"""What all tests share: the project's root, a real router on simulated models, and the docstrings' examples."""
 
 import os
 from collections.abc import Iterator
@@ -7,21 +7,19 @@ from pathlib import Path
 import pytest
 from sybil import Sybil
 from sybil.document import PythonDocStringDocument
-from sybil.parsers.markdown import PythonCodeBlockParser
 from sybil.parsers.rest import DocTestParser
 
 from plano_agents.demos.child import local_router
 
 ROOT = Path(__file__).parent
 
-_PAGES = Sybil(parsers=[PythonCodeBlockParser()], patterns=["*.md"], fixtures=["reader"])
 _DOCSTRINGS = Sybil(
     parsers=[DocTestParser()],
     patterns=["plano_agents/*.py", "plano_agents/**/*.py"],
     document_types={".py": PythonDocStringDocument},
     fixtures=["reader"],
 )
-pytest_collect_file = (_PAGES + _DOCSTRINGS).pytest()
+pytest_collect_file = _DOCSTRINGS.pytest()
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +37,7 @@ def offline_router() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def reader(offline_router: str) -> Iterator[None]:
-    """A reader who types a page's snippets beside a running router."""
+    """A reader who types a docstring's example beside a running router."""
     before = os.environ.get("PLANO_BASE_URL")
     os.environ["PLANO_BASE_URL"] = offline_router
     yield

@@ -14,6 +14,7 @@ promise is left to the router.
 import contextvars
 import functools
 import hashlib
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -35,6 +36,7 @@ _HEADER_KEY = AFFINITY_HEADER.lower()
 """The key of ``configurable`` that LangGraph's own server puts a request's header under."""
 
 MAX_ID_LENGTH = 256
+_ID = re.compile(f"[!-~]{{1,{MAX_ID_LENGTH}}}")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,18 +61,18 @@ def parse_affinity_id(value: object) -> str:
         raise InvalidAffinityIdError(
             f"An affinity id is a string; got {type(value).__name__}.", param=AFFINITY_HEADER
         )
+    if _ID.fullmatch(value) is not None:
+        return value
     if not 1 <= len(value) <= MAX_ID_LENGTH:
         raise InvalidAffinityIdError(
             f"An affinity id has 1 to {MAX_ID_LENGTH} characters; got {len(value)}. Send a UUID, for example.",
             param=AFFINITY_HEADER,
         )
-    bad = next((char for char in value if not "!" <= char <= "~"), None)
-    if bad is not None:
-        raise InvalidAffinityIdError(
-            f"An affinity id holds visible ASCII characters only (no spaces); got {bad!r} in {value!r}.",
-            param=AFFINITY_HEADER,
-        )
-    return value
+    bad = next(char for char in value if not "!" <= char <= "~")
+    raise InvalidAffinityIdError(
+        f"An affinity id holds visible ASCII characters only (no spaces); got {bad!r} in {value!r}.",
+        param=AFFINITY_HEADER,
+    )
 
 
 def new_affinity_id() -> str:

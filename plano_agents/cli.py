@@ -13,16 +13,13 @@ from pathlib import Path
 import click
 
 from plano_agents import __version__, serving
-from plano_agents.cli_affinity import affinity_group
-from plano_agents.cli_route import route_command
-from plano_agents.cli_serve import hash_key_command, serve_command
+from plano_agents.cli_commands import Commands
 from plano_agents.config.load import load_config
 from plano_agents.config.model import Config, Routing
 from plano_agents.config.render import render_config
 from plano_agents.errors import ConfigError, PlanoError, WorkerFailedError
 from plano_agents.providers.target import build_target
 from plano_agents.sessions.build import build_store, name_store
-from plano_agents.simulator.app import create_app as create_simulator
 from plano_agents.simulator.settings import SimulatorSettings
 
 PACED = SimulatorSettings(time_to_first_token_ms=150, tokens_per_second=1_200)
@@ -47,7 +44,7 @@ def _tell(error: PlanoError) -> None:
         click.echo(f"error: {problem}", err=True)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="plano-agents")
 def cli() -> None:
     """Keep an agent loop on one model."""
@@ -94,7 +91,9 @@ def up(
     simulated: serving.Site | None = None
     offline_url: str | None = None
     if offline:
-        app = create_simulator(AT_ONCE if fast else PACED)
+        from plano_agents.simulator.app import create_app  # noqa: PLC0415 - slow to import
+
+        app = create_app(AT_ONCE if fast else PACED)
         simulated = serving.Site(app, serving.bind("127.0.0.1", 0))
         offline_url = serving.url_of(simulated.listener)
 
@@ -168,6 +167,8 @@ def simulate(
     seed: int,
 ) -> None:
     """Start the simulated models alone: OpenAI chat completions and Anthropic messages, offline."""
+    from plano_agents.simulator.app import create_app  # noqa: PLC0415 - slow to import
+
     if not serving.is_loopback(host):
         raise click.UsageError(f"The simulator listens on this machine only; {host!r} is another address.")
     listener = serving.bind(host, port)
@@ -182,7 +183,7 @@ def simulate(
     def announce() -> None:
         click.echo(f"simulated models on {url}  (OpenAI: {url}/v1, Anthropic: {url})\nCtrl-C stops them.")
 
-    serving.run(serving.serve([serving.Site(create_simulator(settings), listener)], on_ready=announce))
+    serving.run(serving.serve([serving.Site(create_app(settings), listener)], on_ready=announce))
     click.echo("stopped")
 
 
@@ -215,12 +216,6 @@ def _tell_reloaded(error: ConfigError | None) -> None:
     else:
         _tell(error)
         click.echo("the old configuration stays", err=True)
-
-
-cli.add_command(affinity_group)
-cli.add_command(serve_command)
-cli.add_command(hash_key_command)
-cli.add_command(route_command)
 
 
 @cli.group("config")

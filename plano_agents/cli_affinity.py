@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from plano_agents.config.http_syntax import is_header_value, split_address
+from plano_agents.integrations.router_address import name_url
 
 DEFAULT_URL = "http://127.0.0.1:12000"
 PAGE = 500
@@ -52,7 +53,9 @@ class Router:
             click.ClickException: It cannot be reached, or refuses.
         """
         if split_address(self.url, _SCHEMES) is None:
-            raise click.ClickException(f"{self.url!r} is no address. Write one such as {DEFAULT_URL}.")
+            raise click.ClickException(
+                f"{name_url(self.url)!r} is no address. Write one such as {DEFAULT_URL}."
+            )
         path = "/affinity" if affinity_id is None else f"/affinity/{_encode(affinity_id)}"
         query = urllib.parse.urlencode(
             {name: value for name, value in params.items() if value is not None}, errors="surrogateescape"
@@ -76,7 +79,7 @@ class Router:
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise click.ClickException(
-                f"No router answers at {base} ({reason}). Start one with 'plano-agents up', or name it with --url."
+                f"No router answers at {name_url(base)} ({reason}). Start one with 'plano-agents up', or name it with --url."
             ) from None
 
     def list(self, limit: int | None, **filters: str | None) -> Iterator[tuple[Session, bool]]:
@@ -285,7 +288,9 @@ def _read(body: bytes, base: str, *, needed: str) -> dict[str, Any]:
     except ValueError:
         found = None
     if not isinstance(found, dict) or needed not in found:
-        raise click.ClickException(f"What answers at {base} is no plano-agents router. Name it with --url.")
+        raise click.ClickException(
+            f"What answers at {name_url(base)} is no plano-agents router. Name it with --url."
+        )
     return found
 
 
@@ -295,7 +300,7 @@ def _explain(body: bytes, status: int, base: str, *, has_token: bool) -> str:
         error = json.loads(body)["error"]
         message, code = str(error["message"]), error["code"]
     except (ValueError, KeyError, TypeError):
-        return f"What answers at {base} is no plano-agents router (status {status}). Name it with --url."
+        return f"What answers at {name_url(base)} is no plano-agents router (status {status}). Name it with --url."
     if code == "invalid_api_key":
         return f"The router asks for its admin token{', and this is not it' if has_token else ''}. Put it into PLANO_ADMIN_TOKEN."
     return _escape(message)

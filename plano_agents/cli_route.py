@@ -20,8 +20,8 @@ from rich.text import Text
 from plano_agents.config.load import load_config
 from plano_agents.config.model import Config
 from plano_agents.errors import PlanoError
-from plano_agents.protocol.needs import Needs
-from plano_agents.protocol.openai_chat import ChatHead, HeadMessage
+from plano_agents.protocol.openai_chat import parse_head
+from plano_agents.protocol.request_body import RequestBody
 
 if TYPE_CHECKING:  # the rest of the command line does without the router
     from plano_agents.router.explain import Explanation, OrderedCandidate
@@ -82,13 +82,13 @@ async def _explain(config: Config, text: str, model: str | None) -> "Explanation
     from plano_agents.router.choice import Chooser  # noqa: PLC0415 - the rest of the command line does without
     from plano_agents.router.explain import explain  # noqa: PLC0415
     from plano_agents.router.strategies import build_strategy  # noqa: PLC0415
-    from plano_agents.router.upstream import AiohttpUpstream  # noqa: PLC0415
+    from plano_agents.router.upstream.client import HttpUpstream  # noqa: PLC0415
 
-    upstream = AiohttpUpstream(proxy_from_environment=config.proxy_from_environment)
+    upstream = HttpUpstream(proxy_from_environment=config.proxy_from_environment)
     try:
         chooser = Chooser(config, build_strategy(config, upstream))
-        head = ChatHead((HeadMessage("user", text),), model)
-        return await explain(chooser.read(head, Needs(b"{}")))
+        content = json.dumps({"messages": [{"role": "user", "content": text}], "model": model})
+        return await explain(chooser.read(RequestBody(content.encode(), parse_head)))
     finally:
         await upstream.close()
 

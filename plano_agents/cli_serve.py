@@ -59,7 +59,7 @@ def serve_command(
     """Put a LangGraph graph behind HTTP: POST /agent/run, OpenAI's chat completions, AG-UI.
 
     MODULE:GRAPH is a compiled graph with a 'messages' state, or a function without arguments that returns one, in a
-    module that Python finds from here.
+    module that Python finds from here: my_agent:graph, or by its file, ./my_agent.py:graph.
     """
     from plano_agents.integrations.router_address import build_base_url  # noqa: PLC0415 - these take a moment
     from plano_agents.server import loading, run  # noqa: PLC0415

@@ -23,7 +23,7 @@ from plano_agents.config.load import load_config
 from plano_agents.config.options import CostSource, Retries, SessionCache
 from plano_agents.demos.loop import run_turns
 from plano_agents.router.app import Router
-from plano_agents.router.upstream import AiohttpUpstream
+from plano_agents.router.upstream.client import HttpUpstream
 from plano_agents.simulator.app import create_app
 from plano_agents.simulator.settings import SimulatorSettings
 
@@ -127,7 +127,7 @@ async def running_world() -> AsyncGenerator[World, None]:
     routing = replace(config.routing, session_cache=SessionCache(tenant_header="x-tenant"))
     prices = CostSource("models.dev", f"{urls[2]}/api.json")
     config = replace(config, routing=routing, metrics_sources=(prices,), retries=Retries(base_seconds=0.02))
-    upstream = AiohttpUpstream()
+    upstream = HttpUpstream()
     async with serving.running(
         [serving.Site(create_app(PACE), listeners[1]), serving.Site(_list_prices, listeners[2])]
     ):

@@ -224,3 +224,10 @@ def test_the_admin_token_is_asked_for_and_taken(run: Run, tmp_path: Path, root: 
 )
 def test_durations_read_as_people_say_them(seconds: float, text: str) -> None:
     assert _write_seconds(seconds) == text
+
+
+def test_no_password_of_an_address_is_shown(run: Run) -> None:
+    told = run("list", "--url", "http://me:secret@127.0.0.1:1/v1")
+    assert told.exit_code != 0
+    assert "127.0.0.1:1" in told.output
+    assert "secret" not in told.output

@@ -1,4 +1,4 @@
-"""What the page on scaling shows is accepted by whoever is to read it, and its figures are measured."""
+"""What the pages on scaling and moving show is accepted by whoever is to read it, and its figures are measured."""
 
 import re
 import subprocess
@@ -9,7 +9,6 @@ import pytest
 import yaml
 
 from plano_agents.config import parse_config
-from plano_agents.config.settings import parse_settings
 from plano_agents.protocol.usage import Tokens
 from plano_agents.sessions.pin import MAX_SWITCHES, Pin, SessionKey
 from plano_agents.sessions.redis import RedisPins, Renewal
@@ -18,7 +17,9 @@ from plano_agents.sessions.redis_encoding import USAGE_PREFIX, encode_key
 from tests.config.test_schema import check_by_plano
 from tests.faults.redis_server import RedisServer, require_program
 
-PAGE = (Path(__file__).parents[1] / "docs" / "scaling.md").read_text()
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE = (DOCS / "scaling.md").read_text()
+MOVE = (DOCS / "plano.md").read_text()
 CLAUDE, GPT = "anthropic/claude-sonnet-4-6", "openai/gpt-4o"
 KEY = SessionKey("", "7f0c1c1e-3b1d-4f5e-9c55-0a8f4a1d2b3c")
 ALLOCATORS_SHARE = 1.1
@@ -27,21 +28,14 @@ ALLOCATORS_SHARE = 1.1
 PIN = Pin(CLAUDE, "complex_reasoning", "first_turn", 1_700_000_000.1234567, "0123456789abcdef")
 
 
-def find_samples(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+def find_samples(info: str) -> list[str]:
+    return re.findall(rf"```{info}\n(.*?)```", PAGE + MOVE, re.DOTALL)
 
 
 def write_configs() -> list[str]:
-    """The page's whole configuration, and the same with the keys that each later sample puts in."""
-    whole, *changes = [yaml.safe_load(sample) for sample in find_samples("yaml")]
+    """The whole configuration, and the same with what is put in before a move to Plano."""
+    whole, *changes = [yaml.safe_load(sample) for sample in find_samples('yaml title="config.yaml"')]
     return [yaml.safe_dump(document) for document in (whole, *(whole | change for change in changes))]
-
-
-def test_the_settings_beside_it_are_taken() -> None:
-    (sample,) = find_samples("yaml settings")
-    settings = parse_settings(sample, source="s", environ={"CLIENT_KEY": "k", "ADMIN_TOKEN": "t"})
-    assert len(settings.client_keys) == 1
-    assert settings.admin_token is not None
 
 
 @pytest.mark.parametrize("text", write_configs(), ids=["replicas", "before the move"])

@@ -19,11 +19,11 @@ class ModelProfile:
     """What a model can take; what is not known (None) is assumed to be possible."""
 
     context_window: int | None = None
-    """How many tokens of input it takes at most."""
+    """How many tokens of input it takes at most; what we know of it where absent."""
     images: bool | None = None
-    """Whether it takes images."""
+    """Whether it takes images; what we know of it where absent."""
     tools: bool | None = None
-    """Whether it takes tools that it may call."""
+    """Whether it takes tools that it may call; what we know of it where absent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 Follows ``planoai/data/plano_config_schema.yaml`` of planoai 0.4.39: every key it knows is known here, any other is
 refused. What the router acts on is typed in full; the rest is typed loosely and marked `NotActedOn`, so that the
 operator is told; such keys mean what Plano says they mean. What keys mean to each other is left to ``plano``.
+``docs/configuration.md`` is written from the text under each key.
 """
 
 from typing import Annotated, Literal
@@ -66,17 +67,17 @@ class ListenerEntry(Section):
     """One entry of ``listeners``."""
 
     type: Literal["model", "prompt", "agent"]
-    """What the listener serves; ours is the one of type ``model``."""
+    """What the listener serves; ours is the one of type ``model``, others are Plano's."""
     name: str
     """Any text."""
     port: Port | None = None
-    """The TCP port."""
+    """The TCP port; 12000 where absent."""
     address: Text | None = None
-    """The address to bind."""
+    """The address to bind; ``127.0.0.1`` where absent."""
     timeout: str | None = None
-    """How long an answer may take, a duration such as ``300s``."""
+    """How long an answer may take, a duration such as ``300s``: ``timeouts.total_seconds``."""
     max_retries: Annotated[int, Field(ge=0)] | None = None
-    """How often a failed request is sent again."""
+    """How often a failed request is sent to the same model again: ``retries.max_per_candidate``."""
     router: NotActedOn[Literal["plano_orchestrator_v1"] | None] = None
     agents: LooseList = None
     input_filters: LooseList = None
@@ -87,11 +88,11 @@ class LegacyListener(Section):
     """``egress_traffic`` or ``ingress_traffic`` of the deprecated form of ``listeners``."""
 
     address: Text | None = None
-    """The address to bind."""
+    """The address to bind, in the old form of ``listeners``."""
     port: Port | None = None
-    """The TCP port."""
+    """The TCP port, in the same."""
     timeout: str | None = None
-    """How long an answer may take, a duration such as ``300s``."""
+    """How long an answer may take, in the same."""
     message_format: NotActedOn[Literal["openai"] | None] = None
 
 
@@ -107,7 +108,7 @@ class InlinePreference(Section):
     """A preference under its model, as up to v0.3.0."""
 
     name: Text
-    """The route's name; the same name under several models is one route."""
+    """A preference's name, below ``v0.4.0``; the same name under several models is one preference."""
     description: str = ""
     """Which requests belong here; the first one given for a name is taken."""
 
@@ -116,21 +117,21 @@ class ProviderEntry(Section):
     """One entry of ``model_providers``."""
 
     model: str
-    """``<provider>/<model id>``, or ``<provider>/*``."""
+    """``<provider>/<model id>``, or ``<provider>/*`` for all of a provider's models."""
     name: str | None = None
     """The entry's own name, unique; the model's where absent."""
     access_key: SecretStr | None = None
     """The key, or ``$VAR``."""
     default: bool = False
-    """Whether it serves requests that match no route."""
+    """Whether it serves what matches no preference and names no model; else the first model does."""
     base_url: str | None = None
-    """The provider's address, where it is not the usual one."""
+    """The provider's address, where it is not the usual one or there is none."""
     passthrough_auth: bool = False
-    """Whether the client's own Authorization goes upstream."""
+    """Whether the client's own Authorization goes upstream, instead of ``access_key``."""
     http_host: str | None = None
     """The Host header to send."""
     provider_interface: ProviderInterface | None = None
-    """What a provider that is not known speaks."""
+    """What a provider speaks that is not known by its prefix; ``openai`` suits any compatible one."""
     headers: dict[str, SecretStr] | None = None
     """Further headers by name; values may hold ``$VAR``."""
     routing_preferences: list[InlinePreference] | None = None
@@ -141,18 +142,18 @@ class SelectionPolicy(Section):
     """``selection_policy`` of a preference."""
 
     prefer: Literal["cheapest", "fastest", "none"]
-    """How candidates are ordered."""
+    """How candidates are ordered; ``cheapest`` and ``fastest`` need a metrics source, ``none`` is the order listed."""
 
 
 class PreferenceEntry(Section):
     """One entry of the top-level ``routing_preferences``."""
 
     name: Text
-    """The route's name, unique."""
+    """The preference's name, unique; answers name it as their route."""
     description: str
-    """Which requests belong here."""
+    """Which requests belong here, in a line: phrases separated by commas."""
     models: Annotated[list[str], Field(min_length=1)]
-    """Declared models, best first."""
+    """Declared models, best first; the next takes over when one fails."""
     selection_policy: SelectionPolicy | None = None
     """How candidates are ordered; the order given where absent."""
 
@@ -161,7 +162,7 @@ class Alias(Section):
     """One entry of ``model_aliases``."""
 
     target: str
-    """A declared model."""
+    """The declared model that the alias stands for; an alias that is itself a declared model's name is an error."""
 
 
 Listeners = Annotated[
@@ -174,13 +175,13 @@ class PlanoFile(Section):
     """A whole ``config.yaml``."""
 
     version: Version
-    """Which version of Plano's schema the file is written in."""
+    """Which version of Plano's schema the file is written in; below ``v0.4.0`` inline preferences are lifted."""
     listeners: Listeners
     """Where requests come in."""
     model_providers: list[ProviderEntry] | None = None
     """The models."""
     llm_providers: list[ProviderEntry] | None = None
-    """The deprecated name of ``model_providers``."""
+    """The old name of ``model_providers``."""
     routing_preferences: list[PreferenceEntry] | None = None
     """The routes."""
     model_aliases: dict[str, Alias] | None = None

@@ -16,27 +16,27 @@ class SessionCacheSection(Section):
     """``routing.session_cache``."""
 
     type: Literal["memory", "redis"] = "memory"
-    """Where pins are kept."""
+    """Where pins are kept: ``memory`` is this process's own, ``redis`` is shared by replicas."""
     url: SecretStr | None = None
-    """Redis' address, or ``$VAR``."""
+    """Redis' address; needed by ``redis``."""
     tenant_header: Text | None = None
-    """The header whose value separates tenants."""
+    """The header whose value separates tenants, each with ids of its own."""
 
 
 class RoutingSection(Section):
     """``routing``."""
 
     session_ttl_seconds: Lifetime = 600
-    """How long an unused pin lives."""
+    """How long a pin lives after its last use, in seconds; ten years at most."""
     session_max_entries: Annotated[int, Field(ge=1, le=10_000)] = 10_000
-    """How many pins are held."""
+    """How many pins are held in memory; the least recently used goes first."""
     session_cache: SessionCacheSection = SessionCacheSection()
     """Where pins are kept."""
     route_on_user_only: bool = False
-    """Whether only a user's turn is routed."""
+    """Whether only users' messages are read for routing; without an affinity id each user turn is then a session."""
     llm_provider: NotActedOn[str | None] = None
     model: str | None = None
-    """The routing model in older files."""
+    """The routing model in older files, as ``overrides.llm_routing_model``."""
     routing_budget: Loose = None
 
 
@@ -44,11 +44,11 @@ class OverridesSection(Section):
     """``overrides``."""
 
     upstream_connect_timeout: str | None = None
-    """A duration such as ``5s``."""
+    """How long connecting to a provider may take, a duration such as ``5s``: ``timeouts.connect_seconds``."""
     upstream_tls_ca_path: Text | None = None
-    """The file of trusted certificates."""
+    """The certificates that providers are checked against, a PEM file; the system's where absent."""
     llm_routing_model: Text | None = None
-    """The model that chooses routes."""
+    """The declared model that chooses routes; where absent, or not declared, the embedded strategy does."""
     orchestrator_model_context_length: Annotated[int, Field(ge=1)] = 8192
     """How many tokens that model is sent at most."""
     prompt_target_intent_matching_threshold: NotActedOn[float | None] = None
@@ -62,15 +62,15 @@ class PromptCachingSection(Section):
     """``prompt_caching``."""
 
     enabled: bool = False
-    """Whether any of it applies."""
+    """Whether conversations without an affinity id may be sessions at all."""
     session_affinity: bool = True
-    """Whether requests without an affinity id get one."""
+    """With ``enabled``: whether such a conversation is one, known by how it begins."""
     inject_cache_control: NotActedOn[bool] = True
     """Whether cache breakpoints are inserted."""
     min_prefix_tokens: NotActedOn[Annotated[int, Field(ge=1)]] = 1024
     """The shortest prefix that gets one."""
     session_ttl_seconds: Lifetime | None = None
-    """How long such a session's pin lives."""
+    """How long such a session's pin lives; ``routing.session_ttl_seconds`` where absent."""
 
 
 class SpanAttributes(Section):
@@ -115,13 +115,13 @@ class CostEntry(Section):
     """An entry of ``model_metrics_sources`` of type ``cost``."""
 
     type: Literal["cost"]
-    """Prices."""
+    """What it says of models: prices, or response times; one source of each at most."""
     provider: Literal["digitalocean", "models.dev"]
-    """Whose catalog's shape."""
+    """Whose catalog's, or API's, shape the answer has."""
     url: str | None = None
-    """The catalog's address, where it is not the usual one."""
+    """Its address; the catalog's usual one where absent, needed by ``prometheus``."""
     refresh_interval: Lifetime | None = None
-    """Seconds."""
+    """How often it is asked, in seconds; once, at start, where absent."""
     model_aliases: dict[str, str] = Field(default_factory=dict)
     """The catalog's name of a model to its name in routes."""
 
@@ -130,15 +130,15 @@ class LatencyEntry(Section):
     """An entry of ``model_metrics_sources`` of type ``latency``."""
 
     type: Literal["latency"]
-    """Response times."""
+    """What it says of models: prices, or response times; one source of each at most."""
     provider: Literal["prometheus"]
-    """Whose API."""
+    """Whose catalog's, or API's, shape the answer has."""
     url: str
-    """Prometheus' address."""
+    """Its address; the catalog's usual one where absent, needed by ``prometheus``."""
     query: Text
-    """An instant query."""
+    """Of ``latency``: an instant query whose series carry the label ``model_name``, the lower the faster."""
     refresh_interval: Lifetime | None = None
-    """Seconds."""
+    """How often it is asked, in seconds; once, at start, where absent."""
 
 
 MetricsEntry = Annotated[CostEntry | LatencyEntry, Field(discriminator="type")]

@@ -102,21 +102,21 @@ class Settings:
 
 
 class RoutingSettings(Section):
-    """``routing``."""
+    """``routing``; ``docs/configuration.md`` is written from the text under each key, here and below."""
 
     affinity_headers: list[str] = Field(default_factory=list)
-    """Header names."""
+    """Further headers taken as the affinity id, in order, after ``X-Model-Affinity``."""
     threshold: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = DEFAULT_THRESHOLD
-    """The score that a preference must exceed to match."""
+    """The score that a preference must exceed to match, by the embedded strategy."""
     model_timeout_seconds: Duration = 2.0
-    """How long the routing model may take."""
+    """How long the routing model may take, before the embedded strategy decides."""
 
 
 class PreferenceSettings(Section):
     """``preferences.<name>``."""
 
     examples: Annotated[list[Example], Field(max_length=MAX_EXAMPLES)] = Field(default_factory=list)
-    """Prompts that belong to the preference."""
+    """Prompts that belong to the preference, for the embedded strategy; 64 at most."""
 
 
 class ModelSettings(Section):
@@ -183,11 +183,11 @@ class SettingsFile(Section):
     limits: LimitsSettings = LimitsSettings()
     """What is refused for its size, its slowness or its number."""
     proxy_from_environment: bool = False
-    """Whether proxy variables count on the way to providers."""
+    """Whether ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` count on the way to providers."""
     client_keys: Annotated[list[SecretStr], Field(min_length=1)] | None = None
-    """Keys, or ``$VAR``s."""
+    """Keys of which clients must present one; where absent, none is asked for."""
     admin_token: Annotated[SecretStr, Field(min_length=1)] | None = None
-    """A token, or ``$VAR``."""
+    """The token that operators' endpoints ask for; where absent, they answer on this machine only."""
 
 
 def parse_settings(

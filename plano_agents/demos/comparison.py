@@ -10,6 +10,7 @@ from rich.console import Console
 from plano_agents.demos.loop import NoCompletionError, UnfinishedError, run_turns
 from plano_agents.demos.report import encode_trace, show_run, show_summary
 from plano_agents.errors import PlanoError
+from plano_agents.integrations.router_address import name_url
 
 
 class DemoError(PlanoError):
@@ -52,7 +53,7 @@ def compare(router: str, *, affinity_id: str, model: str | None, simulated: bool
         ]
     except openai.APIConnectionError as error:
         raise DemoError(
-            f"No router answers at {router} ({error}). Start one with 'uv run plano-agents up --offline', or unset "
+            f"No router answers at {name_url(router)} ({error}). Start one with 'uv run plano-agents up --offline', or unset "
             "PLANO_BASE_URL."
         ) from error
     except openai.APIStatusError as error:
@@ -76,7 +77,7 @@ def _find_default(client: openai.OpenAI) -> str:
         return msgspec.json.decode(listed.content, type=_Models).data[0].id
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DemoError(
-            f"What answers at {client.base_url} is no router: it lists no models. Set PLANO_BASE_URL to the address of "
+            f"What answers at {name_url(str(client.base_url))} is no router: it lists no models. Set PLANO_BASE_URL to the address of "
             "one, or unset it."
         ) from error
 

@@ -16,6 +16,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionMessage
 
 from plano_agents.affinity import AFFINITY_HEADER
 from plano_agents.demos.database_selection import SYSTEM_PROMPT, TASK, TOOLS, run_tool
+from plano_agents.integrations.router_address import name_url
 
 MAX_TURNS = 12
 """Turns after which the loop gives up; the job takes about five."""
@@ -86,7 +87,9 @@ def run_turns(client: openai.OpenAI, *, name: str, model: str, affinity_id: str 
         )
         completion = raw.parse()
         if not isinstance(completion, ChatCompletion) or not completion.choices:
-            raise NoCompletionError(f"What answers at {client.base_url} sent no chat completion.")
+            raise NoCompletionError(
+                f"What answers at {name_url(str(client.base_url))} sent no chat completion."
+            )
         message = completion.choices[0].message
         turn = _read_turn(number, completion.model, message, completion.usage, raw.headers)
         yield turn

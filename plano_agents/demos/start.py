@@ -24,7 +24,7 @@ from plano_agents.demos.child import (
 )
 from plano_agents.demos.terminal import exit_without_output, interruptible
 from plano_agents.errors import PlanoError
-from plano_agents.integrations.router_address import build_base_url
+from plano_agents.integrations.router_address import build_base_url, name_url
 
 ROOT = Path(__file__).parents[2]
 QUESTION = "Compare PostgreSQL and MongoDB for our shop, weigh the trade-offs, decide."
@@ -150,7 +150,7 @@ def _check_router(url: str) -> str:
         with urllib.request.urlopen(f"{url}/models", timeout=CHECK_SECONDS) as answer:  # noqa: S310 - http or https, as checked
             if answer.headers.get_content_subtype() != "json":
                 raise RouterMissingError(
-                    f"What answers at {url} is no router: its list of models is {answer.headers.get_content_type()}. "
+                    f"What answers at {name_url(url)} is no router: its list of models is {answer.headers.get_content_type()}. "
                     "Give the address of one, or leave out --router-url and PLANO_BASE_URL."
                 )
             return url
@@ -158,7 +158,7 @@ def _check_router(url: str) -> str:
         return url  # it answers; whether it lets us in is shown by the first run
     except (OSError, http.client.HTTPException) as error:
         raise RouterMissingError(
-            f"No router answers at {url} ({getattr(error, 'reason', error)}). Start it, or leave out --router-url and "
+            f"No router answers at {name_url(url)} ({getattr(error, 'reason', error)}). Start it, or leave out --router-url and "
             "PLANO_BASE_URL."
         ) from error
 

@@ -6,6 +6,8 @@ that belong together become their character, one alone becomes U+FFFD, as the Un
 
 from collections.abc import Mapping
 
+import msgspec
+
 
 def clean_text(text: str) -> str:
     """Replace what UTF-8 cannot say; nearly always the text itself."""
@@ -20,17 +22,25 @@ def clean_text(text: str) -> str:
 
 def clean_object(value: Mapping[str, object]) -> dict[str, object]:
     """Clean the texts of a JSON object, at any depth."""
-    return {clean_text(str(name)): clean_value(item) for name, item in value.items()}
+    return {clean_text(str(name)): _clean(item) for name, item in value.items()}
 
 
 def clean_value(value: object) -> object:
     """Clean the texts of any JSON value; what is none stays as it is."""
+    try:
+        msgspec.json.encode(value)  # far quicker than looking at each text
+    except (TypeError, ValueError, OverflowError):  # half a character is a ValueError
+        return _clean(value)
+    return value
+
+
+def _clean(value: object) -> object:
     match value:
         case str():
             return clean_text(value)
         case Mapping():
             return clean_object(value)
         case list() | tuple():
-            return [clean_value(item) for item in value]
+            return [_clean(item) for item in value]
         case _:
             return value

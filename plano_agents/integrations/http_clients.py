@@ -12,18 +12,24 @@ import ssl
 from collections.abc import AsyncGenerator
 from functools import cache
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import openai
+from openai.resources.chat.completions import AsyncCompletions, Completions
 from pydantic import SecretStr
+
+
+def load_library() -> ModuleType:
+    """Load the HTTP library that the installed SDK is built on: httpx or httpx2."""
+    modules = (base.__module__ for base in openai.DefaultHttpxClient.__mro__)
+    return import_module(next(name.partition(".")[0] for name in modules if name.startswith("httpx")))
 
 
 @cache
 def load_tls_context() -> ssl.SSLContext:
     """Load the certificates that the SDK's HTTP library trusts, once per process."""
-    modules = (base.__module__ for base in openai.DefaultHttpxClient.__mro__)
-    library = import_module(next(name.partition(".")[0] for name in modules if name.startswith("httpx")))
-    context: ssl.SSLContext = library.create_ssl_context()
+    context: ssl.SSLContext = load_library().create_ssl_context()
     return context
 
 
@@ -79,6 +85,33 @@ def build_sdk_clients(
         each.project = None
         each._custom_headers = options.get("default_headers") or {}  # noqa: SLF001
     return client, async_client
+
+
+class PlainCompletions(Completions):
+    """Chat completions as the plain JSON that LangChain makes its messages of.
+
+    The SDK's own models would be built of it only for LangChain to take them apart again, piece by piece of a stream:
+    most of what a call costs. Everything else about a call is the SDK's.
+    """
+
+    def __init__(self, client: openai.OpenAI) -> None:
+        super().__init__(client)
+        self._post = _post_plainly(client.post, openai.Stream[object])
+
+
+class AsyncPlainCompletions(AsyncCompletions):
+    """The same, asynchronously."""
+
+    def __init__(self, client: openai.AsyncOpenAI) -> None:
+        super().__init__(client)
+        self._post = _post_plainly(client.post, openai.AsyncStream[object])
+
+
+def _post_plainly(post: Any, stream_class: type) -> Any:  # noqa: ANN401 - the SDK's
+    def post_plainly(path: str, **options: Any) -> Any:  # noqa: ANN401 - the SDK's
+        return post(path, **{**options, "cast_to": object, "stream_cls": stream_class})
+
+    return post_plainly
 
 
 class ClientPerLoop(openai.DefaultAsyncHttpxClient):

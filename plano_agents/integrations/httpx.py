@@ -132,7 +132,8 @@ def _parse_routers(base_urls: tuple[str, ...]) -> frozenset[_Address]:
 
 
 def _parse_address(url: Any) -> _Address:  # noqa: ANN401 - httpx's URL or httpx2's
-    host = "localhost" if url.host in _LOOPBACK else url.host
+    host = url.host.lower()  # the library leaves IPv6 as it is written
+    host = "localhost" if host in _LOOPBACK else host
     return _Address(url.scheme, host, url.port or _DEFAULT_PORTS.get(url.scheme), url.path.rstrip("/"))
 
 

@@ -18,7 +18,13 @@ from langchain_openai.chat_models.base import BaseChatOpenAI
 from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from plano_agents.integrations.encodable import clean_value
-from plano_agents.integrations.http_clients import build_async_client, build_client, build_sdk_clients
+from plano_agents.integrations.http_clients import (
+    AsyncPlainCompletions,
+    PlainCompletions,
+    build_async_client,
+    build_client,
+    build_sdk_clients,
+)
 from plano_agents.integrations.langchain_affinity import ModelAffinityMixin
 from plano_agents.integrations.plano_headers import parse_plano_headers
 from plano_agents.integrations.router_address import DEFAULT_BASE_URL, build_base_url
@@ -105,8 +111,8 @@ class ChatPlano(ModelAffinityMixin, BaseChatOpenAI):
             http_async_client=self.http_async_client or build_async_client(self.openai_proxy),
             **options,
         )
-        self.client = self.client or self.root_client.chat.completions
-        self.async_client = self.async_client or self.root_async_client.chat.completions
+        self.client = self.client or PlainCompletions(self.root_client)
+        self.async_client = self.async_client or AsyncPlainCompletions(self.root_async_client)
         return self
 
     def _resolve_model_profile(self) -> ModelProfile | None:
@@ -134,7 +140,9 @@ class ChatPlano(ModelAffinityMixin, BaseChatOpenAI):
 
     def _read_headers(self, info: dict[str, Any] | None) -> dict[str, Any]:
         """Put what the router said in the place of its raw headers."""
-        info = dict(info or {})
+        if not info:  # as for all pieces of a stream but its first
+            return {}
+        info = dict(info)
         if metadata := parse_plano_headers(info.get("headers", {})):
             info["plano"] = metadata
         if "include_response_headers" not in self.model_fields_set:

@@ -138,9 +138,9 @@ class ModelAffinityMixin(BaseChatModel):
         affinity_id: str = settled.pop("affinity_id")
         payload: dict[str, Any] = super()._get_request_payload(input_, stop=stop, **settled)  # type: ignore[misc] # the next base's
         if affinity_id:
-            messages = reversed(self._convert_input(input_).to_messages())
+            messages = input_ if isinstance(input_, list) else self._convert_input(input_).to_messages()
             hint = find_hint(
-                message.response_metadata for message in messages if isinstance(message, AIMessage)
+                message.response_metadata for message in reversed(messages) if isinstance(message, AIMessage)
             )
             payload["extra_headers"] = build_affinity_headers(
                 payload.get("extra_headers") or {}, affinity_id, hint

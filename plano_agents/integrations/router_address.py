@@ -1,9 +1,12 @@
 """Where clients find the router: one spelling for every integration."""
 
+import re
 from urllib.parse import urlsplit
 
 DEFAULT_BASE_URL = "http://127.0.0.1:12000/v1"
 """Where a router listens unless it is told otherwise."""
+
+_USERINFO = re.compile(r"^([a-z]*://)?[^/?#]*@", re.IGNORECASE)
 
 
 def build_base_url(url: str) -> str:
@@ -16,16 +19,32 @@ def build_base_url(url: str) -> str:
         The address that ends in ``/v1``.
 
     Raises:
-        ValueError: It is no http or https address, or has a query or a fragment, which no path can follow.
+        ValueError: It is no http or https address, or has a query or a fragment, which no path can follow. A user
+            and a password in it are not repeated.
     """
+    shown = repr(name_url(url))
     if not url.startswith(("http://", "https://")):
-        raise ValueError(f"A router's address starts with http:// or https://; got {url!r}.")
+        raise ValueError(f"A router's address starts with http:// or https://; got {shown}.")
     if "?" in url or "#" in url:
         raise ValueError(
-            f"A router's address has no query and no fragment, for paths are added to it; got {url!r}. Leave out "
+            f"A router's address has no query and no fragment, for paths are added to it; got {shown}. Leave out "
             "what follows '?' or '#'."
         )
-    parts = urlsplit(url)
-    if not parts.hostname:
-        raise ValueError(f"A router's address names a host, like {DEFAULT_BASE_URL}; got {url!r}.")
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:  # the standard library names the part: a port, an IPv6 host
+        raise ValueError(f"A router's address is like {DEFAULT_BASE_URL}; got {shown}: {error}.") from None
+    if not host or port == 0 or not host.isprintable() or " " in host:
+        raise ValueError(f"A router's address names a host, like {DEFAULT_BASE_URL}; got {shown}.")
     return f"{url.rstrip('/').removesuffix('/v1')}/v1"
+
+
+def name_url(url: str) -> str:
+    """Write an address as it may be shown: without its user and password.
+
+    Example:
+        >>> name_url("http://me:secret@router:12000/v1")
+        'http://…@router:12000/v1'
+    """
+    return _USERINFO.sub(r"\1…@", url)

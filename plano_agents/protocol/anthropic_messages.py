@@ -4,19 +4,21 @@ Requests and answers in frozen types stand in `anthropic_request` and `anthropic
 """
 
 import re
+from collections.abc import Mapping
 
 import msgspec
 from msgspec import Struct
 
 from plano_agents.errors import PlanoError
 from plano_agents.protocol import openai_chat, sse
-from plano_agents.protocol.decoding import BAD_JSON, address, decode_request, split_fields
+from plano_agents.protocol.decoding import BAD_JSON, address, decode_request
+from plano_agents.protocol.end_mark import EndMark
 from plano_agents.protocol.openai_chat import ChatHead
 
 VERSION = "2023-06-01"
 """The ``anthropic-version`` that these shapes are of."""
 
-END_MARK = re.compile(rb'"type"\s*:\s*"message_stop"')
+END_MARK = EndMark(re.compile(rb'"type"\s*:\s*"message_stop"'), lambda events: b"message_stop" in events)
 """What a whole stream has near its end."""
 
 ERROR_TYPES = {
@@ -58,7 +60,7 @@ def parse_head(body: bytes) -> ChatHead:
     return openai_chat.parse_head(body)
 
 
-def replace_model(body: bytes, model_id: str) -> bytes:
+def replace_model(body: bytes, fields: Mapping[str, msgspec.Raw], model_id: str) -> bytes:
     """Address a request to an upstream that speaks Anthropic messages.
 
     Thinking blocks without a signature are this router's own rendering of another provider's reasoning; Anthropic
@@ -66,16 +68,16 @@ def replace_model(body: bytes, model_id: str) -> bytes:
 
     Args:
         body: A JSON object.
+        fields: The same, split.
         model_id: What the upstream calls the model.
 
     Returns:
         The body with ``model`` set and what is the router's left out; every other value's bytes untouched.
     """
-    fields = split_fields(body)
     if _UNSIGNED.search(body) is not None and "messages" in fields:
         messages = decode_request(_MESSAGES, bytes(fields["messages"]))
         kept = [message for message in map(_without_unsigned, messages) if message is not None]
-        fields["messages"] = msgspec.Raw(msgspec.json.encode(kept))
+        fields = {**fields, "messages": msgspec.Raw(msgspec.json.encode(kept))}
     return address(fields, model_id)
 
 

@@ -7,15 +7,23 @@ request in frozen types, for an upstream that speaks another wire, stands in `op
 """
 
 import re
+from collections.abc import Mapping
 
 import msgspec
 from msgspec import Struct
 
 from plano_agents.errors import PlanoError, RequestError
 from plano_agents.protocol import sse
-from plano_agents.protocol.decoding import BAD_JSON, address, decode_request, split_fields
+from plano_agents.protocol.decoding import BAD_JSON, address, decode_request
+from plano_agents.protocol.end_mark import EndMark
 
-END_MARK = re.compile(rb'^data: ?\[DONE\]|"finish_reason"\s*:\s*"', re.MULTILINE)
+
+def _may_end(events: bytes) -> bool:
+    """Whether a stream may end here: every chunk has a finish reason, mostly null."""
+    return b"[DONE]" in events or events.count(b'"finish_reason"') != events.count(b'"finish_reason":null')
+
+
+END_MARK = EndMark(re.compile(rb'^data: ?\[DONE\]|"finish_reason"\s*:\s*"', re.MULTILINE), _may_end)
 """What a whole stream has near its end; some compatible providers leave ``[DONE]`` out."""
 
 MAX_NAME_CHARS = 256
@@ -98,7 +106,7 @@ def check_head(head: ChatHead) -> ChatHead:
         RequestError: Something is; ``param`` names it.
     """
     if head.model is not None:
-        _check_name(_MODEL, head.model, "model")
+        check_model(head.model)
     preferences = head.routing_preferences or ()
     _check_size(len(preferences), MAX_PREFERENCES, "routing_preferences", "entries")
     for number, preference in enumerate(preferences):
@@ -111,7 +119,16 @@ def check_head(head: ChatHead) -> ChatHead:
     return head
 
 
-def replace_model(body: bytes, model_id: str) -> bytes:
+def check_model(name: str) -> None:
+    """Refuse the name of a model that no header can carry.
+
+    Raises:
+        RequestError: It is one.
+    """
+    _check_name(_MODEL, name, "model")
+
+
+def replace_model(body: bytes, fields: Mapping[str, msgspec.Raw], model_id: str) -> bytes:
     """Address a request to an upstream that speaks OpenAI chat.
 
     ``thinking_blocks`` are our extension and another provider's: a message that has some goes without them and
@@ -119,15 +136,15 @@ def replace_model(body: bytes, model_id: str) -> bytes:
 
     Args:
         body: A JSON object.
+        fields: The same, split.
         model_id: What the upstream calls the model.
 
     Returns:
         The body with ``model`` set and what is the router's left out; every other value's bytes untouched.
     """
-    fields = split_fields(body)
     if b'"thinking_blocks"' in body and "messages" in fields:
         messages = [_without_thinking(m) for m in decode_request(_MESSAGES, bytes(fields["messages"]))]
-        fields["messages"] = msgspec.Raw(msgspec.json.encode(messages))
+        fields = {**fields, "messages": msgspec.Raw(msgspec.json.encode(messages))}
     return address(fields, model_id)
 
 

@@ -8,13 +8,15 @@ each block. Requests and answers in frozen types stand in `openai_responses_requ
 import base64
 import binascii
 import re
+from collections.abc import Mapping
 
 import msgspec
 from msgspec import Struct
 
 from plano_agents.errors import PlanoError
 from plano_agents.protocol import sse
-from plano_agents.protocol.decoding import BAD_JSON, address, decode_request, split_fields
+from plano_agents.protocol.decoding import BAD_JSON, address, decode_request
+from plano_agents.protocol.end_mark import EndMark
 from plano_agents.protocol.openai_chat import (
     ChatHead,
     HeadMessage,
@@ -23,7 +25,11 @@ from plano_agents.protocol.openai_chat import (
     check_head,
 )
 
-END_MARK = re.compile(rb"^event: ?response\.(?:completed|incomplete|failed)\s*$", re.MULTILINE)
+_ENDS = (b"response.completed", b"response.incomplete", b"response.failed")
+END_MARK = EndMark(
+    re.compile(rb"^event: ?response\.(?:completed|incomplete|failed)\s*$", re.MULTILINE),
+    lambda events: any(end in events for end in _ENDS),
+)
 """What a whole stream has; the last event repeats the whole answer, so it may stand far from the end."""
 
 SEAL = "plano.v1."
@@ -75,7 +81,7 @@ def parse_head(body: bytes) -> ChatHead:
     )
 
 
-def replace_model(body: bytes, model_id: str) -> bytes:
+def replace_model(body: bytes, fields: Mapping[str, msgspec.Raw], model_id: str) -> bytes:
     """Address a request to an upstream that speaks OpenAI responses.
 
     Reasoning items that hold another provider's sealed thinking are left out: OpenAI could not decrypt them, and a
@@ -83,17 +89,17 @@ def replace_model(body: bytes, model_id: str) -> bytes:
 
     Args:
         body: A JSON object.
+        fields: The same, split.
         model_id: What the upstream calls the model.
 
     Returns:
         The body with ``model`` set and what is the router's left out; every other value's bytes untouched.
     """
-    fields = split_fields(body)
     if SEAL.encode() in body and "input" in fields:
         items = decode_request(_INPUT, bytes(fields["input"]))
         if not isinstance(items, str):
             kept = [item for item in items if not _is_sealed(bytes(item))]
-            fields["input"] = msgspec.Raw(msgspec.json.encode(kept))
+            fields = {**fields, "input": msgspec.Raw(msgspec.json.encode(kept))}
     return address(fields, model_id)
 
 

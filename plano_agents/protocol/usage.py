@@ -38,6 +38,9 @@ class _Details(Struct, frozen=True):
     cached_tokens: int | None = None
 
 
+_NO_DETAILS = _Details()
+
+
 class _Usage(Struct, frozen=True):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -96,17 +99,21 @@ def read_usage(body: bytes) -> Tokens:
         answer = _ANSWER.decode(body)
     except BAD_JSON:
         return NO_TOKENS
-    places = (answer, answer.message, answer.response)
-    usages = [place.usage for place in places if place is not None and place.usage is not None]
-    return _count(usages[0]) if usages else NO_TOKENS
+    for place in (answer, answer.message, answer.response):
+        if place is not None and place.usage is not None:
+            return _count(place.usage)
+    return NO_TOKENS
 
 
 def _count(usage: _Usage) -> Tokens:
     read, written = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
-    details = usage.prompt_tokens_details or usage.input_tokens_details or _Details()
-    counts = (
-        (usage.prompt_tokens or usage.input_tokens or 0) + read + written,
-        usage.completion_tokens or usage.output_tokens or 0,
-        read or details.cached_tokens or 0,
+    details = usage.prompt_tokens_details or usage.input_tokens_details or _NO_DETAILS
+    return Tokens(
+        _check((usage.prompt_tokens or usage.input_tokens or 0) + read + written),
+        _check(usage.completion_tokens or usage.output_tokens or 0),
+        _check(read or details.cached_tokens or 0),
     )
-    return Tokens(*(count if 0 <= count <= MAX_TOKENS else 0 for count in counts))
+
+
+def _check(count: int) -> int:
+    return count if 0 <= count <= MAX_TOKENS else 0

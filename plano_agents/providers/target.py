@@ -147,7 +147,7 @@ def _build_headers(model: Model, row: Provider) -> dict[str, str]:
     return headers
 
 
-def build_request_headers(target: Target, client_headers: Mapping[str, str]) -> dict[str, str]:
+def build_request_headers(target: Target, client_headers: Mapping[str, str]) -> Mapping[str, str]:
     """Put together the headers of one request.
 
     Args:
@@ -160,4 +160,6 @@ def build_request_headers(target: Target, client_headers: Mapping[str, str]) -> 
     names = FORWARDED
     if target.passthrough_auth:
         names = names | {"authorization", target.key_header}
+    if names.isdisjoint(client_headers):
+        return target.headers
     return {**{name: client_headers[name] for name in names & client_headers.keys()}, **target.headers}

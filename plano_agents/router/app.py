@@ -1,41 +1,31 @@
-"""The router as one ASGI application: the proxied endpoints as plain ASGI, everything else as FastAPI."""
+"""The router as one application: the proxied endpoints served directly, everything else as ASGI."""
 
 import asyncio
 import logging
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import NamedTuple
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-import plano_agents
 from plano_agents.config.model import Config
-from plano_agents.errors import EndpointNotFoundError, MethodNotAllowedError, PlanoError, RequestError
-from plano_agents.protocol import openai_chat
-from plano_agents.router.bugs import report_bug
 from plano_agents.router.choice import Chooser
 from plano_agents.router.dispatch import Dispatcher, Health
+from plano_agents.router.front_door import FrontDoor
 from plano_agents.router.hot_path import HotPath
 from plano_agents.router.inspector.answers import OwnInspector
 from plano_agents.router.inspector.seam import Inspector, build_observer
 from plano_agents.router.inspector.site import InspectorSite
 from plano_agents.router.measurements import Fetch, Measurements
 from plano_agents.router.metrics import Metrics
-from plano_agents.router.openapi import describe_endpoints
-from plano_agents.router.operators import build_operators_api
 from plano_agents.router.service import Service
 from plano_agents.router.strategies import build_strategy
 from plano_agents.router.trail import compose_observers
 from plano_agents.router.upstream import Upstream
 from plano_agents.routing.candidates import ModelMetrics
 from plano_agents.routing.strategy import Strategy
-from plano_agents.serving.methods import find_methods
+from plano_agents.serving.exchange import Serve
 from plano_agents.sessions.build import build_store
 from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.memory import MemorySessionStore
@@ -44,15 +34,24 @@ from plano_agents.sessions.store import SessionStore
 
 logger = logging.getLogger(__name__)
 
-MAX_SHOWN = 60
-"""How much of a refused value an error shows."""
-
 LEDGER_ENTRIES = 20_000
 """Of how many sessions the last dispatch is remembered: twice as many as pins are held in memory."""
 
 
+class _Serving(NamedTuple):
+    """What serves one configuration."""
+
+    endpoints: HotPath
+    """The proxied endpoints."""
+    pages: ASGIApp
+    """Everything else."""
+
+
 class Router:
-    """The whole router: one ASGI application, whose configuration can be exchanged while it serves.
+    """The whole router: one application, whose configuration can be exchanged while it serves.
+
+    The proxied endpoints are served directly (`serving.exchange`), by `serving`'s own HTTP server alone; what ASGI
+    can reach is the rest.
 
     Args:
         config: What is configured.
@@ -140,10 +139,14 @@ class Router:
             self._watching.cancel()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection event, as ASGI has it."""
-        await self._serving(scope, receive, send)
+        """Serve one connection event that is none of the proxied endpoints', as ASGI has it."""
+        await self._serving.pages(scope, receive, send)
 
-    def _start(self, config: Config) -> ASGIApp:
+    def find_direct(self, path: str) -> Serve | None:
+        """See `plano_agents.serving.exchange.DirectApp`."""
+        return self._serving.endpoints.find_direct(path)
+
+    def _start(self, config: Config) -> _Serving:
         """Build what serves a configuration, and let its measurements take the old ones' place."""
         measurements = Measurements(config.metrics_sources, self._fetch) if self._fetch is not None else None
 
@@ -167,92 +170,14 @@ class Router:
         self._stop_watching()
         if measurements is not None and config.metrics_sources:
             self._watching = asyncio.get_running_loop().create_task(measurements.watch())
+        front_door = FrontDoor(partial(self._build_pages, config), config)
+        return _Serving(HotPath(service, config), InspectorSite(front_door, self._inspector, config))
+
+    def _build_pages(self, config: Config) -> ASGIApp:
+        """Load FastAPI, and put together what is served beside the proxied endpoints."""
+        from plano_agents.router.operators import build_operators_api  # noqa: PLC0415 - slow to import
+        from plano_agents.router.pages import create_pages  # noqa: PLC0415
+
         pages = create_pages(config)
         pages.include_router(build_operators_api(config, self._pinning.store, self._metrics))
-        return HotPath(InspectorSite(pages, self._inspector, config), service, config)
-
-
-class _Pages(FastAPI):
-    """FastAPI, whose document also describes the proxied endpoints, which it does not serve."""
-
-    def openapi(self) -> dict[str, Any]:
-        """Write the OpenAPI document, once."""
-        if self.openapi_schema is None:
-            self.openapi_schema = describe_endpoints(super().openapi())
-        return self.openapi_schema
-
-
-def create_pages(config: Config) -> FastAPI:
-    """Put together what is served beside the proxied endpoints.
-
-    Args:
-        config: What is configured; listed at ``/v1/models``.
-    """
-    app = _Pages(title="plano-agents router", version=plano_agents.__version__, redirect_slashes=False)
-
-    @app.exception_handler(HTTPException)
-    async def answer_http_error(request: Request, error: HTTPException) -> Response:
-        kind = (
-            MethodNotAllowedError
-            if error.status_code == MethodNotAllowedError.status_code
-            else EndpointNotFoundError
-        )
-        failure = kind(f"{request.method} {request.url.path} is not served here. See /docs for what is.")
-        headers = {name.lower(): value for name, value in (error.headers or {}).items()}
-        if kind is MethodNotAllowedError:
-            headers["allow"] = find_methods(app, request.scope)
-        content = openai_chat.encode_error(failure)
-        return Response(content, kind.status_code, media_type="application/json", headers=headers)
-
-    @app.exception_handler(PlanoError)
-    async def answer_error(_request: Request, error: PlanoError) -> Response:
-        return _answer(error)
-
-    @app.exception_handler(RequestValidationError)
-    async def answer_invalid_request(_request: Request, error: RequestValidationError) -> Response:
-        return _answer(_explain(error))
-
-    @app.exception_handler(Exception)
-    async def answer_bug(_request: Request, error: Exception) -> Response:
-        return _answer(report_bug(error, uuid.uuid4().hex))
-
-    @app.get("/healthz", summary="Is the process alive?")
-    async def healthz() -> dict[str, str]:
-        return {"status": "ok"}
-
-    @app.get("/readyz", summary="May requests be sent here?")
-    async def readyz() -> dict[str, str]:
-        return {"status": "ready"}
-
-    @app.get("/v1/models", summary="Configured models and aliases, in OpenAI's form")
-    async def models() -> JSONResponse:
-        return JSONResponse({"object": "list", "data": list_models(config)})
-
-    return app
-
-
-def _answer(error: PlanoError) -> Response:
-    return Response(openai_chat.encode_error(error), error.status_code, media_type="application/json")
-
-
-def _explain(error: RequestValidationError) -> RequestError:
-    """Name the first parameter at fault; only query parameters are checked by FastAPI here."""
-    first = error.errors()[0]
-    name = str(first["loc"][-1])
-    if first["type"] == "extra_forbidden":
-        return RequestError(f"There is no parameter {name!r} here. See /docs for what there is.", param=name)
-    given = str(first["input"])[:MAX_SHOWN]
-    return RequestError(f"The parameter {name!r} is {given!r}: {first['msg'].lower()}.", param=name)
-
-
-def list_models(config: Config) -> list[dict[str, str | int]]:
-    """List what clients may name as ``model``, in OpenAI's form: the default, other models, then aliases."""
-    models = sorted(config.models, key=lambda model: model != config.default_model)
-    declared = {model.name: model.provider for model in models}
-    aliases = {
-        alias: declared.get(target, target.partition("/")[0]) for alias, target in config.aliases.items()
-    }
-    return [
-        {"id": name, "object": "model", "created": 0, "owned_by": owner}
-        for name, owner in (declared | aliases).items()
-    ]
+        return pages

@@ -3,13 +3,14 @@
 Pure but for the strategy, which may take its time. What a session makes of it is decided by ``sessions``.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from plano_agents.config.model import WILDCARD, Config, Model, ModelProfile, Preference
+from plano_agents.config.model import WILDCARD, Config, ModelProfile, Preference
 from plano_agents.errors import ModelNotFoundError, RequestError
 from plano_agents.protocol.needs import Needs
-from plano_agents.protocol.openai_chat import ChatHead, PreferenceOverride
+from plano_agents.protocol.openai_chat import PreferenceOverride
+from plano_agents.protocol.request_body import RequestBody
 from plano_agents.providers.profiles import find_profile
 from plano_agents.routing.candidates import ModelMetrics, order_candidates
 from plano_agents.routing.strategy import Ranking, Strategy
@@ -38,43 +39,57 @@ class Chooser:
         is_down: Callable[[str], bool] = lambda _entry: False,
     ) -> None:
         self._config = config
-        self._strategy = strategy
-        self._metrics = metrics
+        self.strategy = strategy
+        self.find_metrics = metrics
         self._is_down = is_down
         self._profiles = {model.name: find_profile(model, config.profiles) for model in config.models}
+        spellings = [*self._profiles, *(model.model_id for model in config.models), *config.aliases]
+        self._names = {
+            spelling: model.name
+            for spelling in spellings
+            if (model := config.find_model(spelling)) is not None
+        }
+        self._prefers_nothing = all(each.prefer == "none" for each in config.preferences)
 
     def find_name(self, name: str) -> str | None:
         """Find the qualified name of a model, however it is spelt; None for what is not configured."""
+        known = self._names.get(name)
+        if known is not None:
+            return known
         model = self._config.find_model(name)
         return model.name if model is not None else None
 
-    def read(self, head: ChatHead, needs: Needs) -> "Choice":
+    def read(self, request: RequestBody) -> "Choice":
         """Read a request's choice.
 
         Args:
-            head: What routing needs of the request.
-            needs: What the request needs of a model.
+            request: The request.
 
         Raises:
             ModelNotFoundError: It names a model that is not configured.
             RequestError: One of its own preferences has no models.
         """
-        own = head.routing_preferences
-        preferences = (
-            tuple(map(self._order, self._config.preferences))
-            if own is None
-            else tuple(self._check_preference(number, each) for number, each in enumerate(own))
-        )
-        return Choice(
-            head,
-            self._find_requested(head.model).name,
-            preferences,
-            self._strategy,
-            lambda name: can_serve(self._find_profile(name), needs),
-            lambda name: self._is_down(self._find_entry(name)),
-            self._metrics,
-            user_only=self._config.routing.route_on_user_only,
-        )
+        own = request.preferences
+        if own is not None:
+            preferences = tuple(self._check_preference(number, each) for number, each in enumerate(own))
+        elif self._prefers_nothing:
+            preferences = self._config.preferences
+        else:
+            preferences = tuple(map(self._order, self._config.preferences))
+        return Choice(self, request, self._find_requested(request.model), preferences)
+
+    def can_serve(self, name: str, needs: Needs) -> bool:
+        """Whether a model can serve a request, as far as is known."""
+        return can_serve(self._find_profile(name), needs)
+
+    def is_down(self, name: str) -> bool:
+        """Whether a model's breaker is open."""
+        return self._is_down(self._find_entry(name))
+
+    @property
+    def reads_users_only(self) -> bool:
+        """Whether only users' messages are read."""
+        return self._config.routing.route_on_user_only
 
     def _find_entry(self, name: str) -> str:
         """Find the entry that serves a model: its own, or its provider's wildcard."""
@@ -93,19 +108,20 @@ class Chooser:
         """Put a preference's models into the order that its selection policy asks for now."""
         if preference.prefer == "none":
             return preference
-        return replace(preference, models=order_candidates(preference, self._metrics()))
+        return replace(preference, models=order_candidates(preference, self.find_metrics()))
 
-    def _find_requested(self, name: str | None) -> Model:
+    def _find_requested(self, name: str | None) -> str:
         """Find the client's own model: the candidate when no route matches."""
-        model = self._config.find_model(name) if name is not None else self._config.default_model
-        if model is None:
+        default = self._config.default_model
+        found = self.find_name(name) if name is not None else default.name if default is not None else None
+        if found is None:
             raise ModelNotFoundError(
                 f"The model {name!r} is not configured. Configured are: {', '.join(self._known_names())}."
                 if name is not None
                 else "No model is named, and the configuration has no default. Send 'model'.",
                 param="model",
             )
-        return model
+        return found
 
     def _known_names(self) -> list[str]:
         return [*(model.name for model in self._config.models), *self._config.aliases]
@@ -126,46 +142,59 @@ class Chooser:
         return Preference(given.name, given.description, models)
 
 
-@dataclass(frozen=True, slots=True)
 class Choice:
-    """What one request has to choose from."""
+    """What one request has to choose from.
 
-    head: ChatHead
-    """The request."""
-    requested: str
-    """The client's own model, qualified; the default where it named none."""
-    preferences: Sequence[Preference]
-    """The request's own, or the configured ones."""
-    strategy: Strategy
-    """Says which of them the request matches."""
-    is_suitable: Callable[[str], bool]
-    """Whether a model can serve the request, as far as is known."""
-    is_down: Callable[[str], bool]
-    """Whether a model's breaker is open."""
-    find_metrics: Callable[[], Mapping[str, ModelMetrics]]
-    """Gives what is known of the models' prices and speed, by name."""
-    user_only: bool = False
-    """Whether only users' messages are read."""
-    _ranked: list[Ranking] = field(default_factory=list, repr=False)
+    Args:
+        chooser: What is configured.
+        request: The request.
+        requested: The client's own model, qualified; the default where it named none.
+        preferences: The request's own, or the configured ones.
+    """
 
-    @property
-    def ranking(self) -> Ranking | None:
+    __slots__ = ("_chooser", "_needs", "_request", "preferences", "ranking", "requested")
+
+    def __init__(
+        self, chooser: Chooser, request: RequestBody, requested: str, preferences: Sequence[Preference]
+    ) -> None:
+        self._chooser = chooser
+        self._request = request
+        self._needs = Needs(request.content)
+        self.requested = requested
+        self.preferences = preferences
+        self.ranking: Ranking | None = None
         """What the strategy made of the request; None where it was not asked."""
-        return self._ranked[0] if self._ranked else None
+
+    def is_suitable(self, name: str) -> bool:
+        """Whether a model can serve the request, as far as is known."""
+        return self._chooser.can_serve(name, self._needs)
+
+    def is_down(self, name: str) -> bool:
+        """Whether a model's breaker is open."""
+        return self._chooser.is_down(name)
+
+    def find_metrics(self) -> Mapping[str, ModelMetrics]:
+        """Give what is known of the models' prices and speed, by name."""
+        return self._chooser.find_metrics()
 
     @property
     def conversation(self) -> tuple[Utterance, ...]:
         """What routing reads of the request."""
-        return read_conversation(self.head.messages, user_only=self.user_only)
+        return read_conversation(self._request.head.messages, user_only=self._chooser.reads_users_only)
 
     async def rank(self) -> Ranking:
         """Find the preference that the request matches; the strategy is asked once."""
-        if not self._ranked:
-            self._ranked.append(await self.strategy.rank(self.conversation, self.preferences))
-        return self._ranked[0]
+        if self.ranking is None:
+            self.ranking = await self._chooser.strategy.rank(self.conversation, self.preferences)
+        return self.ranking
 
     async def route(self) -> Route:
-        """Route the request: the matching preference's first model that can serve it now, or the client's own."""
+        """Route the request: the matching preference's first model that can serve it now, or the client's own.
+
+        Raises:
+            RequestError: Its conversation is none.
+        """
+        self._request.head  # noqa: B018 - a request that is routed is read, and judged, whether it is ranked or not
         if not self.preferences:
             return Route(self.requested, None)
         ranking = await self.rank()
@@ -177,7 +206,7 @@ class Choice:
         """List the models that a match leads to, in the order in which they are tried; without one the client's own."""
         return [self.requested] if match is None else self._put_ready_first(match.models)
 
-    def candidates(self, decision: Decision, *, by_hint: bool = False) -> list[str]:
+    def candidates(self, decision: Decision, *, by_hint: bool = False) -> Iterator[str]:
         """List the models that may serve the request, in the order in which they are tried.
 
         Args:
@@ -187,6 +216,9 @@ class Choice:
             by_hint: Whether the session was pinned by a hint, unrouted: then the models that share a preference with
                 its model stand in for it.
         """
+        leads = self.is_suitable(decision.model)
+        if leads:
+            yield decision.model  # mostly it answers, and nobody asks who could have stood in
         listed = dict.fromkeys(
             name
             for each in self.preferences
@@ -194,7 +226,7 @@ class Choice:
             for name in each.models
         )
         others = self._put_ready_first(name for name in listed if name != decision.model)
-        return put_suitable_first([decision.model, *others], self.is_suitable)
+        yield from others if leads else put_suitable_first([decision.model, *others], self.is_suitable)
 
     def _put_ready_first(self, models: Iterable[str]) -> list[str]:
         """Order candidates: those that can serve the request now, then those left alone, then those that cannot."""

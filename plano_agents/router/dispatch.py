@@ -12,9 +12,9 @@ Which candidates there are, and what becomes of the answer, is the service's bus
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+
+from msgspec import Struct
 
 from plano_agents.config.model import Config
 from plano_agents.errors import (
@@ -39,8 +39,7 @@ _UNSUITABLE: MoveReason = "unsuitable"
 _FAILED: MoveReason = "upstream_failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """A model that may answer, and how it is asked."""
 
     model: str
@@ -51,65 +50,67 @@ class Candidate:
     """Writes the request on the model's own wire; called when its turn has come."""
 
 
-@dataclass(frozen=True, slots=True)
-class WholeAnswer:
+class WholeAnswer(Struct, frozen=True):
     """An answer that was read to its end."""
 
     model: str
     """Who gave it."""
     status: int
     """The HTTP status."""
-    headers: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str]
     """Names compared in any case."""
-    body: bytes = field(repr=False)
+    body: bytes
     """The whole body."""
 
+    def __repr__(self) -> str:
+        return f"WholeAnswer({self.model!r}, {self.status})"
 
-@dataclass(frozen=True, slots=True)
+
 class StreamedAnswer:
-    """An answer that goes on: its first bytes are there, or still awaited."""
+    """An answer that goes on: its first bytes are there, or still awaited.
 
-    model: str
-    """Who gives it."""
-    status: int
-    """The HTTP status."""
-    headers: Mapping[str, str] = field(repr=False)
-    """Names compared in any case."""
-    first: "asyncio.Task[bytes]" = field(repr=False)
-    """The first bytes; empty at an end without any."""
-    rest: AsyncGenerator[bytes, None] = field(repr=False)
-    """What follows them."""
+    Args:
+        model: Who gives it.
+        response: The provider's answer, its body not read; `aclose` closes it.
+    """
+
+    __slots__ = ("_response", "first", "headers", "model", "rest", "status")
+
+    def __init__(self, model: str, response: UpstreamResponse) -> None:
+        self.model = model
+        """Who gives it."""
+        self.status = response.status
+        """The HTTP status."""
+        self.headers = response.headers
+        """Names compared in any case."""
+        self._response = response
+        self.rest = response.chunks()
+        """What follows the first bytes."""
+        self.first = asyncio.create_task(_first_of(self.rest))
+        """The first bytes; empty at an end without any."""
+
+    async def aclose(self) -> None:
+        """End it, read to its end or not."""
+        async with self._response:
+            await _cancel(self.first)
+            await self.rest.aclose()
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+Answered = WholeAnswer | StreamedAnswer
+"""What a provider answers with."""
+
+
+class Sent(Struct, frozen=True):
     """What came of a request."""
 
-    answer: WholeAnswer | StreamedAnswer
+    answer: Answered
     """The answer."""
     moved: MoveReason | None
     """Why another model answered than the one decided on; None where that one did."""
 
 
-class _TryFailedError(Exception):
-    """A try that may go better another time, or at another candidate."""
-
-    def __init__(self, outcome: "WholeAnswer | UpstreamError", retry_after: float | None) -> None:
-        super().__init__()
-        self.outcome = outcome
-        self.retry_after = retry_after
-
-
 NoteTry = Callable[[Try], None]
 """Is told of each sending."""
-
-
-class _TooLongError(Exception):
-    """The provider says that the request is too long for the model."""
-
-    def __init__(self, answer: "WholeAnswer") -> None:
-        super().__init__()
-        self.answer = answer
 
 
 class Health:
@@ -181,8 +182,7 @@ class Dispatcher:
 
     async def send(
         self,
-        candidates: Sequence[Candidate],
-        stack: AsyncExitStack,
+        candidates: Iterable[Candidate],
         *,
         decided: str,
         note: NoteTry = lambda _try: None,
@@ -190,13 +190,13 @@ class Dispatcher:
         """Send a request to the first candidate that answers.
 
         Args:
-            candidates: In the order in which they are tried; not empty.
-            stack: Closes what is open when the client's request ends.
+            candidates: In the order in which they are tried; not empty. The next is asked for when the one before
+                it has failed.
             decided: The model decided on. Where it is not the first, it is known that it cannot serve the request.
             note: Is told of each sending.
 
         Returns:
-            The answer: the decided model's, good or refused for good; else the first good one of those that stand in
+            The answer, which is to be closed where it is a stream: the decided model's, good or refused for good; else the first good one of those that stand in
             for it. Where none of them does better, what came of the decided model is told, for it stays the
             session's: a stand-in's refusal helps nobody.
 
@@ -205,117 +205,98 @@ class Dispatcher:
             UpstreamError: The decided model gave no answer, and no other candidate a good one.
         """
         own: WholeAnswer | UpstreamError | RequestError | None = None
-        reason: MoveReason | None = None if decided == candidates[0].model else "unsuitable"
+        reason: MoveReason | None = None
+        tried: list[Candidate] = []
         for candidate in candidates:
-            outcome: WholeAnswer | StreamedAnswer | UpstreamError | RequestError | None
-            try:
-                outcome = await self._send_to(candidate, stack, note)
-            except _TooLongError as refused:
-                outcome, why = refused.answer, _UNSUITABLE
-            except RequestError as error:
-                outcome, why = error, _UNSUITABLE
-            except _TryFailedError as failed:
-                outcome, why = failed.outcome, _FAILED
-            else:
-                why = _FAILED
-                if outcome is not None and candidate.model == decided:
-                    return Sent(outcome, None)
-                if outcome is not None and outcome.status in SUCCESS:
-                    return Sent(outcome, reason)
-            if candidate.model == decided:
+            tried.append(candidate)
+            outcome, why = await self._send_to(candidate, note)
+            is_own = candidate.model == decided
+            if isinstance(outcome, Answered) and why is None and (is_own or outcome.status in SUCCESS):
+                return Sent(outcome, None if is_own else reason or _UNSUITABLE)
+            if is_own:
                 assert not isinstance(outcome, StreamedAnswer), "it would have been returned"  # noqa: S101 - cannot happen
                 own = outcome
-            reason = reason or why
+                reason = why if len(tried) == 1 else None
         if isinstance(own, WholeAnswer):
             return Sent(own, None)
-        raise own or self._unavailable(candidates)
+        raise own or self._unavailable(tried)
 
     async def _send_to(
-        self, candidate: Candidate, stack: AsyncExitStack, note: NoteTry
-    ) -> WholeAnswer | StreamedAnswer | None:
-        """Try one candidate as often as that makes sense; None where its breaker is open."""
+        self, candidate: Candidate, note: NoteTry
+    ) -> tuple[Answered | UpstreamError | RequestError | None, MoveReason | None]:
+        """Try one candidate as often as that makes sense.
+
+        Returns:
+            What came of it, None where its breaker is open; and why another may do better, None where it answered.
+        """
         breaker, budget = self._health.breaker(candidate.upstream), self._health.budget(candidate.upstream)
         if not breaker.allow():
-            return None
+            return None, _FAILED
         try:
             request = candidate.build_request()
+        except RequestError as error:
+            breaker.abandon()
+            return error, _UNSUITABLE
         except BaseException:
             breaker.abandon()
             raise
         budget.note_request()
         attempt = 1
         while True:
-            try:
-                return await self._try(candidate.model, request, breaker, stack, note)
-            except _TryFailedError as failed:
-                delay = choose_delay(
-                    self._retries, attempt=attempt, retry_after=failed.retry_after, random=self._chance
-                )
-                if delay is None or not budget.take_retry():
-                    raise
-                await self._sleep(delay)
-                attempt += 1
-                if not breaker.allow():
-                    raise
+            outcome = await self._try(candidate.model, request, breaker, note)
+            if isinstance(outcome, StreamedAnswer):
+                return outcome, None
+            retry_after = None
+            if isinstance(outcome, WholeAnswer):
+                if not is_retryable(outcome.status):
+                    return outcome, _UNSUITABLE if says_too_long(outcome.status, outcome.body) else None
+                retry_after = parse_retry_after(outcome.headers, now=self._wall_clock())
+            delay = choose_delay(self._retries, attempt=attempt, retry_after=retry_after, random=self._chance)
+            if delay is None or not budget.take_retry():
+                return outcome, _FAILED
+            await self._sleep(delay)
+            attempt += 1
+            if not breaker.allow():
+                return outcome, _FAILED
 
     async def _try(
-        self,
-        model: str,
-        request: UpstreamRequest,
-        breaker: CircuitBreaker,
-        stack: AsyncExitStack,
-        note: NoteTry,
-    ) -> WholeAnswer | StreamedAnswer:
-        """Send once.
-
-        Raises:
-            _TryFailedError: Another try, or another candidate, may do better.
-            _TooLongError: Another candidate may do better.
-        """
+        self, model: str, request: UpstreamRequest, breaker: CircuitBreaker, note: NoteTry
+    ) -> Answered | UpstreamError:
+        """Send once, and read the answer: to its end, or, where it is a stream, to its first bytes."""
         started = self._clock()
-        async with AsyncExitStack() as attempt:
-            try:
-                response = await attempt.enter_async_context(await self._upstream.send(request))
-                answer = await self._read(model, response, attempt)
-            except UpstreamError as error:
-                breaker.fail()
-                note(Try(model, None, error.code, (self._clock() - started) * 1000))
-                raise _TryFailedError(error, None) from error
-            except BaseException:
-                breaker.abandon()
-                raise
-            note(Try(model, answer.status, None, (self._clock() - started) * 1000))
-            if answer.status >= SERVER_ERROR:
-                breaker.fail()
+        try:
+            response = await self._upstream.send(request)
+            status, headers = response.status, response.headers
+            answer: Answered
+            if status in SUCCESS and "text/event-stream" in headers.get("content-type", "").lower():
+                answer = await self._read_stream(StreamedAnswer(model, response))
             else:
-                breaker.succeed()
-            if isinstance(answer, WholeAnswer):
-                if is_retryable(answer.status):
-                    raise _TryFailedError(answer, parse_retry_after(answer.headers, now=self._wall_clock()))
-                if says_too_long(answer.status, answer.body):
-                    raise _TooLongError(answer)
-            stack.push_async_exit(attempt.pop_all())
-            return answer
+                async with response:
+                    _check_status(model, status)
+                    answer = WholeAnswer(model, status, headers, await response.read())
+        except UpstreamError as error:
+            breaker.fail()
+            note(Try(model, None, error.code, (self._clock() - started) * 1000))
+            return error
+        except BaseException:
+            breaker.abandon()
+            raise
+        note(Try(model, status, None, (self._clock() - started) * 1000))
+        if status >= SERVER_ERROR:
+            breaker.fail()
+        else:
+            breaker.succeed()
+        return answer
 
-    async def _read(
-        self, model: str, response: UpstreamResponse, attempt: AsyncExitStack
-    ) -> WholeAnswer | StreamedAnswer:
-        """Read an answer: to its end, or, where it is a stream, to its first bytes."""
-        if response.status not in STATUSES:
-            raise UpstreamProtocolError(
-                f"{model} answered with the status {response.status}, which is none of HTTP's."
-            )
-        kind = response.headers.get("content-type", "").lower()
-        if response.status not in SUCCESS or "text/event-stream" not in kind:
-            return WholeAnswer(model, response.status, response.headers, await response.read())
-        rest = response.chunks()
-        attempt.push_async_callback(rest.aclose)
-        first = asyncio.create_task(_first_of(rest))
-        attempt.push_async_callback(_cancel, first)
-        await asyncio.wait({first}, timeout=self._patience)
-        if first.done() and not first.result():
-            raise UpstreamProtocolError("The provider's stream ended before it began.")
-        return StreamedAnswer(model, response.status, response.headers, first, rest)
+    async def _read_stream(self, answer: StreamedAnswer) -> StreamedAnswer:
+        """Wait for a stream's first bytes, for as long as the client need not be told to go on waiting."""
+        try:
+            await asyncio.wait({answer.first}, timeout=self._patience)
+            _check_begun(answer.first)
+        except BaseException:
+            await answer.aclose()
+            raise
+        return answer
 
     def _unavailable(self, candidates: Sequence[Candidate]) -> UpstreamUnavailableError:
         waits = {each.model: self._health.breaker(each.upstream).seconds_left for each in candidates}
@@ -332,9 +313,20 @@ async def _first_of(chunks: AsyncGenerator[bytes, None]) -> bytes:
     return await anext(chunks, b"")
 
 
+def _check_status(model: str, status: int) -> None:
+    if status not in STATUSES:
+        raise UpstreamProtocolError(f"{model} answered with the status {status}, which is none of HTTP's.")
+
+
+def _check_begun(first: "asyncio.Task[bytes]") -> None:
+    if first.done() and not first.result():
+        raise UpstreamProtocolError("The provider's stream ended before it began.")
+
+
 async def _cancel(task: "asyncio.Task[bytes]") -> None:
     """End a task that nobody waits for any more, and leave no exception of it unread."""
-    task.cancel()
-    await asyncio.wait({task})
+    if not task.done():
+        task.cancel()
+        await asyncio.wait({task})
     if not task.cancelled():
         task.exception()

@@ -1,161 +1,136 @@
-"""The proxied endpoints as plain ASGI, in front of the application that serves everything else.
+"""The proxied endpoints, served directly by the connection that a request came on.
 
 It lets clients in, holds back what is too much, reads the body once, hands it to the service and writes the answer;
-when the client leaves, the work ends at once. Nothing here knows what a request says.
+when the client leaves, the work ends at once. Nothing here knows what a request says. An answer that broke is left
+without its end, which breaks the connection.
 """
 
 import asyncio
-import hmac
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-
-from pydantic import SecretStr
-from starlette.types import ASGIApp, Receive, Scope, Send
+from collections.abc import Mapping
+from functools import partial
 
 from plano_agents.config.model import Config
 from plano_agents.errors import (
-    AuthenticationError,
     MethodNotAllowedError,
     OverloadedError,
     PlanoError,
     ShuttingDownError,
     UnsupportedEncodingError,
 )
-from plano_agents.router.admin import is_operators
-from plano_agents.router.answer import Answer, answer_error
-from plano_agents.router.connection import ClientLeftError, Connection
+from plano_agents.router.answer import Answer, AnswerStream, StreamBrokenError, answer_error
+from plano_agents.router.client_keys import ClientKeys
 from plano_agents.router.service import ProxyRequest, Service
-from plano_agents.router.surfaces import CHAT, ENDPOINTS, Endpoint
-
-OPEN_PATHS = frozenset({"/healthz", "/readyz"})
-"""What answers without a client key."""
+from plano_agents.router.surfaces import ENDPOINTS, Endpoint
+from plano_agents.serving.exchange import Exchange, Serve
 
 RETRY_SECONDS = 1
 """When a client that was held back may come again."""
 
+LAST_WORD_SECONDS = 1.0
+"""How long a client that does not read may keep a server from stopping."""
+
 
 class HotPath:
-    """Serves the proxied endpoints itself and leaves the rest to another application.
+    """Serves the proxied endpoints.
 
     Args:
-        app: Serves every other path.
-        service: Answers the proxied endpoints' requests.
+        service: Answers their requests.
         config: Its limits and client keys hold here.
     """
 
-    def __init__(self, app: ASGIApp, service: Service, config: Config) -> None:
-        self._app = app
+    def __init__(self, service: Service, config: Config) -> None:
         self._service = service
         self._limits = config.limits
-        self._client_keys = config.client_keys
+        self._keys = ClientKeys(config.client_keys)
         self._in_flight = 0
+        self._serve: Mapping[str, Serve] = {
+            path: partial(self._answer, endpoint) for path, endpoint in ENDPOINTS.items()
+        }
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection event, as ASGI has it."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        endpoint = ENDPOINTS.get(scope["path"])
-        connection = Connection(scope, receive, send)
+    def find_direct(self, path: str) -> Serve | None:
+        """See `plano_agents.serving.exchange.DirectApp`."""
+        return self._serve.get(path)
+
+    async def _answer(self, endpoint: Endpoint, exchange: Exchange) -> None:
+        """Answer one request; failures are answers too."""
         try:
-            keys = self._authenticate(scope)
-            if endpoint is None:
-                await self._app(scope, receive, send)
-                return
-            _check_method(scope)
-            with self._admitted():
-                body = await connection.read_body(self._limits.max_body_bytes)
-                _check_encoding(scope)
-                await self._serve(endpoint, _read_headers(scope, keys), body, connection)
+            headers = self._keys.let_in(exchange.head.headers)
+            _check_method(endpoint, exchange.head.method)
+            if self._in_flight >= self._limits.max_concurrent_requests:
+                raise OverloadedError(
+                    f"{self._in_flight} requests are in flight, which is the limit (limits.max_concurrent_requests). "
+                    "Try again in a moment.",
+                    retry_after_seconds=RETRY_SECONDS,
+                )
+            self._in_flight += 1
+            try:
+                body = await exchange.read_body(self._limits.max_body_bytes)
+                request = ProxyRequest(headers, body)
+                _check_encoding(request.fields)
+                async with self._service.answer(endpoint, request) as answer:
+                    await _write(answer, exchange)
+            finally:
+                self._in_flight -= 1
         except PlanoError as error:
-            surface = (endpoint or ENDPOINTS[CHAT.path]).surface
-            await connection.send_answer(_with_allow(answer_error(error, None, surface.encode_error), error))
-        except ClientLeftError:
-            return
-
-    async def _serve(
-        self, endpoint: Endpoint, headers: Sequence[tuple[str, str]], body: bytes, connection: Connection
-    ) -> None:
-        async def work() -> None:
-            async with self._service.answer(endpoint, ProxyRequest(headers, body)) as answer:
-                await connection.send_answer(answer)
-
-        try:
-            await connection.until_client_leaves(work())
+            answer = answer_error(error, None, endpoint.surface.encode_error)
+            await _write(_with_allow(answer, error), exchange)
         except asyncio.CancelledError:
-            error = ShuttingDownError(
-                "The router stops and this request was not done in time. Send it again."
-            )
-            surface = endpoint.surface
-            await connection.send_last_word(
-                answer_error(error, None, surface.encode_error), surface.encode_error_event(error)
-            )
+            if not exchange.disconnected:
+                await _tell_shutdown(endpoint, exchange)
             raise
 
-    @contextmanager
-    def _admitted(self) -> Iterator[None]:
-        """Count a request in, if there is room for it.
 
-        Raises:
-            OverloadedError: As many are in flight as are configured to be.
-        """
-        if self._in_flight >= self._limits.max_concurrent_requests:
-            raise OverloadedError(
-                f"{self._in_flight} requests are in flight, which is the limit (limits.max_concurrent_requests). Try "
-                "again in a moment.",
-                retry_after_seconds=RETRY_SECONDS,
-            )
-        self._in_flight += 1
-        try:
-            yield
-        finally:
-            self._in_flight -= 1
-
-    def _authenticate(self, scope: Scope) -> frozenset[bytes]:
-        """Let a client in, and name the headers that hold its key: they are for the router and go no further."""
-        if not self._client_keys or scope["path"] in OPEN_PATHS or is_operators(scope["path"]):
-            return frozenset()
-        keys = frozenset(
-            name for name, key in _find_keys(scope["headers"]) if _is_among(key, self._client_keys)
-        )
-        if not keys:
-            raise AuthenticationError(
-                "A client key is needed and none that is known was given. Send 'Authorization: Bearer <key>', or "
-                "'x-api-key: <key>', with one of client_keys."
-            )
-        return keys
+async def _write(answer: Answer, exchange: Exchange) -> None:
+    """Write an answer, whole or as it comes."""
+    if exchange.is_paused:
+        await exchange.drain()
+    body = answer.body
+    if isinstance(body, bytes):
+        exchange.answer(answer.status, answer.headers, body)
+        return
+    await _write_stream(answer.status, answer.headers, body, exchange)
 
 
-def _read_headers(scope: Scope, keys: frozenset[bytes]) -> list[tuple[str, str]]:
-    return [
-        (name.decode("latin-1"), value.decode("latin-1"))
-        for name, value in scope["headers"]
-        if name not in keys
-    ]
+async def _write_stream(
+    status: int, headers: Mapping[str, str], stream: AnswerStream, exchange: Exchange
+) -> None:
+    """Write pieces as they come, the head together with the first."""
+    try:
+        exchange.begin(status, headers, await stream.read())
+        while piece := await stream.read():
+            if exchange.is_paused:
+                await exchange.drain()
+            exchange.write(piece)
+    except StreamBrokenError:
+        return
+    exchange.end()
 
 
-def _find_keys(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
-    """Find what may be a client key: its header's name, and the key."""
-    for name, value in headers:
-        if name == b"authorization" and value[:7].lower() == b"bearer ":
-            yield name, value[7:]
-        elif name == b"x-api-key":
-            yield name, value
+async def _tell_shutdown(endpoint: Endpoint, exchange: Exchange) -> None:
+    """Tell a client, as far as it can still be told, that its request will not be finished."""
+    if exchange.response_complete:
+        return
+    error = ShuttingDownError("The router stops and this request was not done in time. Send it again.")
+    surface = endpoint.surface
+    try:
+        async with asyncio.timeout(LAST_WORD_SECONDS):
+            await exchange.drain()
+    except TimeoutError:
+        return
+    if exchange.response_started:
+        exchange.write(surface.encode_error_event(error))
+    else:
+        answer = answer_error(error, None, surface.encode_error)
+        exchange.answer(answer.status, answer.headers, surface.encode_error(error))
 
 
-def _is_among(given: bytes, keys: Sequence[SecretStr]) -> bool:
-    """Compare with every key, in a time that says nothing of which came close."""
-    matches = [hmac.compare_digest(given, key.get_secret_value().encode()) for key in keys]
-    return any(matches)
+def _check_method(endpoint: Endpoint, method: str) -> None:
+    if method != "POST":
+        raise MethodNotAllowedError(f"{endpoint.path} takes POST; got {method}.")
 
 
-def _check_method(scope: Scope) -> None:
-    if scope["method"] != "POST":
-        raise MethodNotAllowedError(f"{scope['path']} takes POST; got {scope['method']}.")
-
-
-def _check_encoding(scope: Scope) -> None:
-    encoding = dict(scope["headers"]).get(b"content-encoding", b"identity").decode("latin-1")
+def _check_encoding(fields: Mapping[str, str]) -> None:
+    encoding = fields.get("content-encoding", "identity")
     if encoding.lower() != "identity":
         raise UnsupportedEncodingError(
             f"The request body is compressed ({encoding!r}), and is not unpacked here. Send it as it is."

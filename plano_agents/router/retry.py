@@ -117,6 +117,8 @@ class RetryBudget:
     def _advance(self) -> int:
         """Forget what left the window, and give the current second's place."""
         second = int(self._clock())
+        if second == self._second:
+            return second % WINDOW_SECONDS
         for passed in range(min(second - self._second, WINDOW_SECONDS)):
             place = (second - passed) % WINDOW_SECONDS
             self._requests[place] = self._retries[place] = 0

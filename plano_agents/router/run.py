@@ -18,7 +18,7 @@ from plano_agents.router.app import Router
 from plano_agents.router.inspector.answers import OwnInspector
 from plano_agents.router.inspector.relay import RelayedInspector, Rememberer, open_socket
 from plano_agents.router.inspector.seam import Inspector
-from plano_agents.router.upstream import AiohttpUpstream
+from plano_agents.router.upstream.client import HttpUpstream
 from plano_agents.serving import Parent, Site, Worker
 
 STOP_SECONDS = 5.0
@@ -150,7 +150,7 @@ async def _running_router(config: Config, inspector: Inspector | None = None) ->
     Raises:
         ConfigError: It cannot be served.
     """
-    upstream = AiohttpUpstream(tls=_load_tls(config), proxy_from_environment=config.proxy_from_environment)
+    upstream = HttpUpstream(tls=_load_tls(config), proxy_from_environment=config.proxy_from_environment)
     try:
         router = Router(config, upstream, fetch=upstream.fetch, inspector=inspector)
         await router.connect()

@@ -6,21 +6,19 @@ known to ``protocol``.
 """
 
 import asyncio
+import os
 import time
-import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from types import TracebackType
 
 import msgspec
 
 from plano_agents.affinity import HINT_HEADER
-from plano_agents.config.model import WILDCARD, Config
+from plano_agents.config.model import WILDCARD, Config, Model
 from plano_agents.errors import PlanoError, UpstreamProtocolError
 from plano_agents.protocol.form import Form
-from plano_agents.protocol.needs import Needs
-from plano_agents.protocol.openai_chat import ChatHead
+from plano_agents.protocol.request_body import RequestBody
 from plano_agents.protocol.translation.exchange import Exchange, open_exchange
 from plano_agents.protocol.usage import Tokens, UsageMeter, read_usage
 from plano_agents.providers.target import Target, build_request_headers, build_target
@@ -29,7 +27,7 @@ from plano_agents.router.bugs import report_bug
 from plano_agents.router.choice import Choice, Chooser
 from plano_agents.router.dispatch import SUCCESS, Candidate, Dispatcher, Sent, StreamedAnswer, WholeAnswer
 from plano_agents.router.explain import EXPLAIN, EXPLAIN_HEADER, Explanation, explain
-from plano_agents.router.streams import SameStream, pass_stream
+from plano_agents.router.streams import SameStream, Stream
 from plano_agents.router.surfaces import Endpoint, Surface
 from plano_agents.router.trail import Observer, Trail
 from plano_agents.router.turns import Turns
@@ -38,15 +36,24 @@ from plano_agents.sessions.decide import decide_after_move, decide_without_sessi
 from plano_agents.sessions.pin import Decision, MoveReason
 from plano_agents.sessions.pinning import Pinning, Turn
 
+_HINT = HINT_HEADER.lower()
 
-@dataclass(frozen=True, slots=True)
+
 class ProxyRequest:
-    """A request as it came from the client."""
+    """A request as it came from the client.
 
-    headers: Sequence[tuple[str, str]] = field(repr=False)
-    """In the order they came, names in lower case."""
-    body: bytes = field(repr=False)
-    """JSON, or what claims to be."""
+    Args:
+        headers: In the order they came, names in lower case.
+        body: JSON, or what claims to be.
+    """
+
+    __slots__ = ("body", "fields", "headers")
+
+    def __init__(self, headers: Sequence[tuple[str, str]], body: bytes) -> None:
+        self.headers = headers
+        self.body = body
+        self.fields = dict(headers)
+        """The headers by name; of those that came more than once, the last."""
 
 
 class Service:
@@ -76,184 +83,211 @@ class Service:
         clock: Callable[[], float] = time.perf_counter,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
+        self.chooser = chooser
+        self.turns = Turns(config, pinning)
+        self.dispatcher = dispatcher
+        self.observe = observe
+        self.clock = clock
+        self.wall_clock = wall_clock
+        self.timeouts = config.timeouts
+        self.patience = config.limits.keepalive_comment_seconds
         self._config = config
-        self._chooser = chooser
-        self._turns = Turns(config, pinning)
-        self._dispatcher = dispatcher
-        self._observe = observe
-        self._clock = clock
-        self._wall_clock = wall_clock
-        self._targets = {model.name: build_target(model) for model in config.models}
+        self._served = {model.name: _Served(model, model.name) for model in config.models}
 
-    @asynccontextmanager
-    async def answer(self, endpoint: Endpoint, request: ProxyRequest) -> AsyncIterator[Answer]:
-        """Answer one request; leaving the context ends it, whether its body was read or not.
+    def answer(self, endpoint: Endpoint, request: ProxyRequest) -> "Story":
+        """Answer one request, in ``async with``: it gives the answer, and leaving it ends the request.
 
         Args:
             endpoint: Where it was posted to.
             request: The client's request.
-
-        Yields:
-            The answer; failures are answers too.
         """
-        headers = dict(request.headers)
-        trace_id = _trace_id(headers.get("traceparent", ""))
-        trail = Trail(trace_id, endpoint.path, self._wall_clock(), self._clock())
-        async with AsyncExitStack() as stack:
-            stack.callback(self._end, trail)
-            try:
-                answer = await self._answer(endpoint, request, headers, trail, stack)
-                trail.status = answer.status
-                yield answer
-            except (asyncio.CancelledError, GeneratorExit):
-                trail.client_left = True
-                raise
+        return Story(self, endpoint, request)
 
-    def _end(self, trail: Trail) -> None:
-        """Show a request that is over."""
-        trail.duration_ms = self._measure(trail)
-        self._observe(trail)
+    def find_served(self, name: str) -> "_Served":
+        """Find where a configured model is served; one of a wildcard's is looked up each time."""
+        served = self._served.get(name)
+        if served is None:
+            model = self._config.find_model(name)
+            assert model is not None, "a candidate is a configured model"  # noqa: S101 - cannot happen
+            served = _Served(model, f"{model.provider}/{WILDCARD}")
+        return served
 
-    async def _answer(
-        self,
-        endpoint: Endpoint,
-        request: ProxyRequest,
-        headers: Mapping[str, str],
-        trail: Trail,
-        stack: AsyncExitStack,
-    ) -> Answer:
+
+class _Served:
+    """Where a model is served.
+
+    Args:
+        model: The model.
+        entry: The configured entry that serves it: its own, or its provider's wildcard.
+    """
+
+    __slots__ = ("entry", "model_id", "target")
+
+    def __init__(self, model: Model, entry: str) -> None:
+        self.entry = entry
+        self.model_id = model.model_id
+        self.target = build_target(model)
+
+
+class Story:
+    """One request, from its headers to the last byte of its answer.
+
+    Args:
+        service: What it is answered with.
+        endpoint: Where it was posted to.
+        request: The client's request.
+    """
+
+    __slots__ = ("_endpoint", "_read_tokens", "_request", "_service", "_stream", "trail")
+
+    def __init__(self, service: Service, endpoint: Endpoint, request: ProxyRequest) -> None:
+        self._service = service
+        self._endpoint = endpoint
+        self._request = request
+        self._read_tokens: Callable[[], Tokens] | None = None
+        self._stream: Stream | StreamedAnswer | None = None
+        self.trail = Trail(
+            _trace_id(request.fields.get("traceparent")),
+            endpoint.path,
+            service.wall_clock(),
+            service.clock(),
+        )
+        """What is known of it."""
+
+    async def __aenter__(self) -> Answer:
         """Answer; failures are answers too."""
+        trail = self.trail
         try:
-            return await self._handle(endpoint, request, headers, trail, stack)
-        except PlanoError as error:
-            failure = error
-        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
-            failure = report_bug(error, trail.trace_id)
-        trail.failure = failure.code
-        return answer_error(failure, trail, endpoint.surface.encode_error)
+            try:
+                answer = await self._handle()
+            except PlanoError as error:
+                answer = self._fail(error)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
+                answer = self._fail(report_bug(error, trail.trace_id))
+        except BaseException as error:
+            await self.__aexit__(type(error), error, error.__traceback__)
+            raise
+        trail.status = answer.status
+        return answer
 
-    def _measure(self, trail: Trail) -> float:
-        """How long ago a request came, in milliseconds."""
-        return (self._clock() - trail.started) * 1000
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Read what the answer cost, end the session's turn, tell the observer, and let go of the provider."""
+        trail = self.trail
+        try:
+            if isinstance(error, asyncio.CancelledError):
+                trail.client_left = True
+            if self._read_tokens is not None:
+                trail.tokens = self._read_tokens()
+            if trail.turn is not None:
+                trail.turn.spend(trail.tokens)
+                trail.turn.__exit__(kind, error, trace)
+            trail.duration_ms = self._measure()
+            self._service.observe(trail)
+        finally:
+            if self._stream is not None:
+                await self._stream.aclose()
 
-    def _note_first(self, trail: Trail, _first: "asyncio.Task[bytes]") -> None:
-        trail.first_ms = self._measure(trail)
+    def _fail(self, error: PlanoError) -> Answer:
+        self.trail.failure = error.code
+        return answer_error(error, self.trail, self._endpoint.surface.encode_error)
 
-    async def _handle(
-        self,
-        endpoint: Endpoint,
-        request: ProxyRequest,
-        headers: Mapping[str, str],
-        trail: Trail,
-        stack: AsyncExitStack,
-    ) -> Answer:
-        trail.affinity_id = self._turns.find_affinity_id(request.headers)
-        head = endpoint.surface.parse_head(request.body)
-        choice = self._chooser.read(head, Needs(request.body))
-        trail.turn = await self._turns.begin(request.headers, trail.affinity_id, head, stack)
-        if trail.turn is None:
+    def _measure(self) -> float:
+        """How long ago the request came, in milliseconds."""
+        return (self._service.clock() - self.trail.started) * 1000
+
+    async def _handle(self) -> Answer:
+        service, trail, request = self._service, self.trail, self._request
+        fields, surface = request.fields, self._endpoint.surface
+        trail.affinity_id = service.turns.find_affinity_id(request.headers, fields)
+        body = RequestBody(request.body, surface.parse_head)
+        choice = service.chooser.read(body)
+        turn = await service.turns.find_turn(request.headers, fields, trail.affinity_id, body)
+        if turn is None:
             trail.decision = decide_without_session(await choice.route())
         else:
-            trail.session = trail.turn.key
-            trail.decision = await trail.turn.decide(
-                hint=headers.get(HINT_HEADER.lower()),
-                find_model=self._chooser.find_name,
-                route=choice.route,
+            trail.turn, trail.session = turn.__enter__(), turn.key
+            trail.decision = await turn.decide(
+                hint=fields.get(_HINT), find_model=service.chooser.find_name, route=choice.route
             )
         trail.ranking = choice.ranking
-        trail.routing_ms = self._measure(trail)
-        if endpoint.decides_only:
+        trail.routing_ms = self._measure()
+        if self._endpoint.decides_only:
             first, *_ = _list_candidates(choice, trail)
             if first != trail.decision.model:
                 trail.decision = await _move(trail.turn, trail.decision, first, "unsuitable")
-            explained = headers.get(EXPLAIN_HEADER, "").lower() == EXPLAIN
-            return _answer_decision(trail, choice, head, await explain(choice) if explained else None)
-        exchanges = _Exchanges(endpoint.surface, request.body, int(self._wall_clock()))
-        sent = await self._send(exchanges, headers, trail, choice, stack)
+            explained = fields.get(EXPLAIN_HEADER, "").lower() == EXPLAIN
+            return _answer_decision(trail, choice, body.model, await explain(choice) if explained else None)
+        exchanges = _Exchanges(surface, body, int(service.wall_clock()))
+        sent = await self._send(exchanges, choice, trail.decision)
         model = sent.answer.model
         if sent.moved is not None:
             trail.decision = await _move(trail.turn, trail.decision, model, sent.moved)
-        return self._build_answer(sent.answer, exchanges.of(model), endpoint.surface, trail, stack)
+        return self._build_answer(sent.answer, exchanges.of(model))
 
-    async def _send(
-        self,
-        exchanges: "_Exchanges",
-        headers: Mapping[str, str],
-        trail: Trail,
-        choice: Choice,
-        stack: AsyncExitStack,
-    ) -> Sent:
+    async def _send(self, exchanges: "_Exchanges", choice: Choice, decision: Decision) -> Sent:
         """Send the request to the model decided on, or to the next that may serve it."""
-        assert trail.decision is not None, "what is sent was decided"  # noqa: S101 - cannot happen
-        candidates = [
-            self._build_candidate(name, exchanges, headers, trail.turn)
-            for name in _list_candidates(choice, trail)
-        ]
-        started = self._clock()
+        service, trail = self._service, self.trail
+        candidates = (self._build_candidate(name, exchanges) for name in _list_candidates(choice, trail))
+        started = service.clock()
         try:
-            return await self._dispatcher.send(
-                candidates, stack, decided=trail.decision.model, note=trail.tries.append
-            )
+            sent = await service.dispatcher.send(candidates, decided=decision.model, note=trail.tries.append)
         finally:
-            trail.upstream_ms = (self._clock() - started) * 1000
+            trail.upstream_ms = (service.clock() - started) * 1000
+        if isinstance(sent.answer, StreamedAnswer):
+            self._stream = sent.answer
+        return sent
 
-    def _build_candidate(
-        self, name: str, exchanges: "_Exchanges", headers: Mapping[str, str], turn: Turn | None
-    ) -> Candidate:
-        model = self._config.find_model(name)
-        assert model is not None, "a candidate is a configured model"  # noqa: S101 - cannot happen
+    def _build_candidate(self, name: str, exchanges: "_Exchanges") -> Candidate:
+        service, turn = self._service, self.trail.turn
+        served = service.find_served(name)
 
         def build() -> UpstreamRequest:
-            target = self._targets.get(name) or build_target(model)
+            target = served.target
             wire = target.choose_wire(exchanges.surface.form)
-            body = exchanges.open(name, target, wire, model.model_id)
+            body = exchanges.open(name, target, wire, served.model_id)
             if turn is not None:
                 turn.note_dispatch(name)
-            return UpstreamRequest(
-                target.urls[wire], build_request_headers(target, headers), body, self._config.timeouts
-            )
+            headers = build_request_headers(target, self._request.fields)
+            return UpstreamRequest(target.urls[wire], headers, body, service.timeouts)
 
-        return Candidate(name, name if name in self._targets else f"{model.provider}/{WILDCARD}", build)
+        return Candidate(name, served.entry, build)
 
-    def _build_answer(
-        self,
-        sent: WholeAnswer | StreamedAnswer,
-        exchange: Exchange | None,
-        surface: Surface,
-        trail: Trail,
-        stack: AsyncExitStack,
-    ) -> Answer:
+    def _build_answer(self, sent: WholeAnswer | StreamedAnswer, exchange: Exchange | None) -> Answer:
         """Make the provider's answer ours; what it cost is read once it has been sent."""
+        trail = self.trail
         if exchange is not None:
             _refuse_compressed(sent.headers)
         headers = {**pass_back(sent.headers), **build_headers(trail)}
         if isinstance(sent, StreamedAnswer):
-            encoder = (
-                exchange.build_stream()
-                if exchange is not None
-                else SameStream(surface.end_mark, surface.encode_error_event)
-            )
-            trail.streams = True
-            sent.first.add_done_callback(partial(self._note_first, trail))
-            meter = UsageMeter()
-            stack.callback(_spend, trail, meter.read)
-            stream = pass_stream(
-                sent,
-                encoder,
-                trail,
-                patience=self._config.limits.keepalive_comment_seconds,
-                note=meter.note,
-            )
-            stack.push_async_callback(stream.aclose)
             headers |= {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
-            return Answer(sent.status, headers, stream)
+            return Answer(sent.status, headers, self._pass_on(sent, exchange))
         body = sent.body
         if exchange is not None:
             headers["content-type"] = "application/json"
             is_success = sent.status in SUCCESS
             body = exchange.encode_reply(body) if is_success else exchange.encode_error(body, sent.status)
-        stack.callback(_spend, trail, partial(read_usage, body))
+        self._read_tokens = partial(read_usage, body)
         return Answer(sent.status, headers, body)
+
+    def _pass_on(self, sent: StreamedAnswer, exchange: Exchange | None) -> Stream:
+        surface, trail = self._endpoint.surface, self.trail
+        encoder = (
+            exchange.build_stream()
+            if exchange is not None
+            else SameStream(surface.end_mark, surface.encode_error_event)
+        )
+        trail.streams = True
+        sent.first.add_done_callback(self._note_first)
+        meter = UsageMeter()
+        self._read_tokens = meter.read
+        stream = Stream(sent, encoder, trail, patience=self._service.patience, note=meter.note)
+        self._stream = stream
+        return stream
+
+    def _note_first(self, _first: "asyncio.Task[bytes]") -> None:
+        self.trail.first_ms = self._measure()
 
 
 class _Exchanges:
@@ -265,7 +299,7 @@ class _Exchanges:
         created: Unix time in seconds.
     """
 
-    def __init__(self, surface: Surface, body: bytes, created: int) -> None:
+    def __init__(self, surface: Surface, body: RequestBody, created: int) -> None:
         self.surface = surface
         self._body = body
         self._created = created
@@ -275,11 +309,11 @@ class _Exchanges:
         """Write the request for a candidate; give its body."""
         if wire is self.surface.form:
             self._opened[name] = None
-            return self.surface.replace_model(self._body, model_id)
+            return self.surface.replace_model(self._body.content, self._body.fields, model_id)
         exchange = self._opened[name] = open_exchange(
             self.surface.form,
             wire,
-            self._body,
+            self._body.content,
             model_id,
             created=self._created,
             limit_field=target.limit_field,
@@ -291,16 +325,18 @@ class _Exchanges:
         return self._opened[name]
 
 
-def _answer_decision(trail: Trail, choice: Choice, head: ChatHead, explanation: Explanation | None) -> Answer:
+def _answer_decision(
+    trail: Trail, choice: Choice, asked: str | None, explanation: Explanation | None
+) -> Answer:
     """Answer with the decision alone, in Plano's shape and with our reason, and why, where that was asked.
 
     With no match the models are the request's own model alone, as the client spelt it.
     """
     decision = trail.decision
     assert decision is not None, "the decision was just made"  # noqa: S101 - cannot happen
-    models = _list_candidates(choice, trail)
-    if decision.route is None and head.model is not None and decision.kind != "retain":
-        models = [head.model]
+    models = [*_list_candidates(choice, trail)]
+    if decision.route is None and asked is not None and decision.kind != "retain":
+        models = [asked]
     content: dict[str, object] = {
         "models": models,
         "route": decision.route,
@@ -318,7 +354,7 @@ def _answer_decision(trail: Trail, choice: Choice, head: ChatHead, explanation: 
     )
 
 
-def _list_candidates(choice: Choice, trail: Trail) -> list[str]:
+def _list_candidates(choice: Choice, trail: Trail) -> Iterator[str]:
     assert trail.decision is not None, "candidates are those of a decision"  # noqa: S101 - cannot happen
     by_hint = trail.turn is not None and trail.turn.is_hinted
     return choice.candidates(trail.decision, by_hint=by_hint)
@@ -331,13 +367,6 @@ async def _move(turn: Turn | None, decision: Decision, model: str, reason: MoveR
     return await turn.follow(decision, model, reason)
 
 
-def _spend(trail: Trail, read: Callable[[], Tokens]) -> None:
-    """Read what the answer cost."""
-    trail.tokens = read()
-    if trail.turn is not None:
-        trail.turn.spend(trail.tokens)
-
-
 def _refuse_compressed(headers: Mapping[str, str]) -> None:
     """Refuse what cannot be read; ``identity`` was asked for."""
     encoding = headers.get("content-encoding", "identity")
@@ -347,9 +376,11 @@ def _refuse_compressed(headers: Mapping[str, str]) -> None:
         )
 
 
-def _trace_id(traceparent: str) -> str:
+def _trace_id(traceparent: str | None) -> str:
     """Take the trace id of a W3C ``traceparent``, or make one."""
-    parts = traceparent.split("-")
-    given = parts[1] if len(parts) == 4 else ""  # noqa: PLR2004 - W3C Trace Context, section 3.2
-    valid = len(given) == 32 and set(given) <= set("0123456789abcdef") and set(given) != {"0"}  # noqa: PLR2004
-    return given if valid else uuid.uuid4().hex
+    if traceparent is not None:
+        parts = traceparent.split("-")
+        given = parts[1] if len(parts) == 4 else ""  # noqa: PLR2004 - W3C Trace Context, section 3.2
+        if len(given) == 32 and set(given) <= set("0123456789abcdef") and set(given) != {"0"}:  # noqa: PLR2004
+            return given
+    return os.urandom(16).hex()

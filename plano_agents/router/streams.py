@@ -14,6 +14,7 @@ import msgspec
 
 from plano_agents.errors import PlanoError, UpstreamError, UpstreamProtocolError
 from plano_agents.protocol import sse
+from plano_agents.protocol.end_mark import EndMark
 from plano_agents.router.answer import StreamBrokenError
 from plano_agents.router.bugs import report_bug
 from plano_agents.router.dispatch import StreamedAnswer
@@ -26,6 +27,7 @@ DRAIN_SECONDS = 1.0
 """How long the provider may take to end its connection's answer once the answer's own end was there."""
 
 _BOUNDARY = re.compile(rb"\r?\n\r?\n")
+_BLANK_LINES = (b"\n\n", b"\n\r\n")
 _LONGEST_BOUNDARY = 4
 
 
@@ -70,9 +72,7 @@ class SameStream:
 
     failed = False
 
-    def __init__(
-        self, end_mark: re.Pattern[bytes], encode_error_event: Callable[[PlanoError], bytes]
-    ) -> None:
+    def __init__(self, end_mark: EndMark, encode_error_event: Callable[[PlanoError], bytes]) -> None:
         self._end_mark = end_mark
         self._encode_error_event = encode_error_event
         self._held: list[bytes] = []
@@ -83,6 +83,8 @@ class SameStream:
 
     def feed(self, chunk: bytes) -> bytes:
         """See `StreamEncoder.feed`."""
+        if not self._size and chunk.endswith(_BLANK_LINES):
+            return self._note_end(chunk)
         seam = self._edge + chunk
         self._edge = seam[1 - _LONGEST_BOUNDARY :]
         self._held.append(chunk)
@@ -95,7 +97,7 @@ class SameStream:
             return b""
         text = b"".join(self._held)
         end = max(found.end() for found in _BOUNDARY.finditer(text))
-        self._held, self._size = [text[end:]], len(text) - end
+        self._held, self._size = [text[end:]] if end < len(text) else [], len(text) - end
         self._edge = text[end:][1 - _LONGEST_BOUNDARY :]
         return self._note_end(text[:end])
 
@@ -144,15 +146,8 @@ def _is_whole(data: bytes) -> bool:
     return True
 
 
-async def pass_stream(
-    answer: StreamedAnswer,
-    encoder: StreamEncoder,
-    trail: Trail,
-    *,
-    patience: float,
-    note: Callable[[bytes], None],
-) -> AsyncGenerator[bytes, None]:
-    """Pass a stream on.
+class Stream:
+    """A provider's stream on its way to the client, one for each answer.
 
     Args:
         answer: The provider's.
@@ -160,47 +155,107 @@ async def pass_stream(
         trail: The request's; it learns what went wrong.
         patience: After how many seconds without a first byte a comment is sent, again and again.
         note: Is shown whole events before they are passed on.
-
-    Yields:
-        The client's stream.
-
-    Raises:
-        StreamBrokenError: It was cut; the error event has been given.
     """
-    try:
-        while not answer.first.done():
-            yield COMMENT
-            await asyncio.wait({answer.first}, timeout=patience)
-        piece = encoder.feed(answer.first.result())
-        if piece:
-            note(piece)
-            yield piece
-        while not encoder.finished:
-            chunk = await anext(answer.rest, b"")
+
+    __slots__ = (
+        "_answer",
+        "_awaits_first",
+        "_broken",
+        "_encoder",
+        "_ended",
+        "_note",
+        "_patience",
+        "_trail",
+        "_was_told_to_wait",
+    )
+
+    def __init__(
+        self,
+        answer: StreamedAnswer,
+        encoder: StreamEncoder,
+        trail: Trail,
+        *,
+        patience: float,
+        note: Callable[[bytes], None],
+    ) -> None:
+        self._answer = answer
+        self._encoder = encoder
+        self._trail = trail
+        self._patience = patience
+        self._note = note
+        self._awaits_first = True
+        self._was_told_to_wait = False
+        self._ended = False
+        self._broken = False
+
+    async def read(self) -> bytes:
+        """Give the next bytes of the client's stream; none at its end.
+
+        Raises:
+            StreamBrokenError: It was cut; the error event has been given.
+        """
+        if self._broken:
+            raise StreamBrokenError
+        try:
+            return await self._read()
+        except StreamBrokenError:
+            raise
+        except PlanoError as error:
+            return self._break_off(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client is told
+            return self._break_off(report_bug(error, self._trail.trace_id))
+
+    async def aclose(self) -> None:
+        """End it, read to its end or not.
+
+        What follows an answer's end, mostly nothing, is read, so that the connection can serve another request.
+        """
+        try:
+            if self._ended and not self._broken:
+                await _drain(self._answer.rest)
+        finally:
+            await self._answer.aclose()
+
+    async def _read(self) -> bytes:
+        encoder = self._encoder
+        while not self._ended:
+            chunk: bytes | None
+            if self._awaits_first:
+                chunk = await self._read_first()
+                if chunk is None:
+                    return COMMENT
+            else:
+                chunk = await anext(self._answer.rest, b"")
             piece = encoder.feed(chunk) if chunk else encoder.finish()
+            self._ended = encoder.finished or not chunk
             if piece:
-                note(piece)
-                yield piece
-            if not chunk:
-                break
+                self._note(piece)
+                return piece
         encoder.close()
-    except PlanoError as error:
-        trail.failure = error.code
-        yield encoder.break_off(error)
-        raise StreamBrokenError from error
-    except Exception as error:
-        bug = report_bug(error, trail.trace_id)
-        trail.failure = bug.code
-        yield encoder.break_off(bug)
-        raise StreamBrokenError from error
-    if encoder.failed:
-        trail.failure = UpstreamError.code
-        raise StreamBrokenError
-    await _drain(answer.rest)
+        if encoder.failed:
+            self._trail.failure = UpstreamError.code
+            self._broken = True
+            raise StreamBrokenError
+        return b""
+
+    async def _read_first(self) -> bytes | None:
+        """Wait for the first bytes; None where the client is to be told that they are awaited."""
+        first = self._answer.first
+        if not first.done() and self._was_told_to_wait:
+            await asyncio.wait({first}, timeout=self._patience)
+        self._was_told_to_wait = True
+        if not first.done():
+            return None
+        self._awaits_first = False
+        return first.result()
+
+    def _break_off(self, error: PlanoError) -> bytes:
+        self._broken = True
+        self._trail.failure = error.code
+        return self._encoder.break_off(error)
 
 
 async def _drain(rest: AsyncGenerator[bytes, None]) -> None:
-    """Read what follows an answer's end, mostly nothing, so that the connection can serve another request."""
     with suppress(TimeoutError, UpstreamError):
         async with asyncio.timeout(DRAIN_SECONDS):
             while await anext(rest, b""):

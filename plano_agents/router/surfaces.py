@@ -3,12 +3,14 @@
 What a surface's requests, answers and errors look like is known to ``protocol``.
 """
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+import msgspec
 
 from plano_agents.errors import PlanoError
 from plano_agents.protocol import anthropic_messages, openai_chat, openai_responses
+from plano_agents.protocol.end_mark import EndMark
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.openai_chat import ChatHead
 
@@ -23,9 +25,9 @@ class Surface:
     """Where it is served."""
     parse_head: Callable[[bytes], ChatHead]
     """Reads what routing needs of a request."""
-    replace_model: Callable[[bytes, str], bytes]
+    replace_model: Callable[[bytes, Mapping[str, msgspec.Raw], str], bytes]
     """Addresses a request to an upstream that speaks the same: its own model id, without what is the router's."""
-    end_mark: re.Pattern[bytes]
+    end_mark: EndMark
     """Finds what every stream has that came to its end."""
     encode_error: Callable[[PlanoError], bytes]
     """Writes an error's body."""

@@ -6,14 +6,15 @@ Headers, log lines, metrics, traces and the inspector's page all tell of the sam
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from plano_agents.protocol.usage import NO_TOKENS, Tokens
 from plano_agents.routing.strategy import Ranking
 from plano_agents.sessions.pin import Decision, SessionKey
 from plano_agents.sessions.pinning import Turn
 
 
-@dataclass(frozen=True, slots=True)
-class Try:
+class Try(Struct, frozen=True):
     """One sending of the request to a provider."""
 
     model: str

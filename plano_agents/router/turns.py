@@ -4,16 +4,18 @@ An explicit id outranks everything. Without one, the request may still be recogn
 (``sessions.implicit``), where that is configured. What the session does with it is decided by ``sessions``.
 """
 
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Mapping, Sequence
 
 from plano_agents.affinity import AFFINITY_HEADER, parse_affinity_id
 from plano_agents.config.model import Config
 from plano_agents.errors import InvalidAffinityIdError, RequestError
-from plano_agents.protocol.openai_chat import ChatHead
+from plano_agents.protocol.request_body import RequestBody
 from plano_agents.sessions.implicit import derive_implicit_id
 from plano_agents.sessions.pin import SessionKey
 from plano_agents.sessions.pinning import Pinning, Turn
+
+Header = tuple[str, str]
+"""A header's name, in lower case, and its value."""
 
 MAX_TENANT_CHARACTERS = 256
 """The longest tenant: it is held with every pin."""
@@ -38,39 +40,41 @@ class Turns:
         self._takes_implicit = by_opening or self._per_user_turn
         self._implicit_ttl_seconds = (by_opening and caching.session_ttl_seconds) or self._ttl_seconds
 
-    def find_affinity_id(self, headers: Sequence[tuple[str, str]]) -> str | None:
+    def find_affinity_id(self, headers: Sequence[Header], fields: Mapping[str, str]) -> str | None:
         """Take the affinity id from the first header that carries one.
 
         Args:
             headers: The request's, in the order they came, names in lower case.
+            fields: The same by name.
 
         Raises:
             InvalidAffinityIdError: The id breaks the id rules, or its header came more than once.
         """
         for wanted in self._id_headers:
-            values = [value for name, value in headers if name == wanted]
-            if len(values) > 1:
-                raise InvalidAffinityIdError(
-                    f"The header {wanted} came {len(values)} times; send it once.", param=wanted
-                )
-            if values:
-                return parse_affinity_id(values[0])
+            value = fields.get(wanted)
+            if value is not None:
+                count = _count(headers, fields, wanted)
+                if count > 1:
+                    raise InvalidAffinityIdError(
+                        f"The header {wanted} came {count} times; send it once.", param=wanted
+                    )
+                return parse_affinity_id(value)
         return None
 
-    async def begin(
+    async def find_turn(
         self,
-        headers: Sequence[tuple[str, str]],
+        headers: Sequence[Header],
+        fields: Mapping[str, str],
         affinity_id: str | None,
-        head: ChatHead,
-        stack: AsyncExitStack,
+        request: RequestBody,
     ) -> Turn | None:
-        """Begin a turn, which lasts until the stack is left.
+        """Find the turn that a request is; it is not open yet.
 
         Args:
             headers: The request's, in the order they came, names in lower case.
+            fields: The same by name.
             affinity_id: Its affinity id, or None.
-            head: Its conversation.
-            stack: Is left when the request ends.
+            request: Its body.
 
         Returns:
             The turn; None where the request is of no session.
@@ -78,23 +82,34 @@ class Turns:
         Raises:
             RequestError: The tenant is too long, or its header came more than once.
         """
-        tenants = [value for name, value in headers if name == self._tenant_header]
-        if len(tenants) > 1:
+        tenant = self._find_tenant(headers, fields)
+        ttl_seconds = self._ttl_seconds
+        if affinity_id is None and self._takes_implicit:
+            salt = await self._pinning.store.salt()
+            affinity_id = derive_implicit_id(request.head, tenant, salt, per_user_turn=self._per_user_turn)
+            ttl_seconds = self._implicit_ttl_seconds
+        if affinity_id is None:
+            return None
+        return self._pinning.turn(SessionKey(tenant, affinity_id), ttl_seconds)
+
+    def _find_tenant(self, headers: Sequence[Header], fields: Mapping[str, str]) -> str:
+        tenant = fields.get(self._tenant_header)
+        if tenant is None:
+            return ""
+        count = _count(headers, fields, self._tenant_header)
+        if count > 1:
             raise RequestError(
-                f"The header {self._tenant_header} came {len(tenants)} times; send it once.",
+                f"The header {self._tenant_header} came {count} times; send it once.",
                 param=self._tenant_header,
             )
-        tenant = tenants[0] if tenants else ""
         if len(tenant) > MAX_TENANT_CHARACTERS:
             raise RequestError(
                 f"The header {self._tenant_header} has {len(tenant):,} characters; at most {MAX_TENANT_CHARACTERS} are taken.",
                 param=self._tenant_header,
             )
-        ttl_seconds = self._ttl_seconds
-        if affinity_id is None and self._takes_implicit:
-            salt = await self._pinning.store.salt()
-            affinity_id = derive_implicit_id(head, tenant, salt, per_user_turn=self._per_user_turn)
-            ttl_seconds = self._implicit_ttl_seconds
-        if affinity_id is None:
-            return None
-        return stack.enter_context(self._pinning.turn(SessionKey(tenant, affinity_id), ttl_seconds))
+        return tenant
+
+
+def _count(headers: Sequence[Header], fields: Mapping[str, str], wanted: str) -> int:
+    """Count how often a header came that came at least once."""
+    return 1 if len(headers) == len(fields) else sum(name == wanted for name, _ in headers)

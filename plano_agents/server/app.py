@@ -26,6 +26,7 @@ from plano_agents.server.refusals import add_refusals
 from plano_agents.server.runs import Agent
 from plano_agents.server.settings import ServerSettings
 from plano_agents.server.tools import Graph
+from plano_agents.serving.api_page import add_api_page
 
 
 def create_app(
@@ -74,12 +75,16 @@ def create_app(
         description="Runs an agent. Every model call of a run carries one affinity id, so that the router keeps it "
         "on one model.",
         lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
     )
+    add_api_page(app)
     app.state.threads = agent.memory.place
     add_agent_surface(app, agent)
     add_openai_surface(app, agent, now=now)
     _add_ag_ui_surface(app, agent)
 
+    @app.head(OPEN_PATH, include_in_schema=False)
     @app.get(OPEN_PATH, responses={200: {"content": {"application/json": {"example": {"status": "ok"}}}}})
     async def healthz() -> dict[str, str]:
         """Whether the server is up; nothing is asked of the router, and no key is needed."""

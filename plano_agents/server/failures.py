@@ -6,8 +6,9 @@ and these to the log.
 """
 
 import logging
+import sys
+from typing import Any
 
-import openai
 from langgraph.errors import GraphRecursionError
 
 from plano_agents.errors import (
@@ -18,6 +19,9 @@ from plano_agents.errors import (
     UpstreamUnreachableError,
 )
 from plano_agents.server.log import locate
+
+_SDKS = ("openai", "anthropic")
+"""The SDKs that models are asked with; both name their errors alike."""
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +45,7 @@ def describe_failure(error: Exception, *, run_id: str, recursion_limit: int) -> 
     return failure
 
 
-def _describe(error: Exception, recursion_limit: int) -> PlanoError:  # noqa: PLR0911 - a table
+def _describe(error: Exception, recursion_limit: int) -> PlanoError:
     match error:
         case PlanoError():
             return error
@@ -50,36 +54,50 @@ def _describe(error: Exception, recursion_limit: int) -> PlanoError:  # noqa: PL
                 f"The agent took {recursion_limit} steps without coming to an answer. Ask for less at once, or "
                 "raise recursion_limit in the server's settings."
             )
-        case openai.APITimeoutError():
+    sdk = _find_sdk(error)
+    if sdk is not None:
+        return _describe_upstream(error, sdk)
+    return PlanoError(
+        f"The agent failed with {type(error).__name__}. The server's log says where; this is a fault in the "
+        "agent or one of its tools."
+    )
+
+
+def _find_sdk(error: Exception) -> Any | None:  # noqa: ANN401 - a module with errors of the same names
+    """Find the SDK that raised an error, among those that the process has loaded."""
+    loaded = (sys.modules.get(name) for name in _SDKS)
+    return next((sdk for sdk in loaded if sdk is not None and isinstance(error, sdk.APIError)), None)
+
+
+def _describe_upstream(error: Any, sdk: Any) -> UpstreamError:  # noqa: ANN401 - the SDK's
+    match error:
+        case sdk.APITimeoutError():
             return UpstreamTimeoutError(
                 f"The model router at {_base_url(error)} did not answer in time. Raise the chat model's timeout, "
                 "or look at the router's log."
             )
-        case openai.APIConnectionError():
+        case sdk.APIConnectionError():
             return UpstreamUnreachableError(
                 f"Cannot reach the model router at {_base_url(error)}. Start it with `plano-agents up`, or set "
                 "PLANO_BASE_URL to the address of one that runs."
             )
-        case openai.APIStatusError():
+        case sdk.APIStatusError():
             return UpstreamError(
                 f"The model router at {_base_url(error)} answered {error.status_code}: {_read_message(error)}"
             )
-        case openai.APIError():
-            return UpstreamError(f"The model's answer broke off: {_read_message(error)}")
         case _:
-            return PlanoError(
-                f"The agent failed with {type(error).__name__}. The server's log says where; this is a fault in the "
-                "agent or one of its tools."
-            )
+            return UpstreamError(f"The model's answer broke off: {_read_message(error)}")
 
 
-def _base_url(error: openai.APIError) -> str:
+def _base_url(error: Any) -> str:  # noqa: ANN401 - the SDK's
     url = error.request.url
     return f"{url.scheme}://{url.netloc.decode('ascii')}"
 
 
-def _read_message(error: openai.APIError) -> str:
+def _read_message(error: Any) -> str:  # noqa: ANN401 - the SDK's
     """The router's own words, without the SDK's ``Error code: 404 - {…}`` around them."""
     body = error.body
+    if isinstance(body, dict) and isinstance(body.get("error"), dict):
+        body = body["error"]  # Anthropic's SDK leaves it in its envelope
     message = body.get("message") if isinstance(body, dict) else None
-    return message if isinstance(message, str) else error.message
+    return message if isinstance(message, str) else str(error.message)

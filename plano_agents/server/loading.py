@@ -1,6 +1,7 @@
-"""Finds the graph that ``plano-agents serve module:graph`` names."""
+"""Finds the graph that ``plano-agents serve module:graph``, or ``file.py:graph``, names."""
 
 import importlib
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -13,22 +14,24 @@ from langgraph.pregel import Pregel
 from plano_agents.errors import ConfigError
 from plano_agents.server.tools import Graph
 
-_EXAMPLE = "'my_package.my_module:graph'"
+_EXAMPLE = "'my_package.my_module:graph', or file.py:attribute, such as './my_agent.py:graph'"
+_MODULE_PART = re.compile(r"[\w-]+")
 
 
 def load_graph(name: str, folder: Path) -> Graph:
     """Import a graph.
 
     Args:
-        name: ``module:attribute``; the attribute is a compiled graph, a `StateGraph`, or a function without arguments
+        name: ``module:attribute`` or ``file.py:attribute``; the attribute is a compiled graph, a `StateGraph`, or a function without arguments
             that returns one of them.
         folder: Where modules are looked for first.
 
     Raises:
         ConfigError: There is no such module or attribute, it fails, or it is no graph.
     """
-    module_name, separator, attribute = name.partition(":")
-    if not separator or not attribute or not all(part.isidentifier() for part in module_name.split(".")):
+    where, _, attribute = name.rpartition(":")
+    module_name = _find_module(where, folder) if where.endswith(".py") else where
+    if not where or not attribute or not all(_MODULE_PART.fullmatch(part) for part in module_name.split(".")):
         raise ConfigError(f"{name!r} names no graph. Write module:attribute, such as {_EXAMPLE}.")
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
@@ -51,6 +54,22 @@ def load_graph(name: str, folder: Path) -> Graph:
     return cast("Graph", found)
 
 
+def _find_module(path: str, folder: Path) -> str:
+    """Find the module that a file is, seen from a folder.
+
+    Raises:
+        ConfigError: There is no such file, or it is not below the folder.
+    """
+    file = (folder / path).resolve()
+    if not file.is_file():
+        raise ConfigError(f"There is no file {path!r} here. Run this in the folder that holds it.")
+    if not file.is_relative_to(folder.resolve()):
+        raise ConfigError(
+            f"The file {path!r} is not below {str(folder)!r}. Run this in the folder that holds it."
+        )
+    return ".".join(file.relative_to(folder.resolve()).with_suffix("").parts)
+
+
 def _try(action: Callable[[], object], what: str, module_name: str) -> object:
     """Run the user's own code; what it raises is told in a line, with the place."""
     try:
@@ -69,5 +88,7 @@ def _describe(error: Exception) -> str:
     frames = [
         frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename
     ]
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{type(error).__name__}: {error.msg} ({error.filename}:{error.lineno})"
     said = " ".join(str(error).split())
     return f"{type(error).__name__}: {said} ({frames[-1].filename}:{frames[-1].lineno})"

@@ -6,7 +6,7 @@ thread. How the state is kept is LangGraph's checkpointers' business, where they
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -56,6 +56,7 @@ class Memory:
         self._locks = ThreadLocks(max_waiting=settings.max_waiting)
         self._shared: SharedLocks | None = None
         self._shared_held: set[str] = set()
+        self._states: dict[str, StateSnapshot] = {}
 
     @property
     def remembers(self) -> bool:
@@ -115,26 +116,40 @@ class Memory:
             raise RequestError(
                 f"A thread_id has neither NUL nor half of a character; got {thread_id!r}.", param="thread_id"
             )
-        await self._refuse_stranger(
-            thread_id, owner
-        )  # before a place in line, which would tell that a run is on
+        # Before a place in line, which would tell that a run is on.
+        _refuse_stranger(thread_id, owner, await self._load_metadata(thread_id))
         await self._locks.acquire(thread_id, run_id)
         try:
             await self._acquire_shared(thread_id, run_id)
-            await self._refuse_stranger(thread_id, owner)  # it may have been begun meanwhile
+            state = await self.load(thread_id)
+            _refuse_stranger(thread_id, owner, state.metadata)  # it may have been begun meanwhile
+            self._states[run_id] = state
             yield
         finally:
             await self.release(thread_id, run_id)
 
-    async def _refuse_stranger(self, thread_id: str, owner: str) -> None:
-        state = await self.load(thread_id)
-        if _exists(state) and _owner(state) != owner:
-            raise _not_found(thread_id, "Use another thread_id.")
+    async def load_before(self, thread_id: str, run_id: str) -> StateSnapshot:
+        """Read a thread's state as a run finds it; held, it was read already.
+
+        Raises:
+            StoreUnavailableError: It cannot be read.
+        """
+        return self._states.pop(run_id, None) or await self.load(thread_id)
+
+    async def _load_metadata(self, thread_id: str) -> Mapping[str, Any] | None:
+        """Read what a thread's latest checkpoint says of itself, which costs less than its state; None without one."""
+        saver = cast("BaseCheckpointSaver[Any]", self._open().checkpointer)
+        try:
+            found = await saver.aget_tuple({"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}})
+        except Exception as error:
+            raise _unavailable(error) from error
+        return found.metadata if found is not None else None
 
     async def release(self, thread_id: str | None, run_id: str) -> None:
         """Let the next run have a thread; nothing happens where this run does not have it."""
         if thread_id is None:
             return
+        self._states.pop(run_id, None)
         try:
             if run_id in self._shared_held and self._shared is not None:
                 self._shared_held.discard(run_id)
@@ -148,15 +163,20 @@ class Memory:
         Raises:
             StoreUnavailableError: It cannot be read.
         """
+        graph = self._open()
+        try:
+            return await graph.aget_state({"configurable": {"thread_id": thread_id}})
+        except Exception as error:
+            raise _unavailable(error) from error
+
+    def _open(self) -> Graph:
+        """The graph with its threads, once the place where they are kept is open."""
         if not self._is_open:
             raise PlanoError(
                 "The agent server has not opened the place where threads are kept: its lifespan did not run. An app "
                 "that mounts it has to enter create_app(…).router.lifespan_context in its own lifespan."
             )
-        try:
-            return await self._graph.aget_state({"configurable": {"thread_id": thread_id}})
-        except Exception as error:
-            raise _unavailable(error) from error
+        return self._graph
 
     async def read(self, thread_id: str, owner: str) -> Thread:
         """Tell a conversation.
@@ -194,7 +214,7 @@ class Memory:
     async def _find(self, thread_id: str, owner: str) -> StateSnapshot:
         if self.remembers and _can_be_kept(thread_id):
             state = await self.load(thread_id)
-            if _exists(state) and _owner(state) == owner:
+            if state.metadata is not None and _owner(state.metadata) == owner:
                 return state
         raise _not_found(thread_id, "A run with this thread_id begins it.")
 
@@ -247,12 +267,13 @@ def _can_be_kept(thread_id: str) -> bool:
     return "\0" not in thread_id and clean_text(thread_id) == thread_id
 
 
-def _exists(state: StateSnapshot) -> bool:
-    return state.created_at is not None
+def _owner(metadata: Mapping[str, Any]) -> str:
+    return str(metadata.get(OWNER_KEY, ""))
 
 
-def _owner(state: StateSnapshot) -> str:
-    return str(cast("dict[str, Any]", state.metadata or {}).get(OWNER_KEY, ""))
+def _refuse_stranger(thread_id: str, owner: str, metadata: Mapping[str, Any] | None) -> None:
+    if metadata is not None and _owner(metadata) != owner:
+        raise _not_found(thread_id, "Use another thread_id.")
 
 
 def _not_found(thread_id: str, way_out: str) -> ThreadNotFoundError:

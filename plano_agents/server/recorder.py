@@ -56,6 +56,7 @@ class RunRecorder(BaseCallbackHandler):
 
     run_inline = True
     raise_error = True  # a turn that is silently missing would make the answer a lie
+    ignore_chain = True  # of the graph's own steps there are many, and nothing to record
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock

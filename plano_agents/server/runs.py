@@ -133,12 +133,11 @@ class Agent:
         results: list[ToolMessage] = []
         if run.thread_id is not None:
             # Not only where a step is due: a run that ended between its tools and their checkpoint shows none.
-            state = await self.memory.load(run.thread_id)
+            state = await self.memory.load_before(run.thread_id, run.run_id)
             results = close_tool_calls(state.values.get("messages", []))
-        # "messages" is what makes LangGraph stream the models; their text is read by the recorder.
-        modes: list[StreamMode] = ["values", "updates"]
-        if run.tokens:
-            modes.append("messages")
+        # "messages" is what makes LangGraph stream the models; their text is read by the recorder. "updates" tell of
+        # each step within a step.
+        modes: list[StreamMode] = ["values", "updates", "messages"] if run.tokens else ["values"]
         stream = cast(
             "AsyncGenerator[tuple[tuple[str, ...], str, Any], None]",
             graph.astream({"messages": [*results, *run.messages]}, config, stream_mode=modes, subgraphs=True),

@@ -25,6 +25,16 @@ def _check_origin(origin: str) -> str:
     return origin
 
 
+def _check_owners(hashes: Mapping[str, str]) -> Mapping[str, str]:
+    """See that no key has two names: a thread belongs to one, and the key would open only the first's."""
+    owners: dict[str, str] = {}
+    for owner, key in hashes.items():
+        if key in owners:
+            raise ValueError(f"{owners[key]!r} and {owner!r} have the same key; give each a key of its own")
+        owners[key] = owner
+    return hashes
+
+
 KeyHash = Annotated[str, AfterValidator(check_hash)]
 RouterUrl = Annotated[str, AfterValidator(build_base_url)]
 Origin = Annotated[str, AfterValidator(_check_origin)]
@@ -44,7 +54,7 @@ class ServerSettings(BaseModel):
 
     name: Annotated[str, Field(min_length=1, max_length=64)] = "agent"
     """The agent's name, which OpenAI clients see as the model."""
-    api_keys: Mapping[Owner, KeyHash] = Field(default_factory=dict)
+    api_keys: Annotated[Mapping[Owner, KeyHash], AfterValidator(_check_owners)] = Field(default_factory=dict)
     """Hashes of the clients' keys (``plano-agents hash-key``), by the name of whom each was given to. A thread
     belongs to the name, so a key can be replaced. Without any, nobody is asked for a key."""
     checkpoints: Annotated[SecretStr, AfterValidator(_check_secret_url)] | None = None

@@ -116,7 +116,7 @@ class ChunkedBody:
             raise MalformedRequestError("A chunked body's trailers are too long. Send none.")
         if not line.endswith(b"\r\n"):
             raise MalformedRequestError("A trailer ends with LF alone. End lines with CRLF.")
-        parse_header(line[:-2])
+        parse_header(line[:-2].decode("latin-1"))
 
 
 def build_body(length: int | None) -> Body:

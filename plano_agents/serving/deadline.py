@@ -28,6 +28,10 @@ class Deadline:
         """Move it to so many seconds from now; it is kept only once `watch` was called."""
         self._due = self._loop.time() + seconds
 
+    def move_to(self, due: float) -> None:
+        """Move it to a time on the event loop's clock; it is kept only once `watch` was called."""
+        self._due = due
+
     def lift(self) -> None:
         """Have none for now."""
         self._due = math.inf

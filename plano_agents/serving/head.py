@@ -13,11 +13,12 @@ A request that two parsers could read differently is how requests are smuggled, 
 Fields meant for this hop alone (RFC 9110, 7.6.1) are dropped, but for those that only ``Connection`` names: haproxy
 passes a client's own on, which would take away what the proxy adds: where the request comes from, whose it is.
 What a request means, its body, and when it is too late are left to others; there is no IO here, and no message
-repeats what was sent.
+repeats what was sent. Text is a head's bytes as Latin-1, which has a character for each.
 """
 
 import re
 import string
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from plano_agents.errors import HeadTooLargeError, MalformedRequestError
@@ -27,44 +28,44 @@ MAX_HEADERS = 100
 MAX_KEPT_LINES = 64
 """How many header lines a connection remembers; with the next, at most 32 KiB."""
 MAX_KEPT_LINE_BYTES = 512
-"""How long a header line is that is remembered."""
+"""How long a line is that is remembered."""
 
-Header = tuple[bytes, bytes]
+Header = tuple[str, str]
 """A field's name, in lower case, and its value."""
 
 _FIRST_OCTETS = frozenset((string.ascii_uppercase + "\r").encode())
-_REQUEST_LINE = re.compile(rb"([A-Z][A-Z_-]{0,31}) ([!\"$-~]+) HTTP/(1\.[01])")
-_HEADER_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\t -~\x80-\xff]*)")
-_ABSOLUTE_TARGET = re.compile(rb"https?://([^/?@]+)(/[^?]*)?(\?.*)?", re.IGNORECASE)
-_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+;=%-]+)(?::[0-9]*)?", re.ASCII)
-_CONTENT_LENGTH = re.compile(rb"[0-9]{1,18}")
+_REQUEST_LINE = re.compile(r"([A-Z][A-Z_-]{0,31}) ([!\"$-~]+) HTTP/(1\.[01])")
+_HEADER_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\t -~\x80-\xff]*)")
+_ABSOLUTE_TARGET = re.compile(r"https?://([^/?@]+)(/[^?]*)?(\?.*)?", re.IGNORECASE | re.ASCII)
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+;=%-]+)(?::[0-9]*)?", re.ASCII)
+_CONTENT_LENGTH = re.compile(r"[0-9]{1,18}")
 
-_ONCE = frozenset({b"host", b"content-length", b"transfer-encoding"})
+_ONCE = frozenset({"host", "content-length", "transfer-encoding"})
 _HOP_BY_HOP = frozenset(
     {
-        b"close",  # never a header, always an option of Connection
-        b"connection",
-        b"http2-settings",
-        b"keep-alive",
-        b"proxy-authenticate",
-        b"proxy-authentication-info",
-        b"proxy-authorization",
-        b"proxy-connection",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
+        "close",  # never a header, always an option of Connection
+        "connection",
+        "http2-settings",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authentication-info",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
     }
 )
-_READ_HERE = _ONCE | _HOP_BY_HOP | {b"expect"}
+_NO_OPTIONS: frozenset[str] = frozenset()
 
 
 class RequestHead(NamedTuple):
     """A request's head; a tuple, because one is made for every request and this is three times as fast."""
 
-    method: bytes
+    method: str
     """In upper case."""
-    target: bytes
+    target: str
     """Path and query, beginning with ``/``."""
     http_version: str
     """``1.0`` or ``1.1``."""
@@ -78,7 +79,7 @@ class RequestHead(NamedTuple):
     """Whether the client waits for ``100 Continue`` before it sends the body."""
 
 
-def parse_header(line: bytes) -> Header:
+def parse_header(line: str) -> Header:
     """Parse a header line, its end taken off.
 
     Raises:
@@ -89,29 +90,52 @@ def parse_header(line: bytes) -> Header:
         raise MalformedRequestError(
             "A header line is not of the form 'Name: value', or has a control character. End lines with CRLF."
         )
-    return matched[1].lower(), matched[2].strip(b" \t")
+    return matched[1].lower(), matched[2].strip(" \t")
 
 
-class _HeaderLines(dict[bytes, Header]):
-    """Header lines by how they were sent.
+def _parse_request_line(line: str) -> tuple[str, str, str]:
+    matched = _REQUEST_LINE.fullmatch(line)
+    if matched is None or matched[1] == "CONNECT":
+        raise MalformedRequestError("The request line is not of the form 'METHOD /path HTTP/1.1'.")
+    method, target, version = matched.groups()
+    return method, target, version
+
+
+class LinesSeen:
+    """What one connection's lines were read as.
 
     A client repeats most of its lines on every request of a connection; one that was judged need not be again,
     which makes this parser as fast as one in C.
     """
 
-    def __missing__(self, line: bytes) -> Header:
+    def __init__(self) -> None:
+        self.headers: dict[str, Header] = {}
+        self._request_line = ""
+        self._request = ("", "", "")
+
+    def read_request_line(self, line: str) -> tuple[str, str, str]:
+        """Give the method, the target and the version; the last line is remembered."""
+        if line != self._request_line:
+            self._request = _parse_request_line(line)
+            self._request_line = line if len(line) < MAX_KEPT_LINE_BYTES else ""
+        return self._request
+
+    def read_header(self, line: str) -> Header:
+        """Parse a header line, and remember it."""
         header = parse_header(line)
-        if len(self) < MAX_KEPT_LINES and len(line) < MAX_KEPT_LINE_BYTES:
-            self[line] = header
+        if header[0] == "host":
+            _check_host(header[1])
+        if len(self.headers) < MAX_KEPT_LINES and len(line) < MAX_KEPT_LINE_BYTES:
+            self.headers[line] = header
         return header
 
 
-def parse_head(block: bytes, lines_seen: dict[bytes, Header]) -> RequestHead:
+def parse_head(block: str, seen: LinesSeen) -> RequestHead:
     """Parse a request's head.
 
     Args:
         block: Request line and header lines, without the empty line and the CRLF before it.
-        lines_seen: Parses a header line on its first look-up.
+        seen: What the connection's earlier lines were read as.
 
     Returns:
         The head.
@@ -120,58 +144,60 @@ def parse_head(block: bytes, lines_seen: dict[bytes, Header]) -> RequestHead:
         MalformedRequestError: It breaks one of this module's rules.
         HeadTooLargeError: It has more than `MAX_HEADERS` lines.
     """
-    request_line, *lines = block.split(b"\r\n")
+    request_line, *lines = block.split("\r\n")
     if len(lines) > MAX_HEADERS:
         raise HeadTooLargeError(f"The request has more than {MAX_HEADERS} headers. Send fewer.")
-    matched = _REQUEST_LINE.fullmatch(request_line)
-    if matched is None or matched[1] == b"CONNECT":
-        raise MalformedRequestError("The request line is not of the form 'METHOD /path HTTP/1.1'.")
-    method, target, version = matched.groups()
-    headers = [lines_seen[line] for line in lines]
-    fields = _gather([header for header in headers if header[0] in _READ_HERE])
-    host = _check_host(fields.get(b"host"), version)
+    method, target, version = seen.read_request_line(request_line)
+    known = seen.headers
+    try:
+        headers = [known[line] for line in lines]
+    except KeyError:
+        headers = [known.get(line) or seen.read_header(line) for line in lines]
+    fields = dict(headers)
+    if len(fields) != len(headers):
+        fields = _gather(headers)
+    host = fields.get("host")
+    if host is None and version == "1.1":
+        raise MalformedRequestError("An HTTP/1.1 request needs a Host header. Send one.")
     length = _parse_framing(fields, version)
-    options = _split_list(fields[b"connection"]) if b"connection" in fields else frozenset()
-    if b"upgrade" in options and b"websocket" in _split_list(fields.get(b"upgrade", b"")):
+    options = _split_list(fields["connection"]) if "connection" in fields else _NO_OPTIONS
+    if "upgrade" in options and "websocket" in _split_list(fields.get("upgrade", "")):
         raise MalformedRequestError("WebSockets are not served here. Send a plain HTTP request.")
     return RequestHead(
         method,
-        target if target[0] == ord("/") else _to_origin_form(target, host),
-        version.decode(),
-        [header for header in headers if header[0] not in _HOP_BY_HOP],
+        target if target[0] == "/" else _to_origin_form(target, host),
+        version,
+        headers
+        if _HOP_BY_HOP.isdisjoint(fields)
+        else [header for header in headers if header[0] not in _HOP_BY_HOP],
         length,
-        version == b"1.1" and b"close" not in options,
-        b"expect" in fields
-        and version == b"1.1"
+        version == "1.1" and "close" not in options,
+        "expect" in fields
+        and version == "1.1"
         and length != 0
-        and fields[b"expect"].lower() == b"100-continue",
+        and fields["expect"].lower() == "100-continue",
     )
 
 
-def _gather(headers: list[Header]) -> dict[bytes, bytes]:
+def _gather(headers: list[Header]) -> dict[str, str]:
     """Gather headers by name; repeated ones are one list (RFC 9110, 5.2)."""
-    fields = dict(headers)
-    if len(fields) != len(headers):
-        fields.clear()
-        for name, value in headers:
-            if name in fields and name in _ONCE:
-                raise MalformedRequestError(f"The request has two {name.decode()!r} headers. Send one.")
-            fields[name] = fields[name] + b"," + value if name in fields else value
+    fields: dict[str, str] = {}
+    for name, value in headers:
+        if name in fields and name in _ONCE:
+            raise MalformedRequestError(f"The request has two {name!r} headers. Send one.")
+        fields[name] = fields[name] + "," + value if name in fields else value
     return fields
 
 
-def _check_host(host: bytes | None, version: bytes) -> bytes | None:
-    if host is None and version == b"1.1":
-        raise MalformedRequestError("An HTTP/1.1 request needs a Host header. Send one.")
-    if host is not None and _HOST.fullmatch(host) is None:
+def _check_host(host: str) -> None:
+    if _HOST.fullmatch(host) is None:
         raise MalformedRequestError("The Host header is not a host name or address with an optional port.")
-    return host
 
 
-def _parse_framing(fields: dict[bytes, bytes], version: bytes) -> int | None:
+def _parse_framing(fields: Mapping[str, str], version: str) -> int | None:
     """Find where the body ends: after so many bytes, or (None) where its chunks say."""
-    length = fields.get(b"content-length")
-    encoding = fields.get(b"transfer-encoding")
+    length = fields.get("content-length")
+    encoding = fields.get("transfer-encoding")
     if encoding is None:
         if length is None:
             return 0
@@ -182,22 +208,22 @@ def _parse_framing(fields: dict[bytes, bytes], version: bytes) -> int | None:
         raise MalformedRequestError(
             "The request has both Content-Length and Transfer-Encoding. Send one of them."
         )
-    if encoding.lower() != b"chunked" or version != b"1.1":
+    if encoding.lower() != "chunked" or version != "1.1":
         raise MalformedRequestError("Transfer-Encoding can only be 'chunked', and only in HTTP/1.1.")
     return None
 
 
-def _to_origin_form(target: bytes, host: bytes | None) -> bytes:
+def _to_origin_form(target: str, host: str | None) -> str:
     matched = _ABSOLUTE_TARGET.fullmatch(target)
     if matched is None or (host is not None and matched[1].lower() != host.lower()):
         raise MalformedRequestError(
             "The request's target is neither a path nor a URL on the host that Host names."
         )
-    return (matched[2] or b"/") + (matched[3] or b"")
+    return (matched[2] or "/") + (matched[3] or "")
 
 
-def _split_list(value: bytes) -> frozenset[bytes]:
-    return frozenset(item.strip(b" \t") for item in value.lower().split(b","))
+def _split_list(value: str) -> frozenset[str]:
+    return frozenset(item.strip(" \t") for item in value.lower().split(","))
 
 
 class HeadReader:
@@ -210,7 +236,7 @@ class HeadReader:
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._scanned = 0
-        self._lines_seen = _HeaderLines()
+        self._lines_seen = LinesSeen()
 
     def take(self, buffer: bytearray) -> RequestHead | None:
         """Take a head off the buffer's front.
@@ -237,7 +263,7 @@ class HeadReader:
         if end < 0:
             self._check_unfinished(buffer)
             return None
-        head = parse_head(bytes(buffer[:end]), self._lines_seen)
+        head = parse_head(buffer[:end].decode("latin-1"), self._lines_seen)
         del buffer[:size]
         self._scanned = 0
         return head

@@ -1,7 +1,7 @@
 """An HTTP/1.1 connection that hostile clients cannot hold, confuse or fill: uvicorn's, with our own reading.
 
-Uvicorn runs the application and writes its answers; what comes in is read here, by `http_head` and `http_body`.
-A request is read when the answer before it is complete, so pipelined ones are answered in order, and after a bad
+What comes in is read here, by `head` and `body`. Uvicorn runs ASGI applications and writes their answers; what an
+application serves directly is a task of its own with an `exchange.Exchange`, and no more. A request is read when the answer before it is complete, so pipelined ones are answered in order, and after a bad
 one nothing is read at all: it gets one error, and the connection ends. Time runs out by what is waited for:
 
 ================  =====================================================================================  ==========
@@ -25,17 +25,19 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, cast
+from urllib.parse import unquote
 
 import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from plano_agents.errors import MalformedRequestError, RequestError, RequestTimeoutError
 from plano_agents.protocol import openai_chat
 from plano_agents.serving.body import Body, build_body
 from plano_agents.serving.deadline import Deadline
+from plano_agents.serving.exchange import DirectApp, Exchange, Serve
 from plano_agents.serving.head import HeadReader, RequestHead
 
 BODY_STEP_BYTES = 4096
@@ -64,16 +66,17 @@ class HttpLimits:
     was just closed."""
 
 
-def build_protocol(limits: HttpLimits) -> type[asyncio.Protocol]:
+def build_protocol(limits: HttpLimits, direct: DirectApp | None = None) -> type[asyncio.Protocol]:
     """Build the protocol that holds clients to these limits.
 
     Args:
         limits: They replace uvicorn's own ``timeout_keep_alive``.
+        direct: The application, where it serves some paths directly.
 
     Returns:
         What uvicorn's configuration takes as ``http``.
     """
-    return type("LimitedHttpProtocol", (HttpProtocol,), {"limits": limits})
+    return type("LimitedHttpProtocol", (HttpProtocol,), {"limits": limits, "direct": direct})
 
 
 _Phase = Literal["idle", "head", "body", "answer", "closing"]
@@ -89,7 +92,7 @@ class _LastHead:
         return self.head.http_version
 
     def get_method(self) -> bytes:
-        return self.head.method
+        return self.head.method.encode()
 
     def should_keep_alive(self) -> bool:
         return self.head.keep_alive
@@ -121,6 +124,7 @@ class HttpProtocol(HttpToolsProtocol):
     """
 
     limits: ClassVar[HttpLimits]
+    direct: ClassVar[DirectApp | None]
 
     def __init__(
         self,
@@ -149,6 +153,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the application, and forget the rest."""
+        if isinstance(self.cycle, Exchange):
+            self.cycle.leave()
         super().connection_lost(exc)
         self._phase = "closing"
         self._deadline.cancel()
@@ -201,17 +207,11 @@ class HttpProtocol(HttpToolsProtocol):
             return False
         # RFC 9110, 10.1.1: nobody waits for a 100 who has sent some of the body.
         self._owes_continue = head.expects_continue and not self._buffer
-        self._last_head.head = head
-        self.on_message_begin()
-        self.url = head.target
-        self.headers.extend(head.headers)
-        self.expect_100_continue = self._owes_continue
-        try:
-            self.on_headers_complete()
-        except httptools.HttpParserInvalidURLError:
-            raise MalformedRequestError("The request's target is not a valid path.") from None
-        # Before 0.40 uvicorn looked for a header that is dropped here.
-        self.cycle.keep_alive = head.keep_alive
+        serve = self._find_direct(head.target) if self.direct is not None else None
+        if serve is None:
+            self._start_asgi(head)
+        else:
+            self._start_direct(head, serve)
         self._body = build_body(head.content_length)
         self._phase = "body"
         self._body_step_bytes = BODY_STEP_BYTES  # what is not here yet has its time from now
@@ -219,14 +219,53 @@ class HttpProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
         return True
 
+    def _find_direct(self, target: str) -> Serve | None:
+        assert self.direct is not None, "it is asked first"  # noqa: S101 - cannot happen
+        serve = self.direct.find_direct(target)
+        if serve is not None or not ("?" in target or "%" in target):
+            return serve
+        return self.direct.find_direct(unquote(target.partition("?")[0]))
+
+    def _start_direct(self, head: RequestHead, serve: Serve) -> None:
+        exchange = Exchange(
+            head,
+            self.transport,
+            self.flow,
+            self.server_state,
+            self.on_response_complete,
+            owes_continue=self._owes_continue,
+        )
+        self.cycle = cast("RequestResponseCycle", exchange)
+        exchange.start(serve, self.loop)
+
+    def _start_asgi(self, head: RequestHead) -> None:
+        self._last_head.head = head
+        self.on_message_begin()
+        self.url = head.target.encode()
+        self.headers.extend((name.encode("latin-1"), value.encode("latin-1")) for name, value in head.headers)
+        self.expect_100_continue = self._owes_continue
+        try:
+            self.on_headers_complete()
+        except httptools.HttpParserInvalidURLError:
+            raise MalformedRequestError("The request's target is not a valid path.") from None
+        # Before 0.40 uvicorn looked for a header that is dropped here.
+        self.cycle.keep_alive = head.keep_alive
+
     def _read_body(self) -> None:
         """Give the application what came of its request's body."""
         piece = self._body.take(self._buffer)
+        cycle = self.cycle
         if piece:
-            self.on_body(piece)
             self._body_step_bytes += len(piece)
+            if not isinstance(cycle, Exchange):
+                self.on_body(piece)
+            elif not cycle.response_complete:
+                cycle.take(piece)
         if self._body.is_over:
-            self.on_message_complete()
+            if isinstance(cycle, Exchange):
+                cycle.close_body()
+            else:
+                self.on_message_complete()
             if self.cycle.response_complete:
                 self._wait_for("idle", self.limits.keep_alive_seconds)
             else:
@@ -250,8 +289,11 @@ class HttpProtocol(HttpToolsProtocol):
         self._wait_for("closing", LINGER_SECONDS)
         if cycle is not None and not cycle.response_complete:
             # As if the client had left: the application hears of it, and nothing that it still sends goes out.
-            cycle.disconnected = True
-            cycle.message_event.set()
+            if isinstance(cycle, Exchange):
+                cycle.leave()
+            else:
+                cycle.disconnected = True
+                cycle.message_event.set()
             if cycle.response_started:
                 self.transport.abort()
                 return

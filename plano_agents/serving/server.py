@@ -16,6 +16,7 @@ from typing import TypeVar
 import uvicorn
 from starlette.types import ASGIApp
 
+from plano_agents.serving.exchange import DirectApp
 from plano_agents.serving.protocol import HttpLimits, build_protocol
 
 T = TypeVar("T")
@@ -29,7 +30,7 @@ class Site:
     """One application on one listening socket."""
 
     app: ASGIApp
-    """What answers."""
+    """What answers; a `DirectApp` serves some paths without ASGI."""
     listener: socket.socket
     """Where it is asked."""
     grace_seconds: float = GRACE_SECONDS
@@ -98,7 +99,7 @@ async def running(sites: Sequence[Site]) -> AsyncGenerator[None, None]:
 def _server_config(site: Site) -> uvicorn.Config:
     return uvicorn.Config(
         site.app,
-        http=build_protocol(site.limits),
+        http=build_protocol(site.limits, site.app if isinstance(site.app, DirectApp) else None),
         ws="none",
         log_config=None,
         log_level="critical",

@@ -17,8 +17,9 @@ is left to the store, routing to the caller.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from plano_agents.sessions.pin import Decision, Degraded, MoveReason, Pin, create_pin
 

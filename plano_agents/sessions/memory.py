@@ -137,7 +137,10 @@ class MemorySessionStore:
         entry.requests -= 1
         if turn is not None:
             entry.turns += 1
-            entry.tokens = Tokens(*(sum(pair) for pair in zip(entry.tokens, turn, strict=True)))
+            spent = entry.tokens
+            entry.tokens = Tokens(
+                spent.input + turn.input, spent.output + turn.output, spent.cached + turn.cached
+            )
         if entry.requests == 0:
             del self._in_use[key]
             if entry.pin is not None:

@@ -4,6 +4,8 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
+from msgspec import Struct
+
 from plano_agents.protocol.usage import Tokens
 
 Kind = Literal["none", "initialize", "retain", "switch"]
@@ -107,9 +109,8 @@ def _new_lineage() -> str:
     return secrets.token_hex(8)
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Which model serves a request, and why; a row of the affinity contract."""
+class Decision(Struct, frozen=True):
+    """Which model serves a request, and why; a row of the affinity contract. One is made for every request."""
 
     model: str
     """Provider-qualified."""

@@ -7,10 +7,12 @@ decided is `decide`'s business; where pins are kept is the store's; whether the 
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Self
 from weakref import WeakValueDictionary
+
+from msgspec.structs import replace
 
 from plano_agents.protocol.usage import NO_TOKENS, Tokens
 from plano_agents.sessions.decide import (
@@ -44,20 +46,14 @@ class Pinning:
         # A gate lives as long as somebody holds or awaits it.
         self._gates: WeakValueDictionary[SessionKey, Gate] = WeakValueDictionary()
 
-    @contextmanager
-    def turn(self, key: SessionKey, ttl_seconds: float) -> Iterator["Turn"]:
-        """Keep a session alive for as long as one of its requests runs, however long its stream is.
+    def turn(self, key: SessionKey, ttl_seconds: float) -> "Turn":
+        """Begin a request of a session; it is entered with ``with``.
 
         Args:
             key: The session.
             ttl_seconds: How long its pin lives after its last use.
         """
-        self.store.open(key, ttl_seconds)
-        turn = Turn(self, key)
-        try:
-            yield turn
-        finally:
-            self.store.close(key, turn.tokens if turn.is_decided else None)
+        return Turn(self, key, ttl_seconds)
 
     def gate(self, key: SessionKey) -> "Gate":
         """Where a session's first requests wait while one of them decides."""
@@ -99,19 +95,34 @@ class Gate:
 class Turn:
     """One request of a session, from its first look at the pin to its end.
 
+    Between ``with``'s beginning and end the session lives, however long the request's stream is.
+
     Args:
         pinning: Keeps the session.
         key: The session.
+        ttl_seconds: How long its pin lives after its last use.
     """
 
-    def __init__(self, pinning: Pinning, key: SessionKey) -> None:
+    __slots__ = ("_decided", "_degraded", "_era", "_pin", "_pinning", "_ttl_seconds", "key", "tokens")
+
+    def __init__(self, pinning: Pinning, key: SessionKey, ttl_seconds: float) -> None:
         self._pinning = pinning
         self.key = key
+        self._ttl_seconds = ttl_seconds
         self._pin: Pin | None = None
         self._degraded = False
         self._era = 0
         self._decided = 0
         self.tokens = NO_TOKENS
+
+    def __enter__(self) -> Self:
+        self._pinning.store.open(self.key, self._ttl_seconds)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pinning.store.close(self.key, self.tokens if self.is_decided else None)
 
     @property
     def is_decided(self) -> bool:

@@ -220,9 +220,18 @@ def test_whoever_hooked_in_later_is_left_in_place(
     httpx.Client._send_single_request = inner.__wrapped__  # type: ignore[method-assign] # what the patch found was ours
 
 
+def test_an_address_in_ipv6_is_the_same_in_either_case() -> None:
+    written, asked = (
+        instrumentation._parse_address(httpx2.URL(url))
+        for url in ("http://[FE80::A]:1", "http://[fe80::a]:1/v1")
+    )
+    assert written.covers(asked)
+
+
 def test_what_cannot_be_reached_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValueError, match="'router:1'"):
-        instrument("router:1")
+    for url in ("router:1", "http://router:abc", "http://ro uter"):
+        with pytest.raises(ValueError, match=f"'{url}'"):
+            instrument(url)
     with monkeypatch.context() as patch:
         patch.setattr(instrumentation, "_HOOK", "_send_otherwise")
         with pytest.raises(RuntimeError, match=r"httpx '0\.\d+.*_send_otherwise"):

@@ -18,16 +18,21 @@ from plano_agents.protocol.anthropic_messages import (
     parse_head,
     replace_model,
 )
+from plano_agents.protocol.decoding import split_fields
 from plano_agents.routing.text import read_conversation
 
 UNSIGNED = {"type": "thinking", "thinking": "hm", "signature": ""}
 SIGNED = {"type": "thinking", "thinking": "hm", "signature": "s"}
 
 
+def address_to(body: bytes, model_id: str) -> bytes:
+    return replace_model(body, split_fields(body), model_id)
+
+
 def replace(*content: object) -> list[dict[str, object]]:
     messages = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": content}]
     found: list[dict[str, object]] = json.loads(
-        replace_model(json.dumps({"model": "a", "messages": messages}).encode(), "b")
+        address_to(json.dumps({"model": "a", "messages": messages}).encode(), "b")
     )["messages"]
     return found
 
@@ -56,7 +61,7 @@ def test_a_head_reads_what_was_said_and_passes_over_tool_results() -> None:
 
 def test_replacing_the_model_leaves_other_values_byte_for_byte() -> None:
     body = b'{"model":"a","routing_preferences":[],"messages":[{"role":"user","content":"\\u00e9  \\/"}]}'
-    assert replace_model(body, "b") == b'{"model":"b","messages":[{"role":"user","content":"\\u00e9  \\/"}]}'
+    assert address_to(body, "b") == b'{"model":"b","messages":[{"role":"user","content":"\\u00e9  \\/"}]}'
 
 
 def test_unsigned_thinking_is_left_out_and_signed_thinking_is_not() -> None:
@@ -94,6 +99,6 @@ def test_an_error_event_is_named_error() -> None:
 
 @given(st.binary())
 def test_any_bytes_parse_or_are_a_client_error(body: bytes) -> None:
-    for read in (parse_head, lambda data: replace_model(data, "m")):
+    for read in (parse_head, lambda data: address_to(data, "m")):
         with contextlib.suppress(RequestError):
             read(body)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plano_agents.errors import RequestError
+from plano_agents.protocol.decoding import split_fields
 from plano_agents.protocol.openai_chat import encode_error, parse_error, parse_head, replace_model
 
 JSON = st.recursive(
@@ -19,23 +20,27 @@ JSON = st.recursive(
 )
 
 
+def address_to(body: bytes, model_id: str) -> bytes:
+    return replace_model(body, split_fields(body), model_id)
+
+
 @given(st.dictionaries(st.text(), JSON), st.text(min_size=1))
 def test_replacing_the_model_changes_nothing_else(body: dict[str, object], model_id: str) -> None:
     wanted = {name: value for name, value in body.items() if name != "routing_preferences"} | {
         "model": model_id
     }
-    assert json.loads(replace_model(json.dumps(body).encode(), model_id)) == wanted
+    assert json.loads(address_to(json.dumps(body).encode(), model_id)) == wanted
 
 
 def test_replacing_the_model_leaves_other_values_byte_for_byte() -> None:
     body = b'{"model":"a","temperature":1.10,"messages":[{"role":"user","content":"\\u00e9  \\/"}]}'
-    assert b'"temperature":1.10,"messages":[{"role":"user","content":"\\u00e9  \\/"}]' in replace_model(
+    assert b'"temperature":1.10,"messages":[{"role":"user","content":"\\u00e9  \\/"}]' in address_to(
         body, "b"
     )
 
 
 def test_of_a_doubled_key_the_last_one_counts() -> None:
-    assert json.loads(replace_model(b'{"model":"a","model":"b","x":1}', "c")) == {"model": "c", "x": 1}
+    assert json.loads(address_to(b'{"model":"a","model":"b","x":1}', "c")) == {"model": "c", "x": 1}
 
 
 def test_a_head_reads_only_what_routing_needs() -> None:
@@ -78,7 +83,7 @@ def test_any_bytes_parse_or_are_a_client_error(body: bytes) -> None:
 def test_another_providers_thinking_is_left_out_with_its_text() -> None:
     thought = {"role": "assistant", "content": "Hi", "reasoning_content": "hm", "thinking_blocks": [{}]}
     plain = {"role": "assistant", "content": "Hi", "reasoning_content": "hm"}
-    found = json.loads(replace_model(json.dumps({"messages": [thought, plain]}).encode(), "m"))["messages"]
+    found = json.loads(address_to(json.dumps({"messages": [thought, plain]}).encode(), "m"))["messages"]
     assert found == [{"role": "assistant", "content": "Hi"}, plain]
 
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plano_agents.errors import RequestError, UpstreamTimeoutError
+from plano_agents.protocol.decoding import split_fields
 from plano_agents.protocol.openai_responses import (
     encode_error_event,
     parse_head,
@@ -14,6 +15,10 @@ from plano_agents.protocol.openai_responses import (
     unseal_thinking,
 )
 from plano_agents.routing.text import Utterance, read_conversation
+
+
+def address_to(body: bytes, model_id: str) -> bytes:
+    return replace_model(body, split_fields(body), model_id)
 
 
 def test_a_string_is_what_the_user_said() -> None:
@@ -44,14 +49,14 @@ def test_a_request_without_input_has_no_messages() -> None:
 
 def test_replacing_the_model_leaves_other_values_byte_for_byte() -> None:
     body = b'{"model":"a","routing_preferences":[],"input":[{"role":"user","content":"\\u00e9  \\/"}]}'
-    assert replace_model(body, "b") == b'{"model":"b","input":[{"role":"user","content":"\\u00e9  \\/"}]}'
+    assert address_to(body, "b") == b'{"model":"b","input":[{"role":"user","content":"\\u00e9  \\/"}]}'
 
 
 def test_what_was_sealed_here_is_not_sent_to_those_who_cannot_read_it() -> None:
     ours = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": seal_thinking(())}
     theirs = {"type": "reasoning", "id": "rs_2", "summary": [], "encrypted_content": "gAAAA"}
     body = json.dumps({"model": "a", "input": [ours, theirs, {"role": "user", "content": "plano.v1."}]})
-    found = json.loads(replace_model(body.encode(), "b"))["input"]
+    found = json.loads(address_to(body.encode(), "b"))["input"]
     assert found == [theirs, {"role": "user", "content": "plano.v1."}]
 
 
@@ -82,6 +87,6 @@ def test_an_error_event_has_openais_form() -> None:
 
 @given(st.binary())
 def test_any_bytes_parse_or_are_a_client_error(body: bytes) -> None:
-    for read in (parse_head, lambda data: replace_model(data, "m")):
+    for read in (parse_head, lambda data: address_to(data, "m")):
         with contextlib.suppress(RequestError):
             read(body)

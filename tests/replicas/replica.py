@@ -17,7 +17,7 @@ from plano_agents.cli import describe
 from plano_agents.config.load import load_config
 from plano_agents.config.model import Preference
 from plano_agents.router.app import Router
-from plano_agents.router.upstream import AiohttpUpstream
+from plano_agents.router.upstream.client import HttpUpstream
 from plano_agents.routing.strategy import Ranking
 from plano_agents.routing.text import Utterance
 from plano_agents.sessions.build import build_store
@@ -52,7 +52,7 @@ async def serve(name: str, path: Path, referee_port: int) -> None:
     """Serve until told to stop."""
     config = load_config(path, environ=os.environ)
     listener = serving.bind("127.0.0.1", 0)
-    upstream = AiohttpUpstream()
+    upstream = HttpUpstream()
     # A machine that is short of processors is no outage, and outages are not what is raced here.
     store = build_store(config.routing, patience_seconds=30)
     router = Router(config, upstream, store=store, strategy=Refereed(name, referee_port))

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import ssl
 import struct
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -22,7 +23,8 @@ from plano_agents.router.dispatch import Dispatcher, Health
 from plano_agents.router.service import ProxyRequest, Service
 from plano_agents.router.surfaces import CHAT, Endpoint
 from plano_agents.router.trail import Observer
-from plano_agents.router.upstream import AiohttpUpstream, UpstreamRequest
+from plano_agents.router.upstream import UpstreamRequest
+from plano_agents.router.upstream.client import HttpUpstream
 from plano_agents.routing.strategy import Ranking, Strategy
 from plano_agents.routing.text import Utterance
 from plano_agents.sessions.ledger import Ledger
@@ -205,8 +207,8 @@ async def ask(
             return Seen(answer.status, answer.headers, answer.body, broken=False)
         pieces: list[bytes] = []
         try:
-            async for piece in answer.body:
-                pieces.append(piece)  # noqa: PERF401 - what came before the break counts
+            while piece := await answer.body.read():
+                pieces.append(piece)
         except StreamBrokenError:
             return Seen(answer.status, answer.headers, b"".join(pieces), broken=True)
         return Seen(answer.status, answer.headers, b"".join(pieces), broken=False)
@@ -266,17 +268,28 @@ class Provider:
 
     Args:
         answers: Answer the requests, in order; the last one again and again.
+        host: Where it listens.
+        tls: Its certificate, where it is to have one.
     """
 
-    def __init__(self, *answers: Callable[[Exchange], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        *answers: Callable[[Exchange], Awaitable[None]],
+        host: str = "127.0.0.1",
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._host = host
+        self._tls = tls
         self._answers = list(answers) or [Exchange.answer]
         self.exchanges: list[Exchange] = []
         self.connections = 0
         self.url = ""
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, self._host, 0, ssl=self._tls)
         self.url = serving.url_of(self._server.sockets[0])
+        if self._tls is not None:
+            self.url = self.url.replace("http://", "https://")
         return self
 
     async def __aexit__(self, *failure: object) -> None:
@@ -290,11 +303,10 @@ class Provider:
         try:
             while not writer.is_closing():
                 head = await reader.readuntil(b"\r\n\r\n")
-                length = next(
-                    int(line[15:])
-                    for line in head.lower().split(b"\r\n")
-                    if line.startswith(b"content-length:")
+                lengths = (
+                    line[15:] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")
                 )
+                length = int(next(lengths, 0))
                 exchange = Exchange(head, await reader.readexactly(length), reader, writer)
                 self.exchanges.append(exchange)
                 answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
@@ -309,7 +321,7 @@ class Provider:
 async def run_router(config: Config, store: SessionStore | None = None) -> AsyncGenerator[str, None]:
     """The router on a real socket; gives its address."""
     listener = serving.bind("127.0.0.1", 0)
-    upstream = AiohttpUpstream()
+    upstream = HttpUpstream()
     try:
         async with serving.running([serving.Site(Router(config, upstream, store=store), listener)]):
             yield serving.url_of(listener)

@@ -38,6 +38,12 @@ async def test_health_needs_no_key() -> None:
     assert (status, json.loads(body)) == (200, {"status": "ok"})
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+async def test_load_balancers_may_ask_for_health_by_head(path: str) -> None:
+    status, _, body = await ask(build_request(method="HEAD", path=path), KEYED)
+    assert (status, body) == (200, b"")
+
+
 @pytest.mark.parametrize(
     "path", ["/v1/models", "/docs", "/openapi.json", "/nothing", "/healthz/x", "//healthz"]
 )

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import AsyncExitStack
 
 import pytest
 
@@ -57,9 +56,8 @@ class Scene:
         self.clock.now += seconds
 
     async def send(self, *models: str, decided: str | None = None) -> Sent:
-        async with AsyncExitStack() as stack:
-            candidates = [candidate(model) for model in models or (GPT,)]
-            return await self.dispatcher.send(candidates, stack, decided=decided or candidates[0].model)
+        candidates = [candidate(model) for model in models or (GPT,)]
+        return await self.dispatcher.send(candidates, decided=decided or candidates[0].model)
 
     @property
     def asked(self) -> list[str]:
@@ -184,16 +182,14 @@ async def test_a_provider_left_alone_is_passed_over_for_the_next_candidate() -> 
 
 async def test_a_candidate_that_cannot_carry_the_request_is_passed_over() -> None:
     scene = Scene(OK)
-    async with AsyncExitStack() as stack:
-        sent = await scene.dispatcher.send([unsuitable(CLAUDE), candidate(GPT)], stack, decided=CLAUDE)
+    sent = await scene.dispatcher.send([unsuitable(CLAUDE), candidate(GPT)], decided=CLAUDE)
     assert (sent.answer.model, sent.moved) == (GPT, "unsuitable")
 
 
 async def test_a_request_that_no_candidate_can_carry_is_refused_by_its_field() -> None:
     scene = Scene(OK)
-    async with AsyncExitStack() as stack:
-        with pytest.raises(UnsupportedFieldError) as caught:
-            await scene.dispatcher.send([unsuitable(CLAUDE)], stack, decided=CLAUDE)
+    with pytest.raises(UnsupportedFieldError) as caught:
+        await scene.dispatcher.send([unsuitable(CLAUDE)], decided=CLAUDE)
     assert caught.value.param == "n"
 
 
@@ -259,12 +255,11 @@ async def test_a_client_that_leaves_in_the_wait_ends_it() -> None:
 
     scene = Scene(BUSY)
     dispatcher = Dispatcher(scene.config, scene.upstream, scene.health, sleep=wait)
-    async with AsyncExitStack() as stack:
-        asking = asyncio.create_task(dispatcher.send([candidate(GPT)], stack, decided=GPT))
-        await waiting.wait()
-        asking.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await asking
+    asking = asyncio.create_task(dispatcher.send([candidate(GPT)], decided=GPT))
+    await waiting.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
     assert len(scene.asked) == 1
 
 
@@ -284,11 +279,10 @@ async def test_an_abandoned_probe_leaves_room_for_another() -> None:
             raise AssertionError
 
     dispatcher = Dispatcher(scene.config, Hanging(), scene.health)
-    async with AsyncExitStack() as stack:
-        probe = asyncio.create_task(dispatcher.send([candidate(GPT)], stack, decided=GPT))
-        await asked.wait()
-        probe.cancel()
-        await asyncio.wait({probe})
+    probe = asyncio.create_task(dispatcher.send([candidate(GPT)], decided=GPT))
+    await asked.wait()
+    probe.cancel()
+    await asyncio.wait({probe})
     assert scene.health.breaker(GPT).allow()
 
 
@@ -302,10 +296,10 @@ async def test_a_stream_whose_first_bytes_are_late_is_given_while_they_are_await
                 yield chunk
 
     scene = Scene(Slow(headers=SSE), config=build_config(GPT, limits=Limits(keepalive_comment_seconds=0.01)))
-    async with AsyncExitStack() as stack:
-        sent = await scene.dispatcher.send([candidate(GPT)], stack, decided=GPT)
-        assert isinstance(sent.answer, StreamedAnswer)
-        assert not sent.answer.first.done()
-        go.set()
-        rest: Sequence[bytes] = [await sent.answer.first, *[piece async for piece in sent.answer.rest]]
+    sent = await scene.dispatcher.send([candidate(GPT)], decided=GPT)
+    assert isinstance(sent.answer, StreamedAnswer)
+    assert not sent.answer.first.done()
+    go.set()
+    rest: Sequence[bytes] = [await sent.answer.first, *[piece async for piece in sent.answer.rest]]
+    await sent.answer.aclose()
     assert tuple(rest) == CHUNKS

@@ -9,8 +9,8 @@ import pytest
 from plano_agents.config.model import Breaker, Config, Preference, Routing
 from plano_agents.config.options import Overrides
 from plano_agents.errors import ConfigError, UpstreamUnreachableError
-from plano_agents.protocol.needs import Needs
-from plano_agents.protocol.openai_chat import ChatHead, HeadMessage
+from plano_agents.protocol.openai_chat import parse_head
+from plano_agents.protocol.request_body import RequestBody
 from plano_agents.router.app import Router
 from plano_agents.router.choice import Chooser
 from plano_agents.router.dispatch import Health
@@ -41,6 +41,11 @@ def answer_of(route: str) -> bytes:
     return json.dumps({"choices": [{"message": {"content": json.dumps({"route": route})}}]}).encode()
 
 
+def build_body(*messages: tuple[str, str]) -> RequestBody:
+    listed = [{"role": role, "content": text} for role, text in messages]
+    return RequestBody(json.dumps({"messages": listed}).encode(), parse_head)
+
+
 def with_routing_model() -> Config:
     model = build_model(ROUTER_MODEL, interface="openai", base_url="http://127.0.0.1:9")
     config = build_config(GPT, CLAUDE)
@@ -65,7 +70,7 @@ async def explain_text(
         lambda: metrics or {},
         is_down=down.__contains__,
     )
-    return await explain(chooser.read(ChatHead((HeadMessage("user", text),)), Needs(b"{}")))
+    return await explain(chooser.read(build_body(("user", text))))
 
 
 async def test_the_embedded_strategy_tells_scores_threshold_and_what_was_read() -> None:
@@ -229,15 +234,14 @@ async def test_a_routing_model_that_is_down_marks_the_decision_degraded() -> Non
 async def test_a_new_session_begins_on_a_candidate_that_is_not_left_alone() -> None:
     config = three_candidates("none")
     chooser = Chooser(config, Choose("code"), is_down={GPT}.__contains__)
-    choice = chooser.read(ChatHead((HeadMessage("user", "hi"),)), Needs(b"{}"))
+    choice = chooser.read(build_body(("user", "hi")))
     assert (await choice.route()).model == MINI
 
 
 async def test_of_users_only_nothing_else_is_read() -> None:
     config = build_config(GPT, CLAUDE, routing=Routing(route_on_user_only=True))
     chooser = Chooser(config, Choose("code"))
-    messages = (HeadMessage("user", "one"), HeadMessage("assistant", "two"))
-    choice = chooser.read(ChatHead(messages), Needs(b"{}"))
+    choice = chooser.read(build_body(("user", "one"), ("assistant", "two")))
     assert [said.text for said in choice.conversation] == ["one"]
 
 

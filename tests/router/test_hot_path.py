@@ -6,10 +6,8 @@ import logging
 
 import openai
 import pytest
-from starlette.types import Message
 
 from plano_agents.config.model import Limits
-from plano_agents.router.connection import Connection
 from tests.router.conftest import (
     CHUNKS,
     KEY,
@@ -178,32 +176,6 @@ async def test_a_provider_that_is_down_is_told_without_key_prompt_or_log(
     assert not any(
         secret in record.getMessage() for record in caplog.records for secret in (KEY, PROMPT, "Traceback")
     )
-
-
-async def test_when_the_server_gives_a_request_up_its_work_is_ended_first() -> None:
-    started, ended = asyncio.Event(), asyncio.Event()
-
-    async def work() -> None:
-        started.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.set()
-
-    async def receive() -> Message:
-        await asyncio.Event().wait()
-        return {"type": "http.disconnect"}
-
-    async def send(_: Message) -> None:
-        raise AssertionError
-
-    connection = Connection({}, receive, send)
-    serving = asyncio.create_task(connection.until_client_leaves(work()))
-    await started.wait()
-    serving.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await serving
-    assert ended.is_set()
 
 
 @pytest.mark.parametrize(("size", "status"), [(10, 415), (2000, 413)])

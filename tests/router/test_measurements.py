@@ -8,11 +8,11 @@ from aiohttp import web
 from plano_agents.config.model import Preference
 from plano_agents.config.options import CostSource, LatencySource
 from plano_agents.errors import UpstreamError, UpstreamUnreachableError
-from plano_agents.protocol.needs import Needs
-from plano_agents.protocol.openai_chat import ChatHead
+from plano_agents.protocol.openai_chat import parse_head
+from plano_agents.protocol.request_body import RequestBody
 from plano_agents.router.choice import Chooser
 from plano_agents.router.measurements import RETRY_SECONDS, Measurements
-from plano_agents.router.upstream import AiohttpUpstream
+from plano_agents.router.upstream.client import HttpUpstream
 from plano_agents.routing.candidates import ModelMetrics
 from tests.router.conftest import CLAUDE, GPT, Choose, build_config
 
@@ -100,7 +100,7 @@ async def test_a_route_is_ordered_by_what_is_known_now(prefer: str, first: str) 
     preference = Preference("work", "any work", (CLAUDE, GPT), prefer)  # type: ignore[arg-type]  # one of the three
     known = {GPT: ModelMetrics(2.5, 10, 9.0), CLAUDE: ModelMetrics(3, 15, 1.0)}
     config = build_config(GPT, CLAUDE, preferences=(preference,))
-    choice = Chooser(config, Choose("work"), lambda: known).read(ChatHead(messages=()), Needs(b"{}"))
+    choice = Chooser(config, Choose("work"), lambda: known).read(RequestBody(b'{"messages":[]}', parse_head))
     assert (await choice.route()).model == first
 
 
@@ -115,7 +115,7 @@ async def test_an_address_is_fetched_over_real_sockets() -> None:
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/api.json?status="
-    upstream = AiohttpUpstream()
+    upstream = HttpUpstream()
     try:
         assert await upstream.fetch(f"{url}200") == CATALOG
         with pytest.raises(UpstreamError, match="answered 503"):

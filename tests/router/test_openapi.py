@@ -3,7 +3,7 @@ from typing import Any
 import httpx
 import pytest
 
-from plano_agents.router.app import create_pages
+from plano_agents.router.pages import create_pages
 from plano_agents.router.surfaces import ENDPOINTS
 from tests.router.conftest import build_config
 

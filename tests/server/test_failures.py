@@ -3,6 +3,7 @@
 import logging
 import socket
 
+import anthropic
 import openai
 import pytest
 from langgraph.errors import GraphRecursionError
@@ -16,6 +17,7 @@ from plano_agents.errors import (
     PlanoError,
     StepLimitError,
     UpstreamError,
+    UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
 from plano_agents.server.failures import describe_failure
@@ -41,6 +43,43 @@ async def test_a_router_that_is_not_there_is_named_with_the_way_to_start_it() ->
     assert address in failure.message
     assert "plano-agents up" in failure.message
     assert "/chat/completions" not in failure.message
+
+
+async def fail_with_anthropic(base_url: str, *, patience: float = 60) -> Exception:
+    async with anthropic.AsyncAnthropic(
+        base_url=base_url, api_key="none", max_retries=0, timeout=patience
+    ) as sdk:
+        with pytest.raises(anthropic.APIError) as caught:
+            await sdk.messages.create(model="m", max_tokens=9, messages=[{"role": "user", "content": "hi"}])
+    return caught.value
+
+
+async def test_a_router_that_anthropics_sdk_does_not_reach_is_named_too() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+    failure = describe(await fail_with_anthropic(f"http://me:secret@{address}"))
+    assert (type(failure), failure.status_code) == (UpstreamUnreachableError, 502)
+    assert address in failure.message
+    assert "secret" not in failure.message
+
+
+async def test_a_router_that_anthropics_sdk_waits_for_in_vain_is_a_timeout() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        failure = describe(await fail_with_anthropic(address, patience=0.01))
+    assert (type(failure), failure.status_code) == (UpstreamTimeoutError, 504)
+
+
+async def test_a_refusal_in_anthropics_form_keeps_its_words() -> None:
+    async def refuse(_request: Request) -> JSONResponse:
+        error = {"type": "not_found_error", "message": "no model 'm'; declare it"}
+        return JSONResponse({"type": "error", "error": error}, status_code=404)
+
+    app = Starlette(routes=[Route("/v1/messages", refuse, methods=["POST"])])
+    async with connect(app) as client:
+        failure = describe(await fail_with_anthropic(str(client.base_url)))
+    assert type(failure) is UpstreamError
+    assert failure.message.endswith("answered 404: no model 'm'; declare it")
 
 
 async def test_a_routers_refusal_keeps_its_status_and_words() -> None:

@@ -1,6 +1,7 @@
 """API keys: who is let in, and that no key can be read from what is kept of it."""
 
 import re
+from pathlib import Path
 
 import httpx
 import pytest
@@ -122,3 +123,16 @@ def test_a_key_in_the_place_of_its_hash_is_refused_and_not_repeated() -> None:
     with pytest.raises(ConfigError, match=re.escape("api_keys.alice: this is no hash of a key")) as caught:
         build_settings(api_keys={"alice": KEY})
     assert KEY not in caught.value.message
+
+
+def test_a_key_under_two_names_is_refused_with_both(tmp_path: Path) -> None:
+    hashes = {"alice": hash_key(KEY), "bob": hash_key(new_key()), "carol": hash_key(KEY)}
+    with pytest.raises(ConfigError, match=r"api_keys: .*'alice'.*'carol'.*a key of its own") as caught:
+        build_settings(api_keys=hashes)
+    assert hashes["alice"] not in caught.value.message
+
+
+async def test_load_balancers_may_ask_for_health_by_head() -> None:
+    async with call_app(build_graph(Script()), api_keys=HASHES) as client:
+        answer = await client.head("/healthz")
+    assert (answer.status_code, answer.content) == (200, b"")

@@ -25,10 +25,10 @@ def with_header(*lines: str, version: str = "1.1") -> bytes:
 def test_a_head_is_read_and_what_follows_it_is_left() -> None:
     buffer = bytearray(GOOD + b"abc")
     assert HeadReader(100).take(buffer) == RequestHead(
-        method=b"POST",
-        target=b"/a?b=c",
+        method="POST",
+        target="/a?b=c",
         http_version="1.1",
-        headers=[(b"host", b"h"), (b"x-y", b"z"), (b"content-length", b"3")],
+        headers=[("host", "h"), ("x-y", "z"), ("content-length", "3")],
         content_length=3,
         keep_alive=True,
         expects_continue=False,
@@ -56,7 +56,7 @@ def test_what_a_connection_remembers_of_lines_is_bounded() -> None:
     reader = HeadReader(65_536)
     for number in range(1000):
         reader.take(bytearray(with_header(f"x-{number}: {'y' * (number % 700)}")))
-    assert sum(map(len, reader._lines_seen)) <= 32 * 1024
+    assert sum(map(len, reader._lines_seen.headers)) <= 32 * 1024
 
 
 @pytest.mark.parametrize("length", [0, 1, 65_536, 999_999_999_999_999_999])
@@ -96,13 +96,13 @@ def test_fields_for_this_hop_are_dropped() -> None:
             "X-Kept: 1",
         )
     )
-    assert head.headers == [(b"host", b"h"), (b"content-length", b"2"), (b"x-kept", b"1")]
+    assert head.headers == [("host", "h"), ("content-length", "2"), ("x-kept", "1")]
 
 
 @pytest.mark.parametrize("name", ["x-forwarded-for", "x-tenant", "authorization", "content-type"])
 def test_connection_takes_away_nothing_that_a_proxy_may_have_added(name: str) -> None:
     head = read(with_header(f"Connection: close, {name}", f"{name}: 1"))
-    assert head.headers == [(b"host", b"h"), (name.encode(), b"1")]
+    assert head.headers == [("host", "h"), (name, "1")]
 
 
 @pytest.mark.parametrize(
@@ -125,15 +125,15 @@ def test_a_100_is_due_only_where_the_client_waits_for_it(
 
 @pytest.mark.parametrize(
     ("target", "read_as"),
-    [("http://h/a?b", b"/a?b"), ("HTTP://H", b"/"), ("https://h?b", b"/?b"), ("//h/a", b"//h/a")],
+    [("http://h/a?b", "/a?b"), ("HTTP://H", "/"), ("https://h?b", "/?b"), ("//h/a", "//h/a")],
 )
-def test_a_url_on_the_host_is_read_as_its_path(target: str, read_as: bytes) -> None:
+def test_a_url_on_the_host_is_read_as_its_path(target: str, read_as: str) -> None:
     assert read(f"GET {target} HTTP/1.1\r\nHost: h\r\n\r\n".encode()).target == read_as
 
 
 @pytest.mark.parametrize("host", ["example.com", "127.0.0.1:80", "[::1]:8080", "a_b-c.d:"])
 def test_a_host_may_be_a_name_or_an_address_with_a_port(host: str) -> None:
-    assert read(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()).headers == [(b"host", host.encode())]
+    assert read(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()).headers == [("host", host)]
 
 
 def test_http_1_0_needs_no_host() -> None:
@@ -186,7 +186,7 @@ def test_any_bytes_are_a_head_or_none_yet_or_refused_and_never_repeated(data: by
         error: RequestError | None = refusal
     else:
         error = None
-        assert head is None or head.target.startswith(b"/")
+        assert head is None or head.target.startswith("/")
     assert error is None or error.status_code in {400, 431}
     assert error is None or re.fullmatch(r"[\w ./,:'\"<>()-]+", error.message)
 
@@ -198,6 +198,4 @@ value = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_ch
 @given(st.lists(st.tuples(token.map("x-".__add__), value), max_size=10))
 def test_any_headers_that_may_be_are_handed_on_in_order(headers: list[tuple[str, str]]) -> None:
     head = read(with_header(*(f"{name}: {value}" for name, value in headers)))
-    assert head.headers[1:] == [
-        (name.lower().encode(), value.strip(" \t").encode("latin-1")) for name, value in headers
-    ]
+    assert head.headers[1:] == [(name.lower(), value.strip(" \t")) for name, value in headers]

@@ -17,11 +17,10 @@ from collections.abc import Mapping
 import msgspec
 
 from plano_agents.errors import EndpointNotFoundError, RequestError, SessionNotFoundError
-from plano_agents.router.answer import Answer
 from plano_agents.router.inspector.events import HEARTBEAT_SECONDS, Events, Totals, build_totals, name_event
 from plano_agents.router.inspector.history import Counts, History, Remembered
 from plano_agents.router.inspector.record import Record
-from plano_agents.router.inspector.seam import Question
+from plano_agents.router.inspector.seam import Question, Reply
 
 PAGE_SESSIONS = 100
 """How many sessions a page has at most."""
@@ -72,7 +71,7 @@ class OwnInspector:
         """How many pages watch now."""
         return self._events.watchers
 
-    async def ask(self, question: Question) -> Answer:
+    async def ask(self, question: Question) -> Reply:
         """Answer a question.
 
         Raises:
@@ -87,7 +86,7 @@ class OwnInspector:
             case "session":
                 return _encode(self._find(question.parameters))
             case "events":
-                return Answer(200, _STREAM, self._events.watch(question.last_event_id))
+                return Reply(200, _STREAM, self._events.watch(question.last_event_id))
         raise EndpointNotFoundError(f"The inspector has no answer to {question.name[:80]!r}.")
 
     def _list(self, before: int | None) -> _Page:
@@ -135,5 +134,5 @@ def _read_before(given: str | None) -> int | None:
     return int(given)
 
 
-def _encode(content: object) -> Answer:
-    return Answer(200, _JSON, msgspec.json.encode(content))
+def _encode(content: object) -> Reply:
+    return Reply(200, _JSON, msgspec.json.encode(content))

@@ -15,7 +15,7 @@ import os
 import socket
 import tempfile
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -23,10 +23,9 @@ import msgspec
 from starlette.types import Message
 
 from plano_agents.errors import InspectorUnavailableError, PlanoError
-from plano_agents.protocol import openai_chat
-from plano_agents.router.answer import Answer, StreamBrokenError, answer_error
+from plano_agents.router.answer import StreamBrokenError
 from plano_agents.router.inspector.record import Record
-from plano_agents.router.inspector.seam import Inspector, Question, closing
+from plano_agents.router.inspector.seam import Inspector, Question, Reply, closing, refuse
 from plano_agents.serving.departure import while_connected
 
 MAX_PENDING = 5_000
@@ -114,7 +113,7 @@ class RelayedInspector:
         self._violations += 1
         self._begin()
 
-    async def ask(self, question: Question) -> Answer:
+    async def ask(self, question: Question) -> Reply:
         """Pass a question on.
 
         Raises:
@@ -133,7 +132,7 @@ class RelayedInspector:
                 "The process that remembers for the inspector does not answer; it is started again when it has ended. "
                 "Try again in a moment."
             ) from error
-        return Answer(head.status, head.headers, _read_pieces(reader, writer))
+        return Reply(head.status, head.headers, _read_pieces(reader, writer))
 
     def close(self) -> None:
         """Send nothing any more; streams end where they come from."""
@@ -202,31 +201,33 @@ class Rememberer:
         self, question: Question, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         try:
-            answer = await self._inspector.ask(question)
+            reply = await self._inspector.ask(question)
         except PlanoError as error:
-            answer = answer_error(error, None, openai_chat.encode_error)
+            reply = refuse(error)
 
         async def receive() -> Message:
             await reader.read(1)
             return {"type": "http.disconnect"}
 
-        async with closing(answer):
-            await while_connected(receive, _write(writer, answer))
+        async with closing(reply):
+            await while_connected(receive, _write(writer, reply))
 
 
-async def _write(writer: asyncio.StreamWriter, answer: Answer) -> None:
-    writer.write(_frame(_encode(Head(answer.status, dict(answer.headers)))))
-    if isinstance(answer.body, bytes):
-        writer.write(_frame(answer.body))
+async def _write(writer: asyncio.StreamWriter, reply: Reply) -> None:
+    writer.write(_frame(_encode(Head(reply.status, dict(reply.headers)))))
+    if isinstance(reply.body, bytes):
+        writer.write(_frame(reply.body))
     else:
-        async for piece in answer.body:
+        async for piece in reply.body:
             writer.write(_frame(piece))
             await writer.drain()
     writer.write(_frame(b""))
     await writer.drain()
 
 
-async def _read_pieces(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> AsyncIterator[bytes]:
+async def _read_pieces(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> AsyncGenerator[bytes, None]:
     try:
         while piece := await _read(reader):
             yield piece

@@ -20,12 +20,11 @@ import plano_agents
 from plano_agents.config.model import Config
 from plano_agents.config.options import CostSource
 from plano_agents.errors import EndpointNotFoundError, MethodNotAllowedError, PlanoError
-from plano_agents.protocol import openai_chat
 from plano_agents.router.admin import check_operator
-from plano_agents.router.answer import Answer, answer_error
-from plano_agents.router.connection import Connection
+from plano_agents.router.answer import StreamBrokenError
 from plano_agents.router.inspector.history import MAX_RECORDS, MAX_SESSIONS, MAX_TURNS
-from plano_agents.router.inspector.seam import Inspector, Question, closing
+from plano_agents.router.inspector.seam import Inspector, Question, Reply, closing, refuse
+from plano_agents.serving.departure import while_connected
 
 PATH = "/inspector"
 """Where the page is."""
@@ -70,23 +69,22 @@ class InspectorSite:
             return
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         try:
-            answer = await self._answer(path, scope, headers)
+            reply = await self._answer(path, scope, headers)
         except PlanoError as error:
-            answer = answer_error(error, None, openai_chat.encode_error)
-        connection = Connection(scope, receive, send)
-        async with closing(answer):
-            await connection.until_client_leaves(connection.send_answer(answer))
+            reply = refuse(error)
+        async with closing(reply):
+            await while_connected(receive, _send(reply, send))
 
-    async def _answer(self, path: str, scope: Scope, headers: Mapping[str, str]) -> Answer:
+    async def _answer(self, path: str, scope: Scope, headers: Mapping[str, str]) -> Reply:
         if scope["method"] not in _METHODS:
             error = MethodNotAllowedError(f"{path[:80]} takes GET; got {scope['method']}.")
-            refused = answer_error(error, None, openai_chat.encode_error)
+            refused = refuse(error)
             return replace(refused, headers={**refused.headers, "allow": ", ".join(_METHODS)})
         if path.startswith(_API):
             return await self._ask(path.removeprefix(_API), scope, headers)
         return _show(path, headers.get("if-none-match"))
 
-    async def _ask(self, name: str, scope: Scope, headers: Mapping[str, str]) -> Answer:
+    async def _ask(self, name: str, scope: Scope, headers: Mapping[str, str]) -> Reply:
         peer = scope["client"][0] if scope.get("client") else None
         check_operator(self._config.admin_token, headers.items(), peer, scope["http_version"])
         if name == "router":
@@ -94,7 +92,7 @@ class InspectorSite:
         parameters = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         return await self._inspector.ask(Question(name, parameters, headers.get("last-event-id")))
 
-    def _introduce(self) -> Answer:
+    def _introduce(self) -> Reply:
         """Say which router this is, and what is remembered at most."""
         config = self._config
         content = {
@@ -110,28 +108,45 @@ class InspectorSite:
             "max_records": MAX_RECORDS,
         }
         headers = {"content-type": "application/json", "cache-control": "no-store"}
-        return Answer(200, headers, json.dumps(content).encode())
+        return Reply(200, headers, json.dumps(content).encode())
 
 
-def _show(path: str, known: str | None) -> Answer:
+async def _send(reply: Reply, send: Send) -> None:
+    """Send an answer, whole or as it comes; one that broke is left without its end, which breaks the connection."""
+    whole = reply.body if isinstance(reply.body, bytes) else None
+    headers = {**reply.headers, **({"content-length": str(len(whole))} if whole is not None else {})}
+    encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": reply.status, "headers": encoded})
+    if isinstance(reply.body, bytes):
+        await send({"type": "http.response.body", "body": reply.body})
+        return
+    try:
+        async for piece in reply.body:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    except StreamBrokenError:
+        return
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _show(path: str, known: str | None) -> Reply:
     """Give one of the page's files."""
     if path == f"{PATH}/":
-        return Answer(308, {"location": f"..{PATH}"}, b"")
+        return Reply(308, {"location": f"..{PATH}"}, b"")
     file = _load_files().get(path.removeprefix(PATH).removeprefix("/") or _INDEX)
     if file is None:
         raise EndpointNotFoundError(f"{path[:80]!r} is no file of the inspector's page.")
     if known is not None and known == file.headers["etag"]:
-        return Answer(304, file.headers, b"")
+        return Reply(304, file.headers, b"")
     return file
 
 
 @cache
-def _load_files() -> Mapping[str, Answer]:
+def _load_files() -> Mapping[str, Reply]:
     """Read the page's files, once."""
     return {path.name: _load_file(path) for path in _FOLDER.iterdir() if path.suffix in _TYPES}
 
 
-def _load_file(path: Path) -> Answer:
+def _load_file(path: Path) -> Reply:
     content = path.read_bytes()
     headers = {
         "content-type": _TYPES[path.suffix],
@@ -143,4 +158,4 @@ def _load_file(path: Path) -> Answer:
         "referrer-policy": "no-referrer",
         "x-content-type-options": "nosniff",
     }
-    return Answer(200, headers, content)
+    return Reply(200, headers, content)

@@ -2,7 +2,7 @@
 
 For each value, the first that there is: a choice that the user's text names, the default, the first choice, and
 otherwise what in the text looks like the value: a number, an address, a quoted phrase, a name, or the text itself.
-Optional parameters are filled only where the text names one of their choices.
+Optional parameters are filled only where the text names one of their choices; several numbers, one after the other.
 """
 
 import re
@@ -19,6 +19,7 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _ADDRESS = re.compile(r"https?://\S+|\S+@\S+\.\w+")
 _QUOTED = re.compile(r"[\"“`']([^\"”`']{1,200})[\"”`'](?!\w)")
 _NAME = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z]\w*(?: [A-Z]\w*)*")
+_NUMBERS = frozenset({"integer", "number"})
 _WHOLE_TEXT = re.compile(r"query|question|text|prompt|input|message|request|task|content")
 
 
@@ -29,11 +30,16 @@ def fill_arguments(schema: Schema, text: str) -> dict[str, JsonValue]:
         schema: The tool's parameters.
         text: The user's words.
     """
-    return {
-        member.name: _fill(member.schema, member.name, text)
-        for member in schema.properties
-        if member.required or find_named(member.schema, text)
-    }
+    filled: dict[str, JsonValue] = {}
+    unused = text  # from the first number on that no member has had
+    for member in schema.properties:
+        if not member.required and not find_named(member.schema, text):
+            continue
+        takes = member.schema.type in _NUMBERS and member.schema.default is None and not member.schema.choices
+        filled[member.name] = _fill(member.schema, member.name, unused if takes else text)
+        if takes and (found := _NUMBER.search(unused)) and _NUMBER.search(unused, found.end()):
+            unused = unused[found.end() :]
+    return filled
 
 
 def find_named(schema: Schema, text: str) -> list[JsonValue]:
@@ -65,7 +71,7 @@ def can_fill(schema: Schema, text: str) -> bool:
     return any(
         find_named(member.schema, text)
         or (member.schema.type == "string" and not member.schema.choices and _find_text(text) is not None)
-        or (member.schema.type in {"integer", "number"} and find_number(text) is not None)
+        or (member.schema.type in _NUMBERS and find_number(text) is not None)
         for member in schema.properties
         if member.required
     )
@@ -76,7 +82,7 @@ def _fill(schema: Schema, name: str, text: str) -> JsonValue:
         return named[0]
     if schema.default is not None or schema.choices:
         return schema.default if schema.default is not None else schema.choices[0]
-    if schema.type in {"integer", "number"}:
+    if schema.type in _NUMBERS:
         found = find_number(text)
         number = float(found) if found else max(schema.minimum or 1, 1)
         return int(number) if schema.type == "integer" else number

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from plano_agents.errors import RequestError, UpstreamProtocolError
 from plano_agents.protocol import anthropic_messages, openai_chat, openai_responses
+from plano_agents.protocol.decoding import split_fields
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.translation.exchange import Exchange, open_exchange
 
@@ -212,7 +213,8 @@ def test_a_request_with_odd_values_is_addressed_or_a_client_error(
     surface: Form, oddities: list[Oddity]
 ) -> None:
     with contextlib.suppress(RequestError):
-        SURFACES[surface].replace_model(write(REQUESTS[surface], *place(REQUESTS[surface], oddities)), "m")
+        body = write(REQUESTS[surface], *place(REQUESTS[surface], oddities))
+        SURFACES[surface].replace_model(body, split_fields(body), "m")
 
 
 @pytest.mark.parametrize(("surface", "upstream"), PAIRS)

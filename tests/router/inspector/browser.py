@@ -17,7 +17,7 @@ from plano_agents import serving
 from plano_agents.config.model import Config
 from plano_agents.router.app import Router
 from plano_agents.router.inspector.answers import OwnInspector
-from plano_agents.router.upstream import AiohttpUpstream
+from plano_agents.router.upstream.client import HttpUpstream
 from tests.faults.redis_server import NEEDED
 from tests.router.conftest import PROMPT, Exchange, Provider, chat
 
@@ -146,7 +146,7 @@ async def running_site(
 ) -> AsyncGenerator[Site, None]:
     """A router for a browser."""
     inspector = OwnInspector()
-    upstream = AiohttpUpstream()
+    upstream = HttpUpstream()
     listener = serving.bind("127.0.0.1", 0)
     async with provider or Provider(answer) as behind:
         models = tuple(replace(model, base_url=behind.url) for model in config.models)

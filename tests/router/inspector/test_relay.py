@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from plano_agents.errors import InspectorUnavailableError
-from plano_agents.router.answer import Answer, StreamBrokenError
+from plano_agents.router.answer import StreamBrokenError
 from plano_agents.router.inspector.answers import OwnInspector
 from plano_agents.router.inspector.history import History
 from plano_agents.router.inspector.relay import RelayedInspector, Rememberer, open_socket
-from plano_agents.router.inspector.seam import Question, closing
+from plano_agents.router.inspector.seam import Question, Reply, closing
 from tests.router.inspector.conftest import build_record
 
 SESSIONS = Question("sessions", {})
@@ -46,7 +46,7 @@ async def remembering(history: History) -> AsyncGenerator[str, None]:
             server.close()
 
 
-async def read(answer: Answer) -> bytes:
+async def read(answer: Reply) -> bytes:
     assert not isinstance(answer.body, bytes)
     async with closing(answer):
         return b"".join([piece async for piece in answer.body])

@@ -40,3 +40,34 @@ def test_an_object_is_filled_member_by_member() -> None:
     place: JsonValue = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
     tool = parse_schema({"type": "object", "properties": {"place": place}, "required": ["place"]})
     assert fill_arguments(tool, "Weather in Rome") == {"place": {"city": "Rome"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("Multiply 6 by 7", [6, 7]),
+        ("Add 12 and 30, then tell me", [12, 30]),
+        ("Double 8", [8, 8]),
+    ],
+)
+def test_each_number_of_the_text_is_one_parameters(text: str, values: list[int]) -> None:
+    numbers: JsonValue = {"first": {"type": "integer"}, "second": {"type": "integer"}}
+    tool = parse_schema({"type": "object", "properties": numbers, "required": ["first", "second"]})
+    assert list(fill_arguments(tool, text).values()) == values
+
+
+def test_a_number_with_a_default_takes_none_from_the_text() -> None:
+    members: JsonValue = {"digits": {"type": "integer", "default": 2}, "number": {"type": "integer"}}
+    tool = parse_schema({"type": "object", "properties": members, "required": ["digits", "number"]})
+    assert fill_arguments(tool, "Round 6 and 7") == {"digits": 2, "number": 6}
+
+
+def test_the_texts_words_fill_what_stands_beside_numbers() -> None:
+    members: JsonValue = {
+        "low": {"type": "integer"},
+        "city": {"type": "string"},
+        "high": {"type": "number"},
+    }
+    tool = parse_schema({"type": "object", "properties": members, "required": ["low", "city", "high"]})
+    filled = fill_arguments(tool, "Flats in Oslo from 900 to 1200.5 euros")
+    assert filled == {"low": 900, "city": "Oslo", "high": 1200.5}

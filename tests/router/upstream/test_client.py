@@ -4,12 +4,9 @@ import asyncio
 import errno
 import gzip
 import socket
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 
 import pytest
 
-from plano_agents.config.model import Timeouts
 from plano_agents.errors import (
     ConnectTimeoutError,
     FirstByteTimeoutError,
@@ -17,37 +14,8 @@ from plano_agents.errors import (
     TotalTimeoutError,
     UpstreamUnreachableError,
 )
-from plano_agents.router.upstream import AiohttpUpstream, UpstreamRequest
 from tests.router.conftest import COMPLETION, KEY, PROMPT, Exchange, Provider
-
-HEADERS = {
-    "authorization": f"Bearer {KEY}",
-    "content-type": "application/json",
-    "accept-encoding": "identity",
-}
-
-
-@asynccontextmanager
-async def connect() -> AsyncGenerator[AiohttpUpstream, None]:
-    upstream = AiohttpUpstream()
-    try:
-        yield upstream
-    finally:
-        await upstream.close()
-
-
-def request_to(url: str, **timeouts: float) -> UpstreamRequest:
-    return UpstreamRequest(f"{url}/v1/chat/completions", HEADERS, PROMPT.encode(), Timeouts(**timeouts))
-
-
-async def ask(upstream: AiohttpUpstream, url: str, **timeouts: float) -> tuple[int, bytes]:
-    async with await upstream.send(request_to(url, **timeouts)) as response:
-        return response.status, await response.read()
-
-
-async def read_stream(upstream: AiohttpUpstream, url: str, **timeouts: float) -> bytes:
-    async with await upstream.send(request_to(url, **timeouts)) as response:
-        return b"".join([chunk async for chunk in response.chunks()])
+from tests.router.upstream.conftest import ask, connect, read_stream, request_to
 
 
 async def test_a_request_is_sent_as_it_is_with_no_header_of_the_librarys_own() -> None:

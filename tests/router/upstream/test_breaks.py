@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from plano_agents.errors import UpstreamError, UpstreamProtocolError, UpstreamUnreachableError
-from plano_agents.router.upstream import AiohttpUpstream
+from plano_agents.router.upstream.client import HttpUpstream
 from tests.router.conftest import COMPLETION, PROMPT, Exchange, Provider
-from tests.router.test_upstream import ask, connect, read_stream, request_to
+from tests.router.upstream.conftest import ask, connect, read_stream, request_to
 
 
 async def leave(exchange: Exchange) -> None:
@@ -75,7 +75,7 @@ BREAKS = [
 @pytest.mark.parametrize("breaking", BREAKS)
 async def test_an_answer_that_breaks_is_an_error_and_never_a_short_answer(
     breaking: Callable[[Exchange], Awaitable[None]],
-    read: Callable[[AiohttpUpstream, str], Awaitable[object]],
+    read: Callable[[HttpUpstream, str], Awaitable[object]],
 ) -> None:
     async with Provider(breaking) as provider, connect() as upstream:
         with pytest.raises(UpstreamError, match=provider.url):

@@ -1,0 +1,43 @@
+"""How much a run measures, with what, and where it goes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks.gateway.measurement import Results
+from benchmarks.gateway.subjects import Bench
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is measured."""
+
+    repeats: int
+    """How often the workloads are measured, alternating."""
+    turns: int
+    """How often what only plano-agents is asked is measured, alternating."""
+    seconds: int
+    """How long each load is."""
+    starts: int
+    """How often each gateway is started."""
+    requests: int
+    """How many are sent before memory is looked at again."""
+    streams: int
+    """How many streams are held open."""
+    sessions: int
+    """How many sessions are seen before cost is measured again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run: what is measured with, how much, and where it goes."""
+
+    bench: Bench
+    plan: Plan
+    results: Results
+    say: Callable[[str], None]
+    """Tells whoever waits how far it is."""
+
+    def note(self, text: str) -> None:
+        """Tell it, and keep it for the results' readers."""
+        self.say(f"  {text}")
+        self.results.notes.append(text)

@@ -1,0 +1,61 @@
+"""A request's body, split into its top-level fields once and read further only as far as somebody asks.
+
+Most requests belong to a session that is pinned: of theirs nothing is needed but which model they name. A body is
+scanned once for it; the conversation is read, and judged, where a request is routed.
+"""
+
+from collections.abc import Callable
+from functools import cached_property
+
+import msgspec
+
+from plano_agents.protocol.decoding import BAD_JSON, split_fields
+from plano_agents.protocol.openai_chat import ChatHead, PreferenceOverride, check_model
+
+_MODEL = msgspec.json.Decoder(str | None)
+
+
+class RequestBody:
+    """One request's body.
+
+    Args:
+        content: JSON, or what claims to be.
+        parse_head: Reads what routing needs of it, on its surface.
+
+    Raises:
+        RequestError: It is no JSON object, or its ``model`` or its preferences are none; ``param`` names it.
+    """
+
+    def __init__(self, content: bytes, parse_head: Callable[[bytes], ChatHead]) -> None:
+        self.content = content
+        """As it came."""
+        self.fields = split_fields(content)
+        """The top-level fields, each value's bytes untouched."""
+        self._parse_head = parse_head
+        self.model = self._read_model()
+        """The client's model, as it spells it; None where it names none."""
+        self.preferences: tuple[PreferenceOverride, ...] | None = (
+            self.head.routing_preferences if "routing_preferences" in self.fields else None
+        )
+        """The request's own preferences; None where it brings none."""
+
+    @cached_property
+    def head(self) -> ChatHead:
+        """What routing needs of it.
+
+        Raises:
+            RequestError: A field that is read has the wrong type or size; ``param`` names it.
+        """
+        return self._parse_head(self.content)
+
+    def _read_model(self) -> str | None:
+        given = self.fields.get("model")
+        if given is None:
+            return None
+        try:
+            model: str | None = _MODEL.decode(given)
+        except BAD_JSON:
+            return self.head.model
+        if model is not None:
+            check_model(model)
+        return model

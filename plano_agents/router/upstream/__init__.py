@@ -1,0 +1,86 @@
+"""Sockets to the providers, behind one small seam.
+
+The seam is `Upstream`: one request out, one answer in, its body as bytes or as chunks. What is sent and what becomes
+of the answer is the service's business. `client.HttpUpstream` is what the router runs with: HTTP/1.1 of our own,
+because this is the hot path and a general client costs three times as much. Redirects are not followed, .netrc is not
+read, cookies are not kept, nothing is decompressed.
+
+================  ==============================================================================================
+``client``        sending: a kept connection or a new one, once more where that is safe; fetching what no provider's is
+``connection``    one connection and the exchange on it: the state of its bytes, its deadlines, its end
+``response``      an answer as the service reads it
+``pool``          which connections are kept
+``dial``          how one is made: addresses, TLS, through a proxy
+``destination``   what is derived from a URL once and used for every request to it, proxies included
+``head``          a request's head in bytes
+================  ==============================================================================================
+"""
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Protocol, Self
+
+from plano_agents.config.model import Timeouts
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamRequest:
+    """One POST to a provider."""
+
+    url: str
+    """Where to."""
+    headers: Mapping[str, str] = field(repr=False)
+    """Names in lower case; holds the provider's key."""
+    body: bytes = field(repr=False)
+    """JSON."""
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    """How long what may take."""
+
+
+class UpstreamResponse(Protocol):
+    """A provider's answer, its headers read and its body not; closed on leaving ``async with``."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers, names compared in any case."""
+
+    async def read(self) -> bytes:
+        """Read the whole body.
+
+        Raises:
+            UpstreamError: The connection broke or fell silent.
+        """
+
+    def chunks(self) -> AsyncGenerator[bytes, None]:
+        """Read the body as it comes.
+
+        Raises:
+            UpstreamError: The connection broke or fell silent.
+        """
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Upstream(Protocol):
+    """Sends requests to providers."""
+
+    async def send(self, request: UpstreamRequest) -> UpstreamResponse:
+        """Send a request and wait for the answer's headers.
+
+        Raises:
+            UpstreamUnreachableError: No connection could be made, or it broke.
+            UpstreamTimeoutError: Connecting or the first byte took too long.
+            UpstreamError: It cannot be sent as it is.
+        """
+
+    async def close(self) -> None:
+        """Close all connections."""
