@@ -9,6 +9,7 @@
     ├── OverloadedError             503  overloaded
     ├── ShuttingDownError           503  shutting_down
     ├── StoreUnavailableError       503  store_unavailable
+    ├── InspectorUnavailableError   503  inspector_unavailable
     ├── ConfigError                 -    a configuration file that cannot be used; raised at start only
     ├── WorkerFailedError           -    a process that will not start; ends the program
     ├── RequestError                400  invalid_request
@@ -138,6 +139,13 @@ class StoreUnavailableError(PlanoError):
 
     status_code = 503
     code = "store_unavailable"
+
+
+class InspectorUnavailableError(PlanoError):
+    """The process that remembers requests for the inspector does not answer."""
+
+    status_code = 503
+    code = "inspector_unavailable"
 
 
 class RequestError(PlanoError):

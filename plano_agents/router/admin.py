@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from plano_agents.errors import AdminOnlyError, AuthenticationError
 
-OPERATORS_PATHS = ("/affinity", "/metrics")
+OPERATORS_PATHS = ("/affinity", "/inspector", "/metrics")
 """What operators ask for, with all that is below; the admin token opens it, and no client key is asked for."""
 
 PROXY_HEADERS = frozenset(

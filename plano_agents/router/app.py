@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +16,9 @@ from plano_agents.router.choice import Chooser
 from plano_agents.router.dispatch import Dispatcher, Health
 from plano_agents.router.front_door import FrontDoor
 from plano_agents.router.hot_path import HotPath
+from plano_agents.router.inspector.answers import OwnInspector
+from plano_agents.router.inspector.seam import Inspector, build_observer
+from plano_agents.router.inspector.site import InspectorSite
 from plano_agents.router.measurements import Fetch, Measurements
 from plano_agents.router.metrics import Metrics
 from plano_agents.router.request_log import RequestLog
@@ -24,6 +27,7 @@ from plano_agents.router.strategies import build_strategy
 from plano_agents.router.traces import Traces
 from plano_agents.router.trail import show_to
 from plano_agents.router.upstream import Upstream
+from plano_agents.routing.candidates import ModelMetrics
 from plano_agents.routing.strategy import Strategy
 from plano_agents.serving.exchange import Serve
 from plano_agents.sessions.build import build_store
@@ -43,7 +47,7 @@ class _Serving(NamedTuple):
 
     endpoints: HotPath
     """The proxied endpoints."""
-    pages: FrontDoor
+    pages: ASGIApp
     """Everything else."""
 
 
@@ -59,6 +63,7 @@ class Router:
         store: Keeps the sessions' pins; None for the one that is configured.
         fetch: Asks the sources of measurements; None leaves them alone.
         strategy: Says which preference a request matches; None for the embedded one.
+        inspector: Remembers requests for the page at ``/inspector``; None for this process's own memory.
         clock: Monotonic time in seconds, by which pins expire.
         tallies: Where workers tell each other what they count; None where this process serves alone.
 
@@ -74,6 +79,7 @@ class Router:
         store: SessionStore | None = None,
         fetch: Fetch | None = None,
         strategy: Strategy | None = None,
+        inspector: Inspector | None = None,
         clock: Callable[[], float] = time.monotonic,
         tallies: Path | None = None,
     ) -> None:
@@ -86,6 +92,7 @@ class Router:
         self._traces = Traces()
         self._hot_paths: WeakSet[HotPath] = WeakSet()
         self._health: Health | None = None
+        self._inspector = inspector if inspector is not None else OwnInspector()
         store = store if store is not None else build_store(config.routing, clock=clock)
         self._metrics = Metrics(
             store.tallies,
@@ -97,7 +104,7 @@ class Router:
         ledger = Ledger(
             max_entries=LEDGER_ENTRIES,
             is_shared=store.is_shared,
-            on_violation=self._metrics.count_violation,
+            on_violation=self._count_violation,
         )
         if isinstance(store, MemorySessionStore):
             store.on_end = ledger.forget
@@ -134,11 +141,19 @@ class Router:
         if self._warm_up is not None:
             await self._warm_up()
 
+    def stop(self) -> None:
+        """End the answers that have no end of their own: the router stops."""
+        self._inspector.close()
+
     async def aclose(self) -> None:
         """Stop asking the sources of measurements, send the last spans, and let go of the session store."""
         self._stop_watching()
         await self._traces.aclose()
         await self._pinning.store.aclose()
+
+    def _count_violation(self) -> None:
+        self._metrics.count_violation()
+        self._inspector.count_violation()
 
     def _stop_watching(self) -> None:
         if self._watching is not None:
@@ -155,6 +170,10 @@ class Router:
     def _start(self, config: Config) -> _Serving:
         """Build what serves a configuration, and let its measurements take the old ones' place."""
         measurements = Measurements(config.metrics_sources, self._fetch) if self._fetch is not None else None
+
+        def read_metrics() -> Mapping[str, ModelMetrics]:
+            return measurements.metrics if measurements is not None else {}
+
         sampler, tracers = self._traces.observe(config)
         strategy = self._strategy or build_strategy(config, self._upstream)
         health = Health(config, on_change=self._note_breaker)
@@ -163,12 +182,17 @@ class Router:
             chooser=Chooser(
                 config,
                 strategy,
-                (lambda: measurements.metrics) if measurements is not None else dict,
+                read_metrics,
                 is_down=health.is_down,
             ),
             pinning=self._pinning,
             dispatcher=Dispatcher(config, self._upstream, health),
-            observe=show_to(self._metrics.observe, self._log.observe, *tracers),
+            observe=show_to(
+                self._metrics.observe,
+                self._log.observe,
+                build_observer(self._inspector, read_metrics),
+                *tracers,
+            ),
             sampler=sampler,
         )
         self._warm_up = partial(strategy.warm_up, config.preferences) if config.preferences else None
@@ -181,7 +205,7 @@ class Router:
         self._metrics.configure(config)
         self._log.configure(config)
         pages = FrontDoor(partial(self._build_pages, config), config, on_refused=self._metrics.count_refusal)
-        return _Serving(hot_path, pages)
+        return _Serving(hot_path, InspectorSite(pages, self._inspector, config))
 
     def _note_breaker(self, upstream: str, is_open: bool) -> None:  # noqa: FBT001 - a callback's
         self._metrics.count_breaker(upstream, is_open)

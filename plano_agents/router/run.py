@@ -10,12 +10,16 @@ import socket
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from plano_agents import serving
 from plano_agents.config.model import Config
 from plano_agents.errors import ConfigError
 from plano_agents.router.app import Router
+from plano_agents.router.inspector.answers import OwnInspector
+from plano_agents.router.inspector.relay import RelayedInspector, Rememberer, open_socket
+from plano_agents.router.inspector.seam import Inspector
 from plano_agents.router.metrics import build_reloads_counter
 from plano_agents.router.upstream.client import HttpUpstream
 from plano_agents.serving import Parent, Site, Worker
@@ -82,16 +86,19 @@ def _serve_with_workers(
         own.write()
         on_reloaded(error)
 
-    workers = [
-        Worker(f"worker {number}", listener, _build_main(config, listener, directory, number))
-        for number, listener in enumerate(listeners, start=1)
-    ]
-    if simulated is not None:
-        workers.append(Worker("simulated models", simulated.listener, _build_simulated_main(simulated)))
-    patience = serving.Patience(stop_seconds=config.limits.shutdown_grace_seconds + STOP_SECONDS)
-    serving.Supervisor(
-        workers, config, load=load, on_ready=on_ready, on_reloaded=count, patience=patience
-    ).run()
+    with open_socket() as remembered:
+        inspect = partial(RelayedInspector, remembered.getsockname(), len(listeners))
+        workers = [
+            Worker(f"worker {number}", listener, _build_main(config, listener, directory, number, inspect))
+            for number, listener in enumerate(listeners, start=1)
+        ]
+        workers.append(Worker("inspector", remembered, _build_inspector_main(remembered)))
+        if simulated is not None:
+            workers.append(Worker("simulated models", simulated.listener, _build_simulated_main(simulated)))
+        patience = serving.Patience(stop_seconds=config.limits.shutdown_grace_seconds + STOP_SECONDS)
+        serving.Supervisor(
+            workers, config, load=load, on_ready=on_ready, on_reloaded=count, patience=patience
+        ).run()
 
 
 async def _serve_alone(
@@ -121,14 +128,35 @@ async def _serve_alone(
 
 
 def _build_main(
-    at_start: Config, listener: socket.socket, directory: Path, number: int
+    at_start: Config,
+    listener: socket.socket,
+    directory: Path,
+    number: int,
+    inspect: Callable[[], Inspector],
 ) -> Callable[[Config, Parent[Config]], Awaitable[None]]:
     """Build what a worker runs; its site stays as configured at the start, like those of workers never replaced."""
 
     async def main(config: Config, parent: Parent[Config]) -> None:
         with writing_in_background(number):
-            async with _running_router(config, directory) as router:
+            async with _running_router(config, directory, inspect()) as router:
                 await parent.serve([_build_site(router, listener, at_start)], on_state=router.configure)
+
+    return main
+
+
+def _build_inspector_main(
+    listener: socket.socket,
+) -> Callable[[Config, Parent[Config]], Awaitable[None]]:
+    """Build what remembers for all workers."""
+
+    async def main(_: Config, parent: Parent[Config]) -> None:
+        inspector = OwnInspector()
+        server = await asyncio.start_unix_server(Rememberer(inspector).serve, sock=listener)
+        try:
+            await parent.serve([], on_state=lambda _: None)
+        finally:
+            inspector.close()
+            server.close()
 
     return main
 
@@ -151,7 +179,8 @@ def _build_site(router: Router, listener: socket.socket, config: Config) -> Site
             body_seconds=limits.body_seconds,
             max_header_bytes=limits.max_header_bytes,
         ),
-        router.metrics.count_refusal,
+        on_refused=router.metrics.count_refusal,
+        on_stop=router.stop,
     )
 
 
@@ -166,19 +195,22 @@ def _settle() -> None:
 
 
 @asynccontextmanager
-async def _running_router(config: Config, directory: Path | None = None) -> AsyncGenerator[Router, None]:
+async def _running_router(
+    config: Config, directory: Path | None = None, inspector: Inspector | None = None
+) -> AsyncGenerator[Router, None]:
     """A router with its sockets to providers, which are closed at the end.
 
     Args:
         config: What is configured.
         directory: Where workers tell each other what they count; None where this process serves alone.
+        inspector: Remembers requests for all workers; None where this process serves alone.
 
     Raises:
         ConfigError: It cannot be served.
     """
     upstream = HttpUpstream(tls=_load_tls(config), proxy_from_environment=config.proxy_from_environment)
     try:
-        router = Router(config, upstream, fetch=upstream.fetch, tallies=directory)
+        router = Router(config, upstream, fetch=upstream.fetch, inspector=inspector, tallies=directory)
         await router.connect()
         _settle()
         beside = [asyncio.create_task(router.warm_up())]

@@ -7,7 +7,7 @@ the measurements is left to ``metric_sources``, fetching them to the router.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from plano_agents.config.model import Preference
 
@@ -22,6 +22,8 @@ class ModelMetrics:
     """The price of a million output tokens, in USD."""
     latency: float | None = None
     """In the unit of the configured query, for it is only compared; commonly seconds or milliseconds."""
+    cached_usd_per_million: float | None = None
+    """The price of a million input tokens that the provider read from its cache, in USD."""
 
 
 UNKNOWN = ModelMetrics()
@@ -70,7 +72,7 @@ def merge_metrics(
     for name in (*costs, *latencies):
         cost = costs.get(name, UNKNOWN)
         latency = latencies.get(name, UNKNOWN).latency
-        merged[name] = ModelMetrics(cost.input_usd_per_million, cost.output_usd_per_million, latency)
+        merged[name] = replace(cost, latency=latency)
     return merged
 
 

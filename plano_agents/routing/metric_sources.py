@@ -1,6 +1,6 @@
 """What sources of measurements are asked, and how their answers are read; pure, for the router does the asking.
 
-Three shapes, read as Plano does: models.dev's ``api.json`` (``{provider: {models: {id: {cost: {input, output}}}}}``,
+Three shapes, read as Plano does: models.dev's ``api.json`` (``{provider: {models: {id: {cost: {input, output, cache_read}}}}}``,
 named ``provider/id``), DigitalOcean's catalog (``{data: [{model_id, pricing}]}``, named ``model_id``, and
 ``creator/model_id`` where it names its creator), and Prometheus' instant query (series with the label
 ``model_name``). ``model_aliases`` renames what a catalog names. An entry without a price is left out; an answer of
@@ -27,6 +27,7 @@ _CHEAPEST_PER_MILLION_USD = 0.001
 class _ModelsDevCost(msgspec.Struct):
     input: float | None = None
     output: float | None = None
+    cache_read: float | None = None
 
 
 class _ModelsDevModel(msgspec.Struct):
@@ -107,7 +108,9 @@ def parse_models_dev(body: bytes, aliases: Mapping[str, str] = EMPTY) -> dict[st
         for model_id, model in entry.models.items():
             if model.cost is not None and model.cost.input is not None and model.cost.output is not None:
                 name = f"{provider}/{model_id}"
-                metrics[aliases.get(name, name)] = ModelMetrics(model.cost.input, model.cost.output)
+                metrics[aliases.get(name, name)] = ModelMetrics(
+                    model.cost.input, model.cost.output, cached_usd_per_million=model.cost.cache_read
+                )
     return metrics
 
 

@@ -39,6 +39,8 @@ class Site:
     """What one client may take."""
     on_refused: Callable[[str], None] = lambda _code: None
     """Gets the error's code of every request that could not be read."""
+    on_stop: Callable[[], None] = lambda: None
+    """Called when it is told to stop; it ends the answers that have no end of their own."""
 
 
 class _Server(uvicorn.Server):
@@ -90,8 +92,9 @@ async def running(sites: Sequence[Site]) -> AsyncGenerator[None, None]:
         await asyncio.gather(*(server.listening.wait() for server in servers))
         yield
     finally:
-        for server in servers:
+        for server, site in zip(servers, sites, strict=True):
             server.should_exit = True
+            site.on_stop()
         await asyncio.gather(*tasks)
 
 

@@ -64,12 +64,14 @@ LATENCY = LatencySource("prometheus", "http://prometheus:9090", 'avg by (model_n
 
 
 def test_models_dev_prices_are_named_by_provider_and_id() -> None:
-    assert parse_models_dev(MODELS_DEV) == {"anthropic/claude-opus-4-5": ModelMetrics(5, 25)}
+    assert parse_models_dev(MODELS_DEV) == {
+        "anthropic/claude-opus-4-5": ModelMetrics(5, 25, cached_usd_per_million=0.5)
+    }
 
 
 def test_an_alias_renames_a_catalogs_model() -> None:
     parsed = parse_models_dev(MODELS_DEV, {"anthropic/claude-opus-4-5": "vercel/opus"})
-    assert parsed == {"vercel/opus": ModelMetrics(5, 25)}
+    assert parsed == {"vercel/opus": ModelMetrics(5, 25, cached_usd_per_million=0.5)}
 
 
 def test_digitalocean_prices_are_named_by_id_and_by_creator_and_id() -> None:

@@ -1,0 +1,191 @@
+// One session: its pin, what it came to, when and why its model changed, and every turn that is remembered.
+
+import { dropPin, findPin } from "./api.js";
+import { drawBand, replaceBand } from "./band.js";
+import { h, pair, write } from "./dom.js";
+import { brief, clock, count, date, ms, percent, plural, UNKNOWN, usd } from "./format.js";
+import { badges, showId } from "./list.js";
+import { label } from "./models.js";
+import { figures, scores, sendings } from "./tip.js";
+import { conclude, decide, explain, hasFailed } from "./words.js";
+
+const ASK_AGAIN_MS = 5_000;
+
+/** The moments at which the model was decided, changed, or failed, with the turns between them. */
+function tell(session) {
+  const moments = [];
+  session.turns.forEach((turn, index) => {
+    const last = moments.at(-1);
+    if (last && turn.decision === "retain" && !hasFailed(turn) && !hasFailed(last.turn)) last.kept += 1;
+    else moments.push({ turn, number: session.counts.turns - session.turns.length + index + 1, kept: 0 });
+  });
+  return moments;
+}
+
+function drawMoment({ turn, number, kept }) {
+  return h(
+    "li",
+    { class: `moment d-${hasFailed(turn) ? "refused" : (turn.decision ?? "refused")}` },
+    h("p", { class: "head" }, h("time", { title: date(turn.at) }, clock(turn.at)), h("span", { class: `badge d-${turn.decision ?? "refused"}` }, decide(turn)), label(turn.model)),
+    h("p", { class: "why" }, `Turn ${number}. ${explain(turn)}`, turn.route && turn.decision !== "retain" ? ` Route ${turn.route}.` : "", hasFailed(turn) ? ` The client was told ${conclude(turn)}.` : ""),
+    sendings(turn),
+    kept ? h("p", { class: "kept" }, `then ${plural(kept, "turn")} kept on it`) : null,
+  );
+}
+
+function drawTurn(turn, number) {
+  const failed = hasFailed(turn) || turn.client_left;
+  const body = h("div", { class: "body" });
+  const details = h(
+    "details",
+    { class: "turn", id: `turn-${turn.n}` },
+    h(
+      "summary",
+      {},
+      h("span", { class: "number" }, h("span", { class: "unseen" }, "Turn "), count(number)),
+      label(turn.model),
+      h("span", { class: `badge d-${turn.decision ?? "refused"}` }, decide(turn)),
+      h("span", { class: failed ? "end bad" : "end" }, failed ? conclude(turn) : ms(turn.duration_ms)),
+      h("span", { class: "spent" }, `${brief((turn.input ?? 0) + (turn.output ?? 0))} tokens`),
+      h("time", { title: date(turn.at) }, clock(turn.at)),
+    ),
+    body,
+  );
+  details.addEventListener("toggle", () => {
+    if (!details.open || body.firstChild) return;
+    body.append(
+      h("p", { class: "why" }, explain(turn)),
+      scores(turn) ?? "",
+      sendings(turn) ?? "",
+      h("dl", { class: "figures" }, figures(turn), pair("Route", turn.route ?? "none"), pair("Endpoint", turn.path), pair("Answer", conclude(turn)), pair("Trace id", h("code", {}, turn.trace_id))),
+    );
+  });
+  return details;
+}
+
+export class SessionView {
+  constructor(memory, session) {
+    this.memory = memory;
+    this.session = session;
+    this.isGroup = session.session === null;
+    this.drawn = 0;
+    this.pinCard = h("dl", { class: "figures" });
+    this.pinSaid = h("p", { class: "why" });
+    this.sums = h("dl", { class: "figures" });
+    this.band = h("div", {});
+    this.moments = h("ol", { class: "moments" });
+    this.turns = h("div", { class: "turns" });
+    this.bound = h("p", { class: "hint" });
+    this.said = h("p", { class: "hint", role: "status" });
+    this.drop = h("button", { type: "button", class: "danger", onclick: () => this.dialog.showModal() }, "Drop the pin");
+    this.dialog = this.#buildDialog();
+    this.element = h(
+      "div",
+      { class: "session" },
+      h("p", {}, h("a", { class: "back", href: "inspector", "data-view": true }, "← All sessions")),
+      h("h1", { class: "name" }, showId(session)),
+      h("p", { class: "meta" }, badges(session), h("span", {}, `since ${date(session.first_at)}`)),
+      h("div", { class: "cards" }, this.isGroup ? null : h("section", { class: "card", "aria-label": "Pin" }, h("div", { class: "cardhead" }, h("h2", {}, "Pin"), this.drop), this.pinCard, this.pinSaid, this.said), h("section", { class: "card", "aria-label": "Figures" }, h("div", { class: "cardhead" }, h("h2", {}, "Figures")), this.sums)),
+      h("section", { class: "card" }, h("h2", {}, "Turns at a glance"), this.band),
+      this.isGroup ? null : h("section", { class: "card" }, h("h2", {}, "How its model came about"), this.moments),
+      h("section", { class: "card" }, h("h2", {}, "Turns, the latest first"), this.turns, this.bound),
+      this.dialog,
+    );
+    if (!this.isGroup) {
+      this.ask();
+      this.asking = setInterval(() => document.visibilityState === "visible" && this.ask(), ASK_AGAIN_MS);
+    }
+  }
+
+  get title() {
+    return `${showId(this.session)} · Inspector`;
+  }
+
+  close() {
+    clearInterval(this.asking);
+  }
+
+  #buildDialog() {
+    const confirm = h("button", { type: "button", class: "danger" }, "Drop the pin");
+    const dialog = h(
+      "dialog",
+      { "aria-labelledby": "drop-title" },
+      h("h2", { id: "drop-title" }, "Drop this session's pin?"),
+      h("p", {}, "Its next request is routed anew and may get another model. Requests in flight are not cut."),
+      h("div", { class: "actions" }, h("button", { type: "button", class: "quiet", onclick: () => dialog.close() }, "Keep it"), confirm),
+    );
+    confirm.addEventListener("click", async () => {
+      dialog.close();
+      try {
+        const was = await dropPin(this.session);
+        write(this.said, was ? "Dropped. The next request is routed anew." : "There was no live pin any more.");
+      } catch (error) {
+        write(this.said, error.message);
+      }
+      this.ask();
+    });
+    return dialog;
+  }
+
+  /** Ask for the pin as it is now. */
+  async ask() {
+    let pin;
+    try {
+      pin = await findPin(this.session);
+    } catch (error) {
+      write(this.pinSaid, error.message);
+      return;
+    }
+    this.drop.disabled = !pin;
+    write(this.pinSaid, pin ? `Because ${pin.why}.${pin.degraded ? " The shared store does not answer: this is one router's memory." : ""}` : "No live pin: it ended by idle time, or was dropped. The next request is routed anew.");
+    this.pinCard.replaceChildren(
+      pair("Model", pin ? label(pin.model) : UNKNOWN),
+      pair("Route", pin?.route ?? UNKNOWN),
+      pair("Lives on, unused", pin ? ms(pin.seconds_left * 1_000) : UNKNOWN),
+      pair("In flight", pin ? count(pin.requests_in_flight) : UNKNOWN),
+    );
+  }
+
+  refresh() {
+    this.update(new Set([this.session.key]));
+  }
+
+  update(changed) {
+    if (!changed.has(this.session.key)) return;
+    this.session = this.memory.sessions.get(this.session.key) ?? this.session;
+    const { counts, turns } = this.session;
+    this.sums.replaceChildren(
+      pair("Turns", count(counts.turns)),
+      pair("Switches", count(counts.switches)),
+      pair("Failures", count(counts.failures)),
+      pair("Routing", ms(counts.routing_ms)),
+      pair("Upstream", ms(counts.upstream_ms)),
+      pair("Prompt", brief(counts.input)),
+      pair("Cached", percent(counts.cached, counts.input)),
+      pair("Output", brief(counts.output)),
+      pair("Cost", counts.priced ? usd(counts.cost_usd, counts.cost_is_most) : UNKNOWN),
+    );
+    const band = drawBand(this.session, { open: (turn) => this.open(turn.n) });
+    band.classList.add("wrap");
+    replaceBand(this.band, band);
+    this.band = band;
+    this.moments.replaceChildren(...tell(this.session).map(drawMoment));
+    const first = counts.turns - turns.length + 1;
+    turns.forEach((turn, index) => {
+      if (turn.n > this.drawn) this.turns.prepend(drawTurn(turn, first + index));
+    });
+    this.drawn = turns.at(-1)?.n ?? 0;
+    while (this.turns.children.length > turns.length) this.turns.lastChild.remove();
+    write(this.bound, first > 1 ? `The ${plural(first - 1, "turn")} before are counted and no longer kept.` : "");
+    if (!this.isGroup && this.drawn) this.ask();
+  }
+
+  /** Unfold a turn, and go there. */
+  open(number) {
+    const turn = this.element.querySelector(`#turn-${number}`);
+    if (!turn) return;
+    turn.open = true;
+    turn.scrollIntoView({ block: "center" });
+    turn.querySelector("summary").focus({ preventScroll: true });
+  }
+}

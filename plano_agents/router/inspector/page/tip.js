@@ -1,0 +1,117 @@
+// The card that tells of one turn, beside it: on hover, and on focus. It stays while the pointer is on it, and goes with
+// Escape (WCAG 2.2, 1.4.13).
+
+import { h, pair } from "./dom.js";
+import { brief, clock, ms, UNKNOWN, usd } from "./format.js";
+import { label } from "./models.js";
+import { conclude, decide, explain, hasFailed } from "./words.js";
+
+const card = () => document.getElementById("tip");
+let leaving = 0;
+let described = null;
+
+/** A preference's score as a bar, with the score to exceed. */
+function score(name, value, turn) {
+  const isMatch = name === turn.route;
+  const bar = h("span", { class: "bar", "aria-hidden": "true" }, h("i", {}));
+  if (value !== null) bar.firstChild.style.width = `${Math.max(0, Math.min(1, value)) * 100}%`;
+  if (turn.threshold !== undefined) {
+    const limit = h("b", {});
+    limit.style.left = `${turn.threshold * 100}%`;
+    bar.append(limit);
+  }
+  const told = value === null ? (isMatch ? "match" : UNKNOWN) : value.toFixed(2);
+  return h("li", { class: isMatch ? "match" : null }, h("span", { class: "name" }, name), value === null ? null : bar, h("span", { class: "value" }, told));
+}
+
+/** How the preferences scored; null where nothing was routed. */
+export function scores(turn) {
+  if (!turn.scores?.length) return null;
+  const limit = turn.threshold === undefined ? "" : `, a match exceeds ${turn.threshold.toFixed(2)}`;
+  return h(
+    "div",
+    { class: "scores" },
+    h("p", {}, `Route scores (${turn.strategy}${limit})`),
+    h("ul", {}, turn.scores.map(([name, value]) => score(name, value, turn))),
+  );
+}
+
+/** Whom the request was sent to, where that was not one answer; equal tries in a row are told together. */
+export function sendings(turn) {
+  if (!turn.sendings?.length) return null;
+  const told = [];
+  for (const { model, status, failure, duration_ms } of turn.sendings) {
+    const said = failure ?? String(status);
+    const last = told.at(-1);
+    if (last?.model === model && last.said === said) last.durations.push(ms(duration_ms));
+    else told.push({ model, said, durations: [ms(duration_ms)] });
+  }
+  return h(
+    "div",
+    { class: "sendings" },
+    h("p", {}, "Sent to"),
+    h("ol", {}, told.map(({ model, said, durations }) => h("li", {}, label(model), h("span", {}, `${durations.length > 1 ? `${durations.length} × ` : ""}${said} after ${durations.join(", ")}`)))),
+  );
+}
+
+/** A turn's figures. */
+export const figures = (turn) => [
+  pair("Routing", ms(turn.routing_ms)),
+  pair("Upstream", ms(turn.upstream_ms)),
+  turn.streams && turn.first_ms !== undefined ? pair("First bytes", ms(turn.first_ms)) : null,
+  pair("In all", ms(turn.duration_ms)),
+  pair("Prompt", `${brief(turn.input ?? 0)}`),
+  pair("Cached", `${brief(turn.cached ?? 0)}`),
+  pair("Output", `${brief(turn.output ?? 0)}`),
+  pair("Cost", usd(turn.cost_usd, turn.cost_is_most)),
+];
+
+function fill(turn, number) {
+  card().replaceChildren(
+    h("p", { class: "head" }, label(turn.model), h("span", { class: "when" }, `turn ${number}, ${clock(turn.at)}`)),
+    h("p", { class: "decided" }, h("span", { class: `badge d-${turn.decision ?? "refused"}` }, decide(turn)), turn.route ? h("span", { class: "route" }, `route ${turn.route}`) : null, hasFailed(turn) || turn.client_left ? h("span", { class: "badge bad" }, conclude(turn)) : null),
+    h("p", { class: "why" }, explain(turn)),
+    scores(turn) ?? "",
+    sendings(turn) ?? "",
+    h("dl", { class: "figures" }, figures(turn)),
+  );
+}
+
+function move(anchor) {
+  const at = anchor.getBoundingClientRect();
+  const own = card().getBoundingClientRect();
+  const left = Math.max(8, Math.min(innerWidth - own.width - 8, at.left + at.width / 2 - own.width / 2));
+  const below = at.bottom + 8 + own.height < innerHeight || at.top < own.height + 16;
+  card().style.left = `${left}px`;
+  card().style.top = `${Math.max(8, below ? at.bottom + 6 : at.top - own.height - 6)}px`;
+}
+
+export function show(anchor, turn, number) {
+  clearTimeout(leaving);
+  fill(turn, number);
+  card().hidden = false;
+  described?.removeAttribute("aria-describedby");
+  described = anchor;
+  anchor.setAttribute("aria-describedby", "tip");
+  move(anchor);
+}
+
+export function hide() {
+  clearTimeout(leaving);
+  card().hidden = true;
+  described?.removeAttribute("aria-describedby");
+  described = null;
+}
+
+/** Hide it, unless the pointer reaches it in a moment. */
+export function leave() {
+  clearTimeout(leaving);
+  leaving = setTimeout(hide, 120);
+}
+
+export function prepare() {
+  card().addEventListener("pointerenter", () => clearTimeout(leaving));
+  card().addEventListener("pointerleave", leave);
+  addEventListener("keydown", (event) => event.key === "Escape" && hide());
+  addEventListener("scroll", hide, { passive: true, capture: true });
+}

@@ -1,0 +1,50 @@
+// What all requests since the start came to.
+
+import { h, write } from "./dom.js";
+import { brief, count, date, ms, percent, plural, UNKNOWN, usd } from "./format.js";
+
+const TILES = [
+  ["turns", "Turns"],
+  ["switches", "Switches"],
+  ["routing", "Routing per turn"],
+  ["cached", "Prompt from cache"],
+  ["cost", "Cost"],
+  ["violations", "Violations"],
+];
+
+/** What each tile says: a figure, and what it is made of. */
+function read({ counts, sessions, violations }, hasPrices) {
+  return {
+    turns: [brief(counts.turns), `of ${plural(sessions, "session")}${counts.failures ? `, ${count(counts.failures)} failed` : ""}`],
+    switches: [brief(counts.switches), counts.switches ? `${percent(counts.switches, counts.turns)} of turns changed model` : "no turn changed model"],
+    routing: [counts.turns ? ms(counts.routing_ms / counts.turns) : UNKNOWN, counts.routed ? `${plural(counts.routed, "turn")} routed, ${ms(counts.routed_ms / counts.routed)} each` : "nothing was routed yet"],
+    cached: [percent(counts.cached, counts.input), `${brief(counts.cached)} of ${brief(counts.input)} tokens`],
+    cost: [counts.priced ? usd(counts.cost_usd, counts.cost_is_most) : UNKNOWN, counts.priced ? `of ${plural(counts.priced, "turn")} with known prices` : hasPrices ? "no model's price is known yet" : "no price source configured"],
+    violations: [count(violations), violations ? "turns on another model for no listed reason" : "every session kept its model"],
+  };
+}
+
+export class Totals {
+  constructor() {
+    this.element = h(
+      "section",
+      { class: "totals", "aria-label": "Totals" },
+      h("dl", {}, TILES.map(([name, title]) => h("div", { class: `tile t-${name}` }, h("dt", {}, title), h("dd", {}, h("b", {}, UNKNOWN), h("span", {}, " "))))),
+    );
+    this.meter = h("i", {});
+    this.element.querySelector(".t-cached dd").append(h("span", { class: "meter", "aria-hidden": "true" }, this.meter));
+  }
+
+  update(totals, hasPrices) {
+    const told = read(totals, hasPrices);
+    for (const [name, [figure, detail]] of Object.entries(told)) {
+      const tile = this.element.querySelector(`.t-${name}`);
+      write(tile.querySelector("b"), figure);
+      write(tile.querySelector("dd > span"), detail);
+    }
+    const { cached, input } = totals.counts;
+    this.meter.style.width = `${input ? (100 * cached) / input : 0}%`;
+    this.element.querySelector(".t-violations").classList.toggle("bad", totals.violations > 0);
+    this.element.title = `since ${date(totals.since)}`;
+  }
+}

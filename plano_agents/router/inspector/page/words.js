@@ -1,0 +1,43 @@
+// What was decided, in a sentence, as docs/affinity.md has it.
+
+const WHY = {
+  none: "No affinity id: routed by itself, nothing is remembered.",
+  first_turn: "The session's first turn: routed, and pinned to this model.",
+  hint: "Pinned without routing to the model that made the transcript (hint).",
+  pinned: "Kept on the pinned model; routing was skipped.",
+  upstream_failed: "The pinned model failed for good; this one answered, and the pin moved to it.",
+  unsuitable: "The pinned model cannot serve this request; the pin moved to one that can.",
+  model_removed: "The pinned model left the configuration; routed and pinned anew.",
+};
+
+const DEGRADED = {
+  store: "The shared store did not answer: decided by this router's own memory.",
+  routing: "The routing model did not answer: the embedded one decided.",
+};
+
+export const hasFailed = (turn) => Boolean(turn.failure) || (turn.status ?? 0) >= 400;
+
+/** Say why a turn was served by its model. */
+export function explain(turn) {
+  if (!turn.decision) return "Refused before a model was decided on.";
+  const why = WHY[turn.reason ?? turn.decision] ?? `${turn.decision}: ${turn.reason}.`;
+  return [why, ...(turn.degraded ?? []).map((each) => DEGRADED[each])].join(" ");
+}
+
+/** Name the decision and its reason. */
+export const decide = (turn) =>
+  turn.decision ? [turn.decision, turn.reason].filter(Boolean).join(" · ") : "refused";
+
+/** Say how a turn ended. */
+export function conclude(turn) {
+  if (turn.failure) return `${turn.status ?? ""} ${turn.failure}`.trim();
+  if (turn.client_left) return "the client left";
+  if (turn.status === undefined || turn.status === null) return "no answer";
+  return `${turn.status}${turn.streams ? ", streamed" : ""}`;
+}
+
+/** Name a session, or the group of requests without one. */
+export const nameSession = (session) => session.session ?? "Requests without a session";
+
+/** The mark of an implicit session's id, which no client can send. */
+export const IMPLICIT = "implicit·";
