@@ -22,8 +22,9 @@ from plano_agents.routing.embedded.scorer import Scorer, list_texts
 from plano_agents.routing.embedded.wordpiece import WordPiece
 from plano_agents.routing.text import Utterance
 
-MAX_TOKENS = 48
-"""How many tokens of a text are read, its head and its tail; more made routing no better where it was measured."""
+MAX_TOKENS = 64
+"""How many tokens of a text are read, its head and its tail; more made no difference where it was measured. Fewer (48)
+route public sets as well, and miss the point of a request that comes to it late."""
 
 BATCH = 32
 """How many texts are encoded at once."""
