@@ -21,6 +21,7 @@ from plano_agents.errors import ConfigError, PlanoError, WorkerFailedError
 from plano_agents.providers.target import build_target
 from plano_agents.sessions.build import build_store, name_store
 from plano_agents.simulator.settings import SimulatorSettings
+from plano_agents.telemetry.destination import find_destination
 
 PACED = SimulatorSettings(time_to_first_token_ms=150, tokens_per_second=1_200)
 """How fast simulated models answer behind the router: a turn can be felt, and nobody waits."""
@@ -237,6 +238,7 @@ def check(config: Path, settings: Path | None, *, offline: bool) -> None:
     for model in loaded.models:
         build_target(model)
     build_store(loaded.routing)
+    find_destination(loaded.tracing.random_sampling, loaded.tracing.opentracing_grpc_endpoint, os.environ)
     for warning in loaded.warnings:
         click.echo(f"warning: {warning}", err=True)
     click.echo(render_config(loaded), nl=False)
@@ -269,6 +271,13 @@ def describe(config: Config, url: str, offline_url: str | None, workers: int = 1
             f"{_describe_store(config.routing)}, each for {config.routing.session_ttl_seconds} s after its last use",
         )
     )
+    tracing = config.tracing
+    if (
+        to := find_destination(tracing.random_sampling, tracing.opentracing_grpc_endpoint, os.environ)
+    ) is not None:
+        rows.append(
+            ("traces", f"{tracing.random_sampling} % of requests, to {to.shown} (OTLP, {to.protocol})")
+        )
     if workers > 1:
         rows.append(("workers", f"{workers} processes on this port"))
     if offline_url is not None:

@@ -157,7 +157,10 @@ class Loader:
             raise LoadError("The load generator has no standard input or output.")
         with process.stdout as told:
             try:
-                yield int(json.loads(told.readline())["opened"])
+                line = told.readline()
+                if not line:
+                    raise LoadError("The load generator ended before it opened its streams.")
+                yield int(json.loads(line)["opened"])
             finally:
                 process.stdin.close()
                 told.read()

@@ -28,6 +28,10 @@ def choose_cores(wish: str | None) -> Cores:
     Raises:
         click.ClickException: There are not two, or not those.
     """
+    if not hasattr(os, "sched_getaffinity"):
+        raise click.ClickException(
+            f"Processes cannot be pinned to cores on {platform.system()!r}. Run it on Linux."
+        )
     here = sorted(os.sched_getaffinity(0))
     if wish is None:
         if len(here) < 2:  # noqa: PLR2004 - one for the proxy, one for the load

@@ -51,6 +51,8 @@ FIGURES: dict[str, tuple[str, tuple[tuple[str, Values], ...]]] = {
         ),
     ),
 }
+TITLES = {name: title for name, (title, _) in FIGURES.items()}
+"""What each figure shows."""
 
 
 def draw_all(results: Results, folder: Path) -> list[Path]:

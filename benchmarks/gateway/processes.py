@@ -6,6 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,34 +92,29 @@ class Running:
     def pause(self) -> None:
         """Stop all of them from running, so that they cannot disturb what is measured."""
         for process in self.tree():
-            process.send_signal(signal.SIGSTOP)
+            _signal(process, signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let all of them go on."""
         for process in self.tree():
-            process.send_signal(signal.SIGCONT)
+            _signal(process, signal.SIGCONT)
 
     def stop(self) -> None:
-        """End all of them, by their ids."""
+        """End all of them, by their ids: the first is asked to, and what outlives it is killed."""
         tree = self.tree()
         for process in tree:
             _signal(process, signal.SIGCONT)
-        _signal_first(self._process, signal.SIGTERM)
-        _, left = psutil.wait_procs(tree, timeout=STOP_SECONDS)
-        for process in left:
+        self._process.terminate()
+        psutil.wait_procs(tree[:1], timeout=STOP_SECONDS)
+        for process in tree:
             _signal(process, signal.SIGKILL)
+        psutil.wait_procs(tree, timeout=STOP_SECONDS)
         self._process.wait()
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:
-    try:
-        process.send_signal(number)
-    except psutil.NoSuchProcess:
-        return
-
-
-def _signal_first(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
-    if process.poll() is None:
+    # psutil knows a process by its start too, and so leaves a stranger with the same id alone.
+    with suppress(psutil.NoSuchProcess):
         process.send_signal(number)
 
 

@@ -15,6 +15,7 @@ PAGE = ROOT / "docs" / "performance.md"
 IMAGES = ROOT / "docs" / "images"
 KEPT = Path(__file__).parent / "results.json"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+RAW = "Raw repeats: [`results.json`](../benchmarks/gateway/results.json)."
 FORMAT = 1
 """The version of the JSON's form."""
 
@@ -55,7 +56,7 @@ def publish(results: Results, tables: str) -> Sequence[Path]:
     Raises:
         click.ClickException: The page has no place for them.
     """
-    from benchmarks.gateway.plots import draw_all  # noqa: PLC0415 - matplotlib takes its time
+    from benchmarks.gateway.plots import TITLES, draw_all  # noqa: PLC0415 - matplotlib takes its time
 
     page = PAGE.read_text()
     before, begin, rest = page.partition(BEGIN)
@@ -63,6 +64,7 @@ def publish(results: Results, tables: str) -> Sequence[Path]:
     if not begin or not end:
         raise click.ClickException(f"{PAGE} has no lines {BEGIN!r} and {END!r} to write between.")
     images = draw_all(results, IMAGES)
-    PAGE.write_text(f"{before}{BEGIN}\n\n{tables}\n{END}{after}")
+    shown = [f"![{TITLES[path.stem]}](images/{path.name})" for path in images if path.suffix == ".svg"]
+    PAGE.write_text("\n\n".join([f"{before}{BEGIN}", *shown, tables.strip(), RAW, f"{END}{after}"]))
     write_results(results, KEPT)
     return [PAGE, *images, KEPT]

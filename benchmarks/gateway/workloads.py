@@ -30,6 +30,8 @@ class Workload:
     """How the upstream streams its answer; None where it does not."""
     claude: bool = False
     """The upstream speaks Anthropic's wire and the client OpenAI's."""
+    quick: bool = True
+    """A quick run has it too, unless told otherwise."""
 
     @property
     def unit(self) -> str:
@@ -40,9 +42,9 @@ class Workload:
 def _plain(name: str, size: int) -> tuple[Workload, ...]:
     return (
         Workload(f"pinned-{name}", size, 64),
-        Workload(f"pinned-{name}-c16", size, 16),
+        Workload(f"pinned-{name}-c16", size, 16, quick=False),
         Workload(f"pinned-{name}-c1", size, 1),
-        Workload(f"first-{name}", size, 64, first_turns=True),
+        Workload(f"first-{name}", size, 64, first_turns=True, quick=size == SMALL_BYTES),
     )
 
 

@@ -172,7 +172,7 @@ class Config:
     prompt_caching: PromptCaching = field(default_factory=PromptCaching)
     """Sessions of requests without an affinity id; nothing acts on the rest yet."""
     tracing: Tracing = field(default_factory=Tracing)
-    """Spans; nothing acts on it yet."""
+    """Spans: how many, where to, and what stands in them."""
     client_keys: tuple[SecretStr, ...] = ()
     """Keys that clients must present; none means that no key is asked for."""
     admin_token: SecretStr | None = None

@@ -139,6 +139,11 @@ def build_prompt_caching(section: PromptCachingSection) -> PromptCaching:
 
 def build_tracing(section: TracingSection, findings: Findings, secrets: SecretReader | None) -> Tracing:
     """Read ``tracing``; offline, a collector from the environment is left out."""
+    if section.opentracing_grpc_endpoint is not None and section.random_sampling == 0:
+        findings.add_warning(
+            ("tracing", "opentracing_grpc_endpoint"),
+            "this collector gets nothing: tracing.random_sampling is 0. Set how many of 100 requests are traced",
+        )
     return Tracing(
         random_sampling=section.random_sampling,
         trace_arch_internal=section.trace_arch_internal,

@@ -73,18 +73,20 @@ class PromptCaching:
 
 @dataclass(frozen=True, slots=True)
 class Tracing:
-    """Plano's ``tracing``."""
+    """``tracing``: Plano's, and whether prompts go along, which is ours."""
 
     random_sampling: int = 0
-    """How many of 100 requests are traced."""
+    """How many of 100 requests are traced, where the client has not decided that; 0 makes no span at all."""
     trace_arch_internal: bool = False
     """Whether Plano's own steps get spans; has no meaning here."""
     opentracing_grpc_endpoint: str | None = None
-    """The OpenTelemetry collector, ``http://host:port``."""
+    """The OpenTelemetry collector, ``http://host:port``; None for what the environment says."""
     header_prefixes: tuple[str, ...] = ()
     """Request headers that start so become span attributes."""
     static_attributes: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     """Attributes that every span gets."""
+    content: bool = False
+    """Whether prompts and answers are written into spans."""
 
 
 @dataclass(frozen=True, slots=True)

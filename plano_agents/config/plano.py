@@ -92,6 +92,7 @@ def parse_config(
         retries=settings.retries,
         breaker=settings.breaker,
         limits=settings.limits,
+        tracing=replace(config.tracing, content=settings.trace_content),
         proxy_from_environment=settings.proxy_from_environment,
         client_keys=settings.client_keys,
         admin_token=settings.admin_token,

@@ -194,7 +194,7 @@ class PlanoFile(Section):
     """Timeouts, certificates and the routing model."""
     prompt_caching: PromptCachingSection = PromptCachingSection()
     """Providers' caches, and sessions of requests without an affinity id."""
-    tracing: NotActedOn[TracingSection] = TracingSection()
+    tracing: TracingSection = TracingSection()
     """Spans."""
     agents: LooseList = None
     filters: LooseList = None

@@ -77,7 +77,7 @@ class SpanAttributes(Section):
     """``tracing.span_attributes``."""
 
     header_prefixes: list[str] = Field(default_factory=list)
-    """Request headers that become attributes."""
+    """Request headers that become attributes: ``x-acme-tenant-id`` under ``x-acme-`` is ``tenant.id``."""
     static: dict[str, str] = Field(default_factory=dict)
     """Attributes of every span."""
 
@@ -101,11 +101,11 @@ class TracingSection(Section):
     """``tracing``."""
 
     random_sampling: Annotated[int, Field(ge=0, le=100)] = 0
-    """How many of 100 requests are traced."""
-    trace_arch_internal: bool = False
+    """How many of 100 requests are traced where the client has not decided; 0 makes no span."""
+    trace_arch_internal: NotActedOn[bool] = False
     """Whether Plano's own steps get spans."""
     opentracing_grpc_endpoint: str | None = None
-    """The collector's address; may hold ``$VAR``."""
+    """The collector, OTLP over gRPC; may hold ``$VAR``; the environment's where absent."""
     span_attributes: SpanAttributes = SpanAttributes()
     """Further attributes."""
     exporters: NotActedOn[list[ExporterEntry] | None] = None

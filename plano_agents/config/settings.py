@@ -93,6 +93,8 @@ class Settings:
     """What is refused for its size, its slowness or its number."""
     proxy_from_environment: bool = False
     """Whether proxy variables count on the way to providers."""
+    trace_content: bool = False
+    """Whether prompts and answers are written into spans."""
     client_keys: tuple[SecretStr, ...] = ()
     """Keys that clients must present."""
     admin_token: SecretStr | None = None
@@ -165,6 +167,13 @@ class LimitsSettings(Section):
     max_header_bytes: Count | None = None
 
 
+class TracingSettings(Section):
+    """``tracing``."""
+
+    content: bool = False
+    """Whether prompts and answers are written into spans."""
+
+
 class SettingsFile(Section):
     """The whole file."""
 
@@ -182,6 +191,8 @@ class SettingsFile(Section):
     """When an upstream is left alone."""
     limits: LimitsSettings = LimitsSettings()
     """What is refused for its size, its slowness or its number."""
+    tracing: TracingSettings = TracingSettings()
+    """Extends Plano's ``tracing``."""
     proxy_from_environment: bool = False
     """Whether ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` count on the way to providers."""
     client_keys: Annotated[list[SecretStr], Field(min_length=1)] | None = None
@@ -239,6 +250,7 @@ def parse_settings(
             retries=_override(retries, file.retries),
             breaker=_override(Breaker(), file.breaker),
             limits=_override(Limits(), file.limits),
+            trace_content=file.tracing.content,
             proxy_from_environment=file.proxy_from_environment,
             client_keys=tuple(key for key in keys if key is not None),
             admin_token=token and secrets.read(token.get_secret_value(), ("admin_token",), "admin_token"),

@@ -1,6 +1,7 @@
 """`instrument`: the affinity id on the requests of any SDK that sends them by httpx or httpx2, to routers only.
 
-A request to an instrumented address carries the id of the scope that it is sent in, unless the caller gave it one. It
+A request to an instrumented address carries the id of the scope that it is sent in, unless the caller gave it one, and
+the trace that it belongs to (``trace_context``). It
 is added where a client sends a single request, so that a retry carries it too, and a redirect to another host does
 not: nobody but the addresses named ever sees it.
 
@@ -22,6 +23,7 @@ from typing import Any
 from plano_agents.affinity import AFFINITY_HEADER, HINT_HEADER, current_affinity_id
 from plano_agents.integrations.plano_headers import add_affinity_header
 from plano_agents.integrations.router_address import DEFAULT_BASE_URL, build_base_url
+from plano_agents.trace_context import add_trace_headers
 
 LIBRARIES = ("httpx", "httpx2")
 """The HTTP libraries that are reached, where they are installed; httpx2 is httpx's successor."""
@@ -186,6 +188,7 @@ def _name_request(request: Any) -> None:  # noqa: ANN401 - httpx's or httpx2's
     address = _parse_address(request.url)
     if any(router.covers(address) for router in _instrumented.routers):
         add_affinity_header(request.headers, current_affinity_id())
+        add_trace_headers(request.headers)
         request.extensions[_MARK] = True  # a redirect's request inherits it
     elif request.extensions.get(_MARK):
         for header in (AFFINITY_HEADER, HINT_HEADER):

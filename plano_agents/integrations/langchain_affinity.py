@@ -23,6 +23,7 @@ from plano_agents.integrations.plano_headers import (
     drop_affinity_headers,
     find_hint,
 )
+from plano_agents.trace_context import TRACEPARENT, current_trace_headers
 
 
 class _SettledId(str):
@@ -145,6 +146,8 @@ class ModelAffinityMixin(BaseChatModel):
             payload["extra_headers"] = build_affinity_headers(
                 payload.get("extra_headers") or {}, affinity_id, hint
             )
+        if (trace := current_trace_headers()) and not _names_trace(payload.get("extra_headers")):
+            payload["extra_headers"] = {**(payload.get("extra_headers") or {}), **trace}
         return payload
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
@@ -153,3 +156,8 @@ class ModelAffinityMixin(BaseChatModel):
         if headers := drop_affinity_headers(kwargs.pop("extra_headers", None) or {}):
             kwargs["extra_headers"] = headers
         return super()._get_llm_string(stop=stop, **kwargs)
+
+
+def _names_trace(headers: Mapping[str, object] | None) -> bool:
+    """Whether a caller's own headers name the trace."""
+    return any(name.lower() == TRACEPARENT for name in headers or {})

@@ -11,6 +11,7 @@ from typing import Any, Self
 from plano_agents.affinity import current_affinity_id, parse_affinity_id
 from plano_agents.integrations.plano_headers import add_affinity_header
 from plano_agents.integrations.router_address import DEFAULT_BASE_URL, build_base_url
+from plano_agents.trace_context import add_trace_headers
 
 _NO_KEY = "no-key"
 
@@ -55,6 +56,7 @@ class AffinityClient:
 
     def _name(self, request: Any) -> None:
         add_affinity_header(request.headers, self.affinity_id or current_affinity_id())
+        add_trace_headers(request.headers)
 
 
 class SyncAffinityClient(AffinityClient):

@@ -26,6 +26,7 @@ FORWARDED = frozenset(
         "openai-organization",
         "openai-project",
         "traceparent",
+        "tracestate",
         "x-request-id",
     }
 )

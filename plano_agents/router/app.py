@@ -21,7 +21,8 @@ from plano_agents.router.measurements import Fetch, Measurements
 from plano_agents.router.metrics import Metrics
 from plano_agents.router.service import Service
 from plano_agents.router.strategies import build_strategy
-from plano_agents.router.trail import compose_observers
+from plano_agents.router.traces import Traces
+from plano_agents.router.trail import show_to
 from plano_agents.router.upstream import Upstream
 from plano_agents.routing.candidates import ModelMetrics
 from plano_agents.routing.strategy import Strategy
@@ -85,6 +86,7 @@ class Router:
         self._warm_up: Callable[[], Awaitable[None]] | None = None
         self._metrics = Metrics()
         self._inspector = inspector if inspector is not None else OwnInspector()
+        self._traces = Traces()
         store = store if store is not None else build_store(config.routing, clock=clock)
         ledger = Ledger(
             max_entries=LEDGER_ENTRIES,
@@ -126,8 +128,9 @@ class Router:
         self._inspector.close()
 
     async def aclose(self) -> None:
-        """Stop asking the sources of measurements, and let go of the session store."""
+        """Stop asking the sources of measurements, send the last spans, and let go of the session store."""
         self._stop_watching()
+        await self._traces.aclose()
         await self._pinning.store.aclose()
 
     def _count_violation(self) -> None:
@@ -149,6 +152,7 @@ class Router:
     def _start(self, config: Config) -> _Serving:
         """Build what serves a configuration, and let its measurements take the old ones' place."""
         measurements = Measurements(config.metrics_sources, self._fetch) if self._fetch is not None else None
+        sampler, tracers = self._traces.observe(config)
 
         def read_metrics() -> Mapping[str, ModelMetrics]:
             return measurements.metrics if measurements is not None else {}
@@ -164,7 +168,8 @@ class Router:
             ),
             pinning=self._pinning,
             dispatcher=Dispatcher(config, self._upstream, health),
-            observe=compose_observers(self._metrics.observe, build_observer(self._inspector, read_metrics)),
+            observe=show_to(self._metrics.observe, build_observer(self._inspector, read_metrics), *tracers),
+            sampler=sampler,
         )
         self._warm_up = partial(strategy.warm_up, config.preferences) if config.preferences else None
         self._stop_watching()

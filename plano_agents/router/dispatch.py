@@ -26,6 +26,7 @@ from plano_agents.errors import (
 from plano_agents.protocol.overflow import says_too_long
 from plano_agents.router.breaker import CircuitBreaker
 from plano_agents.router.retry import RetryBudget, choose_delay, is_retryable, parse_retry_after
+from plano_agents.router.trace import Trace
 from plano_agents.router.trail import Try
 from plano_agents.router.upstream import Upstream, UpstreamRequest, UpstreamResponse
 from plano_agents.sessions.pin import MoveReason
@@ -186,6 +187,7 @@ class Dispatcher:
         *,
         decided: str,
         note: NoteTry = lambda _try: None,
+        trace: Trace | None = None,
     ) -> Sent:
         """Send a request to the first candidate that answers.
 
@@ -194,6 +196,7 @@ class Dispatcher:
                 it has failed.
             decided: The model decided on. Where it is not the first, it is known that it cannot serve the request.
             note: Is told of each sending.
+            trace: Names each sending's span; None where nothing is traced.
 
         Returns:
             The answer, which is to be closed where it is a stream: the decided model's, good or refused for good; else the first good one of those that stand in
@@ -209,7 +212,7 @@ class Dispatcher:
         tried: list[Candidate] = []
         for candidate in candidates:
             tried.append(candidate)
-            outcome, why = await self._send_to(candidate, note)
+            outcome, why = await self._send_to(candidate, note, trace)
             is_own = candidate.model == decided
             if isinstance(outcome, Answered) and why is None and (is_own or outcome.status in SUCCESS):
                 return Sent(outcome, None if is_own else reason or _UNSUITABLE)
@@ -222,7 +225,7 @@ class Dispatcher:
         raise own or self._unavailable(tried)
 
     async def _send_to(
-        self, candidate: Candidate, note: NoteTry
+        self, candidate: Candidate, note: NoteTry, trace: Trace | None
     ) -> tuple[Answered | UpstreamError | RequestError | None, MoveReason | None]:
         """Try one candidate as often as that makes sense.
 
@@ -243,7 +246,7 @@ class Dispatcher:
         budget.note_request()
         attempt = 1
         while True:
-            outcome = await self._try(candidate.model, request, breaker, note)
+            outcome = await self._try(candidate.model, request, breaker, note=note, trace=trace)
             if isinstance(outcome, StreamedAnswer):
                 return outcome, None
             retry_after = None
@@ -260,12 +263,18 @@ class Dispatcher:
                 return outcome, _FAILED
 
     async def _try(
-        self, model: str, request: UpstreamRequest, breaker: CircuitBreaker, note: NoteTry
+        self,
+        model: str,
+        request: UpstreamRequest,
+        breaker: CircuitBreaker,
+        *,
+        note: NoteTry,
+        trace: Trace | None,
     ) -> Answered | UpstreamError:
         """Send once, and read the answer: to its end, or, where it is a stream, to its first bytes."""
         started = self._clock()
         try:
-            response = await self._upstream.send(request)
+            response = await self._upstream.send(request if trace is None else trace.stamp(model, request))
             status, headers = response.status, response.headers
             answer: Answered
             if status in SUCCESS and "text/event-stream" in headers.get("content-type", "").lower():

@@ -6,7 +6,6 @@ known to ``protocol``.
 """
 
 import asyncio
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -29,12 +28,14 @@ from plano_agents.router.dispatch import SUCCESS, Candidate, Dispatcher, Sent, S
 from plano_agents.router.explain import EXPLAIN, EXPLAIN_HEADER, Explanation, explain
 from plano_agents.router.streams import SameStream, Stream
 from plano_agents.router.surfaces import Endpoint, Surface
+from plano_agents.router.trace import Sampler, new_trace_id
 from plano_agents.router.trail import Observer, Trail
 from plano_agents.router.turns import Turns
 from plano_agents.router.upstream import UpstreamRequest
 from plano_agents.sessions.decide import decide_after_move, decide_without_session
 from plano_agents.sessions.pin import Decision, MoveReason
 from plano_agents.sessions.pinning import Pinning, Turn
+from plano_agents.trace_context import parse_trace_context
 
 _HINT = HINT_HEADER.lower()
 
@@ -65,6 +66,7 @@ class Service:
         pinning: Keeps the sessions' models; it may outlive this service, as a configuration is exchanged.
         dispatcher: Sends to the providers.
         observe: Is shown each request once it is over.
+        sampler: Begins requests' traces; None where nothing is traced.
         clock: Monotonic time in seconds.
         wall_clock: Unix time in seconds.
 
@@ -80,6 +82,7 @@ class Service:
         pinning: Pinning,
         dispatcher: Dispatcher,
         observe: Observer = lambda _trail: None,
+        sampler: Sampler | None = None,
         clock: Callable[[], float] = time.perf_counter,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -87,6 +90,7 @@ class Service:
         self.turns = Turns(config, pinning)
         self.dispatcher = dispatcher
         self.observe = observe
+        self.sampler = sampler
         self.clock = clock
         self.wall_clock = wall_clock
         self.timeouts = config.timeouts
@@ -146,13 +150,12 @@ class Story:
         self._request = request
         self._read_tokens: Callable[[], Tokens] | None = None
         self._stream: Stream | StreamedAnswer | None = None
-        self.trail = Trail(
-            _trace_id(request.fields.get("traceparent")),
-            endpoint.path,
-            service.wall_clock(),
-            service.clock(),
-        )
+        parent = parse_trace_context(request.fields)
+        trace_id = parent.trace_id if parent is not None else new_trace_id()
+        self.trail = Trail(trace_id, endpoint.path, service.wall_clock(), service.clock())
         """What is known of it."""
+        if service.sampler is not None:
+            self.trail.trace = service.sampler.begin(trace_id, parent, request.fields, request.body)
 
     async def __aenter__(self) -> Answer:
         """Answer; failures are answers too."""
@@ -232,7 +235,9 @@ class Story:
         candidates = (self._build_candidate(name, exchanges) for name in _list_candidates(choice, trail))
         started = service.clock()
         try:
-            sent = await service.dispatcher.send(candidates, decided=decision.model, note=trail.tries.append)
+            sent = await service.dispatcher.send(
+                candidates, decided=decision.model, note=trail.tries.append, trace=trail.trace
+            )
         finally:
             trail.upstream_ms = (service.clock() - started) * 1000
         if isinstance(sent.answer, StreamedAnswer):
@@ -268,6 +273,8 @@ class Story:
             headers["content-type"] = "application/json"
             is_success = sent.status in SUCCESS
             body = exchange.encode_reply(body) if is_success else exchange.encode_error(body, sent.status)
+        if trail.trace is not None:
+            trail.trace.note_reply(body)
         self._read_tokens = partial(read_usage, body)
         return Answer(sent.status, headers, body)
 
@@ -279,10 +286,14 @@ class Story:
             else SameStream(surface.end_mark, surface.encode_error_event)
         )
         trail.streams = True
-        sent.first.add_done_callback(self._note_first)
+        if sent.first.done():
+            self._note_first(sent.first)  # a callback might come after the end
+        else:
+            sent.first.add_done_callback(self._note_first)
         meter = UsageMeter()
         self._read_tokens = meter.read
-        stream = Stream(sent, encoder, trail, patience=self._service.patience, note=meter.note)
+        note = meter.note if trail.trace is None else trail.trace.hear(meter.note)
+        stream = Stream(sent, encoder, trail, patience=self._service.patience, note=note)
         self._stream = stream
         return stream
 
@@ -374,13 +385,3 @@ def _refuse_compressed(headers: Mapping[str, str]) -> None:
         raise UpstreamProtocolError(
             f"The provider compressed its answer ({encoding!r}) although 'accept-encoding: identity' was sent."
         )
-
-
-def _trace_id(traceparent: str | None) -> str:
-    """Take the trace id of a W3C ``traceparent``, or make one."""
-    if traceparent is not None:
-        parts = traceparent.split("-")
-        given = parts[1] if len(parts) == 4 else ""  # noqa: PLR2004 - W3C Trace Context, section 3.2
-        if len(given) == 32 and set(given) <= set("0123456789abcdef") and set(given) != {"0"}:  # noqa: PLR2004
-            return given
-    return os.urandom(16).hex()

@@ -1,6 +1,7 @@
 """What is known of a request: it fills while the request is handled, and is shown to observers once it is over.
 
-Headers, log lines, metrics, traces and the inspector's page all tell of the same trail. Nothing of a prompt is in it.
+Headers, log lines, metrics, traces and the inspector's page all tell of the same trail. Nothing of a prompt is in it, unless
+traces are to tell it.
 """
 
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from msgspec import Struct
 
 from plano_agents.protocol.usage import NO_TOKENS, Tokens
+from plano_agents.router.trace import Trace
 from plano_agents.routing.strategy import Ranking
 from plano_agents.sessions.pin import Decision, SessionKey
 from plano_agents.sessions.pinning import Turn
@@ -69,14 +71,16 @@ class Trail:
     """How long the request took in all, in milliseconds; None before it is over."""
     tokens: Tokens = NO_TOKENS
     """What the answer cost, as the provider counted."""
+    trace: Trace | None = None
+    """The ids of its spans; None where nothing is traced."""
 
 
 Observer = Callable[[Trail], None]
 """Is shown each request once it is over, on the event loop: it must be quick, keep nothing that grows, never raise."""
 
 
-def compose_observers(*observers: Observer) -> Observer:
-    """Let several observers see each request, in the order given."""
+def show_to(*observers: Observer) -> Observer:
+    """Show each request to several observers, in this order."""
 
     def observe(trail: Trail) -> None:
         for each in observers:

@@ -93,15 +93,17 @@ async def stream_ag_ui(agent: Agent, run: Run, body: RunAgentInput) -> AsyncGene
     if run.thread_id is None:
         graph = graph.copy(update={"checkpointer": InMemorySaver()})
     recorder = RunRecorder(agent.clock)
-    config: dict[str, Any] = dict(
-        build_config(agent.settings, affinity_id=run.affinity_id, thread_id=body.thread_id, owner=run.owner)
-    )
-    config["callbacks"] = [recorder, _ResultNamer()]
-    # Where it forks a thread, the adapter leaves the run's configuration out: the graph's own says whose it is.
-    graph = graph.with_config({"metadata": config["metadata"]})
-    adapter = _Adapter(name=agent.settings.name, graph=graph, config=config, emit_raw_events=False)
     try:
         async with agent.watch(run) as log:
+            config: dict[str, Any] = dict(
+                build_config(
+                    agent.settings, affinity_id=run.affinity_id, thread_id=body.thread_id, owner=run.owner
+                )
+            )
+            config["callbacks"] = agent.callbacks(run, recorder, _ResultNamer())
+            # Where it forks a thread, the adapter leaves the run's configuration out: the graph's own says whose it is.
+            graph = graph.with_config({"metadata": config["metadata"]})
+            adapter = _Adapter(name=agent.settings.name, graph=graph, config=config, emit_raw_events=False)
             async with aclosing(adapter.events(body)) as events:
                 async for event in events:
                     for happened in recorder.drain():

@@ -26,6 +26,7 @@ from plano_agents.server.refusals import add_refusals
 from plano_agents.server.runs import Agent
 from plano_agents.server.settings import ServerSettings
 from plano_agents.server.tools import Graph
+from plano_agents.server.traces import TraceMiddleware, open_tracing
 from plano_agents.serving.api_page import add_api_page
 
 
@@ -67,7 +68,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None, None]:
         instrument(*settings.router_urls)
-        async with agent.memory.open():
+        async with agent.memory.open(), open_tracing(settings) as agent.tracing:
             yield
 
     app = FastAPI(
@@ -75,6 +76,8 @@ def create_app(
         description="Runs an agent. Every model call of a run carries one affinity id, so that the router keeps it "
         "on one model.",
         lifespan=lifespan,
+        # Newer versions make spans of their own, and log what exceptions say, which may be a prompt.
+        telemetry={"tracing": False, "logs": False},
         docs_url=None,
         redoc_url=None,
     )
@@ -94,6 +97,7 @@ def create_app(
     # What is added last is asked first.
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
     app.add_middleware(AffinityMiddleware)
+    app.add_middleware(TraceMiddleware, agent=agent, open_path=OPEN_PATH)
     app.add_middleware(KeyMiddleware, hashes=settings.api_keys)
     if settings.cors_origins:
         app.add_middleware(

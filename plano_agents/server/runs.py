@@ -7,9 +7,10 @@ generator, would leak into whoever consumes it.
 
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
-from typing import Any, cast
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, cast
 
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolCall, ToolMessage
 from langgraph.pregel import Pregel
 from langgraph.types import StreamMode
@@ -22,6 +23,9 @@ from plano_agents.server.memory import Memory, build_config
 from plano_agents.server.recorder import RunRecorder
 from plano_agents.server.settings import ServerSettings
 from plano_agents.server.tools import Graph, limit_tools
+
+if TYPE_CHECKING:
+    from plano_agents.server.tracing import Tracing
 
 
 class Agent:
@@ -56,6 +60,7 @@ class Agent:
         self.settings = settings if settings is not None else ServerSettings()
         self.memory = Memory(limit_tools(graph, self.settings.tool_seconds), self.settings)
         self.clock = clock
+        self.tracing: Tracing | None = None
 
     def hold(self, run: Run) -> AbstractAsyncContextManager[None]:
         """Keep other runs off a run's thread, as `Memory.hold` says.
@@ -94,11 +99,21 @@ class Agent:
 
     @asynccontextmanager
     async def watch(self, run: Run) -> AsyncGenerator[RunLog, None]:
-        """Be with a run until its graph has ended: log it, tell its failure as ours, and free its thread.
+        """Be with a run until its graph has ended: log and trace it, tell its failure as ours, and free its thread.
 
         Raises:
             PlanoError: What happens in the context failed.
         """
+        with self.tracing.run(run) if self.tracing is not None else nullcontext():
+            async with self._watch(run) as log:
+                yield log
+
+    def callbacks(self, run: Run, *own: BaseCallbackHandler) -> list[BaseCallbackHandler]:
+        """What a watched run's graph is called with: what is given, and what traces it."""
+        return [*own, *(self.tracing.callbacks(run) if self.tracing is not None else ())]
+
+    @asynccontextmanager
+    async def _watch(self, run: Run) -> AsyncGenerator[RunLog, None]:
         log = RunLog(
             run.run_id,
             thread_id=run.thread_id,
@@ -129,7 +144,7 @@ class Agent:
         config = build_config(
             self.settings, affinity_id=run.affinity_id, thread_id=run.thread_id, owner=run.owner
         )
-        config["callbacks"] = [recorder]
+        config["callbacks"] = self.callbacks(run, recorder)
         results: list[ToolMessage] = []
         if run.thread_id is not None:
             # Not only where a step is due: a run that ended between its tools and their checkpoint shows none.

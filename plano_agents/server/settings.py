@@ -81,6 +81,11 @@ class ServerSettings(BaseModel):
     """Whether OpenAI clients get the agent's final output alone, or everything it says and its tool calls too."""
     log_content: bool = False
     """Whether prompts, answers and tool results are logged."""
+    trace_sampling: Annotated[int, Field(ge=0, le=100)] = 0
+    """How many of 100 requests are traced where the client has not decided; 0 makes no span at all. Where traces go
+    is the environment's: ``OTEL_EXPORTER_OTLP_ENDPOINT``, by default OTLP over gRPC to ``http://localhost:4317``."""
+    trace_content: bool = False
+    """Whether prompts, answers and tool results are written into spans."""
 
     @property
     def max_waiting(self) -> int:

@@ -212,11 +212,11 @@ def test_each_key_that_nothing_acts_on_is_told_once() -> None:
                 "prompt_targets",
             ),
             *("ratelimits", "routing.llm_provider", "routing.model"),
-            *("routing.routing_budget", "state_storage", "system_prompt", "tracing"),
+            *("routing.routing_budget", "state_storage", "system_prompt", "tracing.exporters"),
         ]
     )
 
 
 def test_a_warning_names_the_line_and_the_key() -> None:
     warnings = parse_config(FULL, source="config.yaml", environ={}).warnings
-    assert "config.yaml:22: 'tracing' is Plano's; plano-agents does not act on it yet" in warnings
+    assert "config.yaml:26: 'tracing.exporters' is Plano's; plano-agents does not act on it yet" in warnings

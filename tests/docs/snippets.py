@@ -43,6 +43,7 @@ class Reader:
             "console": self._run_console,
             "yaml": self._check_yaml,
             "json": self._check_json,
+            "text": self._leave,
         }.get(snippet.language)
         if run is None:
             raise SnippetError(
@@ -79,6 +80,9 @@ class Reader:
                 build_settings(**load_settings(path))
             case title:
                 raise SnippetError(f"Which file is this YAML of? {title!r} is none that is known here.")
+
+    def _leave(self, _example: Example, _snippet: Snippet) -> None:
+        """Nothing is to be done with what is there to be looked at: nobody types or stores it."""
 
     def _check_json(self, _example: Example, snippet: Snippet) -> None:
         found = json.loads(snippet.source)

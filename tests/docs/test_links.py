@@ -13,7 +13,9 @@ REFERENCE = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 
 
 def list_names(path: Path) -> set[str]:
-    """The functions and classes of a test module, and what stands for one."""
+    """The functions and classes of a test module, and what stands for one; none of a module that is not there."""
+    if not path.is_file():
+        return set()
     tree = ast.parse(path.read_text())
     return {
         node.name

@@ -247,6 +247,18 @@ class Exchange:
         """Send one chunk of a stream; an empty one ends it."""
         await self.send(b"%x\r\n%s\r\n" % (len(data), data))
 
+    @property
+    def port(self) -> int:
+        """The other side's; each connection has its own."""
+        name: tuple[str, int] = self._writer.get_extra_info("peername")
+        return name[1]
+
+    @property
+    def protocol(self) -> str | None:
+        """What was agreed on over TLS."""
+        tls: ssl.SSLObject = self._writer.get_extra_info("ssl_object")
+        return tls.selected_alpn_protocol()
+
     async def gone(self) -> None:
         """Wait until the other side has left."""
         while await self._reader.read(65536):

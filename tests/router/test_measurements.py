@@ -3,7 +3,6 @@ import json
 import logging
 
 import pytest
-from aiohttp import web
 
 from plano_agents.config.model import Preference
 from plano_agents.config.options import CostSource, LatencySource
@@ -12,7 +11,6 @@ from plano_agents.protocol.openai_chat import parse_head
 from plano_agents.protocol.request_body import RequestBody
 from plano_agents.router.choice import Chooser
 from plano_agents.router.measurements import RETRY_SECONDS, Measurements
-from plano_agents.router.upstream.client import HttpUpstream
 from plano_agents.routing.candidates import ModelMetrics
 from tests.router.conftest import CLAUDE, GPT, Choose, build_config
 
@@ -102,24 +100,3 @@ async def test_a_route_is_ordered_by_what_is_known_now(prefer: str, first: str) 
     config = build_config(GPT, CLAUDE, preferences=(preference,))
     choice = Chooser(config, Choose("work"), lambda: known).read(RequestBody(b'{"messages":[]}', parse_head))
     assert (await choice.route()).model == first
-
-
-async def test_an_address_is_fetched_over_real_sockets() -> None:
-    async def answer(request: web.Request) -> web.Response:
-        return web.Response(body=CATALOG, status=int(request.query["status"]))
-
-    app = web.Application()
-    app.router.add_get("/api.json", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}/api.json?status="
-    upstream = HttpUpstream()
-    try:
-        assert await upstream.fetch(f"{url}200") == CATALOG
-        with pytest.raises(UpstreamError, match="answered 503"):
-            await upstream.fetch(f"{url}503")
-    finally:
-        await upstream.close()
-        await runner.cleanup()

@@ -7,7 +7,8 @@
  * from FIRST_ID on. With RATE, requests are due so many per second whether or not the earlier ones were answered, and
  * latency counts from when each was due; without, each connection sends its next request when the last was answered.
  * Whatever was begun is waited for, for a minute at most, so that no request costs a gateway something and counts for nothing.
- * "hold" opens one stream per connection, says so on its standard output, and reads them until its standard input ends.
+ * "hold" opens one stream per connection, says after a minute at most on its standard output how many it opened,
+ * and reads them until its standard input ends.
  * What was measured is printed as JSON; times are microseconds.
  */
 #define _GNU_SOURCE
@@ -317,7 +318,7 @@ int main(int count, char **words) {
         connect_one(&connections[i]);
     }
     uint64_t began = now(), stop = began + (uint64_t)(seconds * 1e9), due_count = 0, time = began;
-    uint64_t late = stop + 60 * NS;
+    uint64_t late = stop + 60 * NS, patient = began + 60 * NS;
     int announced = 0, ended = 0, next_idle = 0;
     struct itimerspec tick = {.it_interval = {0, rate ? 200000 : 5000000}, .it_value = {0, 1}};
     timerfd_settime(timer, 0, &tick, NULL);
@@ -356,7 +357,7 @@ int main(int count, char **words) {
                 if (!rate && !c->busy && next_number < wanted && !open_hold && (time = now()) < stop) begin(c, time);
             }
         }
-        if (open_hold && !announced && opened + failed >= (uint64_t)connection_count) {
+        if (open_hold && !announced && (opened + failed >= (uint64_t)connection_count || time > patient)) {
             announced = 1;
             printf("{\"opened\": %llu, \"failed\": %llu}\n", (unsigned long long)opened, (unsigned long long)failed);
             fflush(stdout);

@@ -13,13 +13,11 @@ from urllib.parse import urljoin
 
 from plano_agents.config.model import Timeouts
 from plano_agents.errors import (
-    ConnectTimeoutError,
-    FirstByteTimeoutError,
     UpstreamProtocolError,
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
-from plano_agents.router.upstream import UpstreamRequest
+from plano_agents.router.upstream import UpstreamRequest, failures
 from plano_agents.router.upstream.connection import Connection
 from plano_agents.router.upstream.destination import Destination, Origin, Proxies, parse_destination
 from plano_agents.router.upstream.dial import dial
@@ -51,6 +49,8 @@ class HttpUpstream:
     def __init__(self, *, tls: ssl.SSLContext | None = None, proxy_from_environment: bool = False) -> None:
         self._loop = asyncio.get_running_loop()
         self._tls = tls
+        self._tls_is_loaded = False
+        self._tls_lock = asyncio.Lock()
         self._proxies = Proxies(environment=proxy_from_environment)
         self._pools: dict[Origin, Pool] = {}
         self._routes: dict[str, tuple[Destination, Pool]] = {}
@@ -116,7 +116,7 @@ class HttpUpstream:
         block = b"".join([lines[header] for header in headers.items()])
         host = b"" if "host" in headers else destination.host
         accept = b"" if "accept" in headers else b"accept: */*\r\n"
-        length = b"content-length: %d\r\n" % len(body) if body else b""
+        length = b"" if method == b"GET" else b"content-length: %d\r\n" % len(body)
         return b"%b %b HTTP/1.1\r\n%b%b%b%b%b\r\n" % (
             method,
             destination.target,
@@ -130,35 +130,36 @@ class HttpUpstream:
     async def _connect(self, origin: Origin, pool: Pool, timeouts: Timeouts, started: float) -> Connection:
         first_byte_seconds = min(timeouts.first_byte_seconds, timeouts.total_seconds)
         connection = pool.build_connection()
+        tls = await self._load_tls(origin)
         first_byte_due, connect_due = (
             started + first_byte_seconds,
             self._loop.time() + timeouts.connect_seconds,
         )
         try:
             async with asyncio.timeout_at(min(connect_due, first_byte_due)) as limit:
-                await dial(origin, connection, self._find_tls(origin))
+                await dial(origin, connection, tls)
         except (OSError, UnicodeError) as error:
             if limit.expired() and first_byte_due < connect_due:
-                raise FirstByteTimeoutError(
-                    f"{origin.label} did not begin to answer within {first_byte_seconds:g} s "
-                    "(timeouts.first_byte_seconds)."
-                ) from error
+                raise failures.begins_late(origin.label, timeouts, has_head=False) from error
             if isinstance(error, TimeoutError):
-                raise ConnectTimeoutError(
-                    f"No connection to {origin.label} in time (timeouts.connect_seconds)."
-                ) from error
-            raise UpstreamUnreachableError(
-                f"No connection to {origin.label}: {getattr(error, 'strerror', None) or error}. Is it running, and is "
-                "base_url right?"
-            ) from error
+                raise failures.connects_late(origin.label) from error
+            raise failures.is_unreachable(origin.label, error) from error
+        if connection.is_closing:
+            raise failures.closes_early(origin.label)
+        pool.add(connection)
         return connection
 
-    def _find_tls(self, origin: Origin) -> ssl.SSLContext | None:
+    async def _load_tls(self, origin: Origin) -> ssl.SSLContext | None:
+        """Load what certificates are checked against, where it is needed first: it takes a while, and so a thread."""
         if origin.scheme != "https" and not (origin.proxy is not None and origin.proxy.tls):
             return None
-        if self._tls is None:
-            self._tls = ssl.create_default_context()
-        self._tls.set_alpn_protocols(["http/1.1"])
+        async with self._tls_lock:
+            if not self._tls_is_loaded:
+                tls = self._tls
+                if tls is None:
+                    tls = await asyncio.to_thread(ssl.create_default_context)
+                tls.set_alpn_protocols(["http/1.1"])
+                self._tls, self._tls_is_loaded = tls, True
         return self._tls
 
     async def _fetch(self, url: str) -> bytes:

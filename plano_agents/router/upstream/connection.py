@@ -24,15 +24,8 @@ from typing import Protocol
 import httptools
 
 from plano_agents.config.model import Timeouts
-from plano_agents.errors import (
-    FirstByteTimeoutError,
-    SilenceTimeoutError,
-    TotalTimeoutError,
-    UpstreamError,
-    UpstreamProtocolError,
-    UpstreamTimeoutError,
-    UpstreamUnreachableError,
-)
+from plano_agents.errors import UpstreamError, UpstreamTimeoutError
+from plano_agents.router.upstream import failures
 from plano_agents.router.upstream.response_head import FramingError, check_framing, ends_with_connection
 from plano_agents.serving.deadline import Deadline
 
@@ -46,9 +39,6 @@ _INTERIM = range(100, 200)
 
 class Keeper(Protocol):
     """Who keeps connections while nothing is asked on them."""
-
-    def add(self, connection: "Connection", /) -> None:
-        """Know of a connection that stands now."""
 
     def keep(self, connection: "Connection", /) -> None:
         """Keep a connection for the next request, or close it."""
@@ -80,7 +70,6 @@ class Connection(asyncio.Protocol):
         "_is_closing",
         "_keeper",
         "_keeps_alive",
-        "_label",
         "_limit",
         "_loop",
         "_parser",
@@ -93,17 +82,19 @@ class Connection(asyncio.Protocol):
         "_unsent",
         "_waiter",
         "_writing_is_paused",
+        "died_unanswered",
         "head",
         "idle_since",
         "is_complete",
         "is_idle",
+        "label",
         "on_body",
         "pieces",
         "status",
     )
 
     def __init__(self, label: str, keeper: Keeper, loop: asyncio.AbstractEventLoop) -> None:
-        self._label = label
+        self.label = label
         self._keeper = keeper
         self._loop = loop
         self._deadline = Deadline(loop, self._on_deadline)
@@ -122,16 +113,13 @@ class Connection(asyncio.Protocol):
         """Whether its keeper has it."""
         self.idle_since = 0.0
         """Since when, in seconds on the event loop's clock."""
+        self.died_unanswered = False
+        """Whether it was a kept one that the provider ended in place of an answer: the request may not have been read."""
 
     @property
     def is_closing(self) -> bool:
         """Whether no request can go out any more."""
         return self._is_closing or self._transport.is_closing()
-
-    @property
-    def died_unanswered(self) -> bool:
-        """Whether it was a kept one whose end came in place of an answer: the request may never have been read."""
-        return self._served > 0 and not self._has_answered
 
     def ask(self, head: bytes, body: bytes, timeouts: Timeouts, *, started: float) -> asyncio.Future[None]:
         """Write a request.
@@ -163,7 +151,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(head)
             self._unsent = memoryview(body)
             self._write_more()
-        return self._wait_until(self._first_byte_due)
+        return self._wait_until(self._next_byte_due())
 
     def wait_for_chunk(self) -> asyncio.Future[None]:
         """Give what is done once there is some of the body, or its end."""
@@ -219,7 +207,6 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # only those are made
         """Begin to be a connection."""
         self._transport = transport
-        self._keeper.add(self)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the provider."""
@@ -241,32 +228,28 @@ class Connection(asyncio.Protocol):
             self._body_has_begun = True
             if self._reads_whole:
                 self._deadline.move_to(self._next_byte_due())
+                self._deadline.watch()
             else:
                 self._wake()
 
     def eof_received(self) -> None:
         """Take the end of what the provider sends, which may be the body's."""
         if self._is_asked and not self.is_complete:
+            self._note_death()
             if self.status and ends_with_connection(self.head):
                 self.on_message_complete()
             else:
-                self._fail(
-                    UpstreamUnreachableError(
-                        f"{self._label} closed the connection before its answer was whole."
-                    )
-                )
+                self._fail(failures.closes_early(self.label))
         self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Come to an end."""
+        self._note_death()
         self._is_closing = True
         self._deadline.cancel()
         self._keeper.forget(self)
         if self._is_asked and not self.is_complete:
-            reason = type(exc or ConnectionAbortedError()).__name__
-            error = UpstreamUnreachableError(f"The connection to {self._label} broke: {reason}.")
-            error.__cause__ = exc
-            self._fail(error)
+            self._fail(failures.breaks(self.label, exc))
 
     def pause_writing(self) -> None:
         """Write nothing more for now."""
@@ -306,7 +289,7 @@ class Connection(asyncio.Protocol):
     def _wait_until(self, due: float) -> asyncio.Future[None]:
         if self._error is not None:
             raise self._error
-        self._deadline.move_to(min(due, self._end))
+        self._deadline.move_to(due)
         self._deadline.watch()
         waiter = self._waiter = self._loop.create_future()
         return waiter
@@ -318,8 +301,11 @@ class Connection(asyncio.Protocol):
 
     def _next_byte_due(self) -> float:
         if not self._body_has_begun:
-            return self._first_byte_due
-        return self._loop.time() + self._timeouts.between_bytes_seconds
+            return min(self._first_byte_due, self._end)
+        now = self._loop.time()
+        if now >= self._end:  # a stream whose next bytes are always there first would never wait until then
+            self._fail(self._describe_delay())
+        return min(now + self._timeouts.between_bytes_seconds, self._end)
 
     def _write_more(self) -> None:
         while self._unsent is not None and not self._writing_is_paused:
@@ -332,11 +318,9 @@ class Connection(asyncio.Protocol):
         if self.is_complete:
             return
         if self._reads_whole:
-            self._fail(UpstreamProtocolError(f"{self._label} gave an answer of over {self._limit} bytes."))
+            self._fail(failures.gives_too_much(self.label, self._limit))
         elif not self.pieces:
-            self._fail(
-                UpstreamProtocolError(f"{self._label} sent over {self._limit} bytes of headers or trailers.")
-            )
+            self._fail(failures.has_no_end_of_head(self.label, self._limit))
         elif not self._reading_is_paused and not self.is_closing:
             self._reading_is_paused = True
             self._transport.pause_reading()
@@ -346,14 +330,16 @@ class Connection(asyncio.Protocol):
             self._reading_is_paused = False
             self._transport.resume_reading()
 
+    def _note_death(self) -> None:
+        if not self._is_closing:
+            self.died_unanswered = self._is_asked and self._served > 0 and not self._has_answered
+
     def _refuse(self, error: Exception) -> None:
         """Take no more from a provider that sends no HTTP, or more than was asked for."""
         if self.is_complete:
             self._keeps_alive = False
             return
-        refusal = UpstreamProtocolError(f"{self._label} gave an answer that is no HTTP. Is base_url right?")
-        refusal.__cause__ = error
-        self._fail(refusal)
+        self._fail(failures.speaks_no_http(self.label, error))
 
     def _fail(self, error: UpstreamError) -> None:
         """End the exchange, and the connection with it."""
@@ -369,20 +355,8 @@ class Connection(asyncio.Protocol):
             self._fail(self._describe_delay())
 
     def _describe_delay(self) -> UpstreamTimeoutError:
-        limits = self._timeouts
-        if not self.status:
-            seconds = min(limits.first_byte_seconds, limits.total_seconds)
-        elif self._loop.time() >= self._end:
-            return TotalTimeoutError(
-                f"{self._label} had not ended its answer after {limits.total_seconds:g} s (timeouts.total_seconds)."
-            )
-        elif self._body_has_begun:
-            return SilenceTimeoutError(
-                f"{self._label} fell silent for {limits.between_bytes_seconds:g} s in the middle of its answer "
-                "(timeouts.between_bytes_seconds)."
-            )
-        else:
-            seconds = limits.first_byte_seconds
-        return FirstByteTimeoutError(
-            f"{self._label} did not begin to answer within {seconds:g} s (timeouts.first_byte_seconds)."
-        )
+        if self.status and self._loop.time() >= self._end:
+            return failures.takes_too_long(self.label, self._timeouts)
+        if self._body_has_begun:
+            return failures.falls_silent(self.label, self._timeouts)
+        return failures.begins_late(self.label, self._timeouts, has_head=self.status > 0)

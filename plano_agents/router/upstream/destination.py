@@ -6,6 +6,7 @@ in either case), but not for hosts that ``NO_PROXY`` names. Over one, ``http`` i
 """
 
 import base64
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -16,6 +17,7 @@ from plano_agents.errors import UpstreamError
 
 PORTS: Mapping[str, int] = MappingProxyType({"http": 80, "https": 443})
 
+_HOST = re.compile(r"[0-9A-Za-z_.~%:-]+")
 _SAFE = "/%:@!$&'()*+,;=?~-._"
 """What stays as it is in a path or a query; a per cent sign is taken for an escape."""
 
@@ -169,12 +171,13 @@ def _encode_host(host: str) -> str:
     Raises:
         UpstreamError: It has none there.
     """
-    if host.isascii() and host.isprintable() and " " not in host:
-        return host
     try:
-        return host.encode("idna").decode()
-    except UnicodeError as error:
-        raise UpstreamError(f"{host!r} is no host's name. Look at base_url.") from error
+        encoded = host if host.isascii() else host.encode("idna").decode()
+    except UnicodeError:
+        encoded = ""
+    if _HOST.fullmatch(encoded) is None:
+        raise UpstreamError(f"{host!r} is no host's name. Look at base_url.")
+    return encoded
 
 
 def _encode_credentials(parts: SplitResult) -> str | None:

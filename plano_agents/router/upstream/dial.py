@@ -6,6 +6,7 @@ Addresses are tried as RFC 8305 ("happy eyeballs") has it. Whoever gives up leav
 import asyncio
 import socket
 import ssl
+from collections.abc import Sequence
 from contextlib import suppress
 
 import aiohappyeyeballs
@@ -19,6 +20,9 @@ PROBE_SECONDS = 60
 """How often a silent connection is probed, so that what stands in between does not forget it while a model thinks."""
 TUNNEL_BYTES = 16_384
 """How long a proxy's answer to CONNECT may be."""
+
+_SocketAddress = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
+_Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, _SocketAddress]
 
 
 async def dial(origin: Origin, connection: Connection, tls: ssl.SSLContext | None) -> None:
@@ -57,14 +61,12 @@ async def dial(origin: Origin, connection: Connection, tls: ssl.SSLContext | Non
 
 async def _connect(host: str, port: int, protocol: asyncio.Protocol, tls: ssl.SSLContext | None) -> None:
     loop = asyncio.get_running_loop()
-    addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    sock: socket.socket | None = await aiohappyeyeballs.start_connection(
-        [(family, kind, number, name, address) for family, kind, number, name, address in addresses],
+    sock = await aiohappyeyeballs.start_connection(
+        await resolve(host, port),
         happy_eyeballs_delay=NEXT_ADDRESS_SECONDS,
         interleave=1,
         loop=loop,
     )
-    assert sock is not None  # noqa: S101 - for the type's sake
     try:
         _keep_awake(sock)
         await loop.create_connection(
@@ -74,6 +76,16 @@ async def _connect(host: str, port: int, protocol: asyncio.Protocol, tls: ssl.SS
         with suppress(OSError):
             sock.close()
         raise
+
+
+async def resolve(host: str, port: int) -> Sequence[_Address]:
+    """Find a host's addresses.
+
+    Raises:
+        OSError: It has none.
+        UnicodeError: It is no host's name.
+    """
+    return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
 def _keep_awake(sock: socket.socket) -> None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from types import TracebackType
 from typing import Self
 
+from plano_agents.router.upstream import failures
 from plano_agents.router.upstream.connection import Connection
 from plano_agents.router.upstream.response_head import Headers
 
@@ -32,6 +33,9 @@ class HttpResponse:
 
         Args:
             limit: The most bytes it may have.
+
+        Raises:
+            UpstreamError: The connection broke or fell silent, or it has more.
         """
         connection = self._connection
         if connection is None:
@@ -40,6 +44,8 @@ class HttpResponse:
             await connection.wait_for_end(limit)
         body = connection.take()
         self._release()
+        if len(body) > limit:
+            raise failures.gives_too_much(connection.label, limit)
         return body
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:

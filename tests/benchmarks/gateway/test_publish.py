@@ -38,11 +38,15 @@ def test_tables_replace_what_stood_between_the_markers(
     results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page, kept = tmp_path / "page.md", tmp_path / "kept.json"
-    page.write_text(f"before\n{publish.BEGIN}\nold\n{publish.END}\nafter\n")
+    page.write_text(f"before\n{publish.BEGIN}\nstale figures\n{publish.END}\nafter\n")
     for name, path in (("PAGE", page), ("IMAGES", tmp_path / "images"), ("KEPT", kept)):
         monkeypatch.setattr(publish, name, path)
     written = publish.publish(results, "| a table |\n")
-    assert page.read_text() == f"before\n{publish.BEGIN}\n\n| a table |\n\n{publish.END}\nafter\n"
+    text = page.read_text()
+    assert text.startswith(f"before\n{publish.BEGIN}\n\n![")
+    assert text.endswith(f"\n\n| a table |\n\n{publish.RAW}\n\n{publish.END}\nafter\n")
+    assert "stale figures" not in text
+    assert {f"images/{path.name}" in text for path in written if path.suffix == ".svg"} == {True}
     assert {path.suffix for path in written} == {".md", ".json", ".svg", ".png"}
     assert all(path.stat().st_size for path in written)
     assert json.loads(kept.read_text())["versions"] == {"nginx": "1.22.1"}

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import gzip
 import socket
+from collections.abc import Callable, Coroutine
 
 import pytest
 
@@ -16,6 +17,8 @@ from plano_agents.errors import (
 )
 from tests.router.conftest import COMPLETION, KEY, PROMPT, Exchange, Provider
 from tests.router.upstream.conftest import ask, connect, read_stream, request_to
+
+Read = Callable[..., Coroutine[None, None, object]]
 
 
 async def test_a_request_is_sent_as_it_is_with_no_header_of_the_librarys_own() -> None:
@@ -117,16 +120,33 @@ async def fall_silent(exchange: Exchange) -> None:
     await exchange.gone()
 
 
-async def test_a_provider_that_falls_silent_within_a_stream_is_told_apart() -> None:
+@pytest.mark.parametrize("read", [ask, read_stream])
+async def test_a_provider_that_falls_silent_within_its_answer_is_told_apart(read: Read) -> None:
     async with Provider(fall_silent) as provider, connect() as upstream:
         with pytest.raises(SilenceTimeoutError, match=provider.url):
-            await read_stream(upstream, provider.url, between_bytes_seconds=0.05)
+            await asyncio.wait_for(read(upstream, provider.url, between_bytes_seconds=0.05), 5)
 
 
-async def test_an_answer_that_takes_too_long_altogether_is_told_apart() -> None:
+@pytest.mark.parametrize("read", [ask, read_stream])
+async def test_an_answer_that_takes_too_long_altogether_is_told_apart(read: Read) -> None:
+    async def drip(exchange: Exchange) -> None:
+        await exchange.start_stream()
+        while True:
+            await exchange.chunk(b"drop")
+            await asyncio.sleep(0)
+
+    async with Provider(drip) as provider, connect() as upstream:
+        with pytest.raises(TotalTimeoutError, match=provider.url):
+            await asyncio.wait_for(read(upstream, provider.url, total_seconds=0.05), 5)
+
+
+@pytest.mark.parametrize("read", [ask, read_stream])
+async def test_an_answer_that_falls_silent_for_longer_than_the_rest_of_its_time_takes_too_long(
+    read: Read,
+) -> None:
     async with Provider(fall_silent) as provider, connect() as upstream:
         with pytest.raises(TotalTimeoutError, match=provider.url):
-            await read_stream(upstream, provider.url, total_seconds=0.05)
+            await asyncio.wait_for(read(upstream, provider.url, total_seconds=0.05), 5)
 
 
 async def test_connecting_is_given_up_in_time() -> None:
