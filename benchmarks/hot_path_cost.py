@@ -16,7 +16,7 @@ import socket
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,9 @@ RECORD = Path(__file__).with_suffix(".json")
 
 TOLERANCE = 0.05
 """By how much, as a share, counts may grow under another Python than the recorded one."""
+
+MAX_SHOWN = 15
+"""How many places a failure names at most."""
 
 WARM_UP, REQUESTS = 5, 25
 FEW, MANY = 10, 30
@@ -351,12 +354,17 @@ def compare(measured: Costs, recorded: Costs, tolerance: float) -> list[str]:
 
 def _find_growth(
     now: Mapping[str, Mapping[str, int]], then: Mapping[str, Mapping[str, int]], *, is_lines: bool
-) -> Iterator[str]:
-    for function, done in now.items():
-        for what, count in done.items():
-            before = then.get(function, {}).get(what, 0)
-            if count > before and (what == _LINES) is is_lines:
-                yield f"    {function}: {what} {before} → {count}"
+) -> list[str]:
+    """Say where most was added."""
+    grown = [
+        (count - before, f"    {function}: {what} {before} → {count}")
+        for function, done in now.items()
+        for what, count in done.items()
+        if (what == _LINES) is is_lines and count > (before := then.get(function, {}).get(what, 0))
+    ]
+    grown.sort(key=lambda each: -each[0])
+    more = [f"    and {len(grown) - MAX_SHOWN} smaller ones"] if len(grown) > MAX_SHOWN else []
+    return [told for _, told in grown[:MAX_SHOWN]] + more
 
 
 def load_record() -> tuple[str, Costs]:

@@ -18,7 +18,7 @@ from plano_agents.protocol.openai_chat import ChatHead
 VERSION = "2023-06-01"
 """The ``anthropic-version`` that these shapes are of."""
 
-END_MARK = EndMark(re.compile(rb'"type"\s*:\s*"message_stop"'), lambda events: b"message_stop" in events)
+END_MARK = EndMark(re.compile(rb'"type"\s*:\s*"message_stop"'), literals=[b"message_stop"])
 """What a whole stream has near its end."""
 
 ERROR_TYPES = {

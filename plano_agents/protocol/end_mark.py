@@ -1,25 +1,32 @@
 """What every stream has that came to its end, looked for in each of its events.
 
-A pattern costs ten times a search for plain bytes, and most events hold no end; so a hint, which is cheap and never
-misses one, says where the pattern is worth asking.
+Most events hold no end, and a pattern that begins with anything but plain bytes is tried at every byte, twenty times
+as slow as a search for plain ones. So patterns here begin with plain bytes, or are asked only where plain bytes that
+every match has were found.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Sequence
 
 
 class EndMark:
     """Finds the end of a stream of one wire format.
 
     Args:
-        pattern: Matches it in whole events.
-        hint: Whether events may hold it: true wherever the pattern matches, and seldom elsewhere.
+        patterns: Each matches an end, in whole events.
+        literals: Every match holds one of them; none where the patterns begin with plain bytes.
     """
 
-    def __init__(self, pattern: re.Pattern[bytes], hint: Callable[[bytes], bool]) -> None:
-        self._pattern = pattern
-        self._hint = hint
+    def __init__(self, *patterns: re.Pattern[bytes], literals: Sequence[bytes] = ()) -> None:
+        self._patterns = patterns
+        self._literals = literals
 
     def search(self, events: bytes) -> re.Match[bytes] | None:
-        """Find the first in whole events; None where there is none."""
-        return self._pattern.search(events) if self._hint(events) else None
+        """Find an end in whole events; None where there is none."""
+        if self._literals and not any(literal in events for literal in self._literals):
+            return None
+        for pattern in self._patterns:
+            found = pattern.search(events)
+            if found is not None:
+                return found
+        return None

@@ -17,13 +17,10 @@ from plano_agents.protocol import sse
 from plano_agents.protocol.decoding import BAD_JSON, address, decode_request
 from plano_agents.protocol.end_mark import EndMark
 
-
-def _may_end(events: bytes) -> bool:
-    """Whether a stream may end here: every chunk has a finish reason, mostly null."""
-    return b"[DONE]" in events or events.count(b'"finish_reason"') != events.count(b'"finish_reason":null')
-
-
-END_MARK = EndMark(re.compile(rb'^data: ?\[DONE\]|"finish_reason"\s*:\s*"', re.MULTILINE), _may_end)
+END_MARK = EndMark(
+    re.compile(rb'"finish_reason"\s*:\s*"'),
+    re.compile(rb"\[DONE\](?:(?<=^data: \[DONE\])|(?<=^data:\[DONE\]))", re.MULTILINE),
+)
 """What a whole stream has near its end; some compatible providers leave ``[DONE]`` out."""
 
 MAX_NAME_CHARS = 256

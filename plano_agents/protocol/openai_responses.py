@@ -25,10 +25,9 @@ from plano_agents.protocol.openai_chat import (
     check_head,
 )
 
-_ENDS = (b"response.completed", b"response.incomplete", b"response.failed")
 END_MARK = EndMark(
     re.compile(rb"^event: ?response\.(?:completed|incomplete|failed)\s*$", re.MULTILINE),
-    lambda events: any(end in events for end in _ENDS),
+    literals=[b"response.completed", b"response.incomplete", b"response.failed"],
 )
 """What a whole stream has; the last event repeats the whole answer, so it may stand far from the end."""
 

@@ -34,8 +34,9 @@ class RequestBody:
         self._parse_head = parse_head
         self.model = self._read_model()
         """The client's model, as it spells it; None where it names none."""
+        own = self.fields.get("routing_preferences")
         self.preferences: tuple[PreferenceOverride, ...] | None = (
-            self.head.routing_preferences if "routing_preferences" in self.fields else None
+            self.head.routing_preferences if own is not None and bytes(own) != b"null" else None
         )
         """The request's own preferences; None where it brings none."""
 

@@ -77,7 +77,8 @@ class EventDecoder:
             text = text.removeprefix(_BOM)
         # A carriage return at the very end may be the first half of a CRLF: it waits for the next byte.
         held = b"\r" if text.endswith(b"\r") else b""
-        lines = _LINE_END.split(text[: len(text) - len(held)])
+        whole = text[: len(text) - len(held)] if held else text
+        lines = _LINE_END.split(whole) if b"\r" in whole else whole.split(b"\n")
         self._rest = [lines.pop() + held]
         events = [event for line in lines if (event := self._take(line)) is not None]
         self._held = sum(map(len, self._data)) + len(self._rest[0])
@@ -89,6 +90,9 @@ class EventDecoder:
             event = Event(b"\n".join(self._data), self._name or "message") if self._data else None
             self._data, self._name = [], ""
             return event
+        if line.startswith(b"data: "):
+            self._data.append(line[6:])
+            return None
         field, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if field == b"data":

@@ -196,14 +196,27 @@ class Stream:
         """
         if self._broken:
             raise StreamBrokenError
+        encoder = self._encoder
         try:
-            return await self._read()
-        except StreamBrokenError:
-            raise
+            while not self._ended:
+                chunk = await (self._read_first() if self._awaits_first else anext(self._answer.rest, b""))
+                if chunk is COMMENT:
+                    return COMMENT
+                piece = encoder.feed(chunk) if chunk else encoder.finish()
+                self._ended = encoder.finished or not chunk
+                if piece:
+                    self._note(piece)
+                    return piece
+            encoder.close()
         except PlanoError as error:
             return self._break_off(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is told
             return self._break_off(report_bug(error, self._trail.trace_id))
+        if encoder.failed:
+            self._trail.failure = UpstreamError.code
+            self._broken = True
+            raise StreamBrokenError
+        return b""
 
     async def aclose(self) -> None:
         """End it, read to its end or not.
@@ -216,36 +229,14 @@ class Stream:
         finally:
             await self._answer.aclose()
 
-    async def _read(self) -> bytes:
-        encoder = self._encoder
-        while not self._ended:
-            chunk: bytes | None
-            if self._awaits_first:
-                chunk = await self._read_first()
-                if chunk is None:
-                    return COMMENT
-            else:
-                chunk = await anext(self._answer.rest, b"")
-            piece = encoder.feed(chunk) if chunk else encoder.finish()
-            self._ended = encoder.finished or not chunk
-            if piece:
-                self._note(piece)
-                return piece
-        encoder.close()
-        if encoder.failed:
-            self._trail.failure = UpstreamError.code
-            self._broken = True
-            raise StreamBrokenError
-        return b""
-
-    async def _read_first(self) -> bytes | None:
-        """Wait for the first bytes; None where the client is to be told that they are awaited."""
+    async def _read_first(self) -> bytes:
+        """Wait for the first bytes; `COMMENT` itself where the client is to be told that they are awaited."""
         first = self._answer.first
         if not first.done() and self._was_told_to_wait:
             await asyncio.wait({first}, timeout=self._patience)
         self._was_told_to_wait = True
         if not first.done():
-            return None
+            return COMMENT
         self._awaits_first = False
         return first.result()
 

@@ -5,7 +5,7 @@ llhttp has judged its form: every line ends with CRLF, has a colon and begins wi
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping
 
 Header = tuple[bytes, bytes]
 """A field's name and its value."""
@@ -67,6 +67,10 @@ class Headers(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._read())
+
+    def items(self) -> ItemsView[str, str]:
+        """Give names, in lower case, and values; the mapping's own would look each up again."""
+        return self._read().items()
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name.lower() in self._read()

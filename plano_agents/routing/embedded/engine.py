@@ -22,7 +22,7 @@ from plano_agents.routing.embedded.scorer import Scorer, list_texts
 from plano_agents.routing.embedded.wordpiece import WordPiece
 from plano_agents.routing.text import Utterance
 
-MAX_TOKENS = 64
+MAX_TOKENS = 48
 """How many tokens of a text are read, its head and its tail; more made no difference where it was measured."""
 
 BATCH = 32

@@ -1,0 +1,67 @@
+"""What a router has loaded once it has served: whatever is slow to import waits until something needs it."""
+
+import subprocess
+import sys
+
+HEAVY = [
+    "aiohttp",
+    "fastapi",
+    "httpx",
+    "langchain_core",
+    "numpy",
+    "openai",
+    "plano_agents.router.operators",
+    "plano_agents.router.pages",
+    "plano_agents.server.app",
+    "plano_agents.simulator.app",
+    "redis",
+    "rich",
+]
+PROGRAM = """
+import asyncio, sys
+import plano_agents.cli
+from plano_agents import serving
+from plano_agents.config import Config, Model
+from plano_agents.router.app import Router
+from plano_agents.router.run import run_router
+from plano_agents.router.upstream.client import HttpUpstream
+
+ANSWER = b'HTTP/1.1 200 OK\\r\\ncontent-type: application/json\\r\\ncontent-length: 2\\r\\n\\r\\n{}'
+
+async def provide(reader, writer):
+    await reader.readuntil(b'gpt-4o"}')
+    writer.write(ANSWER)
+
+async def talk(listener, request):
+    reader, writer = await asyncio.open_connection(*listener.getsockname()[:2])
+    writer.write(request)
+    answer = await reader.read(-1)
+    writer.close()
+    assert answer.startswith(b'HTTP/1.1 200 OK'), answer
+
+async def main():
+    provider = await asyncio.start_server(provide, '127.0.0.1', 0)
+    port = provider.sockets[0].getsockname()[1]
+    model = Model('openai/gpt-4o', 'openai', 'gpt-4o', interface='openai', base_url=f'http://127.0.0.1:{port}')
+    listener = serving.bind('127.0.0.1', 0)
+    upstream = HttpUpstream()
+    router = Router(Config(models=(model,)), upstream)
+    body = b'{"messages":[{"role":"user","content":"hi"}]}'
+    async with serving.running([serving.Site(router, listener)]):
+        head = b'POST /v1/chat/completions HTTP/1.1\\r\\nhost: h\\r\\nx-model-affinity: a\\r\\nconnection: close\\r\\n'
+        await talk(listener, head + b'content-length: %d\\r\\n\\r\\n' % len(body) + body)
+        await talk(listener, b'GET /healthz HTTP/1.1\\r\\nhost: h\\r\\nconnection: close\\r\\n\\r\\n')
+        await talk(listener, b'GET /readyz HTTP/1.1\\r\\nhost: h\\r\\nconnection: close\\r\\n\\r\\n')
+        print(*[name for name in HEAVY if name in sys.modules])
+    await router.aclose()
+    await upstream.close()
+
+serving.run(main())
+"""
+
+
+def test_answering_a_request_and_saying_that_all_is_well_loads_nothing_heavy() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"HEAVY = {HEAVY!r}\n{PROGRAM}"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []
