@@ -279,7 +279,10 @@ class Story:
             else SameStream(surface.end_mark, surface.encode_error_event)
         )
         trail.streams = True
-        sent.first.add_done_callback(self._note_first)
+        if sent.first.done():  # a callback would come too late for an answer that is all there
+            self._note_first(sent.first)
+        else:
+            sent.first.add_done_callback(self._note_first)
         meter = UsageMeter()
         self._read_tokens = meter.read
         stream = Stream(sent, encoder, trail, patience=self._service.patience, note=meter.note)
