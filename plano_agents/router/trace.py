@@ -10,8 +10,10 @@ by the rule of OpenTelemetry's ``TraceIdRatioBased``, so that all who know the r
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from plano_agents.router.upstream import UpstreamRequest
 from plano_agents.trace_context import SAMPLED, TRACE_HEADERS, TraceContext
