@@ -41,8 +41,14 @@ class Answer(Struct, frozen=True):
 class AnswerStream(Protocol):
     """The body of an answer that comes in pieces."""
 
-    async def read(self) -> bytes:
-        """Give the next piece; none at the end.
+    async def forward(self, write: Callable[[bytes], bool]) -> bool:
+        """Write the pieces as they come, until the end or until no more may be written for now.
+
+        Args:
+            write: Writes a piece; whether another may follow at once.
+
+        Returns:
+            Whether the end was reached.
 
         Raises:
             StreamBrokenError: The stream was cut, and its last piece has said so.

@@ -12,7 +12,7 @@ Which candidates there are, and what becomes of the answer, is the service's bus
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from msgspec import Struct
@@ -29,7 +29,7 @@ from plano_agents.router.breaker import CircuitBreaker
 from plano_agents.router.retry import RetryBudget, choose_delay, is_retryable, parse_retry_after
 from plano_agents.router.trace import Trace
 from plano_agents.router.trail import Try
-from plano_agents.router.upstream import Upstream, UpstreamRequest, UpstreamResponse
+from plano_agents.router.upstream import TakeChunk, Upstream, UpstreamRequest, UpstreamResponse
 from plano_agents.sessions.pin import MoveReason
 
 STATUSES = range(200, 600)
@@ -76,7 +76,7 @@ class StreamedAnswer:
         response: The provider's answer, its body not read; `aclose` closes it.
     """
 
-    __slots__ = ("_response", "first", "headers", "model", "rest", "status")
+    __slots__ = ("_response", "first", "headers", "model", "opening", "status")
 
     def __init__(self, model: str, response: UpstreamResponse) -> None:
         self.model = model
@@ -86,16 +86,24 @@ class StreamedAnswer:
         self.headers = response.headers
         """Names compared in any case."""
         self._response = response
-        self.rest = response.chunks()
-        """What follows the first bytes."""
-        self.first = asyncio.create_task(_first_of(self.rest))
-        """The first bytes; empty at an end without any."""
+        self.opening = b""
+        """The first bytes, once they are there; none at an end without any."""
+        self.first = response.forward(self._take_opening)
+        """Done once the first bytes are there; says whether they are all."""
+
+    def forward(self, take: TakeChunk) -> asyncio.Future[bool]:
+        """Hand on what follows the first bytes, as `UpstreamResponse.forward` does."""
+        return self._response.forward(take)
 
     async def aclose(self) -> None:
         """End it, read to its end or not."""
         async with self._response:
-            await _cancel(self.first)
-            await self.rest.aclose()
+            if not (self.first.cancel() or self.first.cancelled()):
+                self.first.exception()  # nobody may have waited for it
+
+    def _take_opening(self, chunk: bytes) -> bool:
+        self.opening = chunk
+        return False
 
 
 Answered = WholeAnswer | StreamedAnswer
@@ -315,8 +323,9 @@ class Dispatcher:
     async def _read_stream(self, answer: StreamedAnswer) -> StreamedAnswer:
         """Wait for a stream's first bytes, for as long as the client need not be told to go on waiting."""
         try:
-            await asyncio.wait({answer.first}, timeout=self._patience)
-            _check_begun(answer.first)
+            if not answer.first.done():
+                await asyncio.wait({answer.first}, timeout=self._patience)
+            _check_begun(answer)
         except BaseException:
             await answer.aclose()
             raise
@@ -333,24 +342,11 @@ class Dispatcher:
         )
 
 
-async def _first_of(chunks: AsyncGenerator[bytes, None]) -> bytes:
-    return await anext(chunks, b"")
-
-
 def _check_status(model: str, status: int) -> None:
     if status not in STATUSES:
         raise UpstreamProtocolError(f"{model} answered with the status {status}, which is none of HTTP's.")
 
 
-def _check_begun(first: "asyncio.Task[bytes]") -> None:
-    if first.done() and not first.result():
+def _check_begun(answer: StreamedAnswer) -> None:
+    if answer.first.done() and answer.first.result() and not answer.opening:
         raise UpstreamProtocolError("The provider's stream ended before it began.")
-
-
-async def _cancel(task: "asyncio.Task[bytes]") -> None:
-    """End a task that nobody waits for any more, and leave no exception of it unread."""
-    if not task.done():
-        task.cancel()
-        await asyncio.wait({task})
-    if not task.cancelled():
-        task.exception()

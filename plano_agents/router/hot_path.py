@@ -104,12 +104,17 @@ async def _write_stream(
     status: int, headers: Mapping[str, str], stream: AnswerStream, exchange: Exchange
 ) -> None:
     """Write pieces as they come, the head together with the first."""
-    try:
-        exchange.begin(status, headers, await stream.read())
-        while piece := await stream.read():
-            if exchange.is_paused:
-                await exchange.drain()
+
+    def write(piece: bytes) -> bool:
+        if exchange.response_started:
             exchange.write(piece)
+        else:
+            exchange.begin(status, headers, piece)
+        return not exchange.is_paused
+
+    try:
+        while not await stream.forward(write):
+            await exchange.drain()
     except StreamBrokenError:
         return
     exchange.end()

@@ -297,7 +297,7 @@ class Story:
         self._stream = stream
         return stream
 
-    def _note_first(self, _first: "asyncio.Task[bytes]") -> None:
+    def _note_first(self, _first: asyncio.Future[bool]) -> None:
         self.trail.first_ms = self._measure()
 
 

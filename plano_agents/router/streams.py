@@ -6,9 +6,9 @@ then a broken connection. While nothing comes from the provider, comment lines k
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import msgspec
 
@@ -159,14 +159,16 @@ class Stream:
 
     __slots__ = (
         "_answer",
-        "_awaits_first",
-        "_broken",
         "_encoder",
-        "_ended",
+        "_error",
+        "_has_begun",
+        "_is_broken",
+        "_is_ended",
+        "_is_over",
         "_note",
         "_patience",
         "_trail",
-        "_was_told_to_wait",
+        "_write",
     )
 
     def __init__(
@@ -183,40 +185,40 @@ class Stream:
         self._trail = trail
         self._patience = patience
         self._note = note
-        self._awaits_first = True
-        self._was_told_to_wait = False
-        self._ended = False
-        self._broken = False
+        self._write: Callable[[bytes], bool]
+        self._has_begun = False
+        self._is_over = False  # the provider's stream
+        self._is_ended = False  # the client's
+        self._is_broken = False
+        self._error: Exception | None = None
 
-    async def read(self) -> bytes:
-        """Give the next bytes of the client's stream; none at its end.
-
-        Raises:
-            StreamBrokenError: It was cut; the error event has been given.
-        """
-        if self._broken:
-            raise StreamBrokenError
-        encoder = self._encoder
+    async def forward(self, write: Callable[[bytes], bool]) -> bool:
+        """Write what comes, translated; see `AnswerStream.forward`."""
+        answer, self._write = self._answer, write
         try:
-            while not self._ended:
-                chunk = await (self._read_first() if self._awaits_first else anext(self._answer.rest, b""))
-                if chunk is COMMENT:
-                    return COMMENT
-                piece = encoder.feed(chunk) if chunk else encoder.finish()
-                self._ended = encoder.finished or not chunk
-                if piece:
-                    self._note(piece)
-                    return piece
-            encoder.close()
+            if not self._has_begun:
+                await self._await_first()
+                self._has_begun, self._is_over = True, answer.first.result()
+                takes_more = not answer.opening or self._take(answer.opening)
+            else:
+                takes_more = True
+            if takes_more and not self._is_over:
+                self._is_over = await answer.forward(self._take)
+            self._check()
+            if self._is_over and not self._is_ended:
+                self._pass_on(self._encoder.finish())
+                self._is_ended = True
+            if self._is_ended:
+                self._encoder.close()
         except PlanoError as error:
-            return self._break_off(error)
+            self._break_off(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is told
-            return self._break_off(report_bug(error, self._trail.trace_id))
-        if encoder.failed:
+            self._break_off(report_bug(error, self._trail.trace_id))
+        if self._is_ended and self._encoder.failed:
             self._trail.failure = UpstreamError.code
-            self._broken = True
+            self._is_broken = True
             raise StreamBrokenError
-        return b""
+        return self._is_ended
 
     async def aclose(self) -> None:
         """End it, read to its end or not.
@@ -224,30 +226,46 @@ class Stream:
         What follows an answer's end, mostly nothing, is read, so that the connection can serve another request.
         """
         try:
-            if self._ended and not self._broken:
-                await _drain(self._answer.rest)
+            if self._is_ended and not (self._is_broken or self._is_over):
+                await _drain(self._answer)
         finally:
             await self._answer.aclose()
 
-    async def _read_first(self) -> bytes:
-        """Wait for the first bytes; `COMMENT` itself where the client is to be told that they are awaited."""
+    async def _await_first(self) -> None:
+        """Wait for the first bytes, and tell the client again and again that they are awaited."""
         first = self._answer.first
-        if not first.done() and self._was_told_to_wait:
+        while not first.done():
+            self._write(COMMENT)
             await asyncio.wait({first}, timeout=self._patience)
-        self._was_told_to_wait = True
-        if not first.done():
-            return COMMENT
-        self._awaits_first = False
-        return first.result()
 
-    def _break_off(self, error: PlanoError) -> bytes:
-        self._broken = True
+    def _take(self, chunk: bytes) -> bool:
+        """Pass on a chunk; whether another may follow. What is wrong with it is told later."""
+        try:
+            takes_more = self._pass_on(self._encoder.feed(chunk))
+        except Exception as error:  # noqa: BLE001 - see `TakeChunk`
+            self._error = error
+            return False
+        self._is_ended = self._encoder.finished
+        return takes_more and not self._is_ended
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _pass_on(self, piece: bytes) -> bool:
+        if not piece:
+            return True
+        self._note(piece)
+        return self._write(piece)
+
+    def _break_off(self, error: PlanoError) -> NoReturn:
+        self._is_broken = True
         self._trail.failure = error.code
-        return self._encoder.break_off(error)
+        self._write(self._encoder.break_off(error))
+        raise StreamBrokenError from error
 
 
-async def _drain(rest: AsyncGenerator[bytes, None]) -> None:
+async def _drain(answer: StreamedAnswer) -> None:
     with suppress(TimeoutError, UpstreamError):
         async with asyncio.timeout(DRAIN_SECONDS):
-            while await anext(rest, b""):
-                pass
+            await answer.forward(lambda _: True)

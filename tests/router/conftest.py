@@ -23,7 +23,7 @@ from plano_agents.router.dispatch import Dispatcher, Health
 from plano_agents.router.service import ProxyRequest, Service
 from plano_agents.router.surfaces import CHAT, Endpoint
 from plano_agents.router.trail import Observer
-from plano_agents.router.upstream import UpstreamRequest
+from plano_agents.router.upstream import TakeChunk, UpstreamRequest
 from plano_agents.router.upstream.client import HttpUpstream
 from plano_agents.routing.strategy import Ranking, Strategy
 from plano_agents.routing.text import Utterance
@@ -104,6 +104,7 @@ class FakeResponse:
     headers: Mapping[str, str] = field(default_factory=lambda: JSON)
     pieces: Sequence[bytes | Exception] = (COMPLETION,)
     closed: bool = False
+    _rest: AsyncGenerator[bytes, None] | None = None
 
     async def read(self) -> bytes:
         return b"".join([piece async for piece in self.chunks()])
@@ -114,6 +115,16 @@ class FakeResponse:
                 raise piece
             yield piece
 
+    def forward(self, take: TakeChunk) -> asyncio.Future[bool]:
+        return asyncio.ensure_future(self._forward(take))
+
+    async def _forward(self, take: TakeChunk) -> bool:
+        self._rest = self._rest or self.chunks()
+        async for piece in self._rest:
+            if not take(piece):
+                return False
+        return True
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -121,6 +132,7 @@ class FakeResponse:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.closed = True
+        self._rest = None
 
 
 class FakeUpstream:
@@ -206,9 +218,13 @@ async def ask(
         if isinstance(answer.body, bytes):
             return Seen(answer.status, answer.headers, answer.body, broken=False)
         pieces: list[bytes] = []
+
+        def write(piece: bytes) -> bool:
+            pieces.append(piece)
+            return True
+
         try:
-            while piece := await answer.body.read():
-                pieces.append(piece)
+            await answer.body.forward(write)
         except StreamBrokenError:
             return Seen(answer.status, answer.headers, b"".join(pieces), broken=True)
         return Seen(answer.status, answer.headers, b"".join(pieces), broken=False)

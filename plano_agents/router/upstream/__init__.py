@@ -18,13 +18,17 @@ read, cookies are not kept, nothing is decompressed.
 =================  ==============================================================================================
 """
 
-from collections.abc import AsyncGenerator, Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Protocol, Self
 
 from msgspec import Struct
 
 from plano_agents.config.model import Timeouts
+
+TakeChunk = Callable[[bytes], bool]
+"""Takes all that came of a body since the last chunk, never nothing; whether it takes more. It must not raise."""
 
 
 class UpstreamRequest(Struct, frozen=True):
@@ -61,11 +65,12 @@ class UpstreamResponse(Protocol):
             UpstreamError: The connection broke or fell silent.
         """
 
-    def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Read the body as it comes.
+    def forward(self, take: TakeChunk) -> asyncio.Future[bool]:
+        """Hand on the body as it comes, until its end or until no more is taken; what was not, the next call hands on.
 
-        Raises:
-            UpstreamError: The connection broke or fell silent.
+        Returns:
+            What then says whether the body's end is there, or fails with an `UpstreamError`: the connection broke or
+            fell silent. Cancelling it ends the handing on.
         """
 
     async def __aenter__(self) -> Self: ...

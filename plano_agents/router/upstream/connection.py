@@ -3,9 +3,9 @@
 Answers are framed by llhttp (``httptools``), strictly, and their heads are kept as bytes. Interim answers (1xx) are
 passed over. What comes after the answer's end, or while nothing was asked, ends the connection.
 
-Whoever reads waits for one future at a time, which is set once for all the bytes that came meanwhile. What is not
-read is held, up to `HELD_BYTES`; then the socket is not read. Time runs only while somebody waits: a reader that is
-slow is no provider that is silent.
+Whoever reads waits for one future at a time. A stream's chunks are handed on as they come, without waking anybody,
+until the reader takes no more. What is not read is held, up to `HELD_BYTES`; then the socket is not read. Time runs
+only while somebody waits: a reader that is slow is no provider that is silent.
 
 ================  ==================================================================================================
 state             what ends it
@@ -25,7 +25,7 @@ import httptools
 
 from plano_agents.config.model import Timeouts
 from plano_agents.errors import UpstreamError, UpstreamTimeoutError
-from plano_agents.router.upstream import failures
+from plano_agents.router.upstream import TakeChunk, failures
 from plano_agents.router.upstream.response_head import FramingError, check_framing, ends_with_connection
 from plano_agents.serving.deadline import Deadline
 
@@ -77,6 +77,7 @@ class Connection(asyncio.Protocol):
         "_reads_whole",
         "_served",
         "_size",
+        "_take",
         "_timeouts",
         "_transport",
         "_unsent",
@@ -103,7 +104,8 @@ class Connection(asyncio.Protocol):
         self.on_body = self.pieces.append
         """Takes a piece of a body: the parser calls the list itself."""
         self._parser = httptools.HttpResponseParser(self)
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter: asyncio.Future[bool] | None = None
+        self._take: TakeChunk | None = None
         self._unsent: memoryview | None = None
         self._error: UpstreamError | None = None
         self._served = 0
@@ -121,7 +123,7 @@ class Connection(asyncio.Protocol):
         """Whether no request can go out any more."""
         return self._is_closing or self._transport.is_closing()
 
-    def ask(self, head: bytes, body: bytes, timeouts: Timeouts, *, started: float) -> asyncio.Future[None]:
+    def ask(self, head: bytes, body: bytes, timeouts: Timeouts, *, started: float) -> asyncio.Future[bool]:
         """Write a request.
 
         Args:
@@ -153,11 +155,17 @@ class Connection(asyncio.Protocol):
             self._write_more()
         return self._wait_until(self._next_byte_due())
 
-    def wait_for_chunk(self) -> asyncio.Future[None]:
-        """Give what is done once there is some of the body, or its end."""
-        return self._wait_until(self._next_byte_due())
+    def forward(self, take: TakeChunk) -> asyncio.Future[bool]:
+        """See `UpstreamResponse.forward`."""
+        waiter = self._waiter = self._loop.create_future()
+        self._take = take
+        if self._error is not None and not self.pieces:
+            waiter.set_exception(self._error)
+        else:
+            self._hand_on(take)
+        return waiter
 
-    def wait_for_end(self, limit: int) -> asyncio.Future[None]:
+    def wait_for_end(self, limit: int) -> asyncio.Future[bool]:
         """Give what is done once all of the body is there.
 
         Args:
@@ -222,15 +230,14 @@ class Connection(asyncio.Protocol):
             self._refuse(error)
             return
         self._size += len(data)
+        if self._take is not None:
+            self._hand_on(self._take)
         if self._size > self._limit:
             self._on_too_much()
-        if self._waiter is not None and self.pieces:
+        if self._reads_whole and self._waiter is not None and self.pieces:
             self._body_has_begun = True
-            if self._reads_whole:
-                self._deadline.move_to(self._next_byte_due())
-                self._deadline.watch()
-            else:
-                self._wake()
+            self._deadline.move_to(self._next_byte_due())
+            self._deadline.watch()
 
     def eof_received(self) -> None:
         """Take the end of what the provider sends, which may be the body's."""
@@ -238,6 +245,8 @@ class Connection(asyncio.Protocol):
             self._note_death()
             if self.status and ends_with_connection(self.head):
                 self.on_message_complete()
+                if self._take is not None:
+                    self._hand_on(self._take)
             else:
                 self._fail(failures.closes_early(self.label))
         self.abort()
@@ -284,9 +293,19 @@ class Connection(asyncio.Protocol):
         """Take the answer's end, unless it is an interim one's."""
         if self.status:
             self.is_complete = True
+            if self._take is None:
+                self._wake()
+
+    def _hand_on(self, take: TakeChunk) -> None:
+        """Hand on what came, and say so where no more is taken, or comes."""
+        takes_more = not self.pieces or take(self.take())
+        if takes_more and not self.is_complete:
+            self._deadline.move_to(self._next_byte_due())
+            self._deadline.watch()
+        else:
             self._wake()
 
-    def _wait_until(self, due: float) -> asyncio.Future[None]:
+    def _wait_until(self, due: float) -> asyncio.Future[bool]:
         if self._error is not None:
             raise self._error
         self._deadline.move_to(due)
@@ -295,9 +314,9 @@ class Connection(asyncio.Protocol):
         return waiter
 
     def _wake(self) -> None:
-        waiter, self._waiter = self._waiter, None
+        waiter, self._waiter, self._take = self._waiter, None, None
         if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+            waiter.set_result(self.is_complete)
 
     def _next_byte_due(self) -> float:
         if not self._body_has_begun:
@@ -345,7 +364,7 @@ class Connection(asyncio.Protocol):
         """End the exchange, and the connection with it."""
         if self._error is None:
             self._error = error
-        waiter, self._waiter = self._waiter, None
+        waiter, self._waiter, self._take = self._waiter, None, None
         if waiter is not None and not waiter.done():
             waiter.set_exception(error)
         self.abort()

@@ -1,10 +1,10 @@
 """A provider's answer as the service reads it."""
 
-from collections.abc import AsyncGenerator
+import asyncio
 from types import TracebackType
 from typing import Self
 
-from plano_agents.router.upstream import failures
+from plano_agents.router.upstream import TakeChunk, failures
 from plano_agents.router.upstream.connection import Connection
 from plano_agents.router.upstream.response_head import Headers
 
@@ -48,18 +48,13 @@ class HttpResponse:
             raise failures.gives_too_much(connection.label, limit)
         return body
 
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """See `UpstreamResponse.chunks`; a chunk is all that came since the last."""
-        while (connection := self._connection) is not None:
-            if connection.pieces:
-                chunk = connection.take()
-                if connection.is_complete:
-                    self._release()
-                yield chunk
-            elif connection.is_complete:
-                self._release()
-            else:
-                await connection.wait_for_chunk()
+    def forward(self, take: TakeChunk) -> asyncio.Future[bool]:
+        """See `UpstreamResponse.forward`."""
+        if self._connection is not None:
+            return self._connection.forward(take)
+        ended = asyncio.get_running_loop().create_future()
+        ended.set_result(True)
+        return ended
 
     async def __aenter__(self) -> Self:
         return self

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import uvloop
 
 from plano_agents.config.model import Timeouts
-from plano_agents.router.upstream import UpstreamRequest
+from plano_agents.router.upstream import UpstreamRequest, UpstreamResponse
 from plano_agents.router.upstream.client import HttpUpstream
 from tests.router.conftest import KEY, PROMPT
 
@@ -47,4 +47,20 @@ async def ask(
 
 async def read_stream(upstream: HttpUpstream, url: str, **timeouts: float) -> bytes:
     async with await upstream.send(request_to(url, PROMPT.encode(), **timeouts)) as response:
-        return b"".join([chunk async for chunk in response.chunks()])
+        return b"".join([chunk async for chunk in chunks_of(response)])
+
+
+async def chunks_of(response: UpstreamResponse) -> AsyncGenerator[bytes, None]:
+    """Take a body chunk by chunk, as a reader that takes no more until it has used what it took."""
+    taken: list[bytes] = []
+
+    def take(chunk: bytes) -> bool:
+        taken.append(chunk)
+        return False
+
+    is_over = False
+    while not is_over:
+        is_over = await response.forward(take)
+        for chunk in taken:
+            yield chunk
+        taken.clear()

@@ -8,7 +8,7 @@ import pytest
 from plano_agents.errors import UpstreamError, UpstreamProtocolError, UpstreamUnreachableError
 from plano_agents.router.upstream.client import HttpUpstream
 from tests.router.conftest import COMPLETION, PROMPT, Exchange, Provider
-from tests.router.upstream.conftest import ask, connect, read_stream, request_to
+from tests.router.upstream.conftest import ask, chunks_of, connect, read_stream, request_to
 
 
 async def leave(exchange: Exchange) -> None:
@@ -134,7 +134,7 @@ async def test_a_stream_that_breaks_while_it_is_read_is_an_error(rest: bytes) ->
 
     async with Provider(stream) as provider, connect() as upstream:  # noqa: SIM117 - reads in order
         async with await upstream.send(request_to(provider.url, between_bytes_seconds=0.5)) as response:
-            chunks = response.chunks()
+            chunks = chunks_of(response)
             assert await anext(chunks) == b"first"
             read.set()
             with pytest.raises(UpstreamError, match=provider.url):

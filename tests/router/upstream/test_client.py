@@ -16,7 +16,7 @@ from plano_agents.errors import (
     UpstreamUnreachableError,
 )
 from tests.router.conftest import COMPLETION, KEY, PROMPT, Exchange, Provider
-from tests.router.upstream.conftest import ask, connect, read_stream, request_to
+from tests.router.upstream.conftest import ask, chunks_of, connect, read_stream, request_to
 
 Read = Callable[..., Coroutine[None, None, object]]
 
@@ -174,7 +174,7 @@ async def test_leaving_before_the_end_closes_the_connection() -> None:
 
     async with Provider(stream) as provider, connect() as upstream:
         async with await upstream.send(request_to(provider.url)) as response:
-            assert await anext(response.chunks()) == b"data: x\n\n"
+            assert await anext(chunks_of(response)) == b"data: x\n\n"
         await left.wait()
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from plano_agents.errors import UpstreamProtocolError
 from tests.router.conftest import COMPLETION, Exchange, Provider
-from tests.router.upstream.conftest import ask, connect, read_stream, request_to
+from tests.router.upstream.conftest import ask, chunks_of, connect, read_stream, request_to
 
 MIB = 1024 * 1024
 LARGE = 48 * MIB
@@ -34,7 +34,7 @@ async def test_a_stream_is_not_read_faster_than_its_reader_takes_it() -> None:
 
     async with Provider(stream) as provider, connect() as upstream:
         async with await upstream.send(request_to(provider.url)) as answer:
-            chunks = answer.chunks()
+            chunks = chunks_of(answer)
             size = len(await anext(chunks))
             assert await stuck(is_written)
             async for chunk in chunks:
@@ -70,7 +70,7 @@ async def test_a_slow_reader_is_no_silent_provider() -> None:
     may_end, deadline_passed = asyncio.Event(), asyncio.Event()
     async with Provider(stream) as provider, connect() as upstream:  # noqa: SIM117 - reads in order
         async with await upstream.send(request_to(provider.url, between_bytes_seconds=0.05)) as answer:
-            chunks = answer.chunks()
+            chunks = chunks_of(answer)
             assert await anext(chunks) == b"first"
             asyncio.get_running_loop().call_later(0.2, deadline_passed.set)
             await deadline_passed.wait()

@@ -9,7 +9,7 @@ import pytest
 
 from plano_agents.errors import ConnectTimeoutError, FirstByteTimeoutError
 from tests.router.conftest import COMPLETION, Exchange, Provider
-from tests.router.upstream.conftest import ask, connect, read_stream, request_to
+from tests.router.upstream.conftest import ask, chunks_of, connect, read_stream, request_to
 
 
 def count_open() -> tuple[int, int]:
@@ -94,7 +94,7 @@ async def test_a_stream_that_is_left_ends_at_the_provider() -> None:
     async with Provider(stream) as provider, connect() as upstream, leaving_nothing():
         async with (
             await upstream.send(request_to(provider.url)) as response,
-            aclosing(response.chunks()) as chunks,
+            aclosing(chunks_of(response)) as chunks,
         ):
             assert await anext(chunks) == b"half"
         await left.wait()
@@ -112,7 +112,7 @@ async def test_a_response_that_was_left_gives_nothing_more() -> None:
         async with await upstream.send(request_to(provider.url)) as response:
             await response.read()
         assert await response.read() == b""
-        assert [chunk async for chunk in response.chunks()] == []
+        assert [chunk async for chunk in chunks_of(response)] == []
 
 
 async def test_what_ran_out_of_time_leaves_nothing() -> None:
