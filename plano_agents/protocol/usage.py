@@ -108,12 +108,11 @@ def read_usage(body: bytes) -> Tokens:
 def _count(usage: _Usage) -> Tokens:
     read, written = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
     details = usage.prompt_tokens_details or usage.input_tokens_details or _NO_DETAILS
-    return Tokens(
-        _check((usage.prompt_tokens or usage.input_tokens or 0) + read + written),
-        _check(usage.completion_tokens or usage.output_tokens or 0),
-        _check(read or details.cached_tokens or 0),
+    counts = (
+        (usage.prompt_tokens or usage.input_tokens or 0) + read + written,
+        usage.completion_tokens or usage.output_tokens or 0,
+        read or details.cached_tokens or 0,
     )
-
-
-def _check(count: int) -> int:
-    return count if 0 <= count <= MAX_TOKENS else 0
+    if min(counts) < 0 or max(counts) > MAX_TOKENS:
+        return Tokens(*(count if 0 <= count <= MAX_TOKENS else 0 for count in counts))
+    return Tokens(*counts)

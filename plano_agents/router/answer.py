@@ -41,14 +41,14 @@ class Answer(Struct, frozen=True):
 class AnswerStream(Protocol):
     """The body of an answer that comes in pieces."""
 
-    async def forward(self, write: Callable[[bytes], bool]) -> bool:
+    async def forward(self, write: Callable[[bytes], bool]) -> bytes | None:
         """Write the pieces as they come, until the end or until no more may be written for now.
 
         Args:
             write: Writes a piece; whether another may follow at once.
 
         Returns:
-            Whether the end was reached.
+            The last piece, which was not written, for it goes out together with the end; None before the end.
 
         Raises:
             StreamBrokenError: The stream was cut, and its last piece has said so.
@@ -96,9 +96,9 @@ def pass_back(upstream: Mapping[str, str]) -> dict[str, str]:
     passed = {}
     for spelling, value in upstream.items():
         name = spelling.lower()
-        if name in PASSED_BACK or name.startswith(_RATE_LIMITS):
+        if (name in PASSED_BACK or name.startswith(_RATE_LIMITS)) and value.isascii() and value.isprintable():
             passed[name] = value
-    return {name: value for name, value in passed.items() if value.isascii() and value.isprintable()}
+    return passed
 
 
 def answer_error(error: PlanoError, trail: Trail | None, encode: Callable[[PlanoError], bytes]) -> Answer:

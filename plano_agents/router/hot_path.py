@@ -104,20 +104,13 @@ async def _write_stream(
     status: int, headers: Mapping[str, str], stream: AnswerStream, exchange: Exchange
 ) -> None:
     """Write pieces as they come, the head together with the first."""
-
-    def write(piece: bytes) -> bool:
-        if exchange.response_started:
-            exchange.write(piece)
-        else:
-            exchange.begin(status, headers, piece)
-        return not exchange.is_paused
-
+    exchange.begin(status, headers)
     try:
-        while not await stream.forward(write):
+        while (last := await stream.forward(exchange.write)) is None:
             await exchange.drain()
     except StreamBrokenError:
         return
-    exchange.end()
+    exchange.end(last)
 
 
 async def _tell_shutdown(endpoint: Endpoint, exchange: Exchange) -> None:

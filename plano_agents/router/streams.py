@@ -165,6 +165,7 @@ class Stream:
         "_is_broken",
         "_is_ended",
         "_is_over",
+        "_last",
         "_note",
         "_patience",
         "_trail",
@@ -190,9 +191,10 @@ class Stream:
         self._is_over = False  # the provider's stream
         self._is_ended = False  # the client's
         self._is_broken = False
+        self._last = b""
         self._error: Exception | None = None
 
-    async def forward(self, write: Callable[[bytes], bool]) -> bool:
+    async def forward(self, write: Callable[[bytes], bool]) -> bytes | None:
         """Write what comes, translated; see `AnswerStream.forward`."""
         answer, self._write = self._answer, write
         try:
@@ -206,8 +208,7 @@ class Stream:
                 self._is_over = await answer.forward(self._take)
             self._check()
             if self._is_over and not self._is_ended:
-                self._pass_on(self._encoder.finish())
-                self._is_ended = True
+                self._end(self._encoder.finish())
             if self._is_ended:
                 self._encoder.close()
         except PlanoError as error:
@@ -217,8 +218,10 @@ class Stream:
         if self._is_ended and self._encoder.failed:
             self._trail.failure = UpstreamError.code
             self._is_broken = True
+            if self._last:
+                write(self._last)
             raise StreamBrokenError
-        return self._is_ended
+        return self._last if self._is_ended else None
 
     async def aclose(self) -> None:
         """End it, read to its end or not.
@@ -240,28 +243,32 @@ class Stream:
 
     def _take(self, chunk: bytes) -> bool:
         """Pass on a chunk; whether another may follow. What is wrong with it is told later."""
+        encoder = self._encoder
         try:
-            takes_more = self._pass_on(self._encoder.feed(chunk))
+            piece = encoder.feed(chunk)
+            if encoder.finished:
+                self._end(piece)
+                return False
+            if not piece:
+                return True
+            self._note(piece)
+            return self._write(piece)
         except Exception as error:  # noqa: BLE001 - see `TakeChunk`
             self._error = error
             return False
-        self._is_ended = self._encoder.finished
-        return takes_more and not self._is_ended
+
+    def _end(self, last: bytes) -> None:
+        self._note(last)
+        self._last, self._is_ended = last, True
 
     def _check(self) -> None:
         if self._error is not None:
             raise self._error
 
-    def _pass_on(self, piece: bytes) -> bool:
-        if not piece:
-            return True
-        self._note(piece)
-        return self._write(piece)
-
     def _break_off(self, error: PlanoError) -> NoReturn:
         self._is_broken = True
         self._trail.failure = error.code
-        self._write(self._encoder.break_off(error))
+        self._write(self._last + self._encoder.break_off(error))
         raise StreamBrokenError from error
 
 

@@ -5,9 +5,8 @@ traces are to tell it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from plano_agents.protocol.usage import NO_TOKENS, Tokens
 from plano_agents.router.trace import Trace
@@ -29,9 +28,8 @@ class Try(Struct, frozen=True):
     """How long it took, in milliseconds; of a stream, to its first bytes."""
 
 
-@dataclass(slots=True)
-class Trail:
-    """One request, from its headers to the last byte of its answer."""
+class Trail(Struct):
+    """One request, from its headers to the last byte of its answer; a struct costs a fifth of a dataclass to make."""
 
     trace_id: str
     """32 hexadecimal digits."""

@@ -51,6 +51,7 @@ class Exchange:
     __slots__ = (
         "_body",
         "_flow",
+        "_head",
         "_is_whole",
         "_on_complete",
         "_server_state",
@@ -84,6 +85,7 @@ class Exchange:
         self._flow = flow
         self._server_state = server_state
         self._on_complete = on_complete
+        self._head = b""
         self._body: list[bytes] = []
         self._size = 0
         self._is_whole = False
@@ -162,24 +164,25 @@ class Exchange:
         if self.disconnected:
             return
         head = self._encode_head(status, headers, f"content-length: {len(body)}\r\n\r\n")
+        self.response_started = True
         self._transport.write(head if self.head.method == "HEAD" else head + body)
         self._complete()
 
-    def begin(self, status: int, headers: Mapping[str, str], piece: bytes) -> None:
-        """Write an answer's head and the first piece of its body, which `write` and `end` go on with."""
-        if not self.disconnected:
-            head = self._encode_head(status, headers, "transfer-encoding: chunked\r\n\r\n")
-            self._transport.write(b"%b%x\r\n%b\r\n" % (head, len(piece), piece))
+    def begin(self, status: int, headers: Mapping[str, str]) -> None:
+        """Begin an answer that comes in pieces: its head goes out with the first of them, or with its end."""
+        self._head = self._encode_head(status, headers, "transfer-encoding: chunked\r\n\r\n")
 
-    def write(self, piece: bytes) -> None:
-        """Write the next piece, which is not empty."""
+    def write(self, piece: bytes) -> bool:
+        """Write the next piece, which is not empty; whether the client reads: if not, `drain` comes before the next."""
         if not self.disconnected:
-            self._transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            self._transport.write(b"%b%x\r\n%b\r\n" % (self._take_head(), len(piece), piece))
+        return not self._flow.write_paused
 
-    def end(self) -> None:
-        """Write the end of an answer that came in pieces."""
+    def end(self, piece: bytes = b"") -> None:
+        """Write the end of an answer that came in pieces, and its last piece before it, if there is one."""
         if not self.disconnected:
-            self._transport.write(b"0\r\n\r\n")
+            last = b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
+            self._transport.write(b"%b%b0\r\n\r\n" % (self._take_head(), last))
             self._complete()
 
     @property
@@ -212,11 +215,15 @@ class Exchange:
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         if lines.count("\n") != len(headers) or lines.count("\r") != len(headers):
             raise ValueError("An answer's header holds a line break.")
-        self.response_started = True
         self.owes_continue = False
         closing = "" if self.keep_alive else "connection: close\r\n"
         own = f"{lines}{closing}{end}".encode("latin-1")
         return _encode_beginning(status, *self._server_state.default_headers) + own
+
+    def _take_head(self) -> bytes:
+        head, self._head = self._head, b""
+        self.response_started = True
+        return head
 
     def _complete(self) -> None:
         self.response_complete = True

@@ -30,7 +30,7 @@ from urllib.parse import unquote
 import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from plano_agents.errors import MalformedRequestError, RequestError, RequestTimeoutError
@@ -245,7 +245,7 @@ class HttpProtocol(HttpToolsProtocol):
             self.on_response_complete,
             owes_continue=self._owes_continue,
         )
-        self.cycle = cast("RequestResponseCycle", exchange)
+        self.cycle = exchange  # type: ignore[assignment]  # it has what is used of a cycle
         exchange.start(serve, self.loop)
 
     def _start_asgi(self, head: RequestHead) -> None:

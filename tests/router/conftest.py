@@ -224,7 +224,7 @@ async def ask(
             return True
 
         try:
-            await answer.body.forward(write)
+            pieces.append(await answer.body.forward(write) or b"")
         except StreamBrokenError:
             return Seen(answer.status, answer.headers, b"".join(pieces), broken=True)
         return Seen(answer.status, answer.headers, b"".join(pieces), broken=False)

@@ -71,9 +71,9 @@ async def test_a_stream_is_passed_on_byte_for_byte_and_piece_for_piece() -> None
             pieces.append(piece)
             return False
 
-        while not await answer.body.forward(write):
+        while (last := await answer.body.forward(write)) is None:
             pass
-        assert tuple(pieces) == CHUNKS
+        assert (*pieces, last) == CHUNKS
 
 
 async def test_a_streams_headers_say_that_it_is_one() -> None:

@@ -61,7 +61,8 @@ async def echo(exchange: Exchange) -> None:
 
 
 async def stream(exchange: Exchange) -> None:
-    exchange.begin(200, HEADERS, b"one")
+    exchange.begin(200, HEADERS)
+    exchange.write(b"one")
     exchange.write(b"two")
     exchange.end()
 
@@ -112,7 +113,8 @@ async def test_pieces_are_chunks_and_end_with_the_last_one() -> None:
 
 async def test_an_answer_that_is_left_without_its_end_breaks_the_connection() -> None:
     async def leave(exchange: Exchange) -> None:
-        exchange.begin(200, HEADERS, b"one")
+        exchange.begin(200, HEADERS)
+        exchange.write(b"one")
 
     answer = await talk(leave, POST % (b"/direct/it", 0, b""))
     assert answer.endswith(b"3\r\none\r\n")
@@ -170,7 +172,8 @@ async def test_a_client_that_leaves_ends_the_work_at_once(begun: bool) -> None: 
 
     async def wait(exchange: Exchange) -> None:
         if begun:
-            exchange.begin(200, HEADERS, b"one")
+            exchange.begin(200, HEADERS)
+            exchange.write(b"one")
         started.set()
         try:
             await asyncio.Event().wait()
@@ -228,7 +231,8 @@ async def test_a_client_that_does_not_read_is_waited_for() -> None:
     blocked, drained = asyncio.Event(), asyncio.Event()
 
     async def flood(exchange: Exchange) -> None:
-        exchange.begin(200, HEADERS, b"x")
+        exchange.begin(200, HEADERS)
+        exchange.write(b"x")
         while not exchange.is_paused:
             exchange.write(b"x" * 65_536)
             await asyncio.sleep(0)

@@ -6,9 +6,10 @@ byte answered is sent once more, on a new one; nothing else is.
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
+from typing import Any
 from urllib.parse import urljoin
 
 from plano_agents.config.model import Timeouts
@@ -56,9 +57,9 @@ class HttpUpstream:
         self._routes: dict[str, tuple[Destination, Pool]] = {}
         self._lines = HeaderLines()
 
-    async def send(self, request: UpstreamRequest) -> HttpResponse:
+    def send(self, request: UpstreamRequest) -> Coroutine[Any, Any, HttpResponse]:
         """See `Upstream.send`."""
-        return await self._send(b"POST", request.url, request.headers, request.body, request.timeouts)
+        return self._send(b"POST", request.url, request.headers, request.body, request.timeouts)
 
     async def fetch(self, url: str) -> bytes:
         """Get what is at an address that is no provider's; redirects are followed.

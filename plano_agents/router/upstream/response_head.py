@@ -78,6 +78,8 @@ class Headers(Mapping[str, str]):
     def _read(self) -> dict[str, str]:
         fields = self._fields
         if fields is None:
-            lines = [line.partition(":") for line in self._head.decode("latin-1").split("\r\n")[:0:-1]]
-            fields = self._fields = {name.lower(): value.strip(" \t") for name, _, value in lines}
+            fields = self._fields = {}
+            for line in self._head.decode("latin-1").split("\r\n")[:0:-1]:
+                name, _, value = line.partition(":")
+                fields[name.lower()] = value.strip(" \t")
         return fields
