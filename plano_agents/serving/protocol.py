@@ -59,6 +59,8 @@ class HttpLimits:
     """How long a request's head may take, from its first byte."""
     body_seconds: float = 15.0
     """How long every `BODY_STEP_BYTES` of a body may take."""
+    send_seconds: float = 60.0
+    """How long a client may take nothing of an answer that waits for it."""
     max_header_bytes: int = 65_536
     """How long a head may be."""
     keep_alive_seconds: float = 75.0
