@@ -95,10 +95,15 @@ def _find_foreign(headers: Mapping[str, str], peer: str | None, http_version: st
     proxied = next((name for name in headers if name in PROXY_HEADERS), None)
     if proxied is not None:
         return f"came through a proxy ({proxied})"
+    return _find_other_site(headers, host)
+
+
+def _find_other_site(headers: Mapping[str, str], host: str) -> str | None:
+    """Say what shows that a page of another site asks; browsers that have no Sec-Fetch-Site have Origin."""
     site = headers.get("sec-fetch-site", "none")
     if site not in _OWN_SITE:
         return f"came from a page of another site (sec-fetch-site: {site[:20]!r})"
-    origin = headers.get("origin")  # browsers without Sec-Fetch-Site have it too
+    origin = headers.get("origin")
     if origin is not None and origin.partition("://")[2].lower() != host.lower():
         return f"came from a page of another site (origin: {origin[:80]!r})"
     return None

@@ -73,7 +73,7 @@ def test_without_a_token_whoever_may_be_elsewhere_is_refused(
 
 
 def test_without_a_token_a_proxy_that_tells_nothing_but_its_old_http_is_refused() -> None:
-    """What nginx sends unless it is told to send more."""
+    """What nginx before 1.29.7 sends unless it is told to send more."""
     with pytest.raises(AdminOnlyError, match=r"HTTP/1\.0"):
         check_operator(None, [HERE], "127.0.0.1", "1.0")
 
