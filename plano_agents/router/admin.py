@@ -1,9 +1,10 @@
 """Who may use the operators' endpoints: who has the admin token, or, where there is none, who is on this machine.
 
 A peer on loopback may be a proxy that speaks for somebody else, or a page in the operator's own browser. So without a
-token a request must also address this machine by a loopback name, in HTTP/1.1 (nginx speaks 1.0 to what it stands in
-front of, and adds nothing, unless it is told to), and bring no header that proxies or other sites' pages add; a proxy
-that hides all of this is trusted by whoever runs it without a token.
+token a request must also address this machine by a loopback name, in HTTP/1.1 (nginx before 1.29.7 speaks 1.0 to what
+it stands in front of, and adds nothing, unless it is told to), and bring no header that proxies or other sites' pages
+add. A proxy that hides all of this, as nginx does since 1.29.7 where nothing is set, is trusted by whoever runs it
+without a token.
 """
 
 import hmac
@@ -94,9 +95,17 @@ def _find_foreign(headers: Mapping[str, str], peer: str | None, http_version: st
     proxied = next((name for name in headers if name in PROXY_HEADERS), None)
     if proxied is not None:
         return f"came through a proxy ({proxied})"
+    return _find_other_site(headers, host)
+
+
+def _find_other_site(headers: Mapping[str, str], host: str) -> str | None:
+    """Say what shows that a page of another site asks; browsers that have no Sec-Fetch-Site have Origin."""
     site = headers.get("sec-fetch-site", "none")
     if site not in _OWN_SITE:
         return f"came from a page of another site (sec-fetch-site: {site[:20]!r})"
+    origin = headers.get("origin")
+    if origin is not None and origin.partition("://")[2].lower() != host.lower():
+        return f"came from a page of another site (origin: {origin[:80]!r})"
     return None
 
 

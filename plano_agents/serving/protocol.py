@@ -14,6 +14,7 @@ body              ``body_seconds`` for every `BODY_STEP_BYTES` of it, or for wha
                   too slow at 273 bytes per second, and none can stall. The time does not run while the
                   application does not read, nor while ``100 Continue`` is due
 body, answered    ``body_seconds`` for all that is left of it, which is discarded                        closed
+answer, unread    ``send_seconds`` to take some of what waits for it                                     cut
 ================  =====================================================================================  ==========
 
 An answer that has begun cannot become a 408: it is cut. What is logged, at debug, is the error's code.
@@ -39,6 +40,7 @@ from plano_agents.serving.body import Body, build_body
 from plano_agents.serving.deadline import Deadline
 from plano_agents.serving.exchange import DirectApp, Exchange, Serve
 from plano_agents.serving.head import HeadReader, RequestHead
+from plano_agents.serving.sockets import count_unread
 
 BODY_STEP_BYTES = 4096
 """How much of a body has to come in ``body_seconds``."""
@@ -59,6 +61,8 @@ class HttpLimits:
     """How long a request's head may take, from its first byte."""
     body_seconds: float = 15.0
     """How long every `BODY_STEP_BYTES` of a body may take."""
+    send_seconds: float = 60.0
+    """How long a client may take nothing of an answer that waits for it."""
     max_header_bytes: int = 65_536
     """How long a head may be."""
     keep_alive_seconds: float = 75.0
@@ -153,6 +157,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._owes_continue = False
         self._phase: _Phase = "idle"
         self._deadline = Deadline(self.loop, self._on_deadline)
+        self._unread_bytes = 0
+        self._unread_deadline = Deadline(self.loop, self._on_unread)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for a request."""
@@ -168,6 +174,17 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
         self._phase = "closing"
         self._deadline.cancel()
+        self._unread_deadline.cancel()
+
+    def pause_writing(self) -> None:
+        """Have the application wait, and see whether the client takes any of what waits for it."""
+        super().pause_writing()
+        self._await_reading()
+
+    def resume_writing(self) -> None:
+        """Let the application write on."""
+        super().resume_writing()
+        self._unread_deadline.lift()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the client."""
@@ -178,7 +195,10 @@ class HttpProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Go on to the next request, after what is left of this one."""
         self.server_state.total_requests += 1
-        if self.transport.is_closing() or self._phase == "closing":
+        if self.transport.is_closing():
+            self._await_reading()  # it closes once all is taken
+            return
+        if self._phase == "closing":
             return
         if self._owes_continue:
             # The client may send the body now or not at all: what comes next has two readings.
@@ -340,7 +360,21 @@ class HttpProtocol(HttpToolsProtocol):
         elif self._phase != "body":
             self._phase = "closing"
             self.transport.close()
+            self._await_reading()
         elif self.flow.read_paused or self._owes_continue:
             self._wait_for("body", self.limits.body_seconds)
         else:
             self._refuse(RequestTimeoutError("The request's body took too long. Send it without pauses."))
+
+    def _await_reading(self) -> None:
+        """Give the client its time to take some of what waits for it."""
+        self._unread_bytes = count_unread(self.transport)
+        self._unread_deadline.move(self.limits.send_seconds)
+        self._unread_deadline.watch()
+
+    def _on_unread(self) -> None:
+        """Cut off a client that has taken nothing: as long as it is there, it holds its answer, and a provider's."""
+        if count_unread(self.transport) < self._unread_bytes:
+            self._await_reading()
+        else:
+            self.transport.abort()

@@ -155,6 +155,7 @@ def _hear_library() -> _Reasons:
     _LIBRARY.addHandler(reasons)
     _LIBRARY.propagate = False
     _SDK.setLevel(logging.ERROR)
-    # It shows headers that it cannot read, which may hold a collector's key.
-    logging.getLogger("opentelemetry.util.re").setLevel(logging.ERROR)
+    # They show headers that they cannot read: one, which may hold a collector's key, the other, whatever a client sends.
+    for name in ("opentelemetry.util.re", "opentelemetry.trace.span"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     return reasons

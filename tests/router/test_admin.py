@@ -60,6 +60,9 @@ def test_without_a_token_this_machine_is_let_in(host: str, peer: str) -> None:
         ([HERE, ("x-real-ip", "::1")], "127.0.0.1"),
         ([HERE, ("sec-fetch-site", "cross-site")], "127.0.0.1"),
         ([HERE, ("sec-fetch-site", "same-site")], "127.0.0.1"),
+        ([HERE, ("origin", "https://evil.example")], "127.0.0.1"),
+        ([HERE, ("origin", "http://localhost:3000")], "127.0.0.1"),
+        ([HERE, ("origin", "null")], "127.0.0.1"),
     ],
 )
 def test_without_a_token_whoever_may_be_elsewhere_is_refused(
@@ -70,9 +73,15 @@ def test_without_a_token_whoever_may_be_elsewhere_is_refused(
 
 
 def test_without_a_token_a_proxy_that_tells_nothing_but_its_old_http_is_refused() -> None:
-    """What nginx sends unless it is told to send more."""
+    """What nginx before 1.29.7 sends unless it is told to send more."""
     with pytest.raises(AdminOnlyError, match=r"HTTP/1\.0"):
         check_operator(None, [HERE], "127.0.0.1", "1.0")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:12000", "LocalHost:12000", "[::1]:12000", "localhost"])
+def test_a_page_of_the_routers_own_names_it_as_its_origin_and_is_let_in(host: str) -> None:
+    headers = [("host", host), ("origin", f"http://{host.lower()}")]
+    check_operator(None, headers, "127.0.0.1", "1.1")
 
 
 @pytest.mark.parametrize("site", ["none", "same-origin"])

@@ -26,12 +26,16 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "asyncio": asyncio.new_event_loop,
     "uvloop": uvloop.new_event_loop,
 }
-PATIENT = HttpLimits(header_seconds=30, body_seconds=30, keep_alive_seconds=30, max_header_bytes=2000)
-HASTY = HttpLimits(header_seconds=0.3, body_seconds=0.3, keep_alive_seconds=0.3)
+PATIENT = HttpLimits(
+    header_seconds=30, body_seconds=30, send_seconds=30, keep_alive_seconds=30, max_header_bytes=2000
+)
+HASTY = HttpLimits(header_seconds=0.3, body_seconds=0.3, send_seconds=0.3, keep_alive_seconds=0.3)
 GET = b"GET /%b HTTP/1.1\r\nHost: h\r\n\r\n"
 POST = b"POST /%b HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
 SMUGGLED = GET % b"smuggled"
+LARGE = 16 * 1024 * 1024
+"""What no buffer on the way holds, in bytes."""
 
 
 @dataclass
@@ -46,6 +50,8 @@ class EchoServer:
     sent_bytes: int = 0
     happened: threading.Event = field(default_factory=threading.Event)
     """Set by the application: a send blocked, or the client left."""
+    lost: threading.Event = field(default_factory=threading.Event)
+    """Set when a connection has ended."""
     may_go_on: threading.Event = field(default_factory=threading.Event)
     """Waited for by the application on ``/wait`` and below ``/late``."""
 
@@ -57,6 +63,14 @@ class EchoServer:
             await asyncio.to_thread(self.may_go_on.wait, 10)
         if path == "/stream":
             await self.stream(send)
+            return
+        if path.startswith("/large"):
+            await self.send_large(send)
+            if path == "/large/stream":
+                self.ends.append([(await receive())["type"] for _ in range(2)][-1])
+                self.happened.set()
+            else:
+                await send({"type": "http.response.body", "body": b""})
             return
         if path == "/begin":
             await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -93,6 +107,21 @@ class EchoServer:
                 self.sent_bytes += 65_536
         self.happened.set()
 
+    async def send_large(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x" * LARGE, "more_body": True})
+
+    def build_protocol(self) -> type[asyncio.Protocol]:
+        """The protocol, and word of a connection that has ended."""
+        lost, protocol = self.lost, build_protocol(self.limits)
+
+        class Noticed(protocol):  # type: ignore[misc, valid-type]  # made at run time
+            def connection_lost(self, exc: Exception | None) -> None:
+                super().connection_lost(exc)
+                lost.set()
+
+        return Noticed
+
     @contextmanager
     def running(self) -> Iterator[Self]:
         listener = socket.create_server(("127.0.0.1", 0))
@@ -100,7 +129,7 @@ class EchoServer:
         server = uvicorn.Server(
             uvicorn.Config(
                 self.app,
-                http=build_protocol(self.limits),
+                http=self.build_protocol(),
                 interface="asgi3",
                 ws="none",
                 lifespan="off",
@@ -149,9 +178,12 @@ class EchoServer:
 
     def forget(self) -> Self:
         """Forget what was noted, once all that was begun has been."""
+        self.lost.clear()
         with self.connected() as connection:
             connection.sendall(GET % b"")
             read_until(connection, b"/ ")
+        assert self.lost.wait(5)
+        self.lost.clear()
         self.scopes.clear()
         self.ends.clear()
         self.happened.clear()
@@ -629,6 +661,35 @@ def test_a_client_that_stops_reading_blocks_the_applications_send(echo: EchoServ
     assert echo.sent_bytes < 16 * 1024 * 1024
 
 
+def test_a_client_that_takes_nothing_of_its_answer_is_cut_off_and_the_application_is_told(
+    hasty: EchoServer,
+) -> None:
+    with hasty.connected() as connection:
+        connection.sendall(GET % b"large/stream")
+        assert hasty.happened.wait(5)
+        assert hasty.ends == ["http.disconnect"]
+        assert hasty.lost.wait(5)
+
+
+@pytest.mark.parametrize("header", [b"", b"Connection: close\r\n"], ids=["kept", "closed"])
+def test_a_client_that_takes_nothing_of_its_whole_answer_is_cut_off(hasty: EchoServer, header: bytes) -> None:
+    with hasty.connected() as connection:
+        connection.sendall((GET % b"large")[:-2] + header + b"\r\n")
+        assert hasty.lost.wait(5)
+
+
+def test_a_client_that_takes_its_answer_slowly_gets_all_of_it(hasty: EchoServer) -> None:
+    with hasty.connected() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+        connection.sendall((GET % b"large")[:-2] + b"Connection: close\r\n\r\n")
+        size = 0
+        for _ in range(12):
+            assert not hasty.lost.wait(HASTY.send_seconds / 4)
+            size += len(connection.recv(LARGE // 64, socket.MSG_WAITALL))
+        size += len(read_all(connection))
+    assert size > LARGE
+
+
 def test_a_client_that_leaves_is_reported(echo: EchoServer) -> None:
     with echo.connected() as connection:
         connection.sendall(GET % b"leave")
@@ -660,7 +721,7 @@ FRAGMENTS = [
     b"\n",
     b"\x00",
 ]
-ENDLESS = HttpLimits(header_seconds=0.03, body_seconds=0.03, keep_alive_seconds=0.03)
+ENDLESS = HttpLimits(header_seconds=0.03, body_seconds=0.03, send_seconds=0.03, keep_alive_seconds=0.03)
 
 
 @pytest.fixture(params=LOOPS, scope="module")

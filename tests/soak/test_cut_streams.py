@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
@@ -33,6 +34,10 @@ WIRES = {
     for framing in FRAMINGS
 }
 """Each model speaks its provider's wire in one framing: that, and its whole answer."""
+FAILURE = re.compile(
+    r" trace [0-9a-f]{32}: \S+ failed \(upstream_\w+\); no model answered| lines dropped, for nobody read them in time"
+)
+"""What a router says of cuts before a stream's beginning; nobody reads it until the end."""
 
 
 def cuts(answer: bytes) -> Iterator[Fault]:
@@ -77,4 +82,4 @@ async def test_no_cut_stream_is_taken_for_a_whole_answer(
     show(f"cut streams, {surface}: {outcomes.total():,} requests, {dict(outcomes)}")
     assert outcomes["false success"] == 0
     assert outcomes["error"] > 10_000
-    assert (code, errors) == (0, "")
+    assert (code, [line for line in errors.splitlines() if FAILURE.search(line) is None]) == (0, [])

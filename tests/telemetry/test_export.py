@@ -13,6 +13,8 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from plano_agents.errors import ConfigError
 from plano_agents.telemetry.destination import find_destination
 from plano_agents.telemetry.export import ABORT_SECONDS, FLUSH_SECONDS, Export
+from plano_agents.telemetry.spans import build_parent
+from plano_agents.trace_context import TraceContext
 from tests.telemetry.collector import grpc_collector, http_collector
 
 HTTP = "http/protobuf"
@@ -158,4 +160,17 @@ def test_headers_that_cannot_be_read_are_never_shown(
         export.tracer.start_span("kept").end()
         export.close()
         assert len(collector.spans) == 1
+    assert empty(told) == []
+
+
+@pytest.mark.parametrize(
+    "state", ["canary", "a=canary\xff", "a=1,a=2", ",".join(f"k{number}=canary" for number in range(40))]
+)
+def test_a_tracestate_that_is_none_is_not_told(
+    open_export: OpenExport, free_port: int, told: "queue.Queue[str]", state: str
+) -> None:
+    """Whoever may send a request could fill the log with it."""
+    export = open_export(f"http://127.0.0.1:{free_port}")
+    build_parent(TraceContext("1" * 32, "1" * 16, 1, state), is_remote=True)
+    export.close()
     assert empty(told) == []

@@ -33,6 +33,9 @@ GATHER_SECONDS = 0.1
 RETRY_MS = 1_000
 """When a page whose connection broke comes back."""
 
+FULL_RETRY_SECONDS = 10
+"""When a page comes back that there was no room for."""
+
 MAX_WATCHERS = 32
 """How many may watch at once."""
 
@@ -110,11 +113,15 @@ class Events:
         """
         if self.watchers >= MAX_WATCHERS:
             raise OverloadedError(
-                f"{self.watchers} pages watch already, which is the limit. Close one.", retry_after_seconds=10
+                f"{self.watchers} pages watch already, which is the limit. Close one.",
+                retry_after_seconds=FULL_RETRY_SECONDS,
             )
         return self._watch(self._read_number(last_event_id))
 
     async def _watch(self, number: int | None) -> AsyncGenerator[bytes, None]:
+        if self.watchers >= MAX_WATCHERS:  # others that were let in at the same moment
+            yield b"retry: %d\n\n" % (FULL_RETRY_SECONDS * 1_000)
+            return
         changed = asyncio.Event()
         self._waiting.add(changed)
         self.watchers += 1
