@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -18,7 +19,8 @@ ALERTS = PAGE.with_name("prometheus-alerts.yaml")
 PROMTOOL = shutil.which("promtool")
 
 needs_promtool = pytest.mark.skipif(
-    PROMTOOL is None, reason="promtool, of Debian's prometheus, is not installed"
+    PROMTOOL is None and "PLANO_REQUIRE_SERVERS" not in os.environ,
+    reason="promtool, of Debian's prometheus, is not installed",
 )
 
 

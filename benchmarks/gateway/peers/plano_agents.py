@@ -62,7 +62,16 @@ def command(
     text += PREFERENCES if preferences else ""
     path = site.write("config.yaml", text)
     site.write("plano-agents.yaml", SETTINGS)
-    arguments = (installation.program, "up", path, "--port", str(site.port), "--workers", str(site.workers), "--quiet")
+    arguments = (
+        installation.program,
+        "up",
+        path,
+        "--port",
+        str(site.port),
+        "--workers",
+        str(site.workers),
+        "--quiet",
+    )
     return Command(arguments, {"BENCHMARK_KEY": KEY})
 
 
