@@ -286,5 +286,6 @@ def describe(config: Config, url: str, offline_url: str | None, workers: int = 1
         rows.append(("workers", f"{workers} processes on this port"))
     if offline_url is not None:
         rows.append(("offline", f"models are simulated (at {offline_url}); routing is real"))
+    rows.append(("inspector", f"{url}/inspector shows every turn as it comes"))
     lines = [f"plano-agents router on {url}/v1", *(f"  {name:<11} {value}" for name, value in rows)]
     return "\n".join([*lines, "Ctrl-C stops it."])

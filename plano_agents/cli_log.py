@@ -18,7 +18,7 @@ def log_options(command: Command) -> Command:
             "--quiet",
             "log_level",
             flag_value="warning",
-            help="Tell of nothing that went as it should; the same as --log-level warning.",
+            help="Once it serves, tell of nothing that goes as it should; the same as --log-level warning.",
         ),
         click.option(
             "--log-level",

@@ -76,6 +76,7 @@ def test_up_says_what_it_serves_and_stops_cleanly(config: Path, number: signal.S
     assert "openai/gpt-4o (default), anthropic/claude-sonnet-4-6" in said
     assert "think → anthropic/claude-sonnet-4-6" in said
     assert "models are simulated" in said
+    assert re.search(r"inspector   http://127\.0\.0\.1:\d+/inspector ", said)
     assert (process.returncode, out, err) == (0, "stopped\n", "")
 
 

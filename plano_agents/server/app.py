@@ -131,7 +131,7 @@ def _add_ag_ui_surface(app: FastAPI, agent: Agent) -> None:
         async def explain() -> None:
             raise EndpointNotFoundError(
                 f"AG-UI needs the package {missing!r}, which is not installed here. Run: "
-                "pip install 'plano-agents[ag-ui]'"
+                "pip install 'plano-agents[ag-ui]' (in a clone: scripts/uv sync --extra ag-ui)."
             )
     else:
         add_ag_ui_surface(app, agent)

@@ -96,7 +96,7 @@ async def open_checkpoints(url: str) -> AsyncGenerator[Checkpoints | None, None]
         except ModuleNotFoundError as error:
             raise ConfigError(
                 f"Threads in Postgres need the package {error.name!r}, which is not installed. Run: "
-                "pip install 'plano-agents[postgres]'"
+                "pip install 'plano-agents[postgres]' (in a clone: scripts/uv sync --extra postgres)."
             ) from error
         async with open_postgres(url) as opened:
             yield opened

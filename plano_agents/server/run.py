@@ -43,7 +43,9 @@ def describe(app: FastAPI, settings: ServerSettings, listener: socket.socket) ->
         listener: Where it listens.
     """
     answers = [
-        route.path for route in app.routes if isinstance(route, APIRoute) and route.methods == {"POST"}
+        route.path
+        for route in app.routes
+        if isinstance(route, APIRoute) and route.methods == {"POST"} and route.include_in_schema
     ]
     rows = [
         ("agent", settings.name),

@@ -10,9 +10,11 @@ import pytest
 from langchain_core.tools import tool
 from langgraph.types import interrupt
 
+from plano_agents import serving
 from plano_agents.affinity import AFFINITY_HEADER, derive_affinity_id
 from plano_agents.server.app import create_app
 from plano_agents.server.keys import hash_key
+from plano_agents.server.run import describe
 from plano_agents.server.settings import build_settings
 from tests.server.conftest import Script, build_graph, call_app, call_transport, connect
 
@@ -162,3 +164,16 @@ async def test_without_the_package_the_endpoint_says_which_to_install(
     async with call_app(build_graph(Script())) as client:
         response = await client.post("/ag-ui", json=build_body("hi"))
     assert (response.status_code, "plano-agents[ag-ui]" in response.text) == (404, True)
+
+
+@pytest.mark.parametrize("is_installed", [True, False])
+def test_the_start_names_the_endpoint_where_its_package_is_installed(
+    monkeypatch: pytest.MonkeyPatch, *, is_installed: bool
+) -> None:
+    if not is_installed:
+        monkeypatch.setitem(sys.modules, "ag_ui_langgraph", None)
+        monkeypatch.delitem(sys.modules, "plano_agents.server.ag_ui_surface", raising=False)
+    app = create_app(build_graph(Script()))
+    with serving.bind("127.0.0.1", 0) as listener:
+        said = describe(app, build_settings(), listener)
+    assert ("/ag-ui" in said) == is_installed

@@ -283,6 +283,7 @@ async def test_through_a_proxy_without_a_token_the_page_says_what_to_do(site: Si
         await page.set_extra_http_headers({"x-forwarded-for": "1.2.3.4"})
         await page.reload()
         await expect(page.get_by_role("heading", name="For operators only")).to_be_visible()
+        await expect(page.get_by_text("Where a token is set, this page asks for it.")).to_be_visible()
         await expect(page.locator("main")).to_contain_text("Set admin_token in plano-agents.yaml")
 
 

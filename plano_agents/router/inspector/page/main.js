@@ -157,7 +157,9 @@ function refuse(error) {
     return;
   }
   if (error.status !== 401) {
-    tell(error.status === 403 ? "For operators only" : "The router refused", h("p", {}, error.message), h("button", { type: "button", onclick: start }, "Try again"));
+    const isForeign = error.status === 403;
+    const wayOut = isForeign ? [h("p", {}, "Where a token is set, this page asks for it.")] : [];
+    tell(isForeign ? "For operators only" : "The router refused", h("p", {}, error.message), ...wayOut, h("button", { type: "button", onclick: start }, "Try again"));
     return;
   }
   const field = h("input", { type: "password", name: "token", autocomplete: "off", required: true, "aria-describedby": "token-hint" });
