@@ -43,7 +43,6 @@ FILES = 65_536
 
 PARTS = {
     "memory": "start and memory",
-    "first-turn": "first turns, and what they delay",
     "workers": "two workers",
     "streams": "growth from 10 open streams to many",
     "sessions": "growth from 1,000 sessions to many",

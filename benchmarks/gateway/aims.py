@@ -110,18 +110,6 @@ AIMS: tuple[Aim, ...] = (
         "×",
         _translated("claude-paced", "stream-paced", "nginx"),
     ),
-    Aim(
-        "a first turn, routed by the embedded router, p50",
-        20.0,
-        "ms",
-        lambda results: summarize(results.latency_ms("first-turn-alone", NAME, "p50")),
-    ),
-    Aim(
-        "other requests' p99 beside first turns, more than without",
-        2.0,
-        "ms",
-        _more("background-beside", "p99", "background-alone", NAME),
-    ),
     Aim("cold start to the first answer", 0.8, "s", _figure("start_seconds")),
     Aim("memory at rest, without the embedding model", 70.0, "MiB", _figure("rss_rest_plain_mib")),
     Aim("memory per open stream", 40.0, "KiB", _figure("stream_kib")),

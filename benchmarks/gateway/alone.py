@@ -1,10 +1,10 @@
-"""What only plano-agents is asked: what first turns delay, several workers, and whether cost grows."""
+"""What only plano-agents is asked: several workers, and whether cost grows."""
 
 import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from benchmarks.gateway.install import Installation
@@ -20,12 +20,6 @@ from benchmarks.gateway.workloads import PINNED
 FEED_BATCH = 50_000
 FEW_SESSIONS = 1_000
 FEW_STREAMS = 10
-FIRST_TURNS = 200
-"""How many first turns are measured one after the other."""
-BACKGROUND_RATE = 400
-"""Requests per second that first turns may delay."""
-FIRST_TURN_RATE = 10
-"""First turns per second beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,34 +114,11 @@ def _start_redis(program: str, bench: Bench) -> tuple[Running, str]:
     return running, f"redis://127.0.0.1:{port}/0"
 
 
-def delay_by_first_turns(router: Router) -> None:
-    """Measure first turns one at a time, and what they do to other requests' latency."""
-    run = router.run
-    loader, results, seconds = run.bench.loader, run.results, max(3, run.plan.seconds)
-    subject = router.start()
-    try:
-        background = replace(subject.traffic(PINNED), connections=16, rate=BACKGROUND_RATE)
-        loader.send(replace(background, rate=None), 500)
-        for _ in range(run.plan.turns):
-            alone = replace(subject.traffic(PINNED, ids=FIRST_TURNS), connections=1)
-            _keep(run, subject, "first-turn-alone", partial(loader.send, alone, FIRST_TURNS))
-            _keep(run, subject, "background-alone", partial(loader.load, background, seconds))
-            beside = replace(subject.traffic(PINNED, ids=10_000), connections=4, rate=FIRST_TURN_RATE)
-            with loader.beside(beside, seconds):
-                _keep(run, subject, "background-beside", partial(loader.load, background, seconds))
-    finally:
-        subject.stop()
-    for key in ("first-turn-alone", "background-alone", "background-beside"):
-        p50, p99 = (results.latency_ms(key, NAME, part) for part in ("p50", "p99"))
-        run.say(f"  {key}: p50 {min(p50):.2f} – {max(p50):.2f} ms, p99 {min(p99):.2f} – {max(p99):.2f} ms")
-
-
 def _keep(run: Run, subject: Subject, key: str, load: Callable[[], Answered]) -> None:
     run.results.add(key, subject.name, subject.measure(load)[0])
 
 
 ALONE: dict[str, Callable[[Router], None]] = {
-    "first-turn": delay_by_first_turns,
     "workers": add_workers,
     "streams": grow_streams,
     "sessions": grow_sessions,

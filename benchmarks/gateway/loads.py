@@ -139,15 +139,6 @@ class Loader:
         return _read_load(_run(self._command(traffic, "seconds", seconds), seconds))
 
     @contextmanager
-    def beside(self, traffic: Traffic, seconds: float) -> Iterator[None]:
-        """Send requests for so long while something else goes on."""
-        process = subprocess.Popen(self._command(traffic, "seconds", seconds), stdout=subprocess.DEVNULL)
-        try:
-            yield
-        finally:
-            process.wait(timeout=seconds + LATE_SECONDS)
-
-    @contextmanager
     def hold(self, traffic: Traffic) -> Iterator[int]:
         """Hold a stream open on every connection; gives how many were opened."""
         process = subprocess.Popen(

@@ -82,10 +82,6 @@ ALONE: tuple[Column, ...] = (
     _cpu("the same, beside many open streams (µs)", "streams-many"),
     _cpu("the same, one worker with Redis (µs)", "workers-one"),
     _cpu("the same, two workers with Redis (µs)", "workers-two"),
-    _latency("a first turn at one connection, p50 (ms)", "first-turn-alone", "p50"),
-    _latency("the same, p99 (ms)", "first-turn-alone", "p99"),
-    _latency("other requests at 400 per second, p99 (ms)", "background-alone", "p99"),
-    _latency("the same, beside 10 first turns per second, p99 (ms)", "background-beside", "p99"),
     _figure("memory at rest without the embedding model, RSS (MiB)", "rss_rest_plain_mib"),
 )
 """What only plano-agents is asked; a row each."""

@@ -40,10 +40,6 @@ def test_a_gateway_without_figures_has_no_row_and_one_that_is_absent_is_named() 
 def test_what_only_plano_agents_is_asked_has_a_row_each() -> None:
     results = Results({}, "", {})
     results.add("sessions-many", "plano-agents", Sample(1_000, 0, 1.0, 0.05))
-    results.add(
-        "first-turn-alone", "plano-agents", Sample(200, 0, 1.0, 0.05, latency_ms={"p50": 1.5, "p99": 2.5})
-    )
     text = render(results, [], {}, [])
     assert "| the same, many sessions seen (µs) | 50.0 |" in text
-    assert "| a first turn at one connection, p50 (ms) | 1.50 |" in text
     assert "with Redis" not in text
