@@ -53,7 +53,7 @@ def describe_machine(cores: Cores) -> dict[str, object]:
     ]
     return {
         "processor": models[0] if models else platform.processor(),
-        "cores": f"{os.cpu_count()}, of which {cores.proxy} for the gateway and {cores.load} for load and upstream",
+        "cores": f"{os.cpu_count()}, number {cores.proxy} for the gateway and number {cores.load} for load and upstream",
         "kernel": platform.release(),
         "Python": platform.python_version(),
         "load before": f"{os.getloadavg()[0]:.2f}",
