@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
-from weakref import WeakSet
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from plano_agents.config.model import Config
+from plano_agents.router.admission import Admission
 from plano_agents.router.choice import Chooser
 from plano_agents.router.dispatch import Dispatcher, Health
 from plano_agents.router.front_door import FrontDoor
@@ -90,14 +90,14 @@ class Router:
         self._watching: asyncio.Task[None] | None = None
         self._warm_up: Callable[[], Awaitable[None]] | None = None
         self._traces = Traces()
-        self._hot_paths: WeakSet[HotPath] = WeakSet()
+        self._admission = Admission(config.limits)
         self._health: Health | None = None
         self._inspector = inspector if inspector is not None else OwnInspector()
         store = store if store is not None else build_store(config.routing, clock=clock)
         self._metrics = Metrics(
             store.tallies,
             breakers=lambda: self._health.list_breakers() if self._health is not None else {},
-            in_flight=lambda: sum(each.in_flight for each in self._hot_paths),
+            in_flight=lambda: self._admission.in_flight,
             directory=tallies,
         )
         self._log = RequestLog()
@@ -199,8 +199,8 @@ class Router:
         self._stop_watching()
         if measurements is not None and config.metrics_sources:
             self._watching = asyncio.get_running_loop().create_task(measurements.watch())
-        hot_path = HotPath(service, config, on_refused=self._metrics.count_refusal)
-        self._hot_paths.add(hot_path)
+        hot_path = HotPath(service, config, self._admission, on_refused=self._metrics.count_refusal)
+        self._admission.configure(config.limits)
         self._health = health
         self._metrics.configure(config)
         self._log.configure(config)

@@ -12,19 +12,16 @@ from functools import partial
 from plano_agents.config.model import Config
 from plano_agents.errors import (
     MethodNotAllowedError,
-    OverloadedError,
     PlanoError,
     ShuttingDownError,
     UnsupportedEncodingError,
 )
+from plano_agents.router.admission import Admission
 from plano_agents.router.answer import Answer, AnswerStream, StreamBrokenError, answer_error
 from plano_agents.router.client_keys import ClientKeys
 from plano_agents.router.service import ProxyRequest, Service
 from plano_agents.router.surfaces import ENDPOINTS, Endpoint
 from plano_agents.serving.exchange import Exchange, Serve
-
-RETRY_SECONDS = 1
-"""When a client that was held back may come again."""
 
 LAST_WORD_SECONDS = 1.0
 """How long a client that does not read may keep a server from stopping."""
@@ -36,6 +33,7 @@ class HotPath:
     Args:
         service: Answers their requests.
         config: Its limits and client keys hold here.
+        admission: Holds back what is too much for this process.
         on_refused: Gets the error's code of every request that does not come to the service.
     """
 
@@ -43,6 +41,7 @@ class HotPath:
         self,
         service: Service,
         config: Config,
+        admission: Admission,
         *,
         on_refused: Callable[[str], None] = lambda _code: None,
     ) -> None:
@@ -50,7 +49,7 @@ class HotPath:
         self._limits = config.limits
         self._keys = ClientKeys(config.client_keys)
         self._on_refused = on_refused
-        self.in_flight = 0
+        self._admission = admission
         self._serve: Mapping[str, Serve] = {
             path: partial(self._answer, endpoint) for path, endpoint in ENDPOINTS.items()
         }
@@ -64,13 +63,7 @@ class HotPath:
         try:
             headers = self._keys.let_in(exchange.head.headers)
             _check_method(endpoint, exchange.head.method)
-            if self.in_flight >= self._limits.max_concurrent_requests:
-                raise OverloadedError(
-                    f"{self.in_flight} requests are in flight, which is the limit (limits.max_concurrent_requests). "
-                    "Try again in a moment.",
-                    retry_after_seconds=RETRY_SECONDS,
-                )
-            self.in_flight += 1
+            self._admission.enter()
             try:
                 body = await exchange.read_body(self._limits.max_body_bytes)
                 request = ProxyRequest(headers, body)
@@ -78,7 +71,7 @@ class HotPath:
                 async with self._service.answer(endpoint, request) as answer:
                     await _write(answer, exchange)
             finally:
-                self.in_flight -= 1
+                self._admission.leave()
         except PlanoError as error:
             self._on_refused(error.code)
             answer = answer_error(error, None, endpoint.surface.encode_error)

@@ -129,3 +129,21 @@ async def test_a_configuration_that_cannot_be_used_is_refused_and_the_old_one_st
     assert "'model_provider'" in said
     assert "Traceback" not in said
     assert status == 200
+
+
+async def test_requests_that_finish_on_an_old_configuration_still_take_their_places(tmp_path: Path) -> None:
+    held = Held()
+    limits = {"max_concurrent_requests": 1}
+    async with (
+        Provider(held.body, complete) as provider,
+        start_router(write_config(tmp_path, {GPT: provider.url}, limits=limits)) as router,
+    ):
+        asking = asyncio.create_task(talk(router.url, build_request(chat())))
+        await held.asked.wait()
+        router.process.send_signal(signal.SIGHUP)
+        await router.read_until("configuration reloaded")
+        status, _, body = await talk(router.url, build_request(chat()))
+        held.release.set()
+        answered, _, _ = await asking
+    assert (status, json.loads(body)["error"]["code"]) == (503, "overloaded")
+    assert answered == 200
