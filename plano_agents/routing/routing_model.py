@@ -36,9 +36,6 @@ BYTES_PER_TOKEN = 4
 CUT_MARK = "…"
 """Stands where the middle of a message was cut out."""
 
-NO_ROUTE = "other"
-"""What Arch-Router answers when no route fits."""
-
 _TASK = """\
 Decide which of the routes serves what the user asks for now.
 

@@ -68,23 +68,6 @@ EFFORTS = {
 """OpenAI's reasoning efforts in Anthropic's words."""
 
 
-def encode_messages_request(body: bytes, model_id: str) -> bytes:
-    """Translate a request body.
-
-    Args:
-        body: The client's OpenAI chat request, JSON.
-        model_id: What Anthropic calls the model.
-
-    Returns:
-        The Anthropic messages request, JSON.
-
-    Raises:
-        RequestError: The body is no valid chat request.
-        UnsupportedFieldError: A field cannot be carried; ``param`` names it.
-    """
-    return msgspec.json.encode(build_messages_request(parse_chat_request(body), model_id))
-
-
 def parse_chat_request(body: bytes) -> openai.ChatRequest:
     """Read a chat client's request into the hub.
 

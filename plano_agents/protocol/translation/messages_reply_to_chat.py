@@ -6,7 +6,6 @@ cached tokens among them. A stop reason without a counterpart is passed on in An
 byte for byte.
 """
 
-import msgspec
 from msgspec import UNSET
 
 from plano_agents.errors import UpstreamProtocolError
@@ -29,24 +28,19 @@ THINKING = frozenset({"thinking", "redacted_thinking"})
 """The blocks that thinking comes in."""
 
 
-def encode_completion(body: bytes, *, created: int) -> bytes:
-    """Translate a whole answer.
+def parse_completion(body: bytes, *, created: int) -> openai.Completion:
+    """Read a whole answer into the hub.
 
     Args:
         body: Anthropic's message, JSON.
         created: Unix time in seconds, which Anthropic's form lacks.
 
     Returns:
-        The chat completion, JSON; id and model are the upstream's own.
+        The chat completion; id and model are the upstream's own.
 
     Raises:
         UpstreamProtocolError: The body is not a message.
     """
-    return msgspec.json.encode(parse_completion(body, created=created))
-
-
-def parse_completion(body: bytes, *, created: int) -> openai.Completion:
-    """Read a whole answer into the hub; see `encode_completion`."""
     reply = anthropic.parse_reply(body)
     blocks = [(raw, anthropic.parse_block(raw)) for raw in reply.content]
     calls = tuple(

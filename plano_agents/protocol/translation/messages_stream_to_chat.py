@@ -13,14 +13,12 @@ from plano_agents.protocol import openai_completion as openai
 from plano_agents.protocol import sse
 from plano_agents.protocol.anthropic_request import ThinkingBlock
 from plano_agents.protocol.openai_chat import ErrorDetail
-from plano_agents.protocol.translation.chat_stream import ChatStreamWriter
 from plano_agents.protocol.translation.messages_reply_to_chat import (
     read_error,
     read_refusal,
     read_stop_reason,
     read_usage,
 )
-from plano_agents.protocol.translation.stream import StreamTranslator
 
 
 class MessagesStreamReader:
@@ -151,15 +149,3 @@ class MessagesStreamReader:
     def _add(self, delta: openai.Delta, finish_reason: str | None = None) -> openai.Chunk:
         choice = openai.ChunkChoice(0, delta, finish_reason)
         return openai.Chunk(self._id, self._created, self._model, (choice,))
-
-
-class ChatStreamEncoder(StreamTranslator):
-    """Turns one Anthropic stream into one OpenAI stream; made anew for each answer.
-
-    Args:
-        created: Unix time in seconds, the same on every chunk.
-        include_usage: Whether the client asked for the usage chunk.
-    """
-
-    def __init__(self, *, created: int, include_usage: bool) -> None:
-        super().__init__(MessagesStreamReader(created=created), ChatStreamWriter(include_usage=include_usage))

@@ -53,12 +53,6 @@ class Headers(Mapping[str, str]):
         self._head = head
         self._fields: dict[str, str] | None = None
 
-    @property
-    def raw(self) -> list[Header]:
-        """Names and values as they came, in bytes."""
-        lines = [line.partition(b":") for line in self._head.split(b"\r\n")[1:]]
-        return [(name, value.strip(b" \t")) for name, _, value in lines]
-
     def __getitem__(self, name: str) -> str:
         return self._read()[name.lower()]
 

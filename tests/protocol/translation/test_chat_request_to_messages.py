@@ -1,6 +1,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from anthropic.types.message_create_params import (
     MessageCreateParamsNonStreaming,
@@ -11,7 +12,8 @@ from pydantic import TypeAdapter
 from plano_agents.errors import RequestError, UnsupportedFieldError
 from plano_agents.protocol.translation.chat_request_to_messages import (
     DEFAULT_MAX_TOKENS,
-    encode_messages_request,
+    build_messages_request,
+    parse_chat_request,
 )
 
 ORACLE: TypeAdapter[Any] = TypeAdapter(MessageCreateParamsNonStreaming | MessageCreateParamsStreaming)
@@ -27,9 +29,14 @@ TOOL = {
 }
 
 
+def encode(body: bytes) -> bytes:
+    """Translate a request's body, as the router does."""
+    return msgspec.json.encode(build_messages_request(parse_chat_request(body), "claude"))
+
+
 def translate(**body: object) -> dict[str, Any]:
     """Translate, and hold the result to the official SDK's types."""
-    encoded = encode_messages_request(json.dumps({"messages": [USER], **body}).encode(), "claude")
+    encoded = encode(json.dumps({"messages": [USER], **body}).encode())
     ORACLE.validate_json(encoded)
     found: dict[str, Any] = json.loads(encoded)
     return found
@@ -277,7 +284,7 @@ def test_thinking_blocks_come_first_in_their_turn_byte_for_byte() -> None:
         '{"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"Hello.",'
         f'"reasoning_content":"I see.","thinking_blocks":[{THINKING}, {REDACTED}]}}]}}'
     )
-    encoded = encode_messages_request(body.encode(), "claude")
+    encoded = encode(body.encode())
     assert f'"content":[{THINKING},{REDACTED},{{"type":"text","text":"Hello."}}]'.encode() in encoded
 
 

@@ -1,13 +1,13 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from openai.types.chat import ChatCompletion
 
 from plano_agents.errors import UpstreamProtocolError
 from plano_agents.protocol.openai_chat_request import FunctionCall, ToolCall
 from plano_agents.protocol.translation.messages_reply_to_chat import (
-    encode_completion,
     encode_upstream_error,
     parse_completion,
 )
@@ -25,8 +25,13 @@ def reply(**fields: object) -> dict[str, Any]:
     return {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-x", **whole, **fields}
 
 
+def encode(body: bytes) -> bytes:
+    """Translate an answer's body, as the router does."""
+    return msgspec.json.encode(parse_completion(body, created=7))
+
+
 def translate(**fields: object) -> ChatCompletion:
-    encoded = encode_completion(json.dumps(reply(**fields)).encode(), created=7)
+    encoded = encode(json.dumps(reply(**fields)).encode())
     return ChatCompletion.model_validate_json(encoded, strict=True)
 
 
@@ -44,7 +49,7 @@ def test_tool_calls_are_carried_with_their_arguments_untouched() -> None:
     body = json.dumps(reply(stop_reason="tool_use")).replace(
         '"content": [', '"content": [{"type":"tool_use","id":"t1","name":"add","input":{"a": 1.10}},'
     )
-    found = json.loads(encode_completion(body.encode(), created=7))
+    found = json.loads(encode(body.encode()))
     assert found["choices"][0]["message"]["tool_calls"] == [
         {"id": "t1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1.10}'}}
     ]
@@ -83,7 +88,7 @@ def test_an_answer_of_calls_alone_has_no_content() -> None:
     ],
 )
 def test_a_stop_reason_is_translated_and_an_unknown_one_is_not_stop(reason: str, expected: str) -> None:
-    found = json.loads(encode_completion(json.dumps(reply(stop_reason=reason)).encode(), created=7))
+    found = json.loads(encode(json.dumps(reply(stop_reason=reason)).encode()))
     assert found["choices"][0]["finish_reason"] == expected
 
 
@@ -101,7 +106,7 @@ def test_cached_tokens_count_among_the_prompts() -> None:
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"id":1}', b'{"id":"x","model":"m","content":[]}'])
 def test_an_answer_in_another_form_is_the_upstreams_error(body: bytes) -> None:
     with pytest.raises(UpstreamProtocolError):
-        encode_completion(body, created=7)
+        encode(body)
 
 
 def test_an_error_keeps_the_providers_words() -> None:
@@ -124,12 +129,12 @@ REDACTED = '{"type": "redacted_thinking", "data": "ZGF0YQ=="}'
 
 def test_thinking_is_given_to_read_and_byte_for_byte_to_send_back() -> None:
     body = json.dumps(reply()).replace('"content": [', f'"content": [{THINKING}, {REDACTED}, ')
-    encoded = encode_completion(body.encode(), created=7)
+    encoded = encode(body.encode())
     assert f'"reasoning_content":"I sée.","thinking_blocks":[{THINKING},{REDACTED}]'.encode() in encoded
 
 
 def test_an_answer_without_thinking_has_no_thinking_fields() -> None:
-    encoded = encode_completion(json.dumps(reply()).encode(), created=7)
+    encoded = encode(json.dumps(reply()).encode())
     assert b"thinking" not in encoded
     assert b"reasoning_content" not in encoded
 

@@ -6,7 +6,9 @@ from openai.types.chat import ChatCompletionChunk
 
 from plano_agents.errors import UpstreamProtocolError
 from plano_agents.protocol.sse import EventDecoder
-from plano_agents.protocol.translation.messages_stream_to_chat import ChatStreamEncoder
+from plano_agents.protocol.translation.chat_stream import ChatStreamWriter
+from plano_agents.protocol.translation.messages_stream_to_chat import MessagesStreamReader
+from plano_agents.protocol.translation.stream import StreamTranslator
 
 START: dict[str, Any] = {
     "id": "msg_1",
@@ -62,8 +64,12 @@ def wire(events: list[dict[str, Any]]) -> bytes:
 STREAM = wire(EVENTS)
 
 
+def build_encoder(*, include_usage: bool) -> StreamTranslator:
+    return StreamTranslator(MessagesStreamReader(created=7), ChatStreamWriter(include_usage=include_usage))
+
+
 def encode(*chunks: bytes, include_usage: bool = True) -> bytes:
-    encoder = ChatStreamEncoder(created=7, include_usage=include_usage)
+    encoder = build_encoder(include_usage=include_usage)
     out = b"".join(encoder.feed(chunk) for chunk in chunks)
     encoder.close()
     return out
@@ -116,7 +122,7 @@ def test_without_being_asked_for_usage_is_left_out() -> None:
 
 
 def test_a_stream_cut_before_its_end_is_an_error() -> None:
-    encoder = ChatStreamEncoder(created=7, include_usage=False)
+    encoder = build_encoder(include_usage=False)
     encoder.feed(wire(EVENTS[:-1]))
     with pytest.raises(UpstreamProtocolError, match="ended before"):
         encoder.close()
@@ -124,7 +130,7 @@ def test_a_stream_cut_before_its_end_is_an_error() -> None:
 
 def test_the_providers_error_event_ends_the_stream_without_done() -> None:
     error = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
-    encoder = ChatStreamEncoder(created=7, include_usage=False)
+    encoder = build_encoder(include_usage=False)
     out = encoder.feed(wire([*EVENTS[:4], error]))
     assert encoder.failed
     assert b"[DONE]" not in out
