@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fastapi import Request as HttpRequest
 from fastapi.responses import Response, StreamingResponse
 
-from plano_agents.simulator.agent.json_values import UnwritableError
+from plano_agents.simulator.agent.json_answer import UnwritableError
 from plano_agents.simulator.agent.reply import build_reply
 from plano_agents.simulator.breaking import BrokenResponse, wait_for_disconnect
 from plano_agents.simulator.conversation import render_prompt

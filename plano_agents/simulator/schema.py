@@ -60,22 +60,35 @@ def walk_schema(
     """Every schema inside a JSON Schema with the keys that lead to it, the outer ones first."""
     yield path, source
     for name in ("properties", "$defs", "definitions"):
-        for key, member in _object(source.get(name)).items():
-            yield from walk_schema(_object(member), (*path, name, key))
+        for key, member in to_object(source.get(name)).items():
+            yield from walk_schema(to_object(member), (*path, name, key))
     items = source.get("items")
     if isinstance(items, dict):
         yield from walk_schema(items, (*path, "items"))
     for name in ("anyOf", "oneOf", "allOf"):
         branches = source.get(name)
         for at, branch in enumerate(branches if isinstance(branches, list) else []):
-            yield from walk_schema(_object(branch), (*path, name, str(at)))
+            yield from walk_schema(to_object(branch), (*path, name, str(at)))
+
+
+def list_choices(source: JsonObject) -> tuple[JsonValue, ...] | None:
+    """The values of ``const`` or ``enum``; None where there is neither."""
+    if "const" in source:
+        return (source["const"],)
+    enum = source.get("enum")
+    return tuple(enum) if isinstance(enum, list) else None
+
+
+def to_object(value: JsonValue | JsonObject) -> dict[str, JsonValue]:
+    """A value as an object; an empty one where it is none."""
+    return dict(value) if isinstance(value, Mapping) else {}
 
 
 def _parse(source: JsonObject, root: JsonObject, depth: int) -> Schema:
     source = _follow(source, root)
     if depth >= MAX_DEPTH:
         return Schema()
-    properties = _object(source.get("properties"))
+    properties = to_object(source.get("properties"))
     required = source.get("required")
     names = required if isinstance(required, list) else []
     items = source.get("items")
@@ -83,14 +96,14 @@ def _parse(source: JsonObject, root: JsonObject, depth: int) -> Schema:
     return Schema(
         type=_type(source),
         description=str(source.get("description") or ""),
-        choices=_choices(source),
+        choices=list_choices(source) or (),
         default=source.get("default"),
         minimum=minimum if isinstance(minimum, int | float) else None,
         properties=tuple(
-            Property(name, name in names, _parse(_object(member), root, depth + 1))
+            Property(name, name in names, _parse(to_object(member), root, depth + 1))
             for name, member in properties.items()
         ),
-        items=_parse(_object(items), root, depth + 1) if items is not None else None,
+        items=_parse(to_object(items), root, depth + 1) if items is not None else None,
     )
 
 
@@ -102,10 +115,10 @@ def _follow(source: JsonObject, root: JsonObject) -> JsonObject:
         if isinstance(reference, str):
             found: JsonValue = dict(root)
             for step in filter(None, reference.removeprefix("#").split("/")):
-                found = _object(found).get(step)
-            target = _object(found)
+                found = to_object(found).get(step)
+            target = to_object(found)
         elif isinstance(branches, list):
-            target = next((b for b in map(_object, branches) if b.get("type") != "null"), {})
+            target = next((b for b in map(to_object, branches) if b.get("type") != "null"), {})
         else:
             break
         beside = {k: v for k, v in source.items() if k not in {"$ref", "allOf", "anyOf", "oneOf"}}
@@ -120,14 +133,3 @@ def _type(source: JsonObject) -> str:
     if isinstance(kind, str):
         return kind
     return "object" if "properties" in source else "string"
-
-
-def _choices(source: JsonObject) -> tuple[JsonValue, ...]:
-    enum = source.get("enum")
-    if isinstance(enum, list):
-        return tuple(enum)
-    return (source["const"],) if "const" in source else ()
-
-
-def _object(value: JsonValue) -> dict[str, JsonValue]:
-    return value if isinstance(value, dict) else {}

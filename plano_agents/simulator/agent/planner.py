@@ -82,11 +82,6 @@ def is_small_talk(text: str) -> bool:
     return _SMALL_TALK.fullmatch(text) is not None
 
 
-def is_common(word: str) -> bool:
-    """Whether a word says nothing about what is asked."""
-    return word.lower() in _COMMON
-
-
 def plan_turn(conversation: Conversation, job: Job) -> Plan:
     """Decide what comes next: the useful calls that were not made yet, or the answer."""
     calls = tuple(

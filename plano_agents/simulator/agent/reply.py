@@ -84,7 +84,7 @@ def _plan(conversation: Conversation, job: Job) -> Plan:
     chooses_database = is_database_job(conversation) and not is_small_talk(job.request)
     follows_up = is_follow_up(job) and not is_small_talk(job.request)
     if follows_up:
-        plan = plan_follow_up(conversation, job)
+        plan = plan_follow_up(job)
     elif choice.mode == "none" or not conversation.tools:
         return recommend(conversation, job) if chooses_database and job.findings else conclude(job)
     else:
