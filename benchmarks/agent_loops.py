@@ -10,7 +10,6 @@ second's are the clock's, and short where agents' steps recur from loop to loop,
 
 import argparse
 import json
-import os
 import statistics
 import sys
 import tempfile
@@ -22,7 +21,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import yaml

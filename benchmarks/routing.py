@@ -2,19 +2,18 @@
 
     uv run --group dev python benchmarks/routing.py [--data FOLDER] [--only embedded] [--untuned encoder.npz]
 
-No strategy was trained on these sets. Everything runs on one core, and times are that core's, whoever else is busy.
+No strategy was trained on these sets. Every strategy computes on one core, and times are that core's, whoever else is
+busy.
 """
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np

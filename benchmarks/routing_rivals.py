@@ -9,10 +9,11 @@ from pathlib import Path
 
 from plano_agents.config.model import Preference
 from plano_agents.routing.embedded.encoder import Encoder
-from plano_agents.routing.embedded.engine import WEIGHTS, Engine, Question, load_arrays
+from plano_agents.routing.embedded.engine import WEIGHTS, Engine, load_arrays
 from plano_agents.routing.embedded.lexicon import Lexicon, load_lexicon
 from plano_agents.routing.embedded.scorer import Scorer, describe
 from plano_agents.routing.embedded.wordpiece import WordPiece
+from plano_agents.routing.strategy import Question
 from plano_agents.routing.text import Utterance
 from training.routing.corpus import build_corpus
 from training.routing.kinds import SUBJECT

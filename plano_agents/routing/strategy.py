@@ -2,10 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from plano_agents.config.model import Preference
 from plano_agents.routing.text import Utterance
+
+
+class Question(NamedTuple):
+    """A conversation, and the preferences to score by it."""
+
+    conversation: Sequence[Utterance]
+    """What was said, oldest first."""
+    preferences: Sequence[Preference]
+    """What to choose from."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,17 +10,16 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
-from plano_agents.config.model import Preference
 from plano_agents.routing.embedded.conversation import ASSISTANT_WEIGHT, weigh_messages
 from plano_agents.routing.embedded.encoder import Array, Encoder, Floats
 from plano_agents.routing.embedded.lexicon import Lexicon, load_lexicon
 from plano_agents.routing.embedded.scorer import Scorer, list_texts
 from plano_agents.routing.embedded.wordpiece import WordPiece
-from plano_agents.routing.text import Utterance
+from plano_agents.routing.strategy import Question
 
 MAX_TOKENS = 64
 """How many tokens of a text are read, its head and its tail; more made no difference where it was measured. Fewer (48)
@@ -35,15 +34,6 @@ REMEMBERED = 4_096
 
 WEIGHTS = Path(__file__).parent
 """The folder of the weights that ship."""
-
-
-class Question(NamedTuple):
-    """What is asked of the engine."""
-
-    conversation: Sequence[Utterance]
-    """What was said, oldest first."""
-    preferences: Sequence[Preference]
-    """What to choose from."""
 
 
 class Engine:
@@ -62,20 +52,26 @@ class Engine:
         self._encoder = encoder
         self.scorer = scorer
         """Compares vectors."""
+        self._pools = ThreadpoolController()
         self._secret = secrets.token_bytes(32)
         self._vectors: OrderedDict[bytes, Floats] = OrderedDict()
 
     def score(self, questions: Sequence[Question]) -> list[list[float]]:
-        """Score each question's preferences, in their order, from 0 to 1."""
-        vectors = self.embed(
-            text
-            for question in questions
-            for text in (
-                *(said.text for said in question.conversation),
-                *(text for preference in question.preferences for text in list_texts(preference)),
+        """Score each question's preferences, in their order, from 0 to 1.
+
+        One core computes, for on several the threads would wait for each other; afterwards the process has its own
+        number of threads again.
+        """
+        with self._pools.limit(limits=1, user_api="blas"):
+            vectors = self.embed(
+                text
+                for question in questions
+                for text in (
+                    *(said.text for said in question.conversation),
+                    *(text for preference in question.preferences for text in list_texts(preference)),
+                )
             )
-        )
-        return [self._score(question, vectors) for question in questions]
+            return [self._score(question, vectors) for question in questions]
 
     def embed(self, texts: Iterable[str]) -> dict[str, Floats]:
         """Give each text's vector, of length one."""

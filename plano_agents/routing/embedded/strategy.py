@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from plano_agents.config.model import DEFAULT_THRESHOLD, Preference
-from plano_agents.routing.strategy import Ranking, Scored
+from plano_agents.routing.strategy import Question, Ranking, Scored
 from plano_agents.routing.text import Utterance
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ _THREAD = ThreadPoolExecutor(max_workers=1, thread_name_prefix="plano-routing")
 
 
 def _load() -> "Engine":
-    """Load the engine, and NumPy with it: on one core, for on several its threads would wait for each other.
+    """Load the engine, and NumPy with it, without threads: they would never be used (see `Engine.score`).
 
-    OpenBLAS reads its variable when it is loaded; the environment is left as it was.
+    OpenBLAS starts its threads when it is loaded, as many as its variable says; the environment is left as it was.
     """
     given = os.environ.get(_THREADS_VARIABLE)
     os.environ[_THREADS_VARIABLE] = given or "1"
@@ -103,6 +103,4 @@ class EmbeddedStrategy:
                     future.set_result(own)
 
     def _compute(self, batch: Sequence[tuple[Sequence[Utterance], Sequence[Preference]]]) -> list[Scores]:
-        from plano_agents.routing.embedded.engine import Question  # noqa: PLC0415 - NumPy loads when it is needed
-
         return self._load().score([Question(*each) for each in batch])

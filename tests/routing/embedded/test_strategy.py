@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import pytest
 
 from plano_agents.config.model import Preference
-from plano_agents.routing.embedded.engine import Engine, Question, load_engine
+from plano_agents.routing.embedded.engine import Engine, load_engine
 from plano_agents.routing.embedded.strategy import EmbeddedStrategy
+from plano_agents.routing.strategy import Question
 from plano_agents.routing.text import Utterance
 
 CODE = Preference("code_generation", "generating new code snippets, functions or boilerplate", ("a/code",))
