@@ -41,7 +41,7 @@ def read_identity(head: bytes, *, streams: bool) -> Identity:
         streams: Which of them it is.
     """
     try:
-        told = [event.data for event in sse.EventDecoder().feed(head)[:1]] if streams else [head]
+        told = [event.data for event in sse.decode_events(head)[:1]] if streams else [head]
         answer = _ANSWER.decode(told[0])
     except (*BAD_JSON, IndexError):
         return Identity()

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from plano_agents.errors import UpstreamProtocolError
 
 MAX_EVENT_BYTES = 32 * 1024 * 1024
-"""The largest unfinished event held in memory, in bytes; as large as a request body may be."""
+"""The largest event, in bytes on the wire, every line included; as large as a request body may be."""
+
+MAX_EVENT_LINES = 65_536
+"""The most lines of an event; providers write one to three."""
 
 DONE = b"data: [DONE]\n\n"
 """What ends an OpenAI stream."""
@@ -41,13 +44,17 @@ def encode_event(data: bytes, name: str | None = None) -> bytes:
 
 
 class EventDecoder:
-    """Reads one response's events; made anew for each response."""
+    """Reads one response's events; made anew for each response.
+
+    Each byte is looked at a fixed number of times, however the stream is sliced.
+    """
 
     def __init__(self) -> None:
-        self._rest: list[bytes] = []
+        self._rest = bytearray()
         self._data: list[bytes] = []
         self._name = ""
-        self._held = 0
+        self._size = 0
+        self._lines = 0
         self._started = False
 
     def feed(self, chunk: bytes) -> list[Event]:
@@ -60,18 +67,18 @@ class EventDecoder:
             The events that these bytes completed, in order.
 
         Raises:
-            UpstreamProtocolError: An event grew over `MAX_EVENT_BYTES`.
+            UpstreamProtocolError: An event grew over `MAX_EVENT_BYTES` or `MAX_EVENT_LINES`.
         """
-        self._rest.append(chunk)
-        self._held += len(chunk)
-        if self._held > MAX_EVENT_BYTES:
-            raise UpstreamProtocolError(f"The stream holds one event of over {MAX_EVENT_BYTES} bytes.")
-        # Long lines come in many pieces; they are put together once, when the line ends.
-        if self._started and b"\n" not in chunk and b"\r" not in b"".join(self._rest[-2:]):
+        rest = self._rest
+        if self._started and b"\n" not in chunk and b"\r" not in chunk and rest[-1:] != b"\r":
+            rest += chunk
+            self._check(len(rest))
             return []
-        text = b"".join(self._rest)
+        text = bytes(rest) + chunk if rest else chunk
+        rest.clear()
         if not self._started:
             if len(text) < len(_BOM) and _BOM.startswith(text):
+                rest += text
                 return []
             self._started = True
             text = text.removeprefix(_BOM)
@@ -79,16 +86,19 @@ class EventDecoder:
         held = b"\r" if text.endswith(b"\r") else b""
         whole = text[: len(text) - len(held)] if held else text
         lines = _LINE_END.split(whole) if b"\r" in whole else whole.split(b"\n")
-        self._rest = [lines.pop() + held]
+        rest += lines.pop() + held
         events = [event for line in lines if (event := self._take(line)) is not None]
-        self._held = sum(map(len, self._data)) + len(self._rest[0])
+        self._check(len(rest))
         return events
 
     def _take(self, line: bytes) -> Event | None:
         """Act on one line; a blank one completes the event, if it has data."""
+        self._size += len(line) + 1
+        self._lines += 1
         if not line:
+            self._check(0)
             event = Event(b"\n".join(self._data), self._name or "message") if self._data else None
-            self._data, self._name = [], ""
+            self._data, self._name, self._size, self._lines = [], "", 0, 0
             return event
         if line.startswith(b"data: "):
             self._data.append(line[6:])
@@ -100,3 +110,22 @@ class EventDecoder:
         elif field == b"event":
             self._name = value.decode("utf-8", "replace")
         return None
+
+    def _check(self, rest: int) -> None:
+        """Refuse an event that is too large.
+
+        Args:
+            rest: The size of the line that has not ended, in bytes.
+        """
+        if self._size + rest > MAX_EVENT_BYTES:
+            raise UpstreamProtocolError(f"The stream holds one event of over {MAX_EVENT_BYTES} bytes.")
+        if self._lines > MAX_EVENT_LINES:
+            raise UpstreamProtocolError(f"The stream holds one event of over {MAX_EVENT_LINES} lines.")
+
+
+def decode_events(text: bytes) -> list[Event]:
+    """Decode the events of a text that is at hand; none where one of them is too large."""
+    try:
+        return EventDecoder().feed(text)
+    except UpstreamProtocolError:
+        return []

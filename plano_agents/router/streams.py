@@ -5,7 +5,6 @@ then a broken connection. While nothing comes from the provider, comment lines k
 """
 
 import asyncio
-import re
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn, Protocol
@@ -26,9 +25,8 @@ COMMENT = b": waiting for the model\n\n"
 DRAIN_SECONDS = 1.0
 """How long the provider may take to end its connection's answer once the answer's own end was there."""
 
-_BOUNDARY = re.compile(rb"\r?\n\r?\n")
 _BLANK_LINES = (b"\n\n", b"\n\r\n")
-_LONGEST_BOUNDARY = 4
+_LONGEST_BOUNDARY = 3
 
 
 class StreamEncoder(Protocol):
@@ -75,31 +73,27 @@ class SameStream:
     def __init__(self, end_mark: EndMark, encode_error_event: Callable[[PlanoError], bytes]) -> None:
         self._end_mark = end_mark
         self._encode_error_event = encode_error_event
-        self._held: list[bytes] = []
-        self._size = 0
-        self._edge = b""
+        self._held = bytearray()
         self._ended = False
         self.finished = False
 
     def feed(self, chunk: bytes) -> bytes:
         """See `StreamEncoder.feed`."""
-        if not self._size and chunk.endswith(_BLANK_LINES):
+        if not self._held and chunk.endswith(_BLANK_LINES):
             return self._note_end(chunk)
-        seam = self._edge + chunk
-        self._edge = seam[1 - _LONGEST_BOUNDARY :]
-        self._held.append(chunk)
-        self._size += len(chunk)
-        if _BOUNDARY.search(seam) is None:
-            if self._size > sse.MAX_EVENT_BYTES:
+        held = self._held
+        looked_at = max(len(held) - _LONGEST_BOUNDARY + 1, 0)
+        held += chunk
+        end = _find_last_boundary(held, looked_at)
+        if not end:
+            if len(held) > sse.MAX_EVENT_BYTES:
                 raise UpstreamProtocolError(
                     f"The stream holds one event of over {sse.MAX_EVENT_BYTES} bytes."
                 )
             return b""
-        text = b"".join(self._held)
-        end = max(found.end() for found in _BOUNDARY.finditer(text))
-        self._held, self._size = [text[end:]] if end < len(text) else [], len(text) - end
-        self._edge = text[end:][1 - _LONGEST_BOUNDARY :]
-        return self._note_end(text[:end])
+        events = bytes(held[:end])
+        del held[:end]
+        return self._note_end(events)
 
     def finish(self) -> bytes:
         """Give a last event that lacks nothing but its blank line, as some providers leave it.
@@ -107,7 +101,7 @@ class SameStream:
         Half an event is left out: readers drop it, and would take the answer without it for whole. One with half its
         data shows that the answer was cut, even after its finish.
         """
-        text = b"".join(self._held) + b"\n\n"
+        text = bytes(self._held) + b"\n\n"
         last = sse.EventDecoder().feed(text)
         if last and _is_whole(last[0].data):
             return self._note_end(text)
@@ -133,6 +127,12 @@ class SameStream:
         elif self._ended and sse.DONE in events:
             self.finished = True
         return events
+
+
+def _find_last_boundary(text: bytearray, start: int) -> int:
+    """Find the end of the last blank line from a place on; 0 where there is none."""
+    found = [(text.rfind(blank, start), len(blank)) for blank in _BLANK_LINES]
+    return max(place + length if place >= 0 else 0 for place, length in found)
 
 
 def _is_whole(data: bytes) -> bool:

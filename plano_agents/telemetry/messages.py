@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from plano_agents.errors import PlanoError
 from plano_agents.protocol import sse
 from plano_agents.protocol.decoding import BAD_JSON
 from plano_agents.protocol.form import Form
@@ -70,11 +69,7 @@ def read_output(form: Form, reply: bytes, *, streams: bool) -> list[Message]:
     """
     if not streams:
         return _READERS[form](_decode(reply))
-    try:
-        events = [_decode(event.data) for event in sse.EventDecoder().feed(reply)]
-    except PlanoError:
-        return []
-    return _STREAM_READERS[form](events)
+    return _STREAM_READERS[form]([_decode(event.data) for event in sse.decode_events(reply)])
 
 
 def encode_messages(messages: object) -> str:
@@ -195,21 +190,21 @@ def _read_responses(answer: Mapping[str, Any]) -> list[Message]:
 class _Assembly:
     """A message that comes in pieces."""
 
-    text: str = ""
-    thoughts: str = ""
+    text: list[str] = field(default_factory=list)
+    thoughts: list[str] = field(default_factory=list)
     calls: dict[str, dict[str, Any]] = field(default_factory=dict)
     finish: object = None
 
     def add_call(self, index: object, number: object, name: object, arguments: object) -> None:
-        call = self.calls.setdefault(str(index), {"id": None, "name": "", "arguments": ""})
+        call = self.calls.setdefault(str(index), {"id": None, "name": "", "arguments": []})
         call["id"] = number or call["id"]
         call["name"] = name or call["name"]
-        call["arguments"] += _text(arguments)
+        call["arguments"].append(_text(arguments))
 
     def build(self) -> Message:
-        said = [("reasoning", self.thoughts), ("text", self.text)]
+        said = [("reasoning", "".join(self.thoughts)), ("text", "".join(self.text))]
         parts = [{"type": kind, "content": text} for kind, text in said if text]
-        calls = [_call(call["id"], call["name"], call["arguments"]) for call in self.calls.values()]
+        calls = [_call(call["id"], call["name"], "".join(call["arguments"])) for call in self.calls.values()]
         return _finish({"role": "assistant", "parts": [*parts, *calls]}, self.finish)
 
 
@@ -218,8 +213,8 @@ def _assemble_chat(events: Iterable[Mapping[str, Any]]) -> list[Message]:
     for choice in _list_choices(events):
         one = choices.setdefault(str(choice.get("index", 0)), _Assembly())
         delta = _dict(choice.get("delta"))
-        one.text += _text(delta.get("content"))
-        one.thoughts += _text(delta.get("reasoning_content"))
+        one.text.append(_text(delta.get("content")))
+        one.thoughts.append(_text(delta.get("reasoning_content")))
         for call in _dicts(delta.get("tool_calls")):
             function = _dict(call.get("function"))
             one.add_call(
@@ -247,8 +242,8 @@ def _assemble_messages(events: Iterable[Mapping[str, Any]]) -> list[Message]:
             case "content_block_delta" if "partial_json" in delta:
                 one.add_call(index, None, None, delta["partial_json"])
             case "content_block_delta":
-                one.text += _text(delta.get("text"))
-                one.thoughts += _text(delta.get("thinking"))
+                one.text.append(_text(delta.get("text")))
+                one.thoughts.append(_text(delta.get("thinking")))
             case "message_delta":
                 one.finish = delta.get("stop_reason") or one.finish
     return [one.build()]
@@ -262,7 +257,7 @@ def _assemble_responses(events: Iterable[Mapping[str, Any]]) -> list[Message]:
         if isinstance(whole, dict) and (found := _read_responses(whole)):
             return found
     pieces = [event.get("delta") for event in events if event.get("type") == "response.output_text.delta"]
-    return [_Assembly(text="".join(map(_text, pieces))).build()]
+    return [_Assembly(text=[*map(_text, pieces)]).build()]
 
 
 _READERS: Mapping[Form, Callable[[Mapping[str, Any]], list[Message]]] = {
