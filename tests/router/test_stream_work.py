@@ -8,7 +8,9 @@ import json
 import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -25,7 +27,10 @@ from plano_agents.protocol.translation.messages_stream_to_chat import MessagesSt
 from plano_agents.protocol.translation.stream import Reader, StreamTranslator, Writer
 from plano_agents.protocol.usage import UsageMeter
 from plano_agents.router.streams import SameStream
-from plano_agents.router.surfaces import SURFACES
+from plano_agents.router.surfaces import SURFACES, Surface
+
+if TYPE_CHECKING:
+    from _typeshed import TraceFunction
 
 PACKAGE = next(iter(plano_agents.__path__))
 REQUEST = b'{"model":"m","input":"x"}'
@@ -47,21 +52,23 @@ WRITERS: dict[Form, Callable[[], Writer]] = {
     Form.OPENAI_RESPONSES: build_responses_writer,
 }
 
+
+def build_translator(upstream: Form, surface: Form) -> Feed:
+    return StreamTranslator(READERS[upstream](), WRITERS[surface]()).feed
+
+
+def build_same(surface: Surface) -> Feed:
+    return SameStream(surface.end_mark, surface.encode_error_event).feed
+
+
 TRANSLATED: dict[str, Callable[[], Feed]] = {
-    f"{upstream.value} to {surface.value}": lambda upstream=upstream, surface=surface: (
-        StreamTranslator(READERS[upstream](), WRITERS[surface]()).feed
-    )
+    f"{upstream.value} to {surface.value}": partial(build_translator, upstream, surface)
     for upstream in READERS
     for surface in WRITERS
 }
 DECODERS: dict[str, Callable[[], Feed]] = {
     "events": lambda: sse.EventDecoder().feed,
-    **{
-        f"{surface.form.value} as it is": lambda surface=surface: (
-            SameStream(surface.end_mark, surface.encode_error_event).feed
-        )
-        for surface in SURFACES
-    },
+    **{f"{surface.form.value} as it is": partial(build_same, surface) for surface in SURFACES},
     **TRANSLATED,
     "usage": lambda: UsageMeter().note,
 }
@@ -105,7 +112,7 @@ def count_work(feed: Feed, stream: bytes, size: int) -> int:
     """Count the lines run and the bytes allocated while a stream comes in slices of a size."""
     lines = allocated = 0
 
-    def trace(frame: FrameType, event: str, _arg: object) -> Callable[..., object] | None:
+    def trace(frame: FrameType, event: str, _arg: object) -> "TraceFunction | None":
         nonlocal lines
         if not frame.f_code.co_filename.startswith(PACKAGE):
             return None
