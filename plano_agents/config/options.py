@@ -167,11 +167,15 @@ class Limits:
     max_body_bytes: int = 32 * 1024 * 1024
     """The largest request body accepted, in bytes."""
     max_concurrent_requests: int = 1_000
-    """Requests in flight; one more is answered 503."""
+    """Requests in flight, from their body's end until their client has taken the answer; one more is answered 503."""
+    max_buffered_bytes: int = 1024 * 1024 * 1024
+    """Bytes of bodies, and of answers that clients do not take, held by a process; what is more is answered 503."""
     header_seconds: float = 15.0
     """How long a client may take over a request's headers."""
     body_seconds: float = 15.0
-    """How long a client may take over a request's body."""
+    """Over how long `min_bytes_per_second` is averaged while a client sends a body; a shorter rest has as long."""
+    min_bytes_per_second: int = 1024
+    """The least rate at which a client sends a body, and takes an answer (averaged over a minute); it is cut off below."""
     keepalive_comment_seconds: float = 15.0
     """How long a stream may be silent before a comment line keeps intermediaries awake."""
     shutdown_grace_seconds: float = 10.0

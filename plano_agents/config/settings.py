@@ -160,8 +160,10 @@ class LimitsSettings(Section):
 
     max_body_bytes: Count | None = None
     max_concurrent_requests: Count | None = None
+    max_buffered_bytes: Count | None = None
     header_seconds: Duration | None = None
     body_seconds: Duration | None = None
+    min_bytes_per_second: Count | None = None
     keepalive_comment_seconds: Duration | None = None
     shutdown_grace_seconds: Wait | None = None
     max_header_bytes: Count | None = None

@@ -1,4 +1,4 @@
-"""The requests that this process serves at once, and the limit on them.
+"""The requests that this process serves at once and the bytes that it buffers for clients, and the limits on both.
 
 One object for the whole process: a new configuration changes its limit and never its count, so requests that finish on
 an old configuration still take their places.
@@ -6,6 +6,7 @@ an old configuration still take their places.
 
 from plano_agents.config.options import Limits
 from plano_agents.errors import OverloadedError
+from plano_agents.serving.budget import BufferBudget
 
 RETRY_SECONDS = 1
 """When a refused client may come again."""
@@ -15,17 +16,20 @@ class Admission:
     """Counts the requests in flight, and refuses those over the limit.
 
     Args:
-        limits: ``max_concurrent_requests`` is the limit.
+        limits: ``max_concurrent_requests`` and ``max_buffered_bytes`` hold here.
     """
 
     def __init__(self, limits: Limits) -> None:
         self.in_flight = 0
-        """How many requests are being served."""
+        """How many requests are being served, or have an answer that their client has not taken."""
+        self.buffered = BufferBudget()
+        """The bytes that are buffered for clients; the connections count them."""
         self.configure(limits)
 
     def configure(self, limits: Limits) -> None:
-        """Exchange the limit; requests in flight stay, even those over it."""
+        """Exchange the limits; what is in flight stays, even over them."""
         self._limit = limits.max_concurrent_requests
+        self.buffered.limit = limits.max_buffered_bytes
 
     def enter(self) -> None:
         """Admit a request; `leave` follows.

@@ -29,6 +29,7 @@ from plano_agents.router.trail import show_to
 from plano_agents.router.upstream import Upstream
 from plano_agents.routing.candidates import ModelMetrics
 from plano_agents.routing.strategy import Strategy
+from plano_agents.serving.budget import BufferBudget
 from plano_agents.serving.exchange import Serve
 from plano_agents.sessions.build import build_store
 from plano_agents.sessions.ledger import Ledger
@@ -97,7 +98,7 @@ class Router:
         self._metrics = Metrics(
             store.tallies,
             breakers=lambda: self._health.list_breakers() if self._health is not None else {},
-            in_flight=lambda: self._admission.in_flight,
+            admission=self._admission,
             directory=tallies,
         )
         self._log = RequestLog()
@@ -115,6 +116,11 @@ class Router:
     def metrics(self) -> Metrics:
         """What is counted."""
         return self._metrics
+
+    @property
+    def buffered(self) -> BufferBudget:
+        """The bytes that are buffered for clients, for the connections to count."""
+        return self._admission.buffered
 
     def configure(self, config: Config) -> None:
         """Exchange the configuration: new requests get the new one, those in flight finish on the old one.

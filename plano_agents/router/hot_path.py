@@ -63,13 +63,17 @@ class HotPath:
         try:
             headers = self._keys.let_in(exchange.head.headers)
             _check_method(endpoint, exchange.head.method)
+            body = await exchange.read_body(self._limits.max_body_bytes)
             self._admission.enter()
             try:
-                body = await exchange.read_body(self._limits.max_body_bytes)
                 request = ProxyRequest(headers, body)
                 _check_encoding(request.fields)
                 async with self._service.answer(endpoint, request) as answer:
                     await _write(answer, exchange)
+                if exchange.is_paused:
+                    # Until the client has taken what waits for it, its place is taken; nothing else is kept for it.
+                    del body, request, answer
+                    await exchange.drain()
             finally:
                 self._admission.leave()
         except PlanoError as error:

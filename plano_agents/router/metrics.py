@@ -14,6 +14,8 @@ from pathlib import Path
 
 import plano_agents
 from plano_agents.config.model import WILDCARD, Config
+from plano_agents.config.options import Limits
+from plano_agents.router.admission import Admission
 from plano_agents.router.trail import Trail, Try
 from plano_agents.serving import exposition
 from plano_agents.serving.shared_tallies import SharedTallies
@@ -59,7 +61,7 @@ class Metrics:
     Args:
         kept: What others count: the session store.
         breakers: Says which entries' breakers are open.
-        in_flight: Says how many requests are being served.
+        admission: Counts what is served now; None where nothing is.
         directory: Where workers tell each other their numbers; None where this process serves alone.
         wall_clock: Unix time in seconds.
     """
@@ -69,7 +71,7 @@ class Metrics:
         kept: Sequence[Tally] = (),
         *,
         breakers: Callable[[], Mapping[str, bool]] = dict,
-        in_flight: Callable[[], int] = lambda: 0,
+        admission: Admission | None = None,
         directory: Path | None = None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -81,11 +83,19 @@ class Metrics:
         self._build_upstreams()
         self._build_affinity()
         self.reloads = build_reloads_counter()
+        admission = admission if admission is not None else Admission(Limits())
         version: dict[Labels, float] = {(plano_agents.__version__,): 1.0}
         self.tallies: Sequence[Tally] = (
             *(self._requests, self._failures, self._duration, self._first_token, self._refusals),
             Reading(
-                "plano_requests_in_flight", "Requests being served now.", lambda: {(): float(in_flight())}
+                "plano_requests_in_flight",
+                "Requests being served now, or whose answer their client has not taken.",
+                lambda: {(): float(admission.in_flight)},
+            ),
+            Reading(
+                "plano_buffered_bytes",
+                "Bytes of request bodies, and of answers that clients have not taken, held now; small bodies are left out.",
+                lambda: {(): float(admission.buffered.held)},
             ),
             *(self._routing, self._routes, self._decisions, self._switches, self._violations),
             *(self._sendings, self._sending_time, self._retries, self._failovers),
@@ -133,7 +143,9 @@ class Metrics:
             ["model"],
         )
         self._refusals = Counter(
-            "plano_requests_refused", "Requests refused before anything of them was decided.", ["code"]
+            "plano_requests_refused",
+            "Requests refused before anything of them was decided, or their answer for want of room.",
+            ["code"],
         )
 
     def _build_upstreams(self) -> None:

@@ -177,9 +177,11 @@ def _build_site(router: Router, listener: socket.socket, config: Config) -> Site
         serving.HttpLimits(
             header_seconds=limits.header_seconds,
             body_seconds=limits.body_seconds,
+            min_bytes_per_second=limits.min_bytes_per_second,
             max_header_bytes=limits.max_header_bytes,
         ),
         on_refused=router.metrics.count_refusal,
+        budget=router.buffered,
         on_stop=router.stop,
     )
 

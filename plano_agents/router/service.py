@@ -179,8 +179,8 @@ class Story:
         """Read what the answer cost, end the session's turn, tell the observer, and let go of the provider."""
         trail = self.trail
         try:
-            if isinstance(error, asyncio.CancelledError):
-                trail.client_left = True
+            if error is not None:
+                self._note_error(error)
             if self._read_tokens is not None:
                 trail.tokens = self._read_tokens()
             if trail.turn is not None:
@@ -191,6 +191,13 @@ class Story:
         finally:
             if self._stream is not None:
                 await self._stream.aclose()
+
+    def _note_error(self, error: BaseException) -> None:
+        """Note why the answer was not written: the client left, or there was no room for it."""
+        if isinstance(error, asyncio.CancelledError):
+            self.trail.client_left = True
+        elif isinstance(error, PlanoError):
+            self.trail.status, self.trail.failure = error.status_code, error.code
 
     def _fail(self, error: PlanoError) -> Answer:
         self.trail.failure = error.code

@@ -86,6 +86,7 @@ def create_app(
     )
     add_api_page(app)
     app.state.threads = agent.memory.place
+    app.state.buffered = agent.buffered
     add_agent_surface(app, agent)
     add_openai_surface(app, agent, now=now)
     _add_ag_ui_surface(app, agent)

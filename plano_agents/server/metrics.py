@@ -6,6 +6,7 @@ Labels take their values from closed sets alone: endpoints, status classes, code
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from plano_agents.server.events import Answer
+from plano_agents.serving.budget import BufferBudget
 from plano_agents.tally import OTHER, Counter, Histogram, Reading, Tally
 
 RUN_SECONDS = (0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 640.0, 1280.0)
@@ -13,9 +14,14 @@ RUN_SECONDS = (0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 6
 
 
 class AgentMetrics:
-    """One agent server's numbers."""
+    """One agent server's numbers.
 
-    def __init__(self) -> None:
+    Args:
+        buffered: Counts the bytes that are buffered for clients; None where nothing does.
+    """
+
+    def __init__(self, buffered: BufferBudget | None = None) -> None:
+        buffered = buffered if buffered is not None else BufferBudget()
         self._in_flight = 0
         self._requests = Counter(
             "plano_agent_requests",
@@ -34,8 +40,13 @@ class AgentMetrics:
             "plano_agent_switches", "How often a run's model differed from the turn before."
         )
         running = Reading("plano_agent_runs_in_flight", "Runs now.", lambda: {(): float(self._in_flight)})
+        held = Reading(
+            "plano_agent_buffered_bytes",
+            "Bytes of request bodies, and of answers that clients have not taken, held now; small bodies are left out.",
+            lambda: {(): float(buffered.held)},
+        )
         self.tallies: tuple[Tally, ...] = (
-            *(self._requests, self._runs, running, self._duration, self._turns, self._switches),
+            *(self._requests, self._runs, running, held, self._duration, self._turns, self._switches),
         )
 
     def begin_run(self) -> None:

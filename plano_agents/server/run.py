@@ -31,7 +31,7 @@ async def serve_app(app: FastAPI, listener: socket.socket, *, on_ready: Callable
     # Entered here already, for a server tells a failed start of its own by a traceback.
     with writing_in_background():
         async with app.router.lifespan_context(app):
-            await serve([Site(app, listener)], on_ready=on_ready)
+            await serve([Site(app, listener, budget=app.state.buffered)], on_ready=on_ready)
 
 
 def describe(app: FastAPI, settings: ServerSettings, listener: socket.socket) -> str:

@@ -24,6 +24,7 @@ from plano_agents.server.metrics import AgentMetrics
 from plano_agents.server.recorder import RunRecorder
 from plano_agents.server.settings import ServerSettings
 from plano_agents.server.tools import Graph, limit_tools
+from plano_agents.serving.budget import BufferBudget
 
 if TYPE_CHECKING:
     from plano_agents.server.tracing import Tracing
@@ -62,7 +63,9 @@ class Agent:
         self.memory = Memory(limit_tools(graph, self.settings.tool_seconds), self.settings)
         self.clock = clock
         self.tracing: Tracing | None = None
-        self.metrics = AgentMetrics()
+        self.buffered = BufferBudget(self.settings.max_buffered_bytes)
+        """The bytes that are buffered for clients; the connections count them."""
+        self.metrics = AgentMetrics(self.buffered)
 
     def hold(self, run: Run) -> AbstractAsyncContextManager[None]:
         """Keep other runs off a run's thread, as `Memory.hold` says.

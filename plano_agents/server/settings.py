@@ -11,6 +11,7 @@ from plano_agents.errors import ConfigError
 from plano_agents.integrations.router_address import build_base_url
 from plano_agents.server.checkpoints import check_checkpoints_url
 from plano_agents.server.keys import check_hash
+from plano_agents.serving.budget import MAX_BUFFERED_BYTES
 
 
 def _check_secret_url(url: SecretStr) -> SecretStr:
@@ -38,7 +39,6 @@ def _check_owners(hashes: Mapping[str, str]) -> Mapping[str, str]:
 KeyHash = Annotated[str, AfterValidator(check_hash)]
 RouterUrl = Annotated[str, AfterValidator(build_base_url)]
 Origin = Annotated[str, AfterValidator(_check_origin)]
-TypesName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?$")]
 Owner = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._@-]+$")]
 
 
@@ -61,15 +61,14 @@ class ServerSettings(BaseModel):
     checkpoints: Annotated[SecretStr, AfterValidator(_check_secret_url)] | None = None
     """Where threads are remembered: ``sqlite:///FILE``, ``postgresql://…``, ``memory`` or ``none``. By default where
     the graph's own checkpointer does, else in ``sqlite:///threads.sqlite``."""
-    checkpoint_types: tuple[TypesName, ...] = ()
-    """Types that threads may hold, beside standard ones, LangChain's messages and those that the graph's state is
-    annotated with: ``module:Type``, or ``module`` for all classes that it defines."""
     busy_threads: Literal["reject", "queue"] = "reject"
     """What becomes of a run on a thread that another run is on: a 409, or a place in line."""
     max_queued_runs: Annotated[int, Field(ge=1)] = 16
     """How many runs may wait for one thread with ``busy_threads: queue``."""
     max_body_bytes: Annotated[int, Field(ge=1)] = 1024 * 1024
     """The largest request body accepted, in bytes."""
+    max_buffered_bytes: Annotated[int, Field(ge=1)] = MAX_BUFFERED_BYTES
+    """The most bytes of bodies, and of answers that clients do not take, held at once; what is more is a 503."""
     run_seconds: Annotated[float, Field(gt=0)] = 600.0
     """How long a run may take, its place in line and a slow reader included."""
     tool_seconds: Annotated[float, Field(gt=0)] = 60.0

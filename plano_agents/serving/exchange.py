@@ -12,10 +12,11 @@ from collections.abc import Callable, Coroutine, Mapping
 from functools import lru_cache
 from typing import ClassVar, Protocol, runtime_checkable
 
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.server import ServerState
 
-from plano_agents.errors import BodyTooLargeError
+from plano_agents.errors import BodyTooLargeError, PlanoError
+from plano_agents.serving.budget import SMALL_BYTES
+from plano_agents.serving.flow import Flow
 from plano_agents.serving.head import RequestHead
 
 Serve = Callable[["Exchange"], Coroutine[None, None, None]]
@@ -42,7 +43,7 @@ class Exchange:
     Args:
         head: The request's.
         transport: Takes the answer.
-        flow: Says when the client does not read.
+        flow: Says when the client does not read, and whether there is room for a large answer.
         server_state: Has the headers of every answer, and knows the tasks that a stopping server waits for.
         on_complete: Called when the answer's end was written.
         owes_continue: Whether the client waits for ``100 Continue`` before it sends the body.
@@ -54,6 +55,7 @@ class Exchange:
         "_head",
         "_is_whole",
         "_on_complete",
+        "_refusal",
         "_server_state",
         "_size",
         "_task",
@@ -73,7 +75,7 @@ class Exchange:
         self,
         head: RequestHead,
         transport: asyncio.Transport,
-        flow: FlowControl,
+        flow: Flow,
         server_state: ServerState,
         on_complete: Callable[[], None],
         *,
@@ -89,6 +91,7 @@ class Exchange:
         self._body: list[bytes] = []
         self._size = 0
         self._is_whole = False
+        self._refusal: PlanoError | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self.keep_alive = head.keep_alive
@@ -118,6 +121,13 @@ class Exchange:
         self._is_whole = True
         self._wake()
 
+    def refuse(self, error: PlanoError) -> None:
+        """Have whoever reads the body answer with an error: the rest of it does not come."""
+        self.keep_alive = False
+        self._body.clear()
+        self._refusal = error
+        self._wake()
+
     def leave(self) -> None:
         """End the work: the client is gone, or was refused."""
         self.disconnected = True
@@ -137,11 +147,14 @@ class Exchange:
 
         Raises:
             BodyTooLargeError: It is, or claims to be, over the limit.
+            PlanoError: The connection refuses it: it is malformed, too slow, or there is no room for it.
         """
         length = self.head.content_length
         if length is not None and length > limit:
             raise _too_large(limit, f"{length} bytes")
         while not self._is_whole and self._size <= limit:
+            if self._refusal is not None:
+                raise self._take_refusal()
             if self.owes_continue:
                 self.owes_continue = False
                 self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -160,9 +173,14 @@ class Exchange:
             status: The HTTP status.
             headers: Names in lower case; the length is added.
             body: The whole body, left out where a HEAD asked.
+
+        Raises:
+            OverloadedError: Too much is buffered for clients to write it.
         """
         if self.disconnected:
             return
+        if len(body) > SMALL_BYTES:
+            self._flow.make_room(len(body))
         head = self._encode_head(status, headers, f"content-length: {len(body)}\r\n\r\n")
         self.response_started = True
         self._transport.write(head if self.head.method == "HEAD" else head + body)
@@ -227,9 +245,15 @@ class Exchange:
 
     def _complete(self) -> None:
         self.response_complete = True
-        if not self.keep_alive:
-            self._transport.close()
+        if not self.keep_alive and self._is_whole:
+            self._transport.close()  # else the connection does, which knows how to stop a client that still sends
         self._on_complete()
+
+    def _take_refusal(self) -> PlanoError:
+        """Give the refusal away: one that was kept would hold, by its traceback, all that it passes."""
+        refusal, self._refusal = self._refusal, None
+        assert refusal is not None, "it is asked first"  # noqa: S101 - cannot happen
+        return refusal
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -10,14 +10,17 @@ phase             the client has                                                
 idle, new         ``header_seconds`` to begin its first request                                          closed
 idle              ``keep_alive_seconds`` to begin the next                                               closed
 head              ``header_seconds`` from its first byte to its last                                     408, closed
-body              ``body_seconds`` for every `BODY_STEP_BYTES` of it, or for what is left: no client is  408, closed
-                  too slow at 273 bytes per second, and none can stall. The time does not run while the
+body              ``body_seconds`` for as much of it as ``min_bytes_per_second`` makes in that time,     408, closed
+                  or for what is left: none can trickle or stall. The time does not run while the
                   application does not read, nor while ``100 Continue`` is due
 body, answered    ``body_seconds`` for all that is left of it, which is discarded                        closed
-answer, unread    ``send_seconds`` to take some of what waits for it                                     cut
+answer, unread    ``send_seconds`` to take as much of what waits for it as ``min_bytes_per_second``      cut
+                  makes in that time, or all
 ================  =====================================================================================  ==========
 
-An answer that has begun cannot become a 408: it is cut. What is logged, at debug, is the error's code.
+What is buffered for all clients together has a limit (`budget`): a body over it gets a 503, and so does a whole answer that
+is served directly; of any other answer nothing can be taken back, so it is cut where it is not read. An answer that has
+begun cannot become a 408 or a 503: it is cut. What is logged, at debug, is the error's code.
 """
 
 import asyncio
@@ -30,20 +33,24 @@ from urllib.parse import unquote
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from plano_agents.errors import MalformedRequestError, RequestError, RequestTimeoutError
+from plano_agents.errors import (
+    MalformedRequestError,
+    OverloadedError,
+    PlanoError,
+    RequestTimeoutError,
+)
 from plano_agents.protocol import openai_chat
 from plano_agents.serving.body import Body, build_body
+from plano_agents.serving.budget import SMALL_BYTES, BufferBudget
 from plano_agents.serving.deadline import Deadline
 from plano_agents.serving.exchange import DirectApp, Exchange, Serve
+from plano_agents.serving.flow import Flow
 from plano_agents.serving.head import HeadReader, RequestHead
 from plano_agents.serving.sockets import count_unread
 
-BODY_STEP_BYTES = 4096
-"""How much of a body has to come in ``body_seconds``."""
 LINGER_SECONDS = 1.0
 """How long a refused client's bytes are still taken and dropped: closing on unread ones resets the connection, and
 then most clients never see the answer."""
@@ -60,27 +67,35 @@ class HttpLimits:
     header_seconds: float = 15.0
     """How long a request's head may take, from its first byte."""
     body_seconds: float = 15.0
-    """How long every `BODY_STEP_BYTES` of a body may take."""
+    """Over how long the least rate of a body is averaged."""
     send_seconds: float = 60.0
-    """How long a client may take nothing of an answer that waits for it."""
+    """Over how long the least rate of an answer that waits for its client is averaged."""
+    min_bytes_per_second: int = 1024
+    """The least rate at which a client has to send a body, and to take an answer."""
     max_header_bytes: int = 65_536
     """How long a head may be."""
     keep_alive_seconds: float = 75.0
     """How long a connection may be idle between requests: longer than clients keep theirs, or they send into one that
     was just closed."""
 
+    def count_least(self, seconds: float) -> int:
+        """Count the bytes that have to move in so many seconds; at least one."""
+        return max(1, int(self.min_bytes_per_second * seconds))
+
 
 def build_protocol(
     limits: HttpLimits,
     direct: DirectApp | None = None,
     on_refused: Callable[[str], None] = lambda _code: None,
+    budget: BufferBudget | None = None,
 ) -> type[asyncio.Protocol]:
     """Build the protocol that holds clients to these limits.
 
     Args:
         limits: They replace uvicorn's own ``timeout_keep_alive``.
         direct: The application, where it serves some paths directly.
-        on_refused: Gets the error's code of every request that could not be read.
+        on_refused: Gets the error's code of every request that could not be read, or its answer not be kept.
+        budget: Where buffered bytes count; None for one of its own.
 
     Returns:
         What uvicorn's configuration takes as ``http``.
@@ -88,7 +103,14 @@ def build_protocol(
     return type(
         "LimitedHttpProtocol",
         (HttpProtocol,),
-        {"limits": limits, "direct": direct, "on_refused": staticmethod(on_refused)},
+        {
+            "limits": limits,
+            "direct": direct,
+            "on_refused": staticmethod(on_refused),
+            "budget": budget if budget is not None else BufferBudget(),
+            "_least_body_bytes": limits.count_least(limits.body_seconds),
+            "_least_sent_bytes": limits.count_least(limits.send_seconds),
+        },
     )
 
 
@@ -114,19 +136,6 @@ class _LastHead:
         return False
 
 
-class _ReportingFlow(FlowControl):
-    """Flow control that says when paused reading goes on: from then the client's time runs."""
-
-    def __init__(self, transport: asyncio.Transport, on_resumed: Callable[[], None]) -> None:
-        super().__init__(transport)
-        self._on_resumed = on_resumed
-
-    def resume_reading(self) -> None:
-        if self.read_paused:
-            super().resume_reading()
-            self._on_resumed()
-
-
 class HttpProtocol(HttpToolsProtocol):
     """One connection. Made by uvicorn, from the class that `build_protocol` makes.
 
@@ -139,6 +148,10 @@ class HttpProtocol(HttpToolsProtocol):
     limits: ClassVar[HttpLimits]
     on_refused: Callable[[str], None]
     direct: ClassVar[DirectApp | None]
+    budget: ClassVar[BufferBudget]
+    flow: Flow
+    _least_body_bytes: ClassVar[int]
+    _least_sent_bytes: ClassVar[int]
 
     def __init__(
         self,
@@ -153,7 +166,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._buffer = bytearray()
         self._heads = HeadReader(self.limits.max_header_bytes)
         self._body: Body = build_body(0)
-        self._body_step_bytes = 0
+        self._body_bytes = 0
+        self._body_due = 0
         self._owes_continue = False
         self._phase: _Phase = "idle"
         self._deadline = Deadline(self.loop, self._on_deadline)
@@ -163,7 +177,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for a request."""
         super().connection_made(transport)
-        self.flow = _ReportingFlow(transport, self._on_reading_resumed)
+        self.flow = Flow(transport, self.budget, self._on_reading_resumed)
         self._wait_for("idle", self.limits.header_seconds)
         self._deadline.watch()
 
@@ -172,6 +186,7 @@ class HttpProtocol(HttpToolsProtocol):
         if isinstance(self.cycle, Exchange):
             self.cycle.leave()
         super().connection_lost(exc)
+        self.flow.body.release()
         self._phase = "closing"
         self._deadline.cancel()
         self._unread_deadline.cancel()
@@ -180,6 +195,8 @@ class HttpProtocol(HttpToolsProtocol):
         """Have the application wait, and see whether the client takes any of what waits for it."""
         super().pause_writing()
         self._await_reading()
+        if self.flow.is_over_budget:
+            self.loop.call_soon(self._make_room)  # once this write is over, and with it perhaps the request
 
     def resume_writing(self) -> None:
         """Let the application write on."""
@@ -195,10 +212,13 @@ class HttpProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Go on to the next request, after what is left of this one."""
         self.server_state.total_requests += 1
+        if self._body_bytes > SMALL_BYTES:
+            self.flow.body.release()
         if self.transport.is_closing():
             self._await_reading()  # it closes once all is taken
             return
-        if self._phase == "closing":
+        if self._phase == "closing" or (self._phase == "body" and not self.cycle.keep_alive):
+            self._linger()
             return
         if self._owes_continue:
             # The client may send the body now or not at all: what comes next has two readings.
@@ -206,7 +226,7 @@ class HttpProtocol(HttpToolsProtocol):
             return
         self.flow.resume_reading()
         if self._phase == "body":
-            self._wait_for("body", self.limits.body_seconds)
+            self._await_body()
             self._deadline.watch()
         else:
             self._wait_for("idle", self.limits.keep_alive_seconds)
@@ -222,7 +242,7 @@ class HttpProtocol(HttpToolsProtocol):
                 self._read_body()
             while self._phase in {"idle", "head"} and self._read_head():
                 self._read_body()
-        except RequestError as error:
+        except PlanoError as error:
             self._refuse(error)
         if self._phase == "answer" and len(self._buffer) > PIPELINED_BYTES:
             self.flow.pause_reading()
@@ -244,7 +264,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._start_direct(head, serve)
         self._body = build_body(head.content_length)
         self._phase = "body"
-        self._body_step_bytes = BODY_STEP_BYTES  # what is not here yet has its time from now
+        self._body_bytes = self._body_due = 0  # what is not here yet has its time from now
         if self._owes_continue:
             self.flow.pause_reading()
         return True
@@ -286,7 +306,9 @@ class HttpProtocol(HttpToolsProtocol):
         piece = self._body.take(self._buffer)
         cycle = self.cycle
         if piece:
-            self._body_step_bytes += len(piece)
+            self._body_bytes += len(piece)
+            if self._body_bytes > SMALL_BYTES and not cycle.response_complete:
+                self.flow.body.grow(self._body_bytes)
             if not isinstance(cycle, Exchange):
                 self.on_body(piece)
             elif not cycle.response_complete:
@@ -301,42 +323,53 @@ class HttpProtocol(HttpToolsProtocol):
             else:
                 self._phase = "answer"
                 self._deadline.lift()
-        elif self._body_step_bytes >= BODY_STEP_BYTES and not self.cycle.response_complete:
-            self._wait_for("body", self.limits.body_seconds)
+        elif self._body_bytes >= self._body_due and not self.cycle.response_complete:
+            self._await_body()
 
     def _on_reading_resumed(self) -> None:
         """Give the client its whole time again, now that the application wants the body."""
         # To whom the answer has begun without a 100, it may never come: the body may stay away.
         self._owes_continue = self._owes_continue and self.cycle.response_started
         if self._phase == "body":
-            self._wait_for("body", self.limits.body_seconds)
+            self._await_body()
 
-    def _refuse(self, error: RequestError) -> None:
+    def _refuse(self, error: PlanoError) -> None:
         """End the connection, with an error as the answer if none has begun."""
         _logger.debug("Refused a request: %s", error.code)
-        self.on_refused(error.code)
+        self.flow.body.release()
         cycle = self.cycle
         is_answered = self._phase == "body" and cycle.response_complete
         self._wait_for("closing", LINGER_SECONDS)
         if cycle is not None and not cycle.response_complete:
+            if isinstance(cycle, Exchange) and not cycle.response_started:
+                cycle.refuse(error)
+                return
             # As if the client had left: the application hears of it, and nothing that it still sends goes out.
             if isinstance(cycle, Exchange):
                 cycle.leave()
             else:
                 cycle.disconnected = True
                 cycle.message_event.set()
-            if cycle.response_started:
-                self.transport.abort()
-                return
-        if not is_answered:
+        self.on_refused(error.code)
+        if cycle is not None and cycle.response_started and not cycle.response_complete:
+            self.transport.abort()
+        elif is_answered:
+            self.transport.close()
+        else:
             self._answer(error)
-        if is_answered or not self.transport.can_write_eof():
+            self._linger()
+
+    def _linger(self) -> None:
+        """Close when what the client still sends was taken for a moment, and dropped."""
+        self._wait_for("closing", LINGER_SECONDS)
+        if not self.transport.can_write_eof():
             self.transport.close()
             return
         self.flow.resume_reading()
         self.transport.write_eof()
+        self._deadline.watch()
 
-    def _answer(self, error: RequestError) -> None:
+    def _answer(self, error: PlanoError) -> None:
         content = openai_chat.encode_error(error)
         status = http.HTTPStatus(error.status_code)
         headers = [
@@ -345,14 +378,20 @@ class HttpProtocol(HttpToolsProtocol):
             (b"content-length", b"%d" % len(content)),
             (b"connection", b"close"),
         ]
+        if error.retry_after_seconds is not None:
+            headers.append((b"retry-after", b"%d" % error.retry_after_seconds))
         lines = [b"HTTP/1.1 %d %b" % (status, status.phrase.encode())]
         lines += [b"%b: %b" % header for header in headers]
         self.transport.write(b"\r\n".join([*lines, b"", content]))
 
     def _wait_for(self, phase: _Phase, seconds: float) -> None:
         self._phase = phase
-        self._body_step_bytes = 0
         self._deadline.move(seconds)
+
+    def _await_body(self) -> None:
+        """Give the client its time for the next bytes of a body."""
+        self._body_due = self._body_bytes + self._least_body_bytes
+        self._wait_for("body", self.limits.body_seconds)
 
     def _on_deadline(self) -> None:
         if self._phase == "head":
@@ -362,19 +401,27 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.close()
             self._await_reading()
         elif self.flow.read_paused or self._owes_continue:
-            self._wait_for("body", self.limits.body_seconds)
+            self._await_body()
         else:
             self._refuse(RequestTimeoutError("The request's body took too long. Send it without pauses."))
 
     def _await_reading(self) -> None:
-        """Give the client its time to take some of what waits for it."""
+        """Give the client its time to take what it has to of what waits for it."""
         self._unread_bytes = count_unread(self.transport)
         self._unread_deadline.move(self.limits.send_seconds)
         self._unread_deadline.watch()
 
+    def _make_room(self) -> None:
+        """Cut an answer that does not fit into the budget, unless it has been taken in the meantime."""
+        if self.flow.is_over_budget:
+            _logger.debug("Cut an answer: %s", OverloadedError.code)
+            self.on_refused(OverloadedError.code)
+            self.transport.abort()
+
     def _on_unread(self) -> None:
-        """Cut off a client that has taken nothing: as long as it is there, it holds its answer, and a provider's."""
-        if count_unread(self.transport) < self._unread_bytes:
+        """Cut off a client that takes too little: as long as it is there, it holds its answer, and a provider's."""
+        taken = self._unread_bytes - count_unread(self.transport)
+        if taken >= max(1, min(self._least_sent_bytes, self._unread_bytes)):
             self._await_reading()
         else:
             self.transport.abort()

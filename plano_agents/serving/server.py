@@ -16,6 +16,7 @@ from typing import TypeVar
 import uvicorn
 from starlette.types import ASGIApp
 
+from plano_agents.serving.budget import BufferBudget
 from plano_agents.serving.exchange import DirectApp
 from plano_agents.serving.protocol import HttpLimits, build_protocol
 
@@ -38,7 +39,9 @@ class Site:
     limits: HttpLimits = field(default_factory=HttpLimits)
     """What one client may take."""
     on_refused: Callable[[str], None] = lambda _code: None
-    """Gets the error's code of every request that could not be read."""
+    """Gets the error's code of every request that could not be read, or its answer not be kept."""
+    budget: BufferBudget = field(default_factory=BufferBudget)
+    """Where the bytes count that are buffered for clients."""
     on_stop: Callable[[], None] = lambda: None
     """Called when it is told to stop; it ends the answers that have no end of their own."""
 
@@ -102,7 +105,10 @@ def _server_config(site: Site) -> uvicorn.Config:
     return uvicorn.Config(
         site.app,
         http=build_protocol(
-            site.limits, site.app if isinstance(site.app, DirectApp) else None, site.on_refused
+            site.limits,
+            site.app if isinstance(site.app, DirectApp) else None,
+            site.on_refused,
+            site.budget,
         ),
         ws="none",
         log_config=None,

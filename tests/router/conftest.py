@@ -351,7 +351,8 @@ async def run_router(config: Config, store: SessionStore | None = None) -> Async
     listener = serving.bind("127.0.0.1", 0)
     upstream = HttpUpstream()
     try:
-        async with serving.running([serving.Site(Router(config, upstream, store=store), listener)]):
+        router = Router(config, upstream, store=store)
+        async with serving.running([serving.Site(router, listener, budget=router.buffered)]):
             yield serving.url_of(listener)
     finally:
         await upstream.close()

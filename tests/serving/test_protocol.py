@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from plano_agents.serving.protocol import BODY_STEP_BYTES, PIPELINED_BYTES, HttpLimits, build_protocol
+from plano_agents.serving.protocol import PIPELINED_BYTES, HttpLimits, build_protocol
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "asyncio": asyncio.new_event_loop,
@@ -34,6 +34,8 @@ GET = b"GET /%b HTTP/1.1\r\nHost: h\r\n\r\n"
 POST = b"POST /%b HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
 SMUGGLED = GET % b"smuggled"
+STEP = 4096
+"""More than a body's least rate asks for at once, in bytes."""
 LARGE = 16 * 1024 * 1024
 """What no buffer on the way holds, in bytes."""
 
@@ -457,7 +459,7 @@ def test_a_body_that_stalls_times_out_and_the_application_is_told(hasty: EchoSer
 @pytest.mark.parametrize("drop", [b"x", b""], ids=["body", "nothing"])
 def test_a_body_that_comes_drop_by_drop_times_out(hasty: EchoServer, drop: bytes) -> None:
     with hasty.connected() as connection:
-        connection.sendall(POST % (b"", BODY_STEP_BYTES))
+        connection.sendall(POST % (b"", STEP))
         assert parse(drip(connection, drop))[0].status == 408
 
 
@@ -470,12 +472,12 @@ def test_chunk_framing_is_no_progress(hasty: EchoServer) -> None:
 def test_a_slow_body_that_keeps_moving_is_taken(hasty: EchoServer) -> None:
     steps = 12
     with hasty.connected() as connection:
-        connection.sendall(POST % (b"", steps * BODY_STEP_BYTES))
+        connection.sendall(POST % (b"", steps * STEP))
         for _ in range(steps):
             assert not is_readable(connection, HASTY.body_seconds / 8)
-            connection.sendall(b"x" * BODY_STEP_BYTES)
+            connection.sendall(b"x" * STEP)
         (answer,) = parse(read_all(connection))
-    assert (answer.status, answer.body) == (200, b"/ " + b"x" * steps * BODY_STEP_BYTES)
+    assert (answer.status, answer.body) == (200, b"/ " + b"x" * steps * STEP)
 
 
 def test_a_client_is_not_too_slow_while_the_application_does_not_read(hasty: EchoServer) -> None:
@@ -505,7 +507,7 @@ def test_what_is_left_of_a_body_after_its_answer_is_not_taken_for_ever(hasty: Ec
         connection.sendall(POST % (b"early", 10**9))
         read_until(connection, b"early early")
         with suppress(ConnectionError):
-            assert drip(connection, b"x" * BODY_STEP_BYTES) == b""
+            assert drip(connection, b"x" * STEP) == b""
 
 
 def test_an_application_that_answers_after_the_time_is_up_is_not_heard(
