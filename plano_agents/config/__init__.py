@@ -6,10 +6,11 @@
 The modules, along a file's way:
 
 - text to data that knows its lines: ``document``; how what is found is told: ``findings``;
-- which keys and types there are: ``schema``, ``schema_options``, ``settings``, checked by ``sections``;
+- which keys and types there are: ``schema``, ``settings`` and, where they are used as they are read, ``options``;
+  checked by ``sections``;
 - what keys mean to each other: ``plano`` and its parts ``model_entries``, ``preferences``, ``option_entries``, with
   ``secrets`` and ``http_syntax``;
-- the frozen values: ``model``, ``options``;
+- the frozen values: ``options``, ``model``;
 - in and out: ``load``, ``render``.
 """
 

@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import SecretStr
 
 from plano_agents.config.options import (
+    DEFAULT_THRESHOLD,
     EMPTY,
     Breaker,
     Limits,
@@ -21,12 +22,13 @@ from plano_agents.config.options import (
     Overrides,
     PromptCaching,
     Retries,
-    SessionCache,
+    Routing,
     Timeouts,
     Tracing,
 )
 
 __all__ = [
+    "DEFAULT_THRESHOLD",
     "EMPTY",
     "WILDCARD",
     "Breaker",
@@ -49,9 +51,6 @@ MAX_NAME_CHARACTERS = 256
 
 NAME = re.compile(rf"[!-~]{{1,{MAX_NAME_CHARACTERS}}}")
 """How a model or an alias is named, by whoever names it: in visible ASCII."""
-
-DEFAULT_THRESHOLD = 0.5
-"""The score that a preference must exceed to match, from 0 to 1."""
 
 DOTS = frozenset({".", ".."})
 """No model ids: in the path of a deployment, such as Azure's, they would address something else."""
@@ -102,30 +101,6 @@ class Preference:
     """How candidates are ordered; ``none`` keeps the order given."""
     examples: tuple[str, ...] = ()
     """Prompts that belong here, from the settings file; the embedded strategy compares with them too."""
-
-
-@dataclass(frozen=True, slots=True)
-class Routing:
-    """Plano's ``routing`` section, with what the settings file says under the same heading."""
-
-    session_ttl_seconds: int = 600
-    """How long an unused pin lives."""
-    session_max_entries: int = 10_000
-    """How many pins are held in memory; the least recently used goes first."""
-    affinity_headers: tuple[str, ...] = ()
-    """Header names taken as the affinity id where ``X-Model-Affinity`` is absent, in order, lower case."""
-    session_cache: SessionCache = field(default_factory=SessionCache)
-    """Where pins are kept, and what separates tenants."""
-    route_on_user_only: bool = False
-    """Whether only a user's turn is routed; within a loop the last decision is replayed."""
-    model: str | None = None
-    """The routing model in the spelling of older files; newer ones have ``overrides.llm_routing_model``."""
-    llm_provider: str | None = None
-    """The entry that serves that model, in older files."""
-    threshold: float = DEFAULT_THRESHOLD
-    """The score that a preference must exceed to match, from 0 to 1."""
-    model_timeout_seconds: float = 2.0
-    """How long the routing model may take, before the embedded strategy decides instead."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ A section with a problem still yields a value; it is meaningful only when no pro
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
@@ -12,23 +13,8 @@ from pydantic import SecretStr
 
 from plano_agents.config.findings import Findings, KeyPath, format_path, format_value
 from plano_agents.config.http_syntax import is_token, split_address
-from plano_agents.config.options import (
-    CostSource,
-    LatencySource,
-    MetricsSource,
-    Overrides,
-    PromptCaching,
-    SessionCache,
-    Tracing,
-)
-from plano_agents.config.schema_options import (
-    CostEntry,
-    LatencyEntry,
-    OverridesSection,
-    PromptCachingSection,
-    SessionCacheSection,
-    TracingSection,
-)
+from plano_agents.config.options import CostSource, LatencySource, MetricsSource, SessionCache, Tracing
+from plano_agents.config.schema import CostEntry, LatencyEntry, TracingSection
 from plano_agents.config.secrets import SecretReader, has_reference
 
 CATALOGS: Mapping[str, str] = MappingProxyType(
@@ -66,7 +52,7 @@ def read_seconds(text: str, path: KeyPath, findings: Findings) -> float | None:
 
 
 def build_session_cache(
-    section: SessionCacheSection, findings: Findings, secrets: SecretReader | None
+    section: SessionCache, findings: Findings, secrets: SecretReader | None
 ) -> SessionCache:
     """Read ``routing.session_cache``; offline, an address from the environment is left out."""
     path: KeyPath = ("routing", "session_cache")
@@ -80,13 +66,12 @@ def build_session_cache(
         findings.add_problem(
             path, "a session_cache of type 'redis' needs url. Write one such as 'redis://localhost:6379'."
         )
-    return SessionCache(
-        section.type, _read_store_url(section, path, findings, secrets), header and header.lower()
-    )
+    url = _read_store_url(section, path, findings, secrets)
+    return replace(section, url=url, tenant_header=header and header.lower())
 
 
 def _read_store_url(
-    section: SessionCacheSection, path: KeyPath, findings: Findings, secrets: SecretReader | None
+    section: SessionCache, path: KeyPath, findings: Findings, secrets: SecretReader | None
 ) -> SecretStr | None:
     url = section.url
     if url is not None and section.type == "memory":
@@ -115,26 +100,6 @@ def _is_store_url(url: str) -> bool:
         return parts.scheme in {"redis", "rediss"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
-
-
-def build_overrides(section: OverridesSection) -> Overrides:
-    """Read ``overrides``, less its timeout."""
-    return Overrides(
-        llm_routing_model=section.llm_routing_model,
-        orchestrator_model_context_length=section.orchestrator_model_context_length,
-        upstream_tls_ca_path=section.upstream_tls_ca_path,
-    )
-
-
-def build_prompt_caching(section: PromptCachingSection) -> PromptCaching:
-    """Read ``prompt_caching``."""
-    return PromptCaching(
-        enabled=section.enabled,
-        session_affinity=section.session_affinity,
-        inject_cache_control=section.inject_cache_control,
-        min_prefix_tokens=section.min_prefix_tokens,
-        session_ttl_seconds=section.session_ttl_seconds,
-    )
 
 
 def build_tracing(section: TracingSection, findings: Findings, secrets: SecretReader | None) -> Tracing:

@@ -1,24 +1,40 @@
-"""The values of all sections beside models and routes: Plano's own, then those of our settings, with their defaults.
+"""The keys of both files that are used as they are read, and the values of the other sections beside models.
 
-Values only. What they are read from is left to ``option_entries`` and ``settings``; acting on them is the router's
-business.
+Each key of a `Values` class is declared here alone: its type and bounds, its default, what it is for. Reading,
+``config check`` and the tables of ``docs/configuration.md`` follow from that. What the schema cannot say is left to
+``option_entries`` and ``settings``; acting on values is the router's business.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
+
+from plano_agents.config.sections import (
+    Count,
+    Duration,
+    Lifetime,
+    Listing,
+    Loose,
+    NotActedOn,
+    Text,
+    Values,
+    Wait,
+)
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
+DEFAULT_THRESHOLD = 0.5
+"""The score that a preference must exceed to match, from 0 to 1."""
+
 
 @dataclass(frozen=True, slots=True)
-class ModelProfile:
-    """What a model can take; what is not known (None) is assumed to be possible."""
+class ModelProfile(Values):
+    """``models.<name>``: what a model can take; what is not known (None) is assumed to be possible."""
 
-    context_window: int | None = None
+    context_window: Count | None = None
     """How many tokens of input it takes at most; what we know of it where absent."""
     images: bool | None = None
     """Whether it takes images; what we know of it where absent."""
@@ -27,15 +43,15 @@ class ModelProfile:
 
 
 @dataclass(frozen=True, slots=True)
-class SessionCache:
-    """``routing.session_cache``: where pins are kept."""
+class SessionCache(Values):
+    """``routing.session_cache``."""
 
     type: Literal["memory", "redis"] = "memory"
-    """``memory`` is this process's own; ``redis`` is shared by replicas."""
+    """Where pins are kept: ``memory`` is this process's own, ``redis`` is shared by replicas."""
     url: SecretStr | None = None
-    """Redis' address, expanded; a secret, for it may hold a password."""
-    tenant_header: str | None = None
-    """The header whose value separates tenants, lower case; None where there is one tenant."""
+    """Redis' address; needed by ``redis``."""
+    tenant_header: Text | None = None
+    """The header whose value separates tenants, each with ids of its own."""
 
     @property
     def is_shared(self) -> bool:
@@ -43,32 +59,74 @@ class SessionCache:
         return self.type == "redis" and self.url is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Overrides:
-    """Plano's ``overrides``, as far as they concern models."""
+@dataclass(frozen=True)
+class PlanoRouting(Values):
+    """Plano's ``routing``."""
 
-    llm_routing_model: str | None = None
-    """The model that chooses routes, spelt like a model; None for the embedded strategy."""
-    orchestrator_model_context_length: int = 8192
+    session_ttl_seconds: Lifetime = 600
+    """How long a pin lives after its last use, in seconds; ten years at most."""
+    session_max_entries: Annotated[int, Field(ge=1, le=10_000)] = 10_000
+    """How many pins are held in memory; the least recently used goes first."""
+    session_cache: SessionCache = field(default_factory=SessionCache)
+    """Where pins are kept."""
+    route_on_user_only: bool = False
+    """Whether only users' messages are read for routing; without an affinity id each user turn is then a session."""
+    llm_provider: NotActedOn[str | None] = None
+    model: str | None = None
+    """The routing model in older files, as ``overrides.llm_routing_model``."""
+    routing_budget: Loose = None
+
+
+@dataclass(frozen=True)
+class RoutingSettings(Values):
+    """``routing`` of our settings."""
+
+    affinity_headers: Listing[str] = ()
+    """Further headers taken as the affinity id, in order, after ``X-Model-Affinity``."""
+    threshold: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = DEFAULT_THRESHOLD
+    """The score that a preference must exceed to match, by the embedded strategy."""
+    model_timeout_seconds: Duration = 2.0
+    """How long the routing model may take, before the embedded strategy decides."""
+
+
+@dataclass(frozen=True)
+class Routing(RoutingSettings, PlanoRouting):
+    """``routing`` of both files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides(Values):
+    """Plano's ``overrides``."""
+
+    llm_routing_model: Text | None = None
+    """The declared model that chooses routes; where absent, or not declared, the embedded strategy does."""
+    orchestrator_model_context_length: Count = 8192
     """How many tokens that model is sent at most."""
-    upstream_tls_ca_path: str | None = None
-    """The certificates that providers' addresses are checked against, a PEM file; None for the system's."""
+    upstream_tls_ca_path: Text | None = None
+    """The certificates that providers are checked against, a PEM file; the system's where absent."""
+    upstream_connect_timeout: str | None = None
+    """How long connecting to a provider may take, a duration such as ``5s``: ``timeouts.connect_seconds``."""
+    prompt_target_intent_matching_threshold: NotActedOn[float | None] = None
+    optimize_context_window: NotActedOn[bool | None] = None
+    use_agent_orchestrator: NotActedOn[bool | None] = None
+    disable_signals: NotActedOn[bool | None] = None
+    agent_orchestration_model: NotActedOn[str | None] = None
 
 
 @dataclass(frozen=True, slots=True)
-class PromptCaching:
+class PromptCaching(Values):
     """Plano's ``prompt_caching``."""
 
     enabled: bool = False
-    """Whether any of it applies."""
+    """Whether conversations without an affinity id may be sessions at all."""
     session_affinity: bool = True
-    """Whether requests without an affinity id get one, made from the prompt's beginning."""
-    inject_cache_control: bool = True
-    """Whether cache breakpoints are inserted for providers that need them."""
-    min_prefix_tokens: int = 1024
-    """The shortest stable prefix, in tokens, that gets a breakpoint."""
-    session_ttl_seconds: int | None = None
-    """How long such a session's pin lives; None for ``routing.session_ttl_seconds``."""
+    """With ``enabled``: whether such a conversation is one, known by how it begins."""
+    inject_cache_control: NotActedOn[bool] = True
+    """Whether cache breakpoints are inserted."""
+    min_prefix_tokens: NotActedOn[Count] = 1024
+    """The shortest prefix that gets one."""
+    session_ttl_seconds: Lifetime | None = None
+    """How long such a session's pin lives; ``routing.session_ttl_seconds`` where absent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,64 +179,64 @@ MetricsSource = CostSource | LatencySource
 
 
 @dataclass(frozen=True, slots=True)
-class Timeouts:
+class Timeouts(Values):
     """``timeouts``: how long a provider may take."""
 
-    connect_seconds: float = 5.0
+    connect_seconds: Duration = 5.0
     """Until the connection stands, TLS included; Plano's ``overrides.upstream_connect_timeout``."""
-    first_byte_seconds: float = 120.0
+    first_byte_seconds: Duration = 120.0
     """From the request's last byte to the answer's first."""
-    between_bytes_seconds: float = 60.0
+    between_bytes_seconds: Duration = 60.0
     """Of silence within an answer."""
-    total_seconds: float = 900.0
+    total_seconds: Duration = 900.0
     """From sending a request to its answer's end; Plano's ``timeout`` of the listener."""
 
 
 @dataclass(frozen=True, slots=True)
-class Retries:
+class Retries(Values):
     """``retries``: how often a failed request is sent again, before its first byte went out."""
 
-    max_per_candidate: int = 2
+    max_per_candidate: Annotated[int, Field(ge=0, le=100)] = 2
     """Retries of one model, the first attempt not counted; Plano's ``max_retries`` of the listener."""
-    base_seconds: float = 0.5
+    base_seconds: Wait = 0.5
     """The first backoff's upper bound; it doubles, and each wait is a random part of it."""
-    max_delay_seconds: float = 60.0
+    max_delay_seconds: Wait = 60.0
     """The longest ``Retry-After`` that is waited for; the next candidate is taken instead of waiting longer."""
-    budget_ratio: float = 0.2
+    budget_ratio: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.2
     """Retries allowed per request, over all requests of late."""
-    budget_min: int = 3
+    budget_min: Annotated[int, Field(ge=0)] = 3
     """Retries allowed however few requests there were."""
 
 
 @dataclass(frozen=True, slots=True)
-class Breaker:
+class Breaker(Values):
     """``breaker``: when an upstream is left alone."""
 
-    failures: int = 5
+    failures: Count = 5
     """Failures in a row that open it."""
-    open_seconds: float = 30.0
+    open_seconds: Duration = 30.0
     """How long it stays open, before one request may probe."""
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Values):
     """``limits``: what is refused for its size, its slowness or its number."""
 
-    max_body_bytes: int = 32 * 1024 * 1024
+    max_body_bytes: Count = 32 * 1024 * 1024
     """The largest request body accepted, in bytes."""
-    max_concurrent_requests: int = 1_000
+    max_concurrent_requests: Count = 1_000
     """Requests in flight, from their body's end until their client has taken the answer; one more is answered 503."""
-    max_buffered_bytes: int = 1024 * 1024 * 1024
+    max_buffered_bytes: Count = 1024 * 1024 * 1024
     """Bytes of bodies, and of answers that clients do not take, held by a process; what is more is answered 503."""
-    header_seconds: float = 15.0
+    header_seconds: Duration = 15.0
     """How long a client may take over a request's headers."""
-    body_seconds: float = 15.0
+    body_seconds: Duration = 15.0
     """Over how long `min_bytes_per_second` is averaged while a client sends a body; a shorter rest has as long."""
-    min_bytes_per_second: int = 1024
+    min_bytes_per_second: Count = 1024
     """The least rate at which a client sends a body, and takes an answer (averaged over a minute); it is cut off below."""
-    keepalive_comment_seconds: float = 15.0
+    keepalive_comment_seconds: Duration = 15.0
     """How long a stream may be silent before a comment line keeps intermediaries awake."""
-    shutdown_grace_seconds: float = 10.0
+    shutdown_grace_seconds: Wait = 10.0
     """How long running requests may go on once the router was told to stop."""
-    max_header_bytes: int = 64 * 1024
+    max_header_bytes: Count = 64 * 1024
     """The largest request head accepted, in bytes."""

@@ -6,6 +6,7 @@ The rules are those of planoai's ``config_generator``; a file that Plano refuses
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from plano_agents.config.document import parse_document
 from plano_agents.config.findings import Findings, KeyPath, format_path, format_value
@@ -14,8 +15,6 @@ from plano_agents.config.model import Config, Listener, Retries, Routing, Timeou
 from plano_agents.config.model_entries import build_models
 from plano_agents.config.option_entries import (
     build_metrics_sources,
-    build_overrides,
-    build_prompt_caching,
     build_session_cache,
     build_tracing,
     read_seconds,
@@ -77,26 +76,22 @@ def parse_config(
         raise ConfigError(*problems)
     return replace(
         config,
-        profiles=settings.profiles,
+        profiles=MappingProxyType(settings.models),
         preferences=tuple(
-            replace(preference, examples=settings.examples.get(preference.name, ()))
+            replace(preference, examples=settings.preferences[preference.name].examples)
+            if preference.name in settings.preferences
+            else preference
             for preference in config.preferences
         ),
-        routing=replace(
-            config.routing,
-            affinity_headers=settings.affinity_headers,
-            threshold=settings.threshold,
-            model_timeout_seconds=settings.model_timeout_seconds,
-        ),
+        routing=replace(config.routing, **vars(settings.routing)),
         timeouts=settings.timeouts,
         retries=settings.retries,
         breaker=settings.breaker,
         limits=settings.limits,
-        tracing=replace(config.tracing, content=settings.trace_content),
+        tracing=replace(config.tracing, content=settings.tracing.content),
         proxy_from_environment=settings.proxy_from_environment,
         client_keys=settings.client_keys,
         admin_token=settings.admin_token,
-        warnings=config.warnings + settings.warnings,
     )
 
 
@@ -133,26 +128,19 @@ def _build_config(file: PlanoFile, findings: Findings, secrets: SecretReader | N
         )
         return Config(models=())
     models = build_models(entries, root, findings, secrets)
-    overrides = build_overrides(file.overrides)
+    cache = build_session_cache(file.routing.session_cache, findings, secrets)
     _warn_of_routing_model(file, Config(models=models), findings)
     return Config(
         models=models,
         preferences=build_preferences(file, entries, root, models, findings),
         aliases=build_aliases(file, models, findings),
-        routing=Routing(
-            session_ttl_seconds=file.routing.session_ttl_seconds,
-            session_max_entries=file.routing.session_max_entries,
-            session_cache=build_session_cache(file.routing.session_cache, findings, secrets),
-            route_on_user_only=file.routing.route_on_user_only,
-            model=file.routing.model,
-            llm_provider=file.routing.llm_provider,
-        ),
+        routing=Routing(**vars(file.routing) | {"session_cache": cache}),
         listener=_build_listener(given, findings),
         timeouts=_build_timeouts(file, given, findings),
         retries=Retries() if given.max_retries is None else Retries(max_per_candidate=given.max_retries),
         metrics_sources=build_metrics_sources(file.model_metrics_sources or (), findings),
-        overrides=overrides,
-        prompt_caching=build_prompt_caching(file.prompt_caching),
+        overrides=replace(file.overrides, upstream_connect_timeout=None),
+        prompt_caching=file.prompt_caching,
         tracing=build_tracing(file.tracing, findings, secrets),
     )
 

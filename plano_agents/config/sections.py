@@ -6,10 +6,12 @@ only where a single word is expected and the place cannot hold a secret.
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Annotated, Any, TypeVar, get_args
+from dataclasses import fields
+from typing import Annotated, Any, TypeVar, cast, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import CoreSchema, ErrorDetails
 
 from plano_agents.config.document import Document
 from plano_agents.config.findings import Findings, KeyPath, format_path, format_value, propose_nearest
@@ -20,6 +22,16 @@ T = TypeVar("T")
 NotActedOn = Annotated[T, NOT_ACTED_ON]
 """A key that is accepted for Plano's sake, and told to the operator."""
 
+MAX_LIFETIME_SECONDS = 315_360_000
+"""Ten years; a clock cannot be told more than some hundreds."""
+DAY_SECONDS = 86_400
+
+Lifetime = Annotated[int, Field(ge=1, le=MAX_LIFETIME_SECONDS)]
+Duration = Annotated[float, Field(gt=0, le=DAY_SECONDS, allow_inf_nan=False)]
+Wait = Annotated[float, Field(ge=0, le=DAY_SECONDS, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+Listing = Annotated[tuple[T, ...], Field(strict=False)]
+"""A list of the file, as a tuple."""
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Text = Annotated[str, Field(min_length=1)]
 Loose = NotActedOn[dict[str, object] | None]
@@ -35,6 +47,29 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
 
+class Values:
+    """A mapping of the file whose values are used as they are read: the base of frozen dataclasses.
+
+    The rules are `Section`'s.
+    """
+
+    __slots__ = ()
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema = handler.resolve_ref_schema(handler(source))
+        return {**schema, "strict": False}  # a mapping will do; the values in it are strict all the same
+
+
+def list_fields(kind: type[Section | Values]) -> Mapping[str, FieldInfo]:
+    """The keys of a section, with what is declared of each."""
+    if issubclass(kind, Section):
+        return kind.model_fields
+    declared = fields(kind)  # type: ignore[arg-type]  # those that are no `Section` are dataclasses
+    return {each.name: FieldInfo.from_annotated_attribute(cast("type", each.type), each) for each in declared}
+
+
 SECRET_KEYS = frozenset({"access_key", "api_key", "headers", "client_keys", "admin_token"})
 """Keys whose values, at any depth, are never shown."""
 
@@ -47,8 +82,10 @@ _EXPECTED: Mapping[str, str] = {
     "finite_number": "a finite number",
     "string_type": "text; put it into quotes",
     "list_type": "a list",
+    "tuple_type": "a list",
     "dict_type": "a mapping",
     "model_type": "a mapping",
+    "dataclass_type": "a mapping",
 }
 
 _BOUNDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
@@ -58,6 +95,7 @@ _BOUNDS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "literal_error": lambda context: f"must be one of {context['expected']}",
 }
 
+_UNKNOWN_KEY = frozenset({"extra_forbidden", "unexpected_keyword_argument"})
 _NUMBERS_AND_FLAGS = frozenset({"bool_type", "int_type", "float_type", "finite_number"})
 
 
@@ -77,11 +115,11 @@ def check_document(document: Document, kind: type[S]) -> S | None:
     for error in errors:
         if not _is_told(error, findings):
             findings.add_problem(error["loc"], _explain(error, kind, findings))
-    unknown = [findings.find_place(error["loc"]) for error in errors if error["type"] == "extra_forbidden"]
+    unknown = [findings.find_place(error["loc"]) for error in errors if error["type"] in _UNKNOWN_KEY]
     if len(unknown) < len(errors):
         return None
     section = kind.model_validate(_without(data, unknown))
-    for path in _find_unused(section, ()):
+    for path in _find_unused(section, data, ()):
         name = path[-1] if len(path) == 1 else format_path(path)
         findings.add_warning(path, f"{name!r} is Plano's; plano-agents does not act on it yet")
     return section
@@ -107,7 +145,7 @@ def _explain(error: ErrorDetails, kind: type[Section], findings: Findings) -> st
     """Word one of pydantic's errors."""
     loc, context = error["loc"], error.get("ctx", {})
     path = findings.find_place(loc)
-    if error["type"] == "extra_forbidden":
+    if error["type"] in _UNKNOWN_KEY:
         return _explain_unknown(str(loc[-1]), path, sorted(_find_keys(kind, loc[:-1])))
     if error["type"] == "missing":
         where = f"in {format_path(path)}" if path else "at the top level"
@@ -176,42 +214,44 @@ def _without(data: Mapping[str, object], unknown: Iterable[KeyPath]) -> dict[str
 
 def _find_keys(kind: type[Section], loc: KeyPath) -> set[str]:
     """The keys that are valid at a place, by the sections' own annotations."""
-    sections = [kind]
+    kinds: list[type[Section | Values]] = [kind]
     for step in loc:
-        tagged = [section for section in sections if _has_tag(section, step)]
+        tagged = [each for each in kinds if _has_tag(each, step)]
         if tagged:
-            sections = tagged
+            kinds = tagged
             continue
-        fields = [section.model_fields[step] for section in sections if step in section.model_fields]
-        if fields:
-            sections = [section for field in fields for section in _find_sections(field.annotation)]
-    return {key for section in sections for key in section.model_fields}
+        found = [list_fields(each).get(str(step)) for each in kinds]
+        if any(found):
+            kinds = [
+                each for field in found if field is not None for each in _find_sections(field.annotation)
+            ]
+    return {key for each in kinds for key in list_fields(each)}
 
 
-def _has_tag(section: type[Section], step: str | int) -> bool:
+def _has_tag(kind: type[Section | Values], step: str | int) -> bool:
     """Whether a step of pydantic's is the tag that chose this section of a union, not a key."""
-    field = section.model_fields.get("type")
+    field = list_fields(kind).get("type")
     return field is not None and step in get_args(field.annotation)
 
 
-def _find_sections(annotation: object) -> Iterator[type[Section]]:
+def _find_sections(annotation: object) -> Iterator[type[Section | Values]]:
     """The sections that an annotation mentions, such as that of ``list[Alias] | None``."""
-    if inspect.isclass(annotation) and issubclass(annotation, Section):
+    if inspect.isclass(annotation) and issubclass(annotation, Section | Values):
         yield annotation
     for argument in get_args(annotation):
         yield from _find_sections(argument)
 
 
-def _find_unused(value: object, path: KeyPath) -> Iterator[KeyPath]:
-    """The places of a section that nothing acts on."""
-    if isinstance(value, BaseModel):
-        for name, field in type(value).model_fields.items():
-            if name not in value.model_fields_set:
+def _find_unused(value: object, given: object, path: KeyPath) -> Iterator[KeyPath]:
+    """The places of a section that the file names, and nothing acts on."""
+    if isinstance(value, Section | Values) and isinstance(given, dict):
+        for name, field in list_fields(type(value)).items():
+            if name not in given:
                 continue
             if NOT_ACTED_ON in field.metadata:
                 yield (*path, name)
             else:
-                yield from _find_unused(getattr(value, name), (*path, name))
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _find_unused(item, (*path, index))
+                yield from _find_unused(getattr(value, name), given[name], (*path, name))
+    elif isinstance(value, list) and isinstance(given, list):
+        for index, (item, each) in enumerate(zip(value, given, strict=True)):
+            yield from _find_unused(item, each, (*path, index))

@@ -4,8 +4,7 @@ Decides the valid keys and values. Where the file lies is left to ``load``.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
+from dataclasses import dataclass, fields, replace
 from typing import Annotated, TypeVar
 
 from pydantic import Field, SecretStr
@@ -13,18 +12,10 @@ from pydantic import Field, SecretStr
 from plano_agents.config.document import parse_document
 from plano_agents.config.findings import Findings, KeyPath, format_value, propose_nearest
 from plano_agents.config.http_syntax import is_token
-from plano_agents.config.model import (
-    DEFAULT_THRESHOLD,
-    WILDCARD,
-    Breaker,
-    Limits,
-    Model,
-    ModelProfile,
-    Retries,
-    Timeouts,
-)
+from plano_agents.config.model import WILDCARD, Model
+from plano_agents.config.options import Breaker, Limits, ModelProfile, Retries, RoutingSettings, Timeouts
 from plano_agents.config.secrets import SecretReader
-from plano_agents.config.sections import Section, check_document
+from plano_agents.config.sections import Listing, Section, Values, check_document
 from plano_agents.errors import ConfigError
 
 SETTINGS_NAME = "plano-agents.yaml"
@@ -59,114 +50,18 @@ UNFIT_HEADERS = frozenset(
 DEFAULT_TIMEOUTS = Timeouts()
 DEFAULT_RETRIES = Retries()
 
-R = TypeVar("R", Timeouts, Retries, Breaker, Limits)
-Count = Annotated[int, Field(ge=1)]
-DAY_SECONDS = 86_400
-Duration = Annotated[float, Field(gt=0, le=DAY_SECONDS, allow_inf_nan=False)]
+R = TypeVar("R", Timeouts, Retries)
 MAX_EXAMPLES = 64
 MAX_EXAMPLE_CHARACTERS = 4_000
 Example = Annotated[str, Field(min_length=1, max_length=MAX_EXAMPLE_CHARACTERS)]
-Wait = Annotated[float, Field(ge=0, le=DAY_SECONDS, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """``plano-agents.yaml``, checked."""
-
-    affinity_headers: tuple[str, ...] = ()
-    """Header names taken as the affinity id where ``X-Model-Affinity`` is absent, in order, lower case."""
-    profiles: Mapping[str, ModelProfile] = field(default_factory=lambda: MappingProxyType({}))
-    """What models can take, by provider-qualified name or wildcard."""
-    threshold: float = DEFAULT_THRESHOLD
-    """The score that a preference must exceed to match."""
-    model_timeout_seconds: float = 2.0
-    """How long the routing model may take."""
-    examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Prompts that belong to a preference, by its name."""
-    timeouts: Timeouts = field(default_factory=Timeouts)
-    """How long a provider may take."""
-    retries: Retries = field(default_factory=Retries)
-    """How often a failed request is sent again."""
-    breaker: Breaker = field(default_factory=Breaker)
-    """When an upstream is left alone."""
-    limits: Limits = field(default_factory=Limits)
-    """What is refused for its size, its slowness or its number."""
-    proxy_from_environment: bool = False
-    """Whether proxy variables count on the way to providers."""
-    trace_content: bool = False
-    """Whether prompts and answers are written into spans."""
-    client_keys: tuple[SecretStr, ...] = ()
-    """Keys that clients must present."""
-    admin_token: SecretStr | None = None
-    """The token that operators' endpoints ask for."""
-    warnings: tuple[str, ...] = ()
-    """What the operator should know, one line each."""
-
-
-class RoutingSettings(Section):
-    """``routing``; ``docs/configuration.md`` is written from the text under each key, here and below."""
-
-    affinity_headers: list[str] = Field(default_factory=list)
-    """Further headers taken as the affinity id, in order, after ``X-Model-Affinity``."""
-    threshold: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = DEFAULT_THRESHOLD
-    """The score that a preference must exceed to match, by the embedded strategy."""
-    model_timeout_seconds: Duration = 2.0
-    """How long the routing model may take, before the embedded strategy decides."""
-
-
-class PreferenceSettings(Section):
+class PreferenceSettings(Values):
     """``preferences.<name>``."""
 
-    examples: Annotated[list[Example], Field(max_length=MAX_EXAMPLES)] = Field(default_factory=list)
+    examples: Annotated[Listing[Example], Field(max_length=MAX_EXAMPLES)] = ()
     """Prompts that belong to the preference, for the embedded strategy; 64 at most."""
-
-
-class ModelSettings(Section):
-    """``models.<name>``; its keys are documented as `ModelProfile`'s fields, and override what we know of the model."""
-
-    context_window: Count | None = None
-    images: bool | None = None
-    tools: bool | None = None
-
-
-class TimeoutsSettings(Section):
-    """``timeouts``; its keys are documented as `Timeouts`' fields, and override Plano's or the defaults."""
-
-    connect_seconds: Duration | None = None
-    first_byte_seconds: Duration | None = None
-    between_bytes_seconds: Duration | None = None
-    total_seconds: Duration | None = None
-
-
-class RetriesSettings(Section):
-    """``retries``; its keys are documented as `Retries`' fields."""
-
-    max_per_candidate: Annotated[int, Field(ge=0, le=100)] | None = None
-    base_seconds: Wait | None = None
-    max_delay_seconds: Wait | None = None
-    budget_ratio: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
-    budget_min: Annotated[int, Field(ge=0)] | None = None
-
-
-class BreakerSettings(Section):
-    """``breaker``; its keys are documented as `Breaker`'s fields."""
-
-    failures: Count | None = None
-    open_seconds: Duration | None = None
-
-
-class LimitsSettings(Section):
-    """``limits``; its keys are documented as `Limits`' fields."""
-
-    max_body_bytes: Count | None = None
-    max_concurrent_requests: Count | None = None
-    max_buffered_bytes: Count | None = None
-    header_seconds: Duration | None = None
-    body_seconds: Duration | None = None
-    min_bytes_per_second: Count | None = None
-    keepalive_comment_seconds: Duration | None = None
-    shutdown_grace_seconds: Wait | None = None
-    max_header_bytes: Count | None = None
 
 
 class TracingSettings(Section):
@@ -176,28 +71,28 @@ class TracingSettings(Section):
     """Whether prompts and answers are written into spans."""
 
 
-class SettingsFile(Section):
-    """The whole file."""
+class Settings(Section):
+    """The whole file; ``docs/configuration.md`` is written from the text under each key."""
 
     routing: RoutingSettings = RoutingSettings()
     """Extends Plano's ``routing``."""
-    models: dict[str, ModelSettings] = Field(default_factory=dict)
+    models: dict[str, ModelProfile] = Field(default_factory=dict)
     """What models can take, by the name that ``model_providers[].model`` declares."""
     preferences: dict[str, PreferenceSettings] = Field(default_factory=dict)
     """Extends Plano's ``routing_preferences``, by name."""
-    timeouts: TimeoutsSettings = TimeoutsSettings()
+    timeouts: Timeouts = Timeouts()
     """How long a provider may take."""
-    retries: RetriesSettings = RetriesSettings()
+    retries: Retries = Retries()
     """How often a failed request is sent again."""
-    breaker: BreakerSettings = BreakerSettings()
+    breaker: Breaker = Breaker()
     """When an upstream is left alone."""
-    limits: LimitsSettings = LimitsSettings()
+    limits: Limits = Limits()
     """What is refused for its size, its slowness or its number."""
     tracing: TracingSettings = TracingSettings()
     """Extends Plano's ``tracing``."""
     proxy_from_environment: bool = False
     """Whether ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` count on the way to providers."""
-    client_keys: Annotated[list[SecretStr], Field(min_length=1)] | None = None
+    client_keys: Annotated[Listing[SecretStr], Field(min_length=1)] = ()
     """Keys of which clients must present one; where absent, none is asked for."""
     admin_token: Annotated[SecretStr, Field(min_length=1)] | None = None
     """The token that operators' endpoints ask for; where absent, they answer on this machine only."""
@@ -233,45 +128,42 @@ def parse_settings(
     """
     document = parse_document(text, source)
     findings = document.findings
-    settings = Settings(timeouts=timeouts, retries=retries)
-    file = check_document(document, SettingsFile)
-    if file is not None:
+    settings = check_document(document, Settings)
+    if settings is not None:
         secrets = SecretReader(environ, findings, way_out="Export it, or remove the line that names it.")
         keys = [
             secrets.read(key.get_secret_value(), ("client_keys", index), "client_keys")
-            for index, key in enumerate(file.client_keys or ())
+            for index, key in enumerate(settings.client_keys)
         ]
-        token = file.admin_token
-        settings = Settings(
-            affinity_headers=_read_affinity_headers(file.routing.affinity_headers, findings),
-            profiles=_read_profiles(file.models, models, findings),
-            threshold=file.routing.threshold,
-            model_timeout_seconds=file.routing.model_timeout_seconds,
-            examples=_read_examples(file.preferences, preference_names, findings),
-            timeouts=_override(timeouts, file.timeouts),
-            retries=_override(retries, file.retries),
-            breaker=_override(Breaker(), file.breaker),
-            limits=_override(Limits(), file.limits),
-            trace_content=file.tracing.content,
-            proxy_from_environment=file.proxy_from_environment,
-            client_keys=tuple(key for key in keys if key is not None),
-            admin_token=token and secrets.read(token.get_secret_value(), ("admin_token",), "admin_token"),
-            warnings=findings.warnings,
+        token = settings.admin_token
+        headers = _read_affinity_headers(settings.routing.affinity_headers, findings)
+        _check_models(settings.models, models, findings)
+        _check_preferences(settings.preferences, preference_names, findings)
+        settings = settings.model_copy(
+            update={
+                "routing": replace(settings.routing, affinity_headers=headers),
+                "timeouts": _override(timeouts, settings.timeouts, document.data.get("timeouts")),
+                "retries": _override(retries, settings.retries, document.data.get("retries")),
+                "client_keys": tuple(key for key in keys if key is not None),
+                "admin_token": token
+                and secrets.read(token.get_secret_value(), ("admin_token",), "admin_token"),
+            }
         )
         secrets.report_missing()
-    if findings.problems:
+    if settings is None or findings.problems:
         raise ConfigError(*findings.problems)
     return settings
 
 
-def _override(base: R, section: Section) -> R:
-    """Replace the rules that a section names; its keys are the rules' own field names."""
-    return replace(base, **section.model_dump(exclude_unset=True))
+def _override(base: R, read: R, given: object) -> R:
+    """Replace the rules that the file names."""
+    named = [each.name for each in fields(read) if isinstance(given, dict) and each.name in given]
+    return replace(base, **{name: getattr(read, name) for name in named})
 
 
-def _read_profiles(
-    given: Mapping[str, ModelSettings], models: Sequence[Model] | None, findings: Findings
-) -> Mapping[str, ModelProfile]:
+def _check_models(
+    given: Mapping[str, ModelProfile], models: Sequence[Model] | None, findings: Findings
+) -> None:
     declared = [model.name for model in models or ()]
     for name in given:
         provider, slash, model_id = name.partition("/")
@@ -282,10 +174,9 @@ def _read_profiles(
                 ("models", name),
                 f"the model {format_value(name)} is not declared in model_providers{proposal}",
             )
-    return MappingProxyType({name: ModelProfile(**section.model_dump()) for name, section in given.items()})
 
 
-def _read_affinity_headers(names: list[str], findings: Findings) -> tuple[str, ...]:
+def _read_affinity_headers(names: Sequence[str], findings: Findings) -> tuple[str, ...]:
     headers: list[str] = []
     for index, name in enumerate(names):
         path: KeyPath = ("routing", "affinity_headers", index)
@@ -305,14 +196,13 @@ def _read_affinity_headers(names: list[str], findings: Findings) -> tuple[str, .
     return tuple(headers)
 
 
-def _read_examples(
-    sections: Mapping[str, PreferenceSettings], known: Collection[str] | None, findings: Findings
-) -> dict[str, tuple[str, ...]]:
-    for name in sections:
+def _check_preferences(
+    given: Mapping[str, PreferenceSettings], known: Collection[str] | None, findings: Findings
+) -> None:
+    for name in given:
         if known is not None and name not in known:
             findings.add_problem(
                 ("preferences", name),
                 f"the preference {format_value(name)} is not configured"
                 f"{propose_nearest(name, known) or '.'} Name one of routing_preferences.",
             )
-    return {name: tuple(section.examples) for name, section in sections.items()}

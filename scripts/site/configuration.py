@@ -4,14 +4,12 @@ Run by ``scripts/docs``; a test fails while the page is not what this writes.
 """
 
 import ast
-import dataclasses
 import inspect
 import json
 import re
 import types
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -19,28 +17,11 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from plano_agents.config.options import Breaker, Limits, ModelProfile, Retries, Timeouts
 from plano_agents.config.schema import PlanoFile
-from plano_agents.config.sections import NOT_ACTED_ON, Section
-from plano_agents.config.settings import (
-    BreakerSettings,
-    LimitsSettings,
-    ModelSettings,
-    RetriesSettings,
-    SettingsFile,
-    TimeoutsSettings,
-)
+from plano_agents.config.sections import NOT_ACTED_ON, Section, Values, list_fields
+from plano_agents.config.settings import Settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
-
-RULES = {
-    BreakerSettings: Breaker,
-    LimitsSettings: Limits,
-    ModelSettings: ModelProfile,
-    RetriesSettings: Retries,
-    TimeoutsSettings: Timeouts,
-}
-"""Where the keys of a section are documented, with their defaults, when the section leaves that to the rules."""
 
 _WORDS = {
     str: "text",
@@ -81,7 +62,7 @@ def render_page(text: str) -> str:
     Returns:
         The page as it is to be.
     """
-    for name, kind in (("config.yaml", PlanoFile), ("plano-agents.yaml", SettingsFile)):
+    for name, kind in (("config.yaml", PlanoFile), ("plano-agents.yaml", Settings)):
         start, end = f"<!-- keys: {name} -->", f"<!-- /keys: {name} -->"
         before, _, rest = text.partition(start)
         after = rest.partition(end)[2]
@@ -89,7 +70,7 @@ def render_page(text: str) -> str:
     return text
 
 
-def render_keys(kind: type[Section]) -> str:
+def render_keys(kind: type[Section | Values]) -> str:
     """Write a file's table, and below it the keys that nothing acts on."""
     keys = list(list_keys(kind))
     rows = ["| key | takes | default | |", "|---|---|---|---|"]
@@ -101,19 +82,19 @@ def render_keys(kind: type[Section]) -> str:
     return "\n".join(rows) + told
 
 
-def list_keys(kind: type[Section], prefix: str = "") -> Iterator[Key]:
+def list_keys(kind: type[Section | Values], prefix: str = "") -> Iterator[Key]:
     """List a section's keys that hold values, those of sections within it included."""
-    rules = RULES.get(kind)
     homes: dict[str, str] = {}
-    for name, field in kind.model_fields.items():
+    texts = read_docstrings(kind)
+    for name, field in list_fields(kind).items():
         path = f"{prefix}{name}"
-        told = _tidy(read_docstrings(rules or kind).get(name, ""))
+        told = _tidy(texts.get(name, ""))
         inner = _find_sections(field.annotation)
         shape = repr(field.annotation)
         if NOT_ACTED_ON in field.metadata:
             yield Key(path, "", "", told, is_acted_on=False)
         elif not inner:
-            yield Key(path, _name_type(field), _name_default(field, name, rules), told, is_acted_on=True)
+            yield Key(path, _name_type(field), _name_default(field), told, is_acted_on=True)
         elif shape in homes:
             yield Key(path, f"as `{homes[shape]}`", "", told, is_acted_on=True)
         elif field.annotation is not None:
@@ -122,7 +103,7 @@ def list_keys(kind: type[Section], prefix: str = "") -> Iterator[Key]:
                 yield from _merge(sections, f"{path}{way}")
 
 
-def _merge(sections: list[type[Section]], path: str) -> Iterable[Key]:
+def _merge(sections: list[type[Section | Values]], path: str) -> Iterable[Key]:
     """The keys of the sections that may stand at a place, each once, with all that it takes."""
     keys: dict[str, Key] = {}
     for section in sections:
@@ -134,14 +115,14 @@ def _merge(sections: list[type[Section]], path: str) -> Iterable[Key]:
     return keys.values()
 
 
-def _find_sections(annotation: object) -> dict[str, list[type[Section]]]:
+def _find_sections(annotation: object) -> dict[str, list[type[Section | Values]]]:
     """The sections that an annotation holds, by what follows the key on the way to theirs: ``[]``, ``.<name>``."""
-    found: dict[str, list[type[Section]]] = {}
+    found: dict[str, list[type[Section | Values]]] = {}
 
     def visit(part: object, at: str) -> None:
-        if inspect.isclass(part) and issubclass(part, Section):
+        if inspect.isclass(part) and issubclass(part, Section | Values):
             found.setdefault(at, []).append(part)
-        elif get_origin(part) is list:
+        elif get_origin(part) in {list, tuple}:
             visit(get_args(part)[0], f"{at}[]")
         elif get_origin(part) is dict:
             visit(get_args(part)[1], f"{at}.<name>")
@@ -155,7 +136,6 @@ def _find_sections(annotation: object) -> dict[str, list[type[Section]]]:
     return found
 
 
-@cache
 def read_docstrings(kind: type) -> dict[str, str]:
     """The text on the line under each field of a class."""
     body = next(
@@ -184,7 +164,7 @@ def _name(annotation: object) -> str:
         return ", ".join(dict.fromkeys(_name(each) for each in arguments if each is not types.NoneType))
     if origin is Literal:
         return ", ".join(f"`{each}`" for each in arguments)
-    if origin is list:
+    if origin in {list, tuple}:
         return f"list of {_name(arguments[0])}"
     if origin is dict:
         return f"{_name(arguments[1])} by name"
@@ -208,13 +188,11 @@ def _find_bounds(annotation: object) -> Iterator[object]:
                 yield from getattr(metadata, "metadata", (metadata,))
 
 
-def _name_default(field: FieldInfo, name: str, rules: type | None) -> str:
+def _name_default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     default: Any = field.get_default(call_default_factory=True, validated_data={})
-    if rules is not None:
-        default = next(each.default for each in dataclasses.fields(rules) if each.name == name)
-    if default in (None, [], {}, ""):
+    if default in (None, [], (), {}, ""):
         return ""
     return f"`{f'{default:g}' if isinstance(default, float) else json.dumps(default).strip(chr(34))}`"
 

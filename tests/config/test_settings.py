@@ -1,22 +1,11 @@
 """``plano-agents.yaml``."""
 
-from dataclasses import fields
-
 import pytest
 
 from plano_agents.affinity import AFFINITY_HEADER
 from plano_agents.config import Breaker, Limits, Model, ModelProfile, Retries, Timeouts, parse_config
 from plano_agents.config import settings as module
-from plano_agents.config.sections import Section
-from plano_agents.config.settings import (
-    BreakerSettings,
-    LimitsSettings,
-    ModelSettings,
-    RetriesSettings,
-    Settings,
-    TimeoutsSettings,
-    parse_settings,
-)
+from plano_agents.config.settings import Settings, parse_settings
 from plano_agents.errors import ConfigError
 
 PLANO = """\
@@ -52,8 +41,8 @@ def test_every_key_is_read() -> None:
         source="s.yaml",
         environ={"A": "a", "B": "b"},
     )
-    assert settings.affinity_headers == ("x-session-id", "x-run")
-    assert settings.profiles == {
+    assert settings.routing.affinity_headers == ("x-session-id", "x-run")
+    assert settings.models == {
         "openai/gpt-4o": ModelProfile(1, images=False, tools=True),
         "ollama/*": ModelProfile(),
     }
@@ -138,7 +127,7 @@ DECLARED = [
 def test_a_declared_model_and_each_of_a_wildcards_can_be_described(name: str) -> None:
     text = f"models: {{{name}: {{images: false}}}}"
     settings = parse_settings(text, source="s.yaml", environ={}, models=DECLARED)
-    assert settings.profiles == {name: ModelProfile(images=False)}
+    assert settings.models == {name: ModelProfile(images=False)}
 
 
 @pytest.mark.parametrize(
@@ -169,20 +158,6 @@ def test_a_key_of_other_than_visible_ascii_is_refused_and_not_shown(value: str) 
 def test_the_header_that_is_always_read_is_the_affinity_modules() -> None:
     """The layers keep `config` from importing it."""
     assert AFFINITY_HEADER.lower() == module.AFFINITY_HEADER
-
-
-@pytest.mark.parametrize(
-    ("section", "rules"),
-    [
-        (TimeoutsSettings, Timeouts),
-        (RetriesSettings, Retries),
-        (BreakerSettings, Breaker),
-        (ModelSettings, ModelProfile),
-        (LimitsSettings, Limits),
-    ],
-)
-def test_a_sections_keys_are_its_rules_fields(section: type[Section], rules: type) -> None:
-    assert list(section.model_fields) == [field.name for field in fields(rules)]
 
 
 def test_examples_reach_their_preference() -> None:

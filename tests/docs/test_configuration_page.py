@@ -5,7 +5,7 @@ from pydantic import Field
 
 from plano_agents.config.schema import PlanoFile
 from plano_agents.config.sections import NotActedOn, Section
-from plano_agents.config.settings import SettingsFile
+from plano_agents.config.settings import Settings
 from scripts.site.configuration import PAGE, list_keys, render_keys, render_page
 
 
@@ -34,7 +34,7 @@ def test_the_page_is_what_the_schemas_say() -> None:
     assert PAGE.read_text() == render_page(PAGE.read_text()), "Run scripts/docs, which writes the tables."
 
 
-@pytest.mark.parametrize("kind", [PlanoFile, SettingsFile])
+@pytest.mark.parametrize("kind", [PlanoFile, Settings])
 def test_every_key_that_is_acted_on_says_what_it_is_for(kind: type[Section]) -> None:
     assert [key.path for key in list_keys(kind) if key.is_acted_on and not key.meaning] == []
 
