@@ -196,7 +196,9 @@ class HttpProtocol(HttpToolsProtocol):
         super().pause_writing()
         self._await_reading()
         if self.flow.is_over_budget:
-            self.loop.call_soon(self._make_room)  # once this write is over, and with it perhaps the request
+            self.loop.call_soon(
+                self._make_room, self.flow
+            )  # once this write is over, and with it perhaps the request
 
     def resume_writing(self) -> None:
         """Let the application write on."""
@@ -411,9 +413,9 @@ class HttpProtocol(HttpToolsProtocol):
         self._unread_deadline.move(self.limits.send_seconds)
         self._unread_deadline.watch()
 
-    def _make_room(self) -> None:
+    def _make_room(self, flow: Flow) -> None:
         """Cut an answer that does not fit into the budget, unless it has been taken in the meantime."""
-        if self.flow.is_over_budget:
+        if flow.is_over_budget:
             _logger.debug("Cut an answer: %s", OverloadedError.code)
             self.on_refused(OverloadedError.code)
             self.transport.abort()

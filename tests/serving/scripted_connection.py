@@ -12,6 +12,7 @@ from uvicorn.server import ServerState
 
 from plano_agents.serving.budget import BufferBudget
 from plano_agents.serving.exchange import Serve
+from plano_agents.serving.flow import Flow
 from plano_agents.serving.protocol import HttpLimits, HttpProtocol, build_protocol
 
 P = ParamSpec("P")
@@ -46,6 +47,7 @@ class Client(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.protocol: HttpProtocol
+        self.flow: Flow
         self.unread = bytearray()
         self.taken = bytearray()
         self.is_lost = self.is_over = self.reads = False
@@ -164,6 +166,7 @@ class Server:
             _loop=asyncio.get_running_loop(),
         )
         client.protocol.connection_made(client)
+        client.flow = client.protocol.flow
         self.clients.append(client)
         return client
 

@@ -336,18 +336,18 @@ class Endings(RuleBasedStateMachine):
 
     @invariant()
     def what_is_held_is_what_the_connections_hold(self) -> None:
-        flows = [client.protocol.flow for client in self.server.clients]
+        flows = [client.flow for client in self.server.clients]
         assert self.server.budget.held == sum(flow.body.size + flow.answer.size for flow in flows)
 
     @invariant()
     def bodies_keep_within_the_limit(self) -> None:
-        assert sum(client.protocol.flow.body.size for client in self.server.clients) <= LIMIT
+        assert sum(client.flow.body.size for client in self.server.clients) <= LIMIT
 
     @invariant()
     def an_answer_counts_as_long_as_it_waits(self) -> None:
         for client in self.live:
             small = 2 * HIGH_WATER  # what may wait uncounted, and an error that joins what waits
-            assert client.protocol.flow.answer.size >= len(client.unread) - small
+            assert client.flow.answer.size >= len(client.unread) - small
 
     def teardown(self) -> None:
         for client in self.live:
