@@ -360,11 +360,35 @@ Endings.TestCase.settings = settings(max_examples=60, stateful_step_count=25, de
 test_every_byte_is_given_back_however_requests_end = Endings.TestCase
 
 
+async def swallow(exchange: Exchange) -> None:
+    await exchange.read_body(10 * LIMIT)
+    exchange.answer(200, {}, b"")
+
+
+async def swallow_asgi(_scope: Scope, receive: Receive, send: Send) -> None:
+    await read_asgi(receive)
+    await answer_asgi(send, b"")
+
+
+@pytest.mark.parametrize("path", ["/direct", "/asgi"])
 @clocked
-async def test_a_connection_that_is_idle_again_holds_nothing() -> None:
-    server = build_server()
-    client = await begin(server)
+async def test_a_body_is_given_back_with_its_answer_although_the_connection_stays(path: str) -> None:
+    server = Server(swallow, swallow_asgi, budget=BufferBudget(LIMIT))
+    client = await begin(server, path)
+    assert server.budget.held == LARGE - 1
     client.send(b"x")
     await settle()
-    client.take_answer()
+    assert (server.budget.held, client.is_lost) == (0, False)
+
+
+@pytest.mark.parametrize("path", ["/direct", "/asgi"])
+@clocked
+async def test_what_had_come_of_a_body_that_is_refused_is_given_back_at_once(path: str) -> None:
+    server = build_server()
+    client = server.connect()
+    client.send(build_head(path, 2 * LIMIT))
+    client.send(b"x" * LARGE)
+    await settle()
+    assert server.budget.held == LARGE
+    client.send(b"x" * LIMIT)
     assert (server.budget.held, client.is_lost) == (0, False)
