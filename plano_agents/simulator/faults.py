@@ -63,22 +63,10 @@ def parse_fault(source: str) -> Fault:
             hang = True
         else:
             numbers[name.replace("-", "_")] = int(value)
-    fault = _build_fault(numbers, hang=hang)
+    fault = Fault(hang=hang, **numbers)
     if fault.status is not None and not 400 <= fault.status <= 599:  # noqa: PLR2004 - HTTP's errors
         raise ValueError(f"A fault's status is an error's, 400 to 599; got {fault.status!r}.")
     return fault
-
-
-def _build_fault(numbers: Mapping[str, int], *, hang: bool) -> Fault:
-    return Fault(
-        status=numbers.get("status"),
-        retry_after=numbers.get("retry_after"),
-        delay_ms=numbers.get("delay_ms", 0),
-        cut_after=numbers.get("cut_after"),
-        stall_after=numbers.get("stall_after"),
-        hang=hang,
-        times=numbers.get("times"),
-    )
 
 
 class Faults:

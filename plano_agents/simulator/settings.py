@@ -2,13 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from pydantic import SecretStr
 
 from plano_agents.simulator.faults import Fault
-
-NO_FAULTS: Mapping[str, Fault] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,5 +22,5 @@ class SimulatorSettings:
     """How fast an answer is written; 0 means no limit."""
     require_key: SecretStr | None = None
     """The key that clients must present; None means that none is asked for."""
-    faults: Mapping[str, Fault] = field(default_factory=lambda: NO_FAULTS)
+    faults: Mapping[str, Fault] = field(default_factory=dict)
     """Fault by model name, ``*`` for all models."""

@@ -6,16 +6,11 @@ What the reference knows and this lacks is refused, as is what neither knows; ``
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import Field, JsonValue
 
 from plano_agents.simulator.wire.anthropic.documents import CacheControl, Document
 from plano_agents.simulator.wire.anthropic.thinking import RedactedThought, Thinking, Thought
-
-
-class Wire(BaseModel):
-    """Nothing but the fields named, of the types named."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
+from plano_agents.simulator.wire.reading import Wire
 
 
 class Block(Wire):
@@ -143,7 +138,7 @@ class Body(Wire):
     max_tokens: Annotated[int, Field(ge=1)]
     messages: list[Message]
     system: str | list[Text] = ""
-    tools: list[Tool] = []
+    tools: list[Tool] = Field(default_factory=list)
     tool_choice: Annotated[Auto | Named | NoTool, Field(discriminator="type")] | None = None
     stream: bool = False
     stop_sequences: list[str] | None = None

@@ -2,43 +2,41 @@
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue
 
 from plano_agents.simulator.conversation import PAGE_PLACEHOLDER
 from plano_agents.simulator.pdf import count_pages
 from plano_agents.simulator.wire.anthropic.refusals import refuse
+from plano_agents.simulator.wire.reading import Wire
 
 
-class PdfSource(BaseModel):
+class PdfSource(Wire):
     """A PDF."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
     type: Literal["base64"]
     media_type: Literal["application/pdf"]
     data: str
 
 
-class TextSource(BaseModel):
+class TextSource(Wire):
     """A plain text."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
     type: Literal["text"]
     media_type: Literal["text/plain"]
     data: str
 
 
-class SourcePart(BaseModel):
+class SourcePart(Wire):
     """A piece of text inside a source."""
 
-    model_config = ConfigDict(extra="ignore", strict=True)
+    model_config = ConfigDict(extra="ignore")
     type: Literal["text", "image"]
     text: str = ""
 
 
-class ContentSource(BaseModel):
+class ContentSource(Wire):
     """Blocks of text and images; the images are not counted."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
     type: Literal["content"]
     content: str | list[SourcePart]
 
@@ -46,18 +44,16 @@ class ContentSource(BaseModel):
 Source: TypeAlias = Annotated[PdfSource | TextSource | ContentSource, Field(discriminator="type")]
 
 
-class CacheControl(BaseModel):
+class CacheControl(Wire):
     """The mark of a prefix that is to be cached."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
     type: Literal["ephemeral"]
     ttl: Literal["5m", "1h"] = "5m"
 
 
-class Document(BaseModel):
+class Document(Wire):
     """A document."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
     type: Literal["document"]
     source: Source
     title: str | None = None

@@ -7,7 +7,7 @@ from pydantic import JsonValue, ValidationError
 from plano_agents.simulator.wire.anthropic import limits
 from plano_agents.simulator.wire.events import encode_json
 from plano_agents.simulator.wire.exchange import Refusal
-from plano_agents.simulator.wire.problems import pick_problem, trace_path
+from plano_agents.simulator.wire.reading import pick_problem, trace_path
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

@@ -1,17 +1,14 @@
 """What Anthropic's messages endpoint reads in a request, and how it refuses a bad one."""
 
-from pydantic import JsonValue, TypeAdapter, ValidationError
-
 from plano_agents.simulator.conversation import (
     AnswerFormat,
     Conversation,
     Message,
-    Tool,
     ToolCall,
     ToolChoice,
     ToolResult,
 )
-from plano_agents.simulator.schema import parse_schema, walk_schema
+from plano_agents.simulator.schema import walk_schema
 from plano_agents.simulator.wire.anthropic import body
 from plano_agents.simulator.wire.anthropic.documents import Document, read_document
 from plano_agents.simulator.wire.anthropic.refusals import describe_problem, refuse
@@ -21,12 +18,10 @@ from plano_agents.simulator.wire.anthropic.thinking import (
     check_thinking,
     check_thought,
 )
-from plano_agents.simulator.wire.events import encode_json
 from plano_agents.simulator.wire.exchange import Refusal, Request
+from plano_agents.simulator.wire.reading import build_tool, parse_body
 
 MAX_CACHE_MARKS = 4
-
-_ANY_JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 
 
 def parse_anthropic_request(source: bytes) -> Request:
@@ -38,10 +33,8 @@ def parse_anthropic_request(source: bytes) -> Request:
     Raises:
         Refusal: With the provider's status and words.
     """
-    try:
-        asked = body.Body.model_validate_json(source)
-    except ValidationError as problems:
-        raise _explain(problems, source) from None
+    not_json = refuse("The request body is not valid JSON")
+    asked = parse_body(body.Body, source, describe=describe_problem, not_json=not_json)
     _check_messages(asked.messages, asked.model)
     if asked.cache_marks > MAX_CACHE_MARKS:
         raise refuse(
@@ -63,7 +56,7 @@ def parse_anthropic_request(source: bytes) -> Request:
         conversation=Conversation(
             messages=tuple(_build_message(message, at) for at, message in enumerate(asked.messages)),
             system=_join(asked.system),
-            tools=tuple(_build_tool(tool) for tool in asked.tools),
+            tools=tuple(build_tool(tool.name, tool.description, tool.input_schema) for tool in asked.tools),
             choice=_build_choice(asked.tool_choice),
             format=_build_format(asked.output_config),
         ),
@@ -72,14 +65,6 @@ def parse_anthropic_request(source: bytes) -> Request:
         stop=tuple(asked.stop_sequences or ()),
         thoughts=thoughts,
     )
-
-
-def _explain(problems: ValidationError, source: bytes) -> Refusal:
-    try:
-        raw = _ANY_JSON.validate_json(source)
-    except ValidationError:
-        return refuse("The request body is not valid JSON")
-    return describe_problem(problems, raw)
 
 
 def _check_messages(messages: list[body.Message], model: str) -> None:
@@ -182,16 +167,6 @@ def _join(content: str | list[body.Text] | list[body.Text | body.Image | Documen
     if isinstance(content, str):
         return content
     return "\n".join(block.text for block in content if isinstance(block, body.Text))
-
-
-def _build_tool(tool: body.Tool) -> Tool:
-    definition = {"name": tool.name, "description": tool.description, "parameters": tool.input_schema}
-    return Tool(
-        name=tool.name,
-        description=tool.description or "",
-        parameters=parse_schema(tool.input_schema),
-        definition=encode_json(definition).decode(),
-    )
 
 
 def _build_choice(choice: body.Auto | body.Named | body.NoTool | None) -> ToolChoice:

@@ -10,10 +10,11 @@ import binascii
 import hashlib
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from plano_agents.simulator.wire.anthropic.refusals import refuse
 from plano_agents.simulator.wire.exchange import Thoughts
+from plano_agents.simulator.wire.reading import Wire
 
 _GUIDE = (
     "Please consult our documentation at https://docs.claude.com/en/docs/build-with-claude/extended-thinking"
@@ -21,44 +22,39 @@ _GUIDE = (
 _MIN_TOP_P = 0.95
 
 
-class Thought(BaseModel):
+class Thought(Wire):
     """A model's earlier thought."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
     type: Literal["thinking"]
     thinking: str
     signature: str
 
 
-class RedactedThought(BaseModel):
+class RedactedThought(Wire):
     """A model's earlier thought that only its provider can read."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
     type: Literal["redacted_thinking"]
     data: str
 
 
-class Enabled(BaseModel):
+class Enabled(Wire):
     """Thinking within a budget."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
     type: Literal["enabled"]
     budget_tokens: Annotated[int, Field(ge=1024)]
     display: Literal["summarized", "omitted"] | None = None
 
 
-class Adaptive(BaseModel):
+class Adaptive(Wire):
     """Thinking as the model sees fit."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
     type: Literal["adaptive"]
     display: Literal["summarized", "omitted"] | None = None
 
 
-class Off(BaseModel):
+class Off(Wire):
     """No thinking; ``between_tools`` is read as that, for the simulated models would show nothing more."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
     type: Literal["disabled", "between_tools"]
 
 

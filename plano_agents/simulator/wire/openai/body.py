@@ -6,17 +6,12 @@ that change nothing here (``seed``, ``reasoning_effort``, ``prediction``, ``logi
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import Field, JsonValue
 
 from plano_agents.simulator.wire.openai.response_format import ResponseFormat
+from plano_agents.simulator.wire.reading import Wire
 
 ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
-
-
-class Wire(BaseModel):
-    """Nothing but the fields named, of the types named."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Breakpoint(Wire):

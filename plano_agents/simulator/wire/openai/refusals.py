@@ -7,7 +7,7 @@ from pydantic import JsonValue, ValidationError
 from plano_agents.simulator.wire.events import encode_json
 from plano_agents.simulator.wire.exchange import Refusal
 from plano_agents.simulator.wire.openai import limits
-from plano_agents.simulator.wire.problems import pick_problem, trace_path
+from plano_agents.simulator.wire.reading import pick_problem, trace_path
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -92,6 +92,8 @@ def describe_problem(problems: ValidationError, raw: JsonValue) -> Refusal:
         problems: What did not fit.
         raw: The request's body; tells the steps of a path from pydantic's names of union members.
     """
+    if isinstance(raw, dict) and "model" not in raw:
+        return refuse("you must provide a model parameter")
     problem = pick_problem(problems)
     path = trace_path(problem, raw)
     return _find_limit(problem, path) or _describe(problem, _spell_path(path) or "body")

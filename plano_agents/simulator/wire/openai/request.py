@@ -1,30 +1,27 @@
 """What OpenAI's chat completions endpoint reads in a request, and how it refuses a bad one."""
 
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import JsonValue, ValidationError
 
 from plano_agents.simulator.conversation import (
     PAGE_PLACEHOLDER,
     AnswerFormat,
     Conversation,
     Message,
-    Tool,
     ToolCall,
     ToolChoice,
     ToolResult,
 )
 from plano_agents.simulator.pdf import count_pages
-from plano_agents.simulator.schema import parse_schema
-from plano_agents.simulator.wire.events import encode_json
 from plano_agents.simulator.wire.exchange import Refusal, Request
 from plano_agents.simulator.wire.openai import body
 from plano_agents.simulator.wire.openai.refusals import describe_problem, refuse
 from plano_agents.simulator.wire.openai.response_format import build_format
+from plano_agents.simulator.wire.reading import ANY_JSON, build_tool, parse_body
 
 _NOT_JSON = (
     "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library "
     "correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON.)"
 )
-_ANY_JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 
 
 def parse_openai_request(source: bytes) -> Request:
@@ -36,10 +33,7 @@ def parse_openai_request(source: bytes) -> Request:
     Raises:
         Refusal: With the provider's status, words and code.
     """
-    try:
-        asked = body.Body.model_validate_json(source)
-    except ValidationError as problems:
-        raise _explain(problems, source) from None
+    asked = parse_body(body.Body, source, describe=describe_problem, not_json=refuse(_NOT_JSON))
     _check_settings(asked)
     _check_calls(asked.messages)
     stop = [asked.stop] if isinstance(asked.stop, str) else asked.stop or []
@@ -51,16 +45,6 @@ def parse_openai_request(source: bytes) -> Request:
         max_tokens=asked.max_completion_tokens or asked.max_tokens,
         stop=tuple(stop),
     )
-
-
-def _explain(problems: ValidationError, source: bytes) -> Refusal:
-    try:
-        raw = _ANY_JSON.validate_json(source)
-    except ValidationError:
-        return refuse(_NOT_JSON)
-    if isinstance(raw, dict) and "model" not in raw:
-        return refuse("you must provide a model parameter")
-    return describe_problem(problems, raw)
 
 
 def _check_settings(asked: body.Body) -> None:
@@ -148,7 +132,10 @@ def _build_conversation(asked: body.Body, answer_format: AnswerFormat | None) ->
             if not isinstance(message, body.System)
         ),
         system="\n".join(system),
-        tools=tuple(_build_tool(tool.function) for tool in asked.tools or ()),
+        tools=tuple(
+            build_tool(tool.function.name, tool.function.description, tool.function.parameters or {})
+            for tool in asked.tools or ()
+        ),
         choice=_build_choice(asked),
         format=answer_format,
     )
@@ -200,21 +187,10 @@ def _join(
 
 def _parse_arguments(source: str) -> dict[str, JsonValue]:
     try:
-        value = _ANY_JSON.validate_json(source)
+        value = ANY_JSON.validate_json(source)
     except ValidationError:
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def _build_tool(function: body.Function) -> Tool:
-    parameters: dict[str, JsonValue] = function.parameters or {}
-    definition = {"name": function.name, "description": function.description, "parameters": parameters}
-    return Tool(
-        name=function.name,
-        description=function.description or "",
-        parameters=parse_schema(parameters),
-        definition=encode_json(definition).decode(),
-    )
 
 
 def _build_choice(asked: body.Body) -> ToolChoice:

@@ -6,42 +6,39 @@ Strict schemas are held to two of the rules of its guide to structured outputs: 
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import Field, JsonValue
 
 from plano_agents.simulator.conversation import AnswerFormat
 from plano_agents.simulator.schema import JsonObject, walk_schema
 from plano_agents.simulator.wire.exchange import Refusal
 from plano_agents.simulator.wire.openai.refusals import refuse
+from plano_agents.simulator.wire.reading import Wire
 
 
-class TextFormat(BaseModel):
+class TextFormat(Wire):
     """Words."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
     type: Literal["text"]
 
 
-class JsonFormat(BaseModel):
+class JsonFormat(Wire):
     """Any JSON object."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
     type: Literal["json_object"]
 
 
-class NamedSchema(BaseModel):
+class NamedSchema(Wire):
     """A JSON Schema with a name."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
     name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
     description: str | None = None
     definition: Annotated[dict[str, JsonValue], Field(alias="schema")]
     strict: bool | None = None
 
 
-class SchemaFormat(BaseModel):
+class SchemaFormat(Wire):
     """JSON that is valid for a schema."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
     type: Literal["json_schema"]
     json_schema: NamedSchema
 
