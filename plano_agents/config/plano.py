@@ -5,7 +5,7 @@ The rules are those of planoai's ``config_generator``; a file that Plano refuses
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 
 from plano_agents.config.document import parse_document
@@ -20,7 +20,7 @@ from plano_agents.config.option_entries import (
     read_seconds,
 )
 from plano_agents.config.preferences import build_aliases, build_preferences
-from plano_agents.config.schema import LegacyListeners, PlanoFile
+from plano_agents.config.schema import LegacyListener, LegacyListeners, ListenerEntry, PlanoFile
 from plano_agents.config.secrets import SecretReader
 from plano_agents.config.sections import check_document
 from plano_agents.config.settings import SETTINGS_NAME, Settings, parse_settings
@@ -113,7 +113,7 @@ def _parse_plano(text: str, source: str, environ: Mapping[str, str], *, offline:
 
 def _build_config(file: PlanoFile, findings: Findings, secrets: SecretReader | None) -> Config:
     """Check what the schema cannot say; the value is meaningful only when no problem was noted."""
-    given = _find_listener(file, findings)
+    path, given = _find_listener(file, findings)
     root = "llm_providers" if file.model_providers is None and file.llm_providers else "model_providers"
     if file.model_providers is not None and file.llm_providers is not None:
         findings.add_problem(
@@ -128,6 +128,7 @@ def _build_config(file: PlanoFile, findings: Findings, secrets: SecretReader | N
         )
         return Config(models=())
     models = build_models(entries, root, findings, secrets)
+    most = given.max_retries if isinstance(given, ListenerEntry) else None
     cache = build_session_cache(file.routing.session_cache, findings, secrets)
     _warn_of_routing_model(file, Config(models=models), findings)
     return Config(
@@ -135,9 +136,9 @@ def _build_config(file: PlanoFile, findings: Findings, secrets: SecretReader | N
         preferences=build_preferences(file, entries, root, models, findings),
         aliases=build_aliases(file, models, findings),
         routing=Routing(**vars(file.routing) | {"session_cache": cache}),
-        listener=_build_listener(given, findings),
-        timeouts=_build_timeouts(file, given, findings),
-        retries=Retries() if given.max_retries is None else Retries(max_per_candidate=given.max_retries),
+        listener=_build_listener(path, given, findings),
+        timeouts=_build_timeouts(file, path, given, findings),
+        retries=Retries() if most is None else Retries(max_per_candidate=most),
         metrics_sources=build_metrics_sources(file.model_metrics_sources or (), findings),
         overrides=replace(file.overrides, upstream_connect_timeout=None),
         prompt_caching=file.prompt_caching,
@@ -159,60 +160,43 @@ def _warn_of_routing_model(file: PlanoFile, declared: Config, findings: Findings
             )
 
 
-@dataclass(frozen=True, slots=True)
-class _GivenListener:
-    """What the file says of the listener that serves models."""
-
-    path: KeyPath = ("listeners",)
-    """Where it says so."""
-    host: str | None = None
-    """The address to bind."""
-    port: int | None = None
-    """The TCP port."""
-    timeout: str | None = None
-    """How long an answer may take."""
-    max_retries: int | None = None
-    """How often a failed request is sent again."""
-
-
-def _find_listener(file: PlanoFile, findings: Findings) -> _GivenListener:
-    """Take the listener that serves models; there is one at most."""
+def _find_listener(file: PlanoFile, findings: Findings) -> tuple[KeyPath, ListenerEntry | LegacyListener]:
+    """Take the listener that serves models, and its place; there is one at most, and an empty one for none."""
     if isinstance(file.listeners, LegacyListeners):
-        legacy = file.listeners.egress_traffic
-        if legacy is None:
-            return _GivenListener()
-        return _GivenListener(("listeners", "egress_traffic"), legacy.address, legacy.port, legacy.timeout)
-    given: _GivenListener | None = None
+        return ("listeners", "egress_traffic"), file.listeners.egress_traffic or LegacyListener()
+    found: tuple[KeyPath, ListenerEntry | LegacyListener] | None = None
     for index, entry in enumerate(file.listeners):
         path: KeyPath = ("listeners", index)
         if entry.type != "model":
             findings.add_warning(
                 path, f"a listener of type {entry.type!r} is Plano's; plano-agents does not act on it yet"
             )
-        elif given is not None:
+        elif found is not None:
             findings.add_problem(
                 path, f"{format_value(entry.name)} is a second listener of type 'model'. Keep one."
             )
         else:
-            given = _GivenListener(path, entry.address, entry.port, entry.timeout, entry.max_retries)
-    return given or _GivenListener()
+            found = path, entry
+    return found or (("listeners",), LegacyListener())
 
 
-def _build_listener(given: _GivenListener, findings: Findings) -> Listener:
+def _build_listener(path: KeyPath, given: ListenerEntry | LegacyListener, findings: Findings) -> Listener:
     """Bind where the file says; Plano's default port, and loopback, where it says nothing."""
-    if given.host is not None and not is_host(given.host):
+    if given.address is not None and not is_host(given.address):
         findings.add_problem(
-            (*given.path, "address"),
-            f"the address {format_value(given.host)} is not a host's name. Write an IP address, such as '127.0.0.1'.",
+            (*path, "address"),
+            f"the address {format_value(given.address)} is not a host's name. Write an IP address, such as '127.0.0.1'.",
         )
     default = Listener()
     return Listener(
-        host=default.host if given.host is None else given.host,
+        host=default.host if given.address is None else given.address,
         port=default.port if given.port is None else given.port,
     )
 
 
-def _build_timeouts(file: PlanoFile, given: _GivenListener, findings: Findings) -> Timeouts:
+def _build_timeouts(
+    file: PlanoFile, path: KeyPath, given: ListenerEntry | LegacyListener, findings: Findings
+) -> Timeouts:
     """Take Plano's two timeouts; the settings file, read next, wins over them."""
     timeouts = Timeouts()
     connect = file.overrides.upstream_connect_timeout
@@ -220,6 +204,6 @@ def _build_timeouts(file: PlanoFile, given: _GivenListener, findings: Findings) 
         seconds = read_seconds(connect, ("overrides", "upstream_connect_timeout"), findings)
         timeouts = replace(timeouts, connect_seconds=seconds or timeouts.connect_seconds)
     if given.timeout is not None:
-        seconds = read_seconds(given.timeout, (*given.path, "timeout"), findings)
+        seconds = read_seconds(given.timeout, (*path, "timeout"), findings)
         timeouts = replace(timeouts, total_seconds=seconds or timeouts.total_seconds)
     return timeouts

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 
-class Wire(BaseModel):
+class Strict(BaseModel):
     """Nothing but the fields named, of the types named."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-W = TypeVar("W", bound=Wire)
+W = TypeVar("W", bound=Strict)
 ANY_JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 
 

@@ -10,10 +10,10 @@ from pydantic import Field, JsonValue
 
 from plano_agents.simulator.wire.anthropic.documents import CacheControl, Document
 from plano_agents.simulator.wire.anthropic.thinking import RedactedThought, Thinking, Thought
-from plano_agents.simulator.wire.reading import Wire
+from plano_agents.simulator.wire.reading import Strict
 
 
-class Block(Wire):
+class Block(Strict):
     """What all blocks have in common."""
 
     cache_control: CacheControl | None = None
@@ -56,7 +56,7 @@ class ToolResult(Block):
 AnyBlock: TypeAlias = Text | Image | Document | ToolUse | ToolResult | Thought | RedactedThought
 
 
-class Message(Wire):
+class Message(Strict):
     """One turn."""
 
     role: Literal["user", "assistant"]
@@ -96,14 +96,14 @@ class Tool(Block):
     eager_input_streaming: bool | None = None
 
 
-class Auto(Wire):
+class Auto(Strict):
     """The model chooses, or must choose, a tool."""
 
     type: Literal["auto", "any"]
     disable_parallel_tool_use: bool = False
 
 
-class Named(Wire):
+class Named(Strict):
     """The demand for one tool."""
 
     type: Literal["tool"]
@@ -111,27 +111,27 @@ class Named(Wire):
     disable_parallel_tool_use: bool = False
 
 
-class NoTool(Wire):
+class NoTool(Strict):
     """No tool may be called."""
 
     type: Literal["none"]
 
 
-class JsonFormat(Wire):
+class JsonFormat(Strict):
     """JSON that is valid for a schema."""
 
     type: Literal["json_schema"]
     definition: Annotated[dict[str, JsonValue], Field(alias="schema")]
 
 
-class OutputConfig(Wire):
+class OutputConfig(Strict):
     """How the answer is written."""
 
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
     format: JsonFormat | None = None
 
 
-class Body(Wire):
+class Body(Strict):
     """The whole request."""
 
     model: str

@@ -7,10 +7,10 @@ from pydantic import ConfigDict, Field, JsonValue
 from plano_agents.simulator.conversation import PAGE_PLACEHOLDER
 from plano_agents.simulator.pdf import count_pages
 from plano_agents.simulator.wire.anthropic.refusals import refuse
-from plano_agents.simulator.wire.reading import Wire
+from plano_agents.simulator.wire.reading import Strict
 
 
-class PdfSource(Wire):
+class PdfSource(Strict):
     """A PDF."""
 
     type: Literal["base64"]
@@ -18,7 +18,7 @@ class PdfSource(Wire):
     data: str
 
 
-class TextSource(Wire):
+class TextSource(Strict):
     """A plain text."""
 
     type: Literal["text"]
@@ -26,7 +26,7 @@ class TextSource(Wire):
     data: str
 
 
-class SourcePart(Wire):
+class SourcePart(Strict):
     """A piece of text inside a source."""
 
     model_config = ConfigDict(extra="ignore")
@@ -34,7 +34,7 @@ class SourcePart(Wire):
     text: str = ""
 
 
-class ContentSource(Wire):
+class ContentSource(Strict):
     """Blocks of text and images; the images are not counted."""
 
     type: Literal["content"]
@@ -44,14 +44,14 @@ class ContentSource(Wire):
 Source: TypeAlias = Annotated[PdfSource | TextSource | ContentSource, Field(discriminator="type")]
 
 
-class CacheControl(Wire):
+class CacheControl(Strict):
     """The mark of a prefix that is to be cached."""
 
     type: Literal["ephemeral"]
     ttl: Literal["5m", "1h"] = "5m"
 
 
-class Document(Wire):
+class Document(Strict):
     """A document."""
 
     type: Literal["document"]

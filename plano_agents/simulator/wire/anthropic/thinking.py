@@ -14,7 +14,7 @@ from pydantic import Field
 
 from plano_agents.simulator.wire.anthropic.refusals import refuse
 from plano_agents.simulator.wire.exchange import Thoughts
-from plano_agents.simulator.wire.reading import Wire
+from plano_agents.simulator.wire.reading import Strict
 
 _GUIDE = (
     "Please consult our documentation at https://docs.claude.com/en/docs/build-with-claude/extended-thinking"
@@ -22,7 +22,7 @@ _GUIDE = (
 _MIN_TOP_P = 0.95
 
 
-class Thought(Wire):
+class Thought(Strict):
     """A model's earlier thought."""
 
     type: Literal["thinking"]
@@ -30,14 +30,14 @@ class Thought(Wire):
     signature: str
 
 
-class RedactedThought(Wire):
+class RedactedThought(Strict):
     """A model's earlier thought that only its provider can read."""
 
     type: Literal["redacted_thinking"]
     data: str
 
 
-class Enabled(Wire):
+class Enabled(Strict):
     """Thinking within a budget."""
 
     type: Literal["enabled"]
@@ -45,14 +45,14 @@ class Enabled(Wire):
     display: Literal["summarized", "omitted"] | None = None
 
 
-class Adaptive(Wire):
+class Adaptive(Strict):
     """Thinking as the model sees fit."""
 
     type: Literal["adaptive"]
     display: Literal["summarized", "omitted"] | None = None
 
 
-class Off(Wire):
+class Off(Strict):
     """No thinking; ``between_tools`` is read as that, for the simulated models would show nothing more."""
 
     type: Literal["disabled", "between_tools"]

@@ -9,19 +9,19 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, JsonValue
 
 from plano_agents.simulator.wire.openai.response_format import ResponseFormat
-from plano_agents.simulator.wire.reading import Wire
+from plano_agents.simulator.wire.reading import Strict
 
 ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
 
 
-class Breakpoint(Wire):
+class Breakpoint(Strict):
     """The mark of a prefix that is to be cached."""
 
     mode: Literal["explicit"]
     ttl: Literal["30m", "12h"] | None = None
 
 
-class Text(Wire):
+class Text(Strict):
     """A piece of text."""
 
     type: Literal["text"]
@@ -29,14 +29,14 @@ class Text(Wire):
     prompt_cache_breakpoint: Breakpoint | None = None
 
 
-class Url(Wire):
+class Url(Strict):
     """Where an image is."""
 
     url: str
     detail: Literal["auto", "low", "high", "original"] = "auto"
 
 
-class Image(Wire):
+class Image(Strict):
     """An image."""
 
     type: Literal["image_url"]
@@ -44,14 +44,14 @@ class Image(Wire):
     prompt_cache_breakpoint: Breakpoint | None = None
 
 
-class FileData(Wire):
+class FileData(Strict):
     """A PDF; what was uploaded before (``file_id``) is not known."""
 
     file_data: str
     filename: str | None = None
 
 
-class File(Wire):
+class File(Strict):
     """A file."""
 
     type: Literal["file"]
@@ -59,14 +59,14 @@ class File(Wire):
     prompt_cache_breakpoint: Breakpoint | None = None
 
 
-class RefusalPart(Wire):
+class RefusalPart(Strict):
     """A model's earlier refusal."""
 
     type: Literal["refusal"]
     refusal: str
 
 
-class System(Wire):
+class System(Strict):
     """Instructions, under their old or new name."""
 
     role: Literal["system", "developer"]
@@ -74,7 +74,7 @@ class System(Wire):
     name: str | None = None
 
 
-class User(Wire):
+class User(Strict):
     """The user's words, images and files."""
 
     role: Literal["user"]
@@ -85,14 +85,14 @@ class User(Wire):
     name: str | None = None
 
 
-class CalledFunction(Wire):
+class CalledFunction(Strict):
     """What was called, with its arguments as JSON text."""
 
     name: str
     arguments: str
 
 
-class Call(Wire):
+class Call(Strict):
     """A call that the model made."""
 
     id: str
@@ -100,7 +100,7 @@ class Call(Wire):
     function: CalledFunction
 
 
-class Assistant(Wire):
+class Assistant(Strict):
     """The model's turn."""
 
     role: Literal["assistant"]
@@ -113,7 +113,7 @@ class Assistant(Wire):
     tool_calls: Annotated[list[Call], Field(min_length=1)] | None = None
 
 
-class ToolAnswer(Wire):
+class ToolAnswer(Strict):
     """What a tool answered."""
 
     role: Literal["tool"]
@@ -123,7 +123,7 @@ class ToolAnswer(Wire):
     """Not in the reference, and taken all the same: frameworks send the tool's name."""
 
 
-class Function(Wire):
+class Function(Strict):
     """A function that may be called."""
 
     name: ToolName
@@ -132,41 +132,41 @@ class Function(Wire):
     strict: bool | None = None
 
 
-class Tool(Wire):
+class Tool(Strict):
     """A tool; functions are the only kind."""
 
     type: Literal["function"]
     function: Function
 
 
-class NamedFunction(Wire):
+class NamedFunction(Strict):
     """The function that must be called."""
 
     name: str
 
 
-class NamedChoice(Wire):
+class NamedChoice(Strict):
     """The demand for one function."""
 
     type: Literal["function"]
     function: NamedFunction
 
 
-class StreamOptions(Wire):
+class StreamOptions(Strict):
     """What a stream holds beside the answer."""
 
     include_usage: bool = False
     include_obfuscation: bool = False
 
 
-class Prediction(Wire):
+class Prediction(Strict):
     """What much of the answer is expected to be."""
 
     type: Literal["content"]
     content: str | list[Text]
 
 
-class CacheOptions(Wire):
+class CacheOptions(Strict):
     """How the prompt is cached."""
 
     mode: Literal["implicit", "explicit"] | None = None
@@ -179,7 +179,7 @@ Message: TypeAlias = Annotated[
 ]
 
 
-class Body(Wire):
+class Body(Strict):
     """The whole request."""
 
     model: str

@@ -12,22 +12,22 @@ from plano_agents.simulator.conversation import AnswerFormat
 from plano_agents.simulator.schema import JsonObject, walk_schema
 from plano_agents.simulator.wire.exchange import Refusal
 from plano_agents.simulator.wire.openai.refusals import refuse
-from plano_agents.simulator.wire.reading import Wire
+from plano_agents.simulator.wire.reading import Strict
 
 
-class TextFormat(Wire):
+class TextFormat(Strict):
     """Words."""
 
     type: Literal["text"]
 
 
-class JsonFormat(Wire):
+class JsonFormat(Strict):
     """Any JSON object."""
 
     type: Literal["json_object"]
 
 
-class NamedSchema(Wire):
+class NamedSchema(Strict):
     """A JSON Schema with a name."""
 
     name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
@@ -36,7 +36,7 @@ class NamedSchema(Wire):
     strict: bool | None = None
 
 
-class SchemaFormat(Wire):
+class SchemaFormat(Strict):
     """JSON that is valid for a schema."""
 
     type: Literal["json_schema"]
