@@ -260,7 +260,7 @@ class ThreadBusyError(RequestError):
 
 
 class BodyTooLargeError(RequestError):
-    """A request body over the configured limit."""
+    """A request body over the configured limit, or with too many values."""
 
     status_code = 413
     code = "body_too_large"

@@ -1,16 +1,17 @@
 """What a request needs of the model that serves it, on every surface: images, tools, room for its input.
 
-Read from the bytes, and only as far as somebody asks: most models take images and tools, and most requests are
-shorter than any window by their bytes alone. The surfaces' shapes are disjoint where it matters, so one reader serves
-all: images stand in content of ``messages`` or ``input``, in tools' results and in documents too; tools stand in
-``tools``, in OpenAI's older form in ``functions``.
+Read from the bytes, only as far as somebody asks, and no further than decides: most models take images and tools, and
+most requests are shorter than any window by their bytes alone. The surfaces' shapes are disjoint where it matters, so
+one reader serves all: images stand in content of ``messages`` or ``input``, in tools' results and in documents too;
+tools stand in ``tools``, in OpenAI's older form in ``functions``.
 
 The estimate of tokens leans low, for a wrong "does not fit" would move a run for nothing, while a wrong "fits" is told
 by the provider: `CHARACTERS_PER_TOKEN` per token, images, recordings, files and encrypted reasoning not counted, nor
-the room that the answer needs.
+the room that the answer needs. Of these, what has under `PAYLOAD_BYTES` is counted: it costs about as much as its text.
 """
 
 import re
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 import msgspec
@@ -22,21 +23,31 @@ CHARACTERS_PER_TOKEN = 5
 ``o200k_base`` counts."""
 
 _IMAGES = ("image", "image_url", "input_image")
-_IMAGE_MARKS = (b'image"', b'image_url"')
+_IMAGE = re.compile(rb'"type"\s*:\s*"(?:image|image_url|input_image)"')
+"""An object that calls itself an image; within a text the quotes would be escaped."""
 _CONVERSATIONS = ("messages", "input")
 _NESTING = ("content", "output", "source")
 """Where content stands within content: messages and tools' results, the responses API's results, documents."""
 
 _TOOL_FIELDS = ("tools", "functions")
-_TOOL_MARKS = tuple(f'"{name}"'.encode() for name in _TOOL_FIELDS)
+_NOT_EMPTY = re.compile(rb"\[\s*[^\s\]]")
+
+PAYLOAD_BYTES = 512
+"""How long what comes by value is, where it is left out of the estimate."""
 
 _PAYLOAD = re.compile(
-    rb'"(?:data|file_data|encrypted_content|signature)"\s*:\s*"(?=[\w+/=\\-]{32})|"data:[\w.+-]+\\?/[^"\s,]*,'
+    rb'"(?:data|file_data|encrypted_content|signature)"\s*:\s*"(?=[\w+/=\\-]{%d})|"data:[\w.+-]+\\?/[^"\s,]*,(?=[^"]{%d})'
+    % (PAYLOAD_BYTES, PAYLOAD_BYTES)
 )
 """Where bytes by value begin: base64 under the names that it has, and ``data:`` URLs anywhere."""
 
 _ESCAPE_CHARACTERS = 5
 """How many more characters ``\\u00e9`` has than the one that it writes."""
+
+_STEP_BYTES = 65_536
+"""How much is looked at before it is asked whether that decides."""
+_LOOK_AHEAD = 4 * PAYLOAD_BYTES
+"""How far beyond a step a payload is looked for that begins in it."""
 
 
 class Needs:
@@ -44,54 +55,58 @@ class Needs:
 
     Args:
         body: The request; what is no JSON needs nothing, for it is refused elsewhere.
+        fields: Its top-level fields.
     """
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, fields: Mapping[str, msgspec.Raw]) -> None:
         self._body = body
+        self._fields = fields
 
     def fits(self, context_window: int) -> bool:
         """Whether the input fits into a window, in tokens; False only where that is nearly certain."""
-        return len(self._body) <= context_window * CHARACTERS_PER_TOKEN or self.tokens <= context_window
-
-    @cached_property
-    def tokens(self) -> int:
-        """About how many tokens the input has, leaning low."""
-        text = _leave_out_payloads(self._body)
-        characters = len(text.decode(errors="ignore")) - _ESCAPE_CHARACTERS * text.count(rb"\u")
-        return max(0, characters) // CHARACTERS_PER_TOKEN
+        left = (context_window + 1) * CHARACTERS_PER_TOKEN
+        if len(self._body) < left:
+            return True
+        for characters in _count_characters(self._body):
+            left -= characters
+            if left <= 0:
+                return False
+        return True
 
     @cached_property
     def images(self) -> bool:
         """Whether an image is shown."""
-        if not any(mark in self._body for mark in _IMAGE_MARKS):
-            return False
-        return any(_shows_image(self._fields.get(name)) for name in _CONVERSATIONS)
+        shown = [self._fields[name] for name in _CONVERSATIONS if name in self._fields]
+        return any(_IMAGE.search(value) is not None and _shows_image(_decode(value)) for value in shown)
 
     @cached_property
     def tools(self) -> bool:
         """Whether tools are offered."""
-        if not any(mark in self._body for mark in _TOOL_MARKS):
-            return False
-        return any(bool(self._fields.get(name)) for name in _TOOL_FIELDS)
-
-    @cached_property
-    def _fields(self) -> dict[str, object]:
-        try:
-            fields: object = msgspec.json.decode(self._body)
-        except BAD_JSON:
-            return {}
-        return fields if isinstance(fields, dict) else {}
+        offered = [self._fields[name] for name in _TOOL_FIELDS if name in self._fields]
+        return any(_NOT_EMPTY.match(value) is not None for value in offered)
 
 
-def _leave_out_payloads(body: bytes) -> bytes:
-    """Drop what stands in a body by value, up to the quote that ends it."""
-    kept, start = [], 0
-    while (payload := _PAYLOAD.search(body, start)) is not None:
-        kept.append(body[start : payload.end()])
-        end = body.find(b'"', payload.end())
-        start = end if end >= 0 else len(body)
-    kept.append(body[start:])
-    return b"".join(kept)
+def _count_characters(body: bytes) -> Iterator[int]:
+    """Count the characters of a body step by step, without what stands in it by value."""
+    start = 0
+    while start < len(body):
+        stop = start + _STEP_BYTES
+        found = _PAYLOAD.search(body, start, stop + _LOOK_AHEAD)
+        payload = found if found is not None and found.start() < stop else None
+        text = body[start : payload.end() if payload is not None else stop]
+        yield len(text.decode(errors="ignore")) - _ESCAPE_CHARACTERS * text.count(rb"\u")
+        if payload is not None:
+            stop = body.find(b'"', payload.end())
+            if stop < 0:
+                return
+        start = stop
+
+
+def _decode(value: msgspec.Raw) -> object:
+    try:
+        return msgspec.json.decode(value)
+    except BAD_JSON:
+        return None
 
 
 def _shows_image(value: object) -> bool:

@@ -9,8 +9,10 @@ from functools import cached_property
 
 import msgspec
 
+from plano_agents.errors import BodyTooLargeError
 from plano_agents.protocol.decoding import BAD_JSON, split_fields
 from plano_agents.protocol.openai_chat import ChatHead, PreferenceOverride, check_model
+from plano_agents.protocol.values import MAX_VALUES, has_more_values
 
 _MODEL = msgspec.json.Decoder(str | None)
 
@@ -23,12 +25,17 @@ class RequestBody:
         parse_head: Reads what routing needs of it, on its surface.
 
     Raises:
+        BodyTooLargeError: It has more than `MAX_VALUES` values.
         RequestError: It is no JSON object, or its ``model`` or its preferences are none; ``param`` names it.
     """
 
     def __init__(self, content: bytes, parse_head: Callable[[bytes], ChatHead]) -> None:
         self.content = content
         """As it came."""
+        if has_more_values(content, MAX_VALUES):
+            raise BodyTooLargeError(
+                f"The request has over {MAX_VALUES:,} JSON values. Send fewer messages, parts or tools."
+            )
         self.fields = split_fields(content)
         """The top-level fields, each value's bytes untouched."""
         self._parse_head = parse_head

@@ -44,6 +44,28 @@ class Part(Protocol):
         """Its text; None where it is none."""
 
 
+SEARCHED_CHARACTERS = 2_000_000
+"""How much of one conversation is searched for envelopes: several times what the largest context window holds."""
+
+
+class Stripper:
+    """Takes harnesses' envelopes out of a conversation's texts, as far as `SEARCHED_CHARACTERS`.
+
+    Texts beyond stay as they are, for a search takes its time by the characters, and whoever asks holds all others up.
+    """
+
+    def __init__(self) -> None:
+        self._left = SEARCHED_CHARACTERS
+
+    def strip(self, text: str) -> str:
+        """Take the envelopes out of the conversation's next text, and the white space around what is left."""
+        if "<" in text:
+            self._left -= len(text)
+            if self._left >= 0:
+                text = strip_envelopes(text)
+        return text.strip()
+
+
 def read_user_turns(messages: Sequence[HeadMessage]) -> list[str]:
     """List what users have said.
 
@@ -53,7 +75,8 @@ def read_user_turns(messages: Sequence[HeadMessage]) -> list[str]:
     Returns:
         Their texts, oldest first, envelopes left out; none is empty.
     """
-    texts = (strip_envelopes(read_text(each.content)).strip() for each in messages if each.role == "user")
+    strip = Stripper().strip
+    texts = (strip(read_text(each.content)) for each in messages if each.role == "user")
     return [text for text in texts if text]
 
 

@@ -159,7 +159,7 @@ class Choice:
     ) -> None:
         self._chooser = chooser
         self._request = request
-        self._needs = Needs(request.content)
+        self._needs = Needs(request.content, request.fields)
         self.requested = requested
         self.preferences = preferences
         self.ranking: Ranking | None = None

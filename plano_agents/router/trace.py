@@ -28,6 +28,9 @@ FIRST_SENDING = 2
 MAX_REPLY_BYTES = 256 * 1024
 """How much of an answer is kept where content is to be told."""
 
+MAX_REQUEST_BYTES = 4 * 1024 * 1024
+"""How long a request is that is told, where content is to be told; of a longer one nothing is."""
+
 
 def new_trace_id() -> str:
     """Make an id for a new trace: 32 hexadecimal digits, random in all of them, for samplers read them."""
@@ -138,5 +141,5 @@ class Sampler:
         if is_sampled:
             trace.attributes = self._find_attributes(headers)
             if self._keeps_content:
-                trace.request = body
+                trace.request = body if len(body) <= MAX_REQUEST_BYTES else b"{}"
         return trace

@@ -11,7 +11,7 @@ is no user's word, and is not read.
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from plano_agents.protocol.user_turns import Part, read_text, strip_envelopes
+from plano_agents.protocol.user_turns import Part, Stripper, read_text
 
 MAX_MESSAGES = 16
 """How many messages back are read."""
@@ -69,9 +69,10 @@ def read_conversation(messages: Sequence[Message], *, user_only: bool = False) -
 
 def _spoken(messages: Sequence[Message], roles: frozenset[str]) -> Iterator[Utterance]:
     """Give what was said, the latest first."""
+    strip = Stripper().strip
     for message in reversed(messages):
         if message.role in roles:
-            text = strip_envelopes(read_text(message.content)).strip()
+            text = strip(read_text(message.content))
             if text:
                 yield Utterance(message.role, text)
 

@@ -2,12 +2,16 @@
 
 import base64
 import json
+from bisect import bisect_left
+from typing import Any, SupportsIndex
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plano_agents.protocol.needs import CHARACTERS_PER_TOKEN, Needs
+from plano_agents.errors import RequestError
+from plano_agents.protocol.decoding import split_fields
+from plano_agents.protocol.needs import CHARACTERS_PER_TOKEN, PAYLOAD_BYTES, Needs
 
 DATA = base64.b64encode(bytes(range(256)) * 400).decode()
 URL = f"data:image/png;base64,{DATA}"
@@ -65,27 +69,51 @@ def write(value: object, **options: bool) -> bytes:
     return json.dumps(value, **options).encode("utf-8", "surrogatepass")  # type: ignore[arg-type]  # json's own options
 
 
+def read(body: bytes) -> Needs:
+    """Read a body's needs as a request's are; what is no object has no fields."""
+    try:
+        return Needs(body, split_fields(body))
+    except RequestError:
+        return Needs(body, {})
+
+
+def estimate(body: bytes) -> int:
+    """Find the smallest window that a body fits into, in tokens."""
+    return bisect_left(range(len(body)), True, key=read(body).fits)
+
+
+class CountingBytes(bytes):
+    """Bytes that count how many of them are taken out."""
+
+    taken = 0
+
+    def __getitem__(self, place: SupportsIndex | slice) -> Any:  # noqa: ANN401 - as bytes have it
+        if isinstance(place, slice):
+            self.taken += len(super().__getitem__(place))
+        return super().__getitem__(place)
+
+
 @pytest.mark.parametrize("case", SHOWING)
 def test_an_image_is_seen_wherever_a_surface_shows_one(case: str) -> None:
-    assert Needs(write(SHOWING[case])).images
+    assert read(write(SHOWING[case])).images
 
 
 @pytest.mark.parametrize("case", SHOWING_NONE)
 def test_what_is_only_called_an_image_is_none(case: str) -> None:
-    assert not Needs(write(SHOWING_NONE[case])).images
+    assert not read(write(SHOWING_NONE[case])).images
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b"1", b'"image"', b'{"messages": "image"}', b'{"tools": 1']
 )
 def test_what_is_no_request_needs_nothing(body: bytes) -> None:
-    needs = Needs(body)
+    needs = read(body)
     assert (needs.images, needs.tools) == (False, False)
 
 
 def test_an_image_as_deep_as_json_goes_is_no_crash() -> None:
     depth = 100_000
-    Needs(b'{"messages":' + b'[{"content":' * depth + b'{"type":"image"}' + b"}]" * depth + b"}").images  # noqa: B018 - that it comes back
+    read(b'{"messages":' + b'[{"content":' * depth + b'{"type":"image"}' + b"}]" * depth + b"}").images  # noqa: B018 - that it comes back
 
 
 @pytest.mark.parametrize(
@@ -100,12 +128,12 @@ def test_an_image_as_deep_as_json_goes_is_no_crash() -> None:
     ],
 )
 def test_tools_are_needed_where_some_are_offered(fields: dict[str, object], offered: bool) -> None:  # noqa: FBT001 - parametrized
-    assert Needs(write(fields)).tools is offered
+    assert read(write(fields)).tools is offered
 
 
 @pytest.mark.parametrize("case", SHOWING)
 def test_an_images_bytes_are_no_tokens(case: str) -> None:
-    assert Needs(write(SHOWING[case])).tokens < 60
+    assert estimate(write(SHOWING[case])) < 60
 
 
 @pytest.mark.parametrize(
@@ -120,34 +148,55 @@ def test_an_images_bytes_are_no_tokens(case: str) -> None:
 )
 def test_what_comes_by_value_is_no_tokens(part: dict[str, object]) -> None:
     body = write({"messages": [{"role": "user", "content": [part]}]}).replace(b"\\\\/", b"\\/")
-    assert Needs(body).tokens < 60
+    assert estimate(body) < 60
 
 
 def test_a_document_of_plain_text_is_tokens() -> None:
     source = {"type": "text", "media_type": "text/plain", "data": "so many words " * 1_000}
     body = write({"messages": [{"role": "user", "content": [{"type": "document", "source": source}]}]})
-    assert Needs(body).tokens > 2_800
+    assert estimate(body) > 2_800
 
 
 @pytest.mark.parametrize("text", ["слово и дело ", "人人生而自由 ", "naïve café "])
 def test_an_escaped_letter_counts_as_the_letter(text: str) -> None:
     content = {"messages": [{"role": "user", "content": text * 100}]}
-    assert Needs(write(content)).tokens == Needs(write(content, ensure_ascii=False)).tokens
+    assert estimate(write(content)) == estimate(write(content, ensure_ascii=False))
 
 
 @given(TEXTS, st.booleans())
 def test_an_estimate_is_never_negative_and_never_more_than_the_bytes_allow(text: str, escaped: bool) -> None:  # noqa: FBT001 - drawn
     body = write({"messages": [{"role": "user", "content": text}]}, ensure_ascii=escaped)
-    assert 0 <= Needs(body).tokens <= len(body) / CHARACTERS_PER_TOKEN
+    assert 0 <= estimate(body) <= len(body) / CHARACTERS_PER_TOKEN
 
 
 @given(st.binary(max_size=300), st.integers(1, 100))
-def test_a_body_fits_exactly_where_its_estimate_does(body: bytes, window: int) -> None:
-    needs = Needs(body)
-    assert needs.fits(window) == (needs.tokens <= window)
+def test_a_body_that_fits_fits_into_a_larger_window(body: bytes, window: int) -> None:
+    assert read(body).fits(window + 1) >= read(body).fits(window)
 
 
 def test_a_body_that_fits_by_its_bytes_is_not_read() -> None:
-    needs = Needs(b"x" * 500)
-    assert needs.fits(100)
-    assert "tokens" not in vars(needs)
+    body = CountingBytes(b"x" * 500)
+    assert Needs(body, {}).fits(100)
+    assert body.taken == 0
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [b"x", b'"data:a/b,"', b'"data":"' + b"A" * (PAYLOAD_BYTES - 1) + b'"'],
+    ids=["text", "short URLs", "short data"],
+)
+def test_of_a_body_no_more_is_read_than_shows_that_it_does_not_fit(piece: bytes) -> None:
+    body = CountingBytes(piece * (4_000_000 // len(piece)))
+    assert not Needs(body, {}).fits(100_000)
+    assert body.taken <= 100_000 * CHARACTERS_PER_TOKEN + 2**17
+
+
+def test_of_what_comes_by_value_nothing_is_read() -> None:
+    body = CountingBytes(write({"messages": [{"role": "user", "content": [SHOWING["chat"]] * 50}]}))
+    assert Needs(body, {}).fits(8_000)
+    assert body.taken < len(body) / 50
+
+
+@pytest.mark.parametrize("start", range(65_530, 65_540))
+def test_what_comes_by_value_is_left_out_wherever_it_begins(start: int) -> None:
+    assert estimate(b"x" * start + b'"data":"' + b"A" * 1_000_000 + b'"') < 66_000 // CHARACTERS_PER_TOKEN

@@ -5,16 +5,12 @@ buffer costs that is put together anew for each piece.
 """
 
 import json
-import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
 from functools import partial
-from types import FrameType
-from typing import TYPE_CHECKING
 
 import pytest
 
-import plano_agents
 from plano_agents.errors import UpstreamProtocolError
 from plano_agents.protocol import sse
 from plano_agents.protocol.form import Form
@@ -28,11 +24,8 @@ from plano_agents.protocol.translation.stream import Reader, StreamTranslator, W
 from plano_agents.protocol.usage import UsageMeter
 from plano_agents.router.streams import SameStream
 from plano_agents.router.surfaces import SURFACES, Surface
+from tests.work import count_lines
 
-if TYPE_CHECKING:
-    from _typeshed import TraceFunction
-
-PACKAGE = next(iter(plano_agents.__path__))
 REQUEST = b'{"model":"m","input":"x"}'
 
 Feed = Callable[[bytes], object]
@@ -110,28 +103,21 @@ PIECES: dict[str, bytes] = {
 
 def count_work(feed: Feed, stream: bytes, size: int) -> int:
     """Count the lines run and the bytes allocated while a stream comes in slices of a size."""
-    lines = allocated = 0
+    allocated = 0
 
-    def trace(frame: FrameType, event: str, _arg: object) -> "TraceFunction | None":
-        nonlocal lines
-        if not frame.f_code.co_filename.startswith(PACKAGE):
-            return None
-        lines += event == "line"
-        return trace
-
-    before = sys.gettrace()
-    tracemalloc.start()
-    try:
-        sys.settrace(trace)
+    def feed_all() -> None:
+        nonlocal allocated
         for start in range(0, len(stream), size):
             tracemalloc.reset_peak()
             current = tracemalloc.get_traced_memory()[0]
             feed(stream[start : start + size])
             allocated += tracemalloc.get_traced_memory()[1] - current
+
+    tracemalloc.start()
+    try:
+        return 100 * count_lines(feed_all) + allocated
     finally:
-        sys.settrace(before)
         tracemalloc.stop()
-    return 100 * lines + allocated
 
 
 @pytest.mark.parametrize("size", [7, 100])

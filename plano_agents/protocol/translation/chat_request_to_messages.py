@@ -255,7 +255,13 @@ def _build_assistant_blocks(
             raise UnsupportedFieldError(
                 f"{where}.{name} cannot be carried to an Anthropic model.", param=f"{where}.{name}"
             )
-    yield from message.thinking_blocks or ()
+    for number, block in enumerate(message.thinking_blocks or ()):
+        if not bytes(block).startswith(b"{"):
+            place = f"{where}.thinking_blocks[{number}]"
+            raise RequestError(
+                f"{place!r} is not a JSON object. Send thinking blocks as they came.", param=place
+            )
+        yield block
     yield from build_text(message.content, where)
     if message.refusal:
         yield anthropic.TextBlock(text=message.refusal)

@@ -154,11 +154,12 @@ class _Assistant:
 
 
 def _read_messages(request: responses.ClientRequest) -> Iterable[openai.Message]:
-    messages: list[openai.Message] = []
+    said: list[openai.Message] = []  # since the last calls or results; those that follow go before it
     if request.instructions:
-        messages.append(openai.SystemMessage(request.instructions))
+        said.append(openai.SystemMessage(request.instructions))
     if isinstance(request.input, str):
-        return (*messages, openai.UserMessage(request.input))
+        return (*said, openai.UserMessage(request.input))
+    messages: list[openai.Message] = []
     pending: _Assistant | None = None
     for position, item in enumerate(request.input):
         where = f"input[{position}]"
@@ -167,9 +168,17 @@ def _read_messages(request: responses.ClientRequest) -> Iterable[openai.Message]
             _gather(pending, item, where)
             continue
         if pending is not None:
-            messages.append(pending.build())
-            pending = None
-        _place(messages, _read_item(item, where))
+            messages += (*said, pending.build())
+            said, pending = [], None
+        message = _read_item(item, where)
+        if not isinstance(message, openai.ToolMessage):
+            said.append(message)
+        elif messages:
+            messages.append(message)
+        else:
+            messages += (*said, message)
+            said = []
+    messages += said
     if pending is not None:
         messages.append(pending.build())
     return (message for message in messages if message != openai.AssistantMessage())
@@ -204,16 +213,6 @@ def _read_item(item: responses.Item, where: str) -> openai.Message:
             raise RequestError(f"{where!r} has no role that is known: {item.role!r}.", param=f"{where}.role")
         case _:
             raise _unsupported(f"{where}.type", item.type)
-
-
-def _place(messages: list[openai.Message], message: openai.Message) -> None:
-    """Add a message; a tool's result goes right after the calls, before what was said since."""
-    position = len(messages)
-    if isinstance(message, openai.ToolMessage):
-        calls_or_results = (openai.AssistantMessage, openai.ToolMessage)
-        while position and not isinstance(messages[position - 1], calls_or_results):
-            position -= 1
-    messages.insert(position or len(messages), message)
 
 
 def _call_id(item: responses.Item, where: str) -> str:
