@@ -215,6 +215,8 @@ class Story:
         fields, surface = request.fields, self._endpoint.surface
         trail.affinity_id = service.turns.find_affinity_id(request.headers, fields)
         body = RequestBody(request.body, surface.parse_head)
+        if len(request.body) > LARGE_BODY_BYTES:
+            await asyncio.sleep(0)  # others are served between its splitting, its reading and its translation
         choice = service.chooser.read(body)
         turn = await service.turns.find_turn(request.headers, fields, trail.affinity_id, body)
         if turn is None:
@@ -227,7 +229,7 @@ class Story:
         trail.ranking = choice.ranking
         trail.routing_ms = self._measure()
         if len(request.body) > LARGE_BODY_BYTES:
-            await asyncio.sleep(0)  # others are served between its reading and its translation
+            await asyncio.sleep(0)
         if self._endpoint.decides_only:
             first, *_ = _list_candidates(choice, trail)
             if first != trail.decision.model:
