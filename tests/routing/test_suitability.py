@@ -5,6 +5,7 @@ import json
 import pytest
 
 from plano_agents.config.model import ModelProfile
+from plano_agents.protocol.decoding import split_fields
 from plano_agents.protocol.needs import Needs
 from plano_agents.routing.suitability import can_serve, put_suitable_first
 
@@ -17,7 +18,8 @@ OFFERED = {**PLAIN, "tools": [{"name": "f"}]}
 
 
 def serves(profile: ModelProfile, body: dict[str, object]) -> bool:
-    return can_serve(profile, Needs(json.dumps(body).encode()))
+    encoded = json.dumps(body).encode()
+    return can_serve(profile, Needs(encoded, split_fields(encoded)))
 
 
 @pytest.mark.parametrize("body", [PLAIN, LONG, SHOWN, OFFERED])
