@@ -90,7 +90,7 @@ def parse_config(
         limits=settings.limits,
         tracing=replace(config.tracing, content=settings.tracing.content),
         proxy_from_environment=settings.proxy_from_environment,
-        client_keys=settings.client_keys,
+        client_keys=tuple(settings.client_keys),
         admin_token=settings.admin_token,
     )
 

@@ -92,7 +92,7 @@ class Settings(Section):
     """Extends Plano's ``tracing``."""
     proxy_from_environment: bool = False
     """Whether ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` count on the way to providers."""
-    client_keys: Annotated[Listing[SecretStr], Field(min_length=1)] = ()
+    client_keys: Annotated[list[SecretStr], Field(min_length=1)] = Field(default_factory=list)
     """Keys of which clients must present one; where absent, none is asked for."""
     admin_token: Annotated[SecretStr, Field(min_length=1)] | None = None
     """The token that operators' endpoints ask for; where absent, they answer on this machine only."""
@@ -144,7 +144,7 @@ def parse_settings(
                 "routing": replace(settings.routing, affinity_headers=headers),
                 "timeouts": _override(timeouts, settings.timeouts, document.data.get("timeouts")),
                 "retries": _override(retries, settings.retries, document.data.get("retries")),
-                "client_keys": tuple(key for key in keys if key is not None),
+                "client_keys": [key for key in keys if key is not None],
                 "admin_token": token
                 and secrets.read(token.get_secret_value(), ("admin_token",), "admin_token"),
             }

@@ -107,6 +107,7 @@ def test_a_header_that_cannot_hold_an_id_is_refused(name: str, words: str) -> No
         ),
         ("proxy_from_environment: 1", "proxy_from_environment must be true or false, not 1"),
         ("client_keys: []", "client_keys is empty. Give it a value."),
+        ("client_keys: [1]", "client_keys[0] must be text; put it into quotes"),
         (
             "admin_token: $T",
             "$T is not set (needed by admin_token). Export it, or remove the line that names it.",
