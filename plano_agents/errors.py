@@ -9,6 +9,7 @@
     ├── OverloadedError             503  overloaded
     ├── ShuttingDownError           503  shutting_down
     ├── StoreUnavailableError       503  store_unavailable
+    ├── ThreadUnreadableError       500  thread_unreadable
     ├── InspectorUnavailableError   503  inspector_unavailable
     ├── ConfigError                 -    a configuration file that cannot be used; raised at start only
     ├── WorkerFailedError           -    a process that will not start; ends the program
@@ -135,10 +136,16 @@ class ShuttingDownError(PlanoError):
 
 
 class StoreUnavailableError(PlanoError):
-    """The shared session store does not answer."""
+    """A store, of sessions or of threads, does not answer."""
 
     status_code = 503
     code = "store_unavailable"
+
+
+class ThreadUnreadableError(PlanoError):
+    """A thread whose stored state is not what a server would have written."""
+
+    code = "thread_unreadable"
 
 
 class InspectorUnavailableError(PlanoError):

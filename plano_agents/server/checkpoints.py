@@ -10,18 +10,16 @@
 A SQLite file is one server's; servers that share a Postgres keep each other's runs off a thread by its advisory locks.
 """
 
-import os
-import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
-
-from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.checkpoint.memory import InMemorySaver
+from typing import Protocol
 
 from plano_agents.errors import ConfigError
+from plano_agents.server.guarded import Guarded, GuardedMemory
+from plano_agents.server.serializer import StrictSerializer
+from plano_agents.server.state_types import TypeName
 
 DEFAULT_URL = "sqlite:///threads.sqlite"
 """Where threads are remembered if nothing else is said."""
@@ -45,7 +43,7 @@ class SharedLocks(Protocol):
 class Checkpoints:
     """An open store of threads."""
 
-    saver: BaseCheckpointSaver[Any]
+    saver: Guarded
     """Keeps the graph's state."""
     locks: SharedLocks | None = None
     """Keeps other processes' runs off a thread; None where no other process shares the store."""
@@ -74,11 +72,14 @@ def name_place(url: str) -> str:
 
 
 @asynccontextmanager
-async def open_checkpoints(url: str) -> AsyncGenerator[Checkpoints | None, None]:
+async def open_checkpoints(
+    url: str, allowed: frozenset[TypeName] = frozenset()
+) -> AsyncGenerator[Checkpoints | None, None]:
     """Open a store for as long as the context is.
 
     Args:
         url: One of the forms above.
+        allowed: Types that threads' state may hold, beside the standard ones.
 
     Yields:
         The store; None for ``none``.
@@ -86,10 +87,11 @@ async def open_checkpoints(url: str) -> AsyncGenerator[Checkpoints | None, None]
     Raises:
         ConfigError: It cannot be opened, or its package is not installed.
     """
+    serializer = StrictSerializer(allowed)
     if url == "none":
         yield None
     elif url == "memory":
-        yield Checkpoints(InMemorySaver())
+        yield Checkpoints(GuardedMemory(serde=serializer))
     elif url.startswith(POSTGRES):
         try:
             from plano_agents.server.postgres import open_postgres  # noqa: PLC0415 - an extra
@@ -98,37 +100,10 @@ async def open_checkpoints(url: str) -> AsyncGenerator[Checkpoints | None, None]
                 f"Threads in Postgres need the package {error.name!r}, which is not installed. Run: "
                 "pip install 'plano-agents[postgres]' (in a clone: scripts/uv sync --extra postgres)."
             ) from error
-        async with open_postgres(url) as opened:
-            yield opened
+        async with open_postgres(url, serializer) as (saver, locks):
+            yield Checkpoints(saver, locks)
     else:
-        async with _open_sqlite(Path(url.removeprefix(SQLITE))) as saver:
+        from plano_agents.server.sqlite import open_sqlite  # noqa: PLC0415 - takes a moment
+
+        async with open_sqlite(Path(url.removeprefix(SQLITE)), serializer) as saver:
             yield Checkpoints(saver)
-
-
-@asynccontextmanager
-async def _open_sqlite(path: Path) -> AsyncGenerator[BaseCheckpointSaver[Any], None]:
-    import aiosqlite  # noqa: PLC0415 - takes a moment
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver  # noqa: PLC0415
-
-    try:
-        # Conversations are nobody else's to read; what SQLite puts beside the file has the file's permissions.
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        connection = aiosqlite.connect(path)
-        await connection
-    except (OSError, sqlite3.Error) as error:
-        raise ConfigError(_explain(path, error)) from error
-    try:
-        saver = AsyncSqliteSaver(connection)
-        try:
-            await saver.setup()
-            await connection.execute("PRAGMA synchronous=NORMAL")  # safe in the WAL mode that setup chose
-        except sqlite3.Error as error:
-            raise ConfigError(_explain(path, error)) from error
-        yield saver
-    finally:
-        await connection.close()
-
-
-def _explain(path: Path, error: Exception) -> str:
-    reason = error.strerror if isinstance(error, OSError) else str(error)
-    return f"Cannot keep threads in the SQLite file {str(path)!r}: {reason}. Name another place: {_FORMS}."

@@ -5,11 +5,12 @@ thread. How the state is kept is LangGraph's checkpointers' business, where they
 """
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, cast
 
+from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import StateSnapshot
@@ -18,25 +19,23 @@ from plano_agents.affinity import CONFIGURABLE_KEY, derive_affinity_id
 from plano_agents.errors import (
     PlanoError,
     RequestError,
-    StoreUnavailableError,
     ThreadBusyError,
     ThreadNotFoundError,
 )
 from plano_agents.integrations.encodable import clean_text
 from plano_agents.server.checkpoints import DEFAULT_URL, SharedLocks, name_place, open_checkpoints
-from plano_agents.server.history import Thread, describe_messages
+from plano_agents.server.guarded import Guarded, build_unavailable, build_unreadable
+from plano_agents.server.history import Thread, ThreadMessage, describe_messages
 from plano_agents.server.settings import ServerSettings
+from plano_agents.server.state_types import find_state_types, load_types
 from plano_agents.server.threads import ThreadLocks
 from plano_agents.server.tools import Graph
-from plano_agents.serving.log import locate
 
 OWNER_KEY = "plano_owner"
 """The key of a checkpoint's metadata that names whose thread it is."""
 
 SHARED_POLL_SECONDS = 0.1
 """How often a run in line looks whether another process is done with its thread."""
-
-_log = logging.getLogger(__name__)
 
 
 class Memory:
@@ -53,7 +52,9 @@ class Memory:
         self._graph = graph if self._url is None else self._forgetful
         self._is_open = self._url is None or self._url == "none"
         self._settings = settings
+        self._allowed = find_state_types(graph).union(*map(load_types, settings.checkpoint_types))
         self._locks = ThreadLocks(max_waiting=settings.max_waiting)
+        self._saver: Guarded | None = None  # None for the graph's own
         self._shared: SharedLocks | None = None
         self._shared_held: set[str] = set()
         self._states: dict[str, StateSnapshot] = {}
@@ -79,14 +80,15 @@ class Memory:
         if self._is_open or self._url is None:
             yield
             return
-        async with open_checkpoints(self._url) as opened:
+        async with open_checkpoints(self._url, self._allowed) as opened:
             assert opened is not None  # noqa: S101 - it is none of those that are open from the start
             self._graph = self._forgetful.copy(update={"checkpointer": opened.saver})
-            self._shared, self._is_open = opened.locks, True
+            self._saver, self._shared, self._is_open = opened.saver, opened.locks, True
             try:
                 yield
             finally:
-                self._graph, self._shared, self._is_open = self._forgetful, None, False
+                self._graph, self._is_open = self._forgetful, False
+                self._saver = self._shared = None
 
     def graph_for(self, thread_id: str | None) -> Graph:
         """The graph to run: without a thread, one that keeps nothing."""
@@ -125,6 +127,8 @@ class Memory:
             await self._acquire_shared(thread_id, run_id)
             if self._shared is not None or self._changes != changes:  # a run may have come between
                 state = await self._load_own(thread_id, owner)
+            if self._saver is not None:  # before a model is asked for what could not be kept
+                await self._saver.check_writable()
             self._changes += 1
             self._states[run_id] = state
             yield
@@ -142,7 +146,8 @@ class Memory:
         """Read a thread's state as a run finds it; held, it was read already.
 
         Raises:
-            StoreUnavailableError: It cannot be read.
+            StoreUnavailableError: The store does not answer.
+            ThreadUnreadableError: What is stored is not a conversation's state.
         """
         return self._states.pop(run_id, None) or await self.load(thread_id)
 
@@ -163,7 +168,8 @@ class Memory:
         """Read a thread's state, whoever's it is.
 
         Raises:
-            StoreUnavailableError: It cannot be read.
+            StoreUnavailableError: The store does not answer.
+            ThreadUnreadableError: What is stored is not a conversation's state.
         """
         if not self._is_open:
             raise PlanoError(
@@ -171,9 +177,15 @@ class Memory:
                 "that mounts it has to enter create_app(…).router.lifespan_context in its own lifespan."
             )
         try:
-            return await self._graph.aget_state({"configurable": {"thread_id": thread_id}})
+            state = await self._graph.aget_state({"configurable": {"thread_id": thread_id}})
+        except PlanoError:
+            raise
         except Exception as error:
-            raise _unavailable(error) from error
+            # A guarded store has told its own errors already; what is left is LangGraph's, of what it read there.
+            build = build_unavailable if self._saver is None else partial(build_unreadable, thread_id)
+            raise build(error) from error
+        _check_state(thread_id, state)
+        return state
 
     async def read(self, thread_id: str, owner: str) -> Thread:
         """Tell a conversation.
@@ -189,7 +201,7 @@ class Memory:
             affinity_id=str(metadata.get(CONFIGURABLE_KEY) or derive_affinity_id(thread_id)),
             updated_at=state.created_at,
             is_running=self._locks.is_busy(thread_id),
-            messages=describe_messages(state.values.get("messages", [])),
+            messages=_describe(thread_id, state),
         )
 
     async def delete(self, thread_id: str, *, run_id: str, owner: str) -> None:
@@ -205,8 +217,10 @@ class Memory:
             saver = cast("BaseCheckpointSaver[Any]", self._graph.checkpointer)
             try:
                 await saver.adelete_thread(thread_id)
+            except PlanoError:
+                raise
             except Exception as error:
-                raise _unavailable(error) from error
+                raise build_unavailable(error) from error
 
     async def _find(self, thread_id: str, owner: str) -> StateSnapshot:
         if self.remembers and _can_be_kept(thread_id):
@@ -233,7 +247,7 @@ class Memory:
         try:
             return await locks.try_acquire(thread_id)
         except Exception as error:
-            raise _unavailable(error) from error
+            raise build_unavailable(error) from error
 
 
 def build_config(
@@ -264,16 +278,30 @@ def _can_be_kept(thread_id: str) -> bool:
     return "\0" not in thread_id and clean_text(thread_id) == thread_id
 
 
+def _check_state(thread_id: str, state: StateSnapshot) -> None:
+    """See that what was stored has the form of a conversation's state."""
+    metadata: object = state.metadata
+    messages = state.values.get("messages", []) if isinstance(state.values, Mapping) else None
+    if (
+        not isinstance(metadata, Mapping | None)
+        or not isinstance(messages, list)
+        or not all(
+            isinstance(each, BaseMessage) and isinstance(each.content, str | list) for each in messages
+        )
+    ):
+        raise build_unreadable(thread_id, TypeError())
+
+
+def _describe(thread_id: str, state: StateSnapshot) -> tuple[ThreadMessage, ...]:
+    try:
+        return describe_messages(state.values.get("messages", []))
+    except Exception as error:
+        raise build_unreadable(thread_id, error) from error
+
+
 def _owner(metadata: Mapping[str, Any]) -> str:
     return str(metadata.get(OWNER_KEY, ""))
 
 
 def _not_found(thread_id: str, way_out: str) -> ThreadNotFoundError:
     return ThreadNotFoundError(f"There is no thread {thread_id!r}. {way_out}", param="thread_id")
-
-
-def _unavailable(error: Exception) -> StoreUnavailableError:
-    _log.error("threads cannot be reached: %s", locate(error))
-    return StoreUnavailableError(
-        "The place where threads are kept does not answer. Send the request again; the server's log says why."
-    )

@@ -17,7 +17,8 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from plano_agents.errors import ConfigError
-from plano_agents.server.checkpoints import Checkpoints
+from plano_agents.server.guarded import Guarded
+from plano_agents.server.serializer import StrictSerializer
 
 POOL_SIZE = 10
 """How many connections the checkpointer opens at most; steps wait for one, and need it for milliseconds."""
@@ -30,18 +31,30 @@ SETUP_POLL_SECONDS = 0.1
 _SETUP_LOCK = "plano-agents setup"
 
 
+class GuardedPostgres(Guarded, AsyncPostgresSaver):
+    """Threads in a database."""
+
+    store_errors = (psycopg.Error, OSError)
+
+
 @asynccontextmanager
-async def open_postgres(url: str) -> AsyncGenerator[Checkpoints, None]:
+async def open_postgres(
+    url: str, serializer: StrictSerializer
+) -> AsyncGenerator[tuple[GuardedPostgres, "AdvisoryLocks"], None]:
     """Open a database for as long as the context is; its tables are made, or brought up to date.
 
     Args:
         url: A ``postgresql://`` URL, with libpq's options.
+        serializer: Reads and writes the threads' state.
+
+    Yields:
+        The checkpointer, and the locks that all servers on the database see.
 
     Raises:
         ConfigError: It does not answer, or refuses.
     """
     place = _name_database(url)
-    locks = _AdvisoryLocks(url)
+    locks = AdvisoryLocks(url)
     pool: AsyncConnectionPool[psycopg.AsyncConnection[DictRow]] = AsyncConnectionPool(
         url,
         min_size=1,
@@ -53,35 +66,37 @@ async def open_postgres(url: str) -> AsyncGenerator[Checkpoints, None]:
     )
     try:
         try:
-            saver = await _set_up(pool, locks)
+            saver = await _set_up(pool, locks, serializer)
         except (psycopg.Error, PoolTimeout, OSError) as error:
             raise ConfigError(
                 f"Cannot keep threads in Postgres at {place}: {_explain(error)}. Start it, or name another database "
                 "or place."
             ) from error
-        yield Checkpoints(saver, locks)
+        yield saver, locks
     finally:
         await locks.close()
         await pool.close()
 
 
 async def _set_up(
-    pool: AsyncConnectionPool[psycopg.AsyncConnection[DictRow]], locks: "_AdvisoryLocks"
-) -> AsyncPostgresSaver:
+    pool: AsyncConnectionPool[psycopg.AsyncConnection[DictRow]],
+    locks: "AdvisoryLocks",
+    serializer: StrictSerializer,
+) -> GuardedPostgres:
     """Connect, and make the tables; servers that start together take turns."""
     # Not by waiting for the lock: the index that setup builds concurrently would wait for whoever waits so.
     while not await locks.try_acquire(_SETUP_LOCK):  # noqa: ASYNC110 - other processes set no event
         await asyncio.sleep(SETUP_POLL_SECONDS)
     try:
         await pool.open(wait=True, timeout=OPEN_SECONDS)
-        saver = AsyncPostgresSaver(pool)
+        saver = GuardedPostgres(pool, serde=serializer)
         await saver.setup()
     finally:
         await locks.release(_SETUP_LOCK)
     return saver
 
 
-class _AdvisoryLocks:
+class AdvisoryLocks:
     """Locks by name, of this server among all on the database."""
 
     def __init__(self, url: str) -> None:

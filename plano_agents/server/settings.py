@@ -39,6 +39,7 @@ def _check_owners(hashes: Mapping[str, str]) -> Mapping[str, str]:
 KeyHash = Annotated[str, AfterValidator(check_hash)]
 RouterUrl = Annotated[str, AfterValidator(build_base_url)]
 Origin = Annotated[str, AfterValidator(_check_origin)]
+TypesName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?$")]
 Owner = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._@-]+$")]
 
 
@@ -61,6 +62,9 @@ class ServerSettings(BaseModel):
     checkpoints: Annotated[SecretStr, AfterValidator(_check_secret_url)] | None = None
     """Where threads are remembered: ``sqlite:///FILE``, ``postgresql://…``, ``memory`` or ``none``. By default where
     the graph's own checkpointer does, else in ``sqlite:///threads.sqlite``."""
+    checkpoint_types: tuple[TypesName, ...] = ()
+    """Types that threads may hold, beside standard ones, LangChain's messages and those that the graph's state is
+    annotated with: ``module:Type``, or ``module`` for all classes that it defines."""
     busy_threads: Literal["reject", "queue"] = "reject"
     """What becomes of a run on a thread that another run is on: a 409, or a place in line."""
     max_queued_runs: Annotated[int, Field(ge=1)] = 16
