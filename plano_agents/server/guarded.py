@@ -111,7 +111,7 @@ class Guarded(BaseCheckpointSaver[Any]):
     async def _run(self, operation: Coroutine[Any, Any, T]) -> T:
         try:
             return await operation
-        except self.store_errors:
+        except Exception:
             await self.recover()
             raise
 
