@@ -64,6 +64,7 @@ def serve_command(
     from plano_agents.integrations.router_address import build_base_url  # noqa: PLC0415 - these take a moment
     from plano_agents.server import loading, run  # noqa: PLC0415
     from plano_agents.server.app import create_app  # noqa: PLC0415
+    from plano_agents.server.memory import describe_place  # noqa: PLC0415
     from plano_agents.server.settings import build_settings, load_settings  # noqa: PLC0415
 
     if router_url:
@@ -76,10 +77,11 @@ def serve_command(
     given |= {"checkpoints": checkpoints} if checkpoints else {}
     settings = build_settings(**given)
     configure_log(log_level, log_format, log_content=settings.log_content, environ=os.environ)
-    app = create_app(loading.load_graph(graph, Path.cwd()), settings)
+    loaded = loading.load_graph(graph, Path.cwd())
+    app = create_app(loaded, settings)
     serving.check_exposure(host, is_guarded=no_auth or bool(settings.api_keys), way_out=run.NO_AUTH_NEEDED)
     listener = serving.bind(host, port)
-    said = run.describe(app, settings, listener)
+    said = run.describe(app, settings, listener, describe_place(loaded, settings))
     serving.run(run.serve_app(app, listener, on_ready=lambda: announce(said)))
     announce("stopped")
 

@@ -85,7 +85,6 @@ def create_app(
         redoc_url=None,
     )
     add_api_page(app)
-    app.state.threads = agent.memory.place
     app.state.buffered = agent.buffered
     add_agent_surface(app, agent)
     add_openai_surface(app, agent, now=now)

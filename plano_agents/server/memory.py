@@ -65,11 +65,6 @@ class Memory:
         """Whether threads can be gone on with."""
         return self._url != "none"
 
-    @property
-    def place(self) -> str:
-        """Where threads are kept, without user and password."""
-        return "the graph's own checkpointer" if self._url is None else name_place(self._url)
-
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[None, None]:
         """Open the place where threads are kept, for as long as the context is; it may be open already.
@@ -262,6 +257,12 @@ def build_config(
     if thread_id is not None:
         config["configurable"]["thread_id"] = thread_id
     return config
+
+
+def describe_place(graph: Graph, settings: ServerSettings) -> str:
+    """Name where a graph's threads are kept, without user and password."""
+    url = _choose_url(graph, settings)
+    return "the graph's own checkpointer" if url is None else name_place(url)
 
 
 def _choose_url(graph: Graph, settings: ServerSettings) -> str | None:

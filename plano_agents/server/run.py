@@ -34,13 +34,14 @@ async def serve_app(app: FastAPI, listener: socket.socket, *, on_ready: Callable
             await serve([Site(app, listener, budget=app.state.buffered)], on_ready=on_ready)
 
 
-def describe(app: FastAPI, settings: ServerSettings, listener: socket.socket) -> str:
+def describe(app: FastAPI, settings: ServerSettings, listener: socket.socket, place: str) -> str:
     """Say what is served and where, for the terminal.
 
     Args:
         app: What is served.
         settings: What is configured.
         listener: Where it listens.
+        place: Where threads are kept.
     """
     answers = [
         route.path
@@ -49,7 +50,7 @@ def describe(app: FastAPI, settings: ServerSettings, listener: socket.socket) ->
     ]
     rows = [
         ("agent", settings.name),
-        ("threads", app.state.threads),
+        ("threads", place),
         ("keys", ", ".join(settings.api_keys) or "none: whoever reaches this address may ask"),
         ("answers", ", ".join(answers)),
     ]

@@ -175,5 +175,5 @@ def test_the_start_names_the_endpoint_where_its_package_is_installed(
         monkeypatch.delitem(sys.modules, "plano_agents.server.ag_ui_surface", raising=False)
     app = create_app(build_graph(Script()))
     with serving.bind("127.0.0.1", 0) as listener:
-        said = describe(app, build_settings(), listener)
+        said = describe(app, build_settings(), listener, "nowhere")
     assert ("/ag-ui" in said) == is_installed
