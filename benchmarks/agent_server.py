@@ -172,7 +172,7 @@ async def run_server(checkpoints: str, *, events: bool) -> AsyncGenerator[Run, N
         async def run(number: int) -> object:
             thread = {} if checkpoints == "none" else {"thread_id": f"server-{number}"}
             body = json.dumps({"messages": [QUESTION], **thread}).encode()
-            head = ["POST /agent/run HTTP/1.1", "host: agent", "content-type: application/json"]
+            head = ["POST /agent/run HTTP/1.1", "host: localhost", "content-type: application/json"]
             head += [f"content-length: {len(body)}", *(["accept: text/event-stream"] if events else [])]
             writer.write("\r\n".join([*head, "", ""]).encode() + body)
             answer = await reader.readuntil(b"\r\n\r\n")

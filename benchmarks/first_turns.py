@@ -101,7 +101,7 @@ class Client:
     async def ask(self, affinity_id: str, text: str) -> bytes:
         """Ask once; give the answer's head."""
         body = json.dumps({"model": "gpt-4o-mini", "messages": [{"role": "user", "content": text}]}).encode()
-        head = ["POST /v1/chat/completions HTTP/1.1", "host: router", "content-type: application/json"]
+        head = ["POST /v1/chat/completions HTTP/1.1", "host: localhost", "content-type: application/json"]
         head += [f"x-model-affinity: {affinity_id}", f"content-length: {len(body)}"]
         self._writer.write("\r\n".join([*head, "", ""]).encode() + body)
         answer = await self._reader.readuntil(b"\r\n\r\n")

@@ -222,7 +222,7 @@ class Request:
         body = json.dumps(
             {"model": self.model, "messages": turns, "stream": bool(self.pieces)}, separators=(",", ":")
         )
-        head = ["POST /v1/chat/completions HTTP/1.1", "host: router", "content-type: application/json"]
+        head = ["POST /v1/chat/completions HTTP/1.1", "host: localhost", "content-type: application/json"]
         head += [f"content-length: {len(body)}", f"x-model-affinity: on-{self.model}", "user-agent: cost"]
         return "\r\n".join([*head, "", body]).encode()
 

@@ -19,6 +19,8 @@
     │   ├── UnsupportedFieldError   400  unsupported_field
     │   ├── AuthenticationError     401  invalid_api_key
     │   ├── AdminOnlyError          403  admin_only
+    │   ├── ForeignHostError        403  foreign_host
+    │   ├── ForeignPageError        403  foreign_page
     │   ├── ModelNotFoundError      404  model_not_found
     │   ├── EndpointNotFoundError   404  endpoint_not_found
     │   ├── SessionNotFoundError    404  session_not_found
@@ -28,6 +30,7 @@
     │   ├── RequestTimeoutError     408  request_timeout
     │   ├── ThreadBusyError         409  thread_busy
     │   ├── UnsupportedEncodingError 415 unsupported_encoding
+    │   ├── UnsupportedMediaTypeError 415 unsupported_media_type
     │   ├── HeadTooLargeError       431  header_too_large
     │   └── BodyTooLargeError       413  body_too_large
     └── UpstreamError               502  upstream_error
@@ -197,6 +200,22 @@ class AdminOnlyError(RequestError):
     type = "permission_error"
 
 
+class ForeignHostError(RequestError):
+    """A request to a server without keys, under a name that is not the server's."""
+
+    status_code = 403
+    code = "foreign_host"
+    type = "permission_error"
+
+
+class ForeignPageError(RequestError):
+    """A request to a server without keys, from a web page of another site."""
+
+    status_code = 403
+    code = "foreign_page"
+    type = "permission_error"
+
+
 class ModelNotFoundError(RequestError):
     """A model that the configuration does not declare."""
 
@@ -250,6 +269,13 @@ class UnsupportedEncodingError(RequestError):
 
     status_code = 415
     code = "unsupported_encoding"
+
+
+class UnsupportedMediaTypeError(RequestError):
+    """A request body that is not declared as JSON."""
+
+    status_code = 415
+    code = "unsupported_media_type"
 
 
 class HeadTooLargeError(RequestError):

@@ -4,6 +4,7 @@ Names of hosts follow RFC 1035, section 2.3.4: labels of 1 to 63 characters, 253
 would only fail at the first request, as an encoding error of the resolver's.
 """
 
+import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
 
@@ -11,6 +12,7 @@ MAX_HOST_CHARACTERS = 253
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _HEADER_VALUE = re.compile(r"[!-~]([ -~]*[!-~])?")
+_NAME = re.compile(r"(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 _LABEL = re.compile(r"[^.]{1,63}")
 
 
@@ -28,6 +30,37 @@ def is_host(name: str) -> bool:
     """Whether a text can be looked up: the name of a host, a dot at its end or not, or an IP address."""
     labels = name.removesuffix(".").split(".")
     return len(name) <= MAX_HOST_CHARACTERS and all(map(_LABEL.fullmatch, labels))
+
+
+def parse_host_pattern(text: str) -> str:
+    """Read the name of a host, an IP address, or ``*.`` and a name for every name below it.
+
+    Returns:
+        It in lower case.
+
+    Raises:
+        ValueError: It is something else, such as an address with a port.
+
+    Example:
+        >>> parse_host_pattern("*.Example.com")
+        '*.example.com'
+    """
+    lowered = text.lower()
+    name = lowered.removeprefix("*.")
+    if not (_NAME.fullmatch(lowered) and is_host(name)) and not _is_ip_address(lowered):
+        raise ValueError(
+            f"{text!r} is not the name of a host. Write one without a port, such as 'router.example.com', or "
+            "'*.example.com' for all below"
+        )
+    return lowered
+
+
+def _is_ip_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def split_address(url: str, schemes: frozenset[str]) -> SplitResult | None:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
+from plano_agents.config.http_syntax import parse_host_pattern
 from plano_agents.config.sections import (
     Count,
     Duration,
@@ -23,6 +24,9 @@ from plano_agents.config.sections import (
     Values,
     Wait,
 )
+
+HostPattern = Annotated[str, AfterValidator(parse_host_pattern)]
+"""The name of a host, or ``*.`` and a name."""
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
@@ -240,3 +244,5 @@ class Limits(Values):
     """How long running requests may go on once the router was told to stop."""
     max_header_bytes: Count = 64 * 1024
     """The largest request head accepted, in bytes."""
+    allowed_hosts: Listing[HostPattern] = ()
+    """Without client keys: names that the router goes by beside loopback's; ``*.example.com`` is every name below."""

@@ -163,7 +163,7 @@ def _explain(error: ErrorDetails, kind: type[Section], findings: Findings) -> st
     return (
         f"{format_path(path)} must be {expected}{shown}"
         if expected
-        else f"{format_path(path)}: {error['msg']}"
+        else f"{format_path(path)}: {context.get('error', error['msg'])}"
     )
 
 

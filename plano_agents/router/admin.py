@@ -8,40 +8,74 @@ without a token.
 """
 
 import hmac
-import ipaddress
 from collections.abc import Iterable, Mapping
 
 from pydantic import SecretStr
 
 from plano_agents.errors import AdminOnlyError, AuthenticationError
+from plano_agents.serving.origin import find_foreign_page, is_loopback, is_loopback_address, split_host
 
 OPERATORS_PATHS = ("/affinity", "/inspector", "/metrics")
 """What operators ask for, with all that is below; the admin token opens it, and no client key is asked for."""
 
 PROXY_HEADERS = frozenset(
     {
-        "cf-connecting-ip",
-        "client-ip",
+        # RFC 7239, RFC 9110 (7.6.3), RFC 8586: what any proxy may add.
+        "cdn-loop",
         "forwarded",
-        "true-client-ip",
         "via",
+        # Apache httpd, HAProxy, nginx, Squid, Traefik; Rancher and Zeus load balancers.
+        "client-ip",
         "x-client-ip",
-        "x-forwarded-for",
-        "x-forwarded-host",
-        "x-forwarded-port",
-        "x-forwarded-proto",
-        "x-forwarded-server",
+        "x-cluster-client-ip",
+        "x-proxyuser-ip",
         "x-real-ip",
+        "x-remote-addr",
+        "x-remote-ip",
+        "x-scheme",
+        "x-url-scheme",
+        "wl-proxy-client-ip",
+        # CDNs and clouds: Akamai, Cloudflare, CloudFront, DigitalOcean, Fastly, Fly.io, Heroku, Vercel.
+        "akamai-origin-hop",
+        "cloudfront-viewer-address",
+        "do-connecting-ip",
+        "fastly-client-ip",
+        "fly-client-ip",
+        "front-end-https",
+        "true-client-ip",
+        "x-amzn-trace-id",
+        "x-request-start",
+        "x-varnish",
     }
 )
-"""What proxies add to requests."""
+"""Headers that proxies add to requests: of standards, and of what each vendor documents of its own."""
 
-_OWN_SITE = frozenset({"none", "same-origin"})
+PROXY_PREFIXES = (
+    "cf-",  # Cloudflare: cf-connecting-ip, cf-ray
+    "fly-forwarded-",  # Fly.io
+    "tailscale-",  # Tailscale Serve and Funnel
+    "x-akamai-",
+    "x-amz-cf-",  # CloudFront
+    "x-appengine-",  # Google App Engine
+    "x-arr-",  # IIS' Application Request Routing, Azure App Service
+    "x-azure-",  # Azure Front Door
+    "x-envoy-",  # Envoy, Istio, Contour
+    "x-forwarded-",  # all of them: -for, -host, -port, -proto, -prefix, -server, -client-cert
+    "x-ngrok-",
+    "x-original-",  # ingress-nginx, IIS, Envoy: -for, -forwarded-for, -host, -uri, -url
+    "x-vercel-",
+)
+"""What the names of headers begin with that proxies add in several forms."""
 
 
 def is_operators(path: str) -> bool:
     """Whether a path is one of the operators'."""
     return any(path == each or path.startswith(f"{each}/") for each in OPERATORS_PATHS)
+
+
+def is_proxys(header: str) -> bool:
+    """Whether a header, its name in lower case, is one that proxies add."""
+    return header in PROXY_HEADERS or header.startswith(PROXY_PREFIXES)
 
 
 def check_operator(
@@ -85,41 +119,14 @@ def _check_token(token: SecretStr, authorization: str) -> None:
 
 def _find_foreign(headers: Mapping[str, str], peer: str | None, http_version: str) -> str | None:
     """Say what shows that a request came from elsewhere; None where nothing does."""
-    if peer is None or not _is_loopback(peer):
+    if peer is None or not is_loopback_address(peer):
         return f"came from {peer}"
     host = headers.get("host", "")
-    if not _is_loopback(_host_name(host)):
+    if not is_loopback(split_host(host)):
         return f"was addressed to {host[:80]!r}"
     if http_version == "1.0":
         return "was sent in HTTP/1.0, as proxies do"
-    proxied = next((name for name in headers if name in PROXY_HEADERS), None)
+    proxied = next((name for name in headers if is_proxys(name)), None)
     if proxied is not None:
         return f"came through a proxy ({proxied})"
-    return _find_other_site(headers, host)
-
-
-def _find_other_site(headers: Mapping[str, str], host: str) -> str | None:
-    """Say what shows that a page of another site asks; browsers that have no Sec-Fetch-Site have Origin."""
-    site = headers.get("sec-fetch-site", "none")
-    if site not in _OWN_SITE:
-        return f"came from a page of another site (sec-fetch-site: {site[:20]!r})"
-    origin = headers.get("origin")
-    if origin is not None and origin.partition("://")[2].lower() != host.lower():
-        return f"came from a page of another site (origin: {origin[:80]!r})"
-    return None
-
-
-def _host_name(host: str) -> str:
-    """Take the port off a Host header."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]
-
-
-def _is_loopback(name: str) -> bool:
-    if name.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+    return find_foreign_page(host, headers.get("origin"), headers.get("sec-fetch-site"))

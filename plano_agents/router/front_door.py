@@ -16,6 +16,7 @@ from plano_agents.protocol import openai_chat
 from plano_agents.router.admin import is_operators
 from plano_agents.router.answer import Answer, answer_error
 from plano_agents.router.client_keys import ClientKeys
+from plano_agents.serving.origin import find_peer
 
 HEALTH = {"/healthz": {"status": "ok"}, "/readyz": {"status": "ready"}}
 """What answers without a client key, and how."""
@@ -39,7 +40,7 @@ class FrontDoor:
     ) -> None:
         self._build_pages = build_pages
         self._on_refused = on_refused
-        self._keys = ClientKeys(config.client_keys)
+        self._keys = ClientKeys(config.client_keys, config.limits.allowed_hosts)
         self._pages: asyncio.Task[ASGIApp] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,7 +54,8 @@ class FrontDoor:
             return
         try:
             if path not in HEALTH and not is_operators(path):
-                self._keys.let_in([(n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"]])
+                headers = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"]]
+                self._keys.let_in(scope["method"], headers, find_peer(scope))
         except PlanoError as error:
             self._on_refused(error.code)
             await _send(answer_error(error, None, openai_chat.encode_error), send)

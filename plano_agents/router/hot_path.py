@@ -47,7 +47,7 @@ class HotPath:
     ) -> None:
         self._service = service
         self._limits = config.limits
-        self._keys = ClientKeys(config.client_keys)
+        self._keys = ClientKeys(config.client_keys, config.limits.allowed_hosts)
         self._on_refused = on_refused
         self._admission = admission
         self._serve: Mapping[str, Serve] = {
@@ -61,7 +61,7 @@ class HotPath:
     async def _answer(self, endpoint: Endpoint, exchange: Exchange) -> None:
         """Answer one request; failures are answers too."""
         try:
-            headers = self._keys.let_in(exchange.head.headers)
+            headers = self._keys.let_in(exchange.head.method, exchange.head.headers, exchange.peer)
             _check_method(endpoint, exchange.head.method)
             body = await exchange.read_body(self._limits.max_body_bytes)
             self._admission.enter()

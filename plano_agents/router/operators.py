@@ -18,6 +18,7 @@ from plano_agents.errors import SessionNotFoundError
 from plano_agents.router.admin import check_operator
 from plano_agents.router.metrics import Metrics
 from plano_agents.serving.exposition import CONTENT_TYPE
+from plano_agents.serving.origin import find_peer
 from plano_agents.sessions.pin import IMPLICIT, Pin, Session, SessionKey
 from plano_agents.sessions.store import SessionStore, Wanted
 
@@ -129,7 +130,7 @@ def build_operators_api(
         check_operator(
             config.admin_token,
             request.headers.items(),
-            request.client.host if request.client is not None else None,
+            find_peer(request.scope),
             request.scope["http_version"],
         )
 

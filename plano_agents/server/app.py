@@ -31,6 +31,7 @@ from plano_agents.server.tools import Graph
 from plano_agents.server.traces import TraceMiddleware, open_tracing
 from plano_agents.serving import exposition
 from plano_agents.serving.api_page import add_api_page
+from plano_agents.serving.origin import KeylessDoor
 
 
 def create_app(
@@ -107,7 +108,8 @@ def create_app(
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
     app.add_middleware(AffinityMiddleware)
     app.add_middleware(TraceMiddleware, agent=agent, open_path=OPEN_PATH)
-    app.add_middleware(KeyMiddleware, hashes=settings.api_keys)
+    door = KeylessDoor(settings.allowed_hosts, settings.cors_origins)
+    app.add_middleware(KeyMiddleware, hashes=settings.api_keys, door=door)
     app.add_middleware(MetricsMiddleware, metrics=agent.metrics)
     if settings.cors_origins:
         app.add_middleware(

@@ -18,12 +18,14 @@ from plano_agents.errors import (
     BodyTooLargeError,
     InvalidAffinityIdError,
     PlanoError,
+    RequestError,
     RunTimeoutError,
     ShuttingDownError,
 )
 from plano_agents.protocol.openai_chat import encode_error
 from plano_agents.server.keys import find_owner
 from plano_agents.serving.departure import while_connected
+from plano_agents.serving.origin import KeylessDoor, find_peer
 
 STATE_KEY = "affinity_id"
 """Where the request's state holds the affinity id: the client's, then the run's."""
@@ -54,27 +56,33 @@ class KeyMiddleware:
     """Lets in who has an API key, before anything else of a request is read.
 
     Args:
-        hashes: The keys' hashes, by the name of their owner; without any, everybody is let in.
+        hashes: The keys' hashes, by the name of their owner; without any, no key is asked for.
+        door: Lets in where no key is asked for.
     """
 
-    def __init__(self, app: ASGIApp, *, hashes: Mapping[str, str]) -> None:
+    def __init__(self, app: ASGIApp, *, hashes: Mapping[str, str], door: KeylessDoor) -> None:
         self._app = app
         self._hashes = hashes
+        self._door = door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] == "http":
             headers = Headers(scope=scope)
             state = scope.setdefault("state", {})
+            is_open = _is_open(scope)
             try:
+                if not (is_open or self._hashes):
+                    self._door.check(scope["method"], headers, find_peer(scope))
                 state[OWNER_STATE_KEY] = find_owner(
-                    {} if _is_open(scope) else self._hashes,
+                    {} if is_open else self._hashes,
                     headers.get("authorization"),
                     headers.get("x-api-key"),
                 )
-            except AuthenticationError as error:
+            except RequestError as error:
                 refusal = error_response(error)
-                refusal.headers["www-authenticate"] = "Bearer"
+                if isinstance(error, AuthenticationError):
+                    refusal.headers["www-authenticate"] = "Bearer"
                 await refusal(scope, receive, send)
                 return
         await self._app(scope, receive, send)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from plano_agents.config.options import HostPattern
 from plano_agents.errors import ConfigError
 from plano_agents.integrations.router_address import build_base_url
 from plano_agents.server.checkpoints import check_checkpoints_url
@@ -84,6 +85,8 @@ class ServerSettings(BaseModel):
     """The steps that a run may take: `create_agent` sets 9,999, which is no limit but an outage."""
     cors_origins: tuple[Origin, ...] = ()
     """The web origins whose pages may call the server; ``*`` is all."""
+    allowed_hosts: tuple[HostPattern, ...] = ()
+    """Without keys: names that the server goes by beside loopback's; ``*.example.com`` is every name below."""
     tool_calls: Literal["hidden", "shown"] = "hidden"
     """Whether OpenAI clients get the agent's final output alone, or everything it says and its tool calls too."""
     log_content: bool = False

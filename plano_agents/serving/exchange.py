@@ -46,6 +46,7 @@ class Exchange:
         flow: Says when the client does not read, and whether there is room for a large answer.
         server_state: Has the headers of every answer, and knows the tasks that a stopping server waits for.
         on_complete: Called when the answer's end was written.
+        peer: The client's address; None where it has none, on a Unix socket.
         owes_continue: Whether the client waits for ``100 Continue`` before it sends the body.
     """
 
@@ -65,6 +66,7 @@ class Exchange:
         "head",
         "keep_alive",
         "owes_continue",
+        "peer",
         "response_complete",
         "response_started",
     )
@@ -79,9 +81,11 @@ class Exchange:
         server_state: ServerState,
         on_complete: Callable[[], None],
         *,
+        peer: str | None,
         owes_continue: bool,
     ) -> None:
         self.head = head
+        self.peer = peer
         self.owes_continue = owes_continue
         self._transport = transport
         self._flow = flow

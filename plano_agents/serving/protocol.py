@@ -170,6 +170,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._body_due = 0
         self._owes_continue = False
         self._phase: _Phase = "idle"
+        self._peer: str | None = None
         self._deadline = Deadline(self.loop, self._on_deadline)
         self._unread_bytes = 0
         self._unread_deadline = Deadline(self.loop, self._on_unread)
@@ -177,6 +178,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for a request."""
         super().connection_made(transport)
+        self._peer = self.client[0] if self.client is not None else None
         self.flow = Flow(transport, self.budget, self._on_reading_resumed)
         self._wait_for("idle", self.limits.header_seconds)
         self._deadline.watch()
@@ -285,6 +287,7 @@ class HttpProtocol(HttpToolsProtocol):
             self.flow,
             self.server_state,
             self.on_response_complete,
+            peer=self._peer,
             owes_continue=self._owes_continue,
         )
         self.cycle = exchange  # type: ignore[assignment]  # it has what is used of a cycle

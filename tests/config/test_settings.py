@@ -35,7 +35,8 @@ def test_every_key_is_read() -> None:
         "breaker: {failures: 1, open_seconds: 0.1}\n"
         "limits: {max_body_bytes: 1, max_concurrent_requests: 2, max_buffered_bytes: 7, header_seconds: 3, "
         "body_seconds: 4, min_bytes_per_second: 8, "
-        "keepalive_comment_seconds: 5, shutdown_grace_seconds: 0, max_header_bytes: 6}\n"
+        "keepalive_comment_seconds: 5, shutdown_grace_seconds: 0, max_header_bytes: 6, "
+        "allowed_hosts: [Router, '*.Example.test']}\n"
         "proxy_from_environment: true\n"
         "client_keys: [$A, literal]\nadmin_token: ${B}\n",
         source="s.yaml",
@@ -49,7 +50,7 @@ def test_every_key_is_read() -> None:
     assert settings.timeouts == Timeouts(1, 2, 3.5, 4)
     assert settings.retries == Retries(0, 0, 1, 0.5, 0)
     assert settings.breaker == Breaker(1, 0.1)
-    assert settings.limits == Limits(1, 2, 7, 3, 4, 8, 5, 0, 6)
+    assert settings.limits == Limits(1, 2, 7, 3, 4, 8, 5, 0, 6, ("router", "*.example.test"))
     assert settings.proxy_from_environment is True
     assert [key.get_secret_value() for key in settings.client_keys] == ["a", "literal"]
     assert settings.admin_token is not None
@@ -191,3 +192,11 @@ def test_what_is_wrong_with_routings_settings_is_told_with_its_line(settings: st
     (problem,) = caught.value.problems
     assert told in problem
     assert problem.startswith("plano-agents.yaml:1")
+
+
+@pytest.mark.parametrize("given", ["a:1", "*", "http://x", ""])
+def test_an_allowed_host_that_is_not_a_name_is_refused_with_the_way_out(given: str) -> None:
+    (problem,) = fail(f"limits: {{allowed_hosts: [{given!r}]}}")
+    assert (
+        f"limits.allowed_hosts[0]: {given!r} is not the name of a host. Write one without a port" in problem
+    )

@@ -65,7 +65,9 @@ def build_request(
     path: str = "/v1/chat/completions",
     close: bool = True,
 ) -> bytes:
-    lines = [f"{method} {path} HTTP/1.1", "host: router", f"content-length: {len(body)}", *headers]
+    lines = [f"{method} {path} HTTP/1.1", "host: localhost", f"content-length: {len(body)}", *headers]
+    if method == "POST" and not any(line.startswith("content-type:") for line in headers):
+        lines.append("content-type: application/json")
     return "\r\n".join([*lines, *(["connection: close"] if close else []), "", ""]).encode("latin-1") + body
 
 

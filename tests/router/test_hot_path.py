@@ -93,7 +93,7 @@ async def test_a_body_over_the_limit_by_its_length_is_refused_before_it_is_sent(
     config = build_config(limits=LIMITED)
     async with run_router(config) as url, open_to(url) as (reader, writer):
         writer.write(
-            b"POST /v1/chat/completions HTTP/1.1\r\nhost: r\r\ncontent-length: 1001\r\nconnection: close\r\n\r\n"
+            b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 1001\r\nconnection: close\r\n\r\n"
         )
         answer = await reader.read(-1)
     assert answer.startswith(b"HTTP/1.1 413 ")
@@ -101,7 +101,7 @@ async def test_a_body_over_the_limit_by_its_length_is_refused_before_it_is_sent(
 
 
 async def test_a_body_over_the_limit_by_its_chunks_is_refused() -> None:
-    request = b"POST /v1/chat/completions HTTP/1.1\r\nhost: r\r\ntransfer-encoding: chunked\r\n"
+    request = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n"
     chunk = b"190\r\n" + b" " * 400 + b"\r\n"
     status, _, body = await ask(
         request + b"connection: close\r\n\r\n" + 3 * chunk, build_config(limits=LIMITED)

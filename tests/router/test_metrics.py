@@ -40,6 +40,7 @@ from tests.router.raw_client import complete
 ID = ("x-model-affinity", "run-1")
 BOTH = build_config(GPT, CLAUDE)
 COUNTED = b'{"usage":{"prompt_tokens":7,"completion_tokens":3,"prompt_tokens_details":{"cached_tokens":5}}}'
+JSON = {"content-type": "application/json"}
 CHAT = "/v1/chat/completions"
 NO_RETRIES = Retries(max_per_candidate=0)
 
@@ -219,7 +220,7 @@ async def read_page(client: httpx.AsyncClient) -> Page:
 
 async def test_what_is_refused_before_the_service_is_counted_by_its_code() -> None:
     config = build_config(GPT, client_keys=(SecretStr("k"),), limits=Limits(max_body_bytes=10))
-    async with run_router(config) as url, httpx.AsyncClient(base_url=url) as client:
+    async with run_router(config) as url, httpx.AsyncClient(base_url=url, headers=JSON) as client:
         await client.post(CHAT, content=chat())
         await client.post(CHAT, content=chat(), headers={"x-api-key": "k"})
         await client.get(CHAT, headers={"x-api-key": "k"})
@@ -238,7 +239,7 @@ async def test_requests_in_flight_are_shown_and_those_too_many_refused() -> None
 
     async with Provider(hold) as provider:
         config = build_config(GPT, base_url=provider.url, limits=Limits(max_concurrent_requests=1))
-        async with run_router(config) as url, httpx.AsyncClient(base_url=url) as client:
+        async with run_router(config) as url, httpx.AsyncClient(base_url=url, headers=JSON) as client:
             held = asyncio.create_task(client.post(CHAT, content=chat()))
             await asked.wait()
             assert (await client.post(CHAT, content=chat())).status_code == 503
@@ -256,7 +257,7 @@ async def test_a_breaker_that_opens_is_shown_and_counted() -> None:
 
     async with Provider(fail) as provider:
         config = build_config(GPT, base_url=provider.url, retries=NO_RETRIES, breaker=Breaker(failures=2))
-        async with run_router(config) as url, httpx.AsyncClient(base_url=url) as client:
+        async with run_router(config) as url, httpx.AsyncClient(base_url=url, headers=JSON) as client:
             before = await read_page(client)
             for _ in range(2):
                 await client.post(CHAT, content=chat())
@@ -271,7 +272,7 @@ async def test_the_shared_store_is_timed_and_its_outage_shown(tmp_path: Path) ->
         cache = {"session_cache": {"type": "redis", "url": redis.url}}
         async with (
             start_router(write_config(tmp_path, {GPT: provider.url}, routing=cache)) as router,
-            httpx.AsyncClient(base_url=router.url) as client,
+            httpx.AsyncClient(base_url=router.url, headers=JSON) as client,
         ):
             await client.post(CHAT, content=chat(), headers=[ID])
             up = await read_page(client)
@@ -284,7 +285,7 @@ async def test_the_shared_store_is_timed_and_its_outage_shown(tmp_path: Path) ->
 
 
 async def test_the_version_and_the_configurations_age_are_shown() -> None:
-    async with run_router(build_config(GPT)) as url, httpx.AsyncClient(base_url=url) as client:
+    async with run_router(build_config(GPT)) as url, httpx.AsyncClient(base_url=url, headers=JSON) as client:
         page = await read_page(client)
     assert [key for key in page if key[0] == "plano_build_info"] == [("plano_build_info", "0.1.0")]
     assert page["plano_config_loaded_timestamp_seconds",] > 1_700_000_000

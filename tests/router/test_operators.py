@@ -74,7 +74,7 @@ async def run(
         models = tuple(replace(model, base_url=provider.url) for model in config.models)
         async with (
             run_router(replace(config, models=models), store) as url,
-            httpx.AsyncClient(base_url=url) as http,
+            httpx.AsyncClient(base_url=url, headers={"content-type": "application/json"}) as http,
         ):
             yield Client(http)
 

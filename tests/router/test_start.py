@@ -48,7 +48,7 @@ async def main():
     router = Router(Config(models=(model,)), upstream)
     body = b'{"messages":[{"role":"user","content":"hi"}]}'
     async with serving.running([serving.Site(router, listener)]):
-        head = b'POST /v1/chat/completions HTTP/1.1\\r\\nhost: h\\r\\nx-model-affinity: a\\r\\nconnection: close\\r\\n'
+        head = b'POST /v1/chat/completions HTTP/1.1\\r\\nhost: localhost\\r\\ncontent-type: application/json\\r\\nx-model-affinity: a\\r\\nconnection: close\\r\\n'
         await talk(listener, head + b'content-length: %d\\r\\n\\r\\n' % len(body) + body)
         await talk(listener, b'GET /healthz HTTP/1.1\\r\\nhost: h\\r\\nconnection: close\\r\\n\\r\\n')
         await talk(listener, b'GET /readyz HTTP/1.1\\r\\nhost: h\\r\\nconnection: close\\r\\n\\r\\n')

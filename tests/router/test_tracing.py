@@ -104,6 +104,7 @@ async def ask(
     client: httpx.AsyncClient, *, path: str = CHAT, body: bytes | None = None, **headers: str
 ) -> httpx.Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
+    named["content-type"] = "application/json"
     return await client.post(path, content=chat() if body is None else body, headers=named)
 
 

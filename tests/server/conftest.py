@@ -204,4 +204,4 @@ def call_app(
 def call_transport(transport: httpx.ASGITransport, key: str | None = None) -> httpx.AsyncClient:
     """A client that brings a key."""
     headers = {"authorization": f"Bearer {key}"} if key is not None else {}
-    return httpx.AsyncClient(transport=transport, base_url="http://agent", headers=headers)
+    return httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers)

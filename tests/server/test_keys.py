@@ -13,6 +13,7 @@ from plano_agents.server.app import create_app
 from plano_agents.server.connection import KeyMiddleware
 from plano_agents.server.keys import check_hash, find_owner, hash_key, new_key
 from plano_agents.server.settings import build_settings
+from plano_agents.serving.origin import KeylessDoor
 from tests.server.conftest import Script, build_graph, call_app, call_transport
 
 KEY = "pa-0123456789-0123456789"
@@ -107,7 +108,7 @@ async def test_a_request_without_a_key_is_refused_before_its_body_is_read() -> N
         sent.append(message)
 
     scope: Scope = {"type": "http", "method": "POST", "path": "/agent/run", "headers": []}
-    await KeyMiddleware(app, hashes=HASHES)(scope, receive, send)
+    await KeyMiddleware(app, hashes=HASHES, door=KeylessDoor())(scope, receive, send)
     assert sent[0]["status"] == 401
 
 

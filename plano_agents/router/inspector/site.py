@@ -25,6 +25,7 @@ from plano_agents.router.answer import StreamBrokenError
 from plano_agents.router.inspector.history import MAX_RECORDS, MAX_SESSIONS, MAX_TURNS
 from plano_agents.router.inspector.seam import Inspector, Question, Reply, closing, refuse
 from plano_agents.serving.departure import while_connected
+from plano_agents.serving.origin import find_peer
 
 PATH = "/inspector"
 """Where the page is."""
@@ -85,8 +86,7 @@ class InspectorSite:
         return _show(path, headers.get("if-none-match"))
 
     async def _ask(self, name: str, scope: Scope, headers: Mapping[str, str]) -> Reply:
-        peer = scope["client"][0] if scope.get("client") else None
-        check_operator(self._config.admin_token, headers.items(), peer, scope["http_version"])
+        check_operator(self._config.admin_token, headers.items(), find_peer(scope), scope["http_version"])
         if name == "router":
             return self._introduce()
         parameters = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))

@@ -74,6 +74,7 @@ class Site:
     ) -> int:
         """Send a request; gives the status."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        sent.setdefault("content-type", "application/json")
         if affinity_id is not None:
             sent["x-model-affinity"] = affinity_id
         body = chat(model=model, messages=[{"role": "user", "content": said}])

@@ -19,7 +19,7 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
     async with (
         Provider() as provider,
         run_router(build_config(GPT, base_url=provider.url)) as url,
-        httpx.AsyncClient(base_url=url) as client,
+        httpx.AsyncClient(base_url=url, headers={"content-type": "application/json"}) as client,
     ):
         yield client
 
@@ -101,7 +101,10 @@ async def test_without_a_token_answers_are_for_this_machine_alone(
 
 async def test_with_a_token_the_page_is_open_and_its_answers_are_not() -> None:
     config = replace(build_config(GPT), admin_token=SecretStr("token"), client_keys=(SecretStr("key"),))
-    async with run_router(config) as url, httpx.AsyncClient(base_url=url) as http:
+    async with (
+        run_router(config) as url,
+        httpx.AsyncClient(base_url=url, headers={"content-type": "application/json"}) as http,
+    ):
         assert (await http.get("/inspector")).status_code == 200
         for headers, status in (({}, 401), ({"authorization": "Bearer key"}, 401), (TOKEN, 200)):
             answer = await http.get("/inspector/api/sessions", headers=headers)
