@@ -39,12 +39,12 @@ def require_chromium() -> str:
 
 
 @asynccontextmanager
-async def running_browser() -> AsyncGenerator[Browser, None]:
-    """A headless Chromium."""
+async def running_browser(*arguments: str) -> AsyncGenerator[Browser, None]:
+    """A headless Chromium; the arguments are those of its command line."""
     path = require_chromium()
     expect.set_options(timeout=20_000)  # a busy machine's browser takes its time
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path)
+        browser = await playwright.chromium.launch(executable_path=path, args=arguments)
         try:
             yield browser
         finally:
