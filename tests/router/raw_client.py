@@ -66,7 +66,7 @@ def build_request(
     close: bool = True,
 ) -> bytes:
     lines = [f"{method} {path} HTTP/1.1", "host: localhost", f"content-length: {len(body)}", *headers]
-    if method == "POST" and not any(line.startswith("content-type:") for line in headers):
+    if not any(line.startswith("content-type:") for line in headers):
         lines.append("content-type: application/json")
     return "\r\n".join([*lines, *(["connection: close"] if close else []), "", ""]).encode("latin-1") + body
 

@@ -38,7 +38,7 @@ def test_without_the_token_nobody_is_let_in_where_there_is_one(given: str) -> No
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "127.0.0.1:12000", "localhost:1", "LOCALHOST", "[::1]:12000", "[::1]"]
 )
-@pytest.mark.parametrize("peer", ["127.0.0.1", "127.9.9.9", "::1"])
+@pytest.mark.parametrize("peer", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])
 def test_without_a_token_this_machine_is_let_in(host: str, peer: str) -> None:
     check_operator(None, [("host", host)], peer, "1.1")
 
@@ -70,6 +70,28 @@ def test_without_a_token_whoever_may_be_elsewhere_is_refused(
 ) -> None:
     with pytest.raises(AdminOnlyError, match="admin_token"):
         check_operator(None, headers, peer, "1.1")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "cdn-loop", "cf-connecting-ip", "cf-ray", "client-ip", "do-connecting-ip", "fastly-client-ip",
+        "fly-client-ip", "fly-forwarded-port", "forwarded", "tailscale-user-login", "true-client-ip", "via",
+        "x-akamai-edgescape", "x-amz-cf-id", "x-amzn-trace-id", "x-appengine-user-ip", "x-azure-clientip",
+        "x-azure-fdid", "x-client-ip", "x-cluster-client-ip", "x-envoy-external-address", "x-forwarded-for",
+        "x-forwarded-prefix", "x-forwarded-proto", "x-original-forwarded-for", "x-original-host", "x-real-ip",
+    ],
+)  # fmt: skip
+def test_without_a_token_every_proxys_header_is_refused_and_named(header: str) -> None:
+    with pytest.raises(AdminOnlyError, match=rf"through a proxy \({header}\)"):
+        check_operator(None, [HERE, (header, "x")], "127.0.0.1", "1.1")
+
+
+@pytest.mark.parametrize(
+    "header", ["x-request-id", "x-model-affinity", "x-forwarded", "x-amz-date", "x-origin"]
+)
+def test_other_headers_show_no_proxy(header: str) -> None:
+    check_operator(None, [HERE, (header, "x")], "127.0.0.1", "1.1")
 
 
 def test_without_a_token_a_proxy_that_tells_nothing_but_its_old_http_is_refused() -> None:

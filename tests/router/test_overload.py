@@ -48,15 +48,15 @@ async def until(url: str, least: float, *key: str) -> None:
             pass
 
 
-def build(provider: Provider, **limits: int) -> Config:
-    return build_config(GPT, base_url=provider.url, limits=Limits(**limits))
+def build(provider: Provider, limits: Limits) -> Config:
+    return build_config(GPT, base_url=provider.url, limits=limits)
 
 
 async def test_requests_whose_body_is_still_coming_take_no_place() -> None:
     body = chat()
     async with (
         Provider(complete) as provider,
-        run_router(build(provider, max_concurrent_requests=1)) as url,
+        run_router(build(provider, Limits(max_concurrent_requests=1))) as url,
         AsyncExitStack() as slow,
     ):
         for _ in range(3):
@@ -69,7 +69,7 @@ async def test_requests_whose_body_is_still_coming_take_no_place() -> None:
 async def test_a_request_takes_its_place_until_its_client_has_taken_the_answer() -> None:
     async with (
         Provider(complete_large) as provider,
-        run_router(build(provider, max_concurrent_requests=1)) as url,
+        run_router(build(provider, Limits(max_concurrent_requests=1))) as url,
         unread(url) as connection,
     ):
         await until(url, LARGE / 4, "plano_buffered_bytes")
@@ -99,7 +99,7 @@ async def test_a_body_that_there_is_no_room_for_is_refused_in_the_surfaces_form(
 async def test_a_small_body_is_served_although_there_is_no_room() -> None:
     async with (
         Provider(complete) as provider,
-        run_router(build(provider, max_buffered_bytes=LARGE)) as url,
+        run_router(build(provider, Limits(max_buffered_bytes=LARGE))) as url,
         open_to(url) as (_, holder),
     ):
         holder.write(build_request(b"x" * LARGE)[:-1])
@@ -110,7 +110,7 @@ async def test_a_small_body_is_served_although_there_is_no_room() -> None:
 async def test_a_whole_answer_that_there_is_no_room_for_is_a_503() -> None:
     async with (
         Provider(complete_large, complete_large, complete) as provider,
-        run_router(build(provider, max_buffered_bytes=LARGE * 3 // 2)) as url,
+        run_router(build(provider, Limits(max_buffered_bytes=LARGE * 3 // 2))) as url,
         unread(url),
     ):
         await until(url, LARGE / 4, "plano_buffered_bytes")
