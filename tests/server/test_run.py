@@ -10,7 +10,7 @@ from plano_agents.server.settings import build_settings
 from tests.server.conftest import Script, build_graph
 
 LIMIT = 400_000
-HEAD = b"POST /agent/run HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n"
+HEAD = b"POST /agent/run HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 
 
 async def test_a_body_beyond_max_buffered_bytes_is_refused() -> None:
