@@ -83,7 +83,7 @@ def address(fields: Mapping[str, msgspec.Raw], model_id: str) -> bytes:
 
 def refuse_unknown(
     body: bytes, *, known: Collection[str], neutral: Mapping[str, Collection[object]], target: str
-) -> None:
+) -> dict[str, msgspec.Raw]:
     """Refuse every top-level field that a translation would lose.
 
     Args:
@@ -91,6 +91,9 @@ def refuse_unknown(
         known: Fields that are carried, or whose loss changes no answer.
         neutral: Further fields, with the values (besides null) that ask for nothing.
         target: Whom the request is translated for, for the message: ``an Anthropic model``.
+
+    Returns:
+        The request's top-level fields.
 
     Raises:
         RequestError: The body is not a JSON object in UTF-8, or a field's value is beyond all numbers or depths.
@@ -100,7 +103,8 @@ def refuse_unknown(
         body.decode()  # untouched values are not checked for it by the decoder
     except UnicodeDecodeError as error:
         raise RequestError(f"The body is not UTF-8: {error.reason} at byte {error.start}.") from error
-    for name, raw in split_fields(body).items():
+    fields = split_fields(body)
+    for name, raw in fields.items():
         if name in known:
             continue
         value = _decode_field(name, raw)
@@ -110,6 +114,7 @@ def refuse_unknown(
                 "this API's own provider.",
                 param=name,
             )
+    return fields
 
 
 def _decode_field(name: str, raw: msgspec.Raw) -> object:

@@ -13,6 +13,7 @@ import pytest
 
 from plano_agents.errors import UpstreamProtocolError
 from plano_agents.protocol import sse
+from plano_agents.protocol.decoding import split_fields
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.openai_responses_request import parse_request
 from plano_agents.protocol.translation.chat_reply_to_responses import build_frame
@@ -32,7 +33,7 @@ Feed = Callable[[bytes], object]
 
 
 def build_responses_writer() -> ResponsesStreamWriter:
-    return ResponsesStreamWriter(build_frame(REQUEST, parse_request(REQUEST), created=0))
+    return ResponsesStreamWriter(build_frame(split_fields(REQUEST), parse_request(REQUEST), created=0))
 
 
 READERS: dict[Form, Callable[[], Reader]] = {

@@ -5,13 +5,15 @@ the response incomplete, one without a counterpart in its own word. Ids of items
 the same answer is always the same response.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from plano_agents.errors import UpstreamProtocolError
 from plano_agents.protocol import openai_completion as openai
 from plano_agents.protocol import openai_response as response
 from plano_agents.protocol import openai_responses_request as responses
-from plano_agents.protocol.decoding import ABSENT, split_fields
+from plano_agents.protocol.decoding import ABSENT
 from plano_agents.protocol.openai_chat import ErrorDetail
 from plano_agents.protocol.openai_responses import seal_thinking
 
@@ -22,18 +24,19 @@ WHOLE = frozenset({"stop", "tool_calls", "function_call"})
 """Finish reasons of a whole answer."""
 
 
-def build_frame(body: bytes, request: responses.ClientRequest, *, created: int) -> response.Response:
+def build_frame(
+    fields: Mapping[str, msgspec.Raw], request: responses.ClientRequest, *, created: int
+) -> response.Response:
     """Write what a response repeats of its request.
 
     Args:
-        body: The request, JSON.
+        fields: The request's top-level fields.
         request: The same, read.
         created: Unix time in seconds.
 
     Returns:
         A response in progress, without id, model and output.
     """
-    fields = split_fields(body)
     tools = tuple(
         response.FunctionTool(tool.name, tool.description, tool.parameters, tool.strict)
         for tool in request.tools or ()

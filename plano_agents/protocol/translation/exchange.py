@@ -132,9 +132,9 @@ def open_exchange(
         case Form.ANTHROPIC_MESSAGES:
             request = parse_messages_request(body)
         case Form.OPENAI_RESPONSES:
-            check_fields(body)
+            fields = check_fields(body)
             read = responses.parse_request(body)
-            frame = build_frame(body, read, created=created)
+            frame = build_frame(fields, read, created=created)
             request = read_responses_request(read)
     return Exchange(
         surface,

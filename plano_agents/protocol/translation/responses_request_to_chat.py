@@ -10,7 +10,7 @@ Rules that are choices, not renamings:
 - Which tools ``allowed_tools`` allows is kept by offering those alone.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -52,14 +52,14 @@ INCLUDABLE = frozenset({"reasoning.encrypted_content"})
 """What ``include`` may ask for; it is always included."""
 
 
-def check_fields(body: bytes) -> None:
-    """Refuse a request that needs OpenAI's own service.
+def check_fields(body: bytes) -> Mapping[str, msgspec.Raw]:
+    """Refuse a request that needs OpenAI's own service; give its top-level fields.
 
     Raises:
         RequestError: The body is not a JSON object.
         UnsupportedFieldError: A field cannot be carried; ``param`` names it.
     """
-    refuse_unknown(body, known=KNOWN, neutral=NEUTRAL, target="a model behind another API")
+    return refuse_unknown(body, known=KNOWN, neutral=NEUTRAL, target="a model behind another API")
 
 
 def read_responses_request(request: responses.ClientRequest) -> openai.ChatRequest:

@@ -6,6 +6,7 @@ import pytest
 from openai.types.responses import Response
 
 from plano_agents.errors import UpstreamProtocolError
+from plano_agents.protocol.decoding import split_fields
 from plano_agents.protocol.openai_completion import parse_completion
 from plano_agents.protocol.openai_responses import unseal_thinking
 from plano_agents.protocol.openai_responses_request import parse_request
@@ -30,7 +31,7 @@ def translate(
     body = json.dumps({"input": "hi", **(request or {})}).encode()
     choice = {"index": 0, "finish_reason": finish, "message": message}
     reply = {"id": "c9", "created": 1, "model": "gpt", "choices": [choice], "usage": usage}
-    frame = build_frame(body, parse_request(body), created=7)
+    frame = build_frame(split_fields(body), parse_request(body), created=7)
     encoded = encode_response(parse_completion(json.dumps(reply).encode()), frame)
     return Response.model_validate_json(encoded, strict=True)
 

@@ -6,6 +6,7 @@ from openai.types.responses import ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from plano_agents.errors import UpstreamTimeoutError
+from plano_agents.protocol.decoding import split_fields
 from plano_agents.protocol.openai_responses_request import parse_request
 from plano_agents.protocol.sse import EventDecoder
 from plano_agents.protocol.translation.chat_reply_to_responses import build_frame
@@ -18,7 +19,7 @@ REQUEST = b'{"input":"hi","metadata":{"a":"b"}}'
 
 
 def build() -> StreamTranslator:
-    frame = build_frame(REQUEST, parse_request(REQUEST), created=7)
+    frame = build_frame(split_fields(REQUEST), parse_request(REQUEST), created=7)
     return StreamTranslator(ChatStreamReader(), ResponsesStreamWriter(frame))
 
 
