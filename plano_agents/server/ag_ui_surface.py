@@ -67,6 +67,8 @@ def add_ag_ui_surface(app: FastAPI, agent: Agent) -> None:
                 f"A threadId has 1 to {MAX_THREAD_ID} characters; got {len(body.thread_id)}.",
                 param="threadId",
             )
+        if body.state is not None and not isinstance(body.state, dict):
+            raise RequestError("AG-UI's state must be a JSON object, or null.", param="state")
         run = Run(
             run_id=new_run_id(),
             affinity_id=choose_affinity_id(request, body.thread_id),

@@ -156,6 +156,13 @@ async def test_a_threads_id_has_a_length(thread_id: str) -> None:
     assert (response.status_code, response.json()["error"]["param"]) == (400, "threadId")
 
 
+@pytest.mark.parametrize("state", [[1], "text", 5])
+async def test_a_state_that_is_no_object_is_the_clients_fault(state: object) -> None:
+    async with call_app(build_graph(Script())) as client:
+        response = await client.post("/ag-ui", json=build_body("hi", state=state))
+    assert (response.status_code, response.json()["error"]["param"]) == (400, "state")
+
+
 async def test_without_the_package_the_endpoint_says_which_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
