@@ -139,7 +139,7 @@ async def run_thread(*, bound: bool, steps: Steps, expected: str | None) -> None
     assert failures == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(PROGRAMS)
 def test_every_step_of_every_program_sees_the_scope_that_encloses_it(program: Steps) -> None:
     asyncio.run(run(program, None))

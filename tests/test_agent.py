@@ -5,29 +5,19 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
+from tests.processes import running
+
 AGENT = Path(__file__).parents[1] / "agent.py"
 
 
-@contextmanager
-def start(*options: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, AGENT, *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", "PLANO_AGENT_CHECKPOINTS": "memory", **variables},
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
+def start(*options: str, **variables: str) -> AbstractContextManager["subprocess.Popen[str]"]:
+    environ = {**os.environ, "PYTHONUNBUFFERED": "1", "PLANO_AGENT_CHECKPOINTS": "memory", **variables}
+    return running([sys.executable, AGENT, *options], environ=environ)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
+
 CONFIG = """
 version: v0.4.0
 listeners: [{type: model, name: m, port: 12000}]
@@ -34,7 +36,12 @@ def environ(**variables: str) -> dict[str, str]:
 
 def run(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        command(*arguments), capture_output=True, text=True, env=environ(**variables), timeout=60, check=False
+        command(*arguments),
+        capture_output=True,
+        text=True,
+        env=environ(**variables),
+        timeout=PATIENCE_SECONDS,
+        check=False,
     )
 
 
@@ -71,7 +78,7 @@ def test_up_says_what_it_serves_and_stops_cleanly(config: Path, number: signal.S
     with running("up", str(config), "--offline", "--port", "0") as process:
         said = read_until(process, "Ctrl-C")
         process.send_signal(number)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert re.search(r"router on http://127\.0\.0\.1:\d+/v1", said)
     assert "openai/gpt-4o (default), anthropic/claude-sonnet-4-6" in said
     assert "think → anthropic/claude-sonnet-4-6" in said
@@ -104,7 +111,7 @@ def test_up_tells_of_a_request_as_it_is_told_to(config: Path, option: str, told:
     with running("up", str(config), "--offline", "--fast", "--port", "0", option) as process:
         ask(read_until(process, "Ctrl-C"))
         process.terminate()
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert re.fullmatch(told, out)
     assert (process.returncode, err) == (0, "")
 
@@ -239,7 +246,7 @@ def test_simulate_serves_the_simulated_models_alone() -> None:
         with urllib.request.urlopen(f"{url.group()}/v1/models") as answer:
             assert b"m-1" in answer.read()
         process.terminate()
-        assert process.wait(timeout=30) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("up", "--help"), ("simulate", "-h"), ("--version",)])

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from plano_agents.server.keys import hash_key
+from tests.patience import PATIENCE_SECONDS
 
 KEY = "pa-0123456789-0123456789"
 GRAPH = """
@@ -47,7 +48,13 @@ def folder(tmp_path: Path) -> Path:
 
 def run(folder: Path, *arguments: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        command(*arguments), cwd=folder, input=typed, capture_output=True, text=True, timeout=60, check=False
+        command(*arguments),
+        cwd=folder,
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
     )
 
 
@@ -89,7 +96,7 @@ def test_a_graph_a_builder_and_a_function_are_served(folder: Path, name: str) ->
     with serving(folder, f"cities:{name}", "--checkpoints", "memory") as (url, process, said):
         answer = ask(url, "/agent/run", {"input": "Which city?"})
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
     assert (answer["output"], process.returncode, err) == ("Oslo", 0, "")
     assert "keys     none" in said
     assert re.fullmatch(r"\S+Z  run run_\w+ done affinity=\S+ [^\n]+\nstopped\n", out)
@@ -100,7 +107,7 @@ def test_runs_are_objects_where_machines_read_and_left_out_where_quiet(folder: P
         with serving(folder, "cities:graph", "--checkpoints", "memory", option) as (url, process, _):
             ask(url, "/agent/run", {"input": "Which city?"})
             process.send_signal(signal.SIGTERM)
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=PATIENCE_SECONDS)
         told = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
         assert [each["event"] for each in told if "event" in each] == events
         assert err == ""
@@ -112,7 +119,7 @@ def test_a_thread_is_there_again_after_a_restart(folder: Path) -> None:
             ask(url, "/agent/run", {"input": "Which city?", "thread_id": "t-1"})
             thread = ask(url, "/threads/t-1")
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=30)
+            process.communicate(timeout=PATIENCE_SECONDS)
         assert "sqlite:///threads.sqlite" in said
         assert len(thread["messages"]) == 2 * turn  # type: ignore[arg-type] # a list
 

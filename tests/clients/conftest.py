@@ -18,6 +18,7 @@ from typing import NoReturn
 import pytest
 
 from plano_agents.demos.child import local_router, running_server
+from tests.patience import PATIENCE_SECONDS
 
 HERE = Path(__file__).parent
 SIMULATOR_READY = re.compile(r"simulated models on (\S+)")
@@ -118,7 +119,7 @@ def _alone() -> Iterator[None]:
 def _set_up(command: list[str], environ: dict[str, str] | None = None) -> None:
     environ = {**os.environ, **(environ or {})}
     ended = subprocess.run(
-        command, cwd=HERE, env=environ, capture_output=True, text=True, timeout=100, check=False
+        command, cwd=HERE, env=environ, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
     )
     if ended.returncode:
         give_up(f"{' '.join(command)} failed: {ended.stderr.strip()[-500:]}")

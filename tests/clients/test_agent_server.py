@@ -18,6 +18,7 @@ from plano_agents.demos.child import AGENT_READY, running_server
 from plano_agents.server.keys import hash_key
 from tests.clients.conftest import HERE
 from tests.faults.redis_server import free_port
+from tests.patience import PATIENCE_SECONDS
 
 ALICE, BOB = "pa-alice-alice-alice-alice", "pa-bob-bob-bob-bob-bob-bob"
 GRAPH = "plano_agents.demos.database_agent:make_graph"
@@ -46,7 +47,7 @@ def test_ag_uis_client_is_served(node: Path, agent_server: str) -> None:
         env={**os.environ, "AGENT_URL": agent_server, "API_KEY": ALICE, "OTHER_KEY": BOB},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -109,7 +110,7 @@ def langgraph_dev(langgraph_cli: Path, offline_router: str, root: Path) -> Itera
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
-            process.communicate(timeout=30)
+            process.communicate(timeout=PATIENCE_SECONDS)
             shutil.rmtree(root / ".langgraph_api", ignore_errors=True)
 
 

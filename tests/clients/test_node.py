@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.conftest import HERE, PLACES, PROVIDERS
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -18,7 +19,7 @@ def test_the_official_node_sdk_is_served(node: Path, faulty_router: str, script:
         env={**os.environ, "ROUTER_URL": faulty_router, "PROVIDER": provider, "PLACES": str(PLACES)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -52,7 +53,7 @@ def test_the_documents_recipes_work(node: Path, offline_router: str, recipes: Pa
         env={**os.environ, "ROUTER_URL": offline_router, "RECIPES": str(recipes)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr

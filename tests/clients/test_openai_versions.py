@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.patience import PATIENCE_SECONDS
+
 MODELS = ["openai/gpt-4o", "anthropic/claude-sonnet-4-6"]
 
 
@@ -14,7 +16,7 @@ def run_checks(python: Path, root: Path, url: str) -> str:
         cwd=root,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from plano_agents.demos.child import AGENT_READY, running_server
+from tests.patience import PATIENCE_SECONDS
 
 EXAMPLES = 25
 """How many requests are made up for each operation, beside those that go through its fields one by one."""
@@ -53,7 +54,7 @@ def check_document(folder: Path, url: str, *options: str, excluded: str) -> None
         cwd=folder,  # it keeps what failed in a folder of its own
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr

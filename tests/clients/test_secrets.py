@@ -25,6 +25,7 @@ import pytest
 
 from plano_agents.demos.child import ROUTER_READY, running_server
 from tests.clients.conftest import SIMULATOR_READY
+from tests.patience import PATIENCE_SECONDS
 
 KEYS = {
     "PROVIDER_KEY": "canary-provider-key",
@@ -78,7 +79,7 @@ class Process:
 
     def send(self, path: str, body: bytes | None, key: str = KEYS["CLIENT_KEY"]) -> tuple[int, str]:
         """Send a request; give the status and everything that was answered, however it ended."""
-        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=30)
+        connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=PATIENCE_SECONDS)
         headers = {
             "content-type": "application/json",
             "x-model-affinity": str(uuid.uuid4()),

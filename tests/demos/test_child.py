@@ -2,7 +2,6 @@
 
 import os
 import re
-import select
 import signal
 import subprocess
 import sys
@@ -12,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from plano_agents.demos.child import ChildNotStartedError, running_server
+from tests.patience import PATIENCE_SECONDS
+from tests.processes import has_ended
 
 READY = re.compile(r"ready at (\S+)")
 
@@ -35,18 +36,6 @@ def server(tmp_path: Path) -> str:
     path = tmp_path / "server.py"
     path.write_text(SERVER)
     return str(path)
-
-
-def has_ended(number: int) -> bool:
-    """Whether a process ends within ten seconds."""
-    try:
-        handle = os.pidfd_open(number)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([handle], [], [], 10)[0])
-    finally:
-        os.close(handle)
 
 
 def test_a_server_runs_as_long_as_it_is_needed(server: str) -> None:
@@ -95,4 +84,4 @@ def test_a_listener_that_has_left_does_not_stall_the_server(tmp_path: Path) -> N
     path.write_text("print('ready at x', flush=True)\nprint('x' * 1_000_000)")
     ended = threading.Event()
     with running_server([str(path)], READY, show=leave, on_exit=ended.set):
-        assert ended.wait(30)
+        assert ended.wait(PATIENCE_SECONDS)

@@ -16,11 +16,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.docs.fences import ROOT, SnippetError
+from tests.patience import PATIENCE_SECONDS
 
 ROUTER, AGENT = "127.0.0.1:12000", "127.0.0.1:8000"
 """Where a reader's servers are."""
 
-LONGEST_SECONDS = 60
 """What a command may take."""
 
 _OWN = re.compile(r"^(?:scripts/uv run (?:--extra \w+ )?)?plano-agents ")
@@ -88,7 +88,7 @@ class Shell:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=LONGEST_SECONDS,
+            timeout=PATIENCE_SECONDS,
             check=False,
         )
         if ended.returncode:

@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 
 from plano_agents.demos.child import local_router
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -106,9 +107,7 @@ def serve_graph(folder: Path, provider: str) -> Iterator[tuple[str, "subprocess.
 
 
 @pytest.mark.parametrize("request_name", REQUESTS)
-async def test_a_client_that_leaves_has_its_model_call_ended_within_a_second(
-    served: Served, request_name: str
-) -> None:
+async def test_a_client_that_leaves_has_its_model_call_ended(served: Served, request_name: str) -> None:
     path, body, accept = REQUESTS[request_name]
 
     async def ask() -> None:
@@ -119,7 +118,7 @@ async def test_a_client_that_leaves_has_its_model_call_ended_within_a_second(
         asked = asyncio.create_task(ask())
         await served.provider.asked.get()
         asked.cancel()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await served.provider.left.get()
 
 
@@ -139,6 +138,6 @@ async def test_a_server_that_is_told_to_stop_ends_a_run_with_a_terminal_event(se
             pass
     name, data = content.decode().strip().splitlines()[-2:]
     assert (name, json.loads(data.removeprefix("data: "))["code"]) == ("event: error", "shutting_down")
-    out, err = await asyncio.to_thread(served.process.communicate, timeout=30)
+    out, err = await asyncio.to_thread(served.process.communicate, timeout=PATIENCE_SECONDS)
     assert (served.process.returncode, out.splitlines()[-1]) == (0, "stopped")
     assert "Traceback" not in err

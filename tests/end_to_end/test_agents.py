@@ -11,7 +11,7 @@ import subprocess
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ import openai
 import pytest
 
 from plano_agents.affinity import AFFINITY_HEADER
+from tests.patience import PATIENCE_SECONDS
+from tests.processes import running
 
 FREE = {"ROUTER_PORT": "0", "AGENT_PORT": "0", "PLANO_AGENT_CHECKPOINTS": "memory"}
 """Ports that are free, and nothing left behind."""
@@ -51,34 +53,29 @@ class Agents:
         return found.group(1)
 
 
-def start(
+@contextmanager
+def running_agents(
     root: Path, *options: str, slow: bool = False, until: str = "stops both", **variables: str
-) -> Agents:
+) -> Iterator[Agents]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PLANO_")}
-    process = subprocess.Popen(
-        ["./start_agents.sh", *([] if slow else ["--fast"]), *options],
-        cwd=root,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**kept, **FREE, **variables},
-    )
-    assert process.stdout is not None
-    lines: list[str] = []
-    for line in process.stdout:
-        lines.append(line)
-        if until in line:
-            break
-    return Agents(process, "".join(lines))
+    command = ["./start_agents.sh", *([] if slow else ["--fast"]), *options]
+    with running(command, cwd=root, environ={**kept, **FREE, **variables}) as process:
+        assert process.stdout is not None
+        lines: list[str] = []
+        for line in process.stdout:
+            lines.append(line)
+            if until in line:
+                break
+        yield Agents(process, "".join(lines))
 
 
 @pytest.fixture(scope="module")
 def agents(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agents]:
     path = tmp_path_factory.mktemp("agents") / "threads.sqlite"
-    started = start(root, PLANO_AGENT_CHECKPOINTS=f"sqlite:///{path}")
-    yield started
-    started.process.terminate()
-    started.process.communicate(timeout=60)
+    with running_agents(root, PLANO_AGENT_CHECKPOINTS=f"sqlite:///{path}") as started:
+        yield started
+        started.process.terminate()
+        started.process.communicate(timeout=PATIENCE_SECONDS)
 
 
 def listens(url: str) -> bool:
@@ -88,7 +85,7 @@ def listens(url: str) -> bool:
 
 def connect(url: str) -> socket.socket:
     """An idle connection, which a server closes when it stops."""
-    return socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=30)
+    return socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=PATIENCE_SECONDS)
 
 
 async def ask(session: aiohttp.ClientSession, agents: Agents, affinity_id: str) -> dict[str, Any]:
@@ -194,59 +191,61 @@ async def test_runs_one_after_another_on_a_thread_never_find_it_busy(agents: Age
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_both_and_leaves_nothing(root: Path, number: signal.Signals) -> None:
-    started = start(root)
-    addresses = [started.agent, started.router, started.simulator]
-    assert all(map(listens, addresses))
-    started.process.send_signal(number)
-    _, errors = started.process.communicate(timeout=60)
-    assert (started.process.returncode, errors) == (0, "")
-    assert not any(map(listens, addresses))
+    with running_agents(root) as started:
+        addresses = [started.agent, started.router, started.simulator]
+        assert all(map(listens, addresses))
+        started.process.send_signal(number)
+        _, errors = started.process.communicate(timeout=PATIENCE_SECONDS)
+        assert (started.process.returncode, errors) == (0, "")
+        assert not any(map(listens, addresses))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_during_the_start_stops_it_at_once(root: Path, number: signal.Signals) -> None:
-    started = start(root, until="router on")
-    started.process.send_signal(number)
-    said, errors = started.process.communicate(timeout=60)
-    assert (started.process.returncode, errors) == (0, "")
-    assert "agent server listening" not in said
-    assert not listens(started.router)
+    with running_agents(root, until="router on") as started:
+        started.process.send_signal(number)
+        said, errors = started.process.communicate(timeout=PATIENCE_SECONDS)
+        assert (started.process.returncode, errors) == (0, "")
+        assert "agent server listening" not in said
+        assert not listens(started.router)
 
 
 def test_both_end_when_who_started_them_is_killed(root: Path) -> None:
-    started = start(root)
-    addresses = [started.agent, started.router, started.simulator]
-    with ExitStack() as stack:
-        connections = [stack.enter_context(connect(address)) for address in addresses]
-        started.process.kill()
-        started.process.communicate(timeout=60)
-        assert [connection.recv(1) for connection in connections] == [b""] * 3
-    assert not any(map(listens, addresses))
+    with running_agents(root) as started:
+        addresses = [started.agent, started.router, started.simulator]
+        with ExitStack() as stack:
+            connections = [stack.enter_context(connect(address)) for address in addresses]
+            started.process.kill()
+            started.process.communicate(timeout=PATIENCE_SECONDS)
+            assert [connection.recv(1) for connection in connections] == [b""] * 3
+        assert not any(map(listens, addresses))
 
 
 def test_a_reader_that_leaves_ends_both_without_a_word(root: Path) -> None:
-    started = start(root, until="router on")
-    assert started.process.stdout is not None
-    started.process.stdout.close()
-    assert started.process.stderr is not None
-    with started.process.stderr as errors:
-        assert errors.read() == ""
-    assert started.process.wait(60) == 1
-    assert not listens(started.router)
+    with running_agents(root, until="router on") as started:
+        assert started.process.stdout is not None
+        started.process.stdout.close()
+        assert started.process.stderr is not None
+        with started.process.stderr as errors:
+            assert errors.read() == ""
+        assert started.process.wait(PATIENCE_SECONDS) == 1
+        assert not listens(started.router)
 
 
 def test_with_a_router_that_runs_already_only_the_agent_is_started(root: Path, offline_router: str) -> None:
-    started = start(root, PLANO_BASE_URL=offline_router)
-    started.process.terminate()
-    started.process.communicate(timeout=60)
-    assert "router on" not in started.said
-    assert "agent server listening" in started.said
+    with running_agents(root, PLANO_BASE_URL=offline_router) as started:
+        started.process.terminate()
+        started.process.communicate(timeout=PATIENCE_SECONDS)
+        assert "router on" not in started.said
+        assert "agent server listening" in started.said
 
 
 def test_a_busy_port_stops_everything_with_one_reason(root: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        started = start(root, AGENT_PORT=str(taken.getsockname()[1]))
-        _, errors = started.process.communicate(timeout=60)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        running_agents(root, AGENT_PORT=str(taken.getsockname()[1])) as started,
+    ):
+        _, errors = started.process.communicate(timeout=PATIENCE_SECONDS)
     assert started.process.returncode == 1
     assert "Cannot listen on 127.0.0.1" in errors
     assert "Choose another with --agent-port, or --agent-port 0" in errors
@@ -255,31 +254,31 @@ def test_a_busy_port_stops_everything_with_one_reason(root: Path) -> None:
 
 
 def test_missing_keys_are_named_when_live(root: Path) -> None:
-    started = start(root, "--live", OPENAI_API_KEY="", ANTHROPIC_API_KEY="")
-    _, errors = started.process.communicate(timeout=60)
-    assert (started.process.returncode, "$OPENAI_API_KEY" in errors) == (1, True)
-    assert "leave out --live" in errors
+    with running_agents(root, "--live", OPENAI_API_KEY="", ANTHROPIC_API_KEY="") as started:
+        _, errors = started.process.communicate(timeout=PATIENCE_SECONDS)
+        assert (started.process.returncode, "$OPENAI_API_KEY" in errors) == (1, True)
+        assert "leave out --live" in errors
 
 
 def test_a_router_that_does_not_answer_is_named(root: Path) -> None:
-    started = start(root, PLANO_BASE_URL="http://127.0.0.1:9")
-    _, errors = started.process.communicate(timeout=60)
-    assert started.process.returncode == 1
-    assert errors.startswith("error: No router answers at http://127.0.0.1:9/v1")
+    with running_agents(root, PLANO_BASE_URL="http://127.0.0.1:9") as started:
+        _, errors = started.process.communicate(timeout=PATIENCE_SECONDS)
+        assert started.process.returncode == 1
+        assert errors.startswith("error: No router answers at http://127.0.0.1:9/v1")
 
 
 def test_a_run_in_flight_ends_well_when_both_are_stopped(root: Path) -> None:
     """The agent server stops before its router, so a run that is under way still gets its answers."""
-    started = start(root, slow=True)
-    request = urllib.request.Request(
-        f"{started.agent}/agent/run",
-        json.dumps({"input": "PostgreSQL or MongoDB?"}).encode(),
-        {"accept": "text/event-stream", "content-type": "application/json"},
-    )
-    with urllib.request.urlopen(request) as answer:
-        assert answer.readline().startswith(b"event:")
-        started.process.send_signal(signal.SIGINT)
-        events = answer.read().decode()
-    _, errors = started.process.communicate(timeout=60)
-    assert "event: done" in events
-    assert (started.process.returncode, errors) == (0, "")
+    with running_agents(root, slow=True) as started:
+        request = urllib.request.Request(
+            f"{started.agent}/agent/run",
+            json.dumps({"input": "PostgreSQL or MongoDB?"}).encode(),
+            {"accept": "text/event-stream", "content-type": "application/json"},
+        )
+        with urllib.request.urlopen(request) as answer:
+            assert answer.readline().startswith(b"event:")
+            started.process.send_signal(signal.SIGINT)
+            events = answer.read().decode()
+        _, errors = started.process.communicate(timeout=PATIENCE_SECONDS)
+        assert "event: done" in events
+        assert (started.process.returncode, errors) == (0, "")

@@ -9,6 +9,7 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,6 +19,8 @@ import pytest
 import yaml
 
 from plano_agents.config import parse_config
+from tests.patience import PATIENCE_SECONDS
+from tests.processes import running
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ def demo(root: Path, *arguments: str, **variables: str) -> "subprocess.Completed
         capture_output=True,
         text=True,
         env={**kept, **variables},
-        timeout=100,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
 
@@ -292,25 +295,24 @@ def test_a_web_server_is_no_router(root: Path, web_server: str, arguments: list[
     assert "Traceback" not in ended.stderr
 
 
-def start_paced(root: Path) -> "subprocess.Popen[str]":
-    """The demo as its script runs it, with models that take their time, once it has begun."""
-    process = subprocess.Popen(
-        ["./demo.sh"],
-        cwd=root,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={name: value for name, value in os.environ.items() if not name.startswith("PLANO_")},
-    )
-    assert process.stdout is not None
-    process.stdout.readline()
-    return process
+@contextmanager
+def started_paced(root: Path) -> Iterator[tuple["subprocess.Popen[str]", int]]:
+    """The demo as its script runs it, with models that take their time, once it has begun; and its router's process."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PLANO_")}
+    with running(["./demo.sh"], cwd=root, environ=kept) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process, find_child(process.pid)
 
 
-def find_children(parent: int) -> list[int]:
-    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)
-    pairs = (map(int, line.split()) for line in listed.stdout.splitlines())
-    return [child for child, its_parent in pairs if its_parent == parent]
+def find_child(parent: int) -> int:
+    """Wait until a process has a child, one."""
+    while True:
+        listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)
+        pairs = [tuple(map(int, line.split())) for line in listed.stdout.splitlines()]
+        if found := [child for child, its_parent in pairs if its_parent == parent]:
+            (child,) = found
+            return child
 
 
 def runs(number: int) -> bool:
@@ -323,21 +325,18 @@ def runs(number: int) -> bool:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_demo_says_one_word_and_leaves_nothing(root: Path, number: signal.Signals) -> None:
-    process = start_paced(root)
-    (router,) = find_children(process.pid)
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=60)
+    with started_paced(root) as (process, router):
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=PATIENCE_SECONDS)
     assert (process.returncode, errors.split()) == (130, ["interrupted"])
     assert not runs(router)
 
 
 def test_a_reader_that_leaves_ends_the_demo_without_a_word(root: Path) -> None:
-    process = start_paced(root)
-    (router,) = find_children(process.pid)
-    assert process.stdout is not None
-    process.stdout.close()
-    assert process.stderr is not None
-    with process.stderr:
+    with started_paced(root) as (process, router):
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
         assert process.stderr.read() == ""
-    assert process.wait(60) == 1
+        assert process.wait(PATIENCE_SECONDS) == 1
     assert not runs(router)

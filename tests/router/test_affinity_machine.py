@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TypeVar
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -334,7 +334,5 @@ class AffinityMachine(RuleBasedStateMachine):
         return list(await asyncio.gather(*tasks)), was_routing
 
 
-AffinityMachine.TestCase.settings = settings(
-    max_examples=200, stateful_step_count=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+AffinityMachine.TestCase.settings = settings(max_examples=200, stateful_step_count=60)
 TestAffinityMachine = AffinityMachine.TestCase

@@ -7,6 +7,7 @@ import pytest
 
 from plano_agents.config.model import Limits
 from plano_agents.router.streams import COMMENT
+from tests.patience import PATIENCE_SECONDS
 from tests.router.conftest import CHUNKS, Exchange, Provider, build_config, chat, run_router
 from tests.router.raw_client import build_request, complete, connect, open_to, talk
 
@@ -66,7 +67,7 @@ async def test_a_client_that_leaves_closes_the_providers_connection_within_a_sec
         if heard:
             await reader.readuntil(heard)
         writer.close()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await left.wait()
 
 
@@ -87,7 +88,7 @@ async def test_a_client_that_leaves_between_two_tries_ends_the_wait() -> None:
             writer.write(build_request(chat()))
             await refused.wait()
         status = 503
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while status == 503:
                 status, _, _ = await talk(url, build_request(chat()))
     assert (status, len(provider.exchanges)) == (200, 2)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.router_process import RouterProcess, start_router, until_refused, write_config
+from tests.patience import PATIENCE_SECONDS
 from tests.router.conftest import CHUNKS, GPT, Exchange, Provider, chat
 from tests.router.raw_client import COMPLETION, build_request, complete, open_to, talk
 
@@ -61,7 +62,7 @@ async def test_told_to_stop_it_takes_no_more_requests_and_finishes_those_it_has(
         )
         await held.asked.wait()
         router.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await until_refused(router.url)
         assert not asking.done()
         held.release.set()

@@ -19,6 +19,7 @@ from plano_agents.router.upstream.client import HttpUpstream
 from plano_agents.routing.strategy import Ranking, Scored
 from plano_agents.routing.text import Utterance
 from plano_agents.telemetry.attributes import ATTRIBUTES, hash_affinity_id
+from tests.patience import PATIENCE_SECONDS
 from tests.router.conftest import (
     CLAUDE,
     GPT,
@@ -92,7 +93,9 @@ async def traced(config: Config, route: str | None = None) -> AsyncGenerator[htt
     try:
         async with (
             serving.running([serving.Site(router, listener)]),
-            httpx.AsyncClient(base_url=serving.url_of(listener), trust_env=False, timeout=60) as client,
+            httpx.AsyncClient(
+                base_url=serving.url_of(listener), trust_env=False, timeout=PATIENCE_SECONDS
+            ) as client,
         ):
             yield client
     finally:

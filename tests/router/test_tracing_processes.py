@@ -16,6 +16,7 @@ from plano_agents.cli import cli, describe
 from plano_agents.config.options import Tracing
 from tests.faults.redis_server import free_port
 from tests.faults.router_process import RouterProcess, start_router, write_config
+from tests.patience import PATIENCE_SECONDS
 from tests.router.conftest import GPT, Provider, build_config, chat
 from tests.router.raw_client import build_request, open_to
 from tests.telemetry.collector import Seen, grpc_collector
@@ -118,7 +119,7 @@ async def test_a_dead_collector_is_one_line_however_much_is_asked_and_no_request
         assert re.match(rf"\S+  WARNING  traces do not reach {url} \(OTLP, grpc\)", said)
         for _ in range(50):
             await ask(router)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             code, errors = await router.stop()
     assert (code, errors) == (0, "")
 

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import re
-import select
 import signal
 import sys
 from collections.abc import AsyncGenerator
@@ -15,6 +14,7 @@ import pytest
 
 from tests.faults.redis_server import RedisServer
 from tests.faults.router_process import RouterProcess, start_router, until_refused, write_config
+from tests.processes import has_ended
 from tests.router.conftest import CLAUDE, GPT, Exchange, Provider, chat
 from tests.router.raw_client import COMPLETION, build_request, complete, open_to, talk
 
@@ -61,18 +61,6 @@ def list_models(bodies: dict[int, bytes]) -> list[list[str]]:
 
 def count_metrics_directories(folder: Path) -> int:
     return len(list(folder.glob("plano-agents-metrics-*")))
-
-
-def has_ended(pid: int) -> bool:
-    """Whether a process ends within thirty seconds."""
-    try:
-        handle = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([handle], [], [], 30)[0])
-    finally:
-        os.close(handle)
 
 
 async def test_every_worker_serves_the_port_and_the_one_who_started_them_has_but_one_thread(

@@ -25,6 +25,7 @@ from plano_agents.affinity import current_affinity_id, resolve_affinity_id
 from plano_agents.server.app import create_app
 from plano_agents.server.settings import build_settings
 from plano_agents.server.tools import Graph
+from tests.patience import PATIENCE_SECONDS
 
 USER = {"role": "user", "content": "Which city?"}
 
@@ -180,7 +181,9 @@ async def connect(app: ASGIApp) -> AsyncGenerator[httpx.AsyncClient, None]:
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     limits = httpx.Limits(max_connections=None)
     try:
-        async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits, trust_env=False) as client:
+        async with httpx.AsyncClient(
+            base_url=url, timeout=PATIENCE_SECONDS, limits=limits, trust_env=False
+        ) as client:
             yield client
     finally:
         server.should_exit = True

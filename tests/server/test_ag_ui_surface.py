@@ -16,6 +16,7 @@ from plano_agents.server.app import create_app
 from plano_agents.server.keys import hash_key
 from plano_agents.server.run import describe
 from plano_agents.server.settings import build_settings
+from tests.patience import PATIENCE_SECONDS
 from tests.server.conftest import Script, build_graph, call_app, call_transport, connect
 
 pytestmark = pytest.mark.filterwarnings("ignore::langgraph.warnings.LangGraphDeprecatedSinceV10")
@@ -120,7 +121,7 @@ async def test_a_client_that_leaves_cancels_the_model_and_frees_the_thread() -> 
         left = asyncio.create_task(client.post("/ag-ui", json=build_body("hi")))
         await entered.wait()
         left.cancel()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await cancelled.wait()
             while (await client.get("/threads/t-1")).json()["is_running"]:
                 pass

@@ -17,6 +17,7 @@ from plano_agents.protocol.sse import Event, EventDecoder
 from plano_agents.server.app import create_app
 from plano_agents.server.connection import BodyLimitMiddleware, read_affinity_id
 from plano_agents.serving import Site, bind, running, url_of
+from tests.patience import PATIENCE_SECONDS
 from tests.server.conftest import USER, Script, build_graph
 
 SCOPE: Scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
@@ -97,7 +98,7 @@ async def ask_server_that_stops(
     async def ask() -> tuple[int, bytes]:
         content = bytearray()
         async with (
-            httpx.AsyncClient(trust_env=False, timeout=30) as client,
+            httpx.AsyncClient(trust_env=False, timeout=PATIENCE_SECONDS) as client,
             client.stream("POST", url + path, json=body, headers={"accept": accept}) as response,
         ):
             try:

@@ -14,13 +14,14 @@ from typing import Self
 import pytest
 import uvicorn
 import uvloop
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from plano_agents.serving.protocol import PIPELINED_BYTES, HttpLimits, build_protocol
+from tests.patience import PATIENCE_SECONDS
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "asyncio": asyncio.new_event_loop,
@@ -62,7 +63,7 @@ class EchoServer:
         self.scopes.append(scope)
         path = scope["path"]
         if path.startswith("/late"):
-            await asyncio.to_thread(self.may_go_on.wait, 10)
+            await asyncio.to_thread(self.may_go_on.wait, PATIENCE_SECONDS)
         if path == "/stream":
             await self.stream(send)
             return
@@ -83,7 +84,7 @@ class EchoServer:
             self.happened.set()
             return
         if path == "/wait":
-            await asyncio.to_thread(self.may_go_on.wait, 10)
+            await asyncio.to_thread(self.may_go_on.wait, PATIENCE_SECONDS)
         answer = scope["raw_path"] + b" " + body
         headers = [(b"content-length", b"%d" % len(answer))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -155,13 +156,13 @@ class EchoServer:
         finally:
             self.may_go_on.set()
             server.should_exit = True
-            thread.join(20)
+            thread.join(PATIENCE_SECONDS)
         assert not thread.is_alive()
         assert self.failures == []
 
     @contextmanager
     def connected(self) -> Iterator[socket.socket]:
-        with socket.create_connection(self.address, timeout=10) as connection:
+        with socket.create_connection(self.address, timeout=PATIENCE_SECONDS) as connection:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             yield connection
 
@@ -184,7 +185,7 @@ class EchoServer:
         with self.connected() as connection:
             connection.sendall(GET % b"")
             read_until(connection, b"/ ")
-        assert self.lost.wait(5)
+        assert self.lost.wait(PATIENCE_SECONDS)
         self.lost.clear()
         self.scopes.clear()
         self.ends.clear()
@@ -452,7 +453,7 @@ def test_a_second_head_that_is_never_finished_times_out(hasty: EchoServer) -> No
 def test_a_body_that_stalls_times_out_and_the_application_is_told(hasty: EchoServer, data: bytes) -> None:
     (answer,) = parse(hasty.ask(data))
     assert (answer.status, answer.code) == (408, "request_timeout")
-    assert hasty.happened.wait(5)
+    assert hasty.happened.wait(PATIENCE_SECONDS)
     assert hasty.ends == ["http.disconnect"]
 
 
@@ -517,7 +518,7 @@ def test_an_application_that_answers_after_the_time_is_up_is_not_heard(
         connection.sendall(POST % (b"late/early", 9) + b"x")
         assert [answer.status for answer in parse(read_all(connection))] == [408]
         hasty.may_go_on.set()
-        assert hasty.happened.wait(5)
+        assert hasty.happened.wait(PATIENCE_SECONDS)
     assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
 
 
@@ -659,7 +660,7 @@ def test_a_client_that_stops_reading_blocks_the_applications_send(echo: EchoServ
     with echo.connected() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
         connection.sendall(GET % b"stream")
-        assert echo.happened.wait(20)
+        assert echo.happened.wait(PATIENCE_SECONDS)
     assert echo.sent_bytes < 16 * 1024 * 1024
 
 
@@ -668,16 +669,16 @@ def test_a_client_that_takes_nothing_of_its_answer_is_cut_off_and_the_applicatio
 ) -> None:
     with hasty.connected() as connection:
         connection.sendall(GET % b"large/stream")
-        assert hasty.happened.wait(5)
+        assert hasty.happened.wait(PATIENCE_SECONDS)
         assert hasty.ends == ["http.disconnect"]
-        assert hasty.lost.wait(5)
+        assert hasty.lost.wait(PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize("header", [b"", b"Connection: close\r\n"], ids=["kept", "closed"])
 def test_a_client_that_takes_nothing_of_its_whole_answer_is_cut_off(hasty: EchoServer, header: bytes) -> None:
     with hasty.connected() as connection:
         connection.sendall((GET % b"large")[:-2] + header + b"\r\n")
-        assert hasty.lost.wait(5)
+        assert hasty.lost.wait(PATIENCE_SECONDS)
 
 
 def test_a_client_that_takes_its_answer_slowly_gets_all_of_it(hasty: EchoServer) -> None:
@@ -695,13 +696,13 @@ def test_a_client_that_takes_its_answer_slowly_gets_all_of_it(hasty: EchoServer)
 def test_a_client_that_leaves_is_reported(echo: EchoServer) -> None:
     with echo.connected() as connection:
         connection.sendall(GET % b"leave")
-    assert echo.happened.wait(5)
+    assert echo.happened.wait(PATIENCE_SECONDS)
     assert echo.ends == ["http.disconnect"]
 
 
 def test_a_server_that_stops_closes_idle_connections() -> None:
     with EchoServer(PATIENT, uvloop.new_event_loop).running() as server:
-        idle = socket.create_connection(server.address, timeout=10)
+        idle = socket.create_connection(server.address, timeout=PATIENCE_SECONDS)
         idle.sendall(GET % b"")
         read_until(idle, b"/ ")
     with idle:
@@ -732,7 +733,7 @@ def fuzzed(request: pytest.FixtureRequest) -> Iterator[EchoServer]:
         yield server
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(data=st.lists(st.sampled_from(FRAGMENTS) | st.binary(max_size=20), max_size=6))
 def test_any_bytes_get_whole_answers_and_a_closed_connection(fuzzed: EchoServer, data: list[bytes]) -> None:
     with fuzzed.connected() as connection:

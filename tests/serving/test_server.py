@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from plano_agents import serving
 from plano_agents.errors import ConfigError
+from tests.patience import PATIENCE_SECONDS
 
 PROGRAM = """
 import asyncio
@@ -56,7 +57,7 @@ def ask(url: str, path: str, until: bytes) -> socket.socket:
     """Ask, read until the bytes given, and leave the connection open."""
     parts = urlsplit(url)
     assert parts.hostname is not None
-    connection = socket.create_connection((parts.hostname, parts.port or 0), timeout=20)
+    connection = socket.create_connection((parts.hostname, parts.port or 0), timeout=PATIENCE_SECONDS)
     connection.sendall(f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
     answer = b""
     while until not in answer:
@@ -72,7 +73,7 @@ def test_every_site_serves_when_ready_and_a_signal_ends_them_all_quietly(number:
         assert len(urls) == 2
         connections = [ask(url, "/", b"ok") for url in urls]
         process.send_signal(number)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
         for connection in connections:
             assert connection.recv(1) == b""
             connection.close()
@@ -83,7 +84,7 @@ def test_a_stream_in_flight_does_not_hold_the_end_up_for_ever_nor_end_well() -> 
     with started() as (process, urls):
         connection = ask(urls[0], "/stream", b"ok")
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=PATIENCE_SECONDS)
         assert b"0\r\n\r\n" not in connection.recv(65536)
         connection.close()
     assert (process.returncode, out, err) == (0, "stopped\n", "")
@@ -163,4 +164,4 @@ def test_the_address_shown_is_one_that_answers(host: str, shown: str) -> None:
     with serving.bind(host, 0) as listener:
         port = listener.getsockname()[1]
         assert serving.url_of(listener) == f"http://{shown}:{port}"
-        socket.create_connection((shown.strip("[]"), port), timeout=5).close()
+        socket.create_connection((shown.strip("[]"), port), timeout=PATIENCE_SECONDS).close()

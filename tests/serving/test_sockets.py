@@ -7,6 +7,7 @@ import pytest
 
 from plano_agents import serving
 from plano_agents.errors import ConfigError
+from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the sockets are copies of one")
 
@@ -28,7 +29,7 @@ def test_connections_are_spread_over_the_sockets_of_a_port(host: str) -> None:
     listeners = serving.bind_each(host, 0, 2)
     assert len({listener.getsockname() for listener in listeners}) == 1
     address = listeners[0].getsockname()[:2]
-    connections = [socket.create_connection(address, timeout=5) for _ in range(200)]
+    connections = [socket.create_connection(address, timeout=PATIENCE_SECONDS) for _ in range(200)]
     counts = [count_waiting(listener) for listener in listeners]
     for each in [*connections, *listeners]:
         each.close()

@@ -1,7 +1,6 @@
 """Several real processes on one port, started, watched, told of changes and stopped by their parent."""
 
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -16,6 +15,8 @@ import pytest
 
 from plano_agents import serving
 from plano_agents.errors import ConfigError
+from tests.patience import PATIENCE_SECONDS
+from tests.processes import has_ended
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "pidfd_open"), reason="watching strangers' processes takes Linux"
@@ -117,7 +118,7 @@ class Program:
 
     def end(self) -> tuple[int, str, str]:
         """Wait for its end: exit code, standard output, standard error."""
-        out, err = self.process.communicate(timeout=30)
+        out, err = self.process.communicate(timeout=PATIENCE_SECONDS)
         return self.process.returncode, out, err
 
 
@@ -141,7 +142,7 @@ def started(
 
 def ask(port: int) -> socket.socket:
     """Ask on a connection of its own."""
-    connection = socket.create_connection(("127.0.0.1", port), timeout=30)
+    connection = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS)
     connection.sendall(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
     return connection
 
@@ -159,18 +160,6 @@ def answers_of_all(port: int, count: int = 2) -> dict[int, str]:
     while len(found) < count:
         found.update([read(ask(port))])
     return found
-
-
-def has_ended(pid: int) -> bool:
-    """Whether a process ends within thirty seconds."""
-    try:
-        handle = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([handle], [], [], 30)[0])
-    finally:
-        os.close(handle)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

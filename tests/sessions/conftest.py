@@ -20,6 +20,7 @@ from plano_agents.sessions.redis_connection import RedisConnection
 from plano_agents.sessions.shared import SharedSessionStore
 from plano_agents.sessions.store import SessionStore
 from tests.faults.redis_server import RedisServer
+from tests.patience import PATIENCE_SECONDS
 
 A, B, C = (SessionKey("", name) for name in "abc")
 GPT, CLAUDE = "openai/gpt-4o", "anthropic/claude"
@@ -65,7 +66,7 @@ class Alarm:
 
     async def reach(self, seconds: float) -> None:
         """Wait until somebody waits for so many seconds."""
-        async with asyncio.timeout(10), self._begun:
+        async with asyncio.timeout(PATIENCE_SECONDS), self._begun:
             await self._begun.wait_for(lambda: self.is_awaited(seconds))
 
     async def ring(self, seconds: float) -> None:
@@ -98,7 +99,7 @@ class OutageLog(logging.Handler):
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until something is true that another line may make true."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not condition():
                 self._told.clear()
                 await self._told.wait()

@@ -207,7 +207,7 @@ async def test_sessions_do_not_touch_each_other(store: SessionStore) -> None:
 text = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=12)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=40)
 @given(keys=st.lists(st.tuples(text, text), min_size=2, max_size=2, unique=True))
 async def test_no_two_sessions_ever_share_a_pin(store: SessionStore, keys: list[tuple[str, str]]) -> None:
     first, second = (SessionKey(*key) for key in keys)

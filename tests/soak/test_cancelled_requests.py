@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
 from tests.router.conftest import CHUNKS, Exchange, Provider, build_config, chat, run_router
 from tests.router.raw_client import build_request, complete, open_to, talk
 
@@ -26,7 +27,7 @@ def count_tasks() -> int:
 
 async def settle(count: Callable[[], int], most: int) -> int:
     """Wait until there are no more than that; give how many more there are."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while count() > most:  # noqa: ASYNC110 - what the system has open sets no event
             await asyncio.sleep(0)
     return max(0, count() - most)

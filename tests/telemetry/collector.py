@@ -20,7 +20,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-WAIT_SECONDS = 30
+from tests.patience import PATIENCE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Collector:
     def wait(self, enough: Callable[[Sequence[Seen]], bool]) -> list[Seen]:
         """Wait until what came is enough."""
         with self._news:
-            assert self._news.wait_for(lambda: enough(self.spans), WAIT_SECONDS), self.spans
+            assert self._news.wait_for(lambda: enough(self.spans), PATIENCE_SECONDS), self.spans
             return list(self.spans)
 
     def find(self, name: str) -> Seen:

@@ -12,6 +12,7 @@ import pytest
 from benchmarks.gateway.bodies import SMALL_BYTES, Target, build_request
 from benchmarks.gateway.install import compile_native
 from benchmarks.gateway.loads import Loader, Traffic, Upstream
+from tests.patience import PATIENCE_SECONDS
 
 CORE = min(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
 
@@ -45,7 +46,7 @@ def traffic(upstream: Upstream, folder: Path, *, stream: bool, path: str = "/v1/
 
 
 def post(port: int, path: str, body: dict[str, object]) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
     connection.request("POST", path, json.dumps(body))
     answer = connection.getresponse()
     text = answer.read().decode()

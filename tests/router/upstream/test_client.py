@@ -15,6 +15,7 @@ from plano_agents.errors import (
     TotalTimeoutError,
     UpstreamUnreachableError,
 )
+from tests.patience import PATIENCE_SECONDS
 from tests.router.conftest import COMPLETION, KEY, PROMPT, Exchange, Provider
 from tests.router.upstream.conftest import ask, chunks_of, connect, read_stream, request_to
 
@@ -124,7 +125,7 @@ async def fall_silent(exchange: Exchange) -> None:
 async def test_a_provider_that_falls_silent_within_its_answer_is_told_apart(read: Read) -> None:
     async with Provider(fall_silent) as provider, connect() as upstream:
         with pytest.raises(SilenceTimeoutError, match=provider.url):
-            await asyncio.wait_for(read(upstream, provider.url, between_bytes_seconds=0.05), 5)
+            await asyncio.wait_for(read(upstream, provider.url, between_bytes_seconds=0.05), PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize("read", [ask, read_stream])
@@ -137,7 +138,7 @@ async def test_an_answer_that_takes_too_long_altogether_is_told_apart(read: Read
 
     async with Provider(drip) as provider, connect() as upstream:
         with pytest.raises(TotalTimeoutError, match=provider.url):
-            await asyncio.wait_for(read(upstream, provider.url, total_seconds=0.05), 5)
+            await asyncio.wait_for(read(upstream, provider.url, total_seconds=0.05), PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize("read", [ask, read_stream])
@@ -146,7 +147,7 @@ async def test_an_answer_that_falls_silent_for_longer_than_the_rest_of_its_time_
 ) -> None:
     async with Provider(fall_silent) as provider, connect() as upstream:
         with pytest.raises(TotalTimeoutError, match=provider.url):
-            await asyncio.wait_for(read(upstream, provider.url, total_seconds=0.05), 5)
+            await asyncio.wait_for(read(upstream, provider.url, total_seconds=0.05), PATIENCE_SECONDS)
 
 
 async def test_connecting_is_given_up_in_time() -> None:

@@ -215,7 +215,7 @@ def frame(body: Sequence[bytes], kind: str) -> bytes:
     return b"%btransfer-encoding: chunked\r\n\r\n%b0\r\n\r\n" % (OK, chunks)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     body=bodies, at=cuts, kind=st.sampled_from(["sized", "chunked", "until the end"]), streamed=st.booleans()
 )
@@ -243,7 +243,7 @@ async def test_an_answer_is_the_same_however_its_bytes_are_split(
             assert await ask(upstream, provider.url) == (200, b"".join(body))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     body=bodies,
     kept=st.floats(0, 1, exclude_max=True),
@@ -265,7 +265,7 @@ async def test_an_answer_cut_anywhere_is_an_error(
             await (read_stream if streamed else ask)(upstream, provider.url)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(noise=st.binary(max_size=200), after=st.sampled_from([b"", OK, OK + CHUNKED[:28]]))
 async def test_noise_is_an_error_or_an_answer_and_nothing_else(noise: bytes, after: bytes) -> None:
     async with Provider(send(after, noise, close=True)) as provider, connect() as upstream:

@@ -8,6 +8,7 @@ from contextlib import aclosing, asynccontextmanager
 import pytest
 
 from plano_agents.errors import ConnectTimeoutError, FirstByteTimeoutError
+from tests.patience import PATIENCE_SECONDS
 from tests.router.conftest import COMPLETION, Exchange, Provider
 from tests.router.upstream.conftest import ask, chunks_of, connect, read_stream, request_to
 
@@ -19,7 +20,7 @@ def count_open() -> tuple[int, int]:
 
 async def settle(before: tuple[int, int]) -> None:
     """Wait until no more is open than before."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while any(now > then for now, then in zip(count_open(), before, strict=True)):  # noqa: ASYNC110 - sets no event
             await asyncio.sleep(0)
 

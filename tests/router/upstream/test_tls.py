@@ -9,6 +9,7 @@ import pytest
 import trustme
 
 from plano_agents.errors import UpstreamUnreachableError
+from tests.patience import PATIENCE_SECONDS
 from tests.router.conftest import COMPLETION, Exchange, Provider
 from tests.router.upstream.conftest import ask, connect, read_stream, request_to
 
@@ -118,7 +119,7 @@ async def test_a_cancelled_request_closes_its_connection_at_once(
         asking = asyncio.create_task(read_stream(upstream, provider.url))
         await asked.wait()
         asking.cancel()
-        await asyncio.wait_for(left.wait(), 2)
+        await asyncio.wait_for(left.wait(), PATIENCE_SECONDS)
 
 
 async def test_an_idle_connection_that_the_provider_ends_is_not_used_again(

@@ -13,6 +13,7 @@ from plano_agents.routing.embedded.engine import Engine, load_engine
 from plano_agents.routing.embedded.strategy import EmbeddedStrategy
 from plano_agents.routing.strategy import Question
 from plano_agents.routing.text import Utterance
+from tests.patience import PATIENCE_SECONDS
 
 CODE = Preference("code_generation", "generating new code snippets, functions or boilerplate", ("a/code",))
 REASONING = Preference(
@@ -131,7 +132,7 @@ class Watched(Engine):
 
     def score(self, questions: Sequence[Question]) -> list[list[float]]:
         self.started.set()
-        self.go.wait(30)
+        self.go.wait(PATIENCE_SECONDS)
         self.sizes.append(len(questions))
         self.threads.add(threading.get_ident())
         return [[float(len(question.conversation[0].text))] for question in questions]
@@ -141,7 +142,7 @@ async def test_requests_that_come_while_one_is_computed_are_computed_together() 
     engine = Watched()
     strategy = EmbeddedStrategy(load=lambda: engine)
     first = asyncio.create_task(strategy.rank(say("a"), (CODE,)))
-    await asyncio.to_thread(engine.started.wait, 30)
+    await asyncio.to_thread(engine.started.wait, PATIENCE_SECONDS)
     others = [asyncio.create_task(strategy.rank(say("a" * size), (CODE,))) for size in (2, 3, 4)]
     await asyncio.sleep(0)
     engine.go.set()
@@ -155,7 +156,7 @@ async def test_a_request_that_is_given_up_holds_up_no_other() -> None:
     engine = Watched()
     strategy = EmbeddedStrategy(load=lambda: engine)
     first = asyncio.create_task(strategy.rank(say("a"), (CODE,)))
-    await asyncio.to_thread(engine.started.wait, 30)
+    await asyncio.to_thread(engine.started.wait, PATIENCE_SECONDS)
     second = asyncio.create_task(strategy.rank(say("bb"), (CODE,)))
     await asyncio.sleep(0)
     first.cancel()
