@@ -84,7 +84,13 @@ def install_python(cache: Path, name: str, requirement: str, package: str, progr
         shutil.rmtree(folder, ignore_errors=True)
         cache.mkdir(parents=True, exist_ok=True)
         _run([*uv, "venv", "--quiet", "--python", sys.executable, str(folder)])
-        _run([*uv, "pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), requirement])
+        into = [
+            "--quiet",
+            "--no-config",
+            "--python",
+            str(folder / "bin" / "python"),
+        ]  # not by our constraints
+        _run([*uv, "pip", "install", *into, requirement])
         marker.write_text(requirement)
     path = folder / program
     if not path.exists():

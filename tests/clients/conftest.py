@@ -78,31 +78,28 @@ def node() -> Path:
 @pytest.fixture(scope="session")
 def openai_2(root: Path) -> Path:
     """A Python with what the project needs, and with version 2 of the OpenAI SDK."""
-    python = HERE / ".openai-2" / "bin" / "python"
-    mark = HERE / ".openai-2" / "complete"
-    wanted = root / "pyproject.toml"
-    uv = str(root / "scripts" / "uv")
-    with _alone():
-        if not mark.exists() or mark.stat().st_mtime < wanted.stat().st_mtime:
-            _set_up([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(HERE / ".openai-2")])
-            requirements = ["--requirement", str(wanted), "openai<3"]
-            _set_up([uv, "pip", "install", "--quiet", "--python", str(python), *requirements])
-            mark.touch()
-    return python
+    return _fill(".openai-2", root, "--requirement", str(root / "pyproject.toml"), "openai<3") / "python"
 
 
 @pytest.fixture(scope="session")
 def langgraph_cli(root: Path) -> Path:
     """LangGraph's command line with its own server, beside the project: it needs older versions of what tests need."""
-    folder = HERE / ".langgraph-dev"
+    return (
+        _fill(".langgraph-dev", root, "langgraph-cli[inmem]>=0.4,<1", "--editable", str(root)) / "langgraph"
+    )
+
+
+def _fill(name: str, root: Path, *requirements: str) -> Path:
+    """Set up an environment whose versions are not the project's (``--no-config``); give the folder of its programs."""
+    folder = HERE / name
     mark, wanted, uv = folder / "complete", root / "pyproject.toml", str(root / "scripts" / "uv")
     with _alone():
         if not mark.exists() or mark.stat().st_mtime < wanted.stat().st_mtime:
             _set_up([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)])
-            packages = ["langgraph-cli[inmem]>=0.4,<1", "--editable", str(root)]
-            _set_up([uv, "pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), *packages])
+            into = ["--quiet", "--no-config", "--python", str(folder / "bin" / "python")]
+            _set_up([uv, "pip", "install", *into, *requirements])
             mark.touch()
-    return folder / "bin" / "langgraph"
+    return folder / "bin"
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import pytest
 from plano_agents.demos.child import AGENT_READY, running_server
 from tests.patience import PATIENCE_SECONDS
 
-EXAMPLES = 25
+EXAMPLES = 10
 """How many requests are made up for each operation, beside those that go through its fields one by one."""
 
 

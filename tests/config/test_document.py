@@ -143,11 +143,12 @@ def test_any_yaml_like_text_parses_or_is_refused(text: str) -> None:
 
 
 values = st.recursive(
-    st.booleans() | st.integers(-MAX_INTEGER, MAX_INTEGER) | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    st.booleans() | st.integers(-MAX_INTEGER, MAX_INTEGER) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=20), inner, max_size=4),
+    max_leaves=12,
 )
 
 
-@given(st.dictionaries(st.text(), values))
+@given(st.dictionaries(st.text(max_size=20), values, max_size=4))
 def test_what_yaml_dumps_is_read_back(data: dict[str, object]) -> None:
     assert parse_document(yaml.safe_dump(data), "c.yaml").data == data

@@ -21,8 +21,7 @@ versions: dict[str, str] = {}
 
 
 def mark(module: str) -> tuple[pytest.MarkDecorator, ...]:
-    timeout = pytest.mark.timeout(300)  # an environment may have to be filled first
-    return (timeout,) if module in IN_CI else (timeout, pytest.mark.integration)
+    return () if module in IN_CI else (pytest.mark.integration,)
 
 
 def build_command(framework: Framework, root: Path) -> list[str]:

@@ -16,7 +16,7 @@ from tests.replicas.referee import Referee
 from tests.router.conftest import Exchange, Provider, chat
 from tests.router.raw_client import COMPLETION, build_request, open_to
 
-IDS = 1_000
+IDS = 400
 AT_ONCE = 16
 """First turns of one id, all under way at the same time, each of which routing would give another model."""
 IDS_AT_ONCE = 7
@@ -110,7 +110,7 @@ async def start_replicas(config: Path, referee: Referee) -> AsyncGenerator[list[
         ]
 
 
-async def test_of_16_first_turns_over_two_replicas_one_decision_holds_for_each_of_1000_ids(
+async def test_of_16_first_turns_over_two_replicas_one_decision_holds_for_each_id(
     tmp_path: Path,
 ) -> None:
     """No two requests of an id reach different models; each replica routes at most once; nothing is degraded."""

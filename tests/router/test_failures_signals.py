@@ -121,6 +121,24 @@ async def test_a_new_configuration_serves_new_requests_and_the_old_one_those_in_
         assert (len(old.exchanges), len(new.exchanges)) == (1, 1)
 
 
+async def test_signals_that_who_starts_a_router_ignores_are_heeded_all_the_same(tmp_path: Path) -> None:
+    """As under ``nohup``, or in a script's background."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGHUP, signal.SIGINT)}
+    try:
+        async with (
+            Provider(complete) as provider,
+            start_router(write_config(tmp_path, {GPT: provider.url})) as router,
+        ):
+            router.process.send_signal(signal.SIGHUP)
+            await router.read_until("configuration reloaded")
+            router.process.send_signal(signal.SIGINT)
+            await router.read_until("stopped")
+            assert await router.process.wait() == 0
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 async def test_a_configuration_that_cannot_be_used_is_refused_and_the_old_one_stays(tmp_path: Path) -> None:
     async with process(tmp_path, complete) as router:
         (tmp_path / "config.yaml").write_text("version: v0.4.0\nmodel_provider: []\n")
