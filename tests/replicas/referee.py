@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from typing import Self
 
 REPLICAS = 2
-PATIENCE_SECONDS = 1.0
+PATIENCE_SECONDS = 10.0
 """How long one replica waits for the other, in case haproxy gives it all requests of an id."""
 
 

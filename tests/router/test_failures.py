@@ -139,7 +139,7 @@ async def test_an_outage_adds_at_most_a_fifth_to_the_load() -> None:
 
 async def test_a_model_that_fails_over_and_over_is_left_alone_and_then_probed_once() -> None:
     """Between opening and probing nothing reaches the provider, however often it is asked for."""
-    breaker = Breaker(failures=3, open_seconds=0.2)
+    breaker = Breaker(failures=3, open_seconds=1)
     async with routed(fail, fail, fail, complete, retries=NEVER, breaker=breaker) as (url, provider):
         for _ in range(3):
             status, _, _ = await talk(url, build_request(chat()))
@@ -197,7 +197,7 @@ async def test_an_answer_that_is_late_is_told_by_its_own_code(
     ("answer", "timeouts", "code"),
     [
         (hang_in_a_stream, Timeouts(between_bytes_seconds=0.1), b"upstream_silence_timeout"),
-        (drip, Timeouts(total_seconds=0.2), b"upstream_total_timeout"),
+        (drip, Timeouts(total_seconds=1), b"upstream_total_timeout"),
     ],
 )
 async def test_a_stream_that_is_late_ends_with_its_own_code_and_never_well(

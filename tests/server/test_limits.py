@@ -61,7 +61,7 @@ async def test_a_place_in_line_is_part_of_a_runs_time() -> None:
 
     graph = build_graph(Script(wait=hang_on))
     body = {"input": "hi", "thread_id": "t-1"}
-    async with call_app(graph, run_seconds=0.2, busy_threads="queue") as client:
+    async with call_app(graph, run_seconds=1, busy_threads="queue") as client:
         first = asyncio.create_task(client.post("/agent/run", json=body))
         await entered.wait()
         assert [
@@ -80,10 +80,10 @@ async def wait_for_rome(city: str) -> str:
 
 async def test_a_tool_that_takes_too_long_is_told_to_the_model_and_the_run_goes_on() -> None:
     script = Script(tool="wait_for_rome")
-    async with call_app(build_graph(script, wait_for_rome), tool_seconds=0.05) as client:
+    async with call_app(build_graph(script, wait_for_rome), tool_seconds=0.5) as client:
         response = await client.post("/agent/run", json={"input": "hi"}, headers=EVENTS)
     events = EventDecoder().feed(response.content)
-    said = "The tool took longer than 0.05 s and was stopped."
+    said = "The tool took longer than 0.5 s and was stopped."
     assert [message.text for message in script.asked[-1].messages if isinstance(message, ToolMessage)] == [
         "Oslo",
         said,

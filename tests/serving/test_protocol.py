@@ -31,6 +31,8 @@ PATIENT = HttpLimits(
     header_seconds=30, body_seconds=30, send_seconds=30, keep_alive_seconds=30, max_header_bytes=2000
 )
 HASTY = HttpLimits(header_seconds=0.3, body_seconds=0.3, send_seconds=0.3, keep_alive_seconds=0.3)
+CALM = HttpLimits(header_seconds=1, body_seconds=1, send_seconds=1, keep_alive_seconds=1)
+"""For who is slow and served all the same, on a busy machine too."""
 GET = b"GET /%b HTTP/1.1\r\nHost: h\r\n\r\n"
 POST = b"POST /%b HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -210,6 +212,13 @@ def patient(request: pytest.FixtureRequest) -> Iterator[EchoServer]:
 def impatient(request: pytest.FixtureRequest) -> Iterator[EchoServer]:
     """A server that soon loses patience."""
     with EchoServer(HASTY, LOOPS[request.param]).running() as server:
+        yield server
+
+
+@pytest.fixture(params=LOOPS)
+def calm(request: pytest.FixtureRequest) -> Iterator[EchoServer]:
+    """A server that loses patience, and not soon."""
+    with EchoServer(CALM, LOOPS[request.param]).running() as server:
         yield server
 
 
@@ -470,23 +479,23 @@ def test_chunk_framing_is_no_progress(hasty: EchoServer) -> None:
         assert parse(drip(connection, b"1;" + b"a" * 200 + b"\r\nx\r\n", 0.05))[0].status == 408
 
 
-def test_a_slow_body_that_keeps_moving_is_taken(hasty: EchoServer) -> None:
+def test_a_slow_body_that_keeps_moving_is_taken(calm: EchoServer) -> None:
     steps = 12
-    with hasty.connected() as connection:
+    with calm.connected() as connection:
         connection.sendall(POST % (b"", steps * STEP))
         for _ in range(steps):
-            assert not is_readable(connection, HASTY.body_seconds / 8)
+            assert not is_readable(connection, CALM.body_seconds / 8)
             connection.sendall(b"x" * STEP)
         (answer,) = parse(read_all(connection))
     assert (answer.status, answer.body) == (200, b"/ " + b"x" * steps * STEP)
 
 
-def test_a_client_is_not_too_slow_while_the_application_does_not_read(hasty: EchoServer) -> None:
+def test_a_client_is_not_too_slow_while_the_application_does_not_read(calm: EchoServer) -> None:
     body = b"x" * 1_000_000
-    with hasty.connected() as connection:
+    with calm.connected() as connection:
         connection.sendall(POST % (b"late", len(body)) + body[:200_000])
-        assert not is_readable(connection, 2 * HASTY.body_seconds)
-        hasty.may_go_on.set()
+        assert not is_readable(connection, 1.5 * CALM.body_seconds)
+        calm.may_go_on.set()
         connection.sendall(body[200_000:])
         (answer,) = parse(read_all(connection))
     assert answer.body == b"/late " + body
@@ -630,13 +639,13 @@ def test_an_offer_to_upgrade_is_declined_and_the_body_kept(echo: EchoServer) -> 
 EXPECTING = b"POST /%b HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
 
 
-def test_a_client_that_waits_for_100_gets_it_when_the_application_reads(hasty: EchoServer) -> None:
-    with hasty.connected() as connection:
+def test_a_client_that_waits_for_100_gets_it_when_the_application_reads(calm: EchoServer) -> None:
+    with calm.connected() as connection:
         connection.sendall(EXPECTING % b"late")
-        assert not is_readable(connection, 1.5 * HASTY.body_seconds)
-        hasty.may_go_on.set()
+        assert not is_readable(connection, 1.5 * CALM.body_seconds)
+        calm.may_go_on.set()
         assert read_until(connection, b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
-        assert not is_readable(connection, 0.7 * HASTY.body_seconds)
+        assert not is_readable(connection, 0.5 * CALM.body_seconds)
         connection.sendall(b"ok")
         (answer,) = parse(read_all(connection))
     assert answer.body == b"/late ok"
@@ -681,13 +690,13 @@ def test_a_client_that_takes_nothing_of_its_whole_answer_is_cut_off(hasty: EchoS
         assert hasty.lost.wait(PATIENCE_SECONDS)
 
 
-def test_a_client_that_takes_its_answer_slowly_gets_all_of_it(hasty: EchoServer) -> None:
-    with hasty.connected() as connection:
+def test_a_client_that_takes_its_answer_slowly_gets_all_of_it(calm: EchoServer) -> None:
+    with calm.connected() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
         connection.sendall((GET % b"large")[:-2] + b"Connection: close\r\n\r\n")
         size = 0
-        for _ in range(12):
-            assert not hasty.lost.wait(HASTY.send_seconds / 4)
+        for _ in range(6):
+            assert not calm.lost.wait(CALM.send_seconds / 4)
             size += len(connection.recv(LARGE // 64, socket.MSG_WAITALL))
         size += len(read_all(connection))
     assert size > LARGE

@@ -69,10 +69,10 @@ async def test_a_slow_reader_is_no_silent_provider() -> None:
 
     may_end, deadline_passed = asyncio.Event(), asyncio.Event()
     async with Provider(stream) as provider, connect() as upstream:  # noqa: SIM117 - reads in order
-        async with await upstream.send(request_to(provider.url, between_bytes_seconds=0.05)) as answer:
+        async with await upstream.send(request_to(provider.url, between_bytes_seconds=0.5)) as answer:
             chunks = chunks_of(answer)
             assert await anext(chunks) == b"first"
-            asyncio.get_running_loop().call_later(0.2, deadline_passed.set)
+            asyncio.get_running_loop().call_later(0.6, deadline_passed.set)
             await deadline_passed.wait()
             may_end.set()
             assert [chunk async for chunk in chunks] == [b"second"]
