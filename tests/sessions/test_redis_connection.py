@@ -299,7 +299,7 @@ def certify(folder: Path) -> tuple[list[str], str]:
 async def test_an_option_of_the_url_changes_neither_replies_nor_timing(
     server: RedisServer, option: str
 ) -> None:
-    async with connect(f"{server.url}?{option}") as connection:
+    async with connect_briefly(f"{server.url}?{option}") as connection:
         await connection.call("HSET", "hash", "a", "1")
         assert await connection.call("HGETALL", "hash") == [b"a", b"1"]
         server.freeze()
