@@ -4,9 +4,11 @@ import re
 import subprocess
 from itertools import cycle, islice
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from pydantic import SecretStr
 
 from plano_agents.config import parse_config
 from plano_agents.protocol.usage import Tokens
@@ -16,6 +18,9 @@ from plano_agents.sessions.redis_connection import RedisConnection
 from plano_agents.sessions.redis_encoding import USAGE_PREFIX, encode_key
 from tests.config.test_schema import check_by_plano
 from tests.faults.redis_server import RedisServer, require_program
+from tests.replicas.haproxy import run_haproxy
+from tests.router.conftest import build_config, chat, run_router
+from tests.router.raw_client import build_request, talk
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = (DOCS / "scaling.md").read_text()
@@ -57,6 +62,84 @@ def test_haproxy_takes_its_configuration(tmp_path: Path) -> None:
     path = tmp_path / "haproxy.cfg"
     path.write_text(sample)
     subprocess.run([require_program("haproxy"), "-c", "-q", "-f", str(path)], check=True)
+
+
+SECRET = "operators-only"
+OPERATORS = ("/affinity", "/affinity/run-1", "/metrics", "/inspector", "/inspector/api/router")
+
+
+def spell(path: str) -> list[str]:
+    """Ways to write a path: some lead there, and some nowhere."""
+    encoded = "".join(f"%{ord(character):02X}" for character in path[1:])
+    return [
+        path,
+        f"/%{ord(path[1]):02x}{path[2:]}",
+        f"/{encoded}",
+        f"http://localhost{path}",
+        f"{path}?tenant=a",
+        f"{path}/",
+        f"/{path}",
+        f"/%2F{path[1:]}",
+        f"/.{path}",
+        f"/v1/..{path}",
+        f"/v1/%2e%2e{path}",
+        path.upper(),
+        f"/%25{ord(path[1]):02x}{path[2:]}",
+        f"/\\{path[1:]}",
+        f"{path};x",
+        f"{path}%00",
+        f"/%09{path[1:]}",
+    ]
+
+
+async def ask_as_operator(url: str, target: str, *headers: str) -> tuple[int, bytes]:
+    lines = [f"GET {target} HTTP/1.1", "host: localhost", "connection: close", *headers, "", ""]
+    status, _, body = await talk(url, "\r\n".join(lines).encode())
+    return status, body
+
+
+@pytest.mark.parametrize("path", OPERATORS)
+async def test_haproxy_lets_nobody_to_operators_endpoints_however_they_are_spelt(
+    tmp_path: Path, path: str
+) -> None:
+    (sample,) = find_samples("haproxy")
+    token = f"authorization: Bearer {SECRET}"
+    async with run_router(build_config(admin_token=SecretStr(SECRET))) as router:
+        config = re.sub(r"server a .*\n(?s:.*)", f"server a {urlsplit(router).netloc}\n", sample)
+        async with run_haproxy(tmp_path, config.replace("bind :12000", "bind fd@{descriptor}")) as balanced:
+            direct = {target: (await ask_as_operator(router, target, token))[0] for target in spell(path)}
+            passed = [await ask_as_operator(balanced, target, token) for target in direct]
+            models, _ = await ask_as_operator(balanced, "/v1/models")
+    assert direct[path] in {200, 404}
+    assert [status for status, _ in passed if status not in {400, 403, 404}] == []
+    reached = [body for _, body in passed if b"session" in body or b"plano_" in body or b"<title>" in body]
+    assert (reached, models) == ([], 200)
+
+
+@pytest.mark.parametrize("path", OPERATORS)
+async def test_a_router_reads_every_spelling_in_one_way(path: str) -> None:
+    """What answers an operator answers nobody without the token, and a client's key opens nothing of it."""
+    config = build_config(admin_token=SecretStr(SECRET), client_keys=(SecretStr("k-1"),))
+    async with run_router(config) as router:
+        for target in spell(path):
+            status, _ = await ask_as_operator(router, target)
+            keyed, body = await ask_as_operator(router, target, "x-api-key: k-1")
+            is_page = path == "/inspector" and status in {200, 308}
+            assert is_page or (status in {400, 401, 404} and keyed in {400, 401, 404}), (
+                target,
+                status,
+                keyed,
+                body,
+            )
+
+
+async def test_a_proxied_endpoint_is_the_same_however_it_is_spelt() -> None:
+    config = build_config(base_url="http://127.0.0.1:1", client_keys=(SecretStr("k-1"),))
+    async with run_router(config) as router:
+        for target in ("/v1/chat/completions", "/v1/%63hat/completions", "/%761/chat/completions?x=1"):
+            status, _, _ = await talk(router, build_request(chat(), path=target))
+            keyed, _, _ = await talk(router, build_request(chat(), "x-api-key: k-1", path=target))
+            assert (status, keyed in {502, 503}) == (401, True)
 
 
 async def test_a_pin_takes_no_more_memory_than_the_page_says(tmp_path: Path) -> None:

@@ -31,17 +31,28 @@ backend replicas
 
 @asynccontextmanager
 async def balance(folder: Path, urls: Sequence[str]) -> AsyncGenerator[str, None]:
-    """Run a haproxy in front of replicas until the context ends; gives its address.
+    """Run a haproxy in front of replicas until the context ends; gives its address."""
+    servers = "\n".join(
+        f"    server replica{number} {urlsplit(url).netloc}" for number, url in enumerate(urls)
+    )
+    async with run_haproxy(folder, CONFIG.replace("{servers}", servers)) as address:
+        yield address
+
+
+@asynccontextmanager
+async def run_haproxy(folder: Path, config: str) -> AsyncGenerator[str, None]:
+    """Run a haproxy until the context ends; gives its address.
 
     It takes over a socket that listens already, so nobody has to wait until it does.
+
+    Args:
+        folder: Where its configuration is written.
+        config: What is configured, with ``fd@{descriptor}`` for the socket that it takes over.
     """
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         path = folder / "haproxy.cfg"
-        servers = "\n".join(
-            f"    server replica{number} {urlsplit(url).netloc}" for number, url in enumerate(urls)
-        )
-        path.write_text(CONFIG.format(descriptor=listener.fileno(), servers=servers))
+        path.write_text(config.replace("{descriptor}", str(listener.fileno())))
         process = await asyncio.create_subprocess_exec(
             *(require_program("haproxy"), "-db", "-q", "-f", str(path)), pass_fds=[listener.fileno()]
         )
