@@ -70,7 +70,7 @@ class PlanoRouting(Values):
     session_ttl_seconds: Lifetime = 600
     """How long a pin lives after its last use, in seconds; ten years at most."""
     session_max_entries: Annotated[int, Field(ge=1, le=10_000)] = 10_000
-    """How many pins are held in memory; the least recently used goes first."""
+    """How many pins are held in memory, and as many that no model has served; the least recently used goes first."""
     session_cache: SessionCache = field(default_factory=SessionCache)
     """Where pins are kept."""
     route_on_user_only: bool = False

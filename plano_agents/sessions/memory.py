@@ -4,6 +4,8 @@ Entries stand in the order of their last use, so the oldest is always first: the
 have the same idle time, the first to expire. One that expires before those in front of it, having a shorter idle
 time, is not found any more and leaves when its turn comes. Entries in use are kept apart, where neither age nor size
 reaches them; so the cap holds for sessions at rest, and sessions in use are bounded by the requests in flight.
+Sessions that were only decided, as ``/routing/v1`` does, which costs a client nothing, have a part of their own under
+the same cap: any number of them pushes out none that a model has served.
 The clock is monotonic.
 """
 
@@ -12,7 +14,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Literal, get_args
 
 from plano_agents.errors import InvalidCursorError
@@ -38,7 +40,7 @@ class _Entry:
     requests: int = 0
     """How many are in flight."""
     turns: int = 0
-    """How many have ended."""
+    """How many that a model was asked for have ended."""
     tokens: Tokens = NO_TOKENS
     """What they cost."""
 
@@ -52,7 +54,8 @@ class MemorySessionStore:
     """Keeps pins in memory; they end with the process.
 
     Args:
-        max_entries: How many pins are held; the least recently used goes first, and none that is in use.
+        max_entries: How many pins are held at rest of sessions that were served, and as many of sessions that were
+            only decided; the least recently used goes first.
         clock: Monotonic time in seconds.
         wall_clock: Unix time in seconds.
         on_end: Told of every pin that ends: by its idle time, by eviction, by `drop`.
@@ -73,7 +76,8 @@ class MemorySessionStore:
         self._wall_clock = wall_clock
         self.on_end = on_end
         self._in_use: dict[SessionKey, _Entry] = {}
-        self._at_rest: OrderedDict[SessionKey, _Entry] = OrderedDict()
+        self._served: OrderedDict[SessionKey, _Entry] = OrderedDict()
+        self._decided: OrderedDict[SessionKey, _Entry] = OrderedDict()
         self._salt = secrets.token_bytes(16)
         self._begun = Counter("plano_pins_begun", "Pins that came to be held in memory.")
         self._ended = Counter(
@@ -92,7 +96,7 @@ class MemorySessionStore:
 
     def __len__(self) -> int:
         """How many sessions are held, in use or at rest."""
-        return len(self._in_use) + len(self._at_rest)
+        return len(self._in_use) + len(self._served) + len(self._decided)
 
     async def connect(self) -> None:
         """There is nothing to look at."""
@@ -103,7 +107,7 @@ class MemorySessionStore:
         self._expire(now)
         entry = self._in_use.get(key)
         if entry is None:
-            entry = self._at_rest.pop(key, None)
+            entry = self._take(key)
             if entry is not None and entry.expires_at <= now:
                 self._end(key, "idle")
                 entry = None
@@ -122,7 +126,6 @@ class MemorySessionStore:
         entry = self._in_use[key]
         if entry.pin is None:
             self._begin(entry, pin)
-            self._evict()
         return Held(entry.pin)
 
     async def move(self, key: SessionKey, old: Pin, new: Pin) -> Held:
@@ -160,7 +163,7 @@ class MemorySessionStore:
         if entry.requests == 0:
             del self._in_use[key]
             if entry.pin is not None:
-                self._at_rest[key] = entry
+                (self._served if entry.turns else self._decided)[key] = entry
                 self._evict()
 
     async def drop(self, key: SessionKey) -> bool:
@@ -168,7 +171,7 @@ class MemorySessionStore:
         self._expire(self._clock())
         entry = self._in_use.get(key)
         if entry is None:
-            entry = self._at_rest.pop(key, None)
+            entry = self._take(key)
             live = entry is not None and entry.expires_at > self._clock()
         else:
             live = entry.pin is not None
@@ -181,16 +184,17 @@ class MemorySessionStore:
 
     async def find(self, key: SessionKey) -> tuple[Session | None, bool]:
         """See `SessionStore.find`."""
-        entry = self._in_use.get(key) or self._at_rest.get(key)
+        entry = self._in_use.get(key) or self._served.get(key) or self._decided.get(key)
         return (self._describe(key, entry) if entry is not None else None), False
 
     async def scan(self, wanted: Wanted, *, limit: int, cursor: str | None) -> Page:
-        """See `SessionStore.scan`; the latest used come first, those in use before all.
+        """See `SessionStore.scan`; those in use come first, those only decided last; of each the latest used first.
 
         A page's cursor counts the sessions before it: where sessions are used meanwhile, one may be listed twice.
         """
         start = _parse_cursor(cursor)
-        entries = (*reversed(self._in_use.items()), *reversed(self._at_rest.items()))
+        parts = (self._in_use, self._served, self._decided)
+        entries = chain.from_iterable(reversed(part.items()) for part in parts)
         found: list[Session] = []
         for number, (key, entry) in enumerate(islice(entries, start, None), start):
             if len(found) == limit:
@@ -228,17 +232,24 @@ class MemorySessionStore:
 
     def _count_live(self) -> Mapping[Labels, float]:
         self._expire(self._clock())
-        return {(): len(self._at_rest) + sum(entry.pin is not None for entry in self._in_use.values())}
+        at_rest = len(self._served) + len(self._decided)
+        return {(): at_rest + sum(entry.pin is not None for entry in self._in_use.values())}
 
     def _expire(self, now: float) -> None:
         """Let go of what has been idle for too long, from the front."""
-        while self._at_rest and next(iter(self._at_rest.values())).expires_at <= now:
-            self._end(self._at_rest.popitem(last=False)[0], "idle")
+        for part in (self._served, self._decided):
+            while part and next(iter(part.values())).expires_at <= now:
+                self._end(part.popitem(last=False)[0], "idle")
 
     def _evict(self) -> None:
         """Let go of the least recently used while there are too many."""
-        while self._at_rest and len(self) > self._max_entries:
-            self._end(self._at_rest.popitem(last=False)[0], "evicted")
+        for part in (self._served, self._decided):
+            while len(part) > self._max_entries:
+                self._end(part.popitem(last=False)[0], "evicted")
+
+    def _take(self, key: SessionKey) -> _Entry | None:
+        """Take a session at rest out, to be used or dropped."""
+        return self._served.pop(key, None) or self._decided.pop(key, None)
 
 
 def _parse_cursor(cursor: str | None) -> int:

@@ -103,7 +103,17 @@ class Turn:
         ttl_seconds: How long its pin lives after its last use.
     """
 
-    __slots__ = ("_decided", "_degraded", "_era", "_pin", "_pinning", "_ttl_seconds", "key", "tokens")
+    __slots__ = (
+        "_decided",
+        "_degraded",
+        "_era",
+        "_is_sent",
+        "_pin",
+        "_pinning",
+        "_ttl_seconds",
+        "key",
+        "tokens",
+    )
 
     def __init__(self, pinning: Pinning, key: SessionKey, ttl_seconds: float) -> None:
         self._pinning = pinning
@@ -113,6 +123,7 @@ class Turn:
         self._degraded = False
         self._era = 0
         self._decided = 0
+        self._is_sent = False
         self.tokens = NO_TOKENS
 
     def __enter__(self) -> Self:
@@ -122,12 +133,7 @@ class Turn:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._pinning.store.close(self.key, self.tokens if self.is_decided else None)
-
-    @property
-    def is_decided(self) -> bool:
-        """Whether a model was decided on."""
-        return self._pin is not None
+        self._pinning.store.close(self.key, self.tokens if self._is_sent else None)
 
     @property
     def is_hinted(self) -> bool:
@@ -170,6 +176,7 @@ class Turn:
 
     def note_dispatch(self, model: str) -> None:
         """Let the ledger check a dispatch; one to a stand-in has a reason that the caller will be told."""
+        self._is_sent = True
         pin = self._pin
         if pin is not None and model == pin.model:
             self._pinning.ledger.note(self.key, pin, model, decided=self._decided, era=self._era)

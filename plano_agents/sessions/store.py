@@ -102,7 +102,7 @@ class SessionStore(Protocol):
 
         Args:
             key: The session.
-            turn: What the request cost; None where nothing was decided, so that it was no turn.
+            turn: What the request cost; None where no model was asked, so that it was no turn.
         """
 
     async def drop(self, key: SessionKey) -> bool:

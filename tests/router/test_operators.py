@@ -85,6 +85,20 @@ async def client() -> AsyncIterator[Client]:
         yield client
 
 
+async def test_any_number_of_decisions_leaves_the_pins_that_were_served() -> None:
+    config = build_config(GPT, MINI)
+    config = replace(config, routing=replace(config.routing, session_max_entries=2))
+    async with run(config) as client:
+        await client.ask("served-1", model=MINI)
+        await client.ask("served-2", model=MINI)
+        for number in range(5):
+            headers = {"x-model-affinity": f"decided-{number}"}
+            await client.http.post("/routing/v1/chat/completions", content=chat(), headers=headers)
+        found = await client.list_ids()
+        turns = [(await client.explain(affinity_id))["turns"] for affinity_id in found]
+    assert (found, turns) == (["served-2", "served-1", "decided-4", "decided-3"], [1, 1, 0, 0])
+
+
 async def test_a_session_is_explained(client: Client) -> None:
     await client.ask("run-1", model=MINI)
     await client.ask("run-1")

@@ -1,8 +1,11 @@
 """What pins in memory do beyond every store's promises: time, size, and telling of ends."""
 
+from contextlib import ExitStack
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plano_agents.protocol.usage import NO_TOKENS
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pin import SessionKey
 from tests.sessions.conftest import A, B, C, Clock, build_pin, in_use, use
@@ -102,6 +105,52 @@ async def test_a_session_in_use_is_passed_over_by_eviction() -> None:
         await store.pin(A, PIN)
         await use(store, B, PIN)
         assert (await store.get(A)).pin == PIN
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.booleans()), max_size=60), st.integers(1, 4), st.integers(0, 3)
+)
+async def test_decisions_alone_push_out_no_pin_that_was_served(
+    requests: list[tuple[int, bool]], cap: int, in_flight: int
+) -> None:
+    """What is found of the served ones is the same whether others were only decided in between, or not."""
+    found: list[list[int]] = []
+    for is_crowded in (False, True):
+        store = build(Clock(), max_entries=cap)
+        with ExitStack() as open_requests:
+            for number, is_served in requests:
+                key = SessionKey("", f"{'served' if is_served else 'decided'}-{number}")
+                if is_served:
+                    await use(store, key, build_pin(f"m/{number}"), turn=NO_TOKENS)
+                elif is_crowded:
+                    await use(store, key, PIN)
+            for number in range(in_flight * is_crowded):
+                key = SessionKey("", f"deciding-{number}")
+                open_requests.enter_context(in_use(store, key))
+                await store.pin(key, PIN)
+            await use(store, A, PIN, turn=NO_TOKENS)
+            found.append(
+                [at for at in range(10) if (await store.find(SessionKey("", f"served-{at}")))[0] is not None]
+            )
+    assert found[0] == found[1]
+
+
+async def test_of_sessions_that_were_only_decided_the_least_recently_used_goes_first() -> None:
+    store = build(Clock(), max_entries=2)
+    await use(store, SessionKey("", "served"), PIN, turn=NO_TOKENS)
+    for key in (A, B, A, C):
+        await use(store, key, PIN)
+    assert [(await store.find(key))[0] is not None for key in (A, B, C)] == [True, False, True]
+    assert len(store) == 3
+
+
+async def test_a_session_that_was_decided_first_and_served_then_counts_as_served() -> None:
+    store = build(Clock(), max_entries=1)
+    await use(store, A, PIN)
+    await use(store, A, turn=NO_TOKENS)
+    for key in (B, C):
+        await use(store, key, PIN)
+    assert await use(store, A) == PIN
 
 
 async def test_a_smaller_cap_takes_effect_at_once() -> None:

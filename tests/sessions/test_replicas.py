@@ -148,7 +148,7 @@ async def test_a_memory_that_forgets_a_pin_untold_breaks_a_promise() -> None:
     replica = Replica("one", store)
     store.on_end = replica.ledger.forget
     await replica.serve(A)
-    del store._at_rest[A]
+    del store._served[A]
     await replica.serve(A)
     assert replica.ledger.violations == 1
 
