@@ -9,6 +9,8 @@ Pure but for the counts it keeps: clocks and chance are given.
 """
 
 import email.utils
+import math
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC
 
@@ -17,6 +19,9 @@ from plano_agents.config.model import Retries
 WINDOW_SECONDS = 10
 """Over how long requests and retries are compared."""
 
+_DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
+_DATE = re.compile(r"[A-Za-z0-9 ,:+-]{1,64}", re.ASCII)
+"""What a date is written with: the library's parser takes more, underscores within numbers among it."""
 _RETRYABLE_BELOW_500 = frozenset({408, 429})
 _SERVER_ERROR = 500
 _NOT_IMPLEMENTED = 501
@@ -38,26 +43,28 @@ def parse_retry_after(headers: Mapping[str, str], *, now: float) -> float | None
         Seconds, never negative; None where nothing readable is said. ``retry-after-ms`` (OpenAI's and Azure's)
         comes before ``Retry-After`` in seconds or as a date (RFC 9110, section 10.2.3).
     """
-    milliseconds = _number(headers.get("retry-after-ms"))
+    milliseconds = _parse_number(headers.get("retry-after-ms"))
     if milliseconds is not None:
         return milliseconds / 1000
-    given = headers.get("retry-after")
-    seconds = _number(given)
-    if seconds is not None or given is None:
+    given = headers.get("retry-after", "")
+    seconds = _parse_number(given)
+    if seconds is not None:
         return seconds
+    if _DATE.fullmatch(given) is None:
+        return None
     try:
         date = email.utils.parsedate_to_datetime(given)
-    except ValueError:
+        return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
+    except (ValueError, OverflowError):
         return None
-    return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
 
 
-def _number(text: str | None) -> float | None:
-    try:
-        value = float(text) if text is not None else None
-    except ValueError:
+def _parse_number(text: str | None) -> float | None:
+    """Read a decimal number; some providers send a fraction of a second."""
+    if text is None or _DECIMAL.fullmatch(text) is None:
         return None
-    return value if value is not None and 0 <= value < float("inf") else None
+    value = float(text)
+    return value if value < math.inf else None
 
 
 def choose_delay(

@@ -39,13 +39,37 @@ def test_what_the_request_caused_is_not_retried(status: int) -> None:
         ({"retry-after": "nan"}, None),
         ({"retry-after": "inf"}, None),
         ({"retry-after-ms": "x", "retry-after": "2"}, 2.0),
+        ({"retry-after": "1_0"}, None),
+        ({"retry-after-ms": "1_0", "retry-after": "2"}, 2.0),
+        ({"retry-after": "1e3"}, None),
+        ({"retry-after": "+3"}, None),
+        ({"retry-after": "\u0663"}, None),
+        ({"retry-after": "9" * 400}, None),
+        ({"retry-after": "Tue, 1_4 Nov 2023 22:13:30 GMT"}, None),
+        ({"retry-after": "Tue, 14 Nov 99999999999999999999 22:13:30 GMT"}, None),
+        ({"retry-after": "Tue, 14 Nov 2023 22:13:30 +99999999999999999999"}, None),
+        ({"retry-after": "Tue Nov 14 22:13:30 2023"}, 10.0),
     ],
 )
 def test_retry_after_is_read_in_its_three_forms(headers: dict[str, str], seconds: float | None) -> None:
     assert parse_retry_after(headers, now=NOW) == seconds
 
 
-@given(st.dictionaries(st.sampled_from(["retry-after", "retry-after-ms"]), st.text()))
+NUMBERS = st.integers(0, 10**30).map(str) | st.sampled_from(["", "-1", "1_0", "2023", "14"])
+DATES = st.builds(
+    "Tue, {} Nov {} {}:{}:{} {}".format,
+    NUMBERS,
+    NUMBERS,
+    NUMBERS,
+    NUMBERS,
+    NUMBERS,
+    NUMBERS.map("+{}".format) | st.just("GMT"),
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["retry-after", "retry-after-ms"]), st.text() | NUMBERS | DATES),
+)
 def test_any_retry_after_is_read_or_passed_over(headers: dict[str, str]) -> None:
     seconds = parse_retry_after(headers, now=NOW)
     assert seconds is None or seconds >= 0
