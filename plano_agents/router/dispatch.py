@@ -100,6 +100,7 @@ class StreamedAnswer:
         async with self._response:
             if not (self.first.cancel() or self.first.cancelled()):
                 self.first.exception()  # nobody may have waited for it
+            del self.first  # what it raised holds the frames that hold this answer
 
     def _take_opening(self, chunk: bytes) -> bool:
         self.opening = chunk
@@ -245,7 +246,10 @@ class Dispatcher:
                 reason = why if len(tried) == 1 else None
         if isinstance(own, WholeAnswer):
             return Sent(own, None)
-        raise own or self._unavailable(tried)
+        try:
+            raise own or self._unavailable(tried)
+        finally:
+            del own, outcome  # what is raised holds this frame, and this frame the request
 
     async def _send_to(
         self, candidate: Candidate, note: NoteTry, trace: Trace | None

@@ -7,7 +7,7 @@ then a broken connection. While nothing comes from the provider, comment lines k
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NoReturn, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -160,7 +160,7 @@ class Stream:
     __slots__ = (
         "_answer",
         "_encoder",
-        "_error",
+        "_failure",
         "_has_begun",
         "_is_broken",
         "_is_ended",
@@ -192,7 +192,7 @@ class Stream:
         self._is_ended = False  # the client's
         self._is_broken = False
         self._last = b""
-        self._error: Exception | None = None
+        self._failure: PlanoError | None = None
 
     async def forward(self, write: Callable[[bytes], bool]) -> bytes | None:
         """Write what comes, translated; see `AnswerStream.forward`."""
@@ -206,15 +206,18 @@ class Stream:
                 takes_more = True
             if takes_more and not self._is_over:
                 self._is_over = await answer.forward(self._take)
-            self._check()
-            if self._is_over and not self._is_ended:
-                self._end(self._encoder.finish())
-            if self._is_ended:
-                self._encoder.close()
-        except PlanoError as error:
-            self._break_off(error)
+            if self._failure is None:
+                if self._is_over and not self._is_ended:
+                    self._end(self._encoder.finish())
+                if self._is_ended:
+                    self._encoder.close()
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is told
-            self._break_off(report_bug(error, self._trail.trace_id))
+            self._fail(error)
+        if self._failure is not None:
+            self._is_broken = True
+            self._trail.failure = self._failure.code
+            write(self._last + self._encoder.break_off(self._failure))
+            raise StreamBrokenError
         if self._is_ended and self._encoder.failed:
             self._trail.failure = UpstreamError.code
             self._is_broken = True
@@ -254,22 +257,17 @@ class Stream:
             self._note(piece)
             return self._write(piece)
         except Exception as error:  # noqa: BLE001 - see `TakeChunk`
-            self._error = error
+            self._fail(error)
             return False
 
     def _end(self, last: bytes) -> None:
         self._note(last)
         self._last, self._is_ended = last, True
 
-    def _check(self) -> None:
-        if self._error is not None:
-            raise self._error
-
-    def _break_off(self, error: PlanoError) -> NoReturn:
-        self._is_broken = True
-        self._trail.failure = error.code
-        self._write(self._last + self._encoder.break_off(error))
-        raise StreamBrokenError from error
+    def _fail(self, error: Exception) -> None:
+        """Keep what the client is told, without the frames that the error passed: they hold this stream."""
+        failure = error if isinstance(error, PlanoError) else report_bug(error, self._trail.trace_id)
+        self._failure = failure.with_traceback(None)
 
 
 async def _drain(answer: StreamedAnswer) -> None:

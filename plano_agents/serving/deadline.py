@@ -46,9 +46,10 @@ class Deadline:
 
     def cancel(self) -> None:
         """Have none for ever."""
-        self._due = math.inf
+        self.lift()
         if self._timer is not None:
             self._timer.cancel()
+        self._on_passed = _ring_no_more  # whose deadline it is owns it: that is a cycle
 
     def _on_timer(self) -> None:
         self._timer = None
@@ -57,3 +58,7 @@ class Deadline:
             self._due = math.inf
             self._on_passed()
         self.watch()
+
+
+def _ring_no_more() -> None:
+    """Nobody waits for it."""

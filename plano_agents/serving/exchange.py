@@ -140,6 +140,7 @@ class Exchange:
             # One that is cancelled before its first step never comes to take itself away.
             task.add_done_callback(self._server_state.tasks.discard)
             task.cancel()
+            self._let_go()
 
     # What the application does.
 
@@ -225,8 +226,13 @@ class Exchange:
         finally:
             if self._task is not None:
                 self._server_state.tasks.discard(self._task)
+            self._let_go()
             if not (self.response_complete or self.disconnected):
                 self._transport.close()
+
+    def _let_go(self) -> None:
+        """Keep nothing of a request that is over: a task holds its frames, and so this exchange, by what it raised."""
+        self._body, self._task, self._waiter = [], None, None
 
     def _encode_head(self, status: int, headers: Mapping[str, str], end: str) -> bytes:
         """Write the answer's head.

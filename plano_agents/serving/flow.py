@@ -44,6 +44,11 @@ class Flow(FlowControl):
         self.body.release()
         self._budget.check_room(size)
 
+    def close(self) -> None:
+        """Let go of the connection, which is lost, and of its request's body; the transport may still be told."""
+        self.body.release()
+        self._on_reading_resumed = _tell_nobody
+
     def resume_reading(self) -> None:
         """Read on, and tell it."""
         if self.read_paused:
@@ -59,3 +64,7 @@ class Flow(FlowControl):
         """Let writers go on: the client has taken what waited, or is gone."""
         super().resume_writing()
         self.answer.release()
+
+
+def _tell_nobody() -> None:
+    """The connection is lost."""

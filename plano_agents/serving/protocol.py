@@ -184,12 +184,14 @@ class HttpProtocol(HttpToolsProtocol):
         self._deadline.watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the application, and forget the rest."""
+        """Tell the application, and let go of everything, so that nothing waits for the garbage collector."""
         if isinstance(self.cycle, Exchange):
             self.cycle.leave()
         super().connection_lost(exc)
-        self.flow.body.release()
+        self.flow.close()
         self._phase = "closing"
+        self._buffer.clear()
+        self._forget_request()
         self._deadline.cancel()
         self._unread_deadline.cancel()
 
@@ -233,6 +235,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._await_body()
             self._deadline.watch()
         else:
+            self._forget_request()
             self._wait_for("idle", self.limits.keep_alive_seconds)
             if self._buffer:
                 self._read()
@@ -324,12 +327,18 @@ class HttpProtocol(HttpToolsProtocol):
             else:
                 self.on_message_complete()
             if self.cycle.response_complete:
+                self._forget_request()
                 self._wait_for("idle", self.limits.keep_alive_seconds)
             else:
                 self._phase = "answer"
                 self._deadline.lift()
         elif self._body_bytes >= self._body_due and not self.cycle.response_complete:
             self._await_body()
+
+    def _forget_request(self) -> None:
+        """Let go of a request that is read and answered, or whose client is gone."""
+        self.cycle = None  # type: ignore[assignment]  # as before the first
+        self._owes_continue = False
 
     def _on_reading_resumed(self) -> None:
         """Give the client its whole time again, now that the application wants the body."""

@@ -19,12 +19,14 @@ complete          ``release``: idle again, or closed
 """
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import httptools
 
 from plano_agents.config.model import Timeouts
-from plano_agents.errors import UpstreamError, UpstreamTimeoutError
+from plano_agents.errors import UpstreamError
 from plano_agents.router.upstream import TakeChunk, failures
 from plano_agents.router.upstream.response_head import FramingError, check_framing, ends_with_connection
 from plano_agents.serving.deadline import Deadline
@@ -63,7 +65,7 @@ class Connection(asyncio.Protocol):
         "_body_has_begun",
         "_deadline",
         "_end",
-        "_error",
+        "_failure",
         "_first_byte_due",
         "_has_answered",
         "_is_asked",
@@ -98,16 +100,14 @@ class Connection(asyncio.Protocol):
         self.label = label
         self._keeper = keeper
         self._loop = loop
-        self._deadline = Deadline(loop, self._on_deadline)
         self.pieces: list[bytes] = []
         """What came of the body and was not taken."""
         self.on_body = self.pieces.append
         """Takes a piece of a body: the parser calls the list itself."""
-        self._parser = httptools.HttpResponseParser(self)
         self._waiter: asyncio.Future[bool] | None = None
         self._take: TakeChunk | None = None
         self._unsent: memoryview | None = None
-        self._error: UpstreamError | None = None
+        self._failure: Callable[[], UpstreamError] | None = None
         self._served = 0
         self._is_asked = self._is_closing = False
         self._reading_is_paused = self._writing_is_paused = False
@@ -159,8 +159,8 @@ class Connection(asyncio.Protocol):
         """See `UpstreamResponse.forward`."""
         waiter = self._waiter = self._loop.create_future()
         self._take = take
-        if self._error is not None and not self.pieces:
-            waiter.set_exception(self._error)
+        if self._failure is not None and not self.pieces:
+            waiter.set_exception(self._failure())
         else:
             self._hand_on(take)
         return waiter
@@ -213,8 +213,10 @@ class Connection(asyncio.Protocol):
     # What the transport calls.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # only those are made
-        """Begin to be a connection."""
+        """Begin to be a connection: until it is lost, the parser and the deadline refer back to it."""
         self._transport = transport
+        self._deadline = Deadline(self._loop, self._on_deadline)
+        self._parser = httptools.HttpResponseParser(self)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the provider."""
@@ -226,8 +228,8 @@ class Connection(asyncio.Protocol):
             self.head = self.head + data if self.head else data.lstrip(b"\r\n")
         try:
             self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._refuse(error)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._refuse()
             return
         self._size += len(data)
         if self._take is not None:
@@ -248,7 +250,7 @@ class Connection(asyncio.Protocol):
                 if self._take is not None:
                     self._hand_on(self._take)
             else:
-                self._fail(failures.closes_early(self.label))
+                self._fail(partial(failures.closes_early, self.label))
         self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -258,7 +260,10 @@ class Connection(asyncio.Protocol):
         self._deadline.cancel()
         self._keeper.forget(self)
         if self._is_asked and not self.is_complete:
-            self._fail(failures.breaks(self.label, exc))
+            reason = type(exc or ConnectionAbortedError()).__name__
+            self._fail(partial(failures.breaks, self.label, reason))
+        self._unsent = None
+        del self._parser
 
     def pause_writing(self) -> None:
         """Write nothing more for now."""
@@ -306,8 +311,8 @@ class Connection(asyncio.Protocol):
             self._wake()
 
     def _wait_until(self, due: float) -> asyncio.Future[bool]:
-        if self._error is not None:
-            raise self._error
+        if self._failure is not None:
+            raise self._failure()
         self._deadline.move_to(due)
         self._deadline.watch()
         waiter = self._waiter = self._loop.create_future()
@@ -323,7 +328,7 @@ class Connection(asyncio.Protocol):
             return min(self._first_byte_due, self._end)
         now = self._loop.time()
         if now >= self._end:  # a stream whose next bytes are always there first would never wait until then
-            self._fail(self._describe_delay())
+            self._fail_late()
         return min(now + self._timeouts.between_bytes_seconds, self._end)
 
     def _write_more(self) -> None:
@@ -337,9 +342,9 @@ class Connection(asyncio.Protocol):
         if self.is_complete:
             return
         if self._reads_whole:
-            self._fail(failures.gives_too_much(self.label, self._limit))
+            self._fail(partial(failures.gives_too_much, self.label, self._limit))
         elif not self.pieces:
-            self._fail(failures.has_no_end_of_head(self.label, self._limit))
+            self._fail(partial(failures.has_no_end_of_head, self.label, self._limit))
         elif not self._reading_is_paused and not self.is_closing:
             self._reading_is_paused = True
             self._transport.pause_reading()
@@ -353,29 +358,36 @@ class Connection(asyncio.Protocol):
         if not self._is_closing:
             self.died_unanswered = self._is_asked and self._served > 0 and not self._has_answered
 
-    def _refuse(self, error: Exception) -> None:
+    def _refuse(self) -> None:
         """Take no more from a provider that sends no HTTP, or more than was asked for."""
         if self.is_complete:
             self._keeps_alive = False
             return
-        self._fail(failures.speaks_no_http(self.label, error))
+        self._fail(partial(failures.speaks_no_http, self.label))
 
-    def _fail(self, error: UpstreamError) -> None:
-        """End the exchange, and the connection with it."""
-        if self._error is None:
-            self._error = error
+    def _fail(self, failure: Callable[[], UpstreamError]) -> None:
+        """End the exchange, and the connection with it.
+
+        Args:
+            failure: Builds the error anew for each who is told: one that is raised holds the frames it passes, and
+                they this connection.
+        """
+        if self._failure is None:
+            self._failure = failure
         waiter, self._waiter, self._take = self._waiter, None, None
         if waiter is not None and not waiter.done():
-            waiter.set_exception(error)
+            waiter.set_exception(failure())
         self.abort()
 
     def _on_deadline(self) -> None:
         if self._waiter is not None and not self._waiter.done():
-            self._fail(self._describe_delay())
+            self._fail_late()
 
-    def _describe_delay(self) -> UpstreamTimeoutError:
+    def _fail_late(self) -> None:
         if self.status and self._loop.time() >= self._end:
-            return failures.takes_too_long(self.label, self._timeouts)
-        if self._body_has_begun:
-            return failures.falls_silent(self.label, self._timeouts)
-        return failures.begins_late(self.label, self._timeouts, has_head=self.status > 0)
+            self._fail(partial(failures.takes_too_long, self.label, self._timeouts))
+        elif self._body_has_begun:
+            self._fail(partial(failures.falls_silent, self.label, self._timeouts))
+        else:
+            has_head = self.status > 0
+            self._fail(partial(failures.begins_late, self.label, self._timeouts, has_head=has_head))

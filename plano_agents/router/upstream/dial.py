@@ -61,12 +61,16 @@ async def dial(origin: Origin, connection: Connection, tls: ssl.SSLContext | Non
 
 async def _connect(host: str, port: int, protocol: asyncio.Protocol, tls: ssl.SSLContext | None) -> None:
     loop = asyncio.get_running_loop()
-    sock = await aiohappyeyeballs.start_connection(
-        await resolve(host, port),
-        happy_eyeballs_delay=NEXT_ADDRESS_SECONDS,
-        interleave=1,
-        loop=loop,
-    )
+    addresses = await resolve(host, port)
+    try:
+        sock = await aiohappyeyeballs.start_connection(
+            addresses, happy_eyeballs_delay=NEXT_ADDRESS_SECONDS, interleave=1, loop=loop
+        )
+    except OSError as error:
+        error.__traceback__ = (
+            None  # the library's frame holds what it raises: a cycle that would keep the request
+        )
+        raise
     try:
         _keep_awake(sock)
         await loop.create_connection(

@@ -55,19 +55,14 @@ def closes_early(label: str) -> UpstreamUnreachableError:
     return UpstreamUnreachableError(f"{label} closed the connection before its answer was whole.")
 
 
-def breaks(label: str, cause: Exception | None) -> UpstreamUnreachableError:
+def breaks(label: str, reason: str) -> UpstreamUnreachableError:
     """The connection breaks."""
-    reason = type(cause or ConnectionAbortedError()).__name__
-    error = UpstreamUnreachableError(f"The connection to {label} broke: {reason}.")
-    error.__cause__ = cause
-    return error
+    return UpstreamUnreachableError(f"The connection to {label} broke: {reason}.")
 
 
-def speaks_no_http(label: str, cause: Exception) -> UpstreamProtocolError:
+def speaks_no_http(label: str) -> UpstreamProtocolError:
     """What comes is no answer, or could be read in two ways."""
-    error = UpstreamProtocolError(f"{label} gave an answer that is no HTTP. Is base_url right?")
-    error.__cause__ = cause
-    return error
+    return UpstreamProtocolError(f"{label} gave an answer that is no HTTP. Is base_url right?")
 
 
 def gives_too_much(label: str, limit: int) -> UpstreamProtocolError:
