@@ -14,7 +14,7 @@ from typing import Any
 import ormsgpack
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from plano_agents.server.state_types import MESSAGES, STANDARD, TypeName
+from plano_agents.server.state_types import MESSAGES, STANDARD, TypeName, is_own_data
 
 _CONSTRUCTORS = frozenset({0, 1, 2, 4, 5})
 """LangGraph's msgpack extensions that name a module, a callable and its arguments."""
@@ -46,12 +46,15 @@ class StrictSerializer(JsonPlusSerializer):
     """LangGraph's serializer for allowed types alone.
 
     Args:
-        allowed: Types that are allowed beside `STANDARD`.
+        allowed: Types that are allowed beside `STANDARD` and the data types of the operator's own modules.
     """
 
     def __init__(self, allowed: frozenset[TypeName] = frozenset()) -> None:
-        self._allowed = STANDARD | allowed
-        super().__init__(allowed_msgpack_modules=self._allowed, allowed_json_modules=self._allowed)
+        self._allow(STANDARD | allowed)
+
+    def _allow(self, types: frozenset[TypeName]) -> None:
+        self._allowed = types
+        super().__init__(allowed_msgpack_modules=types, allowed_json_modules=types)
 
     def dumps_typed(self, obj: object) -> tuple[str, bytes]:
         """Write a value.
@@ -75,7 +78,10 @@ class StrictSerializer(JsonPlusSerializer):
 
     def _check(self, kind: str, data: bytes) -> None:
         if kind == "msgpack":
-            _MsgpackCheck(self._allowed).check(data)
+            check = _MsgpackCheck(self._allowed)
+            check.check(data)
+            if check.own:
+                self._allow(self._allowed | check.own)
         elif kind == "json":
             json.loads(data, object_hook=self._check_object)
         elif kind not in {"null", "bytes", "bytearray"}:
@@ -103,6 +109,8 @@ class _MsgpackCheck:
         self._allowed = allowed
         self._depth = 0
         self._refused: str | None = None
+        self.own: set[TypeName] = set()
+        """Data types of the operator's own modules among what was named."""
 
     def check(self, data: bytes) -> None:
         """See that all is allowed.
@@ -149,8 +157,13 @@ class _MsgpackCheck:
         parts = named[:2] if code in _CONSTRUCTORS else [*named[:2], named[3]]
         if not all(isinstance(part, str) for part in parts):
             return "without a name"
-        is_allowed = tuple(parts) in (_METHODS if code == _METHOD else self._allowed)
+        is_allowed = tuple(parts) in _METHODS if code == _METHOD else self._allows((parts[0], parts[1]))
         return None if is_allowed else _show(".".join(parts))
+
+    def _allows(self, name: TypeName) -> bool:
+        if name not in self._allowed and is_own_data(name):
+            self.own.add(name)
+        return name in self._allowed or name in self.own
 
 
 def _show(name: str) -> str:

@@ -1,14 +1,20 @@
 """The types that a thread's state may hold: a checkpoint that names any other is refused before anything is imported.
 
 Allowed are plain standard types, LangChain's messages and LangGraph's own (`STANDARD`), the types that the graph's state
-is annotated with (`find_state_types`), and those that the setting ``checkpoint_types`` names (`load_types`).
+is annotated with (`find_state_types`), data types of the operator's own modules (`is_own_data`), and those that the
+setting ``checkpoint_types`` names (`load_types`).
 """
 
 import dataclasses
 import importlib
 import inspect
+import sys
+import sysconfig
 from collections.abc import Iterator
 from enum import Enum
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
 from typing import Any, get_args, get_type_hints, is_typeddict
 
 from langgraph.pregel import Pregel
@@ -96,6 +102,42 @@ def _is_of(value: object, module_name: str) -> bool:
     return inspect.isclass(value) and value.__module__ == module_name
 
 
+def is_own_data(name: TypeName) -> bool:
+    """Check for a data type that a module of the operator's own program defines.
+
+    An agent may keep such types in its state where no annotation names them: `create_agent(response_format=Model)` does.
+    The module must be loaded already, for naming one must not import it, and be neither Python's nor an installed
+    package's; the type must be a dataclass, a pydantic model, an enum or a named tuple.
+
+    Args:
+        name: The module and the type's name in it.
+    """
+    module = sys.modules.get(name[0])
+    if module is None or name[0].partition(".")[0] == "plano_agents" or not _is_own_module(module):
+        return False
+    kind = vars(module).get(name[1])
+    return inspect.isclass(kind) and kind.__module__ == name[0] and _is_data(kind)
+
+
+def _is_own_module(module: ModuleType) -> bool:
+    file = getattr(module, "__file__", None)
+    return file is not None and not any(Path(file).is_relative_to(folder) for folder in _installed_folders())
+
+
+@lru_cache(maxsize=1)
+def _installed_folders() -> frozenset[str]:
+    paths = sysconfig.get_paths()
+    return frozenset(paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+
+
+def _is_data(kind: type) -> bool:
+    return (
+        dataclasses.is_dataclass(kind)
+        or issubclass(kind, BaseModel | Enum)
+        or (issubclass(kind, tuple) and hasattr(kind, "_fields"))
+    )
+
+
 def find_state_types(graph: Pregel[Any, Any, Any, Any]) -> frozenset[TypeName]:
     """Find the data types that a graph's state, and its subgraphs' states, are annotated with."""
     found: set[TypeName] = set()
@@ -117,11 +159,7 @@ def _walk(annotation: Any, seen: dict[int, object]) -> Iterator[TypeName]:  # no
         yield from _walk(annotation.__supertype__, seen)
     if not inspect.isclass(annotation):
         return
-    is_data = (
-        dataclasses.is_dataclass(annotation)
-        or issubclass(annotation, BaseModel | Enum)
-        or (issubclass(annotation, tuple) and hasattr(annotation, "_fields"))
-    )
+    is_data = _is_data(annotation)
     if is_data:
         yield annotation.__module__, annotation.__name__
     if is_data or is_typeddict(annotation):

@@ -16,6 +16,7 @@ from typing import Annotated, Any, NamedTuple, TypedDict
 
 import ormsgpack
 import pytest
+from fastapi.openapi.models import Contact
 from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, RemoveMessage, ToolMessage
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
@@ -26,7 +27,7 @@ from pydantic import BaseModel
 from plano_agents.errors import ConfigError
 from plano_agents.server.serializer import MAX_DEPTH, RefusedTypeError, StrictSerializer
 from plano_agents.server.state_types import find_state_types, load_types
-from tests.server.hostile_rows import SNAPSHOT, Serialized, construct, list_hostile, name, pack
+from tests.server.hostile_rows import SINGLE, SNAPSHOT, Serialized, construct, list_hostile, name, pack
 
 HOSTILE = list_hostile()
 
@@ -50,6 +51,10 @@ class Pair(NamedTuple):
 
 class Notes(TypedDict):
     plan: Plan | None
+
+
+class Service:
+    """A class that does things: no data type."""
 
 
 class State(MessagesState):
@@ -144,8 +149,20 @@ def test_bytes_that_are_cut_off_are_a_value_error() -> None:
 
 
 def test_a_type_that_could_not_be_read_is_not_written() -> None:
-    with pytest.raises(RefusedTypeError, match=r"test_serializer\.Plan"):
-        StrictSerializer().dumps_typed({"plan": Plan([])})
+    with pytest.raises(RefusedTypeError, match=r"fastapi\.openapi\.models\.Contact"):
+        StrictSerializer().dumps_typed({"contact": Contact()})
+
+
+def test_data_types_of_the_operators_own_modules_are_read_back() -> None:
+    value = {"plan": Plan([Inner(colour=Colour.RED)]), "pair": Pair(1)}
+    serializer = StrictSerializer()
+    assert StrictSerializer().loads_typed(serializer.dumps_typed(value)) == value
+
+
+@pytest.mark.parametrize("own", [(__name__, "name"), (__name__, "Service"), ("unloaded", "X")])
+def test_own_modules_lend_their_data_types_and_nothing_else(own: tuple[str, str]) -> None:
+    with pytest.raises(RefusedTypeError):
+        StrictSerializer().loads_typed(pack(name(SINGLE, *own, "x")))
 
 
 def test_types_that_the_graphs_state_is_annotated_with_are_allowed_at_any_depth() -> None:
