@@ -242,6 +242,8 @@ class Limits(Values):
     """How long a stream may be silent before a comment line keeps intermediaries awake."""
     shutdown_grace_seconds: Wait = 10.0
     """How long running requests may go on once the router was told to stop."""
+    worker_hang_seconds: Duration = 30.0
+    """How long a worker's event loop may stand still before the worker is killed and replaced."""
     max_header_bytes: Count = 64 * 1024
     """The largest request head accepted, in bytes."""
     allowed_hosts: Listing[HostPattern] = ()

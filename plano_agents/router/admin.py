@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pydantic import SecretStr
 
 from plano_agents.errors import AdminOnlyError, AuthenticationError
-from plano_agents.serving.origin import find_foreign_page, is_loopback, is_loopback_address, split_host
+from plano_agents.serving.origin import find_foreign_page, is_loopback_address, is_loopback_name, split_host
 
 OPERATORS_PATHS = ("/affinity", "/inspector", "/metrics")
 """What operators ask for, with all that is below; the admin token opens it, and no client key is asked for."""
@@ -122,7 +122,7 @@ def _find_foreign(headers: Mapping[str, str], peer: str | None, http_version: st
     if peer is None or not is_loopback_address(peer):
         return f"came from {peer}"
     host = headers.get("host", "")
-    if not is_loopback(split_host(host)):
+    if not is_loopback_name(split_host(host)):
         return f"was addressed to {host[:80]!r}"
     if http_version == "1.0":
         return "was sent in HTTP/1.0, as proxies do"

@@ -95,7 +95,10 @@ def _serve_with_workers(
         workers.append(Worker("inspector", remembered, _build_inspector_main(remembered)))
         if simulated is not None:
             workers.append(Worker("simulated models", simulated.listener, _build_simulated_main(simulated)))
-        patience = serving.Patience(stop_seconds=config.limits.shutdown_grace_seconds + STOP_SECONDS)
+        patience = serving.Patience(
+            stop_seconds=config.limits.shutdown_grace_seconds + STOP_SECONDS,
+            hang_seconds=config.limits.worker_hang_seconds,
+        )
         serving.Supervisor(
             workers, config, load=load, on_ready=on_ready, on_reloaded=count, patience=patience
         ).run()

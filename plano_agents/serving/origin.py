@@ -114,7 +114,7 @@ def find_fault(
 
     def is_known(host: str) -> bool:
         name = split_host(host)
-        return is_loopback(name) or is_allowed(name, allowed_hosts)
+        return is_loopback_name(name) or is_allowed(name, allowed_hosts)
 
     host, origin, content_type = request.host or "", request.origin, request.content_type
     is_local = request.peer is not None and is_loopback_address(request.peer)
@@ -177,7 +177,7 @@ def is_allowed(name: str, allowed_hosts: Collection[str]) -> bool:
     return any(name.endswith(each[1:]) if each.startswith("*.") else name == each for each in allowed_hosts)
 
 
-def is_loopback(name: str) -> bool:
+def is_loopback_name(name: str) -> bool:
     """Whether a name of a host can be this machine's alone: ``localhost``, below it (RFC 6761), or an address."""
     name = name.lower()
     return name == "localhost" or name.endswith(".localhost") or is_loopback_address(name)

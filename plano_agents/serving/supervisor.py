@@ -3,7 +3,7 @@
 The parent serves nothing. Each worker has a listening socket of its own, and the parent keeps all of them open: what
 waits on a dead worker's is answered by the worker that takes its place. One that ends is replaced at once, but each
 place is filled at most once in ``interval_seconds``; one that ends ``start_tries`` times in a row before it listens
-ends them all.
+ends them all. One that hangs, its event loop silent for ``hang_seconds``, is killed, and so replaced.
 
 Why not a library's: uvicorn and gunicorn answer SIGHUP with new processes, which cuts off streams that outlast the grace
 period, where ours change in place; uvicorn looks after its workers twice a second, and they outlive it when it is
@@ -25,10 +25,14 @@ from multiprocessing.process import BaseProcess
 from typing import Generic, TypeVar
 
 from plano_agents.errors import ConfigError, WorkerFailedError
+from plano_agents.serving.heartbeat import Heartbeat, Watch
 from plano_agents.serving.server import GRACE_SECONDS
 from plano_agents.serving.worker import Worker, become, open_line, parents_signals
 
 State = TypeVar("State")
+
+BEATS = 10
+"""How many beats in a row a worker has missed that hangs."""
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +47,13 @@ class Patience:
     """How often in a row a worker may end before it listens."""
     stop_seconds: float = GRACE_SECONDS + 5.0
     """How long workers may take to stop before they are killed; more than their own grace period."""
+    hang_seconds: float = 30.0
+    """How long a worker's event loop may stand still before it is killed."""
+
+    @property
+    def beat_seconds(self) -> float:
+        """How often a worker shows that it does not hang, and is looked at."""
+        return self.hang_seconds / BEATS
 
 
 def check_can_fork(methods: Sequence[str] | None = None) -> None:
@@ -63,11 +74,15 @@ def check_can_fork(methods: Sequence[str] | None = None) -> None:
 class _Place(Generic[State]):
     """A worker's place: the process that fills it now, if one does."""
 
-    def __init__(self, worker: Worker[State]) -> None:
+    def __init__(self, worker: Worker[State], heartbeat: Heartbeat) -> None:
         self.worker = worker
+        self.heartbeat = heartbeat
+        """Shared with each process that fills it."""
         self.process: BaseProcess | None = None
         self.line: Connection[State, tuple[str, ...]] | None = None
         self.listens = False
+        self.watch: Watch | None = None
+        """Looks at the heartbeat; None until it listens, and once it was killed."""
         self.failures = 0
         """How many in a row ended before they listened."""
         self.due_at = -math.inf
@@ -127,13 +142,13 @@ class Supervisor(Generic[State]):
         on_exit: Callable[[int], None] | None = None,
         patience: Patience | None = None,
     ) -> None:
-        self._places = [_Place(worker) for worker in workers]
         self._state = state
         self._load = load
         self._on_ready = on_ready
         self._on_reloaded = on_reloaded
         self._on_exit = on_exit
         self._patience = patience or Patience()
+        self._places = [_Place(worker, Heartbeat(self._patience.beat_seconds)) for worker in workers]
         self._is_ready = False
         self._must_load = False
         self._offer: _Offer[State] | None = None
@@ -162,11 +177,10 @@ class Supervisor(Generic[State]):
             self._on_ready()
         self._settle_offer()
         self._make_offer()
-        dues = [place.due_at for place in self._places if place.process is None]
+        self._kill_hung()
         lines = [place.line for place in self._places if place.line is not None]
         sentinels = [place.process.sentinel for place in self._places if place.process is not None]
-        seconds = max(0.0, min(dues) - time.monotonic()) if dues else None
-        happened = wait([signals, *lines, *sentinels], seconds)
+        happened = wait([signals, *lines, *sentinels], self._find_pause())
         numbers = signals.recv(4096) if signals in happened else b""
         if signal.SIGINT in numbers or signal.SIGTERM in numbers:
             return True
@@ -177,6 +191,30 @@ class Supervisor(Generic[State]):
             if place.process is not None and place.process.sentinel in happened:
                 self._bury(place, place.process)
         return False
+
+    def _find_pause(self) -> float | None:
+        """Say for how long nothing is due; None where only what happens counts."""
+        now = time.monotonic()
+        pauses = [place.due_at - now for place in self._places if place.process is None]
+        if any(place.watch is not None for place in self._places):
+            pauses.append(self._patience.beat_seconds)
+        return max(0.0, min(pauses)) if pauses else None
+
+    def _kill_hung(self) -> None:
+        """Kill the workers whose event loop stands still; that they end is noticed, and told, as of any other."""
+        for place in self._places:
+            if place.watch is None or place.process is None:
+                continue
+            silent = place.watch.look(time.monotonic())
+            if silent >= self._patience.hang_seconds:
+                _log.error(
+                    "%s (process %s) hangs: its event loop has stood still for %.3g s; it is killed",
+                    place.worker.name,
+                    place.process.pid,
+                    silent,
+                )
+                place.watch = None
+                place.process.kill()
 
     def _start(self, place: _Place[State]) -> None:
         place.due_at = time.monotonic() + self._patience.interval_seconds
@@ -204,7 +242,7 @@ class Supervisor(Generic[State]):
             other.hang_up()
             if other is not place:
                 other.worker.listener.close()
-        become(place.worker, self._state, line)
+        become(place.worker, self._state, line, place.heartbeat)
 
     def _read(self, place: _Place[State], line: "Connection[State, tuple[str, ...]]") -> None:
         """Take a worker's answer off its line."""
@@ -221,13 +259,14 @@ class Supervisor(Generic[State]):
         else:
             place.listens = True
             place.failures = 0
+            place.watch = Watch(place.heartbeat, time.monotonic())
 
     def _bury(self, place: _Place[State], process: BaseProcess) -> None:
         """Take leave of a worker that has ended."""
         while place.line is not None and place.line.poll():
             self._read(place, place.line)
         place.hang_up()
-        listened, place.listens, place.process = place.listens, False, None
+        listened, place.listens, place.process, place.watch = place.listens, False, None, None
         if self._offer is not None:
             self._offer.waiting.discard(place)
         how = f"(process {process.pid}) ended {self._collect(process)}"

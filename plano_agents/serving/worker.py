@@ -2,6 +2,7 @@
 
 The parent sends a new state along the line, and the worker answers with the problems that it has with it, () for none;
 the state that it was started with is answered in the same way, once it listens. The line's end is the word to stop.
+While the worker serves, its heartbeat shows the parent that it does not hang.
 The system ends it with the parent, by whatever signal that went, so no worker outlives it.
 
 SIGINT, SIGTERM and SIGHUP are ignored: terminals and service managers send them to everybody, and the parent acts on
@@ -24,6 +25,7 @@ from types import MappingProxyType
 from typing import Generic, TypeVar
 
 from plano_agents.errors import ConfigError
+from plano_agents.serving.heartbeat import Heartbeat
 from plano_agents.serving.server import Site, run, running
 
 State = TypeVar("State")
@@ -36,10 +38,12 @@ class Parent(Generic[State]):
 
     Args:
         line: The line's own end.
+        heartbeat: Shows it that this one does not hang.
     """
 
-    def __init__(self, line: "Connection[tuple[str, ...], State]") -> None:
+    def __init__(self, line: "Connection[tuple[str, ...], State]", heartbeat: Heartbeat) -> None:
         self._line = line
+        self._heartbeat = heartbeat
 
     async def serve(self, sites: Sequence[Site], *, on_state: Callable[[State], None]) -> None:
         """Serve until the parent says stop, or is gone.
@@ -67,9 +71,13 @@ class Parent(Generic[State]):
                 self.answer(())
 
         async with running(sites):
+            beating = loop.create_task(self._heartbeat.keep_beating())
             self.answer(())
             loop.add_reader(number, read)
-            await stop.wait()
+            try:
+                await stop.wait()
+            finally:
+                beating.cancel()
 
     def answer(self, problems: tuple[str, ...]) -> None:
         """Say what is wrong with the state; () says that it is served by."""
@@ -100,7 +108,9 @@ def parents_signals() -> tuple[signal.Signals, ...]:
     return signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 
 
-def become(worker: Worker[State], state: State, line: "Connection[tuple[str, ...], State]") -> None:
+def become(
+    worker: Worker[State], state: State, line: "Connection[tuple[str, ...], State]", heartbeat: Heartbeat
+) -> None:
     """Be a worker, in a process that was just forked with the signals above blocked.
 
     Raises:
@@ -110,7 +120,7 @@ def become(worker: Worker[State], state: State, line: "Connection[tuple[str, ...
     for number in parents_signals():
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, parents_signals())
-    parent = Parent[State](line)
+    parent = Parent[State](line, heartbeat)
     try:
         run(worker.main(state, parent))
     except ConfigError as error:

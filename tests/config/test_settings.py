@@ -35,7 +35,7 @@ def test_every_key_is_read() -> None:
         "breaker: {failures: 1, open_seconds: 0.1}\n"
         "limits: {max_body_bytes: 1, max_concurrent_requests: 2, max_buffered_bytes: 7, header_seconds: 3, "
         "body_seconds: 4, min_bytes_per_second: 8, "
-        "keepalive_comment_seconds: 5, shutdown_grace_seconds: 0, max_header_bytes: 6, "
+        "keepalive_comment_seconds: 5, shutdown_grace_seconds: 0, worker_hang_seconds: 9, max_header_bytes: 6, "
         "allowed_hosts: [Router, '*.Example.test']}\n"
         "proxy_from_environment: true\n"
         "client_keys: [$A, literal]\nadmin_token: ${B}\n",
@@ -50,7 +50,7 @@ def test_every_key_is_read() -> None:
     assert settings.timeouts == Timeouts(1, 2, 3.5, 4)
     assert settings.retries == Retries(0, 0, 1, 0.5, 0)
     assert settings.breaker == Breaker(1, 0.1)
-    assert settings.limits == Limits(1, 2, 7, 3, 4, 8, 5, 0, 6, ("router", "*.example.test"))
+    assert settings.limits == Limits(1, 2, 7, 3, 4, 8, 5, 0, 9, 6, ("router", "*.example.test"))
     assert settings.proxy_from_environment is True
     assert [key.get_secret_value() for key in settings.client_keys] == ["a", "literal"]
     assert settings.admin_token is not None

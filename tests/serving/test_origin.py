@@ -6,7 +6,7 @@ import weakref
 import pytest
 
 from plano_agents.errors import ForeignHostError, ForeignPageError, PlanoError, UnsupportedMediaTypeError
-from plano_agents.serving.origin import KeylessDoor, find_peer, is_json, is_loopback, is_loopback_address
+from plano_agents.serving.origin import KeylessDoor, find_peer, is_json, is_loopback_address, is_loopback_name
 
 JSON = {"content-type": "application/json"}
 HERE = {"host": "127.0.0.1:12000"}
@@ -203,7 +203,7 @@ def test_other_addresses_are_not_this_machines(address: str) -> None:
 
 
 def test_a_name_that_ends_like_a_loopback_one_is_not_one() -> None:
-    assert not is_loopback("evil-localhost")
+    assert not is_loopback_name("evil-localhost")
 
 
 def test_a_request_over_a_unix_socket_has_no_peer() -> None:

@@ -23,13 +23,14 @@ pytestmark = pytest.mark.skipif(
 )
 
 PROGRAM = """
-import os, sys, time
+import os, sys, threading, time
 from pathlib import Path
 from types import MappingProxyType
 from plano_agents import serving
 from plano_agents.errors import ConfigError, WorkerFailedError
 
-file, count, interval, stop = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4])
+file, count = Path(sys.argv[1]), int(sys.argv[2])
+interval, stop, hang = map(float, sys.argv[3:])
 
 def load():
     word = file.read_text()
@@ -43,6 +44,8 @@ async def main(state, parent):
 
     async def app(scope, receive, send):
         if scope["type"] == "http":
+            if scope["path"] == "/hang":
+                threading.Event().wait()
             body = f"{os.getpid()} {words[-1]}".encode()
             headers = [(b"content-length", b"%d" % len(body))]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -76,7 +79,7 @@ try:
         on_ready=lambda: print("ready", serving.url_of(listeners[0]), flush=True),
         on_reloaded=lambda error: print("reloaded", error, flush=True),
         on_exit=lambda pid: print("exit", pid, flush=True),
-        patience=serving.Patience(interval_seconds=interval, stop_seconds=stop),
+        patience=serving.Patience(interval_seconds=interval, stop_seconds=stop, hang_seconds=hang),
     ).run()
 except (ConfigError, WorkerFailedError) as error:
     sys.exit(f"error: {error}")
@@ -124,12 +127,18 @@ class Program:
 
 @contextmanager
 def started(
-    folder: Path, word: str = "one", *, count: int = 2, interval: float = 0, stop: float = 20
+    folder: Path,
+    word: str = "one",
+    *,
+    count: int = 2,
+    interval: float = 0,
+    stop: float = 20,
+    hang: float = 600,
 ) -> Iterator[Program]:
     file = folder / "word"
     file.write_text(word)
     with subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(file), str(count), str(interval), str(stop)],
+        [sys.executable, "-c", PROGRAM, str(file), str(count), str(interval), str(stop), str(hang)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -140,10 +149,10 @@ def started(
             process.kill()
 
 
-def ask(port: int) -> socket.socket:
+def ask(port: int, path: str = "/") -> socket.socket:
     """Ask on a connection of its own."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS)
-    connection.sendall(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+    connection.sendall(f"GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode())
     return connection
 
 
@@ -199,6 +208,21 @@ def test_what_waits_on_a_worker_that_dies_is_answered_by_its_replacement(tmp_pat
         connections = [ask(port) for _ in range(40)]
         os.kill(frozen, signal.SIGKILL)
         assert len({read(connection)[0] for connection in connections}) == 2
+
+
+def test_a_worker_that_hangs_is_told_killed_and_replaced(tmp_path: Path) -> None:
+    with started(tmp_path, hang=3) as program:
+        port = program.ready()
+        before = answers_of_all(port)
+        with ask(port, "/hang"):
+            hung = int(program.read_until("exit")[-1].split()[1])
+        program.read_until("started")
+        after = answers_of_all(port)
+        program.process.terminate()
+        code, _, err = program.end()
+    assert (hung in before, hung in after, code) == (True, False, 0)
+    assert f"(process {hung}) hangs: its event loop has stood still for 3" in err
+    assert f"(process {hung}) ended by signal 9 (Killed); a new one takes its place" in err
 
 
 def test_signals_to_a_worker_are_left_to_its_parent(tmp_path: Path) -> None:
