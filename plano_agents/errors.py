@@ -33,6 +33,7 @@
     │   ├── UnsupportedMediaTypeError 415 unsupported_media_type
     │   ├── HeadTooLargeError       431  header_too_large
     │   └── BodyTooLargeError       413  body_too_large
+    ├── RefusedFieldError           400  unsupported_field
     └── UpstreamError               502  upstream_error
         ├── UpstreamUnreachableError   502  upstream_unreachable
         ├── UpstreamProtocolError      502  upstream_protocol_error
@@ -182,6 +183,14 @@ class UnsupportedFieldError(RequestError):
     """A field that the chosen upstream's wire format cannot carry."""
 
     code = "unsupported_field"
+
+
+class RefusedFieldError(PlanoError):
+    """A field that the model does not take, where no other model is to be tried (`unsupported_params: refuse`)."""
+
+    status_code = 400
+    code = "unsupported_field"
+    type = "invalid_request_error"
 
 
 class AuthenticationError(RequestError):

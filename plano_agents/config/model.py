@@ -25,6 +25,7 @@ from plano_agents.config.options import (
     Routing,
     Timeouts,
     Tracing,
+    UnsupportedParams,
 )
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "Retries",
     "Routing",
     "Timeouts",
+    "UnsupportedParams",
 ]
 
 WILDCARD = "*"
@@ -138,6 +140,8 @@ class Config:
     """When an upstream is left alone."""
     limits: Limits = field(default_factory=Limits)
     """What is refused for its size, its slowness or its number."""
+    unsupported_params: UnsupportedParams = "adapt"
+    """What becomes of a field or value that the model does not take: adapted, refused, or served by another model."""
     proxy_from_environment: bool = False
     """Whether ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` count on the way to providers."""
     metrics_sources: tuple[MetricsSource, ...] = ()

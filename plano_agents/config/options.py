@@ -30,13 +30,22 @@ HostPattern = Annotated[str, AfterValidator(parse_host_pattern)]
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
+UnsupportedParams = Literal["adapt", "refuse", "move"]
+"""What becomes of a request with a field or a value that its model does not take."""
+
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+"""How much a model is to reason."""
+
+Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""US dollars per million tokens."""
+
 DEFAULT_THRESHOLD = 0.5
 """The score that a preference must exceed to match, from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelProfile(Values):
-    """``models.<name>``: what a model can take; what is not known (None) is assumed to be possible."""
+    """``models.<name>``: what a model takes and costs; what is not known (None) is assumed to be possible."""
 
     context_window: Count | None = None
     """How many tokens of input it takes at most; what we know of it where absent."""
@@ -44,6 +53,32 @@ class ModelProfile(Values):
     """Whether it takes images; what we know of it where absent."""
     tools: bool | None = None
     """Whether it takes tools that it may call; what we know of it where absent."""
+    max_output_tokens: Count | None = None
+    """How many tokens it gives at most; higher limits are lowered to it, and Anthropic's wire, which needs a limit, gets it."""
+    token_limit_field: Literal["max_tokens", "max_completion_tokens"] | None = None
+    """How the limit of tokens is spelt for it on chat completions."""
+    efforts: Listing[Effort] | None = None
+    """The reasoning efforts that it takes, from `none` to `max`; an empty list where it takes none."""
+    thinking: Literal["budget", "adaptive", "any", "none"] | None = None
+    """The forms of Anthropic's `thinking` that it takes: a budget, adaptive, any of both, or none."""
+    sampling: Literal["free", "one", "default"] | None = None
+    """Whether it takes temperature and top_p freely, one of the two, or their defaults alone."""
+    stop_sequences: Annotated[int, Field(ge=0)] | None = None
+    """How many stop sequences it takes; 0 for none."""
+    prefill: bool | None = None
+    """Whether a conversation may end with the assistant's turn, which it then continues."""
+    system_turns: bool | None = None
+    """Whether, on Anthropic's wire, system messages may stand within the conversation."""
+    system_first: bool | None = None
+    """Whether its chat template takes system messages at the beginning alone."""
+    reasoning_back: bool | None = None
+    """Whether its reasoning must come back with the transcript."""
+    input_price: Price | None = None
+    """US dollars per million tokens of input."""
+    cached_price: Price | None = None
+    """US dollars per million tokens of input that are read from its cache."""
+    output_price: Price | None = None
+    """US dollars per million tokens of output."""
 
 
 @dataclass(frozen=True, slots=True)

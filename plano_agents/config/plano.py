@@ -89,6 +89,7 @@ def parse_config(
         breaker=settings.breaker,
         limits=settings.limits,
         tracing=replace(config.tracing, content=settings.tracing.content),
+        unsupported_params=settings.unsupported_params,
         proxy_from_environment=settings.proxy_from_environment,
         client_keys=tuple(settings.client_keys),
         admin_token=settings.admin_token,

@@ -13,7 +13,15 @@ from plano_agents.config.document import parse_document
 from plano_agents.config.findings import Findings, KeyPath, format_value, propose_nearest
 from plano_agents.config.http_syntax import is_token
 from plano_agents.config.model import WILDCARD, Model
-from plano_agents.config.options import Breaker, Limits, ModelProfile, Retries, RoutingSettings, Timeouts
+from plano_agents.config.options import (
+    Breaker,
+    Limits,
+    ModelProfile,
+    Retries,
+    RoutingSettings,
+    Timeouts,
+    UnsupportedParams,
+)
 from plano_agents.config.secrets import SecretReader
 from plano_agents.config.sections import Listing, Section, Values, check_document
 from plano_agents.errors import ConfigError
@@ -90,6 +98,8 @@ class Settings(Section):
     """What is refused for its size, its slowness or its number."""
     tracing: TracingSettings = TracingSettings()
     """Extends Plano's ``tracing``."""
+    unsupported_params: UnsupportedParams = "adapt"
+    """What becomes of a field or value that the model does not take: it is left out or brought into range and the answer says so, the request is refused, or another model of the route serves it."""
     proxy_from_environment: bool = False
     """Whether ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` count on the way to providers."""
     client_keys: Annotated[list[SecretStr], Field(min_length=1)] = Field(default_factory=list)

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from plano_agents.errors import PlanoError
 from plano_agents.protocol import openai_chat, sse
-from plano_agents.protocol.decoding import BAD_JSON, address, decode_request
+from plano_agents.protocol.decoding import BAD_JSON, decode_request
 from plano_agents.protocol.end_mark import EndMark
 from plano_agents.protocol.openai_chat import ChatHead
 
@@ -60,25 +60,24 @@ def parse_head(body: bytes) -> ChatHead:
     return openai_chat.parse_head(body)
 
 
-def replace_model(body: bytes, fields: Mapping[str, msgspec.Raw], model_id: str) -> bytes:
-    """Address a request to an upstream that speaks Anthropic messages.
+def leave_out_foreign(fields: Mapping[str, msgspec.Raw]) -> Mapping[str, msgspec.Raw]:
+    """Leave out of a messages request what Anthropic would refuse.
 
-    Thinking blocks without a signature are this router's own rendering of another provider's reasoning; Anthropic
-    would refuse them, so they are left out, and a transcript may change models.
+    Thinking blocks without a signature are this router's own rendering of another provider's reasoning, so they are
+    left out, and a transcript may change models.
 
     Args:
-        body: A JSON object.
-        fields: The same, split.
-        model_id: What the upstream calls the model.
+        fields: The request's top-level fields.
 
     Returns:
-        The body with ``model`` set and what is the router's left out; every other value's bytes untouched.
+        The same, or others where something was left out.
     """
-    if _UNSIGNED.search(body) is not None and "messages" in fields:
-        messages = decode_request(_MESSAGES, bytes(fields["messages"]))
-        kept = [message for message in map(_without_unsigned, messages) if message is not None]
-        fields = {**fields, "messages": msgspec.Raw(msgspec.json.encode(kept))}
-    return address(fields, model_id)
+    given = fields.get("messages")
+    if given is None or _UNSIGNED.search(given) is None:
+        return fields
+    messages = decode_request(_MESSAGES, bytes(given))
+    kept = [message for message in map(_without_unsigned, messages) if message is not None]
+    return {**fields, "messages": msgspec.Raw(msgspec.json.encode(kept))}
 
 
 def encode_error(error: PlanoError) -> bytes:

@@ -125,7 +125,7 @@ class Turn(Struct, frozen=True, forbid_unknown_fields=True):
 class Message(Struct, frozen=True):
     """One turn as it is written; thinking blocks stand in it as they came."""
 
-    role: Literal["user", "assistant"]
+    role: Literal["user", "assistant", "system"]
     content: tuple[Block | msgspec.Raw, ...]
 
 
@@ -192,8 +192,9 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The body of ``POST /v1/messages`` as it is written."""
 
     model: str
-    max_tokens: int
     messages: tuple[Message, ...]
+    max_tokens: int | None = None
+    """How many tokens may be given; Anthropic needs a number, which the model's own limit is where absent."""
     system: tuple[TextBlock, ...] | None = None
     stream: bool | None = None
     temperature: float | None = None

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from plano_agents.errors import RequestError, UnsupportedFieldError, UpstreamProtocolError
+from plano_agents.protocol.adjustment import Tell, dropped, ignore
 
 T = TypeVar("T")
 
@@ -82,15 +83,23 @@ def address(fields: Mapping[str, msgspec.Raw], model_id: str) -> bytes:
 
 
 def refuse_unknown(
-    body: bytes, *, known: Collection[str], neutral: Mapping[str, Collection[object]], target: str
+    body: bytes,
+    *,
+    known: Collection[str],
+    neutral: Mapping[str, Collection[object]],
+    target: str,
+    droppable: Collection[str] = (),
+    tell: Tell = ignore,
 ) -> dict[str, msgspec.Raw]:
-    """Refuse every top-level field that a translation would lose.
+    """Refuse every top-level field that a translation would lose, but for those that may be left out.
 
     Args:
         body: The request.
         known: Fields that are carried, or whose loss changes no answer.
         neutral: Further fields, with the values (besides null) that ask for nothing.
         target: Whom the request is translated for, for the message: ``an Anthropic model``.
+        droppable: Fields that may be left out, which is told.
+        tell: Is told of each of them.
 
     Returns:
         The request's top-level fields.
@@ -108,12 +117,15 @@ def refuse_unknown(
         if name in known:
             continue
         value = _decode_field(name, raw)
-        if value is not None and value not in neutral.get(name, ()):
+        if value is None or value in neutral.get(name, ()):
+            continue
+        if name not in droppable:
             raise UnsupportedFieldError(
                 f"{name!r} cannot be carried to {target}. Leave it out, or route this request to a model of "
                 "this API's own provider.",
                 param=name,
             )
+        tell(dropped(name))
     return fields
 
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from plano_agents.errors import PlanoError, RequestError
 from plano_agents.protocol import sse
-from plano_agents.protocol.decoding import BAD_JSON, address, decode_request
+from plano_agents.protocol.decoding import BAD_JSON, decode_request
 from plano_agents.protocol.end_mark import EndMark
 
 END_MARK = EndMark(
@@ -125,24 +125,23 @@ def check_model(name: str) -> None:
     _check_name(_MODEL, name, "model")
 
 
-def replace_model(body: bytes, fields: Mapping[str, msgspec.Raw], model_id: str) -> bytes:
-    """Address a request to an upstream that speaks OpenAI chat.
+def leave_out_foreign(fields: Mapping[str, msgspec.Raw]) -> Mapping[str, msgspec.Raw]:
+    """Leave out of a chat request what only another provider reads.
 
     ``thinking_blocks`` are our extension and another provider's: a message that has some goes without them and
     without their text, so that a transcript may change models.
 
     Args:
-        body: A JSON object.
-        fields: The same, split.
-        model_id: What the upstream calls the model.
+        fields: The request's top-level fields.
 
     Returns:
-        The body with ``model`` set and what is the router's left out; every other value's bytes untouched.
+        The same, or others where something was left out.
     """
-    if b'"thinking_blocks"' in body and "messages" in fields:
-        messages = [_without_thinking(m) for m in decode_request(_MESSAGES, bytes(fields["messages"]))]
-        fields = {**fields, "messages": msgspec.Raw(msgspec.json.encode(messages))}
-    return address(fields, model_id)
+    given = fields.get("messages")
+    if given is None or b'"thinking_blocks"' not in bytes(given):
+        return fields
+    messages = [_without_thinking(m) for m in decode_request(_MESSAGES, bytes(given))]
+    return {**fields, "messages": msgspec.Raw(msgspec.json.encode(messages))}
 
 
 def encode_error(error: PlanoError) -> bytes:

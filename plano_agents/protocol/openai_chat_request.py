@@ -14,7 +14,14 @@ from plano_agents.errors import RequestError
 from plano_agents.protocol.decoding import ABSENT, decode_request
 
 
-class TextPart(Struct, frozen=True, tag_field="type", tag="text"):
+class CacheMarked(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A piece that may carry Anthropic's mark for its prompt cache; an extension that many clients write."""
+
+    cache_control: msgspec.Raw = ABSENT
+    """Where Anthropic caches, untouched; other providers cache by themselves."""
+
+
+class TextPart(CacheMarked, frozen=True, tag_field="type", tag="text"):
     """A piece of text."""
 
     text: str
@@ -28,7 +35,7 @@ class ImageUrl(Struct, frozen=True, omit_defaults=True):
     detail: str | None = None
 
 
-class ImagePart(Struct, frozen=True, tag_field="type", tag="image_url"):
+class ImagePart(CacheMarked, frozen=True, tag_field="type", tag="image_url"):
     """An image."""
 
     image_url: ImageUrl
@@ -51,7 +58,7 @@ class FileData(Struct, frozen=True, omit_defaults=True):
     """An address that the upstream fetches; an extension of the hub's."""
 
 
-class FilePart(Struct, frozen=True, tag_field="type", tag="file"):
+class FilePart(CacheMarked, frozen=True, tag_field="type", tag="file"):
     """A document."""
 
     file: FileData
@@ -83,26 +90,26 @@ class ToolCall(Struct, frozen=True):
     type: Literal["function"] = "function"
 
 
-class SystemMessage(Struct, frozen=True, tag_field="role", tag="system"):
+class SystemMessage(CacheMarked, frozen=True, tag_field="role", tag="system"):
     """The developer's instructions."""
 
     content: Content
 
 
-class DeveloperMessage(Struct, frozen=True, tag_field="role", tag="developer"):
+class DeveloperMessage(CacheMarked, frozen=True, tag_field="role", tag="developer"):
     """The developer's instructions, in the newer spelling."""
 
     content: Content
 
 
-class UserMessage(Struct, frozen=True, tag_field="role", tag="user"):
+class UserMessage(CacheMarked, frozen=True, tag_field="role", tag="user"):
     """What the user said."""
 
     content: Content
 
 
 class AssistantMessage(
-    Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="role", tag="assistant"
+    CacheMarked, frozen=True, kw_only=True, omit_defaults=True, tag_field="role", tag="assistant"
 ):
     """What the model said, and the tools it called."""
 
@@ -119,7 +126,7 @@ class AssistantMessage(
     """The form before tool calls; read so that the error can name it."""
 
 
-class ToolMessage(Struct, frozen=True, omit_defaults=True, tag_field="role", tag="tool"):
+class ToolMessage(CacheMarked, frozen=True, omit_defaults=True, tag_field="role", tag="tool"):
     """A tool's result."""
 
     tool_call_id: str
@@ -131,7 +138,7 @@ class ToolMessage(Struct, frozen=True, omit_defaults=True, tag_field="role", tag
 Message = SystemMessage | DeveloperMessage | UserMessage | AssistantMessage | ToolMessage
 
 
-class FunctionDefinition(Struct, frozen=True, omit_defaults=True):
+class FunctionDefinition(CacheMarked, frozen=True, omit_defaults=True):
     """What a function tool does and takes."""
 
     name: str
@@ -141,11 +148,10 @@ class FunctionDefinition(Struct, frozen=True, omit_defaults=True):
     strict: bool | None = None
 
 
-class Tool(Struct, frozen=True):
+class Tool(CacheMarked, frozen=True, tag_field="type", tag="function"):
     """A function that the model may call."""
 
     function: FunctionDefinition
-    type: Literal["function"] = "function"
 
 
 class NamedFunction(Struct, frozen=True):

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from plano_agents.errors import PlanoError
 from plano_agents.protocol import sse
-from plano_agents.protocol.decoding import BAD_JSON, address, decode_request
+from plano_agents.protocol.decoding import BAD_JSON, decode_request
 from plano_agents.protocol.end_mark import EndMark
 from plano_agents.protocol.openai_chat import (
     ChatHead,
@@ -80,26 +80,26 @@ def parse_head(body: bytes) -> ChatHead:
     )
 
 
-def replace_model(body: bytes, fields: Mapping[str, msgspec.Raw], model_id: str) -> bytes:
-    """Address a request to an upstream that speaks OpenAI responses.
+def leave_out_foreign(fields: Mapping[str, msgspec.Raw]) -> Mapping[str, msgspec.Raw]:
+    """Leave out of a responses request what only another provider reads.
 
     Reasoning items that hold another provider's sealed thinking are left out: OpenAI could not decrypt them, and a
     transcript may change models.
 
     Args:
-        body: A JSON object.
-        fields: The same, split.
-        model_id: What the upstream calls the model.
+        fields: The request's top-level fields.
 
     Returns:
-        The body with ``model`` set and what is the router's left out; every other value's bytes untouched.
+        The same, or others where something was left out.
     """
-    if SEAL.encode() in body and "input" in fields:
-        items = decode_request(_INPUT, bytes(fields["input"]))
-        if not isinstance(items, str):
-            kept = [item for item in items if not _is_sealed(bytes(item))]
-            fields = {**fields, "input": msgspec.Raw(msgspec.json.encode(kept))}
-    return address(fields, model_id)
+    given = fields.get("input")
+    if given is None or SEAL.encode() not in bytes(given):
+        return fields
+    items = decode_request(_INPUT, bytes(given))
+    if isinstance(items, str):
+        return fields
+    kept = [item for item in items if not _is_sealed(bytes(item))]
+    return {**fields, "input": msgspec.Raw(msgspec.json.encode(kept))}
 
 
 def encode_error_event(error: PlanoError, sequence_number: int = 0) -> bytes:

@@ -17,20 +17,19 @@ from plano_agents.protocol.form import Form
 from plano_agents.providers.kimi_code import adapt_kimi_code
 from plano_agents.providers.registry import NOT_SERVED, PROVIDERS, Provider
 
-FORWARDED = frozenset(
-    {
-        "anthropic-beta",
-        "anthropic-version",
-        "idempotency-key",
-        "openai-beta",
-        "openai-organization",
-        "openai-project",
-        "traceparent",
-        "tracestate",
-        "x-request-id",
-    }
-)
-"""The client's headers that go upstream; nothing else of them does."""
+FORWARDED = frozenset({"idempotency-key", "traceparent", "tracestate", "x-request-id"})
+"""The client's headers that go to every provider."""
+
+ANTHROPIC_HEADERS = frozenset({"anthropic-beta", "anthropic-version"})
+"""Those that go where Anthropic's wire is spoken; the client's version stands above ours."""
+
+OPENAI_HEADERS = frozenset({"openai-beta"})
+"""Those that go to OpenAI alone."""
+
+ACCOUNT_HEADERS = frozenset({"openai-organization", "openai-project"})
+"""Those that name an account of OpenAI's: they go to OpenAI with the client's own key."""
+
+VERSION_HEADER = "anthropic-version"
 
 ENDPOINTS: Mapping[Form, str] = MappingProxyType(
     {
@@ -52,12 +51,14 @@ class Target:
     """The main one of them: what a request is translated to where its own is not among them."""
     headers: Mapping[str, str] = field(repr=False)
     """What every request carries, names in lower case; holds the provider's key."""
-    passthrough_auth: bool = False
-    """Whether the client's own credentials go along."""
-    key_header: str = "authorization"
-    """The header that the provider takes a key from, beside Authorization."""
     limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """How the limit of tokens is spelt there on chat completions."""
+    is_own_host: bool = True
+    """Whether the address is the provider's own."""
+    forwarded: frozenset[str] = FORWARDED
+    """The client's headers that go along."""
+    overridable: frozenset[str] = frozenset()
+    """Those of them that stand above the target's own."""
 
     @property
     def url(self) -> str:
@@ -111,10 +112,23 @@ def build_target(model: Model) -> Target:
         urls=_build_urls(base, row.wires if own else row.wires[:1], model, row),
         wire=row.wire,
         headers=_build_headers(model, row),
-        passthrough_auth=model.passthrough_auth or signs_in,
-        key_header=row.key_header,
         limit_field=row.limit_field if own else "max_tokens",
+        is_own_host=own,
+        forwarded=_choose_forwarded(row, passes_auth=model.passthrough_auth or signs_in),
+        overridable=frozenset({VERSION_HEADER} - {name.lower() for name in model.headers}),
     )
+
+
+def _choose_forwarded(row: Provider, *, passes_auth: bool) -> frozenset[str]:
+    """Choose the client's headers that the provider reads, or may read."""
+    names = FORWARDED
+    if Form.ANTHROPIC_MESSAGES in row.wires:
+        names |= ANTHROPIC_HEADERS
+    if row.name in {"openai", "chatgpt"}:
+        names |= OPENAI_HEADERS | (ACCOUNT_HEADERS if passes_auth else frozenset())
+    if passes_auth:
+        names |= {"authorization", row.key_header}
+    return names
 
 
 def _build_urls(base: str, wires: Sequence[Form], model: Model, row: Provider) -> Mapping[Form, str]:
@@ -158,9 +172,9 @@ def build_request_headers(target: Target, client_headers: Mapping[str, str]) -> 
     Returns:
         The target's own, with the client's forwardable ones below them.
     """
-    names = FORWARDED
-    if target.passthrough_auth:
-        names = names | {"authorization", target.key_header}
+    names = target.forwarded
     if names.isdisjoint(client_headers):
         return target.headers
-    return {**{name: client_headers[name] for name in names & client_headers.keys()}, **target.headers}
+    given = {name: client_headers[name] for name in names & client_headers.keys()}
+    above = {name: given[name] for name in target.overridable & given.keys()}
+    return {**given, **target.headers, **above}

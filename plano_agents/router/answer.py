@@ -3,7 +3,7 @@
 The wire contract's response headers are written here and nowhere else.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Protocol
 from urllib.parse import quote
@@ -12,12 +12,16 @@ from msgspec import Struct
 
 from plano_agents.affinity import AFFINITY_HEADER
 from plano_agents.errors import PlanoError
+from plano_agents.protocol.adjustment import Adjustment
 from plano_agents.router.trail import Trail
 
 PASSED_BACK = frozenset(
     {"content-encoding", "content-type", "request-id", "retry-after", "retry-after-ms", "x-request-id"}
 )
 """The provider's headers that the client gets, besides the rate limits'."""
+
+MAX_ADJUSTED_CHARACTERS = 1_000
+"""How much of what was changed in a request an answer's header tells."""
 
 _AFFINITY = AFFINITY_HEADER.lower()
 _RATE_LIMITS = ("x-ratelimit-", "anthropic-ratelimit-")
@@ -82,10 +86,20 @@ def build_headers(trail: Trail) -> dict[str, str]:
         headers["x-plano-affinity"] = trail.decision.header
         if trail.decision.route is not None:
             headers["x-plano-route"] = _encode_name(trail.decision.route)
+    if trail.adjustments:
+        headers["x-plano-adjusted"] = _say_adjustments(trail.adjustments)
     if trail.routing_ms is not None:
         upstream = f", upstream;dur={trail.upstream_ms:.3f}" if trail.upstream_ms is not None else ""
         headers["server-timing"] = f"routing;dur={trail.routing_ms:.3f}{upstream}"
     return headers
+
+
+def _say_adjustments(adjustments: Sequence[Adjustment]) -> str:
+    """Write what was changed, as far as it fits into a header."""
+    told = ", ".join(each.text for each in adjustments)
+    told = told.encode("ascii", "replace").decode()
+    told = "".join(each if each.isprintable() else "?" for each in told)
+    return told if len(told) <= MAX_ADJUSTED_CHARACTERS else f"{told[: MAX_ADJUSTED_CHARACTERS - 3]}..."
 
 
 def pass_back(upstream: Mapping[str, str]) -> dict[str, str]:

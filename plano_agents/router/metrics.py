@@ -3,7 +3,7 @@
 Labels take their values from closed sets alone: endpoints, status classes, codes of the error tree, decisions and
 reasons, and names that the configuration declares. A model that only a wildcard declares counts under the wildcard,
 a route that only a request's own preferences declare as ``other``; ids and tenants are no labels. So a configuration
-of M model entries and P preferences makes at most 70 M + P + 550 series, and requests add none to that.
+of M model entries and P preferences makes at most 70 M + P + 700 series, and requests add none to that.
 
 With several workers each counts for itself, and whoever is asked adds up what all have told (``shared_tallies``).
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 import plano_agents
 from plano_agents.config.model import WILDCARD, Config
 from plano_agents.config.options import Limits
+from plano_agents.protocol.adjustment import ADJUSTABLE
 from plano_agents.router.admission import Admission
 from plano_agents.router.trail import Trail, Try
 from plano_agents.serving import exposition
@@ -98,7 +99,7 @@ class Metrics:
                 lambda: {(): float(admission.buffered.held)},
             ),
             *(self._routing, self._routes, self._decisions, self._switches, self._violations),
-            *(self._sendings, self._sending_time, self._retries, self._failovers),
+            *(self._sendings, self._sending_time, self._adjustments, self._retries, self._failovers),
             *(self._input_tokens, self._cached_tokens, self._output_tokens),
             Reading(
                 "plano_upstream_breaker_open",
@@ -162,6 +163,11 @@ class Metrics:
         )
         self._retries = Counter(
             "plano_upstream_retries", "Sendings after a failed one to the model.", ["model"]
+        )
+        self._adjustments = Counter(
+            "plano_request_adjustments",
+            "Changes of requests so that their model takes them, by the field and whether it was dropped, clamped or rewritten.",
+            ["field", "kind"],
         )
         self._failovers = Counter(
             "plano_upstream_failovers", "Requests that went on from this model to another.", ["model"]
@@ -237,6 +243,8 @@ class Metrics:
             self._first_token.note((model,), trail.first_ms / 1000)
         if trail.tries:
             self._count_tries(trail.tries)
+        for each in trail.adjustments:
+            self._adjustments.add((each.field if each.field in ADJUSTABLE else OTHER, each.kind))
         tokens = trail.tokens
         if tokens.input or tokens.output:
             labels = (model,)

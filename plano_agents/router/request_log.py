@@ -176,6 +176,7 @@ class RequestLine(Event):
             }
             for each in trail.tries
         ]
+        found["adjusted"] = [each.text for each in trail.adjustments]
         found["failovers"] = count_failovers(trail.tries)
         tokens = trail.tokens
         return found | {
@@ -204,6 +205,7 @@ class RequestLine(Event):
         """What few requests have."""
         trail = self._trail
         told = [trail.failure] if trail.failure is not None else []
+        told += [f"adjusted: {escape(each.text)}" for each in trail.adjustments]
         if trail.client_left:
             told.append("client left")
         if trail.decision is not None and trail.decision.degraded:

@@ -16,17 +16,25 @@ import msgspec
 from plano_agents.affinity import HINT_HEADER
 from plano_agents.config.model import WILDCARD, Config, Model
 from plano_agents.errors import PlanoError, UpstreamProtocolError
+from plano_agents.protocol.decoding import split_fields
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.request_body import RequestBody
 from plano_agents.protocol.translation.exchange import Exchange, open_exchange
 from plano_agents.protocol.usage import Tokens, UsageMeter, read_usage
-from plano_agents.providers.target import Target, build_request_headers, build_target
+from plano_agents.providers.fit import (
+    Fitted,
+    build_fittings,
+    refuse_altered,
+    restore_names,
+)
+from plano_agents.providers.profiles import find_profile
+from plano_agents.providers.target import build_request_headers, build_target
 from plano_agents.router.answer import Answer, answer_error, build_headers, pass_back
 from plano_agents.router.bugs import report_bug
 from plano_agents.router.choice import Choice, Chooser
 from plano_agents.router.dispatch import SUCCESS, Candidate, Dispatcher, Sent, StreamedAnswer, WholeAnswer
 from plano_agents.router.explain import EXPLAIN, EXPLAIN_HEADER, Explanation, explain
-from plano_agents.router.streams import SameStream, Stream
+from plano_agents.router.streams import RenamedStream, SameStream, Stream, StreamEncoder
 from plano_agents.router.surfaces import Endpoint, Surface
 from plano_agents.router.trace import Sampler, new_trace_id
 from plano_agents.router.trail import Observer, Trail
@@ -99,7 +107,7 @@ class Service:
         self.timeouts = config.timeouts
         self.patience = config.limits.keepalive_comment_seconds
         self._config = config
-        self._served = {model.name: _Served(model, model.name) for model in config.models}
+        self._served = {model.name: _Served(model, model.name, config) for model in config.models}
 
     def answer(self, endpoint: Endpoint, request: ProxyRequest) -> "Story":
         """Answer one request, in ``async with``: it gives the answer, and leaving it ends the request.
@@ -116,7 +124,7 @@ class Service:
         if served is None:
             model = self._config.find_model(name)
             assert model is not None, "a candidate is a configured model"  # noqa: S101 - cannot happen
-            served = _Served(model, f"{model.provider}/{WILDCARD}")
+            served = _Served(model, f"{model.provider}/{WILDCARD}", self._config)
         return served
 
 
@@ -126,14 +134,22 @@ class _Served:
     Args:
         model: The model.
         entry: The configured entry that serves it: its own, or its provider's wildcard.
+        config: What is configured.
     """
 
-    __slots__ = ("entry", "model_id", "target")
+    __slots__ = ("entry", "fittings", "model_id", "target", "unsupported_params")
 
-    def __init__(self, model: Model, entry: str) -> None:
+    def __init__(self, model: Model, entry: str, config: Config) -> None:
         self.entry = entry
         self.model_id = model.model_id
         self.target = build_target(model)
+        self.fittings = build_fittings(
+            model,
+            self.target.urls,
+            find_profile(model, config.profiles),
+            is_own_host=self.target.is_own_host,
+        )
+        self.unsupported_params = config.unsupported_params
 
 
 class Story:
@@ -241,7 +257,7 @@ class Story:
         model = sent.answer.model
         if sent.moved is not None:
             trail.decision = await _move(trail.turn, trail.decision, model, sent.moved)
-        return self._build_answer(sent.answer, exchanges.of(model))
+        return self._build_answer(sent.answer, *exchanges.of(model))
 
     async def _send(self, exchanges: "_Exchanges", choice: Choice, decision: Decision) -> Sent:
         """Send the request to the model decided on, or to the next that may serve it."""
@@ -265,7 +281,7 @@ class Story:
         def build() -> UpstreamRequest:
             target = served.target
             wire = target.choose_wire(exchanges.surface.form)
-            body = exchanges.open(name, target, wire, served.model_id)
+            body = exchanges.open(name, served, wire)
             if turn is not None:
                 turn.note_dispatch(name)
             headers = build_request_headers(target, self._request.fields)
@@ -273,32 +289,39 @@ class Story:
 
         return Candidate(name, served.entry, build)
 
-    def _build_answer(self, sent: WholeAnswer | StreamedAnswer, exchange: Exchange | None) -> Answer:
+    def _build_answer(
+        self, sent: WholeAnswer | StreamedAnswer, exchange: Exchange | None, fitted: Fitted
+    ) -> Answer:
         """Make the provider's answer ours; what it cost is read once it has been sent."""
         trail = self.trail
-        if exchange is not None:
+        trail.adjustments = fitted.adjustments
+        if exchange is not None or fitted.names:
             _refuse_compressed(sent.headers)
         headers = {**pass_back(sent.headers), **build_headers(trail)}
         if isinstance(sent, StreamedAnswer):
             headers |= {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
-            return Answer(sent.status, headers, self._pass_on(sent, exchange))
+            return Answer(sent.status, headers, self._pass_on(sent, exchange, fitted))
         body = sent.body
         if exchange is not None:
             headers["content-type"] = "application/json"
             is_success = sent.status in SUCCESS
             body = exchange.encode_reply(body) if is_success else exchange.encode_error(body, sent.status)
+        if fitted.names:
+            body = restore_names(body, fitted.names)
         if trail.trace is not None:
             trail.trace.note_reply(body)
         self._read_tokens = partial(read_usage, body)
         return Answer(sent.status, headers, body)
 
-    def _pass_on(self, sent: StreamedAnswer, exchange: Exchange | None) -> Stream:
+    def _pass_on(self, sent: StreamedAnswer, exchange: Exchange | None, fitted: Fitted) -> Stream:
         surface, trail = self._endpoint.surface, self.trail
-        encoder = (
+        encoder: StreamEncoder = (
             exchange.build_stream()
             if exchange is not None
             else SameStream(surface.end_mark, surface.encode_error_event)
         )
+        if fitted.names:
+            encoder = RenamedStream(encoder, fitted.names)
         trail.streams = True
         if sent.first.done():
             self._note_first(sent.first)  # a callback might come after the end
@@ -328,25 +351,40 @@ class _Exchanges:
         self.surface = surface
         self._body = body
         self._created = created
-        self._opened: dict[str, Exchange | None] = {}
+        self._opened: dict[str, tuple[Exchange | None, Fitted]] = {}
 
-    def open(self, name: str, target: Target, wire: Form, model_id: str) -> bytes:
-        """Write the request for a candidate; give its body."""
+    def open(self, name: str, served: _Served, wire: Form) -> bytes:
+        """Write the request for a candidate; give its body.
+
+        Raises:
+            RequestError: It cannot be carried to the candidate, or may not be adapted.
+        """
+        opened: tuple[Exchange | None, Fitted]
         if wire is self.surface.form:
-            self._opened[name] = None
-            return self.surface.replace_model(self._body.content, self._body.fields, model_id)
-        exchange = self._opened[name] = open_exchange(
+            opened = None, served.fittings[wire].fit(self._body.fields)
+        else:
+            opened = self._translate(served, wire)
+        self._opened[name] = opened
+        fitted = opened[1]
+        if fitted.adjustments:
+            refuse_altered(fitted.adjustments, served.model_id, served.unsupported_params)
+        return fitted.body
+
+    def _translate(self, served: _Served, wire: Form) -> tuple[Exchange, Fitted]:
+        exchange = open_exchange(
             self.surface.form,
             wire,
             self._body.content,
-            model_id,
+            served.model_id,
             created=self._created,
-            limit_field=target.limit_field,
+            limit_field=served.target.limit_field,
         )
-        return exchange.request_body
+        fitted = served.fittings[wire].fit(split_fields(exchange.request_body), is_translated=True)
+        told = (*exchange.adjustments, *fitted.adjustments)
+        return exchange, msgspec.structs.replace(fitted, adjustments=told)
 
-    def of(self, name: str) -> Exchange | None:
-        """How the answer of a candidate is translated back; None where it is passed on as it is."""
+    def of(self, name: str) -> tuple[Exchange | None, Fitted]:
+        """How the answer of a candidate is translated back, None where it is passed on as it is; and what it was sent."""
         return self._opened[name]
 
 

@@ -5,7 +5,7 @@ then a broken connection. While nothing comes from the provider, comment lines k
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Protocol
 
@@ -14,6 +14,7 @@ import msgspec
 from plano_agents.errors import PlanoError, UpstreamError, UpstreamProtocolError
 from plano_agents.protocol import sse
 from plano_agents.protocol.end_mark import EndMark
+from plano_agents.providers.fit import restore_names
 from plano_agents.router.answer import StreamBrokenError
 from plano_agents.router.bugs import report_bug
 from plano_agents.router.dispatch import StreamedAnswer
@@ -32,10 +33,13 @@ _LONGEST_BOUNDARY = 3
 class StreamEncoder(Protocol):
     """Makes the client's stream of the provider's; one for each answer."""
 
-    finished: bool
-    """Whether the client's stream has its end: nothing that the provider still sends belongs to it."""
-    failed: bool
-    """Whether it ended with the provider's own error event."""
+    @property
+    def finished(self) -> bool:
+        """Whether the client's stream has its end: nothing that the provider still sends belongs to it."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended with the provider's own error event."""
 
     def feed(self, chunk: bytes) -> bytes:
         """Take the next bytes and give those that they make.
@@ -133,6 +137,45 @@ def _find_last_boundary(text: bytearray, start: int) -> int:
     """Find the end of the last blank line from a place on; 0 where there is none."""
     found = [(text.rfind(blank, start), len(blank)) for blank in _BLANK_LINES]
     return max(place + length if place >= 0 else 0 for place, length in found)
+
+
+class RenamedStream:
+    """A stream whose tools have the client's own names again.
+
+    Args:
+        encoder: Makes the client's stream, whole events at a time.
+        names: The names as they were sent, to the client's.
+    """
+
+    def __init__(self, encoder: StreamEncoder, names: Mapping[str, str]) -> None:
+        self._encoder = encoder
+        self._names = names
+
+    @property
+    def finished(self) -> bool:
+        """See `StreamEncoder.finished`."""
+        return self._encoder.finished
+
+    @property
+    def failed(self) -> bool:
+        """See `StreamEncoder.failed`."""
+        return self._encoder.failed
+
+    def feed(self, chunk: bytes) -> bytes:
+        """See `StreamEncoder.feed`."""
+        return restore_names(self._encoder.feed(chunk), self._names)
+
+    def finish(self) -> bytes:
+        """See `StreamEncoder.finish`."""
+        return restore_names(self._encoder.finish(), self._names)
+
+    def close(self) -> None:
+        """See `StreamEncoder.close`."""
+        self._encoder.close()
+
+    def break_off(self, error: PlanoError) -> bytes:
+        """See `StreamEncoder.break_off`."""
+        return self._encoder.break_off(error)
 
 
 def _is_whole(data: bytes) -> bool:

@@ -3,10 +3,8 @@
 What a surface's requests, answers and errors look like is known to ``protocol``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-
-import msgspec
 
 from plano_agents.errors import PlanoError
 from plano_agents.protocol import anthropic_messages, openai_chat, openai_responses
@@ -25,8 +23,6 @@ class Surface:
     """Where it is served."""
     parse_head: Callable[[bytes], ChatHead]
     """Reads what routing needs of a request."""
-    replace_model: Callable[[bytes, Mapping[str, msgspec.Raw], str], bytes]
-    """Addresses a request to an upstream that speaks the same: its own model id, without what is the router's."""
     end_mark: EndMark
     """Finds what every stream has that came to its end."""
     encode_error: Callable[[PlanoError], bytes]
@@ -54,7 +50,6 @@ CHAT = Surface(
     Form.OPENAI_CHAT,
     "/v1/chat/completions",
     openai_chat.parse_head,
-    openai_chat.replace_model,
     openai_chat.END_MARK,
     openai_chat.encode_error,
     openai_chat.encode_error_event,
@@ -63,7 +58,6 @@ MESSAGES = Surface(
     Form.ANTHROPIC_MESSAGES,
     "/v1/messages",
     anthropic_messages.parse_head,
-    anthropic_messages.replace_model,
     anthropic_messages.END_MARK,
     anthropic_messages.encode_error,
     anthropic_messages.encode_error_event,
@@ -72,7 +66,6 @@ RESPONSES = Surface(
     Form.OPENAI_RESPONSES,
     "/v1/responses",
     openai_responses.parse_head,
-    openai_responses.replace_model,
     openai_responses.END_MARK,
     openai_chat.encode_error,
     openai_responses.encode_error_event,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from msgspec import Struct, field
 
+from plano_agents.protocol.adjustment import Adjustment
 from plano_agents.protocol.usage import NO_TOKENS, Tokens
 from plano_agents.router.trace import Trace
 from plano_agents.routing.strategy import Ranking
@@ -49,6 +50,8 @@ class Trail(Struct):
     """Which model serves it, once that is decided."""
     ranking: Ranking | None = None
     """How its preferences were ranked; None where nothing was routed."""
+    adjustments: tuple[Adjustment, ...] = ()
+    """What was changed in the request so that the model that answered takes it."""
     tries: list[Try] = field(default_factory=list)
     """What was sent to providers, in order."""
     streams: bool = False

@@ -15,6 +15,7 @@ carries the time of day, begins differently and is another session: an explicit 
 """
 
 import hashlib
+import re
 from collections.abc import Iterable
 from itertools import takewhile
 
@@ -25,6 +26,7 @@ from plano_agents.protocol.user_turns import read_text, read_user_turns
 from plano_agents.sessions.pin import IMPLICIT
 
 _ID_BYTES = 16
+_BILLING = re.compile(rb'"x-anthropic-billing-header:[^"\\]*"')
 
 
 def derive_implicit_id(head: ChatHead, tenant: str, salt: bytes, *, per_user_turn: bool) -> str | None:
@@ -45,7 +47,7 @@ def derive_implicit_id(head: ChatHead, tenant: str, salt: bytes, *, per_user_tur
     prompts = takewhile(lambda message: message.role not in {"user", "assistant"}, head.messages)
     parts: list[str | bytes] = [
         tenant,
-        _bytes(head.system),
+        _leave_out_billing(_bytes(head.system)),
         *(read_text(each.content) for each in prompts),
         _bytes(head.tools),
         said[0],
@@ -53,6 +55,11 @@ def derive_implicit_id(head: ChatHead, tenant: str, salt: bytes, *, per_user_tur
     if per_user_turn:
         parts += [str(len(said)), said[-1]]
     return IMPLICIT + _hash(parts, salt)
+
+
+def _leave_out_billing(system: bytes) -> bytes:
+    """Leave out the block that Claude Code puts before its system prompt, whose checksum may change each turn."""
+    return _BILLING.sub(b"", system)
 
 
 def _bytes(value: msgspec.Raw | msgspec.UnsetType) -> bytes:

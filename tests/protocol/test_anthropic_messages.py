@@ -15,10 +15,10 @@ from plano_agents.errors import (
 from plano_agents.protocol.anthropic_messages import (
     encode_error,
     encode_error_event,
+    leave_out_foreign,
     parse_head,
-    replace_model,
 )
-from plano_agents.protocol.decoding import split_fields
+from plano_agents.protocol.decoding import address, split_fields
 from plano_agents.routing.text import read_conversation
 
 UNSIGNED = {"type": "thinking", "thinking": "hm", "signature": ""}
@@ -26,7 +26,7 @@ SIGNED = {"type": "thinking", "thinking": "hm", "signature": "s"}
 
 
 def address_to(body: bytes, model_id: str) -> bytes:
-    return replace_model(body, split_fields(body), model_id)
+    return address(leave_out_foreign(split_fields(body)), model_id)
 
 
 def replace(*content: object) -> list[dict[str, object]]:

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plano_agents.errors import RequestError
-from plano_agents.protocol.decoding import split_fields
-from plano_agents.protocol.openai_chat import encode_error, parse_error, parse_head, replace_model
+from plano_agents.protocol.decoding import address, split_fields
+from plano_agents.protocol.openai_chat import encode_error, leave_out_foreign, parse_error, parse_head
 
 JSON = st.recursive(
     st.none()
@@ -21,7 +21,7 @@ JSON = st.recursive(
 
 
 def address_to(body: bytes, model_id: str) -> bytes:
-    return replace_model(body, split_fields(body), model_id)
+    return address(leave_out_foreign(split_fields(body)), model_id)
 
 
 @given(st.dictionaries(st.text(), JSON), st.text(min_size=1))

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plano_agents.errors import RequestError, UpstreamTimeoutError
-from plano_agents.protocol.decoding import split_fields
+from plano_agents.protocol.decoding import address, split_fields
 from plano_agents.protocol.openai_responses import (
     encode_error_event,
+    leave_out_foreign,
     parse_head,
-    replace_model,
     seal_thinking,
     unseal_thinking,
 )
@@ -18,7 +18,7 @@ from plano_agents.routing.text import Utterance, read_conversation
 
 
 def address_to(body: bytes, model_id: str) -> bytes:
-    return replace_model(body, split_fields(body), model_id)
+    return address(leave_out_foreign(split_fields(body)), model_id)
 
 
 def test_a_string_is_what_the_user_said() -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from plano_agents.errors import RequestError
 from plano_agents.protocol import anthropic_messages, openai_chat, openai_responses
+from plano_agents.protocol.decoding import address
 from plano_agents.protocol.request_body import RequestBody
 
 values = st.recursive(
@@ -53,7 +54,7 @@ def test_what_is_sent_on_is_the_request_with_another_model_and_nothing_of_the_ro
     surface: object, text: str
 ) -> None:
     body = RequestBody(text.encode(), openai_chat.parse_head)
-    sent = surface.replace_model(body.content, body.fields, "other")  # type: ignore[attr-defined] # all have it
+    sent = address(surface.leave_out_foreign(body.fields), "other")  # type: ignore[attr-defined] # all have it
     wanted = {name: value for name, value in json.loads(text).items() if name != "routing_preferences"}
     assert json.loads(sent) == wanted | {"model": "other"}
     assert json.loads(sent, object_pairs_hook=lambda pairs: len(pairs) == len(dict(pairs))), "no key is twice"
@@ -62,7 +63,7 @@ def test_what_is_sent_on_is_the_request_with_another_model_and_nothing_of_the_ro
 @given(objects())
 def test_a_value_is_sent_on_byte_for_byte(text: str) -> None:
     body = RequestBody(text.encode(), openai_chat.parse_head)
-    sent = openai_chat.replace_model(body.content, body.fields, "other")
+    sent = address(openai_chat.leave_out_foreign(body.fields), "other")
     for name, value in body.fields.items():
         if name not in {"model", "routing_preferences"}:
             assert bytes(value) in sent

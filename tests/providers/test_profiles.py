@@ -1,9 +1,11 @@
 """What models can take: the table, and what the operator says over it."""
 
+from importlib import resources
+
 import pytest
 
 from plano_agents.config.model import Model, ModelProfile
-from plano_agents.providers.profiles import KNOWN, find_known, find_profile
+from plano_agents.providers.profiles import find_known, find_profile, load_known, parse_rows
 
 UNKNOWN = ModelProfile()
 
@@ -31,7 +33,8 @@ def build_model(name: str) -> Model:
     ],
 )
 def test_a_model_is_known_by_the_beginning_of_its_id(model_id: str, profile: ModelProfile) -> None:
-    assert find_known(model_id) == profile
+    found = find_known(model_id)
+    assert ModelProfile(found.context_window, found.images, found.tools) == profile
 
 
 @pytest.mark.parametrize(
@@ -41,9 +44,9 @@ def test_a_model_that_only_looks_like_a_known_one_is_not_known(model_id: str) ->
     assert find_known(model_id) == UNKNOWN
 
 
-@pytest.mark.parametrize("model_id", KNOWN)
+@pytest.mark.parametrize("model_id", load_known())
 def test_every_row_is_found_by_its_own_id(model_id: str) -> None:
-    assert find_known(model_id) == KNOWN[model_id]
+    assert find_known(model_id) == load_known()[model_id]
 
 
 def test_what_the_operator_says_of_a_model_goes_before_its_wildcard_and_both_before_the_table() -> None:
@@ -51,15 +54,24 @@ def test_what_the_operator_says_of_a_model_goes_before_its_wildcard_and_both_bef
         "openai/*": ModelProfile(context_window=5_000, tools=False),
         "openai/gpt-4o": ModelProfile(context_window=9_000),
     }
-    assert find_profile(build_model("openai/gpt-4o"), settings) == ModelProfile(
-        9_000, images=True, tools=False
-    )
-    assert find_profile(build_model("openai/o3-mini"), settings) == ModelProfile(
-        5_000, images=False, tools=False
-    )
+    gpt, o3 = (find_profile(build_model(name), settings) for name in ("openai/gpt-4o", "openai/o3-mini"))
+    assert (gpt.context_window, gpt.images, gpt.tools) == (9_000, True, False)
+    assert (o3.context_window, o3.images, o3.tools) == (5_000, False, False)
     assert find_profile(build_model("groq/gpt-oss-20b"), settings) == find_known("gpt-oss-20b")
 
 
 def test_the_operator_can_say_yes_where_the_table_says_no() -> None:
     settings = {"openai/o3-mini": ModelProfile(images=True)}
     assert find_profile(build_model("openai/o3-mini"), settings).images is True
+
+
+def test_no_id_stands_in_two_rows() -> None:
+    text = resources.files("plano_agents.providers").joinpath("models.toml").read_text()
+    ids = [model_id for row in parse_rows(text) for model_id in row.ids]
+    assert len(ids) == len(set(ids))
+
+
+def test_a_row_with_an_unknown_key_is_refused_by_name() -> None:
+    text = '[[models]]\nids = ["m"]\nsource = "s"\nread = 2026-11-28\ncontext = 5\n'
+    with pytest.raises(ValueError, match=r"'m'.*'context'"):
+        parse_rows(text)

@@ -164,7 +164,9 @@ def test_with_passthrough_the_headers_that_the_provider_takes_keys_from_go_along
 def test_without_a_key_a_chatgpt_subscription_is_the_clients_own(
     fields: dict[str, object], *, passed: bool
 ) -> None:
-    assert build_target(model("chatgpt/gpt-5", **fields)).passthrough_auth is passed  # type: ignore[arg-type]  # the test names fields
+    target = build_target(model("chatgpt/gpt-5", **fields))  # type: ignore[arg-type]  # the test names fields
+    sent = build_request_headers(target, {"authorization": "Bearer client"})
+    assert (sent.get("authorization") == "Bearer client") is passed
 
 
 def test_a_rows_headers_go_along_unless_configured_otherwise() -> None:
@@ -175,9 +177,32 @@ def test_a_rows_headers_go_along_unless_configured_otherwise() -> None:
 def test_only_the_listed_headers_are_forwarded() -> None:
     target = build_target(model("openai/gpt-4o"))
     sent = build_request_headers(
-        target, {"openai-project": "p", "traceparent": "t", "x-other": "o", "host": "h"}
+        target, {"openai-beta": "b", "traceparent": "t", "x-other": "o", "host": "h"}
     )
-    assert sent == {**target.headers, "openai-project": "p", "traceparent": "t"}
+    assert sent == {**target.headers, "openai-beta": "b", "traceparent": "t"}
+
+
+@pytest.mark.parametrize(("passes", "sent"), [(True, "org"), (False, None)])
+def test_the_clients_account_at_openai_is_named_with_its_own_key_only(
+    *, passes: bool, sent: str | None
+) -> None:
+    target = build_target(model("openai/gpt-4o", access_key=KEY, passthrough_auth=passes))
+    headers = build_request_headers(target, {"openai-organization": "org", "authorization": "Bearer client"})
+    assert headers.get("openai-organization") == sent
+
+
+@pytest.mark.parametrize("header", ["anthropic-beta", "anthropic-version"])
+def test_anthropics_headers_go_to_anthropic_only(header: str) -> None:
+    sent = {
+        name: build_request_headers(build_target(model(name)), {header: "theirs"}).get(header)
+        for name in ("anthropic/claude", "openai/gpt-4o", "mistral/large")
+    }
+    assert sent == {"anthropic/claude": "theirs", "openai/gpt-4o": None, "mistral/large": None}
+
+
+def test_a_configured_version_of_anthropics_stands_above_the_clients() -> None:
+    target = build_target(model("anthropic/claude", headers={"Anthropic-Version": "ours"}))
+    assert build_request_headers(target, {"anthropic-version": "theirs"})["anthropic-version"] == "ours"
 
 
 def test_configured_headers_go_along_and_win() -> None:

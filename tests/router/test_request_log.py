@@ -143,6 +143,7 @@ async def test_where_machines_read_every_field_is_there(caplog: pytest.LogCaptur
         "first_ms": None,
         "duration_ms": 0.0,
         "tries": [{"model": GPT, "status": 200, "failure": None, "duration_ms": 0.0}],
+        "adjusted": [],
         "failovers": 0,
         "input_tokens": 2210,
         "cached_input_tokens": 1536,

@@ -4,7 +4,14 @@ OpenAI numbers the calls of an answer; some compatible providers give every call
 their ids alone. So a new id is a new call, whatever its number.
 """
 
+from uuid import uuid4
+
 from plano_agents.protocol.openai_completion import ToolCallDelta
+
+
+def name_call() -> str:
+    """Give an id to a call whose server gave it none: another one in every answer, for a transcript holds them all."""
+    return f"call_{uuid4().hex[:24]}"
 
 
 class CallIndex:

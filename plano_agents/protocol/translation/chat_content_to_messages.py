@@ -8,48 +8,69 @@ import base64
 import binascii
 from collections.abc import Iterator
 
+import msgspec
+
 from plano_agents.errors import RequestError, UnsupportedFieldError
 from plano_agents.protocol import anthropic_request as anthropic
 from plano_agents.protocol import openai_chat_request as openai
+from plano_agents.protocol.decoding import ABSENT
 
 ContentBlock = anthropic.TextBlock | anthropic.ImageBlock | anthropic.DocumentBlock
 
 
-def build_content(content: openai.Content, where: str) -> Iterator[ContentBlock]:
+def build_content(
+    content: openai.Content, where: str, cache_control: msgspec.Raw = ABSENT
+) -> Iterator[ContentBlock]:
     """Carry content part by part.
 
     Args:
         content: The content.
         where: The message's path, for errors: ``messages[2]``.
+        cache_control: The message's own mark for the cache; its last part gets it.
 
     Raises:
         RequestError: An image or a document is not written as it should be.
         UnsupportedFieldError: A part cannot be carried.
     """
-    parts = (openai.TextPart(content),) if isinstance(content, str) else content or ()
-    for number, part in enumerate(parts):
+    given = (openai.TextPart(content),) if isinstance(content, str) else content or ()
+    parts = [(number, part) for number, part in enumerate(given) if not _is_empty(part)]
+    for number, part in parts:
         place = f"{where}.content[{number}]"
+        mark = cache_control if part is parts[-1][1] else ABSENT
         match part:
-            case openai.TextPart(text=text) | openai.RefusalPart(refusal=text):
-                if text:
-                    yield anthropic.TextBlock(text=text)
+            case openai.RefusalPart(refusal=text):
+                yield anthropic.TextBlock(text=text, cache_control=mark)
+            case openai.TextPart(text=text):
+                yield anthropic.TextBlock(text=text, cache_control=_choose(part.cache_control, mark))
             case openai.ImagePart(image_url=image):
-                yield anthropic.ImageBlock(source=_build_image_source(image.url, place))
+                source = _build_image_source(image.url, place)
+                yield anthropic.ImageBlock(source=source, cache_control=_choose(part.cache_control, mark))
             case openai.FilePart(file=file):
-                yield _build_document(file, place)
+                block = _build_document(file, place)
+                yield msgspec.structs.replace(block, cache_control=_choose(part.cache_control, mark))
             case _:
                 raise UnsupportedFieldError(
                     f"{place!r} is audio, which Anthropic models do not take.", param=place
                 )
 
 
-def build_text(content: openai.Content, where: str) -> Iterator[anthropic.TextBlock]:
+def _is_empty(part: openai.Part) -> bool:
+    return not getattr(part, "text", getattr(part, "refusal", True))
+
+
+def _choose(own: msgspec.Raw, given: msgspec.Raw) -> msgspec.Raw:
+    return given if own == ABSENT else own
+
+
+def build_text(
+    content: openai.Content, where: str, cache_control: msgspec.Raw = ABSENT
+) -> Iterator[anthropic.TextBlock]:
     """Carry content that may only be text.
 
     Raises:
         UnsupportedFieldError: It is more than text.
     """
-    for block in build_content(content, where):
+    for block in build_content(content, where, cache_control):
         if not isinstance(block, anthropic.TextBlock):
             raise UnsupportedFieldError(
                 f"{where + '.content'!r} holds more than text, which an Anthropic model takes from users only.",

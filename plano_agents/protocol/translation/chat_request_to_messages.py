@@ -3,88 +3,88 @@
 What both wires can say is carried; what Anthropic's cannot is a 400 that names the field, never silence. Rules
 that are choices, not renamings:
 
-- System and developer messages, wherever they stand, go into ``system`` in their order: there they keep their
-  authority on every Claude model.
+- System and developer messages at the beginning go into ``system``; later ones stay where they stand, as turns of
+  their own, so that what came before them stays the same (`providers.fit` says them as the model takes them).
 - Tool results come first in their user turn, in the order given; neighbours of one role become one turn.
 - Thinking blocks come first in their assistant turn, byte for byte; reasoning without blocks is left out, for it has
   no signature that Anthropic could check.
-- Without ``max_tokens`` or ``max_completion_tokens``, `DEFAULT_MAX_TOKENS` is asked for, and thinking's budget on top:
-  Anthropic needs a number.
+- Limits, temperatures and efforts are carried as they are: what the model takes is known to `providers.fit`.
+- JSON mode becomes an instruction, for Anthropic's wire has none.
+- Arguments that are no JSON object, as a limit of tokens cuts them, are wrapped into one (`BROKEN`).
 - A transcript with tool calls but no ``tools`` gets the called tools declared, with ``tool_choice`` none.
 """
 
 from collections.abc import Collection, Iterable, Iterator
+from typing import Literal
 
 import msgspec
 
 from plano_agents.errors import RequestError, UnsupportedFieldError
 from plano_agents.protocol import anthropic_request as anthropic
 from plano_agents.protocol import openai_chat_request as openai
-from plano_agents.protocol.decoding import ABSENT, refuse_unknown
+from plano_agents.protocol.adjustment import ADVISORY, Tell, dropped, ignore, rewritten
+from plano_agents.protocol.decoding import ABSENT, BAD_JSON, refuse_unknown
 from plano_agents.protocol.translation.chat_content_to_messages import build_content, build_text
 
-DEFAULT_MAX_TOKENS = 8192
-"""Tokens asked for where the client names no limit; every Claude model since 3.5 can give as many."""
+_Role = Literal["user", "assistant", "system"]
 
 EMPTY_SCHEMA = msgspec.Raw(b'{"type":"object","properties":{}}')
 
 NEUTRAL: dict[str, Collection[object]] = {
-    "audio": (),
     "frequency_penalty": (0,),
-    "function_call": (),
     "functions": ([],),
     "logit_bias": ({},),
     "logprobs": (False,),
     "modalities": (["text"],),
     "n": (1,),
-    "prediction": (),
     "presence_penalty": (0,),
-    "seed": (),
+    "store": (False,),
     "top_logprobs": (0,),
-    "web_search_options": (),
 }
 """Fields that Anthropic's wire cannot carry, with the values (besides null) that ask for nothing."""
 
-KNOWN = frozenset(openai.ChatRequest.__struct_fields__) | {
-    "metadata",
-    "prompt_cache_key",
-    "prompt_cache_options",
-    "prompt_cache_retention",
-    "routing_preferences",
-    "service_tier",
-    "store",
-}
-"""Fields that are carried, and those about OpenAI's own storage and billing, or the router's: they change no answer."""
+KNOWN = frozenset(openai.ChatRequest.__struct_fields__) | {"routing_preferences"}
+"""Fields that are carried, and the router's."""
 
-EFFORTS = {
-    "none": "low",
-    "minimal": "low",
-    "low": "low",
-    "medium": "medium",
-    "high": "high",
-    "xhigh": "xhigh",
-    "max": "max",
-}
-"""OpenAI's reasoning efforts in Anthropic's words."""
+DROPPABLE = ADVISORY | {"frequency_penalty", "logit_bias", "presence_penalty", "seed"}
+"""Fields that are left out, which is told: they ask for a likelihood at most."""
+
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+"""The reasoning efforts that there are."""
+
+JSON_MODE = "Answer with one JSON object and nothing else: no prose, no Markdown."
+"""What the system prompt says where JSON mode is asked for."""
+
+BROKEN = "unparsed_arguments"
+"""Under which name arguments stand that are no JSON object."""
 
 
-def parse_chat_request(body: bytes) -> openai.ChatRequest:
+def parse_chat_request(body: bytes, tell: Tell = ignore) -> openai.ChatRequest:
     """Read a chat client's request into the hub.
+
+    Args:
+        body: The request, JSON.
+        tell: Is told what is left out.
 
     Raises:
         RequestError: The body is no valid chat request.
         UnsupportedFieldError: It holds a field that only OpenAI's wire can carry; ``param`` names it.
     """
-    refuse_unknown(body, known=KNOWN, neutral=NEUTRAL, target="an Anthropic model")
+    refuse_unknown(
+        body, known=KNOWN, neutral=NEUTRAL, target="an Anthropic model", droppable=DROPPABLE, tell=tell
+    )
     return openai.parse_request(body)
 
 
-def build_messages_request(request: openai.ChatRequest, model_id: str) -> anthropic.Request:
+def build_messages_request(
+    request: openai.ChatRequest, model_id: str, tell: Tell = ignore
+) -> anthropic.Request:
     """Translate a request of the hub.
 
     Args:
         request: The request.
         model_id: What Anthropic calls the model.
+        tell: Is told what is left out or said otherwise.
 
     Raises:
         RequestError: It is no valid request.
@@ -97,19 +97,19 @@ def build_messages_request(request: openai.ChatRequest, model_id: str) -> anthro
             "At least one user or assistant message is needed besides system messages.", param="messages"
         )
     if request.verbosity not in {None, "medium"}:
-        raise UnsupportedFieldError(
-            f"'verbosity' {request.verbosity!r} cannot be carried to an Anthropic model. Leave it out.",
-            param="verbosity",
-        )
+        tell(dropped("verbosity"))
+    if request.response_format is not None and request.response_format.type == "json_object":
+        system = (*system, anthropic.TextBlock(text=JSON_MODE))
+        tell(rewritten("response_format", "sent as an instruction"))
     tools, tool_choice = _build_tools(request)
     user_id = request.safety_identifier or request.user
     return anthropic.Request(
         model=model_id,
-        max_tokens=_find_limit(request),
+        max_tokens=openai.find_limit(request),
         messages=messages,
         system=system or None,
         stream=request.stream or None,
-        temperature=_check_temperature(request.temperature),
+        temperature=request.temperature,
         top_p=request.top_p,
         stop_sequences=(request.stop,) if isinstance(request.stop, str) else request.stop,
         tools=tools,
@@ -121,29 +121,11 @@ def build_messages_request(request: openai.ChatRequest, model_id: str) -> anthro
     )
 
 
-def _find_limit(request: openai.ChatRequest) -> int:
-    """Find how many tokens may be given; thinking's budget counts among them."""
-    limit = openai.find_limit(request)
-    if limit is not None:
-        return limit
-    if request.thinking == ABSENT:
-        return DEFAULT_MAX_TOKENS
-    return DEFAULT_MAX_TOKENS + (anthropic.parse_thinking(request.thinking).budget_tokens or 0)
-
-
-def _check_temperature(temperature: float | None) -> float | None:
-    if temperature is not None and temperature > 1:
-        raise UnsupportedFieldError(
-            f"'temperature' is {temperature}; Anthropic models take 0 to 1.", param="temperature"
-        )
-    return temperature
-
-
 def _build_output_config(request: openai.ChatRequest) -> anthropic.OutputConfig | None:
     """Carry structured output and reasoning effort."""
     wanted = request.response_format
     output: anthropic.OutputFormat | None = None
-    if wanted is not None and wanted.type != "text":
+    if wanted is not None and wanted.type not in {"text", "json_object"}:
         if wanted.type != "json_schema" or wanted.json_schema is None or wanted.json_schema.schema == ABSENT:
             raise UnsupportedFieldError(
                 f"'response_format' of type {wanted.type!r} cannot be carried to an Anthropic model; use type "
@@ -158,7 +140,7 @@ def _build_output_config(request: openai.ChatRequest) -> anthropic.OutputConfig 
         )
     if output is None and effort is None:
         return None
-    return anthropic.OutputConfig(format=output, effort=EFFORTS[effort] if effort else None)
+    return anthropic.OutputConfig(format=output, effort=effort)
 
 
 def _build_tools(
@@ -182,6 +164,7 @@ def _build_tools(
             input_schema=EMPTY_SCHEMA if tool.function.parameters == ABSENT else tool.function.parameters,
             description=tool.function.description,
             strict=tool.function.strict,
+            cache_control=_cache_mark(tool),
         )
         for tool in request.tools
     )
@@ -206,13 +189,17 @@ def _split_messages(
 ) -> tuple[tuple[anthropic.TextBlock, ...], tuple[anthropic.Message, ...]]:
     """Part the system prompts from the turns, and join neighbours of one role."""
     system: list[anthropic.TextBlock] = []
-    turns: list[tuple[str, list[anthropic.Block | msgspec.Raw]]] = []
+    turns: list[tuple[_Role, list[anthropic.Block | msgspec.Raw]]] = []
     for position, message in enumerate(messages):
         where = f"messages[{position}]"
         if isinstance(message, openai.SystemMessage | openai.DeveloperMessage):
-            system.extend(build_text(message.content, where))
+            texts = build_text(message.content, where, message.cache_control)
+            if turns:
+                turns.append(("system", list(texts)))
+            else:
+                system.extend(texts)
             continue
-        role = "assistant" if isinstance(message, openai.AssistantMessage) else "user"
+        role: _Role = "assistant" if isinstance(message, openai.AssistantMessage) else "user"
         blocks = list(_build_blocks(message, where))
         if turns and turns[-1][0] == role:
             turns[-1][1].extend(blocks)
@@ -221,7 +208,7 @@ def _split_messages(
     return tuple(system), tuple(
         anthropic.Message("user", tuple(_results_first(blocks)))
         if role == "user"
-        else anthropic.Message("assistant", tuple(blocks))
+        else anthropic.Message(role, tuple(blocks))
         for role, blocks in turns
     )
 
@@ -239,10 +226,13 @@ def _build_blocks(
     if isinstance(message, openai.ToolMessage):
         content = tuple(build_content(message.content, where))
         yield anthropic.ToolResultBlock(
-            tool_use_id=message.tool_call_id, content=content, is_error=message.is_error or None
+            tool_use_id=message.tool_call_id,
+            content=content,
+            is_error=message.is_error or None,
+            cache_control=message.cache_control,
         )
     elif isinstance(message, openai.UserMessage):
-        yield from build_content(message.content, where)
+        yield from build_content(message.content, where, message.cache_control)
     else:
         yield from _build_assistant_blocks(message, where)
 
@@ -262,21 +252,23 @@ def _build_assistant_blocks(
                 f"{place!r} is not a JSON object. Send thinking blocks as they came.", param=place
             )
         yield block
-    yield from build_text(message.content, where)
+    yield from build_text(message.content, where, message.cache_control)
     if message.refusal:
         yield anthropic.TextBlock(text=message.refusal)
-    for number, call in enumerate(message.tool_calls or ()):
-        arguments = _parse_arguments(call, f"{where}.tool_calls[{number}].function.arguments")
+    for call in message.tool_calls or ():
+        arguments = _read_arguments(call.function.arguments)
         yield anthropic.ToolUseBlock(id=call.id, name=call.function.name, input=arguments)
 
 
-def _parse_arguments(call: openai.ToolCall, where: str) -> msgspec.Raw:
-    """Take a call's arguments as the JSON object that Anthropic wants, byte for byte."""
-    text = call.function.arguments.strip() or "{}"
+def _read_arguments(text: str) -> msgspec.Raw:
+    """Take a call's arguments as the JSON object that Anthropic wants, byte for byte; what is none is wrapped."""
+    text = text.strip() or "{}"
     try:
         msgspec.json.decode(text, type=dict[str, msgspec.Raw])
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise RequestError(
-            f"{where!r} is not a JSON object: {error}. Anthropic models take no other form.", param=where
-        ) from error
+    except BAD_JSON:
+        return msgspec.Raw(msgspec.json.encode({BROKEN: text}))
     return msgspec.Raw(text.encode())
+
+
+def _cache_mark(tool: openai.Tool) -> msgspec.Raw:
+    return tool.function.cache_control if tool.cache_control == ABSENT else tool.cache_control

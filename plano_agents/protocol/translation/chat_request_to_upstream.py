@@ -50,7 +50,7 @@ def encode_chat_request(
             max_tokens=limit if by_name else None,
             max_completion_tokens=None if by_name else limit,
             stream_options=openai.StreamOptions(include_usage=True) if request.stream else None,
-            tools=request.tools or None,
+            tools=tuple(map(_unmark_tool, request.tools)) if request.tools else None,
             tool_choice=request.tool_choice if request.tools else None,
             parallel_tool_calls=request.parallel_tool_calls if request.tools else None,
             thinking=ABSENT,
@@ -70,15 +70,13 @@ def _plain_messages(messages: tuple[openai.Message, ...]) -> Iterator[openai.Mes
                 text, media = _split_result(message)
                 shown.extend(media)
                 yield openai.ToolMessage(message.tool_call_id, text)
-            case openai.DeveloperMessage(content=content):
-                yield openai.SystemMessage(content)
+            case openai.DeveloperMessage(content=content) | openai.SystemMessage(content=content):
+                yield openai.SystemMessage(_unmarked(content))
             case openai.UserMessage(content=content):
                 _refuse_addresses(content)
-                yield message
+                yield openai.UserMessage(_unmarked(content))
             case openai.AssistantMessage():
                 yield _plain_assistant(message)
-            case _:
-                yield message
     if shown:
         yield openai.UserMessage(tuple(shown))
 
@@ -86,7 +84,7 @@ def _plain_messages(messages: tuple[openai.Message, ...]) -> Iterator[openai.Mes
 def _plain_assistant(message: openai.AssistantMessage) -> openai.AssistantMessage:
     content = message.content
     return openai.AssistantMessage(
-        content="" if content is None and not message.tool_calls else content,
+        content="" if content is None and not message.tool_calls else _unmarked(content),
         tool_calls=message.tool_calls or None,
         refusal=message.refusal,
         reasoning_content=None if message.thinking_blocks else message.reasoning_content,
@@ -100,11 +98,33 @@ def _split_result(message: openai.ToolMessage) -> tuple[str, list[openai.Part]]:
         return mark + (message.content or ""), []
     _refuse_addresses(message.content)
     text = "\n".join(part.text for part in message.content if isinstance(part, openai.TextPart))
-    media: list[openai.Part] = [part for part in message.content if not isinstance(part, openai.TextPart)]
+    parts = _unmark(message.content)
+    media: list[openai.Part] = [part for part in parts if not isinstance(part, openai.TextPart)]
     if not media:
         return mark + text, []
     label = openai.TextPart(f"Shown by the tool call {message.tool_call_id}:")
     return mark + (text or "The result follows in the next user message."), [label, *media]
+
+
+def _unmarked(content: openai.Content) -> openai.Content:
+    """Leave out marks for Anthropic's cache: other providers cache by themselves, and some refuse unknown fields."""
+    return _unmark(content) if isinstance(content, tuple) else content
+
+
+def _unmark(parts: tuple[openai.Part, ...]) -> tuple[openai.Part, ...]:
+    return tuple(
+        msgspec.structs.replace(part, cache_control=ABSENT)
+        if isinstance(part, openai.CacheMarked) and part.cache_control is not ABSENT
+        else part
+        for part in parts
+    )
+
+
+def _unmark_tool(tool: openai.Tool) -> openai.Tool:
+    function = tool.function
+    if tool.cache_control is ABSENT and function.cache_control is ABSENT:
+        return tool
+    return openai.Tool(msgspec.structs.replace(function, cache_control=ABSENT))
 
 
 def _refuse_addresses(content: openai.Content) -> None:

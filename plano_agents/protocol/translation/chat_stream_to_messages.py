@@ -17,7 +17,7 @@ from plano_agents.protocol import anthropic_messages, anthropic_reply, sse
 from plano_agents.protocol import anthropic_request as anthropic
 from plano_agents.protocol import openai_completion as openai
 from plano_agents.protocol.openai_chat import ErrorDetail
-from plano_agents.protocol.translation.call_index import CallIndex
+from plano_agents.protocol.translation.call_index import CallIndex, name_call
 from plano_agents.protocol.translation.chat_reply_to_messages import (
     build_stop_reason,
     build_usage,
@@ -133,7 +133,7 @@ class MessagesStreamWriter:
         function = delta.function or openai.FunctionDelta()
         if number == len(self._calls):
             start = anthropic.ToolUseBlock(
-                id=delta.id or f"call_{number}", name=function.name or "", input=EMPTY_INPUT
+                id=delta.id or name_call(), name=function.name or "", input=EMPTY_INPUT
             )
             self._calls.append(_Block(start))
             self._blocks.append(self._calls[-1])

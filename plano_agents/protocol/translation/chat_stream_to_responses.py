@@ -12,7 +12,7 @@ from plano_agents.protocol import openai_completion as openai
 from plano_agents.protocol import openai_response as response
 from plano_agents.protocol import openai_responses, sse
 from plano_agents.protocol.openai_chat import ErrorDetail
-from plano_agents.protocol.translation.call_index import CallIndex
+from plano_agents.protocol.translation.call_index import CallIndex, name_call
 from plano_agents.protocol.translation.chat_reply_to_responses import (
     end_response,
     fail_response,
@@ -136,7 +136,7 @@ class ResponsesStreamWriter:
         function = delta.function or openai.FunctionDelta()
         if number == len(self._calls):
             yield from self._leave("completed")
-            call = GrowingCall(*self._place("fc"), delta.id or f"call_{number}", function.name or "")
+            call = GrowingCall(*self._place("fc"), delta.id or name_call(), function.name or "")
             self._calls.append(call)
             yield from call.start()
         if function.arguments:

@@ -11,6 +11,7 @@ import msgspec
 from plano_agents.errors import UnsupportedFieldError
 from plano_agents.protocol import openai_chat_request as hub
 from plano_agents.protocol import openai_responses_request as responses
+from plano_agents.protocol.adjustment import Adjustment, Tell
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.openai_chat import ErrorDetail, encode_error_detail, parse_error
 from plano_agents.protocol.openai_completion import Completion
@@ -51,6 +52,8 @@ class Exchange:
     """Whether a chat client asked for the usage chunk."""
     _frame: Response | None = field(repr=False)
     """What a response repeats of its request; None on other surfaces."""
+    adjustments: tuple[Adjustment, ...] = ()
+    """What was left out of the request, or said otherwise, on the way to the other wire."""
 
     def encode_reply(self, body: bytes) -> bytes:
         """Translate a whole answer into the client's form.
@@ -126,34 +129,36 @@ def open_exchange(
     """
     assert surface is not upstream, "the same form is passed through, not translated"  # noqa: S101 - a bug
     frame: Response | None = None
+    told: list[Adjustment] = []
     match surface:
         case Form.OPENAI_CHAT:
-            request = parse_chat_request(body)
+            request = parse_chat_request(body, told.append)
         case Form.ANTHROPIC_MESSAGES:
-            request = parse_messages_request(body)
+            request = parse_messages_request(body, told.append)
         case Form.OPENAI_RESPONSES:
-            fields = check_fields(body)
+            fields = check_fields(body, told.append)
             read = responses.parse_request(body)
             frame = build_frame(fields, read, created=created)
             request = read_responses_request(read)
     return Exchange(
         surface,
         upstream,
-        _encode_request(request, upstream, model_id, limit_field),
+        _encode_request(request, upstream, model_id, limit_field, told.append),
         created,
         hub.wants_usage(request),
         frame,
+        tuple(told),
     )
 
 
 def _encode_request(
-    request: hub.ChatRequest, upstream: Form, model_id: str, limit_field: LimitField
+    request: hub.ChatRequest, upstream: Form, model_id: str, limit_field: LimitField, tell: Tell
 ) -> bytes:
     match upstream:
         case Form.OPENAI_CHAT:
             return encode_chat_request(request, model_id, limit_field=limit_field)
         case Form.ANTHROPIC_MESSAGES:
-            return msgspec.json.encode(build_messages_request(request, model_id))
+            return msgspec.json.encode(build_messages_request(request, model_id, tell))
         case Form.OPENAI_RESPONSES:
             raise UnsupportedFieldError(
                 f"The model {model_id!r} speaks OpenAI responses alone. Send this request to /v1/responses.",

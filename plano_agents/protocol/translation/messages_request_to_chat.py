@@ -17,40 +17,47 @@ import msgspec
 from plano_agents.errors import RequestError, UnsupportedFieldError
 from plano_agents.protocol import anthropic_request as anthropic
 from plano_agents.protocol import openai_chat_request as openai
+from plano_agents.protocol.adjustment import ADVISORY, Tell, ignore
 from plano_agents.protocol.decoding import refuse_unknown
 
 NEUTRAL: dict[str, Collection[object]] = {
-    "container": (),
-    "inference_geo": (),
     "mcp_servers": ([],),
     "speed": ("standard",),
-    "top_k": (),
 }
 """Fields that OpenAI's wire cannot carry, with the values (besides null) that ask for nothing."""
 
-KNOWN = frozenset(anthropic.ClientRequest.__struct_fields__) | {
-    "cache_control",
-    "diagnostics",
-    "routing_preferences",
-    "service_tier",
-}
-"""Fields that are carried, and those about Anthropic's own cache and billing, or the router's."""
+KNOWN = frozenset(anthropic.ClientRequest.__struct_fields__) | {"cache_control", "routing_preferences"}
+"""Fields that are carried, the mark for Anthropic's own cache, and the router's."""
+
+DROPPABLE = ADVISORY | {"speed", "top_k"}
+"""Fields that are left out, which is told: they ask for a likelihood or for a favour."""
+
+BILLING = "x-anthropic-billing-header:"
+"""How the block begins that Claude Code puts before its system prompt, with a checksum that may change each turn."""
 
 EFFORT_BUDGETS = ((4_096, "low"), (16_384, "medium"))
 """Thinking budgets, in tokens, below which a reasoning effort is asked for; ``high`` from the last on."""
 
 
-def parse_messages_request(body: bytes) -> openai.ChatRequest:
+def parse_messages_request(body: bytes, tell: Tell = ignore) -> openai.ChatRequest:
     """Read a messages client's request into the hub.
 
     Args:
         body: The client's Anthropic messages request, JSON.
+        tell: Is told what is left out.
 
     Raises:
         RequestError: The body is no valid messages request.
         UnsupportedFieldError: It holds what only Anthropic's wire can carry; ``param`` names it.
     """
-    refuse_unknown(body, known=KNOWN, neutral=NEUTRAL, target="an OpenAI-compatible model")
+    refuse_unknown(
+        body,
+        known=KNOWN,
+        neutral=NEUTRAL,
+        target="an OpenAI-compatible model",
+        droppable=DROPPABLE,
+        tell=tell,
+    )
     request = anthropic.parse_request(body)
     _check_edits(request.context_management)
     choice, parallel = _read_tool_choice(request.tool_choice)
@@ -117,8 +124,9 @@ def _read_effort(request: anthropic.ClientRequest) -> str | None:
 
 
 def _read_messages(request: anthropic.ClientRequest) -> Iterator[openai.Message]:
-    if request.system:
-        yield openai.SystemMessage(_join_text(request.system))
+    system = _join_text(request.system or "")
+    if system:
+        yield openai.SystemMessage(system)
     for position, turn in enumerate(request.messages):
         where = f"messages[{position}]"
         content = turn.content
@@ -152,8 +160,10 @@ def _refuse(where: str) -> anthropic.TextBlock:
 
 
 def _join_text(content: str | tuple[anthropic.TextBlock, ...]) -> str:
-    """Make one text of a system prompt's blocks; not every provider takes several."""
-    return content if isinstance(content, str) else "\n\n".join(block.text for block in content)
+    """Make one text of a system prompt's blocks, less Claude Code's billing; not every provider takes several."""
+    if isinstance(content, str):
+        return content
+    return "\n\n".join(block.text for block in content if not block.text.startswith(BILLING))
 
 
 def _read_user_turn(blocks: tuple[anthropic.Block, ...], where: str) -> Iterator[openai.Message]:

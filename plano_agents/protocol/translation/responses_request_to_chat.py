@@ -18,48 +18,54 @@ import msgspec
 from plano_agents.errors import RequestError, UnsupportedFieldError
 from plano_agents.protocol import openai_chat_request as openai
 from plano_agents.protocol import openai_responses_request as responses
+from plano_agents.protocol.adjustment import ADVISORY, Tell, ignore
 from plano_agents.protocol.decoding import refuse_unknown
 from plano_agents.protocol.openai_responses import unseal_thinking
 
 NEUTRAL: dict[str, Collection[object]] = {
     "access_programs": (),
     "background": (False,),
-    "background_options": (),
     "context_management": ([],),
     "conversation": (),
     "image": (),
     "moderation": (),
     "previous_response_id": (),
     "prompt": (),
+    "store": (False,),
     "top_logprobs": (0,),
     "truncation": ("disabled",),
 }
 """Fields that need OpenAI's own service, with the values (besides null) that ask for nothing."""
 
-KNOWN = frozenset(responses.ClientRequest.__struct_fields__) | {
-    "max_tool_calls",
-    "prompt_cache_key",
-    "prompt_cache_options",
-    "prompt_cache_retention",
-    "routing_preferences",
-    "service_tier",
-    "store",
-    "stream_options",
-}
-"""Fields that are carried, and those about OpenAI's own tools, storage and billing, or the router's."""
+KNOWN = (frozenset(responses.ClientRequest.__struct_fields__) - {"metadata"}) | {"routing_preferences"}
+"""Fields that are carried, and the router's."""
+
+DROPPABLE = ADVISORY
+"""Fields about OpenAI's own tools, storage and billing: they are left out, which is told."""
 
 INCLUDABLE = frozenset({"reasoning.encrypted_content"})
 """What ``include`` may ask for; it is always included."""
 
 
-def check_fields(body: bytes) -> Mapping[str, msgspec.Raw]:
+def check_fields(body: bytes, tell: Tell = ignore) -> Mapping[str, msgspec.Raw]:
     """Refuse a request that needs OpenAI's own service; give its top-level fields.
+
+    Args:
+        body: The request, JSON.
+        tell: Is told what is left out.
 
     Raises:
         RequestError: The body is not a JSON object.
         UnsupportedFieldError: A field cannot be carried; ``param`` names it.
     """
-    return refuse_unknown(body, known=KNOWN, neutral=NEUTRAL, target="a model behind another API")
+    return refuse_unknown(
+        body,
+        known=KNOWN,
+        neutral=NEUTRAL,
+        target="a model behind another API",
+        droppable=DROPPABLE,
+        tell=tell,
+    )
 
 
 def read_responses_request(request: responses.ClientRequest) -> openai.ChatRequest:

@@ -16,6 +16,9 @@ from plano_agents.routing.strategy import Ranking
 MAX_SCORES = 24
 """How many preferences' scores are remembered of a request."""
 
+MAX_ADJUSTED = 16
+"""How many changes of a request are shown."""
+
 MAX_NAME = 120
 """How much of a preference's name is; a request may bring its own."""
 
@@ -66,6 +69,8 @@ class Record(msgspec.Struct, gc=False, omit_defaults=True):
     """The score that a match must exceed."""
     scores: tuple[tuple[str, float | None], ...] = ()
     """Each preference and its score, from 0 to 1, in the order given."""
+    adjusted: tuple[str, ...] = ()
+    """What was changed in the request so that its model takes it."""
     sendings: tuple[Sending, ...] = ()
     """What was sent to providers, in order, where that was more than one answer."""
     streams: bool = False
@@ -135,6 +140,8 @@ def build_record(trail: Trail, metrics: Mapping[str, ModelMetrics]) -> Record:
             record.cost_usd, record.cost_is_most = cost
     if ranking is not None:
         record.strategy, record.threshold, record.scores = ranking.strategy, ranking.threshold, _read(ranking)
+    if trail.adjustments:
+        record.adjusted = tuple(each.text[:MAX_NAME] for each in trail.adjustments[:MAX_ADJUSTED])
     if len(tries) > 1 or (tries and tries[0].status is None):
         record.sendings = tuple(_write(each) for each in tries)
     return record

@@ -19,6 +19,7 @@ from plano_agents.protocol import anthropic_messages, openai_chat, openai_respon
 from plano_agents.protocol.decoding import split_fields
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.translation.exchange import Exchange, open_exchange
+from plano_agents.providers.fit import Fitting, Rules
 
 KeyPath = tuple[str | int, ...]
 Oddity = tuple[float, bytes]
@@ -214,7 +215,7 @@ def test_a_request_with_odd_values_is_addressed_or_a_client_error(
 ) -> None:
     with contextlib.suppress(RequestError):
         body = write(REQUESTS[surface], *place(REQUESTS[surface], oddities))
-        SURFACES[surface].replace_model(body, split_fields(body), "m")
+        Fitting("m", Rules(surface)).fit(split_fields(body))
 
 
 @pytest.mark.parametrize(("surface", "upstream"), PAIRS)

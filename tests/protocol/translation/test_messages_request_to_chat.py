@@ -5,6 +5,7 @@ import pytest
 
 from plano_agents.errors import RequestError, UnsupportedFieldError
 from plano_agents.protocol import openai_chat_request as hub
+from plano_agents.protocol.adjustment import Adjustment
 from plano_agents.protocol.translation.messages_request_to_chat import parse_messages_request
 
 USER = {"role": "user", "content": "hi"}
@@ -55,10 +56,8 @@ def test_a_parameter_is_carried(body: dict[str, object], expected: dict[str, obj
 @pytest.mark.parametrize(
     ("body", "param"),
     [
-        ({"top_k": 5}, "top_k"),
         ({"container": "c"}, "container"),
         ({"mcp_servers": [{"url": "https://x"}]}, "mcp_servers"),
-        ({"speed": "fast"}, "speed"),
         ({"inference_geo": "eu"}, "inference_geo"),
         ({"invented": 1}, "invented"),
         (
@@ -256,3 +255,24 @@ def test_a_calls_input_that_is_no_object_is_refused_by_place(value: object) -> N
     with pytest.raises(RequestError) as caught:
         carry({"type": "tool_use", "id": "t", "name": "n", "input": value}, role="assistant")
     assert caught.value.param == "messages[0].content[0].input"
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"top_k": 5}, ["top_k dropped"]),
+        ({"speed": "fast", "service_tier": "auto"}, ["speed dropped", "service_tier dropped"]),
+        ({"speed": "standard", "top_k": None}, []),
+    ],
+)
+def test_what_is_left_out_is_told(body: dict[str, object], told: list[str]) -> None:
+    found: list[Adjustment] = []
+    whole = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 9, **body}
+    parse_messages_request(json.dumps(whole).encode(), found.append)
+    assert [each.text for each in found] == told
+
+
+def test_claude_codes_billing_block_is_left_out() -> None:
+    billing = {"type": "text", "text": "x-anthropic-billing-header: cc_version=2; cch=ea6aa;"}
+    found = translate(system=[billing, {"type": "text", "text": "You help."}])
+    assert found.messages[0] == hub.SystemMessage("You help.")

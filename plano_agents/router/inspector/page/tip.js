@@ -64,6 +64,7 @@ export const figures = (turn) => [
   pair("Cached", `${brief(turn.cached ?? 0)}`),
   pair("Output", `${brief(turn.output ?? 0)}`),
   pair("Cost", usd(turn.cost_usd, turn.cost_is_most)),
+  turn.adjusted?.length ? pair("Adjusted", turn.adjusted.join(", ")) : null,
 ];
 
 function fill(turn, number) {

@@ -1,0 +1,103 @@
+"""Adjustments: what was changed in a request so that its target takes it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+ADVISORY = frozenset(
+    {
+        "cache_control",
+        "diagnostics",
+        "max_tool_calls",
+        "metadata",
+        "moderation",
+        "prediction",
+        "prompt_cache_key",
+        "prompt_cache_options",
+        "prompt_cache_retention",
+        "safety_identifier",
+        "service_tier",
+        "store",
+        "stream_options",
+        "user",
+    }
+)
+"""Fields about storage, billing, caches and who asks: their loss changes no answer."""
+
+ADJUSTABLE = ADVISORY | frozenset(
+    {
+        "frequency_penalty",
+        "input",
+        "logit_bias",
+        "max_completion_tokens",
+        "max_output_tokens",
+        "max_tokens",
+        "messages",
+        "output_config",
+        "presence_penalty",
+        "reasoning",
+        "reasoning_effort",
+        "response_format",
+        "seed",
+        "speed",
+        "stop",
+        "stop_sequences",
+        "system",
+        "temperature",
+        "text",
+        "thinking",
+        "tools",
+        "top_k",
+        "top_p",
+        "verbosity",
+    }
+)
+"""The fields that are counted by name; clients may invent others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """One change of a request."""
+
+    field: str
+    """The top-level field that was changed."""
+    kind: Literal["dropped", "clamped", "rewritten"]
+    """Whether it was left out, brought into range, or said in another way."""
+    text: str
+    """What was done, in a few words without anything of a prompt: ``max_tokens=16384 (was 32000)``."""
+    alters: bool = False
+    """Whether the answer may differ from what was asked for."""
+
+
+Tell = Callable[[Adjustment], None]
+"""Is told of each change."""
+
+
+def ignore(_adjustment: Adjustment) -> None:
+    """Note nothing."""
+
+
+def dropped(field: str, *, alters: bool | None = None) -> Adjustment:
+    """Tell that a field was left out.
+
+    Args:
+        field: The field.
+        alters: Whether the answer may differ; what `ADVISORY` says where None.
+    """
+    return Adjustment(
+        field, "dropped", f"{field} dropped", field not in ADVISORY if alters is None else alters
+    )
+
+
+def clamped(field: str, value: float, was: float) -> Adjustment:
+    """Tell that a number was brought into range."""
+    return Adjustment(field, "clamped", f"{field}={_say(value)} (was {_say(was)})", alters=True)
+
+
+def rewritten(field: str, text: str) -> Adjustment:
+    """Tell that a field says the same in another way."""
+    return Adjustment(field, "rewritten", f"{field} {text}")
+
+
+def _say(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:g}"

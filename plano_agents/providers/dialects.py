@@ -1,0 +1,277 @@
+"""The providers' dialects, a row each: what each takes of the wire that it speaks, beyond what its models take.
+
+A dialect holds wherever the provider's interface is configured under the provider's own name; an OpenAI-compatible
+server of unknown make (`provider_interface: openai` under another name) gets `COMPATIBLE`, which leaves requests
+nearly alone. `fit` applies them. Each row names the pages that say so, all read on 2026-11-28.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import MappingProxyType
+from typing import Literal
+
+from plano_agents.config.model import Model
+from plano_agents.protocol.form import Form
+
+
+def words(text: str) -> frozenset[str]:
+    """Make a set of a text's words."""
+    return frozenset(text.split())
+
+
+_STANDARD_CHAT = words(
+    """messages model stream stream_options max_tokens max_completion_tokens temperature top_p stop n seed
+    presence_penalty frequency_penalty logit_bias logprobs top_logprobs tools tool_choice parallel_tool_calls functions
+    function_call response_format reasoning_effort verbosity user safety_identifier store metadata modalities audio
+    prediction service_tier prompt_cache_key prompt_cache_options prompt_cache_retention web_search_options
+    moderation"""
+)
+
+_ANTHROPIC_FIELDS = words(
+    """model max_tokens messages system stream temperature top_p top_k stop_sequences tools tool_choice thinking
+        metadata service_tier container mcp_servers context_management output_config output_format cache_control
+        inference_geo speed diagnostics fallbacks"""
+)
+
+_OTHERS = words(
+    """cache_control chat_template_kwargs enable_thinking extra_body guided_json min_p mirostat random_seed
+    repetition_penalty safe_prompt thinking top_a top_k typical_p"""
+)
+"""Fields of providers that speak OpenAI's wire with words of their own."""
+
+WORD = r"[a-zA-Z0-9_-]"
+"""A character that every provider takes in names and ids."""
+
+
+@dataclass(frozen=True)
+class IdRule:
+    """Which ids of tool calls a provider takes."""
+
+    pattern: re.Pattern[str]
+    """Of a whole id."""
+    length: int
+    """How long a rewritten id is, at most."""
+    own: str
+    """A pattern of the provider's own ids, which need no look."""
+    alphabet: Literal["word", "alphanumeric"] = "word"
+    """What a rewritten id is made of."""
+    unique: bool = False
+    """Whether an id may stand for one call of the conversation alone."""
+
+    @cached_property
+    def foreign(self) -> re.Pattern[bytes]:
+        """Finds an id that may not be the provider's own in a conversation's bytes."""
+        return re.compile(rf'id"\s*:\s*"(?!{self.own}")'.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What a provider takes of its wire; what is not named here is left alone."""
+
+    name: str
+    """The provider's, or that of those who share it."""
+    source: str
+    """The pages, code or reports that say so."""
+    fields: frozenset[str] | None = None
+    """The top-level fields that it takes; None where all but the `refused` pass, for new ones come with each release."""
+    refused: frozenset[str] = frozenset()
+    """Other providers' top-level fields that it is known to refuse."""
+    renamed: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Fields that it spells otherwise."""
+    limit_field: Literal["max_tokens", "max_completion_tokens"] | None = None
+    """How it spells the limit of tokens on chat completions; None where it takes either."""
+    needs_limit: bool = False
+    """Whether a request must name its limit of tokens."""
+    user_field: str | None = None
+    """Where the user's id goes; None where there is no place for it, or any."""
+    user_length: int | None = None
+    """How long an id of a user, or a cache key, may be."""
+    include_usage: bool = True
+    """Whether ``stream_options.include_usage`` is taken."""
+    max_temperature: float | None = None
+    """The highest temperature."""
+    max_stops: int | None = None
+    """How many stop sequences are taken."""
+    blank_stops: bool = True
+    """Whether a stop sequence may be white space."""
+    blank_text: bool = True
+    """Whether a text may be empty or white space."""
+    roles: frozenset[str] | None = None
+    """The roles of chat messages; None where others pass."""
+    system_first: bool = False
+    """Whether system messages may only stand at the beginning."""
+    user_after_tool: bool = True
+    """Whether a user's message may follow a tool's."""
+    user_first: bool = False
+    """Whether the conversation must begin with the user."""
+    call_ids: IdRule | None = None
+    """The ids of tool calls."""
+    name_length: int | None = None
+    """How long a tool's name may be, in `WORD` characters; None where any passes."""
+    tool_schemas: Literal["any", "object"] = "any"
+    """The schemas of tools: any, or objects without alternatives at the top."""
+    answer_schemas: Literal["any", "closed", "strict"] = "any"
+    """The schemas of structured output and strict tools: any, closed objects without bounds, or those with every
+    property required."""
+    media_types: frozenset[str] | None = None
+    """The images that are taken by value."""
+    no_effort: Mapping[str, object] | None = None
+    """What a field asks for no reasoning, in place of ``reasoning_effort: none``."""
+
+
+COMPATIBLE = Dialect(
+    "openai_compatible",
+    "a server of unknown make; BerriAI/litellm and vllm-project/vllm take OpenAI's fields and ignore others",
+)
+"""An OpenAI-compatible server of unknown make."""
+
+_OPENAI = Dialect(
+    "openai",
+    "OpenAI's OpenAPI document (CreateChatCompletionRequest, FunctionObject, safety_identifier); "
+    "platform.openai.com/docs/guides/structured-outputs; maximhq/bifrost PR 1000 (user); call ids: OpenAI's 400 "
+    "string_above_max_length",
+    refused=_OTHERS,
+    user_field="user",
+    user_length=64,
+    max_temperature=2.0,
+    max_stops=4,
+    call_ids=IdRule(re.compile(r".{1,40}", re.DOTALL), 40, "call_[a-zA-Z0-9_]{1,35}"),
+    name_length=64,
+    answer_schemas="strict",
+)
+
+_OPENAI_ROLES = frozenset({"system", "user", "assistant", "tool"})
+
+_ANTHROPIC = Dialect(
+    "anthropic",
+    "platform.claude.com/docs/en/api/messages, build-with-claude/structured-outputs, build-with-claude/vision, "
+    "agents-and-tools/tool-use; anomalyco/opencode#31259 (blank text), BerriAI/litellm#3286 (blank stops), "
+    "vercel/ai PR 12419 (user ids), livekit/agents PR 669 (first turn)",
+    refused=(_STANDARD_CHAT | _OTHERS) - _ANTHROPIC_FIELDS,
+    needs_limit=True,
+    user_field="metadata.user_id",
+    user_length=256,
+    max_temperature=1.0,
+    blank_stops=False,
+    blank_text=False,
+    user_first=True,
+    call_ids=IdRule(re.compile(rf"{WORD}+"), 64, f"toolu_{WORD}{{1,58}}", unique=True),
+    name_length=128,
+    tool_schemas="object",
+    answer_schemas="closed",
+    media_types=frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"}),
+)
+
+_MISTRAL = Dialect(
+    "mistral",
+    "docs.mistral.ai/resources/release-note/2024-01-11-strict-api-parameter-validation, docs.mistral.ai/api; "
+    "mistral-common, MistralRequestValidatorV3 (ids, order); openai/openai-agents-python#442 (include_usage)",
+    fields=words(
+        """model messages temperature top_p max_tokens stream stop random_seed response_format tools tool_choice
+        presence_penalty frequency_penalty n prediction parallel_tool_calls prompt_mode reasoning_effort safe_prompt
+        metadata guardrails"""
+    ),
+    renamed=MappingProxyType({"seed": "random_seed"}),
+    limit_field="max_tokens",
+    include_usage=False,
+    max_temperature=1.5,
+    roles=_OPENAI_ROLES,
+    user_after_tool=False,
+    call_ids=IdRule(re.compile(r"[a-zA-Z0-9]{9}"), 9, "[a-zA-Z0-9]{9}", "alphanumeric"),
+    name_length=64,
+)
+
+_GEMINI = Dialect(
+    "gemini",
+    "ai.google.dev/gemini-api/docs/openai; Alishahryar1/free-claude-code#1548 (unknown fields)",
+    fields=words(
+        """model messages temperature top_p max_tokens max_completion_tokens n stop stream stream_options tools
+        tool_choice parallel_tool_calls response_format reasoning_effort presence_penalty frequency_penalty seed
+        logprobs top_logprobs user extra_body service_tier verbosity"""
+    ),
+    user_field="user",
+    max_temperature=2.0,
+    name_length=64,
+)
+
+_DEEPSEEK = Dialect(
+    "deepseek",
+    "api-docs.deepseek.com/api/create-chat-completion, guides/thinking_mode; earendil-works/pi#1048 (roles)",
+    limit_field="max_tokens",
+    max_temperature=2.0,
+    max_stops=16,
+    roles=_OPENAI_ROLES,
+    call_ids=IdRule(re.compile(r".{1,40}", re.DOTALL), 40, "call_[a-zA-Z0-9_]{1,35}"),
+    name_length=64,
+    no_effort=MappingProxyType({"thinking": {"type": "disabled"}}),
+)
+
+DIALECTS: Mapping[str, Dialect] = MappingProxyType(
+    {
+        "openai": _OPENAI,
+        "azure_openai": replace(_OPENAI, name="azure_openai"),
+        "anthropic": _ANTHROPIC,
+        "mistral": _MISTRAL,
+        "gemini": _GEMINI,
+        "deepseek": _DEEPSEEK,
+        "ollama": Dialect(
+            "ollama",
+            "docs.ollama.com/api/openai-compatibility; ollama/ollama#17774 (system messages)",
+            limit_field="max_tokens",
+            roles=_OPENAI_ROLES,
+            system_first=True,
+        ),
+        "groq": Dialect(
+            "groq",
+            "console.groq.com/docs/openai, docs/api-reference",
+            max_temperature=2.0,
+            max_stops=4,
+            name_length=64,
+        ),
+        "moonshotai": Dialect(
+            "moonshotai",
+            "platform.moonshot.ai/docs/api/chat",
+            limit_field="max_tokens",
+            max_temperature=1.0,
+            roles=_OPENAI_ROLES,
+            name_length=64,
+            no_effort=MappingProxyType({"thinking": {"type": "disabled"}}),
+        ),
+        "zhipu": Dialect(
+            "zhipu",
+            "docs.bigmodel.cn/api-reference",
+            limit_field="max_tokens",
+            max_temperature=1.0,
+            roles=_OPENAI_ROLES,
+            name_length=64,
+            no_effort=MappingProxyType({"thinking": {"type": "disabled"}}),
+        ),
+    }
+)
+"""The dialects of providers that have one, by the provider's name."""
+
+
+def find_dialect(model: Model, wire: Form, *, is_own_host: bool) -> Dialect:
+    """Find what a model's provider takes.
+
+    Args:
+        model: A configured model.
+        wire: The wire that is spoken to it.
+        is_own_host: Whether it is served at its provider's own host.
+
+    Returns:
+        The provider's dialect. Under another name than the provider's own, unknown fields pass; elsewhere than at
+        OpenAI's hosts they do too, for many compatible servers have fields of their own.
+    """
+    if wire is Form.ANTHROPIC_MESSAGES:
+        own = model.interface == "anthropic" == model.provider
+        return _ANTHROPIC if own else replace(_ANTHROPIC, refused=frozenset())
+    found = DIALECTS.get(model.interface)
+    if found is None or wire is Form.OPENAI_RESPONSES:
+        found = _OPENAI if model.interface in {"openai", "azure_openai"} else None
+        return COMPATIBLE if found is None else replace(found, refused=frozenset())
+    if found is _OPENAI and not is_own_host:
+        return replace(found, refused=frozenset()) if model.provider == model.interface else COMPATIBLE
+    return found if model.provider == model.interface else replace(found, fields=None)

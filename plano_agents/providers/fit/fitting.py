@@ -1,0 +1,141 @@
+"""One target's fitting: which steps are taken, in which order, and when none is needed.
+
+Beside the model's id a request is changed only where a step finds something; steps look only where a cheap test
+of the top-level fields or of the bytes says that they may. Tools are the same in every turn of a conversation, so
+what came of them is remembered.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+
+import msgspec
+from msgspec import Struct
+
+from plano_agents.config.model import Model, ModelProfile
+from plano_agents.errors import RequestError
+from plano_agents.protocol import anthropic_messages, openai_chat, openai_responses
+from plano_agents.protocol.adjustment import Adjustment
+from plano_agents.protocol.decoding import BAD_JSON, address
+from plano_agents.protocol.form import Form
+from plano_agents.providers.dialects import find_dialect
+from plano_agents.providers.fit.document import Document
+from plano_agents.providers.fit.effort import fit_effort
+from plano_agents.providers.fit.fields import fit_fields, fit_users
+from plano_agents.providers.fit.ids import fit_call_ids
+from plano_agents.providers.fit.limits import (
+    fit_sampling,
+    fit_sampling_beside_thinking,
+    fit_stops,
+    fit_token_limit,
+)
+from plano_agents.providers.fit.roles import fit_chat_messages
+from plano_agents.providers.fit.rules import CONVERSATIONS, Rules
+from plano_agents.providers.fit.schemas import fit_answer_schema
+from plano_agents.providers.fit.tools import fit_tools
+from plano_agents.providers.fit.turns import fit_turns
+
+Step = Callable[[Document, Rules], None]
+"""Applies one kind of rule."""
+
+STEPS: tuple[Step, ...] = (
+    fit_token_limit,
+    fit_fields,
+    fit_users,
+    fit_effort,
+    fit_sampling,
+    fit_sampling_beside_thinking,
+    fit_stops,
+    fit_call_ids,
+    fit_tools,
+    fit_answer_schema,
+    fit_chat_messages,
+    fit_turns,
+)
+"""All steps, in order: what a later one looks at is written by an earlier one."""
+
+_LEAVE_OUT_FOREIGN = {
+    Form.OPENAI_CHAT: openai_chat.leave_out_foreign,
+    Form.ANTHROPIC_MESSAGES: anthropic_messages.leave_out_foreign,
+    Form.OPENAI_RESPONSES: openai_responses.leave_out_foreign,
+}
+_NO_NAMES: Mapping[str, str] = MappingProxyType({})
+
+
+class Fitted(Struct, frozen=True):
+    """A request that its target takes; a struct, for one is made for every request."""
+
+    body: bytes
+    """JSON."""
+    adjustments: tuple[Adjustment, ...] = ()
+    """What was changed."""
+    names: Mapping[str, str] = _NO_NAMES
+    """The tools' names as they are sent, to the client's own; see `restore_names`."""
+
+    def __repr__(self) -> str:
+        return f"Fitted({self.adjustments!r})"
+
+
+class Fitting:
+    """Fits requests to one target.
+
+    Args:
+        model_id: What the provider calls the model.
+        rules: What the target takes.
+    """
+
+    __slots__ = ("_conversation", "_mark", "_model_id", "_plain", "_rules")
+
+    def __init__(self, model_id: str, rules: Rules) -> None:
+        self._model_id = model_id
+        self._rules = rules
+        self._plain = rules.plain
+        self._mark = rules.mark
+        self._conversation = CONVERSATIONS[rules.wire]
+
+    def fit(self, fields: Mapping[str, msgspec.Raw], *, is_translated: bool = False) -> Fitted:
+        """Fit a request.
+
+        Args:
+            fields: Its top-level fields on the target's wire, each value's bytes untouched.
+            is_translated: Whether the router wrote it, from another wire.
+
+        Raises:
+            UnsupportedFieldError: It holds what the target does not take and what may not be left out.
+        """
+        if fields.keys() <= self._plain and self._mark.search(fields.get(self._conversation, b"")) is None:
+            return Fitted(address(fields, self._model_id))
+        if not is_translated:
+            fields = _LEAVE_OUT_FOREIGN[self._rules.wire](fields)
+        document = Document(fields, is_translated=is_translated)
+        for step in STEPS:
+            try:
+                step(document, self._rules)
+            except RequestError:
+                raise
+            except BAD_JSON:
+                continue  # not in the wire's form: the provider's own answer says so
+        return Fitted(
+            address(document.fields, self._model_id), tuple(document.adjustments), document.names or _NO_NAMES
+        )
+
+
+def build_fittings(
+    model: Model, wires: Iterable[Form], profile: ModelProfile, *, is_own_host: bool
+) -> Mapping[Form, Fitting]:
+    """Build the fittings of a model.
+
+    Args:
+        model: A configured model.
+        wires: What is spoken natively where it is served.
+        profile: What it takes.
+        is_own_host: Whether it is served at its provider's own host.
+
+    Returns:
+        A fitting for each wire.
+    """
+    return {
+        wire: Fitting(
+            model.model_id, Rules(wire, find_dialect(model, wire, is_own_host=is_own_host), profile)
+        )
+        for wire in wires
+    }

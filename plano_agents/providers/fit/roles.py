@@ -1,0 +1,66 @@
+"""Chat messages in the roles and in the order that the provider takes."""
+
+from plano_agents.protocol.adjustment import rewritten
+from plano_agents.protocol.form import Form
+from plano_agents.providers.fit.document import Document, Pieces, pack, read_text
+from plano_agents.providers.fit.rules import Rules
+
+AFTER_TOOL = "Done."
+"""What the assistant says between a tool's result and a user's message, where one may not follow the other; as
+anomalyco/opencode does for Mistral."""
+
+_SYSTEM = frozenset({"system", "developer"})
+
+
+def fit_chat_messages(document: Document, rules: Rules) -> None:
+    """Say the developer's messages as the provider takes them, and part tools' results from what may not follow."""
+    dialect = rules.dialect
+    if rules.wire is not Form.OPENAI_CHAT:
+        return
+    if (
+        dialect.roles is not None
+        and "developer" not in dialect.roles
+        and document.contains("messages", (b'"developer"',))
+    ):
+        document.edit_list("messages", lambda messages: [_rename(document, each) for each in messages])
+    if (dialect.system_first or rules.profile.system_first) and document.contains(
+        "messages", (b'"system"', b'"developer"')
+    ):
+        document.edit_list("messages", lambda messages: _move_system(document, messages))
+    if not dialect.user_after_tool and document.contains("messages", (b'"tool"',)):
+        document.edit_list("messages", lambda messages: _part(document, messages))
+
+
+def _rename(document: Document, message: Pieces) -> Pieces:
+    if read_text(message.get("role")) != "developer":
+        return message
+    document.tell(rewritten("messages", "developer messages sent as system"))
+    return {**message, "role": pack("system")}
+
+
+def _move_system(document: Document, messages: list[Pieces]) -> list[Pieces] | None:
+    """Give later system messages to the user, where they stand: a cached prefix stays the same."""
+    fitted: list[Pieces] = []
+    began = False
+    for message in messages:
+        is_system = read_text(message.get("role")) in _SYSTEM
+        if is_system and began:
+            fitted.append({**message, "role": pack("user")})
+        else:
+            fitted.append(message)
+        began = began or not is_system
+    if all(new is old for new, old in zip(fitted, messages, strict=True)):
+        return None
+    document.tell(rewritten("messages", "later system messages sent as the user's"))
+    return fitted
+
+
+def _part(document: Document, messages: list[Pieces]) -> list[Pieces] | None:
+    fitted: list[Pieces] = []
+    for message in messages:
+        after_tool = bool(fitted) and read_text(fitted[-1].get("role")) == "tool"
+        if after_tool and read_text(message.get("role")) not in {"tool", "assistant"}:
+            fitted.append({"role": pack("assistant"), "content": pack(AFTER_TOOL)})
+            document.tell(rewritten("messages", "parted after tool results"))
+        fitted.append(message)
+    return fitted if len(fitted) > len(messages) else None

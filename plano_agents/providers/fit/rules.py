@@ -1,0 +1,57 @@
+"""The rules that one target's requests are fitted by: its wire, its provider's dialect and its model's profile."""
+
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from plano_agents.config.model import ModelProfile
+from plano_agents.protocol.form import Form
+from plano_agents.providers.dialects import COMPATIBLE, Dialect
+
+CONVERSATIONS = {
+    Form.OPENAI_CHAT: "messages",
+    Form.ANTHROPIC_MESSAGES: "messages",
+    Form.OPENAI_RESPONSES: "input",
+}
+"""Where each wire's conversation stands."""
+
+PLAIN = {
+    Form.OPENAI_CHAT: frozenset({"model", "messages", "stream"}),
+    Form.ANTHROPIC_MESSAGES: frozenset({"model", "messages", "stream"}),
+    Form.OPENAI_RESPONSES: frozenset({"model", "input", "stream", "instructions", "store", "include"}),
+}
+"""Fields of each wire that no rule looks at but for what stands within the conversation."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rules:
+    """What one target takes."""
+
+    wire: Form
+    """The wire that is spoken to it."""
+    dialect: Dialect = COMPATIBLE
+    """What its provider takes."""
+    profile: ModelProfile = field(default_factory=ModelProfile)
+    """What its model takes."""
+
+    @cached_property
+    def plain(self) -> frozenset[str]:
+        """The top-level fields that need no look."""
+        return frozenset() if self.dialect.needs_limit else PLAIN[self.wire]
+
+    @cached_property
+    def mark(self) -> re.Pattern[bytes]:
+        """Finds what may need a look in a conversation: what only another provider reads, and what rules are about."""
+        dialect = self.dialect
+        if self.wire is not Form.OPENAI_CHAT:
+            return re.compile(rb'plano\.v1\.|call_id"')
+        words = ["thinking_blocks"]
+        if dialect.call_ids is not None or dialect.name_length is not None:
+            words.append("tool_call")
+        if dialect.roles is not None:
+            words.append("developer")
+        if dialect.system_first or self.profile.system_first:
+            words.append("system")
+        if not dialect.user_after_tool:
+            words.append("tool")
+        return re.compile(f'"(?:{"|".join(words)})'.encode())

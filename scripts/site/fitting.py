@@ -1,0 +1,122 @@
+"""Writes the tables of ``docs/providers.md``: what providers and models take, as requests are fitted to it.
+
+Run as ``python -m scripts.site.fitting``; a test fails while the page is not what this writes.
+"""
+
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+
+from plano_agents.providers.dialects import COMPATIBLE, DIALECTS, Dialect
+from plano_agents.providers.profiles import ModelRow, parse_rows
+
+PAGE = Path(__file__).parents[2] / "docs" / "providers.md"
+
+
+def write_page() -> None:
+    """Bring the page up to date."""
+    PAGE.write_text(render_page(PAGE.read_text()))
+
+
+def render_page(text: str) -> str:
+    """Put the tables between their marks.
+
+    Args:
+        text: The page as it is.
+
+    Returns:
+        The page as it is to be.
+    """
+    for name, table in (("dialects", render_dialects()), ("models", render_models())):
+        start, end = f"<!-- fitting: {name} -->", f"<!-- /fitting: {name} -->"
+        before, _, rest = text.partition(start)
+        after = rest.partition(end)[2]
+        text = "\n".join([f"{before}{start}", *table, f"{end}{after}"])
+    return text
+
+
+def render_dialects() -> list[str]:
+    """Write a row per provider with a dialect."""
+    names = {**DIALECTS, "any other": COMPATIBLE}
+    head = [
+        "| provider | fields | call ids | tool names | users | temperature | stops | more |",
+        "|---" * 8 + "|",
+    ]
+    return [*head, *(_render_dialect(name, dialect) for name, dialect in names.items())]
+
+
+def _render_dialect(name: str, dialect: Dialect) -> str:
+    if dialect.fields is not None:
+        fields = "its own alone"
+    else:
+        fields = "not those of others" if dialect.refused else ""
+    rule = dialect.call_ids
+    ids = "" if rule is None else f"`{rule.pattern.pattern}`{', once each' if rule.unique else ''}"
+    cells = [
+        f"`{name}`" if name in DIALECTS else name,
+        fields,
+        ids,
+        _say_most(dialect.name_length),
+        _say_most(dialect.user_length),
+        _say_most(dialect.max_temperature),
+        ", ".join(
+            filter(None, (_say_most(dialect.max_stops), "" if dialect.blank_stops else "no white space"))
+        ),
+        "; ".join(_say_more(dialect)),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _say_most(value: float | None) -> str:
+    return "" if value is None else f"≤ {value:g}"
+
+
+def _say_more(dialect: Dialect) -> Iterable[str]:
+    more = {
+        f"`{dialect.limit_field}`": dialect.limit_field is not None,
+        "a limit of tokens is needed": dialect.needs_limit,
+        "no developer messages": dialect.roles is not None,
+        "system messages at the beginning": dialect.system_first,
+        "no user's message right after a tool's": not dialect.user_after_tool,
+        "the user begins": dialect.user_first,
+        "no blank text": not dialect.blank_text,
+        "tools' schemas are plain objects": dialect.tool_schemas == "object",
+        "answers' schemas are closed, without bounds": dialect.answer_schemas == "closed",
+        "strict schemas require every property": dialect.answer_schemas == "strict",
+        "no `stream_options`": not dialect.include_usage,
+    }
+    return (words for words, holds in more.items() if holds)
+
+
+def render_models() -> list[str]:
+    """Write a row per family of models."""
+    text = resources.files("plano_agents.providers").joinpath("models.toml").read_text(encoding="utf-8")
+    head = [
+        "| models | context | output | efforts | thinking | sampling | stops | $ per million in, cached, out |",
+        "|---" * 8 + "|",
+    ]
+    return [*head, *map(_render_model, parse_rows(text))]
+
+
+def _render_model(row: ModelRow) -> str:
+    profile = row.profile
+    prices = (profile.input_price, profile.cached_price, profile.output_price)
+    cells = [
+        ", ".join(f"`{each}`" for each in row.ids),
+        _say_count(profile.context_window),
+        _say_count(profile.max_output_tokens),
+        "" if profile.efforts is None else ", ".join(profile.efforts) or "none",
+        profile.thinking or "",
+        profile.sampling or "",
+        "" if profile.stop_sequences is None else str(profile.stop_sequences or "none"),
+        ", ".join("-" if price is None else f"{price:g}" for price in prices) if any(prices) else "",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _say_count(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
+
+
+if __name__ == "__main__":
+    write_page()

@@ -1,0 +1,43 @@
+"""What the fitting's tests share: a request on its way to a target, as the router sends it."""
+
+import json
+from typing import Any
+
+from plano_agents.config.model import Model
+from plano_agents.protocol.decoding import split_fields
+from plano_agents.protocol.form import Form
+from plano_agents.protocol.translation.exchange import open_exchange
+from plano_agents.providers.fit import Fitted, build_fittings
+from plano_agents.providers.profiles import find_profile
+from plano_agents.providers.target import build_target
+
+CHAT, MESSAGES, RESPONSES = Form.OPENAI_CHAT, Form.ANTHROPIC_MESSAGES, Form.OPENAI_RESPONSES
+
+
+def build_model(name: str, base_url: str | None = None, interface: str | None = None) -> Model:
+    provider, _, model_id = name.partition("/")
+    url = base_url or ("http://127.0.0.1:9" if provider in {"ollama", "qwen", "vllm"} else None)
+    return Model(name, provider, model_id, interface or provider, base_url=url)
+
+
+def fit(surface: Form, name: str, body: dict[str, Any], **model: str) -> Fitted:
+    """Fit a request that a client of a surface sends to a model, passed through or translated."""
+    declared = build_model(name, **model)
+    target = build_target(declared)
+    wire = target.choose_wire(surface)
+    fitting = build_fittings(
+        declared, target.urls, find_profile(declared, {}), is_own_host=target.is_own_host
+    )[wire]
+    content = json.dumps(body).encode()
+    if wire is surface:
+        return fitting.fit(split_fields(content))
+    exchange = open_exchange(
+        surface, wire, content, declared.model_id, created=7, limit_field=target.limit_field
+    )
+    return fitting.fit(split_fields(exchange.request_body), is_translated=True)
+
+
+def sent(surface: Form, name: str, body: dict[str, Any], **model: str) -> dict[str, Any]:
+    """Give what goes up."""
+    found: dict[str, Any] = json.loads(fit(surface, name, body, **model).body)
+    return found

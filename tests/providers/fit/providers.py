@@ -1,0 +1,439 @@
+"""The providers' rules, written from their pages for the tests: what each refuses, in its words as far as they matter.
+
+Independent of the tables under test: nothing of ``plano_agents.providers`` is imported. Each rule names its source;
+all were read on 2026-11-28.
+"""
+
+import base64
+import re
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
+
+Body = dict[str, Any]
+Check = Callable[[Body], None]
+
+
+class RefusedError(Exception):
+    """A provider's 4xx."""
+
+
+def refuse(message: str) -> None:
+    raise RefusedError(message)
+
+
+def blocks_of(message: Body) -> list[Body]:
+    content = message.get("content")
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    return list(content or ())
+
+
+# Anthropic
+
+
+def check_claude_fields(body: Body) -> None:
+    """platform.claude.com, Messages API: unknown fields are refused, max_tokens is required."""
+    taken = {
+        *(
+            "model",
+            "max_tokens",
+            "messages",
+            "system",
+            "stream",
+            "temperature",
+            "top_p",
+            "top_k",
+            "stop_sequences",
+        ),
+        *(
+            "tools",
+            "tool_choice",
+            "thinking",
+            "metadata",
+            "service_tier",
+            "container",
+            "mcp_servers",
+            "speed",
+        ),
+        *(
+            "context_management",
+            "output_config",
+            "output_format",
+            "cache_control",
+            "inference_geo",
+            "diagnostics",
+        ),
+    }
+    for name in body.keys() - taken:
+        refuse(f"{name}: Extra inputs are not permitted")
+    if not isinstance(body.get("max_tokens"), int):
+        refuse("max_tokens: Field required")
+
+
+def check_claude_calls(body: Body) -> None:
+    """platform.claude.com, tool use: ids match a pattern, are unique, and are answered in the next turn by it alone."""
+    seen: set[str] = set()
+    waiting: set[str] = set()
+    for message in body["messages"]:
+        blocks = blocks_of(message)
+        answered = {block["tool_use_id"] for block in blocks if block.get("type") == "tool_result"}
+        if waiting != answered:
+            refuse(f"tool_use ids {waiting} and tool_result ids {answered} differ")
+        waiting = set()
+        for block in blocks:
+            if block.get("type") == "tool_use":
+                if not re.fullmatch(r"[a-zA-Z0-9_-]+", block["id"]) or block["id"] in seen:
+                    refuse(f"{block['id']!r} is a bad id or a second one")
+                seen.add(block["id"])
+                waiting.add(block["id"])
+
+
+def check_claude_text(body: Body) -> None:
+    """anomalyco/opencode#31259, anthropics/claude-code#23440: text is more than white space."""
+    system = body.get("system")
+    for place in (*body["messages"], {"content": system if isinstance(system, list) else []}):
+        for block in blocks_of(place):
+            if block.get("type") == "text" and not block["text"].strip():
+                refuse("text content blocks must contain non-whitespace text")
+
+
+def check_claude_turns(body: Body) -> None:
+    """livekit/agents PR 669: the user begins; migration guide: no prefill from 4.6 on; system turns from 4.8 on."""
+    roles = [message["role"] for message in body["messages"]]
+    if not roles or roles[0] != "user":
+        refuse('first message must use the "user" role')
+    if roles[-1] == "assistant" and re.search(r"4-[6-9]|(sonnet|opus|fable)-5", body["model"]):
+        refuse("This model does not support assistant message prefill.")
+    for before, role in pairwise(roles):
+        if role == "system" and (
+            before != "user" or not re.search(r"4-8|(sonnet|opus|fable)-5", body["model"])
+        ):
+            refuse("role 'system' is not supported here")
+
+
+def check_claude_sampling(body: Body) -> None:
+    """router-for-me/CLIProxyAPI#193: one of temperature and top_p from 4.1 on; what's new in Claude 4.7: defaults alone."""
+    model = body["model"]
+    both = "temperature" in body and "top_p" in body
+    if both and re.search(r"opus-4-1|4-[5-9]|-5$", model):
+        refuse("temperature and top_p cannot both be specified")
+    if "temperature" in body and not 0 <= body["temperature"] <= 1:
+        refuse("temperature: range 0 to 1")
+    if (
+        re.search(r"4-[78]|(sonnet|opus|fable|mythos)-5", model)
+        and {"temperature", "top_p", "top_k"} & body.keys()
+    ):
+        refuse("sampling parameters are not supported")
+
+
+def check_claude_thinking(body: Body) -> None:
+    """platform.claude.com, extended thinking and effort."""
+    model, thinking = body["model"], body.get("thinking") or {}
+    effort = (body.get("output_config") or {}).get("effort")
+    takes_effort = re.search(r"opus-4-5|4-[6-9]|(sonnet|opus|fable|mythos)-5", model)
+    if effort is not None and (not takes_effort or effort not in {"low", "medium", "high", "xhigh", "max"}):
+        refuse("This model does not support the effort parameter.")
+    if (effort in {"xhigh", "max"} and "opus-4-5" in model) or (
+        effort == "xhigh" and re.search(r"4-6", model)
+    ):
+        refuse("This effort is not supported")
+    if thinking.get("type") == "enabled":
+        if re.search(r"4-[78]|(sonnet|opus|fable|mythos)-5", model):
+            refuse("thinking.type enabled is not supported; use adaptive")
+        if not 1024 <= thinking["budget_tokens"] < body["max_tokens"]:
+            refuse("max_tokens must be greater than thinking.budget_tokens")
+        if body.get("temperature", 1) != 1:
+            refuse("temperature may only be set to 1 when thinking is enabled")
+    if thinking.get("type") == "adaptive" and re.search(r"4-5|4-1", model):
+        refuse("adaptive thinking is not supported")
+
+
+def check_claude_limit(body: Body) -> None:
+    """platform.claude.com, models overview: the most output tokens."""
+    limits = (("opus-4-1", 32_000), ("4-5", 64_000), ("", 128_000))
+    most = next(limit for part, limit in limits if part in body["model"])
+    if body["max_tokens"] > most:
+        refuse(f"max_tokens: {body['max_tokens']} > {most}")
+
+
+def check_claude_tools(body: Body) -> None:
+    """platform.claude.com, tool use: schemas are objects without alternatives at the top; names of 128 characters."""
+    for tool in body.get("tools") or ():
+        if tool.get("type", "custom") != "custom":
+            continue
+        schema = tool.get("input_schema")
+        if not isinstance(schema, dict) or schema.get("type") != "object":
+            refuse("input_schema.type: Field required")
+        if {"anyOf", "oneOf", "allOf"} & schema.keys():
+            refuse("input_schema does not support oneOf, allOf, or anyOf at the top level")
+        if not re.fullmatch(r"[a-zA-Z0-9_-]{1,128}", tool["name"]):
+            refuse("name: String should match pattern")
+        if tool.get("strict"):
+            check_closed(schema)
+
+
+def check_claude_answer(body: Body) -> None:
+    """platform.claude.com, structured outputs, "JSON Schema limitations"."""
+    form = (body.get("output_config") or {}).get("format")
+    if form:
+        check_closed(form["schema"])
+
+
+def walk(schema: object) -> Iterator[Body]:
+    """All schemas within one."""
+    if isinstance(schema, list):
+        for each in schema:
+            yield from walk(each)
+    elif isinstance(schema, dict):
+        yield schema
+        for name, value in schema.items():
+            inner = value.values() if name in {"properties", "$defs"} and isinstance(value, dict) else [value]
+            for each in inner:
+                yield from walk(each)
+
+
+def check_closed(schema: object) -> None:
+    bounds = {
+        "minimum",
+        "maximum",
+        "exclusiveMinimum",
+        "exclusiveMaximum",
+        "multipleOf",
+        "minLength",
+        "maxLength",
+    }
+    for part in walk(schema):
+        if part.get("type") == "object" and part.get("additionalProperties") is not False:
+            refuse("'additionalProperties' must be explicitly set to false")
+        if bounds & part.keys() and isinstance(part.get("type"), str):
+            refuse("bounds are not supported")
+
+
+def check_claude_images(body: Body) -> None:
+    """platform.claude.com, vision: four types, and the bytes are of the type named."""
+    kinds = {
+        b"\x89PNG": "image/png",
+        b"\xff\xd8\xff": "image/jpeg",
+        b"GIF8": "image/gif",
+        b"RIFF": "image/webp",
+    }
+    for message in body["messages"]:
+        for block in blocks_of(message):
+            source = block.get("source") or {}
+            if block.get("type") != "image" or source.get("type") != "base64":
+                continue
+            data = base64.b64decode(source["data"])
+            real = next(
+                (kind for magic, kind in kinds.items() if data.startswith(magic)), source["media_type"]
+            )
+            if real != source["media_type"] or source["media_type"] not in kinds.values():
+                refuse("the image is of another media type")
+
+
+def check_claude_rest(body: Body) -> None:
+    """BerriAI/litellm#3286: stop sequences; vercel/ai PR 12419: metadata.user_id has 256 characters at most."""
+    if any(not stop.strip() for stop in body.get("stop_sequences") or ()):
+        refuse("each stop sequence must contain non-whitespace")
+    if len((body.get("metadata") or {}).get("user_id") or "") > 256:
+        refuse("metadata.user_id: at most 256 characters")
+
+
+# OpenAI
+
+
+def is_reasoning(model: str) -> bool:
+    return re.match(r"(o\d|gpt-5)(?!.*chat)", model) is not None
+
+
+def check_gpt_limit(body: Body) -> None:
+    """platform.openai.com, models: the most output; reasoning models take max_completion_tokens."""
+    limits = {"gpt-4o": 16_384, "gpt-4.1": 32_768, "gpt-5": 128_000, "o3": 100_000, "o4": 100_000}
+    most = next((limit for name, limit in limits.items() if body["model"].startswith(name)), None)
+    if is_reasoning(body["model"]) and body.get("max_tokens") is not None:
+        refuse("Unsupported parameter: 'max_tokens'")
+    for name in ("max_tokens", "max_completion_tokens"):
+        if most is not None and (body.get(name) or 0) > most:
+            refuse(f"{name} is too large")
+
+
+def check_gpt_strings(body: Body) -> None:
+    """OpenAI's OpenAPI document (safety_identifier, maxLength 64); maximhq/bifrost PR 1000."""
+    for name in ("user", "safety_identifier", "prompt_cache_key"):
+        if len(body.get(name) or "") > 64:
+            refuse(f"Invalid '{name}': string too long")
+
+
+def check_names(body: Body) -> None:
+    """OpenAI's API reference, FunctionObject.name."""
+    names = [tool["function"]["name"] for tool in body.get("tools") or ()]
+    names += [call["function"]["name"] for each in body["messages"] for call in each.get("tool_calls") or ()]
+    choice = body.get("tool_choice")
+    names += [choice["function"]["name"]] if isinstance(choice, dict) and "function" in choice else []
+    for name in names:
+        if not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", name):
+            refuse(f"Invalid name {name!r}")
+
+
+def check_calls(longest: int) -> Check:
+    """OpenAI's 400 ``string_above_max_length``, and: each call is answered by tool messages right after it."""
+
+    def check(body: Body) -> None:
+        waiting: set[str] = set()
+        for message in body["messages"]:
+            if message["role"] == "tool":
+                if message["tool_call_id"] not in waiting:
+                    refuse("a tool message must be a response to a preceding message with 'tool_calls'")
+                waiting.discard(message["tool_call_id"])
+                continue
+            if waiting:
+                refuse("tool_call_ids did not have response messages")
+            for call in message.get("tool_calls") or ():
+                if not 0 < len(call["id"]) <= longest:
+                    refuse("Invalid id: string too long")
+                waiting.add(call["id"])
+
+    return check
+
+
+def check_gpt_schemas(body: Body) -> None:
+    """platform.openai.com, structured outputs."""
+    strict = [
+        tool["function"].get("parameters")
+        for tool in body.get("tools") or ()
+        if tool["function"].get("strict")
+    ]
+    wanted = (body.get("response_format") or {}).get("json_schema") or {}
+    strict += [wanted.get("schema")] if wanted.get("strict") else []
+    for part in walk(strict):
+        if part.get("type") == "object" and (
+            part.get("additionalProperties") is not False
+            or set(part.get("required") or ()) != set(part.get("properties") or ())
+        ):
+            refuse("Invalid schema")
+
+
+def check_gpt_values(body: Body) -> None:
+    """OpenAI's API reference: stop, temperature; BerriAI/litellm PR 33738; reasoning guide: efforts."""
+    stop = body.get("stop")
+    if isinstance(stop, list) and len(stop) > 4:
+        refuse("Invalid 'stop': array too long")
+    if not 0 <= (body.get("temperature") or 0) <= 2:
+        refuse("temperature: range 0 to 2")
+    if is_reasoning(body["model"]):
+        if stop:
+            refuse("Unsupported parameter: 'stop'")
+        if any(body.get(name) not in {None, 1} for name in ("temperature", "top_p")):
+            refuse("Only the default (1) value is supported.")
+        if body.get("logprobs") or any(body.get(name) for name in ("presence_penalty", "frequency_penalty")):
+            refuse("Unsupported parameter")
+    efforts = {"gpt-5": {"minimal", "low", "medium", "high"}, "o3": {"low", "medium", "high"}}
+    effort = body.get("reasoning_effort")
+    if effort is not None and effort not in efforts.get(body["model"], set()):
+        refuse("Unsupported value: 'reasoning_effort'")
+
+
+# Others
+
+
+def check_fields(taken: str) -> Check:
+    """Refuse every other field."""
+
+    def check(body: Body) -> None:
+        for name in body.keys() - set(taken.split()):
+            refuse(f"Extra inputs are not permitted: {name}")
+
+    return check
+
+
+def check_roles(body: Body) -> None:
+    """api-docs.deepseek.com, docs.mistral.ai: four roles."""
+    for message in body["messages"]:
+        if message["role"] not in {"system", "user", "assistant", "tool"}:
+            refuse(f"unknown variant {message['role']!r}")
+
+
+def check_system_first(body: Body) -> None:
+    """QwenLM/Qwen3.8#186, ollama/ollama#17774."""
+    for number, message in enumerate(body["messages"]):
+        if (
+            number
+            and message["role"] in {"system", "developer"}
+            and body["messages"][number - 1]["role"] != "system"
+        ):
+            refuse("System message must be at the beginning.")
+
+
+def check_mistral(body: Body) -> None:
+    """mistral-common, MistralRequestValidatorV3 and _validate_message_order."""
+    before = None
+    for message in body["messages"]:
+        if before == "tool" and message["role"] not in {"tool", "assistant"}:
+            refuse("Unexpected role after role 'tool'")
+        ids = [call["id"] for call in message.get("tool_calls") or ()]
+        ids += [message["tool_call_id"]] if message["role"] == "tool" else []
+        if any(not re.fullmatch(r"[a-zA-Z0-9]{9}", each) for each in ids):
+            refuse("Tool call id must be a-z, A-Z, 0-9, with a length of 9")
+        before = message["role"]
+
+
+CLAUDE: tuple[Check, ...] = (
+    *(check_claude_fields, check_claude_calls, check_claude_text, check_claude_turns, check_claude_sampling),
+    *(
+        check_claude_thinking,
+        check_claude_limit,
+        check_claude_tools,
+        check_claude_answer,
+        check_claude_images,
+    ),
+    check_claude_rest,
+)
+GPT: tuple[Check, ...] = (
+    *(check_gpt_limit, check_gpt_strings, check_names, check_calls(40), check_gpt_schemas, check_gpt_values),
+)
+MISTRAL: tuple[Check, ...] = (
+    check_fields(
+        "model messages temperature top_p max_tokens stream stop random_seed response_format tools tool_choice "
+        "presence_penalty frequency_penalty n prediction parallel_tool_calls prompt_mode reasoning_effort safe_prompt "
+        "metadata guardrails"
+    ),
+    *(check_roles, check_mistral, check_names),
+)
+GEMINI: tuple[Check, ...] = (
+    check_fields(
+        "model messages temperature top_p max_tokens max_completion_tokens n stop stream stream_options tools "
+        "tool_choice parallel_tool_calls response_format reasoning_effort presence_penalty frequency_penalty seed "
+        "logprobs top_logprobs user extra_body service_tier verbosity"
+    ),
+    check_names,
+)
+DEEPSEEK: tuple[Check, ...] = (check_roles, check_names, check_calls(40))
+OLLAMA: tuple[Check, ...] = (check_roles, check_system_first)
+
+TARGETS: dict[str, tuple[Check, ...]] = {
+    **{
+        f"anthropic/{name}": CLAUDE
+        for name in (
+            *(
+                "claude-opus-4-1",
+                "claude-opus-4-5",
+                "claude-haiku-4-5",
+                "claude-sonnet-4-6",
+                "claude-opus-4-7",
+            ),
+            *("claude-opus-4-8", "claude-sonnet-5", "claude-fable-5"),
+        )
+    },
+    **{f"openai/{name}": GPT for name in ("gpt-4o", "gpt-4.1", "gpt-5", "o3")},
+    "mistral/mistral-large-latest": MISTRAL,
+    "gemini/gemini-3.5-flash": GEMINI,
+    "deepseek/deepseek-v4-flash": DEEPSEEK,
+    "ollama/qwen3.8": OLLAMA,
+}
+"""The targets of the tests, with what their providers refuse."""
+
+
+def check(target: str, body: Body) -> None:
+    """Refuse what a target's provider refuses."""
+    for rule in TARGETS[target]:
+        rule(body)
