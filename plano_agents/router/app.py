@@ -13,8 +13,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from plano_agents.config.model import Config
 from plano_agents.router.admission import Admission
 from plano_agents.router.choice import Chooser
-from plano_agents.router.dispatch import Dispatcher, Health
+from plano_agents.router.dispatch import Dispatcher
 from plano_agents.router.front_door import FrontDoor
+from plano_agents.router.health import Health
 from plano_agents.router.hot_path import HotPath
 from plano_agents.router.inspector.answers import OwnInspector
 from plano_agents.router.inspector.seam import Inspector, build_observer
@@ -92,12 +93,12 @@ class Router:
         self._warm_up: Callable[[], Awaitable[None]] | None = None
         self._traces = Traces()
         self._admission = Admission(config.limits)
-        self._health: Health | None = None
+        self._health = Health(config, on_change=self._note_breaker)
         self._inspector = inspector if inspector is not None else OwnInspector()
         store = store if store is not None else build_store(config.routing, clock=clock)
         self._metrics = Metrics(
             store.tallies,
-            breakers=lambda: self._health.list_breakers() if self._health is not None else {},
+            breakers=self._health.list_breakers,
             admission=self._admission,
             directory=tallies,
         )
@@ -125,7 +126,7 @@ class Router:
     def configure(self, config: Config) -> None:
         """Exchange the configuration: new requests get the new one, those in flight finish on the old one.
 
-        Pins stay, and the store that holds them; what is known of the providers' health starts anew.
+        Pins stay, and the store that holds them; so does what is known of the health of models that stay as they are.
 
         Raises:
             ConfigError: A configured model cannot be served; the old configuration stays.
@@ -182,7 +183,7 @@ class Router:
 
         sampler, tracers = self._traces.observe(config)
         strategy = self._strategy or build_strategy(config, self._upstream)
-        health = Health(config, on_change=self._note_breaker)
+        health = self._health
         service = Service(
             config,
             chooser=Chooser(
@@ -207,15 +208,15 @@ class Router:
             self._watching = asyncio.get_running_loop().create_task(measurements.watch())
         hot_path = HotPath(service, config, self._admission, on_refused=self._metrics.count_refusal)
         self._admission.configure(config.limits)
-        self._health = health
+        health.configure(config)
         self._metrics.configure(config)
         self._log.configure(config)
         pages = FrontDoor(partial(self._build_pages, config), config, on_refused=self._metrics.count_refusal)
         return _Serving(hot_path, InspectorSite(pages, self._inspector, config))
 
-    def _note_breaker(self, upstream: str, is_open: bool) -> None:  # noqa: FBT001 - a callback's
-        self._metrics.count_breaker(upstream, is_open)
-        self._log.note_breaker(upstream, is_open=is_open)
+    def _note_breaker(self, model: str, is_open: bool) -> None:  # noqa: FBT001 - a callback's
+        self._metrics.count_breaker(model, is_open)
+        self._log.note_breaker(model, is_open=is_open)
 
     def _build_pages(self, config: Config) -> ASGIApp:
         """Load FastAPI, and put together what is served beside the proxied endpoints."""

@@ -1,8 +1,9 @@
-"""A breaker per upstream: one that fails over and over is left alone for a while, then probed by one request.
+"""A breaker per model: one that fails over and over is left alone for a while, then probed by one request at a time.
 
 Closed, it counts failures in a row; at `Breaker.failures` it opens, and for `Breaker.open_seconds` nothing is sent.
 Then one request may probe: its success closes the breaker, its failure opens it again (Nygard, "Release It!",
-chapter 5). What counts as a failure is the caller's to say.
+chapter 5). Only attempts that were sent since it opened last are judged: what was sent before says nothing new. What
+counts as a failure is the caller's to say.
 """
 
 from collections.abc import Callable
@@ -10,8 +11,39 @@ from collections.abc import Callable
 from plano_agents.config.model import Breaker
 
 
+class Attempt:
+    """A request that a breaker let out; `abandon`, `succeed` or `fail` follows.
+
+    While the breaker is closed all requests share one.
+
+    Args:
+        breaker: What judges it.
+    """
+
+    __slots__ = ("_breaker",)
+
+    def __init__(self, breaker: "CircuitBreaker") -> None:
+        self._breaker = breaker
+
+    def begin(self) -> None:
+        """Note that a stream has begun: enough to end a probe, and no success before its end."""
+        self._breaker.note_begin(self)
+
+    def succeed(self) -> None:
+        """Note that the model answered."""
+        self._breaker.note_success(self)
+
+    def fail(self) -> None:
+        """Note that the model failed."""
+        self._breaker.note_failure(self)
+
+    def abandon(self) -> None:
+        """Note that nobody waited for the outcome; a probe may be tried again."""
+        self._breaker.note_abandoned(self)
+
+
 class CircuitBreaker:
-    """Guards one upstream.
+    """Guards one model.
 
     Args:
         policy: The configured limits.
@@ -31,12 +63,17 @@ class CircuitBreaker:
         self._on_change = on_change
         self._failures = 0
         self._opened: float | None = None
-        self._probing = False
+        self._judged: Attempt | None = Attempt(self)  # while open: the probe that is out
 
     @property
     def is_open(self) -> bool:
         """Whether it failed too often, and no probe has succeeded since."""
         return self._opened is not None
+
+    @property
+    def is_pristine(self) -> bool:
+        """Whether it is as a new one: nothing would be lost with it."""
+        return self._opened is None and self._failures == 0
 
     @property
     def seconds_left(self) -> float:
@@ -45,35 +82,43 @@ class CircuitBreaker:
             return 0.0
         return max(0.0, self._opened + self._policy.open_seconds - self._clock())
 
-    def allow(self) -> bool:
-        """Ask to send a request; every one allowed is followed by `succeed`, `fail` or `abandon`."""
+    def allow(self) -> Attempt | None:
+        """Let a request out; None where the model is left alone, or a probe is out."""
         if self._opened is None:
-            return True
-        if self._probing or self.seconds_left > 0:
-            return False
-        self._probing = True
-        return True
+            return self._judged
+        if self._judged is not None or self.seconds_left > 0:
+            return None
+        self._judged = Attempt(self)
+        return self._judged
 
-    def succeed(self) -> None:
-        """Note that the upstream answered."""
-        was_open = self.is_open
-        self._failures = 0
-        self._opened = None
-        self._probing = False
-        if was_open:
-            self._on_change(False)
+    def note_begin(self, attempt: Attempt) -> None:
+        """See `Attempt.begin`: one failure more opens it again."""
+        if attempt is self._judged and self.is_open:
+            self._close(failures=self._policy.failures - 1)
 
-    def fail(self) -> None:
-        """Note that the upstream failed; once it is open, only a probe's failure counts."""
-        if self._opened is not None and not self._probing:
+    def note_success(self, attempt: Attempt) -> None:
+        """See `Attempt.succeed`."""
+        if attempt is self._judged:
+            self._failures = 0
+            if self._opened is not None:
+                self._close(failures=0)
+
+    def note_failure(self, attempt: Attempt) -> None:
+        """See `Attempt.fail`."""
+        if attempt is not self._judged:
             return
         self._failures += 1
-        if self._probing or self._failures >= self._policy.failures:
-            was_open, self._opened = self.is_open, self._clock()
+        was_open = self.is_open
+        if was_open or self._failures >= self._policy.failures:
+            self._opened, self._judged = self._clock(), None
             if not was_open:
                 self._on_change(True)
-        self._probing = False
 
-    def abandon(self) -> None:
-        """Note that nobody waited for the outcome; a probe may be tried again."""
-        self._probing = False
+    def note_abandoned(self, attempt: Attempt) -> None:
+        """See `Attempt.abandon`."""
+        if attempt is self._judged and self.is_open:
+            self._judged = None
+
+    def _close(self, *, failures: int) -> None:
+        self._opened, self._failures = None, failures
+        self._on_change(False)

@@ -6,7 +6,7 @@ Pure but for the strategy, which may take its time. What a session makes of it i
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from plano_agents.config.model import WILDCARD, Config, ModelProfile, Preference
+from plano_agents.config.model import Config, ModelProfile, Preference
 from plano_agents.errors import ModelNotFoundError, RequestError
 from plano_agents.protocol.needs import Needs
 from plano_agents.protocol.openai_chat import PreferenceOverride
@@ -27,7 +27,7 @@ class Chooser:
         config: What is configured.
         strategy: Says which preference a request matches.
         metrics: Gives what is known of the models' prices and speed, by name.
-        is_down: Whether a configured entry's breaker is open.
+        is_down: Whether a model's breaker is open.
     """
 
     def __init__(
@@ -36,12 +36,13 @@ class Chooser:
         strategy: Strategy,
         metrics: Callable[[], Mapping[str, ModelMetrics]] = dict,
         *,
-        is_down: Callable[[str], bool] = lambda _entry: False,
+        is_down: Callable[[str], bool] = lambda _model: False,
     ) -> None:
         self._config = config
         self.strategy = strategy
         self.find_metrics = metrics
-        self._is_down = is_down
+        self.is_down = is_down
+        """Whether a model's breaker is open."""
         self._profiles = {model.name: find_profile(model, config.profiles) for model in config.models}
         spellings = [*self._profiles, *(model.model_id for model in config.models), *config.aliases]
         self._names = {
@@ -82,18 +83,10 @@ class Chooser:
         """Whether a model can serve a request, as far as is known."""
         return can_serve(self._find_profile(name), needs)
 
-    def is_down(self, name: str) -> bool:
-        """Whether a model's breaker is open."""
-        return self._is_down(self._find_entry(name))
-
     @property
     def reads_users_only(self) -> bool:
         """Whether only users' messages are read."""
         return self._config.routing.route_on_user_only
-
-    def _find_entry(self, name: str) -> str:
-        """Find the entry that serves a model: its own, or its provider's wildcard."""
-        return name if name in self._profiles else f"{name.partition('/')[0]}/{WILDCARD}"
 
     def _find_profile(self, name: str) -> ModelProfile:
         """Find what a configured model can take; a wildcard's is looked up each time, for its names have no end."""

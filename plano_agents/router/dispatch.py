@@ -13,7 +13,6 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from functools import partial
 
 from msgspec import Struct
 
@@ -25,8 +24,9 @@ from plano_agents.errors import (
     UpstreamUnavailableError,
 )
 from plano_agents.protocol.overflow import says_too_long
-from plano_agents.router.breaker import CircuitBreaker
-from plano_agents.router.retry import RetryBudget, choose_delay, is_retryable, parse_retry_after
+from plano_agents.router.breaker import Attempt
+from plano_agents.router.health import Health
+from plano_agents.router.retry import choose_delay, is_retryable, parse_retry_after
 from plano_agents.router.trace import Trace
 from plano_agents.router.trail import Try
 from plano_agents.router.upstream import TakeChunk, Upstream, UpstreamRequest, UpstreamResponse
@@ -46,8 +46,6 @@ class Candidate(Struct, frozen=True):
 
     model: str
     """Provider-qualified."""
-    upstream: str
-    """The configured entry that serves it, whose health it shares: its own, or its provider's wildcard."""
     build_request: Callable[[], UpstreamRequest]
     """Writes the request on the model's own wire; called when its turn has come."""
 
@@ -74,11 +72,12 @@ class StreamedAnswer:
     Args:
         model: Who gives it.
         response: The provider's answer, its body not read; `aclose` closes it.
+        attempt: Whose outcome the stream's end decides; its reader says it.
     """
 
-    __slots__ = ("_response", "first", "headers", "model", "opening", "status")
+    __slots__ = ("_response", "attempt", "first", "headers", "model", "opening", "status")
 
-    def __init__(self, model: str, response: UpstreamResponse) -> None:
+    def __init__(self, model: str, response: UpstreamResponse, attempt: Attempt) -> None:
         self.model = model
         """Who gives it."""
         self.status = response.status
@@ -86,6 +85,8 @@ class StreamedAnswer:
         self.headers = response.headers
         """Names compared in any case."""
         self._response = response
+        self.attempt = attempt
+        """The attempt that it came of, for whoever sees its end to judge."""
         self.opening = b""
         """The first bytes, once they are there; none at an end without any."""
         self.first = response.forward(self._take_opening)
@@ -122,54 +123,6 @@ class Sent(Struct, frozen=True):
 
 NoteTry = Callable[[Try], None]
 """Is told of each sending."""
-
-
-class Health:
-    """What is known of each upstream's health: its breaker and its retry budget.
-
-    Args:
-        config: The breaker's and the retries' limits.
-        clock: Monotonic time in seconds.
-        on_change: Told which entry's breaker opened (True) or closed (False).
-    """
-
-    def __init__(
-        self,
-        config: Config,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        on_change: Callable[[str, bool], None] = lambda _upstream, _is_open: None,
-    ) -> None:
-        self._config = config
-        self._clock = clock
-        self._on_change = on_change
-        self._breakers: dict[str, CircuitBreaker] = {}
-        self._budgets: dict[str, RetryBudget] = {}
-
-    def breaker(self, upstream: str) -> CircuitBreaker:
-        """The breaker of a configured entry."""
-        found = self._breakers.get(upstream)
-        if found is None:
-            found = self._breakers[upstream] = CircuitBreaker(
-                self._config.breaker, clock=self._clock, on_change=partial(self._on_change, upstream)
-            )
-        return found
-
-    def list_breakers(self) -> Mapping[str, bool]:
-        """Whether the breaker is open of each configured entry that was asked."""
-        return {upstream: breaker.is_open for upstream, breaker in self._breakers.items()}
-
-    def is_down(self, upstream: str) -> bool:
-        """Whether a configured entry is left alone now."""
-        found = self._breakers.get(upstream)
-        return found is not None and found.seconds_left > 0
-
-    def budget(self, upstream: str) -> RetryBudget:
-        """The retry budget of a configured entry."""
-        found = self._budgets.get(upstream)
-        if found is None:
-            found = self._budgets[upstream] = RetryBudget(self._config.retries, clock=self._clock)
-        return found
 
 
 class Dispatcher:
@@ -259,21 +212,22 @@ class Dispatcher:
         Returns:
             What came of it, None where its breaker is open; and why another may do better, None where it answered.
         """
-        breaker, budget = self._health.breaker(candidate.upstream), self._health.budget(candidate.upstream)
-        if not breaker.allow():
+        health = self._health.of(candidate.model)
+        attempt = health.breaker.allow()
+        if attempt is None:
             return None, _FAILED
         try:
             request = candidate.build_request()
         except RequestError as error:
-            breaker.abandon()
+            attempt.abandon()
             return error, _UNSUITABLE
         except BaseException:
-            breaker.abandon()
+            attempt.abandon()
             raise
-        budget.note_request()
-        attempt = 1
+        health.budget.note_request()
+        tries = 1
         while True:
-            outcome = await self._try(candidate.model, request, breaker, note=note, trace=trace)
+            outcome = await self._try(candidate.model, request, attempt, note=note, trace=trace)
             if isinstance(outcome, StreamedAnswer):
                 return outcome, None
             retry_after = None
@@ -281,19 +235,20 @@ class Dispatcher:
                 if not is_retryable(outcome.status):
                     return outcome, _UNSUITABLE if says_too_long(outcome.status, outcome.body) else None
                 retry_after = parse_retry_after(outcome.headers, now=self._wall_clock())
-            delay = choose_delay(self._retries, attempt=attempt, retry_after=retry_after, random=self._chance)
-            if delay is None or not budget.take_retry():
+            delay = choose_delay(self._retries, attempt=tries, retry_after=retry_after, random=self._chance)
+            if delay is None or not health.budget.take_retry():
                 return outcome, _FAILED
             await self._sleep(delay)
-            attempt += 1
-            if not breaker.allow():
+            tries += 1
+            attempt = health.breaker.allow()
+            if attempt is None:
                 return outcome, _FAILED
 
     async def _try(
         self,
         model: str,
         request: UpstreamRequest,
-        breaker: CircuitBreaker,
+        attempt: Attempt,
         *,
         note: NoteTry,
         trace: Trace | None,
@@ -305,23 +260,25 @@ class Dispatcher:
             status, headers = response.status, response.headers
             answer: Answered
             if status in SUCCESS and "text/event-stream" in headers.get("content-type", "").lower():
-                answer = await self._read_stream(StreamedAnswer(model, response))
+                answer = await self._read_stream(StreamedAnswer(model, response, attempt))
             else:
                 async with response:
                     _check_status(model, status)
                     answer = WholeAnswer(model, status, headers, await response.read())
         except UpstreamError as error:
-            breaker.fail()
+            attempt.fail()
             note(Try(model, None, error.code, (self._clock() - started) * 1000))
             return error
         except BaseException:
-            breaker.abandon()
+            attempt.abandon()
             raise
         note(Try(model, status, None, (self._clock() - started) * 1000))
         if status >= SERVER_ERROR:
-            breaker.fail()
+            attempt.fail()
+        elif isinstance(answer, StreamedAnswer):
+            attempt.begin()
         else:
-            breaker.succeed()
+            attempt.succeed()
         return answer
 
     async def _read_stream(self, answer: StreamedAnswer) -> StreamedAnswer:
@@ -336,7 +293,7 @@ class Dispatcher:
         return answer
 
     def _unavailable(self, candidates: Sequence[Candidate]) -> UpstreamUnavailableError:
-        waits = {each.model: self._health.breaker(each.upstream).seconds_left for each in candidates}
+        waits = {each.model: self._health.of(each.model).breaker.seconds_left for each in candidates}
         names = [model for model, seconds in waits.items() if seconds > 0] or list(waits)
         wait = min(waits[model] for model in names)
         return UpstreamUnavailableError(

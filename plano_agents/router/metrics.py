@@ -61,7 +61,7 @@ class Metrics:
 
     Args:
         kept: What others count: the session store.
-        breakers: Says which entries' breakers are open.
+        breakers: Says which models' breakers are open.
         admission: Counts what is served now; None where nothing is.
         directory: Where workers tell each other their numbers; None where this process serves alone.
         wall_clock: Unix time in seconds.
@@ -104,7 +104,7 @@ class Metrics:
             Reading(
                 "plano_upstream_breaker_open",
                 "Processes that leave the model alone now, because it failed several times in a row.",
-                lambda: {(name,): float(is_open) for name, is_open in breakers().items()},
+                lambda: self._gauge_breakers(breakers()),
                 ["model"],
             ),
             self._breaker_changes,
@@ -272,9 +272,9 @@ class Metrics:
         """Count a broken promise."""
         self._violations.add()
 
-    def count_breaker(self, upstream: str, is_open: bool) -> None:  # noqa: FBT001 - a callback's
+    def count_breaker(self, model: str, is_open: bool) -> None:  # noqa: FBT001 - a callback's
         """Count that a breaker opened or closed."""
-        self._breaker_changes.add((upstream, "open" if is_open else "closed"))
+        self._breaker_changes.add((self._name(model), "open" if is_open else "closed"))
 
     async def render(self) -> bytes:
         """Write all numbers, those of other workers added."""
@@ -283,6 +283,14 @@ class Metrics:
             return exposition.render(self.tallies)
         self.shared.write()
         return exposition.render(self.tallies, self.shared.read_others())
+
+    def _gauge_breakers(self, breakers: Mapping[str, bool]) -> dict[tuple[str, ...], float]:
+        """Say of each entry whether a model that it declares is left alone."""
+        gauged: dict[tuple[str, ...], float] = {}
+        for model, is_open in breakers.items():
+            entry = (self._name(model),)
+            gauged[entry] = max(float(is_open), gauged.get(entry, 0.0))
+        return gauged
 
     def _name(self, model: str) -> str:
         """Name a model by the entry that declares it."""

@@ -58,19 +58,19 @@ class RequestLog:
         if trail.tries:
             self._tell_failures(trail)
 
-    def note_breaker(self, upstream: str, *, is_open: bool) -> None:
+    def note_breaker(self, model: str, *, is_open: bool) -> None:
         """Tell that a model is left alone, or serves again.
 
         Args:
-            upstream: The configured entry.
+            model: Its provider-qualified name.
             is_open: Whether its breaker has opened.
         """
         if is_open:
             policy = self._config.breaker
             told = "%s is left alone for %g s (failures in a row: %d)"
-            logger.warning(told, upstream, policy.open_seconds, policy.failures)
+            logger.warning(told, model, policy.open_seconds, policy.failures)
         else:
-            logger.warning("%s answers again", upstream)
+            logger.warning("%s answers again", model)
 
     def _widen(self, column: str, names: Iterable[str]) -> None:
         longest = max(map(len, names), default=0)

@@ -14,7 +14,7 @@ from types import TracebackType
 import msgspec
 
 from plano_agents.affinity import HINT_HEADER
-from plano_agents.config.model import WILDCARD, Config, Model
+from plano_agents.config.model import Config, Model
 from plano_agents.errors import PlanoError, UpstreamProtocolError
 from plano_agents.protocol.decoding import split_fields
 from plano_agents.protocol.form import Form
@@ -107,7 +107,7 @@ class Service:
         self.timeouts = config.timeouts
         self.patience = config.limits.keepalive_comment_seconds
         self._config = config
-        self._served = {model.name: _Served(model, model.name, config) for model in config.models}
+        self._served = {model.name: _Served(model, config) for model in config.models}
 
     def answer(self, endpoint: Endpoint, request: ProxyRequest) -> "Story":
         """Answer one request, in ``async with``: it gives the answer, and leaving it ends the request.
@@ -124,7 +124,7 @@ class Service:
         if served is None:
             model = self._config.find_model(name)
             assert model is not None, "a candidate is a configured model"  # noqa: S101 - cannot happen
-            served = _Served(model, f"{model.provider}/{WILDCARD}", self._config)
+            served = _Served(model, self._config)
         return served
 
 
@@ -133,14 +133,12 @@ class _Served:
 
     Args:
         model: The model.
-        entry: The configured entry that serves it: its own, or its provider's wildcard.
         config: What is configured.
     """
 
-    __slots__ = ("entry", "fittings", "model_id", "target", "unsupported_params")
+    __slots__ = ("fittings", "model_id", "target", "unsupported_params")
 
-    def __init__(self, model: Model, entry: str, config: Config) -> None:
-        self.entry = entry
+    def __init__(self, model: Model, config: Config) -> None:
         self.model_id = model.model_id
         self.target = build_target(model)
         self.fittings = build_fittings(
@@ -287,7 +285,7 @@ class Story:
             headers = build_request_headers(target, self._request.fields)
             return UpstreamRequest(target.urls[wire], headers, body, service.timeouts)
 
-        return Candidate(name, served.entry, build)
+        return Candidate(name, build)
 
     def _build_answer(
         self, sent: WholeAnswer | StreamedAnswer, exchange: Exchange | None, fitted: Fitted

@@ -7,7 +7,7 @@ then a broken connection. While nothing comes from the provider, comment lines k
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import msgspec
 
@@ -256,18 +256,12 @@ class Stream:
                     self._encoder.close()
         except Exception as error:  # noqa: BLE001 - whatever it is, the client is told
             self._fail(error)
-        if self._failure is not None:
-            self._is_broken = True
-            self._trail.failure = self._failure.code
-            write(self._last + self._encoder.break_off(self._failure))
-            raise StreamBrokenError
-        if self._is_ended and self._encoder.failed:
-            self._trail.failure = UpstreamError.code
-            self._is_broken = True
-            if self._last:
-                write(self._last)
-            raise StreamBrokenError
-        return self._last if self._is_ended else None
+        if self._failure is not None or (self._is_ended and self._encoder.failed):
+            self._break_off()
+        if not self._is_ended:
+            return None
+        answer.attempt.succeed()
+        return self._last
 
     async def aclose(self) -> None:
         """End it, read to its end or not.
@@ -306,6 +300,18 @@ class Stream:
     def _end(self, last: bytes) -> None:
         self._note(last)
         self._last, self._is_ended = last, True
+
+    def _break_off(self) -> NoReturn:
+        """Tell the client that the stream broke, unless the provider's own error event does."""
+        failure = self._failure
+        self._is_broken = True
+        self._trail.failure = UpstreamError.code if failure is None else failure.code
+        if failure is None or isinstance(failure, UpstreamError):
+            self._answer.attempt.fail()
+        said = self._last if failure is None else self._last + self._encoder.break_off(failure)
+        if said:
+            self._write(said)
+        raise StreamBrokenError
 
     def _fail(self, error: Exception) -> None:
         """Keep what the client is told, without the frames that the error passed: they hold this stream."""

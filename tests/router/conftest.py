@@ -19,7 +19,8 @@ from plano_agents.config.model import Config, Model, Preference
 from plano_agents.router.answer import StreamBrokenError
 from plano_agents.router.app import Router
 from plano_agents.router.choice import Chooser
-from plano_agents.router.dispatch import Dispatcher, Health
+from plano_agents.router.dispatch import Dispatcher
+from plano_agents.router.health import Health
 from plano_agents.router.service import ProxyRequest, Service
 from plano_agents.router.surfaces import CHAT, Endpoint
 from plano_agents.router.trail import Observer

@@ -13,7 +13,8 @@ from plano_agents.errors import (
     UpstreamUnavailableError,
     UpstreamUnreachableError,
 )
-from plano_agents.router.dispatch import Candidate, Dispatcher, Health, Sent, StreamedAnswer
+from plano_agents.router.dispatch import Candidate, Dispatcher, Sent, StreamedAnswer
+from plano_agents.router.health import Health
 from plano_agents.router.upstream import UpstreamRequest
 from tests.router.conftest import (
     CHUNKS,
@@ -65,14 +66,14 @@ class Scene:
 
 
 def candidate(model: str) -> Candidate:
-    return Candidate(model, model, lambda: UpstreamRequest(model, {}, b"{}"))
+    return Candidate(model, lambda: UpstreamRequest(model, {}, b"{}"))
 
 
 def unsuitable(model: str) -> Candidate:
     def refuse() -> UpstreamRequest:
         raise UnsupportedFieldError("cannot be carried", param="n")
 
-    return Candidate(model, model, refuse)
+    return Candidate(model, refuse)
 
 
 async def test_a_good_answer_is_taken_at_once() -> None:
@@ -283,7 +284,7 @@ async def test_an_abandoned_probe_leaves_room_for_another() -> None:
     await asked.wait()
     probe.cancel()
     await asyncio.wait({probe})
-    assert scene.health.breaker(GPT).allow()
+    assert scene.health.of(GPT).breaker.allow()
 
 
 async def test_a_stream_whose_first_bytes_are_late_is_given_while_they_are_awaited() -> None:

@@ -13,8 +13,8 @@ from plano_agents.protocol.openai_chat import parse_head
 from plano_agents.protocol.request_body import RequestBody
 from plano_agents.router.app import Router
 from plano_agents.router.choice import Chooser
-from plano_agents.router.dispatch import Health
 from plano_agents.router.explain import Explanation, explain
+from plano_agents.router.health import Health
 from plano_agents.router.strategies import build_strategy
 from plano_agents.router.surfaces import CHAT, Endpoint
 from plano_agents.routing.candidates import ModelMetrics
@@ -33,6 +33,7 @@ from tests.router.conftest import (
     build_service,
     chat,
 )
+from tests.router.test_breaker import fail
 
 ROUTER_MODEL = "local/Arch-Router"
 
@@ -245,11 +246,11 @@ async def test_of_users_only_nothing_else_is_read() -> None:
     assert [said.text for said in choice.conversation] == ["one"]
 
 
-async def test_an_entry_whose_breaker_is_open_is_down_until_it_may_be_probed() -> None:
+async def test_a_model_whose_breaker_is_open_is_down_until_it_may_be_probed() -> None:
     clock = Clock()
     health = Health(build_config(GPT, breaker=Breaker(failures=1, open_seconds=5)), clock=clock)
     assert not health.is_down(GPT)
-    health.breaker(GPT).fail()
+    fail(health.of(GPT).breaker)
     assert health.is_down(GPT)
     clock.now = 5
     assert not health.is_down(GPT)

@@ -166,3 +166,19 @@ async def test_requests_that_finish_on_an_old_configuration_still_take_their_pla
         answered, _, _ = await asking
     assert (status, json.loads(body)["error"]["code"]) == (503, "overloaded")
     assert answered == 200
+
+
+async def test_a_model_that_is_left_alone_is_so_over_a_new_configuration(tmp_path: Path) -> None:
+    async def fail(exchange: Exchange) -> None:
+        await exchange.answer(b"{}", status="500 Broken")
+
+    settings = {"retries": {"max_per_candidate": 0}, "breaker": {"failures": 1, "open_seconds": 900}}
+    async with (
+        Provider(fail) as provider,
+        start_router(write_config(tmp_path, {GPT: provider.url}, **settings)) as router,
+    ):
+        first, _, _ = await talk(router.url, build_request(chat()))
+        router.process.send_signal(signal.SIGHUP)
+        await router.read_until("configuration reloaded")
+        second, _, _ = await talk(router.url, build_request(chat()))
+    assert (first, second, len(provider.exchanges)) == (500, 503, 1)

@@ -2,10 +2,11 @@
 
 import asyncio
 import itertools
+from collections.abc import Awaitable, Callable
 
 import pytest
 
-from plano_agents.config.model import Limits, Retries
+from plano_agents.config.model import Breaker, Limits, Retries
 from plano_agents.router.streams import COMMENT
 from tests.faults.proxy import Fault, FaultProxy
 from tests.faults.wires import (
@@ -17,8 +18,8 @@ from tests.faults.wires import (
     answer_framed,
     stream_for,
 )
-from tests.router.conftest import CLAUDE, GPT, Exchange, Provider, build_config, chat, run_router
-from tests.router.raw_client import build_request, open_to, talk
+from tests.router.conftest import CHUNKS, CLAUDE, GPT, Exchange, Provider, build_config, chat, run_router
+from tests.router.raw_client import build_request, open_to, stream, talk
 
 NEVER = Retries(max_per_candidate=0)
 MIDDLE = 600
@@ -155,3 +156,44 @@ async def _comes(progress: asyncio.Event) -> bool:
             return await progress.wait()
     except TimeoutError:
         return False
+
+
+async def cut(exchange: Exchange) -> None:
+    await exchange.start_stream()
+    await exchange.chunk(CHUNKS[0])
+    exchange.close()
+
+
+async def fail_by_event(exchange: Exchange) -> None:
+    await exchange.start_stream()
+    await exchange.chunk(CHUNKS[0])
+    await exchange.chunk(b'data: {"error": {"message": "no", "type": "server_error"}}\n\n')
+    await exchange.chunk(b"")
+
+
+@pytest.mark.parametrize("breaking", [cut, fail_by_event])
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
+async def test_streams_that_break_after_their_headers_open_the_breaker(
+    path: str, breaking: Callable[[Exchange], Awaitable[None]]
+) -> None:
+    request = build_request(chat(max_tokens=9, stream=True), path=path)
+    async with (
+        Provider(breaking) as provider,
+        run_router(
+            build_config(GPT, base_url=provider.url, retries=NEVER, breaker=Breaker(failures=2))
+        ) as url,
+    ):
+        statuses = [(await talk(url, request))[0] for _ in range(3)]
+    assert (statuses, len(provider.exchanges)) == ([200, 200, 503], 2)
+
+
+async def test_streams_that_end_well_in_between_keep_the_breaker_closed() -> None:
+    request = build_request(chat(stream=True))
+    async with (
+        Provider(cut, stream, cut, stream, cut, stream) as provider,
+        run_router(
+            build_config(GPT, base_url=provider.url, retries=NEVER, breaker=Breaker(failures=2))
+        ) as url,
+    ):
+        statuses = [(await talk(url, request))[0] for _ in range(6)]
+    assert statuses == [200] * 6
