@@ -5,7 +5,7 @@ are written in the shapes that requests send them back in.
 """
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from plano_agents.protocol import sse
 from plano_agents.protocol.anthropic_reply import Usage
@@ -22,6 +22,8 @@ class Answer(Struct, frozen=True, kw_only=True, tag_field="type", tag="message")
     stop_sequence: str | None = None
     usage: Usage
     role: str = "assistant"
+    native_finish_reason: str | UnsetType = UNSET
+    """The provider's own word for why it ended, where it is none of the standard's."""
 
 
 class MessageStart(Struct, frozen=True, tag_field="type", tag="message_start"):
@@ -82,6 +84,8 @@ class Stopped(Struct, frozen=True):
 
     stop_reason: str
     stop_sequence: str | None = None
+    native_finish_reason: str | UnsetType = UNSET
+    """See `Answer.native_finish_reason`."""
 
 
 class MessageDelta(Struct, frozen=True, tag_field="type", tag="message_delta"):

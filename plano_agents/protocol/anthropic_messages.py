@@ -18,8 +18,10 @@ from plano_agents.protocol.openai_chat import ChatHead
 VERSION = "2023-06-01"
 """The ``anthropic-version`` that these shapes are of."""
 
-END_MARK = EndMark(re.compile(rb'"type"\s*:\s*"message_stop"'), literals=[b"message_stop"])
-"""What a whole stream has near its end."""
+END_MARK = EndMark(
+    re.compile(rb'"type"\s*:\s*"(?:message_stop|(?P<error>error))"'), literals=[b"message_stop", b'"error"']
+)
+"""What a stream has near its end."""
 
 ERROR_TYPES = {
     400: "invalid_request_error",

@@ -1,7 +1,7 @@
 """Anthropic's answers: read from an upstream, and written for a client, whole and as events.
 
 Shapes are those of Anthropic's API reference, "Create a Message" and "Streaming messages". Answers are read
-leniently: a block or an event of a type that is not known here is passed over, never an error.
+leniently: a block or an event of a type that is not known here is passed over, never an error, and null is absent.
 """
 
 import msgspec
@@ -49,8 +49,8 @@ class StopDetails(Struct, frozen=True):
 class Reply(Struct, frozen=True):
     """A whole answer, not streamed; also what ``message_start`` carries."""
 
-    id: str
-    model: str
+    id: str = ""
+    model: str = ""
     content: tuple[msgspec.Raw, ...] = ()
     """The blocks, untouched: `parse_block` reads one."""
     stop_reason: str | None = None

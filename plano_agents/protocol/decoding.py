@@ -12,6 +12,7 @@ import msgspec
 
 from plano_agents.errors import RequestError, UnsupportedFieldError, UpstreamProtocolError
 from plano_agents.protocol.adjustment import Tell, dropped, ignore
+from plano_agents.protocol.lenience import Mend, leave_out_nulls, mend_json
 
 T = TypeVar("T")
 
@@ -40,21 +41,29 @@ def decode_request(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
         raise RequestError(f"The body is not valid JSON: {error}. Send one JSON object.") from error
 
 
-def decode_upstream(decoder: "msgspec.json.Decoder[T]", body: bytes, what: str) -> T:
+def decode_upstream(
+    decoder: "msgspec.json.Decoder[T]", body: bytes, what: str, mend: Mend = leave_out_nulls
+) -> T:
     """Decode what an upstream sent.
 
     Args:
         decoder: Of the type expected.
         body: The JSON.
         what: The expected thing's name, for the message: ``message``.
+        mend: Puts right what does not decode as it is.
 
     Raises:
         UpstreamProtocolError: It is not that.
     """
     try:
         return decoder.decode(body.decode())  # untouched values are not checked for UTF-8 by the decoder
+    except msgspec.ValidationError as error:
+        try:
+            return decoder.decode(mend_json(body, mend))
+        except BAD_JSON:
+            raise _blame_upstream(what, error) from error
     except BAD_JSON as error:
-        raise UpstreamProtocolError(f"The provider sent what is not a {what}: {error}.") from error
+        raise _blame_upstream(what, error) from error
 
 
 def split_fields(body: bytes) -> dict[str, msgspec.Raw]:
@@ -127,6 +136,10 @@ def refuse_unknown(
             )
         tell(dropped(name))
     return fields
+
+
+def _blame_upstream(what: str, error: Exception) -> UpstreamProtocolError:
+    return UpstreamProtocolError(f"The provider sent what is not a {what}: {error}.")
 
 
 def _decode_field(name: str, raw: msgspec.Raw) -> object:

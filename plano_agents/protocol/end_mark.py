@@ -13,7 +13,7 @@ class EndMark:
     """Finds the end of a stream of one wire format.
 
     Args:
-        patterns: Each matches an end, in whole events.
+        patterns: Each matches an end, in whole events; the group ``error`` one that is the provider's own error.
         literals: Every match holds one of them; none where the patterns begin with plain bytes.
     """
 

@@ -18,10 +18,11 @@ from plano_agents.protocol.decoding import BAD_JSON, decode_request
 from plano_agents.protocol.end_mark import EndMark
 
 END_MARK = EndMark(
+    re.compile(rb'"error"\s*:\s*(?P<error>[{"])'),
     re.compile(rb'"finish_reason"\s*:\s*"'),
     re.compile(rb"\[DONE\](?:(?<=^data: \[DONE\])|(?<=^data:\[DONE\]))", re.MULTILINE),
 )
-"""What a whole stream has near its end; some compatible providers leave ``[DONE]`` out."""
+"""What a stream has near its end; some compatible providers leave ``[DONE]`` out."""
 
 MAX_NAME_CHARS = 256
 """The longest name of a model or a preference."""

@@ -255,6 +255,16 @@ def wants_usage(request: ChatRequest) -> bool:
     return request.stream_options is not None and bool(request.stream_options.include_usage)
 
 
+def list_call_ids(request: ChatRequest) -> frozenset[str]:
+    """List the ids of the calls that stand in a request."""
+    return frozenset(
+        call.id
+        for message in request.messages
+        if isinstance(message, AssistantMessage)
+        for call in message.tool_calls or ()
+    )
+
+
 def find_limit(request: ChatRequest) -> int | None:
     """Find how many tokens may be given; what is said in the newer spelling counts. 0 is a limit too."""
     newer = request.max_completion_tokens

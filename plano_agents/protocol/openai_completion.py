@@ -2,7 +2,8 @@
 
 Shapes are those of OpenAI's API reference, "The chat completion object" and "The chat completion chunk object", with
 the two extensions that carry thinking: ``reasoning_content``, as several compatible providers write it, and
-``thinking_blocks``. Answers are read leniently: providers leave out much of what OpenAI writes.
+``thinking_blocks``. Answers are read leniently: providers leave out much of what OpenAI writes, and write null where
+there is nothing, or a list of pieces where a text is expected.
 """
 
 import msgspec
@@ -10,7 +11,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from plano_agents.errors import UpstreamProtocolError
 from plano_agents.protocol.decoding import ABSENT, decode_upstream
-from plano_agents.protocol.openai_chat_request import ToolCall
+from plano_agents.protocol.lenience import mend_chat
 
 
 class PromptTokensDetails(Struct, frozen=True):
@@ -18,12 +19,14 @@ class PromptTokensDetails(Struct, frozen=True):
 
     cached_tokens: int | None = 0
     cache_write_tokens: int | None = 0
+    audio_tokens: int | UnsetType | None = UNSET
 
 
 class CompletionTokensDetails(Struct, frozen=True):
     """What the completion's tokens were spent on."""
 
     reasoning_tokens: int | None = 0
+    audio_tokens: int | UnsetType | None = UNSET
 
 
 class Usage(Struct, frozen=True):
@@ -51,12 +54,30 @@ class Usage(Struct, frozen=True):
         return (self.completion_tokens_details and self.completion_tokens_details.reasoning_tokens) or 0
 
 
+class ReplyFunction(Struct, frozen=True):
+    """The function that a provider's call names."""
+
+    name: str = ""
+    arguments: str = ""
+    """JSON text, as the model wrote it."""
+
+
+class ReplyCall(Struct, frozen=True):
+    """One call of a function tool as a provider writes it."""
+
+    id: str = ""
+    function: ReplyFunction = ReplyFunction()
+    type: str = "function"
+    extra_content: msgspec.Raw | UnsetType = UNSET
+    """What Gemini adds: the call's thought signature; see `thought_signature`."""
+
+
 class ReplyMessage(Struct, frozen=True):
     """The assistant's message in an answer."""
 
     content: str | None = None
     refusal: str | None = None
-    tool_calls: tuple[ToolCall, ...] | UnsetType | None = UNSET
+    tool_calls: tuple[ReplyCall, ...] | UnsetType | None = UNSET
     role: str = "assistant"
     reasoning_content: str | UnsetType | None = UNSET
     thinking_blocks: tuple[msgspec.Raw, ...] | UnsetType | None = UNSET
@@ -67,10 +88,12 @@ class ReplyMessage(Struct, frozen=True):
 class Choice(Struct, frozen=True):
     """One answer of a completion."""
 
-    index: int
-    message: ReplyMessage
+    index: int = 0
+    message: ReplyMessage = ReplyMessage()
     finish_reason: str | None = None
     logprobs: msgspec.Raw = ABSENT
+    native_finish_reason: str | UnsetType = UNSET
+    """The provider's own word, where it is none of OpenAI's; under OpenRouter's name for it."""
 
 
 class Completion(Struct, frozen=True):
@@ -99,6 +122,8 @@ class ToolCallDelta(Struct, frozen=True):
     id: str | UnsetType | None = UNSET
     type: str | UnsetType | None = UNSET
     function: FunctionDelta | UnsetType | None = UNSET
+    extra_content: msgspec.Raw | UnsetType = UNSET
+    """See `ReplyCall.extra_content`."""
 
 
 class Delta(Struct, frozen=True):
@@ -122,6 +147,8 @@ class ChunkChoice(Struct, frozen=True):
     delta: Delta = Delta()
     finish_reason: str | None = None
     logprobs: msgspec.Raw = ABSENT
+    native_finish_reason: str | UnsetType = UNSET
+    """See `Choice.native_finish_reason`."""
 
 
 class Chunk(Struct, frozen=True):
@@ -138,6 +165,30 @@ class Chunk(Struct, frozen=True):
     """What stands in a stream that failed; a provider's own, read only."""
 
 
+FINISH_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
+"""OpenAI's finish reasons; its SDKs' types know no other."""
+
+_NATIVE_FINISH_REASONS = {
+    "abort": "length",
+    "end_turn": "stop",
+    "eos": "stop",
+    "insufficient_system_resource": "length",
+    "max_output_tokens": "length",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "model_length": "length",
+    "pause_turn": "stop",
+    "prohibited_content": "content_filter",
+    "recitation": "content_filter",
+    "refusal": "content_filter",
+    "safety": "content_filter",
+    "sensitive": "content_filter",
+    "spii": "content_filter",
+    "stop_sequence": "stop",
+    "tool_use": "tool_calls",
+}
+"""Other providers' finish reasons, in lower case, in OpenAI's words: DeepSeek's, Gemini's, Mistral's, vLLM's, Zhipu's."""
+
 _COMPLETION = msgspec.json.Decoder(Completion)
 _CHUNK = msgspec.json.Decoder(Chunk)
 
@@ -148,7 +199,7 @@ def parse_completion(body: bytes) -> Completion:
     Raises:
         UpstreamProtocolError: It is not a completion in OpenAI's form.
     """
-    completion = decode_upstream(_COMPLETION, body, "chat completion")
+    completion = decode_upstream(_COMPLETION, body, "chat completion", mend_chat)
     if not completion.choices:
         raise UpstreamProtocolError("The provider's chat completion has no choices.")
     return completion
@@ -160,4 +211,16 @@ def parse_chunk(data: bytes) -> Chunk:
     Raises:
         UpstreamProtocolError: It is not a chunk in OpenAI's form.
     """
-    return decode_upstream(_CHUNK, data, "chat completion chunk")
+    return decode_upstream(_CHUNK, data, "chat completion chunk", mend_chat)
+
+
+def read_finish_reason(native: str, *, calls: bool) -> str:
+    """Say why an answer ended in OpenAI's words.
+
+    Args:
+        native: The provider's word.
+        calls: Whether tools are called: then an unknown reason is that.
+    """
+    if native in FINISH_REASONS:
+        return native
+    return _NATIVE_FINISH_REASONS.get(native.lower(), "tool_calls" if calls else "stop")

@@ -72,14 +72,13 @@ class SameStream:
         encode_error_event: Writes an error in the stream's form.
     """
 
-    failed = False
-
     def __init__(self, end_mark: EndMark, encode_error_event: Callable[[PlanoError], bytes]) -> None:
         self._end_mark = end_mark
         self._encode_error_event = encode_error_event
         self._held = bytearray()
         self._ended = False
         self.finished = False
+        self.failed = False
 
     def feed(self, chunk: bytes) -> bytes:
         """See `StreamEncoder.feed`."""
@@ -126,6 +125,7 @@ class SameStream:
         found = self._end_mark.search(events)
         if found is not None:
             self._ended = True
+            self.failed = bool(found.groupdict().get("error"))
             # A finish reason ends an answer; its usage and its [DONE] may still follow.
             self.finished = b"finish_reason" not in found.group() or sse.DONE in events
         elif self._ended and sse.DONE in events:

@@ -16,6 +16,7 @@ from plano_agents.protocol import sse
 from plano_agents.protocol.decoding import split_fields
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.openai_responses_request import parse_request
+from plano_agents.protocol.translation.calls import CallIds
 from plano_agents.protocol.translation.chat_reply_to_responses import build_frame
 from plano_agents.protocol.translation.chat_stream import ChatStreamReader, ChatStreamWriter
 from plano_agents.protocol.translation.chat_stream_to_messages import MessagesStreamWriter
@@ -38,7 +39,7 @@ def build_responses_writer() -> ResponsesStreamWriter:
 
 READERS: dict[Form, Callable[[], Reader]] = {
     Form.OPENAI_CHAT: ChatStreamReader,
-    Form.ANTHROPIC_MESSAGES: lambda: MessagesStreamReader(created=0),
+    Form.ANTHROPIC_MESSAGES: lambda: MessagesStreamReader(CallIds(), created=0),
 }
 WRITERS: dict[Form, Callable[[], Writer]] = {
     Form.OPENAI_CHAT: lambda: ChatStreamWriter(include_usage=True),

@@ -6,7 +6,7 @@ import pytest
 
 from plano_agents.errors import UpstreamProtocolError
 from plano_agents.router.streams import SameStream
-from plano_agents.router.surfaces import CHAT, MESSAGES, RESPONSES, Surface
+from plano_agents.router.surfaces import CHAT, MESSAGES, RESPONSES, SURFACES, Surface
 from tests.router.conftest import CHUNKS
 
 LAST = b'data: {"choices":[{"delta":{"content":"fox"},"finish_reason":"stop"}]}'
@@ -63,3 +63,37 @@ def test_an_error_event_never_stands_in_half_an_event() -> None:
         stream.close()
     event = (passed + stream.break_off(cut.value)).split(b"\n\n")[1]
     assert "error" in json.loads(event.removeprefix(b"data: "))
+
+
+@pytest.mark.parametrize("kind", ["completed", "incomplete", "failed"])
+def test_a_responses_stream_may_leave_event_lines_out(kind: str) -> None:
+    last = f'data: {{"type":"response.{kind}","response":{{"error":null}}}}\n\n'.encode()
+    assert pass_on(RESPONSES, b'data: {"type":"response.created"}\n\n', last).endswith(last)
+
+
+ERRORS = [
+    (CHAT, b'data: {"error":{"message":"Busy"}}\n\n'),
+    (CHAT, b'data: {"error": "Busy"}\n\n'),
+    (MESSAGES, b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error"}}\n\n'),
+    (MESSAGES, b'data: {"type": "error","error":{"type":"overloaded_error"}}\n\n'),
+    (RESPONSES, b'event: error\ndata: {"type":"error","message":"Busy"}\n\n'),
+    (RESPONSES, b'data: {"type":"error","message":"Busy"}\n\n'),
+]
+
+
+@pytest.mark.parametrize(("surface", "error"), ERRORS)
+def test_after_the_providers_own_error_event_none_of_ours_follows(surface: Surface, error: bytes) -> None:
+    stream = SameStream(surface.end_mark, surface.encode_error_event)
+    assert stream.feed(CHUNKS[0] + error) == CHUNKS[0] + error
+    stream.close()
+    assert (stream.finished, stream.failed) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "text", [b'"error":null', b'"delta":{"content":"\\"error\\":{\\"type\\":\\"error\\"}"}']
+)
+@pytest.mark.parametrize("surface", SURFACES)
+def test_what_only_looks_like_an_error_is_none(surface: Surface, text: bytes) -> None:
+    stream = SameStream(surface.end_mark, surface.encode_error_event)
+    stream.feed(b"data: {" + text + b"}\n\n")
+    assert (stream.finished, stream.failed) == (False, False)

@@ -5,7 +5,8 @@ Rules that are choices, not renamings:
 - Reasoning without Anthropic's blocks becomes a thinking block with an empty signature: it can be read, and sent back.
 - A refusal is the answer's text, and the stop reason says ``refusal``.
 - An answer with tool calls stops for ``tool_use``, also where the provider wrote ``stop``.
-- A call that the token limit cut in its arguments is left out: Anthropic's form has no half input.
+- A call that the token limit cut in its arguments is left out: Anthropic's form has no half input. Any other call whose
+  arguments are not a JSON object gets them as text within one (`arguments`), so that the model can be told.
 """
 
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from plano_agents.protocol import anthropic_request as anthropic
 from plano_agents.protocol import openai_completion as openai
 from plano_agents.protocol.anthropic_reply import OutputTokensDetails, Usage, parse_block
 from plano_agents.protocol.openai_chat import ErrorDetail
-from plano_agents.protocol.openai_chat_request import ToolCall
+from plano_agents.protocol.translation.arguments import is_object, read_object
 
 STOP_REASONS = {
     "stop": "end_turn",
@@ -27,7 +28,7 @@ STOP_REASONS = {
     "function_call": "tool_use",
     "content_filter": "refusal",
 }
-"""OpenAI's finish reasons in Anthropic's words; others are passed on as they are."""
+"""OpenAI's finish reasons in Anthropic's words."""
 
 ERROR_TYPES = {
     "invalid_request_error": "invalid_request_error",
@@ -50,8 +51,7 @@ def encode_message(completion: openai.Completion) -> bytes:
         The message, JSON; id and model are the upstream's own.
 
     Raises:
-        UpstreamProtocolError: It has no finish reason, a call's arguments are no JSON object, or its thinking is no
-            block.
+        UpstreamProtocolError: It has no finish reason, or its thinking is no block.
     """
     choice = completion.choices[0]
     message = choice.message
@@ -62,6 +62,7 @@ def encode_message(completion: openai.Completion) -> bytes:
         model=completion.model,
         content=(*_build_thinking(message), *_build_text(message), *_build_calls(calls, reason)),
         stop_reason=reason,
+        native_finish_reason=choice.native_finish_reason,
         usage=build_usage(completion.usage),
     )
     return msgspec.json.encode(answer)
@@ -90,7 +91,7 @@ def encode_stream_error(error: ErrorDetail) -> bytes:
 
 
 def build_stop_reason(finish_reason: str | None, *, calls: bool, refused: bool) -> str:
-    """Say why the answer ended in Anthropic's words, or in the provider's where Anthropic has none.
+    """Say why the answer ended in Anthropic's words.
 
     Raises:
         UpstreamProtocolError: There is no reason.
@@ -101,7 +102,7 @@ def build_stop_reason(finish_reason: str | None, *, calls: bool, refused: bool) 
         return "refusal"
     if calls and finish_reason == "stop":
         return "tool_use"
-    return STOP_REASONS.get(finish_reason, finish_reason)
+    return STOP_REASONS[finish_reason]
 
 
 def build_usage(usage: openai.Usage | None) -> Usage:
@@ -134,15 +135,9 @@ def _build_text(message: openai.ReplyMessage) -> Iterator[anthropic.TextBlock]:
             yield anthropic.TextBlock(text=text)
 
 
-def _build_calls(calls: tuple[ToolCall, ...], reason: str) -> Iterator[anthropic.ToolUseBlock]:
+def _build_calls(calls: tuple[openai.ReplyCall, ...], reason: str) -> Iterator[anthropic.ToolUseBlock]:
     for call in calls:
-        text = call.function.arguments.strip() or "{}"
-        try:
-            msgspec.json.decode(text, type=dict[str, msgspec.Raw])
-        except (msgspec.MsgspecError, RecursionError) as error:
-            if reason == "max_tokens":
-                continue
-            raise UpstreamProtocolError(
-                f"The provider called {call.function.name!r} with arguments that are not a JSON object: {error}."
-            ) from error
-        yield anthropic.ToolUseBlock(id=call.id, name=call.function.name, input=msgspec.Raw(text.encode()))
+        text = call.function.arguments
+        if reason == "max_tokens" and not is_object(text):
+            continue
+        yield anthropic.ToolUseBlock(id=call.id, name=call.function.name, input=read_object(text))

@@ -10,7 +10,7 @@ that are choices, not renamings:
   no signature that Anthropic could check.
 - Limits, temperatures and efforts are carried as they are: what the model takes is known to `providers.fit`.
 - JSON mode becomes an instruction, for Anthropic's wire has none.
-- Arguments that are no JSON object, as a limit of tokens cuts them, are wrapped into one (`BROKEN`).
+- Arguments that are not a JSON object, as a limit of tokens cuts them, are wrapped into one (`arguments`).
 - A transcript with tool calls but no ``tools`` gets the called tools declared, with ``tool_choice`` none.
 """
 
@@ -23,7 +23,8 @@ from plano_agents.errors import RequestError, UnsupportedFieldError
 from plano_agents.protocol import anthropic_request as anthropic
 from plano_agents.protocol import openai_chat_request as openai
 from plano_agents.protocol.adjustment import ADVISORY, Tell, dropped, ignore, rewritten
-from plano_agents.protocol.decoding import ABSENT, BAD_JSON, refuse_unknown
+from plano_agents.protocol.decoding import ABSENT, refuse_unknown
+from plano_agents.protocol.translation.arguments import read_object
 from plano_agents.protocol.translation.chat_content_to_messages import build_content, build_text
 
 _Role = Literal["user", "assistant", "system"]
@@ -54,9 +55,6 @@ EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 
 JSON_MODE = "Answer with one JSON object and nothing else: no prose, no Markdown."
 """What the system prompt says where JSON mode is asked for."""
-
-BROKEN = "unparsed_arguments"
-"""Under which name arguments stand that are no JSON object."""
 
 
 def parse_chat_request(body: bytes, tell: Tell = ignore) -> openai.ChatRequest:
@@ -256,18 +254,8 @@ def _build_assistant_blocks(
     if message.refusal:
         yield anthropic.TextBlock(text=message.refusal)
     for call in message.tool_calls or ():
-        arguments = _read_arguments(call.function.arguments)
+        arguments = read_object(call.function.arguments)
         yield anthropic.ToolUseBlock(id=call.id, name=call.function.name, input=arguments)
-
-
-def _read_arguments(text: str) -> msgspec.Raw:
-    """Take a call's arguments as the JSON object that Anthropic wants, byte for byte; what is none is wrapped."""
-    text = text.strip() or "{}"
-    try:
-        msgspec.json.decode(text, type=dict[str, msgspec.Raw])
-    except BAD_JSON:
-        return msgspec.Raw(msgspec.json.encode({BROKEN: text}))
-    return msgspec.Raw(text.encode())
 
 
 def _cache_mark(tool: openai.Tool) -> msgspec.Raw:

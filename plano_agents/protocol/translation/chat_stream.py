@@ -7,17 +7,25 @@ from msgspec import UNSET
 
 from plano_agents.errors import PlanoError, UpstreamProtocolError
 from plano_agents.protocol import openai_chat, sse
+from plano_agents.protocol.decoding import ABSENT
 from plano_agents.protocol.openai_chat import ErrorDetail
-from plano_agents.protocol.openai_completion import Chunk, parse_chunk
+from plano_agents.protocol.openai_completion import Chunk, ChunkChoice, parse_chunk, read_finish_reason
+from plano_agents.protocol.translation.calls import CallIds, CallStream
 
 _DONE = b"[DONE]"
 
 
 class ChatStreamReader:
-    """Reads one stream of an OpenAI-compatible provider; made anew for each answer."""
+    """Reads one stream of an OpenAI-compatible provider; made anew for each answer.
 
-    def __init__(self) -> None:
+    Args:
+        ids: Gives the answer's calls their ids.
+    """
+
+    def __init__(self, ids: CallIds | None = None) -> None:
         self._events = sse.EventDecoder()
+        self._ids = ids or CallIds()
+        self._calls: dict[int, CallStream] = {}
         self.finished = False
         """See `stream.Reader`."""
         self.answered = False
@@ -32,12 +40,32 @@ class ChatStreamReader:
                 self.finished = True
                 return
             chunk = parse_chunk(event.data)
-            if chunk.error is not UNSET:
+            if chunk.error is not UNSET and chunk.error != ABSENT:
                 self.finished = True
                 yield openai_chat.parse_error(event.data) or ErrorDetail("The provider reported an error.")
                 return
-            self.answered = self.answered or any(choice.finish_reason for choice in chunk.choices)
-            yield chunk
+            choices = tuple(map(self._read_choice, chunk.choices))
+            self.answered = self.answered or any(choice.finish_reason for choice in choices)
+            yield chunk if choices == chunk.choices else msgspec.structs.replace(chunk, choices=choices)
+
+    def _read_choice(self, choice: ChunkChoice) -> ChunkChoice:
+        """Put the choice's calls in order, and its finish reason into OpenAI's words."""
+        calls = self._calls.get(choice.index)
+        pieces = choice.delta.tool_calls
+        if pieces:
+            if calls is None:
+                calls = self._calls[choice.index] = CallStream(self._ids)
+            delta = msgspec.structs.replace(choice.delta, tool_calls=tuple(calls.feed(pieces)) or UNSET)
+            choice = msgspec.structs.replace(choice, delta=delta)
+        native = choice.finish_reason
+        if not native:
+            return choice
+        if calls is not None:
+            calls.check()
+        reason = read_finish_reason(native, calls=calls is not None)
+        if reason == native:
+            return choice
+        return msgspec.structs.replace(choice, finish_reason=reason, native_finish_reason=native)
 
 
 class ChatStreamWriter:

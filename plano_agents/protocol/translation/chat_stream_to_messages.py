@@ -2,7 +2,7 @@
 
 Anthropic's blocks come one after the other, whole; OpenAI's tool calls may come interleaved. So only the first
 unfinished block is streamed, and what belongs to later ones is held: text and thinking end where something else
-begins, a tool call where the answer ends. Usage is not known before the end, where it stands in full.
+begins, a tool call where the answer ends. Usage stands in full at the end, and at the beginning as far as it is known.
 """
 
 from collections import deque
@@ -17,7 +17,6 @@ from plano_agents.protocol import anthropic_messages, anthropic_reply, sse
 from plano_agents.protocol import anthropic_request as anthropic
 from plano_agents.protocol import openai_completion as openai
 from plano_agents.protocol.openai_chat import ErrorDetail
-from plano_agents.protocol.translation.call_index import CallIndex, name_call
 from plano_agents.protocol.translation.chat_reply_to_messages import (
     build_stop_reason,
     build_usage,
@@ -53,8 +52,8 @@ class MessagesStreamWriter:
         self._index = 0
         self._open = False
         self._calls: list[_Block] = []
-        self._call_index = CallIndex()
         self._finish_reason: str | None = None
+        self._native: str | msgspec.UnsetType = msgspec.UNSET
         self._refused = False
         self._usage: openai.Usage | None = None
 
@@ -66,7 +65,8 @@ class MessagesStreamWriter:
             return b""
         choice = chunk.choices[0]
         self._add(choice.delta)
-        self._finish_reason = choice.finish_reason or self._finish_reason
+        if choice.finish_reason:
+            self._finish_reason, self._native = choice.finish_reason, choice.native_finish_reason
         return b"".join(map(events.encode_event, (*self._start(chunk), *self._advance())))
 
     def finish(self) -> bytes:
@@ -75,7 +75,9 @@ class MessagesStreamWriter:
         last = (
             *self._start(openai.Chunk()),
             *self._close_all(),
-            events.MessageDelta(events.Stopped(reason), build_usage(self._usage)),
+            events.MessageDelta(
+                events.Stopped(reason, native_finish_reason=self._native), build_usage(self._usage)
+            ),
             events.MessageStop(),
         )
         return b"".join(map(events.encode_event, last))
@@ -91,7 +93,7 @@ class MessagesStreamWriter:
     def _start(self, chunk: openai.Chunk) -> Iterator[events.Event]:
         if not self._started:
             self._started = True
-            usage = anthropic_reply.Usage(input_tokens=0, output_tokens=0)
+            usage = build_usage(self._usage)
             yield events.MessageStart(events.Answer(id=chunk.id, model=chunk.model, usage=usage))
 
     def _add(self, delta: openai.Delta) -> None:
@@ -129,16 +131,13 @@ class MessagesStreamWriter:
             self._blocks.append(_Block(raw, is_whole=True))
 
     def _add_call(self, delta: openai.ToolCallDelta) -> None:
-        number = self._call_index.find(delta)
         function = delta.function or openai.FunctionDelta()
-        if number == len(self._calls):
-            start = anthropic.ToolUseBlock(
-                id=delta.id or name_call(), name=function.name or "", input=EMPTY_INPUT
-            )
+        if delta.index == len(self._calls):
+            start = anthropic.ToolUseBlock(id=delta.id or "", name=function.name or "", input=EMPTY_INPUT)
             self._calls.append(_Block(start))
             self._blocks.append(self._calls[-1])
         if function.arguments:
-            self._calls[number].held.append(events.InputDelta(function.arguments))
+            self._calls[delta.index].held.append(events.InputDelta(function.arguments))
 
     def _advance(self) -> Iterator[events.Event]:
         """Write what is known of the first block, and close it if another has begun that it need not wait for."""

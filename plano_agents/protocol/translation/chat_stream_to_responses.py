@@ -12,7 +12,6 @@ from plano_agents.protocol import openai_completion as openai
 from plano_agents.protocol import openai_response as response
 from plano_agents.protocol import openai_responses, sse
 from plano_agents.protocol.openai_chat import ErrorDetail
-from plano_agents.protocol.translation.call_index import CallIndex, name_call
 from plano_agents.protocol.translation.chat_reply_to_responses import (
     end_response,
     fail_response,
@@ -43,7 +42,6 @@ class ResponsesStreamWriter:
         self._count = 0
         self._open: GrowingReasoning | GrowingMessage | None = None
         self._calls: list[GrowingCall] = []
-        self._call_index = CallIndex()
         self._finish_reason: str | None = None
         self._usage: openai.Usage | None = None
 
@@ -132,15 +130,14 @@ class ResponsesStreamWriter:
             self._open = None
 
     def _add_call(self, delta: openai.ToolCallDelta) -> Iterator[Event]:
-        number = self._call_index.find(delta)
         function = delta.function or openai.FunctionDelta()
-        if number == len(self._calls):
+        if delta.index == len(self._calls):
             yield from self._leave("completed")
-            call = GrowingCall(*self._place("fc"), delta.id or name_call(), function.name or "")
+            call = GrowingCall(*self._place("fc"), delta.id or "", function.name or "")
             self._calls.append(call)
             yield from call.start()
         if function.arguments:
-            yield from self._calls[number].add(function.arguments)
+            yield from self._calls[delta.index].add(function.arguments)
 
     def _fail(self, error: ErrorDetail) -> Iterator[Event]:
         yield from self._start(openai.Chunk())

@@ -15,9 +15,10 @@ from plano_agents.protocol.adjustment import Adjustment, Tell
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.openai_chat import ErrorDetail, encode_error_detail, parse_error
 from plano_agents.protocol.openai_completion import Completion
-from plano_agents.protocol.openai_completion import parse_completion as parse_chat_completion
 from plano_agents.protocol.openai_response import Response
 from plano_agents.protocol.translation import chat_reply_to_messages, messages_reply_to_chat
+from plano_agents.protocol.translation.calls import CallIds
+from plano_agents.protocol.translation.chat_reply import read_completion
 from plano_agents.protocol.translation.chat_reply_to_responses import build_frame, encode_response
 from plano_agents.protocol.translation.chat_request_to_messages import (
     build_messages_request,
@@ -52,6 +53,8 @@ class Exchange:
     """Whether a chat client asked for the usage chunk."""
     _frame: Response | None = field(repr=False)
     """What a response repeats of its request; None on other surfaces."""
+    _called: frozenset[str] = field(repr=False)
+    """The ids of the calls that stand in the request."""
     adjustments: tuple[Adjustment, ...] = ()
     """What was left out of the request, or said otherwise, on the way to the other wire."""
 
@@ -88,13 +91,16 @@ class Exchange:
 
     def _parse_reply(self, body: bytes) -> Completion:
         if self.upstream is Form.ANTHROPIC_MESSAGES:
-            return messages_reply_to_chat.parse_completion(body, created=self._created)
-        return parse_chat_completion(body)
+            return messages_reply_to_chat.parse_completion(body, self._build_ids(), created=self._created)
+        return read_completion(body, self._build_ids())
 
     def _build_reader(self) -> Reader:
         if self.upstream is Form.ANTHROPIC_MESSAGES:
-            return MessagesStreamReader(created=self._created)
-        return ChatStreamReader()
+            return MessagesStreamReader(self._build_ids(), created=self._created)
+        return ChatStreamReader(self._build_ids())
+
+    def _build_ids(self) -> CallIds:
+        return CallIds(self.request_body, self._called)
 
     def _build_writer(self) -> Writer:
         if self.surface is Form.ANTHROPIC_MESSAGES:
@@ -147,6 +153,7 @@ def open_exchange(
         created,
         hub.wants_usage(request),
         frame,
+        hub.list_call_ids(request),
         tuple(told),
     )
 

@@ -1,38 +1,31 @@
 """An Anthropic answer as an answer of the hub, an OpenAI chat completion; or its error.
 
 Prompt tokens are the sum of Anthropic's three kinds (new, read from cache, written to cache), for OpenAI counts
-cached tokens among them. A stop reason without a counterpart is passed on in Anthropic's own word, never as
-``stop``. Thinking is given twice: to be read, as ``reasoning_content``, and to be sent back, as ``thinking_blocks``,
+cached tokens among them. Anthropic's own word stands beside a stop reason without a counterpart. Thinking is given twice: to be read, as ``reasoning_content``, and to be sent back, as ``thinking_blocks``,
 byte for byte.
 """
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from plano_agents.errors import UpstreamProtocolError
 from plano_agents.protocol import anthropic_reply as anthropic
 from plano_agents.protocol import openai_completion as openai
 from plano_agents.protocol.openai_chat import ErrorDetail, encode_error_detail
-from plano_agents.protocol.openai_chat_request import FunctionCall, ToolCall
+from plano_agents.protocol.translation.calls import CallIds, name_calls
 
-FINISH_REASONS = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "tool_use": "tool_calls",
-    "refusal": "content_filter",
-}
-"""Anthropic's stop reasons in OpenAI's words."""
+_COUNTERPARTS = frozenset({"end_turn", "stop_sequence", "max_tokens", "tool_use", "refusal"})
+"""Anthropic's stop reasons that OpenAI's words say as well."""
 
 THINKING = frozenset({"thinking", "redacted_thinking"})
 """The blocks that thinking comes in."""
 
 
-def parse_completion(body: bytes, *, created: int) -> openai.Completion:
+def parse_completion(body: bytes, ids: CallIds, *, created: int) -> openai.Completion:
     """Read a whole answer into the hub.
 
     Args:
         body: Anthropic's message, JSON.
+        ids: Gives the answer's calls their ids.
         created: Unix time in seconds, which Anthropic's form lacks.
 
     Returns:
@@ -42,20 +35,23 @@ def parse_completion(body: bytes, *, created: int) -> openai.Completion:
         UpstreamProtocolError: The body is not a message.
     """
     reply = anthropic.parse_reply(body)
+    if not (reply.content or reply.stop_reason):
+        raise UpstreamProtocolError("The provider's message has neither content nor a stop reason.")
     blocks = [(raw, anthropic.parse_block(raw)) for raw in reply.content]
     calls = tuple(
-        ToolCall(block.id, FunctionCall(block.name, anthropic.read_input(block)))
+        openai.ReplyCall(block.id, openai.ReplyFunction(block.name, anthropic.read_input(block)))
         for _, block in blocks
         if block.type == "tool_use"
     )
     message = openai.ReplyMessage(
         content="".join(block.text for _, block in blocks if block.type == "text") or None,
         refusal=read_refusal(reply.stop_reason, reply.stop_details),
-        tool_calls=calls or UNSET,
+        tool_calls=name_calls(calls, ids) or UNSET,
         reasoning_content="".join(block.thinking for _, block in blocks if block.type == "thinking") or UNSET,
         thinking_blocks=tuple(raw for raw, block in blocks if block.type in THINKING) or UNSET,
     )
-    choice = openai.Choice(0, message, read_stop_reason(reply.stop_reason))
+    reason, native = read_stop_reason(reply.stop_reason, calls=bool(calls))
+    choice = openai.Choice(0, message, reason, native_finish_reason=native)
     return openai.Completion(reply.id, created, reply.model, (choice,), read_usage(reply.usage))
 
 
@@ -77,15 +73,15 @@ def read_error(error: anthropic.ErrorBody) -> ErrorDetail:
     return ErrorDetail(error.message, error.type, None, error.type)
 
 
-def read_stop_reason(stop_reason: str | None) -> str:
-    """Say why the answer ended in OpenAI's words, or in Anthropic's where OpenAI has none.
+def read_stop_reason(stop_reason: str | None, *, calls: bool) -> tuple[str, str | UnsetType]:
+    """Say why the answer ended in OpenAI's words, and in Anthropic's own where OpenAI has none.
 
-    Raises:
-        UpstreamProtocolError: There is no reason.
+    Args:
+        stop_reason: Anthropic's word; without one the content shows it.
+        calls: Whether tools are called.
     """
-    if stop_reason is None:
-        raise UpstreamProtocolError("The provider's answer has no stop reason.")
-    return FINISH_REASONS.get(stop_reason, stop_reason)
+    reason = openai.read_finish_reason(stop_reason or "", calls=calls)
+    return reason, UNSET if not stop_reason or stop_reason in _COUNTERPARTS else stop_reason
 
 
 def read_refusal(stop_reason: str | None, details: anthropic.StopDetails | None) -> str | None:

@@ -8,11 +8,13 @@ from collections.abc import Iterator
 
 import msgspec
 
+from plano_agents.errors import UpstreamProtocolError
 from plano_agents.protocol import anthropic_reply as anthropic
 from plano_agents.protocol import openai_completion as openai
 from plano_agents.protocol import sse
 from plano_agents.protocol.anthropic_request import ThinkingBlock
 from plano_agents.protocol.openai_chat import ErrorDetail
+from plano_agents.protocol.translation.calls import CallIds, check_name
 from plano_agents.protocol.translation.messages_reply_to_chat import (
     read_error,
     read_refusal,
@@ -25,12 +27,15 @@ class MessagesStreamReader:
     """Reads one Anthropic stream; made anew for each answer.
 
     Args:
+        ids: Gives the answer's calls their ids.
         created: Unix time in seconds, the same on every chunk.
     """
 
-    def __init__(self, *, created: int) -> None:
+    def __init__(self, ids: CallIds, *, created: int) -> None:
+        self._ids = ids
         self._created = created
         self._events = sse.EventDecoder()
+        self._started = False
         self._id = ""
         self._model = ""
         self._usage = anthropic.Usage()
@@ -52,9 +57,7 @@ class MessagesStreamReader:
     def _read(self, event: anthropic.StreamEvent) -> Iterator[openai.Chunk | ErrorDetail]:
         match event.type:
             case "message_start" if event.message is not None:
-                self._id, self._model = event.message.id, event.message.model
-                self._usage = event.message.usage
-                yield self._add(openai.Delta(role="assistant", content=""))
+                yield from self._start(event.message)
             case "content_block_start":
                 yield from self._start_block(event.index, event.content_block)
             case "content_block_delta" if event.delta is not None:
@@ -71,6 +74,17 @@ class MessagesStreamReader:
                 yield read_error(event.error or anthropic.ErrorBody())
             case _:
                 return
+
+    def _start(self, message: anthropic.Reply) -> Iterator[openai.Chunk]:
+        if self._started:
+            if message.id != self._id:
+                raise UpstreamProtocolError(
+                    "The provider's stream begins another answer before the first ended."
+                )
+            return
+        self._started = True
+        self._id, self._model, self._usage = message.id, message.model, message.usage
+        yield self._add(openai.Delta(role="assistant", content=""))
 
     def _start_block(self, index: int, raw: msgspec.Raw) -> Iterator[openai.Chunk]:
         block = anthropic.parse_block(raw)
@@ -92,8 +106,8 @@ class MessagesStreamReader:
     def _start_call(self, index: int, block: anthropic.ReplyBlock) -> Iterator[openai.Chunk]:
         self._tools[index] = len(self._tools)
         self._unfilled.add(index)
-        function = openai.FunctionDelta(name=block.name, arguments="")
-        call = openai.ToolCallDelta(self._tools[index], block.id, "function", function)
+        function = openai.FunctionDelta(name=check_name(block.name), arguments="")
+        call = openai.ToolCallDelta(self._tools[index], self._ids.give(block.id), "function", function)
         yield self._add(openai.Delta(tool_calls=(call,)))
         whole = anthropic.read_input(block)
         if whole != "{}":
@@ -131,7 +145,7 @@ class MessagesStreamReader:
         refusal = read_refusal(delta.stop_reason, delta.stop_details)
         if refusal:
             yield self._add(openai.Delta(refusal=refusal))
-        yield self._add(openai.Delta(), read_stop_reason(delta.stop_reason))
+        yield self._add(openai.Delta(), *read_stop_reason(delta.stop_reason, calls=bool(self._tools)))
 
     def _merge_usage(self, later: anthropic.Usage | None) -> None:
         """Let the counts that the later report names replace the earlier ones."""
@@ -146,6 +160,11 @@ class MessagesStreamReader:
         call = openai.ToolCallDelta(self._tools[index], function=openai.FunctionDelta(arguments=text))
         return self._add(openai.Delta(tool_calls=(call,)))
 
-    def _add(self, delta: openai.Delta, finish_reason: str | None = None) -> openai.Chunk:
-        choice = openai.ChunkChoice(0, delta, finish_reason)
+    def _add(
+        self,
+        delta: openai.Delta,
+        finish_reason: str | None = None,
+        native: str | msgspec.UnsetType = msgspec.UNSET,
+    ) -> openai.Chunk:
+        choice = openai.ChunkChoice(0, delta, finish_reason, native_finish_reason=native)
         return openai.Chunk(self._id, self._created, self._model, (choice,))

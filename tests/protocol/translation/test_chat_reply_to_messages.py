@@ -6,7 +6,8 @@ from anthropic.types import Message
 
 from plano_agents.errors import UpstreamProtocolError
 from plano_agents.protocol.openai_chat import ErrorDetail
-from plano_agents.protocol.openai_completion import parse_completion
+from plano_agents.protocol.translation.calls import CallIds
+from plano_agents.protocol.translation.chat_reply import read_completion
 from plano_agents.protocol.translation.chat_reply_to_messages import (
     encode_message,
     encode_stream_error,
@@ -31,7 +32,7 @@ def encode(finish: str | None = "stop", usage: object = USAGE, **message: object
         "message": message,
     }
     whole = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
-    return encode_message(parse_completion(json.dumps({**whole, "usage": usage}).encode()))
+    return encode_message(read_completion(json.dumps({**whole, "usage": usage}).encode(), CallIds()))
 
 
 def translate(finish: str | None = "stop", usage: object = USAGE, **message: object) -> Message:
@@ -79,10 +80,12 @@ def test_thinking_blocks_come_back_as_they_are() -> None:
         ("length", "max_tokens"),
         ("tool_calls", "tool_use"),
         ("content_filter", "refusal"),
-        ("invented_tomorrow", "invented_tomorrow"),
+        ("model_length", "max_tokens"),
+        ("SAFETY", "refusal"),
+        ("invented_tomorrow", "end_turn"),
     ],
 )
-def test_a_finish_reason_is_translated_and_an_unknown_one_is_not_end_turn(reason: str, expected: str) -> None:
+def test_a_finish_reason_becomes_one_of_anthropics(reason: str, expected: str) -> None:
     assert json.loads(encode(reason, content="x"))["stop_reason"] == expected
 
 
@@ -110,9 +113,44 @@ def test_an_answer_without_usage_counts_nothing() -> None:
     assert translate(usage=None, content="x").usage.input_tokens == 0
 
 
-def test_arguments_that_are_no_object_are_the_upstreams_error() -> None:
-    with pytest.raises(UpstreamProtocolError, match="'add'"):
-        encode("tool_calls", tool_calls=[{**CALL, "function": {"name": "add", "arguments": "[1"}}])
+@pytest.mark.parametrize("text", ["[1", '{"a": "unfin', "no JSON", "7"])
+def test_arguments_that_are_not_an_object_are_wrapped_into_one(text: str) -> None:
+    found = translate("tool_calls", tool_calls=[{**CALL, "function": {"name": "add", "arguments": text}}])
+    assert found.content[0].input == {"unparsed_arguments": text}  # type: ignore[union-attr]  # a call
+
+
+@pytest.mark.parametrize(("arguments", "expected"), [(None, {}), ("", {}), ({"a": 1}, {"a": 1})])
+def test_arguments_may_be_left_out_or_be_an_object(arguments: object, expected: object) -> None:
+    found = translate(
+        "tool_calls", tool_calls=[{**CALL, "function": {"name": "add", "arguments": arguments}}]
+    )
+    assert found.content[0].input == expected  # type: ignore[union-attr]  # a call
+
+
+def test_a_call_without_a_name_is_the_upstreams_error() -> None:
+    with pytest.raises(UpstreamProtocolError, match="left out its name"):
+        encode("tool_calls", tool_calls=[{**CALL, "function": {"name": None, "arguments": "{}"}}])
+
+
+def test_lists_of_pieces_are_their_text_and_thinking() -> None:
+    pieces = [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "h"}, {"type": "text", "text": "m"}]},
+        {"type": "text", "text": "o"},
+        {"type": "text", "text": "k"},
+    ]
+    found = [block.model_dump(exclude_none=True) for block in translate(content=pieces).content]
+    assert found == [
+        {"type": "thinking", "thinking": "hm", "signature": ""},
+        {"type": "text", "text": "ok"},
+    ]
+
+
+@pytest.mark.parametrize("name", ["id", "created", "model", "usage", "object", "system_fingerprint"])
+def test_a_null_of_an_answer_is_absent(name: str) -> None:
+    choice = {"index": None, "finish_reason": "stop", "message": {"role": None, "content": "x"}}
+    body = {"id": "c", "created": 1, "model": "m", "choices": [choice], name: None}
+    found = json.loads(encode_message(read_completion(json.dumps(body).encode(), CallIds())))
+    assert found["content"] == [{"type": "text", "text": "x"}]
 
 
 def test_thinking_that_is_no_block_is_the_upstreams_error() -> None:
@@ -125,9 +163,18 @@ def test_a_call_that_the_limit_cut_is_left_out() -> None:
     assert translate("length", content="Hi", tool_calls=[cut]).content[0].type == "text"
 
 
-def test_an_answer_without_a_finish_reason_is_the_upstreams_error() -> None:
+def test_a_whole_answer_without_a_finish_reason_stopped_for_what_it_holds() -> None:
+    assert translate(None, content="x").stop_reason == "end_turn"
+    assert translate(None, content="x", tool_calls=[CALL]).stop_reason == "tool_use"
+
+
+def test_an_answer_that_holds_nothing_is_the_upstreams_error() -> None:
     with pytest.raises(UpstreamProtocolError, match="finish reason"):
-        encode(None, content="x")
+        encode(None, content=None)
+
+
+def test_a_finish_reason_without_a_counterpart_stands_beside_anthropics() -> None:
+    assert json.loads(encode("model_length", content="x"))["native_finish_reason"] == "model_length"
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ import msgspec
 import pytest
 from openai.types.responses import Response
 
-from plano_agents.errors import UpstreamProtocolError
 from plano_agents.protocol.decoding import split_fields
-from plano_agents.protocol.openai_completion import parse_completion
 from plano_agents.protocol.openai_responses import unseal_thinking
 from plano_agents.protocol.openai_responses_request import parse_request
+from plano_agents.protocol.translation.calls import CallIds
+from plano_agents.protocol.translation.chat_reply import read_completion
 from plano_agents.protocol.translation.chat_reply_to_responses import build_frame, encode_response
 
 CALL = {"id": "t1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1.10}'}}
@@ -32,7 +32,7 @@ def translate(
     choice = {"index": 0, "finish_reason": finish, "message": message}
     reply = {"id": "c9", "created": 1, "model": "gpt", "choices": [choice], "usage": usage}
     frame = build_frame(split_fields(body), parse_request(body), created=7)
-    encoded = encode_response(parse_completion(json.dumps(reply).encode()), frame)
+    encoded = encode_response(read_completion(json.dumps(reply).encode(), CallIds()), frame)
     return Response.model_validate_json(encoded, strict=True)
 
 
@@ -82,9 +82,8 @@ def test_an_answer_that_did_not_end_well_is_incomplete(reason: str, details: str
     assert found.output[0].status == "incomplete"  # type: ignore[union-attr]  # a message
 
 
-def test_an_answer_without_a_finish_reason_is_the_upstreams_error() -> None:
-    with pytest.raises(UpstreamProtocolError, match="finish reason"):
-        translate(None, content="x")
+def test_a_whole_answer_without_a_finish_reason_is_complete() -> None:
+    assert translate(None, content="x").status == "completed"
 
 
 def test_usage_counts_cached_and_reasoning_tokens() -> None:

@@ -12,7 +12,6 @@ from pydantic import TypeAdapter
 from plano_agents.errors import RequestError, UnsupportedFieldError
 from plano_agents.protocol.adjustment import Adjustment
 from plano_agents.protocol.translation.chat_request_to_messages import (
-    BROKEN,
     JSON_MODE,
     build_messages_request,
     parse_chat_request,
@@ -185,12 +184,6 @@ def test_json_mode_becomes_an_instruction() -> None:
     assert translate(response_format={"type": "json_object"})["system"] == text(JSON_MODE)
 
 
-def test_arguments_that_were_cut_are_wrapped() -> None:
-    cut = {**CALL, "function": {"name": "add", "arguments": '{"a": "unfin'}}
-    found = translate(messages=[USER, {"role": "assistant", "tool_calls": [cut]}])
-    assert found["messages"][1]["content"][0]["input"] == {BROKEN: '{"a": "unfin'}
-
-
 MARK = {"type": "ephemeral"}
 
 
@@ -326,6 +319,13 @@ def test_a_bad_message_is_refused_by_place(messages: list[object], param: str) -
     with pytest.raises(RequestError) as caught:
         translate(messages=messages)
     assert caught.value.param == param
+
+
+def test_arguments_that_are_not_an_object_are_wrapped_so_that_the_loop_goes_on() -> None:
+    cut = {**CALL, "function": {"name": "add", "arguments": '{"a": "unfin'}}
+    found = translate(messages=[USER, {"role": "assistant", "tool_calls": [cut]}], tools=[TOOL])
+    (call,) = found["messages"][1]["content"]
+    assert call["input"] == {"unparsed_arguments": '{"a": "unfin'}
 
 
 THINKING = '{"type":"thinking","thinking":"I s\\u00e9e.","signature":"c2ln+/=","later_field":1.10}'

@@ -6,7 +6,8 @@ import pytest
 from openai.types.chat import ChatCompletion
 
 from plano_agents.errors import UpstreamProtocolError
-from plano_agents.protocol.openai_chat_request import FunctionCall, ToolCall
+from plano_agents.protocol.openai_completion import ReplyCall, ReplyFunction
+from plano_agents.protocol.translation.calls import CallIds
 from plano_agents.protocol.translation.messages_reply_to_chat import (
     encode_upstream_error,
     parse_completion,
@@ -27,7 +28,7 @@ def reply(**fields: object) -> dict[str, Any]:
 
 def encode(body: bytes) -> bytes:
     """Translate an answer's body, as the router does."""
-    return msgspec.json.encode(parse_completion(body, created=7))
+    return msgspec.json.encode(parse_completion(body, CallIds(), created=7))
 
 
 def translate(**fields: object) -> ChatCompletion:
@@ -57,8 +58,8 @@ def test_tool_calls_are_carried_with_their_arguments_untouched() -> None:
 
 def test_a_call_without_input_has_no_arguments() -> None:
     call = {"type": "tool_use", "id": "t", "name": "now", "input": None}
-    (found,) = parse_completion(json.dumps(reply(content=[call])).encode(), created=7).choices
-    assert found.message.tool_calls == (ToolCall("t", FunctionCall("now", "{}")),)
+    (found,) = parse_completion(json.dumps(reply(content=[call])).encode(), CallIds(), created=7).choices
+    assert found.message.tool_calls == (ReplyCall("t", ReplyFunction("now", "{}")),)
 
 
 @pytest.mark.parametrize("value", [[], "x", 1, True])
@@ -83,13 +84,41 @@ def test_an_answer_of_calls_alone_has_no_content() -> None:
         ("model_context_window_exceeded", "length"),
         ("tool_use", "tool_calls"),
         ("refusal", "content_filter"),
-        ("pause_turn", "pause_turn"),
-        ("invented_tomorrow", "invented_tomorrow"),
+        ("pause_turn", "stop"),
+        ("invented_tomorrow", "stop"),
+        (None, "stop"),
     ],
 )
-def test_a_stop_reason_is_translated_and_an_unknown_one_is_not_stop(reason: str, expected: str) -> None:
+def test_a_stop_reason_becomes_one_of_openais(reason: str | None, expected: str) -> None:
     found = json.loads(encode(json.dumps(reply(stop_reason=reason)).encode()))
     assert found["choices"][0]["finish_reason"] == expected
+
+
+def test_a_stop_reason_without_a_counterpart_stands_beside_openais() -> None:
+    choice = json.loads(encode(json.dumps(reply(stop_reason="pause_turn")).encode()))["choices"][0]
+    assert choice["native_finish_reason"] == "pause_turn"
+
+
+def test_a_call_without_an_id_gets_one_of_the_requests() -> None:
+    call = {"type": "tool_use", "id": None, "name": "now", "input": {"of": None}}
+    body = json.dumps(reply(content=[call, call])).encode()
+    ids = [
+        [
+            call.id
+            for call in parse_completion(body, CallIds(request), created=7).choices[0].message.tool_calls
+            or ()
+        ]
+        for request in (b"first turn", b"second turn")
+    ]
+    assert len({*ids[0], *ids[1]}) == 4
+
+
+def test_nulls_are_absent_but_in_a_tools_input() -> None:
+    call = {"type": "tool_use", "id": "t", "name": "now", "input": {"of": None}}
+    text = {"type": "text", "text": None}
+    found = translate(id=None, model=None, usage=None, content=[text, call], stop_details=None)
+    (called,) = found.choices[0].message.model_dump()["tool_calls"]
+    assert called["function"] == {"name": "now", "arguments": '{"of":null}'}
 
 
 def test_cached_tokens_count_among_the_prompts() -> None:

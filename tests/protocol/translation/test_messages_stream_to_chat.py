@@ -6,6 +6,7 @@ from openai.types.chat import ChatCompletionChunk
 
 from plano_agents.errors import UpstreamProtocolError
 from plano_agents.protocol.sse import EventDecoder
+from plano_agents.protocol.translation.calls import CallIds
 from plano_agents.protocol.translation.chat_stream import ChatStreamWriter
 from plano_agents.protocol.translation.messages_stream_to_chat import MessagesStreamReader
 from plano_agents.protocol.translation.stream import StreamTranslator
@@ -65,7 +66,9 @@ STREAM = wire(EVENTS)
 
 
 def build_encoder(*, include_usage: bool) -> StreamTranslator:
-    return StreamTranslator(MessagesStreamReader(created=7), ChatStreamWriter(include_usage=include_usage))
+    return StreamTranslator(
+        MessagesStreamReader(CallIds(), created=7), ChatStreamWriter(include_usage=include_usage)
+    )
 
 
 def encode(*chunks: bytes, include_usage: bool = True) -> bytes:
@@ -194,8 +197,41 @@ def test_a_stream_of_thinking_cut_at_any_byte_gives_the_same_stream() -> None:
 
 def test_a_call_that_starts_without_input_gets_its_arguments_as_they_come() -> None:
     start = {"type": "tool_use", "id": "t1", "name": "add", "input": None}
-    events = [
+    events: list[dict[str, Any]] = [
         {**event, "content_block": start} if event.get("content_block", {}).get("id") == "t1" else event
         for event in EVENTS
     ]
     assert encode(wire(events)) == encode(wire(EVENTS))
+
+
+def test_nulls_are_absent() -> None:
+    events: list[dict[str, Any]] = [
+        {"type": "message_start", "message": {**START, "usage": None}},
+        {"type": "content_block_start", "index": None, "content_block": {"type": "text", "text": None}},
+        {"type": "content_block_delta", "index": None, "delta": {"type": "text_delta", "text": "ok"}},
+        {"type": "content_block_stop", "index": None},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": None},
+        {"type": "message_stop"},
+    ]
+    assert b'"content":"ok"' in build_encoder(include_usage=False).feed(wire(events))
+
+
+def test_a_second_message_within_a_stream_is_an_error() -> None:
+    encoder = build_encoder(include_usage=False)
+    with pytest.raises(UpstreamProtocolError, match="another answer"):
+        encoder.feed(wire([*EVENTS[:7], {"type": "message_start", "message": {**START, "id": "msg_2"}}]))
+
+
+def test_a_message_that_is_begun_twice_is_one() -> None:
+    encoder = build_encoder(include_usage=False)
+    once = build_encoder(include_usage=False).feed(STREAM)
+    assert encoder.feed(wire([EVENTS[0], *EVENTS])) == once
+
+
+def test_calls_without_ids_get_ids_of_their_own() -> None:
+    call: dict[str, Any] = {"type": "tool_use", "id": None, "name": "now", "input": {}}
+    starts = [{"type": "content_block_start", "index": n, "content_block": call} for n in range(2)]
+    found = EventDecoder().feed(build_encoder(include_usage=False).feed(wire(starts)))
+    ids = [json.loads(event.data)["choices"][0]["delta"]["tool_calls"][0]["id"] for event in found]
+    assert len(set(ids)) == 2
+    assert all(ids)

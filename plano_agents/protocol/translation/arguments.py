@@ -1,0 +1,28 @@
+"""A call's arguments as the JSON object that Anthropic's wire wants.
+
+A model may write what is no JSON object, above all where a limit of tokens cuts it off. Such text is wrapped into an
+object: the call keeps its place in the conversation, and the tool's answer tells the model.
+"""
+
+import msgspec
+
+from plano_agents.protocol.decoding import BAD_JSON
+
+WRAPPED = "unparsed_arguments"
+"""The name under which the text stands."""
+
+
+def is_object(text: str) -> bool:
+    """Whether arguments are a JSON object; none are an empty one."""
+    try:
+        msgspec.json.decode(text.strip() or "{}", type=dict[str, msgspec.Raw])
+    except BAD_JSON:
+        return False
+    return True
+
+
+def read_object(text: str) -> msgspec.Raw:
+    """Read arguments as a JSON object, byte for byte where they are one."""
+    if is_object(text):
+        return msgspec.Raw((text.strip() or "{}").encode())
+    return msgspec.Raw(msgspec.json.encode({WRAPPED: text}))
