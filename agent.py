@@ -10,14 +10,14 @@ import sys
 
 import click
 
+from plano_agents.agent_server.app import create_app
+from plano_agents.agent_server.run import serve_app
+from plano_agents.agent_server.settings import build_settings
 from plano_agents.demos.database_agent import NAME, build_graph
 from plano_agents.errors import ConfigError
 from plano_agents.integrations.router_address import build_base_url
-from plano_agents.server.app import create_app
-from plano_agents.server.run import serve_app
-from plano_agents.server.settings import build_settings
-from plano_agents.serving import bind, check_exposure, run, url_of
-from plano_agents.serving.log import announce, configure_log
+from plano_agents.observe.log import announce, configure_log
+from plano_agents.processes import bind, check_exposure, run, url_of
 
 
 @click.command(context_settings={"show_default": True, "help_option_names": ["-h", "--help"]})

@@ -28,12 +28,12 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, Tool
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 
-from plano_agents.server.app import create_app
-from plano_agents.server.checkpoints import open_checkpoints
-from plano_agents.server.settings import build_settings
-from plano_agents.server.tools import Graph
-from plano_agents.serving.log import configure_log
-from plano_agents.serving.server import Site, running
+from plano_agents.agent_server.app import create_app
+from plano_agents.agent_server.checkpoints import open_checkpoints
+from plano_agents.agent_server.settings import build_settings
+from plano_agents.agent_server.tools import Graph
+from plano_agents.observe.log import configure_log
+from plano_agents.processes.server import Site, running
 
 AIM_MILLISECONDS = 2.0
 QUESTION = {"role": "user", "content": "Which database fits a shop with 2,000 orders a second?"}

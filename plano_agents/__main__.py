@@ -9,7 +9,7 @@ def main() -> None:
     Loading it takes a moment; whoever presses Ctrl-C by then ends the process, and sees no traceback of imports.
     """
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from plano_agents.cli import main as run  # noqa: PLC0415 - what takes the moment
+    from plano_agents.cli.main import main as run  # noqa: PLC0415 - what takes the moment
 
     signal.signal(signal.SIGINT, before)
     run()

@@ -18,12 +18,12 @@ from playwright.async_api import Browser, Page, async_playwright
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from plano_agents import serving
+from plano_agents import processes
 from plano_agents.config.load import load_config
 from plano_agents.config.options import CostSource, Retries, SessionCache
 from plano_agents.demos.loop import run_turns
+from plano_agents.http.client.client import HttpUpstream
 from plano_agents.router.app import Router
-from plano_agents.router.upstream.client import HttpUpstream
 from plano_agents.simulator.app import create_app
 from plano_agents.simulator.settings import SimulatorSettings
 
@@ -121,19 +121,19 @@ async def _list_prices(scope: Scope, receive: Receive, send: Send) -> None:
 @asynccontextmanager
 async def running_world() -> AsyncGenerator[World, None]:
     """A router on ``config.yaml``, with simulated models and known prices."""
-    listeners = [serving.bind("127.0.0.1", 0) for _ in range(3)]
-    urls = [serving.url_of(listener) for listener in listeners]
+    listeners = [processes.bind("127.0.0.1", 0) for _ in range(3)]
+    urls = [processes.url_of(listener) for listener in listeners]
     config = load_config(ROOT / "config.yaml", environ={}, offline=True).offline(urls[1])
     routing = replace(config.routing, session_cache=SessionCache(tenant_header="x-tenant"))
     prices = CostSource("models.dev", f"{urls[2]}/api.json")
     config = replace(config, routing=routing, metrics_sources=(prices,), retries=Retries(base_seconds=0.02))
     upstream = HttpUpstream()
-    async with serving.running(
-        [serving.Site(create_app(PACE), listeners[1]), serving.Site(_list_prices, listeners[2])]
+    async with processes.running(
+        [processes.Site(create_app(PACE), listeners[1]), processes.Site(_list_prices, listeners[2])]
     ):
         router = Router(config, upstream, fetch=upstream.fetch)
         await router.warm_up()
-        async with serving.running([serving.Site(router, listeners[0], on_stop=router.stop)]):
+        async with processes.running([processes.Site(router, listeners[0], on_stop=router.stop)]):
             yield World(urls[0], urls[1])
         await router.aclose()
     await upstream.close()

@@ -6,8 +6,8 @@ import pytest
 from fastapi.routing import APIRoute
 from langgraph.graph import START, MessagesState, StateGraph
 
-from plano_agents.server.app import create_app
-from plano_agents.server.settings import ServerSettings
+from plano_agents.agent_server.app import create_app
+from plano_agents.agent_server.settings import ServerSettings
 
 
 @pytest.fixture(scope="module")

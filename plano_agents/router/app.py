@@ -11,27 +11,27 @@ from typing import NamedTuple
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from plano_agents.config.model import Config
-from plano_agents.router.admission import Admission
-from plano_agents.router.choice import Chooser
-from plano_agents.router.dispatch import Dispatcher
-from plano_agents.router.front_door import FrontDoor
-from plano_agents.router.health import Health
-from plano_agents.router.hot_path import HotPath
-from plano_agents.router.inspector.answers import OwnInspector
-from plano_agents.router.inspector.seam import Inspector, build_observer
-from plano_agents.router.inspector.site import InspectorSite
+from plano_agents.http.client import Upstream
+from plano_agents.http.server.budget import BufferBudget
+from plano_agents.http.server.exchange import Serve
 from plano_agents.router.measurements import Fetch, Measurements
-from plano_agents.router.metrics import Metrics
-from plano_agents.router.request_log import RequestLog
-from plano_agents.router.service import Service
-from plano_agents.router.strategies import build_strategy
-from plano_agents.router.traces import Traces
-from plano_agents.router.trail import show_to
-from plano_agents.router.upstream import Upstream
+from plano_agents.router.operate.site import FrontDoor
+from plano_agents.router.request.admission import Admission
+from plano_agents.router.request.choice import Chooser
+from plano_agents.router.request.dispatch import Dispatcher
+from plano_agents.router.request.endpoints import HotPath
+from plano_agents.router.request.health import Health
+from plano_agents.router.request.service import Service
+from plano_agents.router.request.strategies import build_strategy
+from plano_agents.router.request.trail import show_to
+from plano_agents.router.watch.inspector.answers import OwnInspector
+from plano_agents.router.watch.inspector.seam import Inspector, build_observer
+from plano_agents.router.watch.inspector.site import InspectorSite
+from plano_agents.router.watch.metrics import Metrics
+from plano_agents.router.watch.request_log import RequestLog
+from plano_agents.router.watch.traces import Traces
 from plano_agents.routing.candidates import ModelMetrics
 from plano_agents.routing.strategy import Strategy
-from plano_agents.serving.budget import BufferBudget
-from plano_agents.serving.exchange import Serve
 from plano_agents.sessions.build import build_store
 from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.memory import MemorySessionStore
@@ -56,7 +56,7 @@ class _Serving(NamedTuple):
 class Router:
     """The whole router: one application, whose configuration can be exchanged while it serves.
 
-    The proxied endpoints are served directly (`serving.exchange`), by `serving`'s own HTTP server alone; what ASGI
+    The proxied endpoints are served directly (`http.server.exchange`), by `serving`'s own HTTP server alone; what ASGI
     can reach is the rest.
 
     Args:
@@ -171,7 +171,7 @@ class Router:
         await self._serving.pages(scope, receive, send)
 
     def find_direct(self, path: str) -> Serve | None:
-        """See `plano_agents.serving.exchange.DirectApp`."""
+        """See `plano_agents.http.server.exchange.DirectApp`."""
         return self._serving.endpoints.find_direct(path)
 
     def _start(self, config: Config) -> _Serving:
@@ -220,8 +220,8 @@ class Router:
 
     def _build_pages(self, config: Config) -> ASGIApp:
         """Load FastAPI, and put together what is served beside the proxied endpoints."""
-        from plano_agents.router.operators import build_operators_api  # noqa: PLC0415 - slow to import
-        from plano_agents.router.pages import create_pages  # noqa: PLC0415
+        from plano_agents.router.operate.operators import build_operators_api  # noqa: PLC0415 - slow to import
+        from plano_agents.router.operate.pages import create_pages  # noqa: PLC0415
 
         pages = create_pages(config)
         pages.include_router(build_operators_api(config, self._pinning.store, self._metrics))

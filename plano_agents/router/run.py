@@ -13,18 +13,18 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from plano_agents import serving
+from plano_agents import processes
 from plano_agents.config.model import Config
 from plano_agents.errors import ConfigError
+from plano_agents.http.client.client import HttpUpstream
+from plano_agents.observe.log import writing_in_background
+from plano_agents.observe.shared_tallies import SharedTallies, shared_directory
+from plano_agents.processes import Parent, Site, Worker
 from plano_agents.router.app import Router
-from plano_agents.router.inspector.answers import OwnInspector
-from plano_agents.router.inspector.relay import RelayedInspector, Rememberer, open_socket
-from plano_agents.router.inspector.seam import Inspector
-from plano_agents.router.metrics import build_reloads_counter
-from plano_agents.router.upstream.client import HttpUpstream
-from plano_agents.serving import Parent, Site, Worker
-from plano_agents.serving.log import writing_in_background
-from plano_agents.serving.shared_tallies import SharedTallies, shared_directory
+from plano_agents.router.watch.inspector.answers import OwnInspector
+from plano_agents.router.watch.inspector.relay import RelayedInspector, Rememberer, open_socket
+from plano_agents.router.watch.inspector.seam import Inspector
+from plano_agents.router.watch.metrics import build_reloads_counter
 
 YOUNG_OBJECTS = 10_000
 """After how many new objects the garbage collector looks at them."""
@@ -63,7 +63,7 @@ def run_router(
             )
     else:
         beside = [simulated] if simulated is not None else []
-        serving.run(
+        processes.run(
             _serve_alone(config, listeners[0], beside, load=load, on_ready=on_ready, on_reloaded=on_reloaded)
         )
 
@@ -95,11 +95,11 @@ def _serve_with_workers(
         workers.append(Worker("inspector", remembered, _build_inspector_main(remembered)))
         if simulated is not None:
             workers.append(Worker("simulated models", simulated.listener, _build_simulated_main(simulated)))
-        patience = serving.Patience(
+        patience = processes.Patience(
             stop_seconds=config.limits.shutdown_grace_seconds + STOP_SECONDS,
             hang_seconds=config.limits.worker_hang_seconds,
         )
-        serving.Supervisor(
+        processes.Supervisor(
             workers, config, load=load, on_ready=on_ready, on_reloaded=count, patience=patience
         ).run()
 
@@ -127,7 +127,7 @@ async def _serve_alone(
                     on_reloaded(None)
 
             sites = [*beside, _build_site(router, listener, config)]
-            await serving.serve(sites, on_ready=on_ready, on_reload=reload)
+            await processes.serve(sites, on_ready=on_ready, on_reload=reload)
 
 
 def _build_main(
@@ -177,7 +177,7 @@ def _build_site(router: Router, listener: socket.socket, config: Config) -> Site
         router,
         listener,
         limits.shutdown_grace_seconds,
-        serving.HttpLimits(
+        processes.HttpLimits(
             header_seconds=limits.header_seconds,
             body_seconds=limits.body_seconds,
             min_bytes_per_second=limits.min_bytes_per_second,

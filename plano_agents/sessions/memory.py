@@ -18,10 +18,10 @@ from itertools import chain, islice
 from typing import Literal, get_args
 
 from plano_agents.errors import InvalidCursorError
+from plano_agents.observe.tally import Counter, Labels, Reading, Tally
 from plano_agents.protocol.usage import NO_TOKENS, Tokens
 from plano_agents.sessions.pin import Pin, Session, SessionKey
 from plano_agents.sessions.store import Held, Page, Wanted
-from plano_agents.tally import Counter, Labels, Reading, Tally
 
 Causes = Literal["idle", "evicted", "dropped", "elsewhere"]
 """How a pin ends; elsewhere: the shared store has it no longer, or has another."""

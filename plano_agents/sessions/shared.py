@@ -21,6 +21,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from plano_agents.errors import StoreUnavailableError
+from plano_agents.observe.tally import Reading, Tally
 from plano_agents.protocol.usage import NO_TOKENS, Tokens
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.outage import Outage
@@ -29,7 +30,6 @@ from plano_agents.sessions.redis import SALT_BYTES, RedisPins, Renewal
 from plano_agents.sessions.redis_connection import StoreFailedError
 from plano_agents.sessions.renewer import Renewer
 from plano_agents.sessions.store import Held, Page, Wanted
-from plano_agents.tally import Reading, Tally
 
 
 class _Copy(NamedTuple):

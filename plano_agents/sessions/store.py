@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from plano_agents.observe.tally import Tally
 from plano_agents.protocol.usage import Tokens
 from plano_agents.sessions.pin import Pin, Session, SessionKey
-from plano_agents.tally import Tally
 
 
 class Held(NamedTuple):

@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
+from plano_agents.observe.tally import Counter, Histogram, Tally
 from plano_agents.sessions.redis_connection import StoreFailedError
-from plano_agents.tally import Counter, Histogram, Tally
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -2,7 +2,7 @@
 
 import click
 
-from plano_agents.cli import cli as loads_late
+from plano_agents.cli.main import cli as loads_late
 
 
 def _load_all() -> dict[str, click.Command]:

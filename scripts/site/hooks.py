@@ -15,7 +15,7 @@ from typing import Any
 from mkdocs.exceptions import PluginError
 
 from plano_agents.demos.child import local_router
-from plano_agents.serving.api_page import build_api_sections
+from plano_agents.http.api_page import build_api_sections
 
 ROOT = Path(__file__).parents[2]
 
@@ -123,8 +123,8 @@ def load_document(name: str) -> dict[str, Any]:
             with urllib.request.urlopen(f"{address}/openapi.json") as answer:  # noqa: S310 - our own router
                 return dict(json.load(answer))
     if name == "agent-server":
+        from plano_agents.agent_server.app import create_app  # noqa: PLC0415
         from plano_agents.demos.database_agent import build_graph  # noqa: PLC0415 - for this page alone
-        from plano_agents.server.app import create_app  # noqa: PLC0415
 
         return create_app(build_graph(base_url="http://127.0.0.1:12000/v1")).openapi()
     raise LookupError(f"There is no API {name!r}; there are 'router' and 'agent-server'.")

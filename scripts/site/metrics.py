@@ -8,12 +8,12 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from plano_agents.agent_server.metrics import AgentMetrics
 from plano_agents.config.model import Routing
 from plano_agents.config.options import SessionCache
-from plano_agents.router.metrics import Metrics
-from plano_agents.server.metrics import AgentMetrics
+from plano_agents.observe.tally import Tally
+from plano_agents.router.watch.metrics import Metrics
 from plano_agents.sessions.build import build_store
-from plano_agents.tally import Tally
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 

@@ -9,11 +9,11 @@ from benchmarks import hot_path_cost
 from benchmarks.hot_path_cost import compare
 
 KIND = "a request of 1 KB"
-ACCEPTED = {KIND: {"router/service.py answer": {"lines": 40, "msgspec.decode": 1}}}
+ACCEPTED = {KIND: {"router/request/service.py answer": {"lines": 40, "msgspec.decode": 1}}}
 
 
 def cost(**done: int) -> dict[str, dict[str, dict[str, int]]]:
-    return {KIND: {"router/service.py answer": done}}
+    return {KIND: {"router/request/service.py answer": done}}
 
 
 def test_what_was_accepted_is_accepted() -> None:
@@ -24,7 +24,7 @@ def test_a_call_more_is_told_with_its_function() -> None:
     told = compare(cost(**{"lines": 40, "msgspec.decode": 1, "json.loads": 1}), ACCEPTED, 0)
     assert told == [
         f"{KIND}: 2 calls of our code, 1 more than accepted",
-        "    router/service.py answer: json.loads 0 → 1",
+        "    router/request/service.py answer: json.loads 0 → 1",
     ]
 
 
@@ -32,12 +32,12 @@ def test_a_line_more_is_told_with_its_function() -> None:
     told = compare(cost(**{"lines": 41, "msgspec.decode": 1}), ACCEPTED, 0)
     assert told == [
         f"{KIND}: 41 lines of our code, 1 more than accepted",
-        "    router/service.py answer: lines 40 → 41",
+        "    router/request/service.py answer: lines 40 → 41",
     ]
 
 
 def test_what_moves_from_one_function_to_another_costs_nothing() -> None:
-    moved = {KIND: {"router/turns.py begin": ACCEPTED[KIND]["router/service.py answer"]}}
+    moved = {KIND: {"router/request/turns.py begin": ACCEPTED[KIND]["router/request/service.py answer"]}}
     assert compare(moved, ACCEPTED, 0) == []
 
 

@@ -14,8 +14,8 @@ import pytest
 from langgraph_sdk import get_sync_client
 
 from plano_agents.affinity import derive_affinity_id
+from plano_agents.agent_server.keys import hash_key
 from plano_agents.demos.child import AGENT_READY, running_server
-from plano_agents.server.keys import hash_key
 from tests.clients.conftest import HERE
 from tests.faults.redis_server import free_port
 from tests.patience import PATIENCE_SECONDS

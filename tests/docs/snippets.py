@@ -10,9 +10,9 @@ import yaml
 from sybil.evaluators.python import pad
 from sybil.example import Example
 
+from plano_agents.agent_server.settings import build_settings, load_settings
 from plano_agents.config import parse_config
 from plano_agents.config.settings import parse_settings
-from plano_agents.server.settings import build_settings, load_settings
 from tests.docs.console import Shell, parse_session
 from tests.docs.fences import ROOT, Snippet, SnippetError
 

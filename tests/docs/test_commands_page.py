@@ -5,7 +5,7 @@ import re
 import click
 from markdown import markdown  # type: ignore[import-untyped]
 
-from plano_agents.cli import cli
+from plano_agents.cli.main import cli
 from tests.docs.fences import ROOT
 
 

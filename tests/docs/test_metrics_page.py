@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from plano_agents.serving import exposition
+from plano_agents.observe import exposition
 from scripts.site.metrics import PAGE, list_tallies, name_samples, render_page
 
 DASHBOARD = PAGE.with_name("grafana-dashboard.json")

@@ -9,12 +9,12 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page
 from starlette.responses import HTMLResponse
 
-from plano_agents import serving
-from plano_agents.server.app import create_app
-from plano_agents.server.settings import build_settings
+from plano_agents import processes
+from plano_agents.agent_server.app import create_app
+from plano_agents.agent_server.settings import build_settings
+from tests.agent_server.conftest import Script, build_graph
 from tests.router.conftest import Provider, build_config, run_router
-from tests.router.inspector.browser import answer, running_browser
-from tests.server.conftest import Script, build_graph
+from tests.router.watch.inspector.browser import answer, running_browser
 
 NAME = "evil.example"
 """Whose owner has pointed it at this machine."""
@@ -48,18 +48,18 @@ async def browser() -> AsyncGenerator[Browser, None]:
 @asynccontextmanager
 async def run_attackers_site() -> AsyncGenerator[str, None]:
     """A site of its own, under its own name; gives its address."""
-    listener = serving.bind("127.0.0.1", 0)
+    listener = processes.bind("127.0.0.1", 0)
     page = HTMLResponse("<!doctype html><title>Win a prize</title>")
-    async with serving.running([serving.Site(page, listener)]):
-        yield rename(serving.url_of(listener))
+    async with processes.running([processes.Site(page, listener)]):
+        yield rename(processes.url_of(listener))
 
 
 @asynccontextmanager
 async def run_agent_server(script: Script) -> AsyncGenerator[str, None]:
-    listener = serving.bind("127.0.0.1", 0)
+    listener = processes.bind("127.0.0.1", 0)
     app = create_app(build_graph(script), build_settings())
-    async with app.router.lifespan_context(app), serving.running([serving.Site(app, listener)]):
-        yield serving.url_of(listener)
+    async with app.router.lifespan_context(app), processes.running([processes.Site(app, listener)]):
+        yield processes.url_of(listener)
 
 
 def rename(url: str) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from plano_agents import serving
+from plano_agents import processes
 
 PIECE_BYTES = 65_536
 
@@ -64,7 +64,7 @@ class FaultProxy:
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=2048)
-        self.url = serving.url_of(self._server.sockets[0])
+        self.url = processes.url_of(self._server.sockets[0])
         return self
 
     async def __aexit__(self, *failure: object) -> None:

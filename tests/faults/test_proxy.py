@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from plano_agents import serving
+from plano_agents import processes
 from tests.faults.proxy import Fault, FaultProxy
 
 TEXT = bytes(range(100))
@@ -28,7 +28,7 @@ async def echo() -> AsyncGenerator[str, None]:
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
-        yield serving.url_of(server.sockets[0])
+        yield processes.url_of(server.sockets[0])
     finally:
         server.close()
         await server.wait_closed()

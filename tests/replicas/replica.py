@@ -12,12 +12,12 @@ from pathlib import Path
 
 import click
 
-from plano_agents import serving
-from plano_agents.cli import describe
+from plano_agents import processes
+from plano_agents.cli.main import describe
 from plano_agents.config.load import load_config
 from plano_agents.config.model import Preference
+from plano_agents.http.client.client import HttpUpstream
 from plano_agents.router.app import Router
-from plano_agents.router.upstream.client import HttpUpstream
 from plano_agents.routing.strategy import Ranking
 from plano_agents.routing.text import Utterance
 from plano_agents.sessions.build import build_store
@@ -51,15 +51,15 @@ class Refereed:
 async def serve(name: str, path: Path, referee_port: int) -> None:
     """Serve until told to stop."""
     config = load_config(path, environ=os.environ)
-    listener = serving.bind("127.0.0.1", 0)
+    listener = processes.bind("127.0.0.1", 0)
     upstream = HttpUpstream()
     # A machine that is short of processors is no outage, and outages are not what is raced here.
     store = build_store(config.routing, patience_seconds=30)
     router = Router(config, upstream, store=store, strategy=Refereed(name, referee_port))
-    url = serving.url_of(listener)
+    url = processes.url_of(listener)
     try:
-        await serving.serve(
-            [serving.Site(router, listener)], on_ready=lambda: click.echo(describe(config, url, None))
+        await processes.serve(
+            [processes.Site(router, listener)], on_ready=lambda: click.echo(describe(config, url, None))
         )
     finally:
         await router.aclose()
@@ -68,4 +68,4 @@ async def serve(name: str, path: Path, referee_port: int) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
-    serving.run(serve(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])))
+    processes.run(serve(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])))

@@ -14,18 +14,18 @@ from typing import Any, Self
 import uvloop
 from pydantic import SecretStr
 
-from plano_agents import serving
+from plano_agents import processes
 from plano_agents.config.model import Config, Model, Preference
-from plano_agents.router.answer import StreamBrokenError
+from plano_agents.http.client import TakeChunk, UpstreamRequest
+from plano_agents.http.client.client import HttpUpstream
 from plano_agents.router.app import Router
-from plano_agents.router.choice import Chooser
-from plano_agents.router.dispatch import Dispatcher
-from plano_agents.router.health import Health
-from plano_agents.router.service import ProxyRequest, Service
-from plano_agents.router.surfaces import CHAT, Endpoint
-from plano_agents.router.trail import Observer
-from plano_agents.router.upstream import TakeChunk, UpstreamRequest
-from plano_agents.router.upstream.client import HttpUpstream
+from plano_agents.router.request.answer import StreamBrokenError
+from plano_agents.router.request.choice import Chooser
+from plano_agents.router.request.dispatch import Dispatcher
+from plano_agents.router.request.health import Health
+from plano_agents.router.request.service import ProxyRequest, Service
+from plano_agents.router.request.surfaces import CHAT, Endpoint
+from plano_agents.router.request.trail import Observer
 from plano_agents.routing.strategy import Ranking, Strategy
 from plano_agents.routing.text import Utterance
 from plano_agents.sessions.ledger import Ledger
@@ -316,7 +316,7 @@ class Provider:
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, self._host, 0, ssl=self._tls)
-        self.url = serving.url_of(self._server.sockets[0])
+        self.url = processes.url_of(self._server.sockets[0])
         if self._tls is not None:
             self.url = self.url.replace("http://", "https://")
         return self
@@ -349,11 +349,11 @@ class Provider:
 @asynccontextmanager
 async def run_router(config: Config, store: SessionStore | None = None) -> AsyncGenerator[str, None]:
     """The router on a real socket; gives its address."""
-    listener = serving.bind("127.0.0.1", 0)
+    listener = processes.bind("127.0.0.1", 0)
     upstream = HttpUpstream()
     try:
         router = Router(config, upstream, store=store)
-        async with serving.running([serving.Site(router, listener, budget=router.buffered)]):
-            yield serving.url_of(listener)
+        async with processes.running([processes.Site(router, listener, budget=router.buffered)]):
+            yield processes.url_of(listener)
     finally:
         await upstream.close()

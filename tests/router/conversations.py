@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from plano_agents.router.surfaces import CHAT, MESSAGES, RESPONSES, Surface
+from plano_agents.router.request.surfaces import CHAT, MESSAGES, RESPONSES, Surface
 
 SCHEMA = {"type": "object", "properties": {}}
 CALL_ID = "call_1"

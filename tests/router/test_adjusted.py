@@ -5,10 +5,10 @@ import json
 import pytest
 
 from plano_agents.config.model import Preference
-from plano_agents.router.metrics import Metrics
-from plano_agents.router.request_log import RequestLine
-from plano_agents.router.surfaces import CHAT, MESSAGES, Endpoint
-from plano_agents.router.trail import Trail
+from plano_agents.router.request.surfaces import CHAT, MESSAGES, Endpoint
+from plano_agents.router.request.trail import Trail
+from plano_agents.router.watch.metrics import Metrics
+from plano_agents.router.watch.request_log import RequestLine
 from tests.router.conftest import (
     CLAUDE,
     COMPLETION,

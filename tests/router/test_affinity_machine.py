@@ -18,10 +18,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from plano_agents.config.model import Breaker, Config, ModelProfile, Preference, Retries, Routing
 from plano_agents.config.options import SessionCache
 from plano_agents.errors import FirstByteTimeoutError
-from plano_agents.router.answer import Answer
-from plano_agents.router.service import ProxyRequest, Service
-from plano_agents.router.surfaces import CHAT, Endpoint
-from plano_agents.router.upstream import UpstreamRequest
+from plano_agents.http.client import UpstreamRequest
+from plano_agents.router.request.answer import Answer
+from plano_agents.router.request.service import ProxyRequest, Service
+from plano_agents.router.request.surfaces import CHAT, Endpoint
 from plano_agents.routing.strategy import Ranking
 from plano_agents.routing.text import Utterance
 from plano_agents.sessions.ledger import Ledger

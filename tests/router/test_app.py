@@ -11,7 +11,7 @@ from plano_agents.config.options import SessionCache
 from plano_agents.router.app import Router
 from tests.router.conftest import CLAUDE, GPT, FakeUpstream, build_config, build_model, run_router
 from tests.router.raw_client import ask, build_request, talk
-from tests.router.test_hot_path_keys import KEYED
+from tests.router.request.test_endpoints_keys import KEYED
 
 
 async def test_the_openai_sdk_lists_models_and_aliases() -> None:

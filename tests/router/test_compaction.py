@@ -3,7 +3,7 @@
 import pytest
 
 from plano_agents.config.options import PromptCaching
-from plano_agents.router.surfaces import CHAT, SURFACES, Surface
+from plano_agents.router.request.surfaces import CHAT, SURFACES, Surface
 from plano_agents.sessions.pin import SessionKey
 from tests.router.conversations import CALLED, Said, user, write
 from tests.router.test_implicit_sessions import FIRST, ID, ONE, RETAINED, TWO, Router, build_config

@@ -7,8 +7,8 @@ import pytest
 
 from plano_agents.config.model import Config, ModelProfile, Preference
 from plano_agents.config.options import Retries
-from plano_agents.router.service import Service
-from plano_agents.router.surfaces import CHAT, MESSAGES, RESPONSES, Endpoint, Surface
+from plano_agents.router.request.service import Service
+from plano_agents.router.request.surfaces import CHAT, MESSAGES, RESPONSES, Endpoint, Surface
 from tests.router.conftest import (
     Choose,
     FakeResponse,

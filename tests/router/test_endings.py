@@ -15,22 +15,22 @@ from dataclasses import dataclass, field, replace
 import pytest
 from pydantic import SecretStr
 
-from plano_agents import serving
+from plano_agents import processes
 from plano_agents.config.model import Breaker, Limits, Retries, Timeouts
+from plano_agents.http.client import UpstreamRequest
+from plano_agents.http.client.client import HttpUpstream
+from plano_agents.http.client.connection import Connection
+from plano_agents.http.client.response import HttpResponse
+from plano_agents.http.server.connection import HttpProtocol
+from plano_agents.http.server.exchange import Exchange as ServedExchange
 from plano_agents.protocol.request_body import RequestBody
 from plano_agents.protocol.translation.exchange import Exchange as Translation
 from plano_agents.router.app import Router
-from plano_agents.router.choice import Choice
-from plano_agents.router.dispatch import Candidate, StreamedAnswer, WholeAnswer
-from plano_agents.router.service import ProxyRequest, Story
-from plano_agents.router.streams import Stream
-from plano_agents.router.trail import Trail
-from plano_agents.router.upstream import UpstreamRequest
-from plano_agents.router.upstream.client import HttpUpstream
-from plano_agents.router.upstream.connection import Connection
-from plano_agents.router.upstream.response import HttpResponse
-from plano_agents.serving.exchange import Exchange as ServedExchange
-from plano_agents.serving.protocol import HttpProtocol
+from plano_agents.router.request.choice import Choice
+from plano_agents.router.request.dispatch import Candidate, StreamedAnswer, WholeAnswer
+from plano_agents.router.request.service import ProxyRequest, Story
+from plano_agents.router.request.streams import Stream
+from plano_agents.router.request.trail import Trail
 from plano_agents.sessions.pinning import Turn
 from tests.router.conftest import CHUNKS, GPT, Exchange, Provider, build_config, chat
 from tests.router.raw_client import build_request, complete, open_to, stream, talk
@@ -255,7 +255,7 @@ class Ending:
     """What the provider does, request by request."""
     config: Mapping[str, object] = field(default_factory=dict)
     """What is configured."""
-    limits: serving.HttpLimits = field(default_factory=serving.HttpLimits)
+    limits: processes.HttpLimits = field(default_factory=processes.HttpLimits)
     """The connection's."""
     base_url: str | None = None
     """Where no provider is."""
@@ -274,7 +274,7 @@ ENDINGS: Mapping[str, Ending] = {
     "401": Ending(401, ask_and_leave, config={"client_keys": (SecretStr("k-1"),)}),
     "404 of a model": Ending(404, ask_for_no_model),
     "404 of a path": Ending(404, ask_elsewhere),
-    "408": Ending(408, stop_within_body, limits=serving.HttpLimits(body_seconds=0.1)),
+    "408": Ending(408, stop_within_body, limits=processes.HttpLimits(body_seconds=0.1)),
     "413 declared": Ending(413, ask_and_leave, config=SMALL),
     "413 counted": Ending(413, ask_in_chunks, config=SMALL),
     "413 of the provider": Ending(413, answers=(too_long,)),
@@ -343,11 +343,11 @@ async def run_scene(ending: Ending, path: str) -> AsyncGenerator[Scene, None]:
             base_url = {None: provider.url, "unaccepting": silent}.get(ending.base_url, ending.base_url)
             config = build_config(GPT, base_url=base_url, **ending.config)
             upstream = HttpUpstream()
-            listener = serving.bind("127.0.0.1", 0)
-            scene.url = serving.url_of(listener)
+            listener = processes.bind("127.0.0.1", 0)
+            scene.url = processes.url_of(listener)
             try:
-                site = serving.Site(Router(config, upstream), listener, 0.1, ending.limits)
-                async with serving.running([site]):
+                site = processes.Site(Router(config, upstream), listener, 0.1, ending.limits)
+                async with processes.running([site]):
                     yield scene
             finally:
                 await upstream.close()

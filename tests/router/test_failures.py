@@ -9,7 +9,7 @@ from email.utils import formatdate
 
 import pytest
 
-from plano_agents import serving
+from plano_agents import processes
 from plano_agents.config.model import Breaker, Config, Limits, Preference, Retries, Timeouts
 from tests.router.conftest import (
     CHUNKS,
@@ -163,7 +163,7 @@ def unaccepting() -> Iterator[str]:
             client.setblocking(False)
             client.connect_ex(listener.getsockname())
             queued.append(client)
-        yield serving.url_of(listener)
+        yield processes.url_of(listener)
         for client in queued:
             client.close()
 

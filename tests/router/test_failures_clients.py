@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from plano_agents.config.model import Limits
-from plano_agents.router.streams import COMMENT
+from plano_agents.router.request.streams import COMMENT
 from tests.patience import PATIENCE_SECONDS
 from tests.router.conftest import CHUNKS, Exchange, Provider, build_config, chat, run_router
 from tests.router.raw_client import build_request, complete, connect, open_to, talk

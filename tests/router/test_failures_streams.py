@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from plano_agents.config.model import Breaker, Limits, Retries
-from plano_agents.router.streams import COMMENT
+from plano_agents.router.request.streams import COMMENT
 from tests.faults.proxy import Fault, FaultProxy
 from tests.faults.wires import (
     CHAT_STREAM,

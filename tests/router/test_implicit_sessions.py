@@ -8,8 +8,8 @@ import pytest
 
 from plano_agents.config.model import Config, Preference, Routing
 from plano_agents.config.options import PromptCaching, SessionCache
-from plano_agents.router.service import Service
-from plano_agents.router.surfaces import CHAT, ENDPOINTS, SURFACES, Endpoint, Surface
+from plano_agents.router.request.service import Service
+from plano_agents.router.request.surfaces import CHAT, ENDPOINTS, SURFACES, Endpoint, Surface
 from plano_agents.sessions.pinning import Pinning
 from plano_agents.sessions.store import Wanted
 from tests.router.conftest import (

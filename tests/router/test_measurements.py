@@ -9,8 +9,8 @@ from plano_agents.config.options import CostSource, LatencySource
 from plano_agents.errors import UpstreamError, UpstreamUnreachableError
 from plano_agents.protocol.openai_chat import parse_head
 from plano_agents.protocol.request_body import RequestBody
-from plano_agents.router.choice import Chooser
 from plano_agents.router.measurements import RETRY_SECONDS, Measurements
+from plano_agents.router.request.choice import Chooser
 from plano_agents.routing.candidates import ModelMetrics
 from tests.router.conftest import CLAUDE, GPT, Choose, build_config
 

@@ -12,10 +12,10 @@ import pytest
 
 from plano_agents.config.model import Config
 from plano_agents.config.options import Limits
-from plano_agents.router.surfaces import ENDPOINTS
+from plano_agents.router.request.surfaces import ENDPOINTS
 from tests.router.conftest import GPT, Exchange, Provider, build_config, chat, run_router
 from tests.router.raw_client import COMPLETION, build_request, complete, open_to, talk
-from tests.router.test_metrics import read_page
+from tests.router.watch.test_metrics import read_page
 
 LARGE = 8 * 1024 * 1024
 """What no buffer on the way holds, in bytes."""

@@ -10,21 +10,21 @@ HEAVY = [
     "langchain_core",
     "numpy",
     "openai",
-    "plano_agents.router.operators",
-    "plano_agents.router.pages",
-    "plano_agents.server.app",
+    "plano_agents.router.operate.operators",
+    "plano_agents.router.operate.pages",
+    "plano_agents.agent_server.app",
     "plano_agents.simulator.app",
     "redis",
     "rich",
 ]
 PROGRAM = """
 import asyncio, sys
-import plano_agents.cli
-from plano_agents import serving
+import plano_agents.cli.main
+from plano_agents import processes
 from plano_agents.config import Config, Model
 from plano_agents.router.app import Router
 from plano_agents.router.run import run_router
-from plano_agents.router.upstream.client import HttpUpstream
+from plano_agents.http.client.client import HttpUpstream
 
 ANSWER = b'HTTP/1.1 200 OK\\r\\ncontent-type: application/json\\r\\ncontent-length: 2\\r\\n\\r\\n{}'
 
@@ -43,11 +43,11 @@ async def main():
     provider = await asyncio.start_server(provide, '127.0.0.1', 0)
     port = provider.sockets[0].getsockname()[1]
     model = Model('openai/gpt-4o', 'openai', 'gpt-4o', interface='openai', base_url=f'http://127.0.0.1:{port}')
-    listener = serving.bind('127.0.0.1', 0)
+    listener = processes.bind('127.0.0.1', 0)
     upstream = HttpUpstream()
     router = Router(Config(models=(model,)), upstream)
     body = b'{"messages":[{"role":"user","content":"hi"}]}'
-    async with serving.running([serving.Site(router, listener)]):
+    async with processes.running([processes.Site(router, listener)]):
         head = b'POST /v1/chat/completions HTTP/1.1\\r\\nhost: localhost\\r\\ncontent-type: application/json\\r\\nx-model-affinity: a\\r\\nconnection: close\\r\\n'
         await talk(listener, head + b'content-length: %d\\r\\n\\r\\n' % len(body) + body)
         await talk(listener, b'GET /healthz HTTP/1.1\\r\\nhost: h\\r\\nconnection: close\\r\\n\\r\\n')
@@ -56,7 +56,7 @@ async def main():
     await router.aclose()
     await upstream.close()
 
-serving.run(main())
+processes.run(main())
 """
 
 

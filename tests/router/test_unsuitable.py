@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from plano_agents.config.model import Breaker, Config, ModelProfile, Preference
-from plano_agents.router.service import Service
-from plano_agents.router.surfaces import CHAT, ENDPOINTS, MESSAGES, RESPONSES, Endpoint, Surface
+from plano_agents.router.request.service import Service
+from plano_agents.router.request.surfaces import CHAT, ENDPOINTS, MESSAGES, RESPONSES, Endpoint, Surface
 from tests.router.conftest import (
     CHUNKS,
     SSE,

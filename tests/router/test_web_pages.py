@@ -8,7 +8,7 @@ import pytest_asyncio
 from pydantic import SecretStr
 
 from plano_agents.config.options import Limits
-from plano_agents.router.surfaces import ENDPOINTS
+from plano_agents.router.request.surfaces import ENDPOINTS
 from tests.router.conftest import Provider, build_config, chat, run_router
 from tests.router.raw_client import complete, talk
 

@@ -1,0 +1,308 @@
+"""What an agent remembers: which threads there are, whose each is, and which run has it.
+
+A thread belongs to whose API key made it, as its checkpoints' metadata says; to everybody else there is no such
+thread. How the state is kept is LangGraph's checkpointers' business, where they keep it ``checkpoints``'.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, cast
+
+from langchain_core.messages import BaseMessage
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.types import StateSnapshot
+
+from plano_agents.affinity import CONFIGURABLE_KEY, derive_affinity_id
+from plano_agents.agent_server.checkpoints import DEFAULT_URL, SharedLocks, name_place, open_checkpoints
+from plano_agents.agent_server.guarded import Guarded, build_unavailable, build_unreadable
+from plano_agents.agent_server.history import Thread, ThreadMessage, describe_messages
+from plano_agents.agent_server.settings import ServerSettings
+from plano_agents.agent_server.state_types import find_state_types, load_types
+from plano_agents.agent_server.threads import ThreadLocks
+from plano_agents.agent_server.tools import Graph
+from plano_agents.errors import (
+    PlanoError,
+    RequestError,
+    ThreadBusyError,
+    ThreadNotFoundError,
+)
+from plano_agents.integrations.encodable import clean_text
+
+OWNER_KEY = "plano_owner"
+"""The key of a checkpoint's metadata that names whose thread it is."""
+
+SHARED_POLL_SECONDS = 0.1
+"""How often a run in line looks whether another process is done with its thread."""
+
+
+class Memory:
+    """A graph's threads.
+
+    Args:
+        graph: The graph; its own checkpointer is used unless the settings name a place.
+        settings: Where threads are kept, and what becomes of a run on a busy one.
+    """
+
+    def __init__(self, graph: Graph, settings: ServerSettings) -> None:
+        self._url = _choose_url(graph, settings)
+        self._forgetful = graph.copy(update={"checkpointer": None})
+        self._graph = graph if self._url is None else self._forgetful
+        self._is_open = self._url is None or self._url == "none"
+        self._settings = settings
+        self._allowed = find_state_types(graph).union(*map(load_types, settings.checkpoint_types))
+        self._locks = ThreadLocks(max_waiting=settings.max_waiting)
+        self._saver: Guarded | None = None  # None for the graph's own
+        self._shared: SharedLocks | None = None
+        self._shared_held: set[str] = set()
+        self._states: dict[str, StateSnapshot] = {}
+        self._changes = 0  # how often a run began or ended here
+
+    @property
+    def remembers(self) -> bool:
+        """Whether threads can be gone on with."""
+        return self._url != "none"
+
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator[None, None]:
+        """Open the place where threads are kept, for as long as the context is; it may be open already.
+
+        Raises:
+            ConfigError: It cannot be opened.
+        """
+        if self._is_open or self._url is None:
+            yield
+            return
+        async with open_checkpoints(self._url, self._allowed) as opened:
+            assert opened is not None  # noqa: S101 - it is none of those that are open from the start
+            self._graph = self._forgetful.copy(update={"checkpointer": opened.saver})
+            self._saver, self._shared, self._is_open = opened.saver, opened.locks, True
+            try:
+                yield
+            finally:
+                self._graph, self._is_open = self._forgetful, False
+                self._saver = self._shared = None
+
+    def graph_for(self, thread_id: str | None) -> Graph:
+        """The graph to run: without a thread, one that keeps nothing."""
+        return self._forgetful if thread_id is None else self._graph
+
+    @asynccontextmanager
+    async def hold(self, thread_id: str | None, *, run_id: str, owner: str) -> AsyncGenerator[None, None]:
+        """Keep other runs off a thread.
+
+        It is free again when `release` is called or, for a run that never began, at the end of the context.
+
+        Raises:
+            RequestError: The agent remembers no threads.
+            ThreadBusyError: Another run has it, and there is no place in line.
+            ThreadNotFoundError: It is somebody else's.
+            StoreUnavailableError: What is kept cannot be read.
+        """
+        if thread_id is None:
+            yield
+            return
+        if not self.remembers:
+            raise RequestError(
+                f"This agent remembers nothing, so there is no thread {thread_id!r} to go on with. Leave thread_id "
+                "out, or have the server started with another place for 'checkpoints' than 'none'.",
+                param="thread_id",
+            )
+        if not _can_be_kept(thread_id):
+            raise RequestError(
+                f"A thread_id has neither NUL nor half of a character; got {thread_id!r}.", param="thread_id"
+            )
+        changes = self._changes
+        # Before a place in line, which would tell that a run is on.
+        state = await self._load_own(thread_id, owner)
+        await self._locks.acquire(thread_id, run_id)
+        try:
+            await self._acquire_shared(thread_id, run_id)
+            if self._shared is not None or self._changes != changes:  # a run may have come between
+                state = await self._load_own(thread_id, owner)
+            if self._saver is not None:  # before a model is asked for what could not be kept
+                await self._saver.check_writable()
+            self._changes += 1
+            self._states[run_id] = state
+            yield
+        finally:
+            await self.release(thread_id, run_id)
+
+    async def _load_own(self, thread_id: str, owner: str) -> StateSnapshot:
+        """Read a thread's state, unless it is somebody else's."""
+        state = await self.load(thread_id)
+        if state.metadata is not None and _owner(state.metadata) != owner:
+            raise _not_found(thread_id, "Use another thread_id.")
+        return state
+
+    async def load_before(self, thread_id: str, run_id: str) -> StateSnapshot:
+        """Read a thread's state as a run finds it; held, it was read already.
+
+        Raises:
+            StoreUnavailableError: The store does not answer.
+            ThreadUnreadableError: What is stored is not a conversation's state.
+        """
+        return self._states.pop(run_id, None) or await self.load(thread_id)
+
+    async def release(self, thread_id: str | None, run_id: str) -> None:
+        """Let the next run have a thread; nothing happens where this run does not have it."""
+        if thread_id is None:
+            return
+        self._changes += 1
+        self._states.pop(run_id, None)
+        try:
+            if run_id in self._shared_held and self._shared is not None:
+                self._shared_held.discard(run_id)
+                await asyncio.shield(self._shared.release(thread_id))
+        finally:
+            self._locks.release(thread_id, run_id)
+
+    async def load(self, thread_id: str) -> StateSnapshot:
+        """Read a thread's state, whoever's it is.
+
+        Raises:
+            StoreUnavailableError: The store does not answer.
+            ThreadUnreadableError: What is stored is not a conversation's state.
+        """
+        if not self._is_open:
+            raise PlanoError(
+                "The agent server has not opened the place where threads are kept: its lifespan did not run. An app "
+                "that mounts it has to enter create_app(…).router.lifespan_context in its own lifespan."
+            )
+        try:
+            state = await self._graph.aget_state({"configurable": {"thread_id": thread_id}})
+        except PlanoError:
+            raise
+        except Exception as error:
+            # A guarded store has told its own errors already; what is left is LangGraph's, of what it read there.
+            build = build_unavailable if self._saver is None else partial(build_unreadable, thread_id)
+            raise build(error) from error
+        _check_state(thread_id, state)
+        return state
+
+    async def read(self, thread_id: str, owner: str) -> Thread:
+        """Tell a conversation.
+
+        Raises:
+            ThreadNotFoundError: There is none, or it is somebody else's.
+            StoreUnavailableError: It cannot be read.
+        """
+        state = await self._find(thread_id, owner)
+        metadata = cast("dict[str, Any]", state.metadata or {})
+        return Thread(
+            thread_id=thread_id,
+            affinity_id=str(metadata.get(CONFIGURABLE_KEY) or derive_affinity_id(thread_id)),
+            updated_at=state.created_at,
+            is_running=self._locks.is_busy(thread_id),
+            messages=_describe(thread_id, state),
+        )
+
+    async def delete(self, thread_id: str, *, run_id: str, owner: str) -> None:
+        """Forget a conversation.
+
+        Raises:
+            ThreadNotFoundError: There is none, or it is somebody else's.
+            ThreadBusyError: A run is on it.
+            StoreUnavailableError: It cannot be reached.
+        """
+        await self._find(thread_id, owner)
+        async with self.hold(thread_id, run_id=run_id, owner=owner):
+            saver = cast("BaseCheckpointSaver[Any]", self._graph.checkpointer)
+            try:
+                await saver.adelete_thread(thread_id)
+            except PlanoError:
+                raise
+            except Exception as error:
+                raise build_unavailable(error) from error
+
+    async def _find(self, thread_id: str, owner: str) -> StateSnapshot:
+        if self.remembers and _can_be_kept(thread_id):
+            state = await self.load(thread_id)
+            if state.metadata is not None and _owner(state.metadata) == owner:
+                return state
+        raise _not_found(thread_id, "A run with this thread_id begins it.")
+
+    async def _acquire_shared(self, thread_id: str, run_id: str) -> None:
+        """Keep the runs of other processes off a thread, too."""
+        if self._shared is None:
+            return
+        while not await self._try_shared(self._shared, thread_id):
+            if not self._settings.max_waiting:
+                raise ThreadBusyError(
+                    f"A run on the thread {thread_id!r} is under way on another server. Wait for its answer, or use "
+                    "another thread_id.",
+                    param="thread_id",
+                )
+            await asyncio.sleep(SHARED_POLL_SECONDS)
+        self._shared_held.add(run_id)
+
+    async def _try_shared(self, locks: SharedLocks, thread_id: str) -> bool:
+        try:
+            return await locks.try_acquire(thread_id)
+        except Exception as error:
+            raise build_unavailable(error) from error
+
+
+def build_config(
+    settings: ServerSettings, *, affinity_id: str, thread_id: str | None, owner: str
+) -> RunnableConfig:
+    """Build the configuration of a run: its ids, and its limit of steps."""
+    config: RunnableConfig = {
+        "recursion_limit": settings.recursion_limit,
+        "configurable": {CONFIGURABLE_KEY: affinity_id},
+        "metadata": {OWNER_KEY: owner},
+    }
+    if thread_id is not None:
+        config["configurable"]["thread_id"] = thread_id
+    return config
+
+
+def describe_place(graph: Graph, settings: ServerSettings) -> str:
+    """Name where a graph's threads are kept, without user and password."""
+    url = _choose_url(graph, settings)
+    return "the graph's own checkpointer" if url is None else name_place(url)
+
+
+def _choose_url(graph: Graph, settings: ServerSettings) -> str | None:
+    """Choose where threads are kept; None for the graph's own checkpointer."""
+    if settings.checkpoints is not None:
+        return settings.checkpoints.get_secret_value()
+    if isinstance(graph.checkpointer, BaseCheckpointSaver):
+        return None
+    return "none" if graph.checkpointer is False else DEFAULT_URL
+
+
+def _can_be_kept(thread_id: str) -> bool:
+    """Whether every store can hold an id: Postgres has no NUL, and none has half of a surrogate pair."""
+    return "\0" not in thread_id and clean_text(thread_id) == thread_id
+
+
+def _check_state(thread_id: str, state: StateSnapshot) -> None:
+    """See that what was stored has the form of a conversation's state."""
+    metadata: object = state.metadata
+    messages = state.values.get("messages", []) if isinstance(state.values, Mapping) else None
+    if (
+        not isinstance(metadata, Mapping | None)
+        or not isinstance(messages, list)
+        or not all(
+            isinstance(each, BaseMessage) and isinstance(each.content, str | list) for each in messages
+        )
+    ):
+        raise build_unreadable(thread_id, TypeError())
+
+
+def _describe(thread_id: str, state: StateSnapshot) -> tuple[ThreadMessage, ...]:
+    try:
+        return describe_messages(state.values.get("messages", []))
+    except Exception as error:
+        raise build_unreadable(thread_id, error) from error
+
+
+def _owner(metadata: Mapping[str, Any]) -> str:
+    return str(metadata.get(OWNER_KEY, ""))
+
+
+def _not_found(thread_id: str, way_out: str) -> ThreadNotFoundError:
+    return ThreadNotFoundError(f"There is no thread {thread_id!r}. {way_out}", param="thread_id")

@@ -1,0 +1,58 @@
+"""Answers to requests that fail before a run: every one in OpenAI's form, none with what the client said."""
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from plano_agents.agent_server import schema
+from plano_agents.agent_server.connection import error_response
+from plano_agents.errors import EndpointNotFoundError, MethodNotAllowedError, PlanoError, RequestError
+from plano_agents.http.server.methods import find_methods
+
+
+def add_refusals(app: FastAPI) -> None:
+    """Have an app answer its errors so."""
+    app.add_exception_handler(PlanoError, _answer_failure)
+    app.add_exception_handler(RequestValidationError, _answer_invalid)
+    app.add_exception_handler(HTTPException, _answer_http)
+
+
+async def _answer_failure(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, PlanoError)  # noqa: S101 - what it is registered for
+    return error_response(error)
+
+
+async def _answer_http(request: Request, error: Exception) -> Response:
+    """Answer what FastAPI refuses by itself: an unknown path or method, an unreadable body."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
+    kinds = {kind.status_code: kind for kind in (EndpointNotFoundError, MethodNotAllowedError)}
+    kind = kinds.get(error.status_code, RequestError)
+    response = error_response(kind(f"{error.detail}. See /docs for what there is."), error.status_code)
+    response.headers.update(error.headers or {})
+    if kind is MethodNotAllowedError:
+        response.headers["allow"] = find_methods(request.app, request.scope)
+    return response
+
+
+async def _answer_invalid(_request: Request, error: Exception) -> Response:
+    """Answer a body that does not fit: the first problem, its field, and never the value, which may be a prompt."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
+    problem = error.errors()[0]
+    if problem["type"] == "json_invalid":
+        what = problem.get("ctx", {}).get("error", "")
+        return error_response(
+            RequestError(f"The body is not valid JSON: {what} at character {problem['loc'][-1]}.")
+        )
+    fields = [part for part in problem["loc"][1:] if part not in schema.UNION_TAGS]
+    if problem.get("ctx", {}).get("discriminator") == "'role'":
+        fields.append("role")
+    path = "".join(f"[{field}]" if isinstance(field, int) else f".{field}" for field in fields)
+    param = path.removeprefix(".") or None
+    if param is None and problem["type"] in {"model_attributes_type", "missing"}:
+        return error_response(
+            RequestError("The body is no JSON object. Send one, with `Content-Type: application/json`.")
+        )
+    place = f" in {param!r}" if param else ""
+    what = str(problem["msg"]).removeprefix("Value error, ")
+    return error_response(RequestError(f"Invalid request{place}: {what}.", param=param))

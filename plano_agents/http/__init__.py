@@ -1,0 +1,1 @@
+"""HTTP/1.1, both ends, over one grammar."""

@@ -1,0 +1,1 @@
+"""Log, counters and spans: what both servers report, and to whom."""

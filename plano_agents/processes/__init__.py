@@ -1,0 +1,29 @@
+"""Running ASGI applications on sockets until told to stop, safe from what hostile clients send.
+
+``server`` starts and stops, ``supervisor`` does so with several processes (``worker``), ``sockets`` takes ports, ``protocol`` (with ``head``, ``body`` and ``deadline``) reads
+HTTP/1.1 in uvicorn's place. What the applications do is theirs.
+"""
+
+from plano_agents.http.server.connection import HttpLimits
+from plano_agents.processes.server import Site, run, running, serve
+from plano_agents.processes.sockets import bind, bind_each, check_exposure, is_loopback, url_of
+from plano_agents.processes.supervisor import Patience, Supervisor, check_can_fork
+from plano_agents.processes.worker import Parent, Worker
+
+__all__ = [
+    "HttpLimits",
+    "Parent",
+    "Patience",
+    "Site",
+    "Supervisor",
+    "Worker",
+    "bind",
+    "bind_each",
+    "check_can_fork",
+    "check_exposure",
+    "is_loopback",
+    "run",
+    "running",
+    "serve",
+    "url_of",
+]

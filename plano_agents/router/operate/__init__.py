@@ -1,0 +1,1 @@
+"""Keys, health, pages and operators' endpoints."""

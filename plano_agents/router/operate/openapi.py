@@ -1,0 +1,220 @@
+"""The proxied endpoints in the OpenAPI document: described here, for FastAPI does not serve them.
+
+A body is described by what the router reads of it. Everything else is between the client and the provider, whose
+own reference describes it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from plano_agents.affinity import AFFINITY_HEADER, HINT_HEADER, MAX_ID_LENGTH
+from plano_agents.protocol.form import Form
+from plano_agents.protocol.openai_chat import ChatHead
+from plano_agents.router.request.explain import EXPLAIN, Explanation
+from plano_agents.router.request.surfaces import ENDPOINTS, Endpoint
+
+Document = dict[str, Any]
+"""A JSON object on its way into the document."""
+
+_COMPONENTS = "#/components/schemas/{name}"
+_TEXT: Document = {"type": "string"}
+_NULLABLE_TEXT: Document = {"type": ["string", "null"]}
+
+_QUESTION = "Write a function that adds two numbers."
+_MESSAGES = [{"role": "user", "content": _QUESTION}]
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """What the document says of an API."""
+
+    name: str
+    """Its name."""
+    head: str
+    """The schema of what is read of a request."""
+    error: str
+    """The schema of an error."""
+    example: Document
+    """A request."""
+
+
+_TEXTS = {
+    Form.OPENAI_CHAT: _Text(
+        "OpenAI chat completions", "ChatHead", "OpenAIError", {"messages": _MESSAGES, "stream": False}
+    ),
+    Form.ANTHROPIC_MESSAGES: _Text(
+        "Anthropic messages",
+        "ChatHead",
+        "AnthropicError",
+        {"max_tokens": 1024, "messages": _MESSAGES, "stream": False},
+    ),
+    Form.OPENAI_RESPONSES: _Text(
+        "OpenAI responses", "ResponsesHead", "OpenAIError", {"input": _QUESTION, "stream": False}
+    ),
+}
+
+_SCHEMAS: Mapping[str, Document] = {
+    "OpenAIError": {
+        "type": "object",
+        "description": "An error in OpenAI's form.",
+        "required": ["error"],
+        "properties": {
+            "error": {
+                "type": "object",
+                "required": ["message", "type"],
+                "properties": {
+                    "message": _TEXT,
+                    "type": _TEXT,
+                    "param": _NULLABLE_TEXT,
+                    "code": {"type": ["string", "integer", "null"]},
+                },
+            }
+        },
+    },
+    "AnthropicError": {
+        "type": "object",
+        "description": "An error in Anthropic's form.",
+        "required": ["type", "error"],
+        "properties": {
+            "type": {"const": "error"},
+            "error": {
+                "type": "object",
+                "required": ["type", "message"],
+                "properties": {"type": _TEXT, "message": _TEXT},
+            },
+        },
+    },
+    "RoutingDecision": {
+        "type": "object",
+        "description": "Which models would be asked, best first, and why.",
+        "required": [
+            "models",
+            "route",
+            "trace_id",
+            "session_id",
+            "pinned",
+            "switched",
+            "decision",
+            "reason",
+        ],
+        "properties": {
+            "models": {"type": "array", "minItems": 1, "items": _TEXT},
+            "route": _NULLABLE_TEXT,
+            "trace_id": _TEXT,
+            "session_id": _NULLABLE_TEXT,
+            "pinned": {"type": "boolean"},
+            "switched": {"type": "boolean"},
+            "decision": {"enum": ["none", "initialize", "retain", "switch"]},
+            "reason": _NULLABLE_TEXT,
+            "explanation": {"$ref": _COMPONENTS.format(name="Explanation")},
+        },
+    },
+}
+
+_PARAMETERS: list[Document] = [
+    {
+        "name": AFFINITY_HEADER,
+        "in": "header",
+        "description": "The session's id, sent once: the same id keeps the same model. Without it every request is "
+        "routed afresh.",
+        "schema": {"type": "string", "pattern": f"^[!-~]{{1,{MAX_ID_LENGTH}}}$"},
+        "example": "checkout-review-7",
+    },
+    {
+        "name": HINT_HEADER,
+        "in": "header",
+        "description": "The model that the transcript was made by; a session that is not known goes on with it.",
+        "schema": _TEXT,
+        "example": "openai/gpt-4o",
+    },
+]
+
+_EXPLAIN_PARAMETER: Document = {
+    "name": "X-Plano-Explain",
+    "in": "header",
+    "description": "Adds why: what was read, every preference's score, the candidates in order.",
+    "schema": _TEXT,
+    "example": EXPLAIN,
+}
+
+_ANSWER_HEADERS: Document = {
+    name: {"description": description, "schema": _TEXT}
+    for name, description in (
+        (AFFINITY_HEADER, "The session's id, as it was sent."),
+        ("X-Plano-Model", "The model that answered, with its provider."),
+        ("X-Plano-Route", "The preference that the request matched, if one did."),
+        ("X-Plano-Affinity", "`<decision>; reason=<reason>`: what was decided, and why."),
+        ("X-Plano-Trace-Id", "The request's trace id."),
+        ("Server-Timing", "How long routing and the provider took, in milliseconds."),
+    )
+}
+
+
+def describe_endpoints(document: Document) -> Document:
+    """Add the proxied endpoints to an OpenAPI document.
+
+    Args:
+        document: The document of what FastAPI serves.
+
+    Returns:
+        The same with the endpoints' paths and schemas.
+    """
+    _, heads = msgspec.json.schema_components([ChatHead, Explanation], ref_template=_COMPONENTS)
+    schemas = {**heads, "ResponsesHead": _describe_responses_head(heads["ChatHead"]), **_SCHEMAS}
+    components = document.get("components", {})
+    return {
+        **document,
+        "paths": {
+            **{path: {"post": _describe_endpoint(endpoint)} for path, endpoint in ENDPOINTS.items()},
+            **document["paths"],
+        },
+        "components": {**components, "schemas": {**components.get("schemas", {}), **schemas}},
+    }
+
+
+def _describe_responses_head(chat: Document) -> Document:
+    """Describe what is read of a responses request: as of a chat request, with ``input`` for ``messages``."""
+    shared = {name: value for name, value in chat["properties"].items() if name != "messages"}
+    items = {"type": "array", "items": {"type": "object", "properties": {"role": _NULLABLE_TEXT}}}
+    return {
+        "type": "object",
+        "title": "ResponsesHead",
+        "description": chat["description"],
+        "properties": {"input": {"anyOf": [_TEXT, items]}, **shared},
+    }
+
+
+def _describe_endpoint(endpoint: Endpoint) -> Document:
+    text = _TEXTS[endpoint.surface.form]
+    body = {"schema": _refer_to(text.head), "example": text.example}
+    if endpoint.decides_only:
+        summary = f"The routing decision alone, for {text.name}"
+        answers: Document = {"application/json": {"schema": _refer_to("RoutingDecision")}}
+    else:
+        summary = f"{text.name}, plain and streamed"
+        answers = {"application/json": {"schema": {"type": "object"}}, "text/event-stream": {}}
+    errors = {"application/json": {"schema": _refer_to(text.error)}}
+    return {
+        "summary": summary,
+        "operationId": endpoint.surface.form.value + ("_decision" if endpoint.decides_only else ""),
+        "parameters": [*_PARAMETERS, _EXPLAIN_PARAMETER] if endpoint.decides_only else _PARAMETERS,
+        "requestBody": {"required": True, "content": {"application/json": body}},
+        "responses": {
+            "200": {"description": "The answer.", "headers": _ANSWER_HEADERS, "content": answers},
+            "4XX": {
+                "description": "The request cannot be served as it stands, or the provider refused it.",
+                "content": errors,
+            },
+            "5XX": {
+                "description": "The provider failed, or the router has too much to do, or stops.",
+                "content": errors,
+            },
+        },
+    }
+
+
+def _refer_to(name: str) -> Document:
+    return {"$ref": _COMPONENTS.format(name=name)}

@@ -1,0 +1,241 @@
+"""What operators are told, and may do: sessions explained, listed and dropped, and the metrics.
+
+Everything here asks `admin` first. What a session is stands in ``sessions``.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from plano_agents.affinity import parse_affinity_id
+from plano_agents.config.model import Config
+from plano_agents.errors import SessionNotFoundError
+from plano_agents.http.origin import find_peer
+from plano_agents.observe.exposition import CONTENT_TYPE
+from plano_agents.router.operate.admin import check_operator
+from plano_agents.router.watch.metrics import Metrics
+from plano_agents.sessions.pin import IMPLICIT, Pin, Session, SessionKey
+from plano_agents.sessions.store import SessionStore, Wanted
+
+_REFUSAL = {"application/json": {"schema": {"$ref": "#/components/schemas/OpenAIError"}}}
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"description": "Not allowed, not found, or not as it is asked for.", "content": _REFUSAL},
+    "5XX": {"description": "The session store does not answer.", "content": _REFUSAL},
+}
+
+MAX_PAGE = 500
+"""How many sessions a page lists at most."""
+
+TenantQuery = Annotated[
+    str, Query(description="The tenant header's value; empty where tenants are not told apart.")
+]
+
+
+class SwitchInfo(BaseModel):
+    """A session's change from one model to another."""
+
+    at: datetime
+    from_model: str
+    to_model: str
+    reason: Literal["upstream_failed", "unsuitable", "model_removed"]
+
+
+class TokensInfo(BaseModel):
+    """What a session cost, as far as its providers said."""
+
+    input: int
+    output: int
+    cached: int
+
+
+class SessionInfo(BaseModel):
+    """A session, explained."""
+
+    affinity_id: str
+    tenant: str
+    model: str = Field(description="The pinned model, provider-qualified.")
+    route: str | None = Field(description="The preference that chose it.")
+    decision: Literal["initialize", "switch"] = Field(description="What put the session on this model.")
+    reason: str = Field(description="Why.")
+    why: str = Field(description="The same in words.")
+    pinned_at: datetime = Field(description="When the session was first pinned.")
+    age_seconds: float
+    last_used_at: datetime
+    seconds_left: float = Field(description="How long the pin lives on if nobody uses it.")
+    requests_in_flight: int = Field(description="As far as the process knows that was asked.")
+    turns: int = Field(description="Requests served under this pin.")
+    tokens: TokensInfo
+    switch_count: int
+    switches: list[SwitchInfo] = Field(description="The latest switches, oldest first.")
+    degraded: Literal["store"] | None = Field(
+        default=None, description="Set where the shared store does not answer: this is one replica's memory."
+    )
+
+
+class SessionPage(BaseModel):
+    """Some sessions."""
+
+    sessions: list[SessionInfo]
+    next: str | None = Field(description="The cursor of the next page; null at the end.")
+    degraded: Literal["store"] | None = Field(
+        default=None, description="Set where the shared store does not answer: this is one replica's memory."
+    )
+
+
+class Dropped(BaseModel):
+    """A pin that was dropped."""
+
+    affinity_id: str
+    tenant: str
+    dropped: Literal[True] = True
+
+
+class Filters(BaseModel):
+    """Which sessions to list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(
+        50, ge=1, le=MAX_PAGE, description="How many at most; a page may be shorter before the end."
+    )
+    cursor: str | None = Field(None, max_length=64, description="The ``next`` of the page before.")
+    tenant: str | None = Field(None, description="Only this tenant's.")
+    prefix: str | None = Field(None, description="Only ids that begin so.")
+    model: str | None = Field(None, description="Only those on this model, however it is spelt.")
+    route: str | None = Field(None, description="Only those that this preference chose.")
+
+
+def build_operators_api(
+    config: Config,
+    store: SessionStore,
+    metrics: Metrics,
+    *,
+    wall_clock: Callable[[], float] = time.time,
+) -> APIRouter:
+    """Put the operators' endpoints together.
+
+    Args:
+        config: Its admin token opens them.
+        store: Where sessions are kept.
+        metrics: What is counted.
+        wall_clock: Unix time in seconds.
+    """
+
+    async def let_in(request: Request) -> None:
+        check_operator(
+            config.admin_token,
+            request.headers.items(),
+            find_peer(request.scope),
+            request.scope["http_version"],
+        )
+
+    has_tenants = config.routing.session_cache.tenant_header is not None
+    api = APIRouter(dependencies=[Depends(let_in)], responses=_REFUSALS)
+
+    @api.get("/affinity", summary="List sessions", response_model_exclude_none=False)
+    async def list_sessions(filters: Annotated[Filters, Query()]) -> SessionPage:
+        model = filters.model
+        found = config.find_model(model) if model is not None else None
+        wanted = Wanted(
+            filters.tenant, filters.prefix, found.name if found is not None else model, filters.route
+        )
+        page = await store.scan(wanted, limit=filters.limit, cursor=filters.cursor)
+        return SessionPage(
+            sessions=[describe_session(each, now=wall_clock()) for each in page.sessions],
+            next=page.cursor,
+            degraded="store" if page.degraded else None,
+        )
+
+    @api.get("/affinity/{affinity_id:path}", summary="Explain a session")
+    async def explain_session(affinity_id: str, tenant: TenantQuery = "") -> SessionInfo:
+        session, degraded = await store.find(SessionKey(tenant, _check_id(affinity_id)))
+        if session is None:
+            raise _not_found(affinity_id, tenant, has_tenants=has_tenants)
+        info = describe_session(session, now=wall_clock())
+        return info.model_copy(update={"degraded": "store"}) if degraded else info
+
+    @api.delete("/affinity/{affinity_id:path}", summary="Drop a session's pin")
+    async def drop_session(affinity_id: str, tenant: TenantQuery = "") -> Dropped:
+        if not await store.drop(SessionKey(tenant, _check_id(affinity_id))):
+            raise _not_found(affinity_id, tenant, has_tenants=has_tenants)
+        return Dropped(affinity_id=affinity_id, tenant=tenant)
+
+    @api.get("/metrics", summary="Metrics, in Prometheus' text format", response_class=Response)
+    async def show_metrics() -> Response:
+        return Response(await metrics.render(), media_type=CONTENT_TYPE)
+
+    return api
+
+
+def describe_session(session: Session, *, now: float) -> SessionInfo:
+    """Explain a session.
+
+    Args:
+        session: What is known of it.
+        now: Unix time in seconds.
+    """
+    pin = session.pin
+    last = pin.switches[-1] if pin.switches else None
+    return SessionInfo(
+        affinity_id=session.key.affinity_id,
+        tenant=session.key.tenant,
+        model=pin.model,
+        route=pin.route,
+        decision="switch" if last is not None else "initialize",
+        reason=last.reason if last is not None else pin.reason,
+        why=_say_why(pin),
+        pinned_at=_time(pin.pinned_at),
+        age_seconds=round(max(0.0, now - pin.pinned_at), 3),
+        last_used_at=_time(session.last_used),
+        seconds_left=round(session.seconds_left, 3),
+        requests_in_flight=session.requests_in_flight,
+        turns=session.turns,
+        tokens=TokensInfo(**session.tokens._asdict()),
+        switch_count=pin.moves,
+        switches=[
+            SwitchInfo(
+                at=_time(each.at), from_model=each.from_model, to_model=each.to_model, reason=each.reason
+            )
+            for each in pin.switches
+        ],
+    )
+
+
+def _say_why(pin: Pin) -> str:
+    if pin.switches:
+        last = pin.switches[-1]
+        reasons = {
+            "upstream_failed": f"{last.from_model} failed for good, and {last.to_model} answered in its place",
+            "unsuitable": f"{last.from_model} could not serve a request, and {last.to_model} could",
+            "model_removed": f"{last.from_model} left the configuration, and the request was routed anew",
+        }
+        return reasons[last.reason]
+    if pin.reason == "hint":
+        return "the transcript was made by this model (X-Model-Affinity-Hint), and no pin was left"
+    matched = f"matched the preference {pin.route!r}" if pin.route is not None else "matched no preference"
+    return f"the session's first turn {matched}"
+
+
+def _check_id(affinity_id: str) -> str:
+    """Check an id; those of implicit sessions, which no client may send, can be asked for."""
+    parse_affinity_id(affinity_id.removeprefix(IMPLICIT))
+    return affinity_id
+
+
+def _not_found(affinity_id: str, tenant: str, *, has_tenants: bool) -> SessionNotFoundError:
+    of = f" of the tenant {tenant!r}" if tenant else ""
+    if has_tenants and not tenant:
+        of = " of no tenant (name one with ?tenant=, or --tenant in the terminal)"
+    return SessionNotFoundError(
+        f"The affinity id {affinity_id!r}{of} has no live pin: it was never used here, or its pin has ended.",
+        param="affinity_id",
+    )
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

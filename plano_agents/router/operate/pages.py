@@ -1,0 +1,117 @@
+"""The pages beside the proxied endpoints, as FastAPI: health, models, documentation; operators' are added to them."""
+
+import uuid
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+import plano_agents
+from plano_agents.config.model import Config
+from plano_agents.errors import EndpointNotFoundError, MethodNotAllowedError, PlanoError, RequestError
+from plano_agents.http.api_page import add_api_page
+from plano_agents.http.server.methods import find_methods
+from plano_agents.protocol import openai_chat
+from plano_agents.router.operate.openapi import describe_endpoints
+from plano_agents.router.operate.site import HEALTH
+from plano_agents.router.request.bugs import report_bug
+
+MAX_SHOWN = 60
+"""How much of a refused value an error shows."""
+
+
+class _Pages(FastAPI):
+    """FastAPI, whose document also describes the proxied endpoints, which it does not serve."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Write the OpenAPI document, once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = describe_endpoints(super().openapi())
+        return self.openapi_schema
+
+
+def create_pages(config: Config) -> FastAPI:
+    """Put together what is served beside the proxied endpoints.
+
+    Args:
+        config: What is configured; listed at ``/v1/models``.
+    """
+    app = _Pages(
+        title="plano-agents router",
+        version=plano_agents.__version__,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    add_api_page(app)
+
+    @app.exception_handler(HTTPException)
+    async def answer_http_error(request: Request, error: HTTPException) -> Response:
+        kind = (
+            MethodNotAllowedError
+            if error.status_code == MethodNotAllowedError.status_code
+            else EndpointNotFoundError
+        )
+        failure = kind(f"{request.method} {request.url.path} is not served here. See /docs for what is.")
+        headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+        if kind is MethodNotAllowedError:
+            headers["allow"] = find_methods(app, request.scope)
+        content = openai_chat.encode_error(failure)
+        return Response(content, kind.status_code, media_type="application/json", headers=headers)
+
+    @app.exception_handler(PlanoError)
+    async def answer_error(_request: Request, error: PlanoError) -> Response:
+        return _answer(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def answer_invalid_request(_request: Request, error: RequestValidationError) -> Response:
+        return _answer(_explain(error))
+
+    @app.exception_handler(Exception)
+    async def answer_bug(_request: Request, error: Exception) -> Response:
+        return _answer(report_bug(error, uuid.uuid4().hex))
+
+    @app.head("/healthz", include_in_schema=False)
+    @app.get("/healthz", summary="Is the process alive?")
+    async def healthz() -> dict[str, str]:
+        return HEALTH["/healthz"]
+
+    @app.head("/readyz", include_in_schema=False)
+    @app.get("/readyz", summary="May requests be sent here?")
+    async def readyz() -> dict[str, str]:
+        return HEALTH["/readyz"]
+
+    @app.get("/v1/models", summary="Configured models and aliases, in OpenAI's form")
+    async def models() -> JSONResponse:
+        return JSONResponse({"object": "list", "data": list_models(config)})
+
+    return app
+
+
+def _answer(error: PlanoError) -> Response:
+    return Response(openai_chat.encode_error(error), error.status_code, media_type="application/json")
+
+
+def _explain(error: RequestValidationError) -> RequestError:
+    """Name the first parameter at fault; only query parameters are checked by FastAPI here."""
+    first = error.errors()[0]
+    name = str(first["loc"][-1])
+    if first["type"] == "extra_forbidden":
+        return RequestError(f"There is no parameter {name!r} here. See /docs for what there is.", param=name)
+    given = str(first["input"])[:MAX_SHOWN]
+    return RequestError(f"The parameter {name!r} is {given!r}: {first['msg'].lower()}.", param=name)
+
+
+def list_models(config: Config) -> list[dict[str, str | int]]:
+    """List what clients may name as ``model``, in OpenAI's form: the default, other models, then aliases."""
+    models = sorted(config.models, key=lambda model: model != config.default_model)
+    declared = {model.name: model.provider for model in models}
+    aliases = {
+        alias: declared.get(target, target.partition("/")[0]) for alias, target in config.aliases.items()
+    }
+    return [
+        {"id": name, "object": "model", "created": 0, "owned_by": owner}
+        for name, owner in (declared | aliases).items()
+    ]

@@ -1,0 +1,77 @@
+"""What is served beside the proxied endpoints: who may see it, and what must answer before the rest is loaded.
+
+The pages are FastAPI's, which takes half a second to load and is seldom asked for; it is loaded, on a thread, when
+something first asks. ``/healthz`` and ``/readyz``, which orchestrators poll from the start, are answered here.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from plano_agents.config.model import Config
+from plano_agents.errors import PlanoError
+from plano_agents.http.origin import find_peer
+from plano_agents.protocol import openai_chat
+from plano_agents.router.operate.admin import is_operators
+from plano_agents.router.operate.client_keys import ClientKeys
+from plano_agents.router.request.answer import Answer, answer_error
+
+HEALTH = {"/healthz": {"status": "ok"}, "/readyz": {"status": "ready"}}
+"""What answers without a client key, and how."""
+
+
+class FrontDoor:
+    """Lets clients in to the pages.
+
+    Args:
+        build_pages: Loads what serves them; called once, on a thread.
+        config: Its client keys hold here.
+        on_refused: Gets the error's code of every request that is not let in.
+    """
+
+    def __init__(
+        self,
+        build_pages: Callable[[], ASGIApp],
+        config: Config,
+        *,
+        on_refused: Callable[[str], None] = lambda _code: None,
+    ) -> None:
+        self._build_pages = build_pages
+        self._on_refused = on_refused
+        self._keys = ClientKeys(config.client_keys, config.limits.allowed_hosts)
+        self._pages: asyncio.Task[ASGIApp] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection event, as ASGI has it; there is nothing to start or to stop."""
+        if scope["type"] != "http":
+            return
+        path = scope["path"]
+        if path in HEALTH and scope["method"] in {"GET", "HEAD"}:
+            body = msgspec.json.encode(HEALTH[path])
+            await _send(Answer(200, {"content-type": "application/json"}, body), send)
+            return
+        try:
+            if path not in HEALTH and not is_operators(path):
+                headers = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"]]
+                self._keys.let_in(scope["method"], headers, find_peer(scope))
+        except PlanoError as error:
+            self._on_refused(error.code)
+            await _send(answer_error(error, None, openai_chat.encode_error), send)
+            return
+        pages = await self._load()
+        await pages(scope, receive, send)
+
+    async def _load(self) -> ASGIApp:
+        if self._pages is None:
+            self._pages = asyncio.create_task(asyncio.to_thread(self._build_pages))
+        return await asyncio.shield(self._pages)
+
+
+async def _send(answer: Answer, send: Send) -> None:
+    assert isinstance(answer.body, bytes), "these are whole"  # noqa: S101 - cannot happen
+    headers = {**answer.headers, "content-length": str(len(answer.body))}
+    encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": encoded})
+    await send({"type": "http.response.body", "body": answer.body})

@@ -1,0 +1,149 @@
+"""The proxied endpoints, served directly by the connection that a request came on.
+
+It lets clients in, holds back what is too much, reads the body once, hands it to the service and writes the answer;
+when the client leaves, the work ends at once. Nothing here knows what a request says. An answer that broke is left
+without its end, which breaks the connection.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from plano_agents.config.model import Config
+from plano_agents.errors import (
+    MethodNotAllowedError,
+    PlanoError,
+    ShuttingDownError,
+    UnsupportedEncodingError,
+)
+from plano_agents.http.server.exchange import Exchange, Serve
+from plano_agents.router.operate.client_keys import ClientKeys
+from plano_agents.router.request.admission import Admission
+from plano_agents.router.request.answer import Answer, AnswerStream, StreamBrokenError, answer_error
+from plano_agents.router.request.service import ProxyRequest, Service
+from plano_agents.router.request.surfaces import ENDPOINTS, Endpoint
+
+LAST_WORD_SECONDS = 1.0
+"""How long a client that does not read may keep a server from stopping."""
+
+
+class HotPath:
+    """Serves the proxied endpoints.
+
+    Args:
+        service: Answers their requests.
+        config: Its limits and client keys hold here.
+        admission: Holds back what is too much for this process.
+        on_refused: Gets the error's code of every request that does not come to the service.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        config: Config,
+        admission: Admission,
+        *,
+        on_refused: Callable[[str], None] = lambda _code: None,
+    ) -> None:
+        self._service = service
+        self._limits = config.limits
+        self._keys = ClientKeys(config.client_keys, config.limits.allowed_hosts)
+        self._on_refused = on_refused
+        self._admission = admission
+        self._serve: Mapping[str, Serve] = {
+            path: partial(self._answer, endpoint) for path, endpoint in ENDPOINTS.items()
+        }
+
+    def find_direct(self, path: str) -> Serve | None:
+        """See `plano_agents.http.server.exchange.DirectApp`."""
+        return self._serve.get(path)
+
+    async def _answer(self, endpoint: Endpoint, exchange: Exchange) -> None:
+        """Answer one request; failures are answers too."""
+        try:
+            headers = self._keys.let_in(exchange.head.method, exchange.head.headers, exchange.peer)
+            _check_method(endpoint, exchange.head.method)
+            body = await exchange.read_body(self._limits.max_body_bytes)
+            self._admission.enter()
+            try:
+                request = ProxyRequest(headers, body)
+                _check_encoding(request.fields)
+                async with self._service.answer(endpoint, request) as answer:
+                    await _write(answer, exchange)
+                if exchange.is_paused:
+                    # Until the client has taken what waits for it, its place is taken; nothing else is kept for it.
+                    del body, request, answer
+                    await exchange.drain()
+            finally:
+                self._admission.leave()
+        except PlanoError as error:
+            self._on_refused(error.code)
+            answer = answer_error(error, None, endpoint.surface.encode_error)
+            await _write(_with_allow(answer, error), exchange)
+        except asyncio.CancelledError:
+            if not exchange.disconnected:
+                await _tell_shutdown(endpoint, exchange)
+            raise
+
+
+async def _write(answer: Answer, exchange: Exchange) -> None:
+    """Write an answer, whole or as it comes."""
+    if exchange.is_paused:
+        await exchange.drain()
+    body = answer.body
+    if isinstance(body, bytes):
+        exchange.answer(answer.status, answer.headers, body)
+        return
+    await _write_stream(answer.status, answer.headers, body, exchange)
+
+
+async def _write_stream(
+    status: int, headers: Mapping[str, str], stream: AnswerStream, exchange: Exchange
+) -> None:
+    """Write pieces as they come, the head together with the first."""
+    exchange.begin(status, headers)
+    try:
+        while (last := await stream.forward(exchange.write)) is None:
+            await exchange.drain()
+    except StreamBrokenError:
+        return
+    exchange.end(last)
+
+
+async def _tell_shutdown(endpoint: Endpoint, exchange: Exchange) -> None:
+    """Tell a client, as far as it can still be told, that its request will not be finished."""
+    if exchange.response_complete:
+        return
+    error = ShuttingDownError("The router stops and this request was not done in time. Send it again.")
+    surface = endpoint.surface
+    try:
+        async with asyncio.timeout(LAST_WORD_SECONDS):
+            await exchange.drain()
+    except TimeoutError:
+        return
+    if exchange.response_started:
+        exchange.write(surface.encode_error_event(error))
+    else:
+        answer = answer_error(error, None, surface.encode_error)
+        exchange.answer(answer.status, answer.headers, surface.encode_error(error))
+
+
+def _check_method(endpoint: Endpoint, method: str) -> None:
+    if method != "POST":
+        raise MethodNotAllowedError(f"{endpoint.path} takes POST; got {method}.")
+
+
+def _check_encoding(fields: Mapping[str, str]) -> None:
+    encoding = fields.get("content-encoding", "identity")
+    if encoding.lower() != "identity":
+        raise UnsupportedEncodingError(
+            f"The request body is compressed ({encoding!r}), and is not unpacked here. Send it as it is."
+        )
+
+
+def _with_allow(answer: Answer, error: PlanoError) -> Answer:
+    """Name the method that the endpoint takes, as a 405 must (RFC 9110, section 15.5.6)."""
+    if not isinstance(error, MethodNotAllowedError):
+        return answer
+    headers: Mapping[str, str] = {**answer.headers, "allow": "POST"}
+    return Answer(answer.status, headers, answer.body)

@@ -1,0 +1,90 @@
+"""What is known of a request: it fills while the request is handled, and is shown to observers once it is over.
+
+Headers, log lines, metrics, traces and the inspector's page all tell of the same trail. Nothing of a prompt is in it, unless
+traces are to tell it.
+"""
+
+from collections.abc import Callable
+
+from msgspec import Struct, field
+
+from plano_agents.protocol.adjustment import Adjustment
+from plano_agents.protocol.usage import NO_TOKENS, Tokens
+from plano_agents.router.request.trace import Trace
+from plano_agents.routing.strategy import Ranking
+from plano_agents.sessions.pin import Decision, SessionKey
+from plano_agents.sessions.pinning import Turn
+
+
+class Try(Struct, frozen=True):
+    """One sending of the request to a provider."""
+
+    model: str
+    """Who was asked, provider-qualified."""
+    status: int | None
+    """The HTTP status of its answer; None where there was none."""
+    failure: str | None
+    """The code of what went wrong instead of an answer, as in errors to the client; None where there was one."""
+    duration_ms: float
+    """How long it took, in milliseconds; of a stream, to its first bytes."""
+
+
+class Trail(Struct):
+    """One request, from its headers to the last byte of its answer; a struct costs a fifth of a dataclass to make."""
+
+    trace_id: str
+    """32 hexadecimal digits."""
+    path: str
+    """Which endpoint was asked."""
+    began_at: float
+    """When it came; Unix time in seconds."""
+    started: float
+    """When it came, in seconds on the service's monotonic clock."""
+    affinity_id: str | None = None
+    """The client's affinity id, once it is checked."""
+    session: SessionKey | None = None
+    """The session that it is a turn of, an implicit one included."""
+    turn: Turn | None = None
+    """The session's turn that it is, if it is of a session."""
+    decision: Decision | None = None
+    """Which model serves it, once that is decided."""
+    ranking: Ranking | None = None
+    """How its preferences were ranked; None where nothing was routed."""
+    adjustments: tuple[Adjustment, ...] = ()
+    """What was changed in the request so that the model that answered takes it."""
+    tries: list[Try] = field(default_factory=list)
+    """What was sent to providers, in order."""
+    streams: bool = False
+    """Whether the answer came as a stream."""
+    status: int | None = None
+    """The HTTP status of the answer; None before there is one."""
+    failure: str | None = None
+    """The code of the error that the client was told, in the answer or in the middle of its stream."""
+    client_left: bool = False
+    """Whether the client closed the connection before its answer was whole."""
+    routing_ms: float | None = None
+    """How long the decision took, in milliseconds."""
+    upstream_ms: float | None = None
+    """How long the provider took, in milliseconds; on a stream, to its headers."""
+    first_ms: float | None = None
+    """How long after the request came the first bytes of a stream were there, in milliseconds."""
+    duration_ms: float | None = None
+    """How long the request took in all, in milliseconds; None before it is over."""
+    tokens: Tokens = NO_TOKENS
+    """What the answer cost, as the provider counted."""
+    trace: Trace | None = None
+    """The ids of its spans; None where nothing is traced."""
+
+
+Observer = Callable[[Trail], None]
+"""Is shown each request once it is over, on the event loop: it must be quick, keep nothing that grows, never raise."""
+
+
+def show_to(*observers: Observer) -> Observer:
+    """Show each request to several observers, in this order."""
+
+    def observe(trail: Trail) -> None:
+        for each in observers:
+            each(trail)
+
+    return observe

@@ -1,0 +1,1 @@
+"""Metrics, request log, spans and the inspector: readers of finished requests."""

@@ -1,0 +1,93 @@
+"""The seam between the router and whoever remembers for the inspector: this process, or one for several workers."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import msgspec
+
+from plano_agents.errors import PlanoError
+from plano_agents.protocol import openai_chat
+from plano_agents.router.request.answer import answer_error
+from plano_agents.router.request.trail import Observer, Trail
+from plano_agents.router.watch.inspector.record import Record, build_record
+from plano_agents.routing.candidates import ModelMetrics
+
+
+class Question(msgspec.Struct, frozen=True, tag=True):
+    """What the page asks."""
+
+    name: str
+    """The last part of the path."""
+    parameters: dict[str, str]
+    """The query's."""
+    last_event_id: str | None = None
+    """The last event that the page knows, for ``events``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the page gets."""
+
+    status: int
+    """The HTTP status."""
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes | AsyncGenerator[bytes, None] = field(repr=False)
+    """Whole, or as it comes; one that raises `StreamBrokenError` was cut."""
+
+
+class Inspector(Protocol):
+    """Remembers requests that are over, and answers questions about them."""
+
+    @property
+    def workers(self) -> int:
+        """How many processes' requests it knows."""
+
+    def keep(self, record: Record) -> None:
+        """Remember a request; called on the event loop for every one, so it returns at once and never raises."""
+
+    def count_violation(self) -> None:
+        """Count a broken promise."""
+
+    async def ask(self, question: Question) -> Reply:
+        """Answer a question; a body that is a stream must be closed.
+
+        Raises:
+            PlanoError: It has no answer.
+        """
+
+    def close(self) -> None:
+        """End the streams that have no end of their own, for the router stops."""
+
+
+@asynccontextmanager
+async def closing(reply: Reply) -> AsyncIterator[None]:
+    """Close a reply's stream at the end, however far it was read."""
+    try:
+        yield
+    finally:
+        if isinstance(reply.body, AsyncGenerator):
+            await reply.body.aclose()
+
+
+def refuse(error: PlanoError) -> Reply:
+    """Reply with an error of ours, in OpenAI's form."""
+    refused = answer_error(error, None, openai_chat.encode_error)
+    assert isinstance(refused.body, bytes), "errors are whole"  # noqa: S101 - cannot happen
+    return Reply(refused.status, refused.headers, refused.body)
+
+
+def build_observer(inspector: Inspector, read_metrics: Callable[[], Mapping[str, ModelMetrics]]) -> Observer:
+    """Let an inspector remember every request.
+
+    Args:
+        inspector: Remembers.
+        read_metrics: Gives what is known of the models' prices now.
+    """
+
+    def observe(trail: Trail) -> None:
+        inspector.keep(build_record(trail, read_metrics()))
+
+    return observe

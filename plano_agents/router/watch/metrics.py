@@ -1,0 +1,311 @@
+"""What the router counts, for Prometheus: docs/metrics.md lists it, with what each number means.
+
+Labels take their values from closed sets alone: endpoints, status classes, codes of the error tree, decisions and
+reasons, and names that the configuration declares. A model that only a wildcard declares counts under the wildcard,
+a route that only a request's own preferences declare as ``other``; ids and tenants are no labels. So a configuration
+of M model entries and P preferences makes at most 70 M + P + 700 series, and requests add none to that.
+
+With several workers each counts for itself, and whoever is asked adds up what all have told (``shared_tallies``).
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import plano_agents
+from plano_agents.config.model import WILDCARD, Config
+from plano_agents.config.options import Limits
+from plano_agents.observe import exposition
+from plano_agents.observe.shared_tallies import SharedTallies
+from plano_agents.observe.tally import OTHER, Counter, Histogram, Labels, Reading, Tally
+from plano_agents.protocol.adjustment import ADJUSTABLE
+from plano_agents.router.request.admission import Admission
+from plano_agents.router.request.trail import Trail, Try
+
+LLM_SECONDS = (
+    *(0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92),
+    *(163.84, 327.68, 655.36),
+)
+"""The buckets that OpenTelemetry's GenAI conventions give for ``gen_ai.client.operation.duration``, and three more, up
+to the longest that an answer may take (``timeouts.total_seconds``)."""
+
+FIRST_TOKEN_SECONDS = (
+    *(0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75),
+    *(1.0, 2.5, 5.0, 7.5, 10.0, 30.0, 60.0, 120.0),
+)
+"""The same conventions' for ``gen_ai.server.time_to_first_token``, up to ``timeouts.first_byte_seconds``."""
+
+ROUTING_SECONDS = (
+    *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
+    *(1.0, 2.5, 5.0),
+)
+"""From a pin in memory to a routing model that takes its time."""
+
+_CLASSES = tuple(f"{number}xx" for number in range(10))
+_OWN_OUTCOMES = frozenset({401, 403, 429})
+"""Statuses that operators act on in their own ways: a key, a right, a rate limit."""
+
+
+def build_reloads_counter() -> Counter:
+    """Count how often the configuration was read again."""
+    return Counter(
+        "plano_config_reloads",
+        "How often the configuration was read again, and whether it could be used.",
+        ["outcome"],
+        start=[("success",), ("failure",)],
+    )
+
+
+class Metrics:
+    """One router's numbers.
+
+    Args:
+        kept: What others count: the session store.
+        breakers: Says which models' breakers are open.
+        admission: Counts what is served now; None where nothing is.
+        directory: Where workers tell each other their numbers; None where this process serves alone.
+        wall_clock: Unix time in seconds.
+    """
+
+    def __init__(
+        self,
+        kept: Sequence[Tally] = (),
+        *,
+        breakers: Callable[[], Mapping[str, bool]] = dict,
+        admission: Admission | None = None,
+        directory: Path | None = None,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._wall_clock = wall_clock
+        self._loaded_at = 0.0
+        self._entries: frozenset[str] = frozenset()
+        self._preferences: frozenset[str] = frozenset()
+        self._build_requests()
+        self._build_upstreams()
+        self._build_affinity()
+        self.reloads = build_reloads_counter()
+        admission = admission if admission is not None else Admission(Limits())
+        version: dict[Labels, float] = {(plano_agents.__version__,): 1.0}
+        self.tallies: Sequence[Tally] = (
+            *(self._requests, self._failures, self._duration, self._first_token, self._refusals),
+            Reading(
+                "plano_requests_in_flight",
+                "Requests being served now, or whose answer their client has not taken.",
+                lambda: {(): float(admission.in_flight)},
+            ),
+            Reading(
+                "plano_buffered_bytes",
+                "Bytes of request bodies, and of answers that clients have not taken, held now; small bodies are left out.",
+                lambda: {(): float(admission.buffered.held)},
+            ),
+            *(self._routing, self._routes, self._decisions, self._switches, self._violations),
+            *(self._sendings, self._sending_time, self._adjustments, self._retries, self._failovers),
+            *(self._input_tokens, self._cached_tokens, self._output_tokens),
+            Reading(
+                "plano_upstream_breaker_open",
+                "Processes that leave the model alone now, because it failed several times in a row.",
+                lambda: self._gauge_breakers(breakers()),
+                ["model"],
+            ),
+            self._breaker_changes,
+            *kept,
+            Reading(
+                "plano_config_loaded_timestamp_seconds",
+                "When the configuration in use was loaded; Unix time.",
+                lambda: {(): self._loaded_at},
+                merge="max",
+            ),
+            self.reloads,
+            Reading("plano_build_info", "Which version runs.", lambda: version, ["version"], merge="max"),
+        )
+        self.shared = SharedTallies(directory, self.tallies) if directory is not None else None
+
+    def _build_requests(self) -> None:
+        self._requests = Counter(
+            "plano_requests",
+            "Requests by endpoint and the class of their status; none where the client left before.",
+            ["endpoint", "status"],
+        )
+        self._failures = Counter(
+            "plano_request_failures",
+            "Requests that ended with an error of the router's own, or of a stream's, by its code.",
+            ["code"],
+        )
+        self._duration = Histogram(
+            "plano_request_duration_seconds",
+            "From a request's arrival to the last byte of its answer.",
+            LLM_SECONDS,
+            ["endpoint"],
+        )
+        self._first_token = Histogram(
+            "plano_time_to_first_token_seconds",
+            "From a request's arrival to the first bytes of its stream, routing included.",
+            FIRST_TOKEN_SECONDS,
+            ["model"],
+        )
+        self._refusals = Counter(
+            "plano_requests_refused",
+            "Requests refused before anything of them was decided, or their answer for want of room.",
+            ["code"],
+        )
+
+    def _build_upstreams(self) -> None:
+        self._sendings = Counter(
+            "plano_upstream_requests",
+            "What was sent to providers, by what came of it: a class of statuses, 401, 403, 429, or an error's code.",
+            ["model", "outcome"],
+        )
+        self._sending_time = Histogram(
+            "plano_upstream_duration_seconds",
+            "How long a sending took to its whole answer, or to its stream's first bytes.",
+            LLM_SECONDS,
+            ["model"],
+        )
+        self._retries = Counter(
+            "plano_upstream_retries", "Sendings after a failed one to the model.", ["model"]
+        )
+        self._adjustments = Counter(
+            "plano_request_adjustments",
+            "Changes of requests so that their model takes them, by the field and whether it was dropped, clamped or rewritten.",
+            ["field", "kind"],
+        )
+        self._failovers = Counter(
+            "plano_upstream_failovers", "Requests that went on from this model to another.", ["model"]
+        )
+        self._breaker_changes = Counter(
+            "plano_upstream_breaker_changes",
+            "How often a model's breaker opened and closed.",
+            ["model", "to"],
+        )
+        self._input_tokens = Counter(
+            "plano_input_tokens", "Prompt tokens as providers counted, cached ones included.", ["model"]
+        )
+        self._cached_tokens = Counter(
+            "plano_cached_input_tokens", "Prompt tokens that were read from providers' caches.", ["model"]
+        )
+        self._output_tokens = Counter(
+            "plano_output_tokens", "Completion tokens as providers counted.", ["model"]
+        )
+
+    def _build_affinity(self) -> None:
+        self._routing = Histogram(
+            "plano_routing_duration_seconds",
+            "From a request's arrival to its decision, by what was decided.",
+            ROUTING_SECONDS,
+            ["decision"],
+        )
+        self._routes = Counter(
+            "plano_route_requests",
+            "Requests by the preference that chose their model; none where no preference did.",
+            ["route"],
+        )
+        self._decisions = Counter(
+            "plano_affinity_decisions",
+            "Requests by what was decided about their session, why, and what had to be done without.",
+            ["decision", "reason", "degraded"],
+        )
+        self._switches = Counter(
+            "plano_affinity_switches",
+            "Sessions moved to this model, by the reason.",
+            ["reason", "model"],
+        )
+        self._violations = Counter(
+            "plano_affinity_violations",
+            "Requests that were dispatched to another model than their session's last one, for no listed reason.",
+        )
+
+    def configure(self, config: Config) -> None:
+        """Learn which names may be labels; those of earlier configurations stay, for their requests may still run."""
+        self._entries |= {model.name for model in config.models}
+        self._preferences |= {preference.name for preference in config.preferences}
+        self._loaded_at = self._wall_clock()
+
+    def observe(self, trail: Trail) -> None:
+        """Count a request that is over."""
+        endpoint, status = trail.path, trail.status
+        self._requests.add((endpoint, _CLASSES[status // 100] if status is not None else "none"))
+        if trail.duration_ms is not None:
+            self._duration.note((endpoint,), trail.duration_ms / 1000)
+        if trail.failure is not None:
+            self._failures.add((trail.failure,))
+        decision = trail.decision
+        if decision is None:
+            return
+        model = self._name(decision.model)
+        kind, reason = decision.kind, decision.reason or ""
+        self._decisions.add((kind, reason, ",".join(decision.degraded)))
+        self._routes.add((self._name_route(decision.route),))
+        if kind == "switch":
+            self._switches.add((reason, model))
+        if trail.routing_ms is not None:
+            self._routing.note((kind,), trail.routing_ms / 1000)
+        if trail.first_ms is not None:
+            self._first_token.note((model,), trail.first_ms / 1000)
+        if trail.tries:
+            self._count_tries(trail.tries)
+        for each in trail.adjustments:
+            self._adjustments.add((each.field if each.field in ADJUSTABLE else OTHER, each.kind))
+        tokens = trail.tokens
+        if tokens.input or tokens.output:
+            labels = (model,)
+            self._input_tokens.add(labels, tokens.input)
+            self._cached_tokens.add(labels, tokens.cached)
+            self._output_tokens.add(labels, tokens.output)
+
+    def _count_tries(self, tries: Iterable[Try]) -> None:
+        before: Try | None = None
+        for each in tries:
+            labels = (self._name(each.model),)
+            self._sendings.add((*labels, _name_outcome(each)))
+            self._sending_time.note(labels, each.duration_ms / 1000)
+            if before is not None and before.model == each.model:
+                self._retries.add(labels)
+            elif before is not None:
+                self._failovers.add((self._name(before.model),))
+            before = each
+
+    def count_refusal(self, code: str) -> None:
+        """Count a request that was refused before anything of it was decided."""
+        self._refusals.add((code,))
+
+    def count_violation(self) -> None:
+        """Count a broken promise."""
+        self._violations.add()
+
+    def count_breaker(self, model: str, is_open: bool) -> None:  # noqa: FBT001 - a callback's
+        """Count that a breaker opened or closed."""
+        self._breaker_changes.add((self._name(model), "open" if is_open else "closed"))
+
+    async def render(self) -> bytes:
+        """Write all numbers, those of other workers added."""
+        await exposition.load()
+        if self.shared is None:
+            return exposition.render(self.tallies)
+        self.shared.write()
+        return exposition.render(self.tallies, self.shared.read_others())
+
+    def _gauge_breakers(self, breakers: Mapping[str, bool]) -> dict[tuple[str, ...], float]:
+        """Say of each entry whether a model that it declares is left alone."""
+        gauged: dict[tuple[str, ...], float] = {}
+        for model, is_open in breakers.items():
+            entry = (self._name(model),)
+            gauged[entry] = max(float(is_open), gauged.get(entry, 0.0))
+        return gauged
+
+    def _name(self, model: str) -> str:
+        """Name a model by the entry that declares it."""
+        if model in self._entries:
+            return model
+        wildcard = f"{model.partition('/')[0]}/{WILDCARD}"
+        return wildcard if wildcard in self._entries else OTHER
+
+    def _name_route(self, route: str | None) -> str:
+        if route is None:
+            return "none"
+        return route if route in self._preferences else OTHER
+
+
+def _name_outcome(tried: Try) -> str:
+    if tried.status is None:
+        return tried.failure or OTHER
+    return str(tried.status) if tried.status in _OWN_OUTCOMES else _CLASSES[tried.status // 100]

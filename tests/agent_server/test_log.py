@@ -1,0 +1,82 @@
+"""The log: a line for each run, none that what is said could break, and nothing of what is said by default."""
+
+import asyncio
+import json
+import logging
+
+import pytest
+from langchain_core.tools import tool
+
+from plano_agents.affinity import AFFINITY_HEADER
+from plano_agents.observe.log import JsonFormatter, TextFormatter, leave_plain
+from tests.agent_server.conftest import Script, build_graph, call_app
+
+HOSTILE = 'secret\n2026-01-01 ERROR root: forged\r\x1b[2J\u2028\x85\x00\x7f"\ud83d'
+
+
+@tool
+def shout(city: str) -> str:
+    """Say something hostile."""
+    return HOSTILE + city
+
+
+async def run(caplog: pytest.LogCaptureFixture, *, log_content: bool) -> list[str]:
+    caplog.set_level(logging.DEBUG, "plano_agents")
+    formatter = TextFormatter(leave_plain, local_time=False, log_content=log_content)
+    script = Script(models=("gpt-\n4o", "gpt-\n4o"), tool="shout")
+    async with call_app(build_graph(script, shout), log_content=log_content) as client:
+        body = {"input": HOSTILE.encode("utf-8", "replace").decode(), "thread_id": "t\n1"}
+        response = await client.post("/agent/run", json=body, headers={AFFINITY_HEADER: "mine"})
+        assert response.status_code == 200
+    return [formatter.write(record) for record in caplog.records if record.name.startswith("plano_agents")]
+
+
+async def test_a_run_is_one_line_that_holds_nothing_of_what_was_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    lines = await run(caplog, log_content=False)
+    assert len(lines) == 1
+    assert "secret" not in lines[0]
+    assert 'affinity="mine" thread="t\\n1" turns=2 models="gpt-\\n4o" switches=0' in lines[0]
+
+
+async def test_hostile_prompts_and_results_make_one_escaped_line_each(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    lines = await run(caplog, log_content=True)
+    assert len(lines) == 5  # the input, two results, the end, the output
+    assert all(line.isascii() and line.isprintable() for line in lines)
+    assert "forged" in lines[0]
+    assert "\\u001b[2J" in lines[1]
+
+
+async def test_a_run_that_fails_is_a_line_without_what_was_said(caplog: pytest.LogCaptureFixture) -> None:
+    async def fail() -> None:
+        raise KeyError("secret")
+
+    caplog.set_level(logging.INFO, "plano_agents")
+    async with call_app(build_graph(Script(wait=fail))) as client:
+        await client.post("/agent/run", json={"input": "secret"})
+    assert [record.levelname for record in caplog.records if record.name.startswith("plano")] == ["ERROR"]
+    assert "secret" not in caplog.text
+
+
+async def test_a_run_that_is_cancelled_is_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    caplog.set_level(logging.INFO, "plano_agents")
+    async with call_app(build_graph(Script(wait=hang)), run_seconds=0.05) as client:
+        await client.post("/agent/run", json={"input": "hi", "thread_id": "t-1"})
+    (line,) = [record.getMessage() for record in caplog.records if record.name.startswith("plano")]
+    assert 'cancelled affinity="thread-' in line
+
+
+async def test_a_run_is_an_object_where_machines_read(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "plano_agents")
+    async with call_app(build_graph(Script(models=("gpt-4o",)))) as client:
+        await client.post("/agent/run", json={"input": "secret"}, headers={AFFINITY_HEADER: "mine"})
+    (record,) = [record for record in caplog.records if record.name.startswith("plano_agents")]
+    told = json.loads(JsonFormatter(log_content=False).write(record))
+    assert (told["event"], told["outcome"], told["affinity"], told["turns"]) == ("run", "done", "mine", 1)
+    assert "secret" not in str(told)

@@ -1,0 +1,199 @@
+"""The agent in the place of a model, asked by the real SDK on a real socket."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import openai
+import pytest
+from langchain_core.tools import BaseTool, tool
+
+from plano_agents.affinity import AFFINITY_HEADER
+from plano_agents.agent_server.app import create_app
+from plano_agents.agent_server.settings import build_settings
+from tests.agent_server.conftest import Script, ScriptedModel, build_graph, call_app, connect
+
+QUESTION: list[openai.types.chat.ChatCompletionMessageParam] = [{"role": "user", "content": "Which city?"}]
+
+
+@asynccontextmanager
+async def ask(
+    script: Script, *tools: BaseTool, **options: object
+) -> AsyncGenerator[openai.AsyncOpenAI, None]:
+    settings = build_settings(name="scout", **options)
+    async with (
+        connect(create_app(build_graph(script, *tools), settings)) as client,
+        openai.AsyncOpenAI(base_url=f"{client.base_url}/v1", api_key="none", max_retries=0) as sdk,
+    ):
+        yield sdk
+
+
+async def test_the_final_output_is_the_assistants_message() -> None:
+    async with ask(Script()) as sdk:
+        completion = await sdk.chat.completions.create(model="scout", messages=QUESTION)
+    assert completion.choices[0].message.content == "Oslo, says gpt-4o"
+    assert (completion.model, completion.choices[0].finish_reason) == ("scout", "stop")
+
+
+async def test_another_model_than_the_agent_is_not_found() -> None:
+    async with ask(Script()) as sdk:
+        with pytest.raises(openai.NotFoundError, match="'scout'") as caught:
+            await sdk.chat.completions.create(model="gpt-4o", messages=QUESTION)
+    assert (caught.value.code, caught.value.param) == ("model_not_found", "model")
+
+
+async def test_usage_is_summed_over_the_runs_turns() -> None:
+    async with ask(Script()) as sdk:
+        usage = (await sdk.chat.completions.create(model="scout", messages=QUESTION)).usage
+    assert usage is not None
+    assert usage.prompt_tokens_details is not None
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == (200, 20, 220)
+    assert usage.prompt_tokens_details.cached_tokens == 64
+
+
+async def test_a_streamed_answer_assembles_to_the_plain_one() -> None:
+    async with ask(Script()) as sdk:
+        stream = await sdk.chat.completions.create(model="scout", messages=QUESTION, stream=True)
+        chunks = [chunk async for chunk in stream]
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "Oslo, says gpt-4o"
+    assert [chunk.choices[0].finish_reason for chunk in chunks][-1] == "stop"
+    assert all(chunk.usage is None for chunk in chunks)
+
+
+async def test_a_stream_tells_its_usage_in_one_last_chunk_when_asked() -> None:
+    async with ask(Script()) as sdk:
+        stream = await sdk.chat.completions.create(
+            model="scout", messages=QUESTION, stream=True, stream_options={"include_usage": True}
+        )
+        chunks = [chunk async for chunk in stream]
+    told = [chunk for chunk in chunks if chunk.usage is not None]
+    assert told == chunks[-1:]
+    assert (told[0].choices, told[0].usage and told[0].usage.total_tokens) == ([], 220)
+
+
+async def test_the_agent_is_listed_as_the_one_model() -> None:
+    async with ask(Script()) as sdk:
+        assert [model.id async for model in sdk.models.list()] == ["scout"]
+
+
+@pytest.mark.parametrize("extra", [{}, {"stream": True}], ids=["plain", "streamed"])
+async def test_the_clients_id_reaches_the_models_and_is_echoed(extra: dict[str, bool]) -> None:
+    script = Script()
+    body = {"messages": QUESTION} | extra
+    async with connect(create_app(build_graph(script))) as client:
+        response = await client.post("/v1/chat/completions", json=body, headers={AFFINITY_HEADER: "mine"})
+    assert response.headers[AFFINITY_HEADER] == "mine"
+    assert {asked.affinity_id for asked in script.asked} == {"mine"}
+
+
+async def test_nothing_is_remembered_between_requests() -> None:
+    script = Script(("gpt-4o",))
+    async with ask(script) as sdk:
+        for _ in range(2):
+            await sdk.chat.completions.create(model="scout", messages=QUESTION)
+    assert [len(asked.messages) for asked in script.asked] == [1, 1]
+    assert len({asked.affinity_id for asked in script.asked}) == 2
+
+
+async def test_a_failed_run_is_an_error_of_the_sdk() -> None:
+    async with ask(Script(wait=fail)) as sdk:
+        with pytest.raises(openai.InternalServerError, match="RuntimeError"):
+            await sdk.chat.completions.create(model="scout", messages=QUESTION)
+
+
+async def test_a_run_that_fails_on_a_stream_is_an_error_of_the_sdk() -> None:
+    async with ask(Script(wait=fail)) as sdk:
+        stream = await sdk.chat.completions.create(model="scout", messages=QUESTION, stream=True)
+        with pytest.raises(openai.APIError, match="RuntimeError"):
+            assert not [chunk async for chunk in stream if chunk.choices[0].delta.content]
+
+
+async def fail() -> None:
+    raise RuntimeError
+
+
+async def test_an_unfit_request_is_refused_in_openais_form() -> None:
+    async with ask(Script()) as sdk:
+        with pytest.raises(openai.BadRequestError) as caught:
+            await sdk.chat.completions.create(model="scout", messages=[])
+    assert caught.value.param == "messages"
+
+
+async def test_settings_that_are_the_agents_own_are_ignored() -> None:
+    body = {"messages": QUESTION, "temperature": 0.3, "tools": [], "user": "u"}
+    async with call_app(build_graph(Script()), now=lambda: 1767225600.9) as client:
+        completion = (await client.post("/v1/chat/completions", json=body)).json()
+    assert (completion["created"], completion["model"]) == (1767225600, "agent")
+
+
+async def test_no_content_at_all_is_refused() -> None:
+    body = {"messages": [{"role": "user", "content": []}]}
+    async with call_app(build_graph(Script())) as client:
+        response = await client.post("/v1/chat/completions", json=body)
+    assert (response.status_code, response.json()["error"]["param"]) == (400, "messages[0].content")
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
+async def test_half_a_character_in_an_answer_is_replaced(*, stream: bool) -> None:
+    body = {"messages": QUESTION, "stream": stream}
+    async with call_app(build_graph(Script(("gpt-\ud83d",)))) as client:
+        response = await client.post("/v1/chat/completions", json=body)
+    assert response.status_code == 200
+    assert "Oslo, says gpt-\ufffd" in response.text
+
+
+SAID = "I look, says gpt-4o \n\nOslo, says gpt-4o "
+DONE = [
+    {
+        "index": 0,
+        "name": "look_up",
+        "arguments": '{"city":"Oslo"}',
+        "output": "Oslo is a city",
+        "type": "function",
+    },
+    {
+        "index": 1,
+        "name": "look_up",
+        "arguments": '{"city":"Rome"}',
+        "output": "Rome is a city",
+        "type": "function",
+    },
+]
+
+
+async def test_tool_calls_are_hidden_unless_the_settings_show_them() -> None:
+    async with ask(Script()) as sdk:
+        message = (await sdk.chat.completions.create(model="scout", messages=QUESTION)).choices[0].message
+    assert (message.tool_calls, message.model_extra) == (None, {})
+
+
+async def test_shown_tool_calls_come_with_their_results_and_ask_the_client_for_nothing() -> None:
+    async with ask(Script(), tool_calls="shown") as sdk:
+        completion = await sdk.chat.completions.create(model="scout", messages=QUESTION)
+    choice = completion.choices[0]
+    assert (choice.message.content, choice.finish_reason, choice.message.tool_calls) == (SAID, "stop", None)
+    assert (choice.message.model_extra or {})["executed_tools"] == DONE
+
+
+async def test_shown_text_and_tool_calls_come_as_they_happen() -> None:
+    async with ask(Script(), tool_calls="shown") as sdk:
+        stream = await sdk.chat.completions.create(model="scout", messages=QUESTION, stream=True)
+        deltas = [chunk.choices[0].delta async for chunk in stream]
+    content = [delta.content for delta in deltas if delta.content]
+    tools = [tool for delta in deltas for tool in (delta.model_extra or {}).get("executed_tools", [])]
+    assert (len(content), "".join(content), tools) == (7, SAID, DONE)
+    first = next(number for number, delta in enumerate(deltas) if delta.model_extra)
+    assert "".join(delta.content or "" for delta in deltas[:first]) == "I look, says gpt-4o "
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
+async def test_what_a_tools_own_model_says_is_not_shown(*, stream: bool) -> None:
+    @tool
+    async def consult(city: str) -> str:
+        """Ask another model."""
+        return str((await ScriptedModel(script=Script(("claude",))).ainvoke(f"About {city}?")).text)
+
+    body = {"messages": QUESTION, "stream": stream}
+    graph = build_graph(Script(tool="consult", cities=("Oslo",)), consult)
+    async with call_app(graph, tool_calls="shown") as client:
+        response = await client.post("/v1/chat/completions", json=body)
+    assert response.text.count("claude") == 1  # as the tool's output

@@ -1,0 +1,233 @@
+"""``plano-agents affinity`` against a real router, and against what is none."""
+
+import json
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from uuid import uuid4
+
+import pytest
+from click.testing import CliRunner, Result
+
+from plano_agents.cli.affinity import _write_seconds, affinity_group
+from plano_agents.demos.child import local_router
+
+Run = Callable[..., Result]
+
+SESSION: dict[str, object] = {
+    "affinity_id": "x",
+    "tenant": "",
+    "model": "openai/gpt-4o",
+    "route": None,
+    "decision": "initialize",
+    "reason": "first_turn",
+    "why": "the session's first turn matched no preference",
+    "pinned_at": "2026-01-01T00:00:00Z",
+    "age_seconds": 1.0,
+    "last_used_at": "2026-01-01T00:00:00Z",
+    "seconds_left": 599.0,
+    "requests_in_flight": 0,
+    "turns": 1,
+    "tokens": {"input": 1, "output": 1, "cached": 0},
+    "switch_count": 0,
+    "switches": [],
+    "degraded": None,
+}
+
+
+@pytest.fixture
+def run(offline_router: str) -> Run:
+    """Type a command beside a running router."""
+
+    def run(*arguments: str, **environment: str) -> Result:
+        return CliRunner().invoke(
+            affinity_group, arguments, env={"PLANO_BASE_URL": offline_router, **environment}
+        )
+
+    return run
+
+
+@pytest.fixture
+def affinity_id(offline_router: str) -> str:
+    """A session of the router's; its id holds what a path would take for its own."""
+    affinity_id = f"{uuid4()}/../lane?#%2F."
+    ask(offline_router, affinity_id)
+    return affinity_id
+
+
+def ask(url: str, affinity_id: str, **headers: str) -> None:
+    body = json.dumps({"messages": [{"role": "user", "content": "Write a function that sorts."}]}).encode()
+    given = {"content-type": "application/json", "x-model-affinity": affinity_id, **headers}
+    urllib.request.urlopen(urllib.request.Request(f"{url}/chat/completions", body, given)).read()
+
+
+def test_a_session_is_listed(run: Run, affinity_id: str) -> None:
+    result = run("list", "--prefix", affinity_id)
+    header, line = result.output.splitlines()
+    assert header.split() == ["affinity", "id", "model", "route", "decision", "turns", "tokens", "left"]
+    assert line.split()[:3] == [affinity_id, "anthropic/claude-sonnet-4-6", "code_generation"]
+
+
+def test_a_list_is_json_where_that_is_wanted(run: Run, affinity_id: str) -> None:
+    [session] = json.loads(run("list", "--prefix", affinity_id, "--json").output)
+    assert (session["affinity_id"], session["turns"]) == (affinity_id, 1)
+
+
+def test_a_list_that_is_cut_says_so(run: Run, offline_router: str) -> None:
+    prefix = str(uuid4())
+    for number in range(3):
+        ask(offline_router, f"{prefix}-{number}")
+    cut = run("list", "--prefix", prefix, "--limit", "2")
+    assert "More than 2: add --all, or a filter." in cut.stderr
+    assert len(cut.stdout.splitlines()) == 3
+    whole = run("list", "--prefix", prefix, "--limit", "3")
+    assert whole.stderr == ""
+    assert len(run("list", "--prefix", prefix, "--all").stdout.splitlines()) == 4
+
+
+def test_an_empty_list_says_so(run: Run) -> None:
+    assert run("list", "--prefix", str(uuid4())).output == "no sessions\n"
+
+
+def test_a_session_is_explained(run: Run, affinity_id: str) -> None:
+    output = run("show", affinity_id).output
+    assert "anthropic/claude-sonnet-4-6" in output
+    assert "the session's first turn matched the preference 'code_generation'" in output
+    assert json.loads(run("show", affinity_id, "--json").output)["affinity_id"] == affinity_id
+
+
+def test_a_dropped_session_is_gone(run: Run, affinity_id: str) -> None:
+    assert run("drop", affinity_id).output == f"dropped {affinity_id}\n"
+    gone = run("show", affinity_id)
+    assert gone.exit_code == 1
+    assert "has no live pin" in gone.stderr
+
+
+def test_dropping_what_is_not_there_fails(run: Run) -> None:
+    assert run("drop", "nobody").exit_code == 1
+
+
+def test_where_no_router_is_it_says_how_to_start_one(run: Run) -> None:
+    result = run("list", "--url", "http://127.0.0.1:1")
+    assert result.exit_code == 1
+    assert "No router answers at http://127.0.0.1:1" in result.stderr
+    assert "plano-agents up" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://h", "nonsense", "", "http://", "http://[", "http://h:x", "file:///etc/passwd"]
+)
+def test_what_is_no_address_is_refused(run: Run, url: str) -> None:
+    result = run("list", "--url", url or " ")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ")
+    assert "Traceback" not in result.output
+
+
+@contextmanager
+def serving(status: int, body: bytes, location: str = "") -> Iterator[tuple[str, list[str | None]]]:
+    """Another HTTP server: its address, and the credentials that it was shown."""
+    shown: list[str | None] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            shown.append(self.headers["authorization"])
+            self.send_response(status)
+            self.send_header("location", location)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", shown
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(200, b"<html>"), (200, b"[]"), (200, b"{}"), (404, b"not here"), (500, b'{"error": "x"}')],
+)
+@pytest.mark.parametrize("command", [("list",), ("show", "x")])
+def test_what_is_no_router_is_told(run: Run, command: Sequence[str], status: int, body: bytes) -> None:
+    with serving(status, body) as (url, _):
+        result = run(*command, "--url", url)
+    assert result.exit_code == 1
+    assert "is no plano-agents router" in result.stderr
+
+
+def test_the_admin_token_follows_no_redirect(run: Run) -> None:
+    with serving(200, b'{"sessions": [], "next": null}') as (elsewhere, shown):
+        with serving(302, b"", location=f"{elsewhere}/affinity") as (url, _):
+            result = run("list", "--url", url, PLANO_ADMIN_TOKEN="canary")
+        assert result.exit_code == 1
+        assert "status 302" in result.stderr
+        assert shown == []
+
+
+@pytest.mark.parametrize("token", ["canary\n", "canär", "\u65e5"])
+def test_a_token_that_no_header_carries_is_refused_and_not_shown(run: Run, token: str) -> None:
+    result = run("list", PLANO_ADMIN_TOKEN=token)
+    assert result.exit_code == 1
+    assert "visible ASCII" in result.stderr
+    assert "can" not in result.stderr.replace("cannot", "")
+
+
+def test_an_argument_that_is_no_text_is_refused(run: Run) -> None:
+    result = run("show", "\udcff")
+    assert result.exit_code == 1
+    assert "visible ASCII" in result.stderr
+
+
+def test_nothing_of_a_session_acts_on_the_terminal(run: Run) -> None:
+    session = SESSION | {"tenant": "\x9b31m\x1b[2J\u202e"}
+    with serving(200, json.dumps({"sessions": [session], "next": None}).encode()) as (url, _):
+        listed = run("list", "--url", url).output
+    with serving(200, json.dumps(session).encode()) as (url, _):
+        shown = run("show", "x", "--url", url).output
+    for output in (listed, shown):
+        assert r"\x9b31m\x1b[2J\u202e" in output
+        assert output.replace("\n", "").isprintable()
+
+
+def test_the_admin_token_is_asked_for_and_taken(run: Run, tmp_path: Path, root: Path) -> None:
+    config = root / "config.yaml"
+    (tmp_path / "config.yaml").write_text(config.read_text())
+    (tmp_path / "plano-agents.yaml").write_text("admin_token: canary\n")
+    with local_router(tmp_path / "config.yaml", offline=True, fast=True) as url:
+        refused = run("list", PLANO_BASE_URL=url)
+        assert (
+            refused.stderr == "Error: The router asks for its admin token. Put it into PLANO_ADMIN_TOKEN.\n"
+        )
+        assert run("list", PLANO_BASE_URL=url, PLANO_ADMIN_TOKEN="canary").output == "no sessions\n"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.4, "0 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (598.6, "9 min 59 s"),
+        (3_600, "1 h"),
+        (11_100, "3 h 5 min"),
+        (187_200, "2 d 4 h"),
+    ],
+)
+def test_durations_read_as_people_say_them(seconds: float, text: str) -> None:
+    assert _write_seconds(seconds) == text
+
+
+def test_no_password_of_an_address_is_shown(run: Run) -> None:
+    told = run("list", "--url", "http://me:secret@127.0.0.1:1/v1")
+    assert told.exit_code != 0
+    assert "127.0.0.1:1" in told.output
+    assert "secret" not in told.output

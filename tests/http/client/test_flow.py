@@ -1,0 +1,151 @@
+"""Who is faster than whom: readers that do not come, uploads that are not taken, answers that are too large or early."""
+
+import asyncio
+
+import pytest
+
+from plano_agents.errors import UpstreamProtocolError
+from tests.http.client.conftest import ask, chunks_of, connect, read_stream, request_to
+from tests.router.conftest import COMPLETION, Exchange, Provider
+
+MIB = 1024 * 1024
+LARGE = 48 * MIB
+"""More than the system holds between two sockets."""
+
+
+async def stuck(event: asyncio.Event) -> bool:
+    """Whether an event does not come although everybody else had time to go on."""
+    try:
+        await asyncio.wait_for(event.wait(), 0.3)
+    except TimeoutError:
+        return True
+    return False
+
+
+async def test_a_stream_is_not_read_faster_than_its_reader_takes_it() -> None:
+    is_written = asyncio.Event()
+
+    async def stream(exchange: Exchange) -> None:
+        await exchange.start_stream()
+        for _ in range(LARGE // MIB):
+            await exchange.chunk(b"x" * MIB)
+        await exchange.chunk(b"")
+        is_written.set()
+
+    async with Provider(stream) as provider, connect() as upstream:
+        async with await upstream.send(request_to(provider.url)) as answer:
+            chunks = chunks_of(answer)
+            size = len(await anext(chunks))
+            assert await stuck(is_written)
+            async for chunk in chunks:
+                size += len(chunk)
+        assert (size, is_written.is_set()) == (LARGE, True)
+        await read_stream(upstream, provider.url)
+    assert provider.connections == 1
+
+
+async def test_a_whole_answer_is_read_although_nobody_came_for_its_beginning() -> None:
+    is_stuck = asyncio.Event()
+
+    async def answer(exchange: Exchange) -> None:
+        asyncio.get_running_loop().call_later(0.1, is_stuck.set)
+        await exchange.answer(b"x" * LARGE)
+
+    async with Provider(answer) as provider, connect() as upstream:  # noqa: SIM117 - reads in order
+        async with await upstream.send(request_to(provider.url)) as whole:
+            await is_stuck.wait()
+            assert len(await whole.read()) == LARGE
+
+
+async def test_a_slow_reader_is_no_silent_provider() -> None:
+    """Time runs while somebody waits for bytes, not while they wait for somebody."""
+
+    async def stream(exchange: Exchange) -> None:
+        await exchange.start_stream()
+        await exchange.chunk(b"first")
+        await may_end.wait()
+        await exchange.chunk(b"second")
+        await exchange.chunk(b"")
+
+    may_end, deadline_passed = asyncio.Event(), asyncio.Event()
+    async with Provider(stream) as provider, connect() as upstream:  # noqa: SIM117 - reads in order
+        async with await upstream.send(request_to(provider.url, between_bytes_seconds=0.5)) as answer:
+            chunks = chunks_of(answer)
+            assert await anext(chunks) == b"first"
+            asyncio.get_running_loop().call_later(0.6, deadline_passed.set)
+            await deadline_passed.wait()
+            may_end.set()
+            assert [chunk async for chunk in chunks] == [b"second"]
+
+
+async def test_an_answer_of_over_the_limit_is_refused_before_it_is_held() -> None:
+    async def go_on(exchange: Exchange) -> None:
+        await exchange.start_stream()
+        while True:
+            await exchange.chunk(b"x" * MIB)
+
+    async with Provider(go_on) as provider, connect() as upstream:  # noqa: SIM117 - reads in order
+        async with await upstream.send(request_to(provider.url)) as answer:
+            with pytest.raises(
+                UpstreamProtocolError, match=f"^{provider.url} gave an answer of over {MIB} bytes"
+            ):
+                await answer.read(MIB)
+
+
+async def test_an_answer_of_just_the_limit_is_read() -> None:
+    async def give(exchange: Exchange) -> None:
+        await exchange.answer(b"x" * MIB)
+
+    async with Provider(give) as provider, connect() as upstream:  # noqa: SIM117 - reads in order
+        async with await upstream.send(request_to(provider.url)) as answer:
+            assert len(await answer.read(MIB)) == MIB
+
+
+async def test_a_large_request_is_sent_whole_and_its_connection_is_used_again() -> None:
+    body = bytes(range(256)) * (16 * MIB // 256)
+    async with Provider() as provider, connect() as upstream:
+        for _ in range(2):
+            assert await ask(upstream, provider.url, body) == (200, COMPLETION)
+    assert [exchange.body == body for exchange in provider.exchanges] == [True, True]
+    assert provider.connections == 1
+
+
+async def answer_before_reading(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 4\r\n\r\nover")
+    await writer.drain()
+
+
+async def test_an_answer_before_the_request_was_written_is_read_and_its_connection_not_used_again() -> None:
+    connections: list[asyncio.StreamWriter] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(writer)
+        await answer_before_reading(reader, writer)
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server, connect() as upstream:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        for _ in range(2):
+            assert await ask(upstream, url, b"x" * LARGE) == (413, b"over")
+        for writer in connections:
+            writer.close()
+    assert len(connections) == 2
+
+
+async def test_a_request_is_written_on_while_its_answer_comes() -> None:
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % LARGE)
+        left = LARGE
+        while left:
+            piece = await reader.read(MIB)
+            left -= len(piece)
+            writer.write(piece)
+            await writer.drain()
+        writer.close()
+
+    body = bytes(range(256)) * (LARGE // 256)
+    async with await asyncio.start_server(echo, "127.0.0.1", 0) as server, connect() as upstream:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        status, echoed = await ask(upstream, url, body)
+    assert (status, echoed == body) == (200, True)

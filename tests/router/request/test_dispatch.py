@@ -1,0 +1,313 @@
+"""The router's one retry loop: what is tried again, what is not, and what the client is told."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from plano_agents.config.model import Breaker, Config, Limits, Retries
+from plano_agents.errors import (
+    ConnectTimeoutError,
+    UnsupportedFieldError,
+    UpstreamError,
+    UpstreamUnavailableError,
+    UpstreamUnreachableError,
+)
+from plano_agents.http.client import UpstreamRequest
+from plano_agents.router.request.dispatch import Candidate, Dispatcher, Sent, StreamedAnswer
+from plano_agents.router.request.health import Health
+from tests.router.conftest import (
+    CHUNKS,
+    CLAUDE,
+    GPT,
+    JSON,
+    SSE,
+    Clock,
+    FakeResponse,
+    FakeUpstream,
+    build_config,
+)
+
+OK = FakeResponse()
+DOWN = UpstreamUnreachableError("down")
+BUSY = FakeResponse(status=503, headers=JSON)
+TOO_LONG = FakeResponse(400, pieces=(b'{"error": {"code": "context_length_exceeded", "message": "long"}}',))
+
+
+class Scene:
+    """A dispatcher over providers in memory, on a clock that its waits move."""
+
+    def __init__(self, *answers: FakeResponse | Exception, config: Config | None = None) -> None:
+        self.clock = Clock()
+        self.waits: list[float] = []
+        self.upstream = FakeUpstream(*answers)
+        self.config = config or build_config(GPT, CLAUDE)
+        self.health = Health(self.config, clock=self.clock)
+        self.dispatcher = Dispatcher(
+            self.config,
+            self.upstream,
+            self.health,
+            wall_clock=self.clock,
+            chance=lambda: 1.0,
+            sleep=self.sleep,
+        )
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.clock.now += seconds
+
+    async def send(self, *models: str, decided: str | None = None) -> Sent:
+        candidates = [candidate(model) for model in models or (GPT,)]
+        return await self.dispatcher.send(candidates, decided=decided or candidates[0].model)
+
+    @property
+    def asked(self) -> list[str]:
+        return [request.url for request in self.upstream.requests]
+
+
+def candidate(model: str) -> Candidate:
+    return Candidate(model, lambda: UpstreamRequest(model, {}, b"{}"))
+
+
+def unsuitable(model: str) -> Candidate:
+    def refuse() -> UpstreamRequest:
+        raise UnsupportedFieldError("cannot be carried", param="n")
+
+    return Candidate(model, refuse)
+
+
+async def test_a_good_answer_is_taken_at_once() -> None:
+    scene = Scene(OK)
+    sent = await scene.send(GPT, CLAUDE)
+    assert (sent.answer.status, sent.moved, scene.asked) == (200, None, [GPT])
+
+
+@pytest.mark.parametrize(
+    "failure", [DOWN, ConnectTimeoutError("late"), BUSY, FakeResponse(status=429), FakeResponse(status=500)]
+)
+async def test_what_may_pass_is_tried_twice_more_with_growing_waits(
+    failure: FakeResponse | Exception,
+) -> None:
+    scene = Scene(failure, failure, OK)
+    assert (await scene.send()).answer.status == 200
+    assert scene.waits == [0.5, 1.0]
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
+async def test_what_the_request_caused_is_answered_at_once(status: int) -> None:
+    scene = Scene(FakeResponse(status=status))
+    assert (await scene.send(GPT, CLAUDE)).answer.status == status
+    assert scene.asked == [GPT]
+
+
+async def test_after_three_tries_comes_the_next_candidate() -> None:
+    scene = Scene(DOWN, BUSY, DOWN, OK)
+    sent = await scene.send(GPT, CLAUDE)
+    assert (sent.answer.model, sent.moved, scene.asked) == (
+        CLAUDE,
+        "upstream_failed",
+        [GPT, GPT, GPT, CLAUDE],
+    )
+
+
+async def test_when_all_fail_what_came_of_the_decided_model_is_told() -> None:
+    scene = Scene(BUSY, BUSY, BUSY, DOWN)
+    sent = await scene.send(GPT, CLAUDE)
+    assert (sent.answer.status, sent.answer.model, sent.moved) == (503, GPT, None)
+
+
+async def test_when_the_decided_model_cannot_be_asked_and_no_other_does_better_its_error_is_told() -> None:
+    with pytest.raises(UpstreamUnreachableError):
+        await Scene(DOWN, DOWN, DOWN, BUSY).send(GPT, CLAUDE)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
+async def test_a_stand_ins_refusal_helps_nobody_and_the_next_is_asked(status: int) -> None:
+    scene = Scene(DOWN, DOWN, DOWN, FakeResponse(status=status), OK)
+    sent = await scene.send(GPT, CLAUDE, "openai/o3")
+    assert (sent.answer.status, sent.answer.model, sent.moved) == (200, "openai/o3", "upstream_failed")
+
+
+async def test_a_session_does_not_move_to_a_stand_in_that_refuses() -> None:
+    with pytest.raises(UpstreamUnreachableError):
+        await Scene(DOWN, DOWN, DOWN, FakeResponse(status=401)).send(GPT, CLAUDE)
+
+
+async def test_a_provider_that_says_when_is_taken_at_its_word() -> None:
+    scene = Scene(FakeResponse(status=429, headers={"retry-after": "7"}), OK)
+    await scene.send()
+    assert scene.waits == [7.0]
+
+
+async def test_a_provider_that_asks_for_too_long_is_left_for_the_next() -> None:
+    scene = Scene(FakeResponse(status=429, headers={"retry-after": "61"}), OK)
+    sent = await scene.send(GPT, CLAUDE)
+    assert (sent.answer.model, scene.waits) == (CLAUDE, [])
+
+
+async def test_an_outage_adds_at_most_a_fifth_of_the_load() -> None:
+    scene = Scene(FakeResponse(status=500), config=build_config(GPT, breaker=Breaker(failures=10**6)))
+    for _ in range(1000):
+        scene.clock.now += 0.01
+        await scene.send()
+        scene.clock.now -= sum(scene.waits)
+        scene.waits.clear()
+    assert len(scene.asked) <= 1203
+
+
+async def test_five_failures_in_a_row_leave_a_provider_alone() -> None:
+    scene = Scene(DOWN, config=build_config(GPT, retries=Retries(max_per_candidate=0)))
+    for _ in range(5):
+        with pytest.raises(UpstreamUnreachableError):
+            await scene.send()
+    with pytest.raises(UpstreamUnavailableError, match=r"openai/gpt-4o failed several times") as caught:
+        await scene.send()
+    assert (len(scene.asked), caught.value.retry_after_seconds) == (5, 30)
+
+
+async def test_a_provider_left_alone_is_passed_over_for_the_next_candidate() -> None:
+    scene = Scene(
+        DOWN,
+        DOWN,
+        DOWN,
+        DOWN,
+        DOWN,
+        OK,
+        config=build_config(GPT, CLAUDE, retries=Retries(max_per_candidate=4, budget_min=10)),
+    )
+    await scene.send(GPT, CLAUDE)
+    scene.upstream.requests.clear()
+    sent = await scene.send(GPT, CLAUDE)
+    assert (sent.moved, scene.asked) == ("upstream_failed", [CLAUDE])
+
+
+async def test_a_candidate_that_cannot_carry_the_request_is_passed_over() -> None:
+    scene = Scene(OK)
+    sent = await scene.dispatcher.send([unsuitable(CLAUDE), candidate(GPT)], decided=CLAUDE)
+    assert (sent.answer.model, sent.moved) == (GPT, "unsuitable")
+
+
+async def test_a_request_that_no_candidate_can_carry_is_refused_by_its_field() -> None:
+    scene = Scene(OK)
+    with pytest.raises(UnsupportedFieldError) as caught:
+        await scene.dispatcher.send([unsuitable(CLAUDE)], decided=CLAUDE)
+    assert caught.value.param == "n"
+
+
+async def test_a_candidate_whose_provider_says_that_it_is_too_long_is_passed_over_at_once() -> None:
+    scene = Scene(TOO_LONG, OK)
+    sent = await scene.send(GPT, CLAUDE)
+    assert (sent.answer.model, sent.moved, scene.asked, scene.waits) == (
+        CLAUDE,
+        "unsuitable",
+        [GPT, CLAUDE],
+        [],
+    )
+
+
+@pytest.mark.parametrize("order", [(GPT, CLAUDE), (CLAUDE, GPT)])
+async def test_a_request_that_is_too_long_for_all_is_answered_with_the_decided_models_own_error(
+    order: tuple[str, str],
+) -> None:
+    scene = Scene(TOO_LONG, FakeResponse(status=413))
+    sent = await scene.send(*order, decided=GPT)
+    assert (sent.answer.model, sent.moved, scene.asked) == (GPT, None, list(order))
+
+
+async def test_requests_that_are_too_long_open_no_breaker() -> None:
+    scene = Scene(TOO_LONG, config=build_config(GPT, breaker=Breaker(failures=1)))
+    for _ in range(3):
+        assert (await scene.send()).answer.status == 400
+    assert len(scene.asked) == 3
+
+
+async def test_a_failure_that_may_pass_is_told_rather_than_a_stand_ins_shorter_reach() -> None:
+    scene = Scene(BUSY, BUSY, BUSY, TOO_LONG)
+    sent = await scene.send(GPT, CLAUDE)
+    assert (sent.answer.status, sent.answer.model, sent.moved) == (503, GPT, None)
+
+
+async def test_while_the_decided_model_is_left_alone_a_stand_ins_shorter_reach_is_no_answer() -> None:
+    scene = Scene(DOWN, TOO_LONG, config=build_config(GPT, CLAUDE, breaker=Breaker(failures=1)))
+    with pytest.raises(UpstreamUnreachableError):
+        await scene.send(GPT, CLAUDE)
+    with pytest.raises(UpstreamUnavailableError, match=r"^openai/gpt-4o failed several times") as caught:
+        await scene.send(GPT, CLAUDE)
+    assert caught.value.retry_after_seconds == 30
+
+
+async def test_a_stand_in_for_a_model_known_to_be_unsuitable_says_so() -> None:
+    sent = await Scene(OK).send(CLAUDE, GPT, decided=GPT)
+    assert (sent.answer.model, sent.moved) == (CLAUDE, "unsuitable")
+
+
+async def test_a_model_thought_unsuitable_that_answers_after_all_has_not_moved() -> None:
+    scene = Scene(DOWN, DOWN, DOWN, OK)
+    sent = await scene.send(CLAUDE, GPT, decided=GPT)
+    assert (sent.answer.model, sent.moved) == (GPT, None)
+
+
+async def test_a_client_that_leaves_in_the_wait_ends_it() -> None:
+    waiting = asyncio.Event()
+
+    async def wait(_: float) -> None:
+        waiting.set()
+        await asyncio.Event().wait()
+
+    scene = Scene(BUSY)
+    dispatcher = Dispatcher(scene.config, scene.upstream, scene.health, sleep=wait)
+    asking = asyncio.create_task(dispatcher.send([candidate(GPT)], decided=GPT))
+    await waiting.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert len(scene.asked) == 1
+
+
+async def test_an_abandoned_probe_leaves_room_for_another() -> None:
+    scene = Scene(DOWN, config=build_config(GPT, retries=Retries(max_per_candidate=0)))
+    for _ in range(5):
+        with pytest.raises(UpstreamError):
+            await scene.send()
+    scene.clock.now += 30
+
+    asked = asyncio.Event()
+
+    class Hanging(FakeUpstream):
+        async def send(self, request: UpstreamRequest) -> FakeResponse:
+            asked.set()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    dispatcher = Dispatcher(scene.config, Hanging(), scene.health)
+    probe = asyncio.create_task(dispatcher.send([candidate(GPT)], decided=GPT))
+    await asked.wait()
+    probe.cancel()
+    await asyncio.wait({probe})
+    assert scene.health.of(GPT).breaker.allow()
+
+
+async def test_a_stream_whose_first_bytes_are_late_is_given_while_they_are_awaited() -> None:
+    go = asyncio.Event()
+
+    class Slow(FakeResponse):
+        async def chunks(self) -> AsyncGenerator[bytes, None]:
+            await go.wait()
+            for chunk in CHUNKS:
+                yield chunk
+
+    scene = Scene(Slow(headers=SSE), config=build_config(GPT, limits=Limits(keepalive_comment_seconds=0.01)))
+    sent = await scene.dispatcher.send([candidate(GPT)], decided=GPT)
+    assert isinstance(sent.answer, StreamedAnswer)
+    assert not sent.answer.first.done()
+    go.set()
+    await sent.answer.first
+    rest: list[bytes] = []
+
+    def take(chunk: bytes) -> bool:
+        rest.append(chunk)
+        return True
+
+    assert await sent.answer.forward(take)
+    await sent.answer.aclose()
+    assert (sent.answer.opening, *rest) == CHUNKS

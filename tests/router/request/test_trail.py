@@ -1,0 +1,90 @@
+"""What observers are shown of a request once it is over."""
+
+import asyncio
+
+from plano_agents.errors import UpstreamTimeoutError
+from plano_agents.router.request.service import ProxyRequest
+from plano_agents.router.request.surfaces import CHAT, Endpoint
+from plano_agents.router.request.trail import Trail
+from plano_agents.sessions.pin import SessionKey
+from tests.router.conftest import (
+    CHUNKS,
+    CLAUDE,
+    GPT,
+    SSE,
+    Choose,
+    FakeResponse,
+    FakeUpstream,
+    ask,
+    build_config,
+    build_service,
+    chat,
+)
+
+ID = ("x-model-affinity", "run-1")
+BOTH = build_config(GPT, CLAUDE)
+COUNTED = b'{"usage":{"prompt_tokens":7,"completion_tokens":3,"prompt_tokens_details":{"cached_tokens":5}}}'
+
+
+async def observe(upstream: FakeUpstream, *headers: tuple[str, str], body: bytes | None = None) -> Trail:
+    """Ask once, and give what the observer was shown."""
+    seen: list[Trail] = []
+    await ask(build_service(BOTH, upstream, strategy=Choose("talk"), observe=seen.append), body, *headers)
+    (trail,) = seen
+    return trail
+
+
+async def test_a_request_is_shown_with_its_session_decision_and_ranking() -> None:
+    trail = await observe(FakeUpstream(), ID)
+    assert (trail.path, trail.session, trail.status) == ("/v1/chat/completions", SessionKey("", "run-1"), 200)
+    assert trail.decision is not None
+    assert (trail.decision.model, trail.decision.reason) == (GPT, "first_turn")
+    assert trail.ranking is not None
+    assert trail.ranking.strategy == "told"
+
+
+async def test_a_pinned_request_is_shown_without_a_ranking() -> None:
+    seen: list[Trail] = []
+    service = build_service(BOTH, FakeUpstream(), strategy=Choose("talk"), observe=seen.append)
+    await ask(service, None, ID)
+    await ask(service, None, ID)
+    assert [trail.ranking is None for trail in seen] == [False, True]
+
+
+async def test_what_an_answer_cost_is_shown_with_or_without_a_session() -> None:
+    for headers in ([], [ID]):
+        trail = await observe(FakeUpstream(FakeResponse(pieces=(COUNTED,))), *headers)
+        assert trail.tokens == (7, 3, 5)
+
+
+async def test_every_sending_is_shown_in_order() -> None:
+    upstream = FakeUpstream(FakeResponse(status=503), UpstreamTimeoutError("late"), FakeResponse())
+    trail = await observe(upstream)
+    assert [(each.model, each.status, each.failure) for each in trail.tries] == [
+        (GPT, 503, None),
+        (GPT, None, "upstream_timeout"),
+        (GPT, 200, None),
+    ]
+
+
+async def test_a_refused_request_is_shown_with_the_code_that_the_client_was_told() -> None:
+    trail = await observe(FakeUpstream(), body=chat(model="unheard-of"))
+    assert (trail.status, trail.failure, trail.decision) == (404, "model_not_found", None)
+
+
+async def test_a_stream_that_was_cut_is_shown_as_a_failure() -> None:
+    cut = FakeResponse(headers=SSE, pieces=(CHUNKS[0],))
+    trail = await observe(FakeUpstream(cut), body=chat(stream=True))
+    assert (trail.streams, trail.status, trail.failure) == (True, 200, "upstream_protocol_error")
+
+
+async def test_a_client_that_left_is_shown() -> None:
+    seen: list[Trail] = []
+    service = build_service(BOTH, FakeUpstream(), observe=seen.append)
+
+    async def leave() -> None:
+        async with service.answer(Endpoint(CHAT), ProxyRequest((), chat())):
+            raise asyncio.CancelledError
+
+    await asyncio.gather(leave(), return_exceptions=True)
+    assert [trail.client_left for trail in seen] == [True]
