@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import running
+from tests.children import running
 
 AGENT = Path(__file__).parents[1] / "agent.py"
 

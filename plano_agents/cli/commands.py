@@ -8,13 +8,13 @@ import click
 
 ELSEWHERE: Mapping[str, str] = MappingProxyType(
     {
-        "affinity": "cli_affinity:affinity_group",
-        "hash-key": "cli_serve:hash_key_command",
-        "route": "cli_route:route_command",
-        "serve": "cli_serve:serve_command",
+        "affinity": "affinity:affinity_group",
+        "hash-key": "serve:hash_key_command",
+        "route": "route:route_command",
+        "serve": "serve:serve_command",
     }
 )
-"""Where commands stand: the module in this package, and the command's name there."""
+"""Where commands stand: the module in this folder, and the command's name there."""
 
 
 class Commands(click.Group):
@@ -30,5 +30,5 @@ class Commands(click.Group):
         if place is None:
             return super().get_command(ctx, cmd_name)
         module, _, name = place.partition(":")
-        command: click.Command = getattr(import_module(f"plano_agents.{module}"), name)
+        command: click.Command = getattr(import_module(f"plano_agents.cli.{module}"), name)
         return command

@@ -1,10 +1,8 @@
-"""Sockets: taking a port, telling its address, whether strangers could reach it, and what a client has not taken."""
+"""Sockets: taking a port, telling its address, and whether strangers could reach it."""
 
-import asyncio
 import errno
 import ipaddress
 import socket
-import struct
 import sys
 
 from plano_agents.errors import ConfigError
@@ -119,23 +117,3 @@ def check_exposure(host: str, *, is_guarded: bool, way_out: str) -> None:
     """
     if not is_guarded and not is_loopback(host):
         raise ConfigError(f"{host!r} is reachable from other machines, and clients need no key. {way_out}")
-
-
-def count_unread(transport: asyncio.Transport) -> int:
-    """Count the bytes that were written and the other side has not taken.
-
-    The transport's own come down only in steps of a third of the system's buffer, a megabyte and more, which a slow
-    reader may need minutes for; so the system's are counted too, where it tells them (Linux: tcp(7), ``SIOCOUTQ``).
-    """
-    unread = transport.get_write_buffer_size()
-    connection = transport.get_extra_info("socket")
-    if sys.platform != "linux" or connection is None:
-        return unread
-    import fcntl  # noqa: PLC0415 - not there on Windows
-    import termios  # noqa: PLC0415
-
-    try:
-        found = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4))
-    except OSError:  # it is no TCP connection, or no longer one
-        return unread
-    return unread + int(struct.unpack("i", found)[0])

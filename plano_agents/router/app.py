@@ -15,11 +15,13 @@ from plano_agents.http.client import Upstream
 from plano_agents.http.server.budget import BufferBudget
 from plano_agents.http.server.exchange import Serve
 from plano_agents.router.measurements import Fetch, Measurements
-from plano_agents.router.operate.site import FrontDoor
+from plano_agents.router.operate.admin import check_operator
+from plano_agents.router.operate.client_keys import ClientKeys
+from plano_agents.router.operate.gate import Gate
 from plano_agents.router.request.admission import Admission
 from plano_agents.router.request.choice import Chooser
 from plano_agents.router.request.dispatch import Dispatcher
-from plano_agents.router.request.endpoints import HotPath
+from plano_agents.router.request.endpoints import ProxiedEndpoints
 from plano_agents.router.request.health import Health
 from plano_agents.router.request.service import Service
 from plano_agents.router.request.strategies import build_strategy
@@ -47,7 +49,7 @@ LEDGER_ENTRIES = 20_000
 class _Serving(NamedTuple):
     """What serves one configuration."""
 
-    endpoints: HotPath
+    endpoints: ProxiedEndpoints
     """The proxied endpoints."""
     pages: ASGIApp
     """Everything else."""
@@ -206,13 +208,17 @@ class Router:
         self._stop_watching()
         if measurements is not None and config.metrics_sources:
             self._watching = asyncio.get_running_loop().create_task(measurements.watch())
-        hot_path = HotPath(service, config, self._admission, on_refused=self._metrics.count_refusal)
+        keys = ClientKeys(config.client_keys, config.limits.allowed_hosts)
+        endpoints = ProxiedEndpoints(
+            service, config, keys.let_in, self._admission, on_refused=self._metrics.count_refusal
+        )
         self._admission.configure(config.limits)
         health.configure(config)
         self._metrics.configure(config)
         self._log.configure(config)
-        pages = FrontDoor(partial(self._build_pages, config), config, on_refused=self._metrics.count_refusal)
-        return _Serving(hot_path, InspectorSite(pages, self._inspector, config))
+        pages = Gate(partial(self._build_pages, config), config, on_refused=self._metrics.count_refusal)
+        check = partial(check_operator, config.admin_token)
+        return _Serving(endpoints, InspectorSite(pages, self._inspector, config, check))
 
     def _note_breaker(self, model: str, is_open: bool) -> None:  # noqa: FBT001 - a callback's
         self._metrics.count_breaker(model, is_open)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from plano_agents.demos.child import ChildNotStartedError, running_server
+from tests.children import has_ended
 from tests.patience import PATIENCE_SECONDS
-from tests.processes import has_ended
 
 READY = re.compile(r"ready at (\S+)")
 

@@ -21,8 +21,8 @@ import openai
 import pytest
 
 from plano_agents.affinity import AFFINITY_HEADER
+from tests.children import running
 from tests.patience import PATIENCE_SECONDS
-from tests.processes import running
 
 FREE = {"ROUTER_PORT": "0", "AGENT_PORT": "0", "PLANO_AGENT_CHECKPOINTS": "memory"}
 """Ports that are free, and nothing left behind."""

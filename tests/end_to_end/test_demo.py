@@ -19,8 +19,8 @@ import pytest
 import yaml
 
 from plano_agents.config import parse_config
+from tests.children import running
 from tests.patience import PATIENCE_SECONDS
-from tests.processes import running
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ import pytest
 
 from plano_agents import processes
 from plano_agents.errors import ConfigError
+from tests.children import has_ended
 from tests.patience import PATIENCE_SECONDS
-from tests.processes import has_ended
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "pidfd_open"), reason="watching strangers' processes takes Linux"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.children import has_ended
 from tests.faults.redis_server import RedisServer
 from tests.faults.router_process import RouterProcess, start_router, until_refused, write_config
-from tests.processes import has_ended
 from tests.router.conftest import CLAUDE, GPT, Exchange, Provider, chat
 from tests.router.raw_client import COMPLETION, build_request, complete, open_to, talk
 

@@ -48,7 +48,7 @@ from plano_agents.http.server.budget import SMALL_BYTES, BufferBudget
 from plano_agents.http.server.exchange import DirectApp, Exchange, Serve
 from plano_agents.http.server.flow import Flow
 from plano_agents.http.server.head import HeadReader, RequestHead
-from plano_agents.processes.sockets import count_unread
+from plano_agents.http.server.unread import count_unread
 from plano_agents.protocol import openai_chat
 
 LINGER_SECONDS = 1.0

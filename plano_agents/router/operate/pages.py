@@ -14,8 +14,8 @@ from plano_agents.errors import EndpointNotFoundError, MethodNotAllowedError, Pl
 from plano_agents.http.api_page import add_api_page
 from plano_agents.http.server.methods import find_methods
 from plano_agents.protocol import openai_chat
+from plano_agents.router.operate.gate import HEALTH
 from plano_agents.router.operate.openapi import describe_endpoints
-from plano_agents.router.operate.site import HEALTH
 from plano_agents.router.request.bugs import report_bug
 
 MAX_SHOWN = 60

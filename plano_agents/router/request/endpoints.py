@@ -6,7 +6,7 @@ without its end, which breaks the connection.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from plano_agents.config.model import Config
@@ -17,7 +17,7 @@ from plano_agents.errors import (
     UnsupportedEncodingError,
 )
 from plano_agents.http.server.exchange import Exchange, Serve
-from plano_agents.router.operate.client_keys import ClientKeys
+from plano_agents.http.server.head import Header
 from plano_agents.router.request.admission import Admission
 from plano_agents.router.request.answer import Answer, AnswerStream, StreamBrokenError, answer_error
 from plano_agents.router.request.service import ProxyRequest, Service
@@ -27,12 +27,17 @@ LAST_WORD_SECONDS = 1.0
 """How long a client that does not read may keep a server from stopping."""
 
 
-class HotPath:
+LetIn = Callable[[str, Sequence[Header], str | None], Sequence[Header]]
+"""Takes a request's method, headers and peer, and gives the headers without the client's key; raises what refuses it."""
+
+
+class ProxiedEndpoints:
     """Serves the proxied endpoints.
 
     Args:
         service: Answers their requests.
-        config: Its limits and client keys hold here.
+        config: Its limits hold here.
+        let_in: Lets a client in.
         admission: Holds back what is too much for this process.
         on_refused: Gets the error's code of every request that does not come to the service.
     """
@@ -41,13 +46,14 @@ class HotPath:
         self,
         service: Service,
         config: Config,
+        let_in: LetIn,
         admission: Admission,
         *,
         on_refused: Callable[[str], None] = lambda _code: None,
     ) -> None:
         self._service = service
         self._limits = config.limits
-        self._keys = ClientKeys(config.client_keys, config.limits.allowed_hosts)
+        self._let_in = let_in
         self._on_refused = on_refused
         self._admission = admission
         self._serve: Mapping[str, Serve] = {
@@ -61,7 +67,7 @@ class HotPath:
     async def _answer(self, endpoint: Endpoint, exchange: Exchange) -> None:
         """Answer one request; failures are answers too."""
         try:
-            headers = self._keys.let_in(exchange.head.method, exchange.head.headers, exchange.peer)
+            headers = self._let_in(exchange.head.method, exchange.head.headers, exchange.peer)
             _check_method(endpoint, exchange.head.method)
             body = await exchange.read_body(self._limits.max_body_bytes)
             self._admission.enter()

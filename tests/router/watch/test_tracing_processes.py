@@ -26,7 +26,8 @@ SHARED = {"session_cache": {"type": "redis", "url": "redis://127.0.0.1:1"}}
 WITHOUT = """
 import asyncio, sys
 import httpx
-from plano_agents import cli, cli_serve, processes
+from plano_agents import processes
+from plano_agents.cli import main as cli, serve as cli_serve
 from plano_agents.config.model import Config, Model
 from plano_agents.errors import UpstreamUnreachableError
 from plano_agents.router.app import Router

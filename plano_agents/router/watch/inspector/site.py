@@ -1,6 +1,6 @@
 """``/inspector``: the page's files for everybody, for they tell nothing, and its answers for operators alone.
 
-Who is an operator is `admin`'s rule, the same as for ``/affinity``: on this machine, or with the admin token. So a page
+Who is an operator is `router.operate.admin`'s rule, the same as for ``/affinity``: on this machine, or with the admin token. So a page
 can be opened wherever the router is reached, and asks for the token where one is set; what it shows comes under
 ``/inspector/api``. All files are ours, and the browser is told to load nothing else (Content Security Policy, level 3).
 Nothing is changed here; a session is dropped at ``/affinity``, which no other site's page can ask for.
@@ -8,7 +8,7 @@ Nothing is changed here; a session is dropped at ``/affinity``, which no other s
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -22,7 +22,6 @@ from plano_agents.config.options import CostSource
 from plano_agents.errors import EndpointNotFoundError, MethodNotAllowedError, PlanoError
 from plano_agents.http.origin import find_peer
 from plano_agents.http.server.departure import while_connected
-from plano_agents.router.operate.admin import check_operator
 from plano_agents.router.request.answer import StreamBrokenError
 from plano_agents.router.watch.inspector.history import MAX_RECORDS, MAX_SESSIONS, MAX_TURNS
 from plano_agents.router.watch.inspector.seam import Inspector, Question, Reply, closing, refuse
@@ -48,19 +47,27 @@ _FOLDER = Path(__file__).with_name("page")
 _INDEX = "index.html"
 
 
+CheckOperator = Callable[[Iterable[tuple[str, str]], str | None, str], None]
+"""Takes a request's headers, peer and HTTP version; raises what refuses whoever sent it."""
+
+
 class InspectorSite:
     """Serves the inspector and leaves the rest to another application.
 
     Args:
         app: Serves every other path.
         inspector: Knows what is to be shown.
-        config: Its admin token opens the answers; its models and preferences are named.
+        config: Its models and preferences are named.
+        check_operator: Lets an operator in to the answers.
     """
 
-    def __init__(self, app: ASGIApp, inspector: Inspector, config: Config) -> None:
+    def __init__(
+        self, app: ASGIApp, inspector: Inspector, config: Config, check_operator: CheckOperator
+    ) -> None:
         self._app = app
         self._inspector = inspector
         self._config = config
+        self._check_operator = check_operator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event, as ASGI has it."""
@@ -86,7 +93,7 @@ class InspectorSite:
         return _show(path, headers.get("if-none-match"))
 
     async def _ask(self, name: str, scope: Scope, headers: Mapping[str, str]) -> Reply:
-        check_operator(self._config.admin_token, headers.items(), find_peer(scope), scope["http_version"])
+        self._check_operator(headers.items(), find_peer(scope), scope["http_version"])
         if name == "router":
             return self._introduce()
         parameters = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))

@@ -22,7 +22,7 @@ HEALTH = {"/healthz": {"status": "ok"}, "/readyz": {"status": "ready"}}
 """What answers without a client key, and how."""
 
 
-class FrontDoor:
+class Gate:
     """Lets clients in to the pages.
 
     Args:
