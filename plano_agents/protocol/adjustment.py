@@ -20,6 +20,8 @@ ADVISORY = frozenset(
         "store",
         "stream_options",
         "user",
+        "user_profile_id",
+        "workspace_id",
     }
 )
 """Fields about storage, billing, caches and who asks: their loss changes no answer."""

@@ -22,7 +22,7 @@ import msgspec
 from plano_agents.errors import RequestError, UnsupportedFieldError
 from plano_agents.protocol import anthropic_request as anthropic
 from plano_agents.protocol import openai_chat_request as openai
-from plano_agents.protocol.adjustment import ADVISORY, Tell, dropped, ignore, rewritten
+from plano_agents.protocol.adjustment import ADVISORY, Adjustment, Tell, dropped, ignore, rewritten
 from plano_agents.protocol.decoding import ABSENT, refuse_unknown
 from plano_agents.protocol.translation.arguments import read_object
 from plano_agents.protocol.translation.chat_content_to_messages import build_content, build_text
@@ -57,6 +57,22 @@ JSON_MODE = "Answer with one JSON object and nothing else: no prose, no Markdown
 """What the system prompt says where JSON mode is asked for."""
 
 
+_MESSAGE_FIELDS = frozenset({"role"}).union(
+    *(
+        kind.__struct_fields__
+        for kind in (openai.SystemMessage, openai.UserMessage, openai.AssistantMessage, openai.ToolMessage)
+    )
+)
+_TOOL_FIELDS = frozenset({"type", *openai.Tool.__struct_fields__})
+
+
+class _Pieces(msgspec.Struct):
+    """A request's messages and tools, their fields untouched."""
+
+    messages: tuple[dict[str, msgspec.Raw], ...]
+    tools: tuple[dict[str, msgspec.Raw], ...] | None = None
+
+
 def parse_chat_request(body: bytes, tell: Tell = ignore) -> openai.ChatRequest:
     """Read a chat client's request into the hub.
 
@@ -71,7 +87,24 @@ def parse_chat_request(body: bytes, tell: Tell = ignore) -> openai.ChatRequest:
     refuse_unknown(
         body, known=KNOWN, neutral=NEUTRAL, target="an Anthropic model", droppable=DROPPABLE, tell=tell
     )
-    return openai.parse_request(body)
+    request = openai.parse_request(body)
+    _tell_unknown(body, tell)
+    return request
+
+
+def _tell_unknown(body: bytes, tell: Tell) -> None:
+    """Tell the fields of messages and tools that no wire but the client's has; each once."""
+    whole = msgspec.json.decode(body, type=_Pieces)
+    pieces = {
+        "messages": (whole.messages, _MESSAGE_FIELDS),
+        "tools": (whole.tools or (), _TOOL_FIELDS),
+    }
+    for field, (given, known) in pieces.items():
+        names = dict.fromkeys(
+            name for piece in given for name, raw in piece.items() if name not in known and raw != ABSENT
+        )
+        for name in names:
+            tell(Adjustment(field, "dropped", f"{field}: {name} dropped"))
 
 
 def build_messages_request(

@@ -170,6 +170,11 @@ def test_a_tool_without_parameters_takes_an_empty_object() -> None:
         ({"verbosity": "low"}, ["verbosity dropped"]),
         ({"metadata": {"a": "b"}, "store": True}, ["metadata dropped", "store dropped"]),
         ({"response_format": {"type": "json_object"}}, ["response_format sent as an instruction"]),
+        (
+            {"messages": [{**USER, "name": "me", "x": None}, {**USER, "name": "you"}]},
+            ["messages: name dropped"],
+        ),
+        ({"tools": [{**TOOL, "defer": True}]}, ["tools: defer dropped"]),
         ({"seed": None, "store": False, "presence_penalty": 0}, []),
     ],
 )

@@ -1,5 +1,7 @@
 """What Anthropic's messages endpoint reads in a request, and how it refuses a bad one."""
 
+import re
+
 from plano_agents.simulator.conversation import (
     AnswerFormat,
     Conversation,
@@ -22,6 +24,8 @@ from plano_agents.simulator.wire.exchange import Refusal, Request
 from plano_agents.simulator.wire.reading import build_tool, parse_body
 
 MAX_CACHE_MARKS = 4
+
+_JSON_ALONE = re.compile(r"\bone JSON object and nothing else\b", re.IGNORECASE)
 
 
 def parse_anthropic_request(source: bytes) -> Request:
@@ -58,7 +62,7 @@ def parse_anthropic_request(source: bytes) -> Request:
             system=_join(asked.system),
             tools=tuple(build_tool(tool.name, tool.description, tool.input_schema) for tool in asked.tools),
             choice=_build_choice(asked.tool_choice),
-            format=_build_format(asked.output_config),
+            format=_build_format(asked.output_config) or _read_demand(_join(asked.system)),
         ),
         stream=asked.stream,
         max_tokens=asked.max_tokens,
@@ -145,6 +149,11 @@ def _build_format(asked: body.OutputConfig | None) -> AnswerFormat | None:
                 "output_config.format.schema: For 'object' type, 'additionalProperties' must be explicitly set to false"
             )
     return AnswerFormat(asked.format.definition)
+
+
+def _read_demand(system: str) -> AnswerFormat | None:
+    """Read a system prompt's demand for an answer in JSON, as those write it whose own API has a mode for that."""
+    return AnswerFormat() if _JSON_ALONE.search(system) is not None else None
 
 
 def _build_message(message: body.Message, at: int) -> Message:
