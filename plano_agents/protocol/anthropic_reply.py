@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from plano_agents.errors import UpstreamProtocolError
-from plano_agents.protocol.decoding import ABSENT, BAD_JSON, decode_upstream
+from plano_agents.protocol.decoding import ABSENT, decode_upstream
 
 
 class OutputTokensDetails(Struct, frozen=True):
@@ -70,13 +70,6 @@ class StreamDelta(Struct, frozen=True):
     stop_details: StopDetails | None = None
 
 
-class ErrorBody(Struct, frozen=True):
-    """What went wrong, in Anthropic's words."""
-
-    type: str = "api_error"
-    message: str = ""
-
-
 class StreamEvent(Struct, frozen=True):
     """Any event of a stream; which fields are filled depends on ``type``."""
 
@@ -87,19 +80,11 @@ class StreamEvent(Struct, frozen=True):
     """Untouched: `parse_block` reads it."""
     delta: StreamDelta | None = None
     usage: Usage | None = None
-    error: ErrorBody | None = None
-
-
-class ErrorReply(Struct, frozen=True):
-    """The body of an answer that is an error."""
-
-    error: ErrorBody
 
 
 _REPLY = msgspec.json.Decoder(Reply)
 _BLOCK = msgspec.json.Decoder(ReplyBlock)
 _EVENT = msgspec.json.Decoder(StreamEvent)
-_ERROR = msgspec.json.Decoder(ErrorReply)
 
 
 def parse_reply(body: bytes) -> Reply:
@@ -143,11 +128,3 @@ def parse_event(data: bytes) -> StreamEvent:
         UpstreamProtocolError: It is not an event in Anthropic's form.
     """
     return decode_upstream(_EVENT, data, "stream event")
-
-
-def parse_error(body: bytes) -> ErrorBody | None:
-    """Read an error body; None where it is not in Anthropic's form, as a gateway's page is not."""
-    try:
-        return _ERROR.decode(body).error
-    except BAD_JSON:
-        return None

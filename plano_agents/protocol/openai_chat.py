@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from plano_agents.errors import PlanoError, RequestError
 from plano_agents.protocol import sse
-from plano_agents.protocol.decoding import BAD_JSON, decode_request
+from plano_agents.protocol.decoding import decode_request
 from plano_agents.protocol.end_mark import EndMark
 
 END_MARK = EndMark(
@@ -163,34 +163,6 @@ class ErrorDetail(Struct, frozen=True):
     type: str = "upstream_error"
     param: str | None = None
     code: str | None = None
-
-
-class _Error(Struct, frozen=True):
-    """An error object as providers write it; not all keep to OpenAI's types."""
-
-    message: str = ""
-    type: str | None = None
-    param: str | None = None
-    code: str | int | None = None
-
-
-class _ErrorBody(Struct, frozen=True):
-    error: _Error | str
-
-
-_ERROR = msgspec.json.Decoder(_ErrorBody)
-
-
-def parse_error(body: bytes) -> ErrorDetail | None:
-    """Read an error body; None where it is not in OpenAI's form, as a gateway's page is not."""
-    try:
-        error = _ERROR.decode(body).error
-    except BAD_JSON:
-        return None
-    if isinstance(error, str):
-        return ErrorDetail(error)
-    code = None if error.code is None else str(error.code)
-    return ErrorDetail(error.message, error.type or "upstream_error", error.param, code)
 
 
 def encode_error_detail(error: ErrorDetail) -> bytes:

@@ -104,16 +104,12 @@ def leave_out_foreign(fields: Mapping[str, msgspec.Raw]) -> Mapping[str, msgspec
     return {**fields, "input": msgspec.Raw(msgspec.json.encode(kept))}
 
 
-def encode_error_event(error: PlanoError, sequence_number: int = 0) -> bytes:
-    """Write an error as the last event of a stream that broke."""
-    content = {
-        "type": "error",
-        "code": error.code,
-        "message": error.message,
-        "param": error.param,
-        "sequence_number": sequence_number,
-    }
-    return sse.encode_event(msgspec.json.encode(content), "error")
+def encode_error_event(error: PlanoError) -> bytes:
+    """Write an error as the last event of a stream that broke: clients wait for a response that failed."""
+    failure = {"code": "server_error", "message": error.message}
+    failed = {"id": "", "object": "response", "status": "failed", "error": failure, "output": []}
+    content = {"type": "response.failed", "sequence_number": 0, "response": failed}
+    return sse.encode_event(msgspec.json.encode(content), "response.failed")
 
 
 def seal_thinking(blocks: tuple[msgspec.Raw, ...]) -> str:

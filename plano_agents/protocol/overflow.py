@@ -70,9 +70,14 @@ def says_too_long(status: int, body: bytes) -> bool:
     return any(_matches(said) for said in (read if isinstance(read, tuple) else (read,)))
 
 
+def tells_too_long(*said: object) -> bool:
+    """Whether an error's message, type or code says that the request is too long for the model."""
+    return any(isinstance(text, str) and _SAYS_SO.search(text) for text in said)
+
+
 def _matches(said: _Said) -> bool:
     inner = said.error
     found = [said.message, said.type, said.code, inner]
     if isinstance(inner, dict):
         found += [inner.get("message"), inner.get("type"), inner.get("code")]
-    return any(isinstance(text, str) and _SAYS_SO.search(text) for text in found)
+    return tells_too_long(*found)

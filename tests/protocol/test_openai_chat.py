@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from plano_agents.errors import RequestError
 from plano_agents.protocol.decoding import address, split_fields
-from plano_agents.protocol.openai_chat import encode_error, leave_out_foreign, parse_error, parse_head
+from plano_agents.protocol.openai_chat import encode_error, leave_out_foreign, parse_head
 
 JSON = st.recursive(
     st.none()
@@ -85,20 +85,3 @@ def test_another_providers_thinking_is_left_out_with_its_text() -> None:
     plain = {"role": "assistant", "content": "Hi", "reasoning_content": "hm"}
     found = json.loads(address_to(json.dumps({"messages": [thought, plain]}).encode(), "m"))["messages"]
     assert found == [{"role": "assistant", "content": "Hi"}, plain]
-
-
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        (b'{"error":{"message":"Slow down","code":429}}', "Slow down"),
-        (b'{"error":"model not found"}', "model not found"),
-    ],
-)
-def test_an_upstreams_error_is_read_as_compatible_providers_write_it(body: bytes, message: str) -> None:
-    error = parse_error(body)
-    assert error is not None
-    assert error.message == message
-
-
-def test_an_error_page_is_no_error_in_openais_form() -> None:
-    assert parse_error(b"<html>") is None

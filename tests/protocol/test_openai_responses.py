@@ -74,15 +74,11 @@ def test_any_text_is_unsealed_or_is_not_ours(text: str) -> None:
     unseal_thinking("plano.v1." + text)
 
 
-def test_an_error_event_has_openais_form() -> None:
-    data = encode_error_event(UpstreamTimeoutError("x"), 3).partition(b"data: ")[2]
-    assert json.loads(data) == {
-        "type": "error",
-        "code": "upstream_timeout",
-        "message": "x",
-        "param": None,
-        "sequence_number": 3,
-    }
+def test_an_error_ends_the_stream_as_a_response_that_failed() -> None:
+    data = json.loads(encode_error_event(UpstreamTimeoutError("x")).partition(b"data: ")[2])
+    assert data["type"] == "response.failed"
+    assert data["response"]["status"] == "failed"
+    assert data["response"]["error"] == {"code": "server_error", "message": "x"}
 
 
 @given(st.binary())

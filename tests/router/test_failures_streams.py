@@ -64,7 +64,7 @@ async def test_the_sdk_raises_where_the_provider_was_cut(surface: str, model: st
     [
         ("/v1/chat/completions", b'data: {"error":'),
         ("/v1/messages", b'event: error\ndata: {"type":"error","error":'),
-        ("/v1/responses", b'event: error\ndata: {"type":"error","code":"upstream_'),
+        ("/v1/responses", b'event: response.failed\ndata: {"type":"response.failed"'),
     ],
 )
 @pytest.mark.parametrize("model", [GPT, CLAUDE])

@@ -14,11 +14,12 @@ from collections.abc import Iterator
 import msgspec
 
 from plano_agents.errors import UpstreamProtocolError
-from plano_agents.protocol import anthropic_events, anthropic_messages, openai_chat
+from plano_agents.protocol import anthropic_events, anthropic_messages
 from plano_agents.protocol import anthropic_request as anthropic
 from plano_agents.protocol import openai_completion as openai
 from plano_agents.protocol.anthropic_reply import OutputTokensDetails, Usage, parse_block
 from plano_agents.protocol.openai_chat import ErrorDetail
+from plano_agents.protocol.provider_error import TOO_LONG, is_too_long
 from plano_agents.protocol.translation.arguments import is_object, read_object
 
 STOP_REASONS = {
@@ -68,26 +69,31 @@ def encode_message(completion: openai.Completion) -> bytes:
     return msgspec.json.encode(answer)
 
 
-def encode_upstream_error(body: bytes, status: int) -> bytes:
-    """Put an error body into Anthropic's form.
+def encode_upstream_error(error: ErrorDetail, status: int) -> bytes:
+    """Put an error into Anthropic's form.
 
     Args:
-        body: What the upstream said; its words are kept where it is in OpenAI's form.
+        error: What the provider said.
         status: The HTTP status it said it with.
     """
-    error = openai_chat.parse_error(body)
-    message = (
-        error.message
-        if error is not None
-        else f"The provider answered {status} without an error in its own form."
-    )
-    return anthropic_messages.encode_error_detail(message, status)
+    if is_too_long(error):
+        return _encode_too_long(error)
+    return anthropic_messages.encode_error_detail(error.message, status)
 
 
 def encode_stream_error(error: ErrorDetail) -> bytes:
     """Put an error that came within a stream into Anthropic's form."""
+    if is_too_long(error):
+        return _encode_too_long(error)
     kind = ERROR_TYPES.get(error.code or "") or ERROR_TYPES.get(error.type, "api_error")
     return anthropic_messages.encode_error_detail(error.message, 500, kind)
+
+
+def _encode_too_long(error: ErrorDetail) -> bytes:
+    """Say that the request is too long in the words that Anthropic's clients act on, the provider's own after them."""
+    said = error.message
+    words = said if TOO_LONG in said.lower() else f"{TOO_LONG}: {said}"
+    return anthropic_messages.encode_error_detail(words, 400, "invalid_request_error")
 
 
 def build_stop_reason(finish_reason: str | None, *, calls: bool, refused: bool) -> str:

@@ -16,12 +16,17 @@ from plano_agents.protocol import openai_responses_request as responses
 from plano_agents.protocol.decoding import ABSENT
 from plano_agents.protocol.openai_chat import ErrorDetail
 from plano_agents.protocol.openai_responses import seal_thinking
+from plano_agents.protocol.provider_error import CONTEXT_CODE, is_too_long
 
 INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
 """OpenAI's chat finish reasons that leave a response incomplete, in the responses' words."""
 
 WHOLE = frozenset({"stop", "tool_calls", "function_call"})
 """Finish reasons of a whole answer."""
+
+
+_CODES = (("insufficient_quota", "insufficient_quota"), ("rate_limit", "rate_limit_exceeded"))
+"""Codes of a failed response, by what an error's type or code holds; others are the server's."""
 
 
 def build_frame(
@@ -108,11 +113,16 @@ def end_response(
     )
 
 
-def fail_response(started: response.Response, error: ErrorDetail) -> response.Response:
-    """End a response with the upstream's own error."""
-    limited = "rate_limit" in f"{error.type} {error.code}"
-    failure = response.Failure("rate_limit_exceeded" if limited else "server_error", error.message)
+def fail_response(started: response.Response, failure: response.Failure) -> response.Response:
+    """End a response without an answer."""
     return msgspec.structs.replace(started, status="failed", error=failure)
+
+
+def build_failure(error: ErrorDetail) -> response.Failure:
+    """Say why there is no answer, under a code that clients of responses act on."""
+    said = f"{error.type} {error.code}"
+    code = next((code for words, code in _CODES if words in said), "server_error")
+    return response.Failure(CONTEXT_CODE if is_too_long(error) else code, error.message)
 
 
 def item_status(finish_reason: str | None) -> str:

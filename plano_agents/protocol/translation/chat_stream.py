@@ -10,6 +10,7 @@ from plano_agents.protocol import openai_chat, sse
 from plano_agents.protocol.decoding import ABSENT
 from plano_agents.protocol.openai_chat import ErrorDetail
 from plano_agents.protocol.openai_completion import Chunk, ChunkChoice, parse_chunk, read_finish_reason
+from plano_agents.protocol.provider_error import read_provider_error
 from plano_agents.protocol.translation.calls import CallIds, CallStream
 
 _DONE = b"[DONE]"
@@ -39,14 +40,27 @@ class ChatStreamReader:
                     raise UpstreamProtocolError("The provider's stream ended without a finish reason.")
                 self.finished = True
                 return
-            chunk = parse_chunk(event.data)
-            if chunk.error is not UNSET and chunk.error != ABSENT:
+            chunk = self._parse(event.data)
+            if isinstance(chunk, ErrorDetail):
                 self.finished = True
-                yield openai_chat.parse_error(event.data) or ErrorDetail("The provider reported an error.")
+                yield chunk
                 return
             choices = tuple(map(self._read_choice, chunk.choices))
             self.answered = self.answered or any(choice.finish_reason for choice in choices)
             yield chunk if choices == chunk.choices else msgspec.structs.replace(chunk, choices=choices)
+
+    def _parse(self, data: bytes) -> Chunk | ErrorDetail:
+        """Read an event: a chunk, or an error in any form."""
+        try:
+            chunk = parse_chunk(data)
+        except UpstreamProtocolError:
+            error = read_provider_error(data)
+            if error is None:
+                raise
+            return error
+        if chunk.choices and (chunk.error is UNSET or chunk.error == ABSENT):
+            return chunk
+        return read_provider_error(data) or chunk
 
     def _read_choice(self, choice: ChunkChoice) -> ChunkChoice:
         """Put the choice's calls in order, and its finish reason into OpenAI's words."""

@@ -10,9 +10,10 @@ import msgspec
 from plano_agents.errors import PlanoError
 from plano_agents.protocol import openai_completion as openai
 from plano_agents.protocol import openai_response as response
-from plano_agents.protocol import openai_responses, sse
+from plano_agents.protocol import sse
 from plano_agents.protocol.openai_chat import ErrorDetail
 from plano_agents.protocol.translation.chat_reply_to_responses import (
+    build_failure,
     end_response,
     fail_response,
     item_status,
@@ -61,11 +62,11 @@ class ResponsesStreamWriter:
 
     def fail(self, error: ErrorDetail) -> bytes:
         """See `stream.Writer`."""
-        return self._encode(self._fail(error))
+        return self._encode(self._fail(build_failure(error)))
 
     def break_off(self, error: PlanoError) -> bytes:
         """See `stream.Writer`."""
-        return openai_responses.encode_error_event(error, self._sequence_number)
+        return self._encode(self._fail(response.Failure("server_error", error.message)))
 
     def _encode(self, happened: Iterable[Event]) -> bytes:
         written: list[bytes] = []
@@ -139,9 +140,9 @@ class ResponsesStreamWriter:
         if function.arguments:
             yield from self._calls[delta.index].add(function.arguments)
 
-    def _fail(self, error: ErrorDetail) -> Iterator[Event]:
+    def _fail(self, failure: response.Failure) -> Iterator[Event]:
         yield from self._start(openai.Chunk())
-        yield "response.failed", {"response": fail_response(self._response, error)}
+        yield "response.failed", {"response": fail_response(self._response, failure)}
 
     def _finish(self) -> Iterator[Event]:
         yield from self._start(openai.Chunk())

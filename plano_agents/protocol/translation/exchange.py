@@ -13,9 +13,10 @@ from plano_agents.protocol import openai_chat_request as hub
 from plano_agents.protocol import openai_responses_request as responses
 from plano_agents.protocol.adjustment import Adjustment, Tell
 from plano_agents.protocol.form import Form
-from plano_agents.protocol.openai_chat import ErrorDetail, encode_error_detail, parse_error
+from plano_agents.protocol.openai_chat import ErrorDetail, encode_error_detail
 from plano_agents.protocol.openai_completion import Completion
 from plano_agents.protocol.openai_response import Response
+from plano_agents.protocol.provider_error import CONTEXT_CODE, is_too_long, read_provider_error
 from plano_agents.protocol.translation import chat_reply_to_messages, messages_reply_to_chat
 from plano_agents.protocol.translation.calls import CallIds
 from plano_agents.protocol.translation.chat_reply import read_completion
@@ -78,12 +79,15 @@ class Exchange:
             body: What the upstream said.
             status: The HTTP status it said it with.
         """
-        if self.upstream is Form.ANTHROPIC_MESSAGES:
-            return messages_reply_to_chat.encode_upstream_error(body, status)
+        error = read_provider_error(body) or ErrorDetail(
+            f"The provider answered {status} without an error in its own form."
+        )
         if self.surface is Form.ANTHROPIC_MESSAGES:
-            return chat_reply_to_messages.encode_upstream_error(body, status)
-        unread = ErrorDetail(f"The provider answered {status} without an error in its own form.")
-        return encode_error_detail(parse_error(body) or unread)
+            return chat_reply_to_messages.encode_upstream_error(error, status)
+        code = CONTEXT_CODE if is_too_long(error) else error.code
+        if code is None and self.upstream is Form.ANTHROPIC_MESSAGES:
+            code = error.type  # Anthropic has types alone
+        return encode_error_detail(msgspec.structs.replace(error, code=code))
 
     def build_stream(self) -> StreamTranslator:
         """Build the translator of one streamed answer."""

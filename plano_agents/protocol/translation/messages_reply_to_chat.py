@@ -5,12 +5,14 @@ cached tokens among them. Anthropic's own word stands beside a stop reason witho
 byte for byte.
 """
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from plano_agents.errors import UpstreamProtocolError
 from plano_agents.protocol import anthropic_reply as anthropic
 from plano_agents.protocol import openai_completion as openai
-from plano_agents.protocol.openai_chat import ErrorDetail, encode_error_detail
+from plano_agents.protocol.openai_chat import ErrorDetail
+from plano_agents.protocol.provider_error import read_provider_error
 from plano_agents.protocol.translation.calls import CallIds, name_calls
 
 _COUNTERPARTS = frozenset({"end_turn", "stop_sequence", "max_tokens", "tool_use", "refusal"})
@@ -55,22 +57,10 @@ def parse_completion(body: bytes, ids: CallIds, *, created: int) -> openai.Compl
     return openai.Completion(reply.id, created, reply.model, (choice,), read_usage(reply.usage))
 
 
-def encode_upstream_error(body: bytes, status: int) -> bytes:
-    """Put an error body into OpenAI's form.
-
-    Args:
-        body: What the upstream said; its words are kept where it is in Anthropic's form.
-        status: The HTTP status it said it with, for the message where it is not.
-    """
-    error = anthropic.parse_error(body) or anthropic.ErrorBody(
-        message=f"The provider answered {status} without an error in its own form."
-    )
-    return encode_error_detail(read_error(error))
-
-
-def read_error(error: anthropic.ErrorBody) -> ErrorDetail:
-    """Take an error into the hub."""
-    return ErrorDetail(error.message, error.type, None, error.type)
+def read_error(body: bytes) -> ErrorDetail:
+    """Take an error body, or an event that is one, into the hub; Anthropic's types stand for codes too."""
+    error = read_provider_error(body) or ErrorDetail("The provider reported an error.", "api_error")
+    return msgspec.structs.replace(error, code=error.code or error.type)
 
 
 def read_stop_reason(stop_reason: str | None, *, calls: bool) -> tuple[str, str | UnsetType]:

@@ -52,9 +52,9 @@ class MessagesStreamReader:
         for event in self._events.feed(data):
             if self.finished:
                 return
-            yield from self._read(anthropic.parse_event(event.data))
+            yield from self._read(anthropic.parse_event(event.data), event.data)
 
-    def _read(self, event: anthropic.StreamEvent) -> Iterator[openai.Chunk | ErrorDetail]:
+    def _read(self, event: anthropic.StreamEvent, data: bytes) -> Iterator[openai.Chunk | ErrorDetail]:
         match event.type:
             case "message_start" if event.message is not None:
                 yield from self._start(event.message)
@@ -71,7 +71,7 @@ class MessagesStreamReader:
                 yield openai.Chunk(self._id, self._created, self._model, (), read_usage(self._usage))
             case "error":
                 self.finished = True
-                yield read_error(event.error or anthropic.ErrorBody())
+                yield read_error(data)
             case _:
                 return
 

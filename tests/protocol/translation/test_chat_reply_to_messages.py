@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -193,15 +194,28 @@ def test_a_finish_reason_without_a_counterpart_stands_beside_anthropics() -> Non
     ],
 )
 def test_an_error_keeps_its_words_and_gets_the_type_of_its_status(status: int, kind: str) -> None:
-    body = b'{"error":{"message":"Slow down","type":"requests","param":null,"code":429}}'
-    assert json.loads(encode_upstream_error(body, status)) == {
+    assert json.loads(encode_upstream_error(ErrorDetail("Slow down", "requests"), status)) == {
         "type": "error",
         "error": {"type": kind, "message": "Slow down"},
     }
 
 
-def test_an_error_in_no_known_form_is_told_by_its_status() -> None:
-    assert "502" in json.loads(encode_upstream_error(b"<html>", 502))["error"]["message"]
+@pytest.mark.parametrize("encode_it", [encode_stream_error, lambda error: encode_upstream_error(error, 400)])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "This model's maximum context length is 4096 tokens.",
+        "The input token count exceeds the maximum number of tokens allowed 1048576.",
+        "prompt is too long: 5 tokens > 4 maximum",
+    ],
+)
+def test_too_long_a_prompt_is_told_in_the_words_that_clients_act_on(
+    encode_it: Callable[[ErrorDetail], bytes], words: str
+) -> None:
+    error = json.loads(encode_it(ErrorDetail(words)))["error"]
+    assert error["type"] == "invalid_request_error"
+    assert error["message"].startswith("prompt is too long: ")
+    assert error["message"].endswith(words)
 
 
 @pytest.mark.parametrize(

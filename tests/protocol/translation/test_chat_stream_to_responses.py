@@ -132,5 +132,6 @@ def test_the_providers_error_fails_the_response(failing_stream: bytes) -> None:
 def test_a_broken_stream_is_told_by_an_error_event_in_sequence(chat_stream: bytes) -> None:
     translator = build()
     told = events_of(translator.feed(chat_stream[:600]))
-    (error,) = events_of(translator.break_off(UpstreamTimeoutError("Too late.")))
-    assert (error["code"], error["sequence_number"]) == ("upstream_timeout", len(told))
+    (failed,) = events_of(translator.break_off(UpstreamTimeoutError("Too late.")))
+    assert (failed["type"], failed["sequence_number"]) == ("response.failed", len(told))
+    assert failed["response"]["error"] == {"code": "server_error", "message": "Too late."}

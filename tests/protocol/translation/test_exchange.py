@@ -123,3 +123,24 @@ def test_an_upstream_of_responses_alone_takes_no_other_surface() -> None:
 
 def test_a_prompt_is_not_in_the_repr() -> None:
     assert "hi" not in repr(open_(Form.OPENAI_RESPONSES, Form.OPENAI_CHAT, instructions="hi"))
+
+
+@pytest.mark.parametrize(("surface", "upstream"), PAIRS)
+def test_an_error_page_is_told_by_its_status(surface: Form, upstream: Form) -> None:
+    error = json.loads(open_(surface, upstream).encode_error(b"<html>bad gateway</html>", 502))["error"]
+    assert "502" in error["message"]
+
+
+@pytest.mark.parametrize("surface", [Form.OPENAI_CHAT, Form.OPENAI_RESPONSES])
+def test_too_long_a_prompt_has_openais_code(surface: Form) -> None:
+    body = b'{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 5 > 4"}}'
+    error = json.loads(open_(surface, Form.ANTHROPIC_MESSAGES).encode_error(body, 400))["error"]
+    assert error["code"] == "context_length_exceeded"
+
+
+def test_an_error_within_a_stream_is_known_in_a_compatible_servers_form() -> None:
+    stream = open_(Form.ANTHROPIC_MESSAGES, Form.OPENAI_CHAT, stream=True).build_stream()
+    told = stream.feed(
+        b'data: {"object":"error","message":"No template","type":"BadRequestError","code":400}\n\n'
+    )
+    assert (b"No template" in told, stream.failed) == (True, True)

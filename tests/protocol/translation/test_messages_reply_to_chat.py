@@ -9,7 +9,6 @@ from plano_agents.errors import UpstreamProtocolError
 from plano_agents.protocol.openai_completion import ReplyCall, ReplyFunction
 from plano_agents.protocol.translation.calls import CallIds
 from plano_agents.protocol.translation.messages_reply_to_chat import (
-    encode_upstream_error,
     parse_completion,
 )
 
@@ -136,20 +135,6 @@ def test_cached_tokens_count_among_the_prompts() -> None:
 def test_an_answer_in_another_form_is_the_upstreams_error(body: bytes) -> None:
     with pytest.raises(UpstreamProtocolError):
         encode(body)
-
-
-def test_an_error_keeps_the_providers_words() -> None:
-    body = b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}'
-    assert json.loads(encode_upstream_error(body, 529))["error"] == {
-        "message": "Overloaded",
-        "type": "overloaded_error",
-        "param": None,
-        "code": "overloaded_error",
-    }
-
-
-def test_an_error_page_is_told_by_its_status() -> None:
-    assert "502" in json.loads(encode_upstream_error(b"<html>bad gateway</html>", 502))["error"]["message"]
 
 
 THINKING = '{"type":"thinking","thinking":"I s\\u00e9e.","signature":"c2ln+/=","later_field":1.10}'
