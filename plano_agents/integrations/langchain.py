@@ -26,6 +26,7 @@ from plano_agents.integrations.http_clients import (
     build_sdk_clients,
 )
 from plano_agents.integrations.langchain_affinity import ModelAffinityMixin
+from plano_agents.integrations.langchain_reasoning import read_reasoning, restore_reasoning
 from plano_agents.integrations.plano_headers import parse_plano_headers
 from plano_agents.integrations.router_address import DEFAULT_BASE_URL, build_base_url
 
@@ -126,6 +127,7 @@ class ChatPlano(ModelAffinityMixin, BaseChatOpenAI):
         self, input_: LanguageModelInput, *, stop: list[str] | None = None, **kwargs: Any
     ) -> dict[str, Any]:
         payload = super()._get_request_payload(input_, stop=stop, **kwargs)
+        restore_reasoning(self._convert_input(input_).to_messages(), payload["messages"])
         # A model's half character, once in a transcript, would let no later request of its thread be sent.
         payload["messages"] = clean_value(payload["messages"])
         if not payload["model"]:
@@ -154,8 +156,10 @@ class ChatPlano(ModelAffinityMixin, BaseChatOpenAI):
     ) -> ChatResult:
         result = super()._create_chat_result(response, self._read_headers(generation_info))
         result.llm_output = {**(result.llm_output or {}), "model_provider": PROVIDER}
-        for generation in result.generations:
+        answer = response if isinstance(response, dict) else response.model_dump(warnings=False)
+        for generation, choice in zip(result.generations, answer.get("choices") or (), strict=False):
             generation.message.response_metadata["model_provider"] = PROVIDER
+            generation.message.additional_kwargs.update(read_reasoning(choice["message"]))
         return result
 
     def _convert_chunk_to_generation_chunk(
@@ -166,6 +170,8 @@ class ChatPlano(ModelAffinityMixin, BaseChatOpenAI):
         )
         if converted is not None:
             converted.message.response_metadata["model_provider"] = PROVIDER
+            for choice in (chunk.get("choices") or ())[:1]:
+                converted.message.additional_kwargs.update(read_reasoning(choice.get("delta") or {}))
         return converted
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:

@@ -14,6 +14,7 @@ from plano_agents.protocol import openai_chat, sse
 from plano_agents.protocol.decoding import BAD_JSON, decode_request
 from plano_agents.protocol.end_mark import EndMark
 from plano_agents.protocol.openai_chat import ChatHead
+from plano_agents.protocol.thought_signature import drop_sealed
 
 VERSION = "2023-06-01"
 """The ``anthropic-version`` that these shapes are of."""
@@ -66,7 +67,7 @@ def leave_out_foreign(fields: Mapping[str, msgspec.Raw]) -> Mapping[str, msgspec
     """Leave out of a messages request what Anthropic would refuse.
 
     Thinking blocks without a signature are this router's own rendering of another provider's reasoning, so they are
-    left out, and a transcript may change models.
+    left out, and a transcript may change models. So are Gemini's signatures in calls' ids.
 
     Args:
         fields: The request's top-level fields.
@@ -75,6 +76,8 @@ def leave_out_foreign(fields: Mapping[str, msgspec.Raw]) -> Mapping[str, msgspec
         The same, or others where something was left out.
     """
     given = fields.get("messages")
+    if given is not None and (own := drop_sealed(given)) is not given:
+        given, fields = own, {**fields, "messages": own}
     if given is None or _UNSIGNED.search(given) is None:
         return fields
     messages = decode_request(_MESSAGES, bytes(given))

@@ -88,6 +88,8 @@ class ToolCall(Struct, frozen=True):
     id: str
     function: FunctionCall
     type: Literal["function"] = "function"
+    extra_content: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    """What Gemini adds to a call: its thought signature; see `thought_signature`."""
 
 
 class SystemMessage(CacheMarked, frozen=True, tag_field="role", tag="system"):

@@ -24,6 +24,7 @@ from plano_agents.protocol.openai_chat import (
     PreferenceOverride,
     check_head,
 )
+from plano_agents.protocol.thought_signature import drop_sealed
 
 END_MARK = EndMark(
     re.compile(rb"^event: ?(?:response\.(?:completed|incomplete|failed)|(?P<error>error))\s*$", re.MULTILINE),
@@ -86,7 +87,7 @@ def leave_out_foreign(fields: Mapping[str, msgspec.Raw]) -> Mapping[str, msgspec
     """Leave out of a responses request what only another provider reads.
 
     Reasoning items that hold another provider's sealed thinking are left out: OpenAI could not decrypt them, and a
-    transcript may change models.
+    transcript may change models. So are Gemini's signatures in calls' ids.
 
     Args:
         fields: The request's top-level fields.
@@ -95,6 +96,8 @@ def leave_out_foreign(fields: Mapping[str, msgspec.Raw]) -> Mapping[str, msgspec
         The same, or others where something was left out.
     """
     given = fields.get("input")
+    if given is not None and (own := drop_sealed(given)) is not given:
+        given, fields = own, {**fields, "input": own}
     if given is None or SEAL.encode() not in bytes(given):
         return fields
     items = decode_request(_INPUT, bytes(given))

@@ -117,6 +117,12 @@ class Dialect:
     property required."""
     media_types: frozenset[str] | None = None
     """The images that are taken by value."""
+    reasoning_content: bool | None = None
+    """Whether a turn's ``reasoning_content`` is taken; None where that is not known."""
+    reasoning_placeholder: str | None = None
+    """The ``reasoning_content`` of a turn with calls that has none; None where none is needed."""
+    thought_signatures: Literal["taken", "needed"] | None = None
+    """Whether calls may carry Gemini's signatures, or must."""
     no_effort: Mapping[str, object] | None = None
     """What a field asks for no reasoning, in place of ``reasoning_effort: none``."""
 
@@ -138,6 +144,7 @@ _OPENAI = Dialect(
     max_temperature=2.0,
     max_stops=4,
     call_ids=IdRule(re.compile(r".{1,40}", re.DOTALL), 40, "call_[a-zA-Z0-9_]{1,35}"),
+    reasoning_content=False,
     name_length=64,
     answer_schemas="strict",
 )
@@ -180,6 +187,7 @@ _MISTRAL = Dialect(
     roles=_OPENAI_ROLES,
     user_after_tool=False,
     call_ids=IdRule(re.compile(r"[a-zA-Z0-9]{9}"), 9, "[a-zA-Z0-9]{9}", "alphanumeric"),
+    reasoning_content=False,
     name_length=64,
 )
 
@@ -193,6 +201,7 @@ _GEMINI = Dialect(
     ),
     user_field="user",
     max_temperature=2.0,
+    reasoning_content=False,
     name_length=64,
 )
 
@@ -204,6 +213,8 @@ _DEEPSEEK = Dialect(
     max_stops=16,
     roles=_OPENAI_ROLES,
     call_ids=IdRule(re.compile(r".{1,40}", re.DOTALL), 40, "call_[a-zA-Z0-9_]{1,35}"),
+    reasoning_content=True,
+    reasoning_placeholder="",
     name_length=64,
     no_effort=MappingProxyType({"thinking": {"type": "disabled"}}),
 )
@@ -228,6 +239,7 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
             "console.groq.com/docs/openai, docs/api-reference",
             max_temperature=2.0,
             max_stops=4,
+            reasoning_content=False,
             name_length=64,
         ),
         "moonshotai": Dialect(
@@ -236,6 +248,8 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
             limit_field="max_tokens",
             max_temperature=1.0,
             roles=_OPENAI_ROLES,
+            reasoning_content=True,
+            reasoning_placeholder=" ",
             name_length=64,
             no_effort=MappingProxyType({"thinking": {"type": "disabled"}}),
         ),
@@ -253,6 +267,10 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
 """The dialects of providers that have one, by the provider's name."""
 
 
+_SIGNING_GEMINI = re.compile(r"gemini-(?:[3-9]|\d\d)")
+"""The models that want a signature with each step's first call (Gemini API, "Thought signatures")."""
+
+
 def find_dialect(model: Model, wire: Form, *, is_own_host: bool) -> Dialect:
     """Find what a model's provider takes.
 
@@ -265,6 +283,14 @@ def find_dialect(model: Model, wire: Form, *, is_own_host: bool) -> Dialect:
         The provider's dialect. Under another name than the provider's own, unknown fields pass; elsewhere than at
         OpenAI's hosts they do too, for many compatible servers have fields of their own.
     """
+    dialect = _find_provider(model, wire, is_own_host=is_own_host)
+    if "gemini" not in model.model_id:
+        return dialect
+    signs = dialect.name == "gemini" and _SIGNING_GEMINI.search(model.model_id) is not None
+    return replace(dialect, thought_signatures="needed" if signs else "taken")
+
+
+def _find_provider(model: Model, wire: Form, *, is_own_host: bool) -> Dialect:
     if wire is Form.ANTHROPIC_MESSAGES:
         own = model.interface == "anthropic" == model.provider
         return _ANTHROPIC if own else replace(_ANTHROPIC, refused=frozenset())
@@ -273,5 +299,6 @@ def find_dialect(model: Model, wire: Form, *, is_own_host: bool) -> Dialect:
         found = _OPENAI if model.interface in {"openai", "azure_openai"} else None
         return COMPATIBLE if found is None else replace(found, refused=frozenset())
     if found is _OPENAI and not is_own_host:
-        return replace(found, refused=frozenset()) if model.provider == model.interface else COMPATIBLE
+        lenient = replace(found, refused=frozenset(), reasoning_content=None)
+        return lenient if model.provider == model.interface else COMPATIBLE
     return found if model.provider == model.interface else replace(found, fields=None)

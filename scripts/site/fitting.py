@@ -84,6 +84,8 @@ def _say_more(dialect: Dialect) -> Iterable[str]:
         "answers' schemas are closed, without bounds": dialect.answer_schemas == "closed",
         "strict schemas require every property": dialect.answer_schemas == "strict",
         "no `stream_options`": not dialect.include_usage,
+        "no `reasoning_content`": dialect.reasoning_content is False,
+        "`reasoning_content` with every call": dialect.reasoning_placeholder is not None,
     }
     return (words for words, holds in more.items() if holds)
 

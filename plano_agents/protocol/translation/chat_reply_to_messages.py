@@ -20,6 +20,7 @@ from plano_agents.protocol import openai_completion as openai
 from plano_agents.protocol.anthropic_reply import OutputTokensDetails, Usage, parse_block
 from plano_agents.protocol.openai_chat import ErrorDetail
 from plano_agents.protocol.provider_error import TOO_LONG, is_too_long
+from plano_agents.protocol.thought_signature import seal_call_id
 from plano_agents.protocol.translation.arguments import is_object, read_object
 
 STOP_REASONS = {
@@ -146,4 +147,5 @@ def _build_calls(calls: tuple[openai.ReplyCall, ...], reason: str) -> Iterator[a
         text = call.function.arguments
         if reason == "max_tokens" and not is_object(text):
             continue
-        yield anthropic.ToolUseBlock(id=call.id, name=call.function.name, input=read_object(text))
+        call_id = seal_call_id(call.id, call.extra_content)
+        yield anthropic.ToolUseBlock(id=call_id, name=call.function.name, input=read_object(text))

@@ -17,6 +17,7 @@ from plano_agents.protocol.decoding import ABSENT
 from plano_agents.protocol.openai_chat import ErrorDetail
 from plano_agents.protocol.openai_responses import seal_thinking
 from plano_agents.protocol.provider_error import CONTEXT_CODE, is_too_long
+from plano_agents.protocol.thought_signature import seal_call_id
 
 INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
 """OpenAI's chat finish reasons that leave a response incomplete, in the responses' words."""
@@ -143,7 +144,8 @@ def _build_items(message: openai.ReplyMessage, reply_id: str, status: str) -> tu
         items.append(response.MessageItem(f"msg_{reply_id}_{len(items)}", status, (*texts, *refusals)))
     for call in message.tool_calls or ():
         name, arguments = call.function.name, call.function.arguments
-        items.append(response.CallItem(f"fc_{reply_id}_{len(items)}", status, call.id, name, arguments))
+        call_id = seal_call_id(call.id, call.extra_content)
+        items.append(response.CallItem(f"fc_{reply_id}_{len(items)}", status, call_id, name, arguments))
     return tuple(items)
 
 

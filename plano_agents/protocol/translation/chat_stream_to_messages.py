@@ -17,6 +17,7 @@ from plano_agents.protocol import anthropic_messages, anthropic_reply, sse
 from plano_agents.protocol import anthropic_request as anthropic
 from plano_agents.protocol import openai_completion as openai
 from plano_agents.protocol.openai_chat import ErrorDetail
+from plano_agents.protocol.thought_signature import seal_call_id
 from plano_agents.protocol.translation.chat_reply_to_messages import (
     build_stop_reason,
     build_usage,
@@ -133,7 +134,8 @@ class MessagesStreamWriter:
     def _add_call(self, delta: openai.ToolCallDelta) -> None:
         function = delta.function or openai.FunctionDelta()
         if delta.index == len(self._calls):
-            start = anthropic.ToolUseBlock(id=delta.id or "", name=function.name or "", input=EMPTY_INPUT)
+            call_id = seal_call_id(delta.id or "", delta.extra_content)
+            start = anthropic.ToolUseBlock(id=call_id, name=function.name or "", input=EMPTY_INPUT)
             self._calls.append(_Block(start))
             self._blocks.append(self._calls[-1])
         if function.arguments:

@@ -12,6 +12,7 @@ from plano_agents.protocol import openai_completion as openai
 from plano_agents.protocol import openai_response as response
 from plano_agents.protocol import sse
 from plano_agents.protocol.openai_chat import ErrorDetail
+from plano_agents.protocol.thought_signature import seal_call_id
 from plano_agents.protocol.translation.chat_reply_to_responses import (
     build_failure,
     end_response,
@@ -134,7 +135,8 @@ class ResponsesStreamWriter:
         function = delta.function or openai.FunctionDelta()
         if delta.index == len(self._calls):
             yield from self._leave("completed")
-            call = GrowingCall(*self._place("fc"), delta.id or "", function.name or "")
+            call_id = seal_call_id(delta.id or "", delta.extra_content)
+            call = GrowingCall(*self._place("fc"), call_id, function.name or "")
             self._calls.append(call)
             yield from call.start()
         if function.arguments:

@@ -19,6 +19,7 @@ from plano_agents.protocol import anthropic_request as anthropic
 from plano_agents.protocol import openai_chat_request as openai
 from plano_agents.protocol.adjustment import ADVISORY, Tell, ignore
 from plano_agents.protocol.decoding import refuse_unknown
+from plano_agents.protocol.thought_signature import unseal_call_id
 
 NEUTRAL: dict[str, Collection[object]] = {
     "mcp_servers": ([],),
@@ -180,13 +181,13 @@ def _read_user_turn(blocks: tuple[anthropic.Block, ...], where: str) -> Iterator
 
 def _read_result(block: anthropic.ToolResultBlock, where: str) -> openai.ToolMessage:
     if isinstance(block.content, str):
-        return openai.ToolMessage(block.tool_use_id, block.content, block.is_error)
+        return openai.ToolMessage(unseal_call_id(block.tool_use_id)[0], block.content, block.is_error)
     parts = tuple(
         part
         for number, piece in enumerate(block.content)
         for part in _read_part(piece, f"{where}.content[{number}]")
     )
-    return openai.ToolMessage(block.tool_use_id, _simplify(parts), block.is_error)
+    return openai.ToolMessage(unseal_call_id(block.tool_use_id)[0], _simplify(parts), block.is_error)
 
 
 def _simplify(parts: tuple[openai.Part, ...]) -> str | tuple[openai.Part, ...]:
@@ -211,7 +212,9 @@ def _read_assistant_turn(blocks: tuple[anthropic.Block, ...], where: str) -> ope
                 texts.append(text)
             case anthropic.ToolUseBlock(id=call_id, name=name, input=arguments):
                 text = _read_input(arguments, f"{where}.content[{number}].input")
-                calls.append(openai.ToolCall(call_id, openai.FunctionCall(name, text)))
+                own_id, extra_content = unseal_call_id(call_id)
+                function = openai.FunctionCall(name, text)
+                calls.append(openai.ToolCall(own_id, function, extra_content=extra_content))
             case anthropic.ThinkingBlock(thinking=thinking, signature=signature):
                 thoughts.append(thinking)
                 if signature:

@@ -21,6 +21,7 @@ from plano_agents.protocol import openai_responses_request as responses
 from plano_agents.protocol.adjustment import ADVISORY, Tell, ignore
 from plano_agents.protocol.decoding import refuse_unknown
 from plano_agents.protocol.openai_responses import unseal_thinking
+from plano_agents.protocol.thought_signature import unseal_call_id
 
 NEUTRAL: dict[str, Collection[object]] = {
     "access_programs": (),
@@ -198,7 +199,8 @@ def _gather(message: _Assistant, item: responses.Item, where: str) -> None:
             message.thoughts.extend(piece.text for piece in item.summary)
     elif item.type == "function_call":
         call = openai.FunctionCall(item.name, item.arguments)
-        message.calls.append(openai.ToolCall(_call_id(item, where), call))
+        call_id, extra_content = unseal_call_id(_call_id(item, where))
+        message.calls.append(openai.ToolCall(call_id, call, extra_content=extra_content))
     else:
         content = _read_content(item.content, f"{where}.content")
         message.parts.extend((openai.TextPart(content),) if isinstance(content, str) else content)
@@ -208,7 +210,7 @@ def _read_item(item: responses.Item, where: str) -> openai.Message:
     match item:
         case responses.Item(type="function_call_output"):
             content = _read_content(item.output, f"{where}.output")
-            return openai.ToolMessage(_call_id(item, where), content)
+            return openai.ToolMessage(unseal_call_id(_call_id(item, where))[0], content)
         case responses.Item(type=None | "message", role="user"):
             return openai.UserMessage(_read_content(item.content, f"{where}.content"))
         case responses.Item(type=None | "message", role="system"):

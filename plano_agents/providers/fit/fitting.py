@@ -28,6 +28,7 @@ from plano_agents.providers.fit.limits import (
     fit_stops,
     fit_token_limit,
 )
+from plano_agents.providers.fit.reasoning import fit_reasoning
 from plano_agents.providers.fit.roles import fit_chat_messages
 from plano_agents.providers.fit.rules import CONVERSATIONS, Rules
 from plano_agents.providers.fit.schemas import fit_answer_schema
@@ -48,6 +49,7 @@ STEPS: tuple[Step, ...] = (
     fit_call_ids,
     fit_tools,
     fit_answer_schema,
+    fit_reasoning,
     fit_chat_messages,
     fit_turns,
 )

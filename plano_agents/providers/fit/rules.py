@@ -44,10 +44,15 @@ class Rules:
         """Finds what may need a look in a conversation: what only another provider reads, and what rules are about."""
         dialect = self.dialect
         if self.wire is not Form.OPENAI_CHAT:
-            return re.compile(rb'plano\.v1\.|call_id"')
+            return re.compile(rb'plano\.v1\.|call_id"|__thought_')
         words = ["thinking_blocks"]
-        if dialect.call_ids is not None or dialect.name_length is not None:
+        needs_reasoning = dialect.reasoning_placeholder is not None or dialect.thought_signatures == "needed"
+        if dialect.call_ids is not None or dialect.name_length is not None or needs_reasoning:
             words.append("tool_call")
+        if dialect.reasoning_content is False:
+            words.append("reasoning_content")
+        if not dialect.thought_signatures:
+            words.append("extra_content")
         if dialect.roles is not None:
             words.append("developer")
         if dialect.system_first or self.profile.system_first:
