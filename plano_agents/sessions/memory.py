@@ -92,7 +92,8 @@ class MemorySessionStore:
     def configure(self, *, max_entries: int) -> None:
         """See `SessionStore.configure`."""
         self._max_entries = max_entries
-        self._evict()
+        self._evict(self._served)
+        self._evict(self._decided)
 
     def __len__(self) -> int:
         """How many sessions are held, in use or at rest."""
@@ -163,8 +164,9 @@ class MemorySessionStore:
         if entry.requests == 0:
             del self._in_use[key]
             if entry.pin is not None:
-                (self._served if entry.turns else self._decided)[key] = entry
-                self._evict()
+                part = self._served if entry.turns else self._decided
+                part[key] = entry
+                self._evict(part)
 
     async def drop(self, key: SessionKey) -> bool:
         """See `SessionStore.drop`."""
@@ -241,11 +243,10 @@ class MemorySessionStore:
             while part and next(iter(part.values())).expires_at <= now:
                 self._end(part.popitem(last=False)[0], "idle")
 
-    def _evict(self) -> None:
+    def _evict(self, part: OrderedDict[SessionKey, _Entry]) -> None:
         """Let go of the least recently used while there are too many."""
-        for part in (self._served, self._decided):
-            while len(part) > self._max_entries:
-                self._end(part.popitem(last=False)[0], "evicted")
+        while len(part) > self._max_entries:
+            self._end(part.popitem(last=False)[0], "evicted")
 
     def _take(self, key: SessionKey) -> _Entry | None:
         """Take a session at rest out, to be used or dropped."""

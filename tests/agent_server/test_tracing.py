@@ -45,7 +45,7 @@ async def main():
     graph = StateGraph(MessagesState).add_node("say", say).add_edge(START, "say").compile()
     app = create_app(graph, ServerSettings(checkpoints="none"))
     async with app.router.lifespan_context(app), httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="http://agent"
+        transport=httpx.ASGITransport(app), base_url="http://localhost"
     ) as client:
         assert (await client.post("/agent/run", json={"input": "hello"})).json()["output"] == "hello"
 

@@ -92,7 +92,9 @@ def ask(said: str) -> None:
     url = re.search(r"router on (http://127\.0\.0\.1:\d+/v1)", said)
     assert url is not None
     request = urllib.request.Request(
-        f"{url[1]}/chat/completions", b'{"messages": [{"role": "user", "content": "hi"}]}'
+        f"{url[1]}/chat/completions",
+        b'{"messages": [{"role": "user", "content": "hi"}]}',
+        {"content-type": "application/json"},
     )
     with urllib.request.urlopen(request) as answer:
         answer.read()
