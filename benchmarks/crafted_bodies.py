@@ -142,7 +142,7 @@ class Client:
         """Send a request; give the answer's status."""
         head = [
             f"POST {path} HTTP/1.1",
-            "host: router",
+            "host: localhost",
             "content-type: application/json",
             f"content-length: {len(body)}",
         ]
