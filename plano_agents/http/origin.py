@@ -9,8 +9,8 @@ it shows. So such a server judges what no page can forge, the headers that brows
 - ``Origin`` is this server itself, a loopback name, an allowed host or an allowed origin. Where it is absent,
   ``Sec-Fetch-Site`` is ``none`` or ``same-origin``, or the request opens a page in a tab of its own, which no other
   page can read.
-- A body says that it is JSON: other pages may send forms, texts and bytes without a type, but JSON only if asked first
-  (a CORS preflight).
+- A body says that it is JSON: other pages may send forms, texts and bytes without a type, but JSON, or a body without its
+  length, only where a server has allowed it beforehand (a CORS preflight).
 
 Programs send none of these but ``Host`` and the type, and are judged by them alone.
 """
@@ -35,7 +35,6 @@ MAX_REMEMBERED = 64
 
 _MAX_SHOWN = 80
 _OWN_SITE = frozenset({None, "none", "same-origin"})
-_BODIES = frozenset({"POST", "PUT", "PATCH"})
 
 
 class Provenance(NamedTuple):
@@ -45,6 +44,8 @@ class Provenance(NamedTuple):
     """Its method."""
     peer: str | None
     """The address that it came from; None where that is a Unix socket's."""
+    has_body: bool
+    """Whether it announces a body's length."""
     host: str | None
     """``Host``."""
     origin: str | None
@@ -95,7 +96,9 @@ class KeylessDoor:
             ForeignPageError: A page of another site sent it.
             UnsupportedMediaTypeError: Its body is not declared as JSON.
         """
-        fault = self._judge(Provenance(method, peer, *map(headers.get, _HEADERS)))
+        fault = self._judge(
+            Provenance(method, peer, headers.get("content-length", "0") != "0", *map(headers.get, _HEADERS))
+        )
         if fault is not None:
             kind, message = fault
             raise kind(message)
@@ -136,7 +139,7 @@ def find_fault(
             f"The request {foreign}. Without keys, such pages are not answered. Configure keys, or allow the page: "
             "its host in allowed_hosts, or its origin in the agent server's cors_origins."
         )
-    if request.method in _BODIES and not is_json(content_type):
+    if request.has_body and not is_json(content_type):
         return UnsupportedMediaTypeError, (
             f"The request's content type is {content_type and content_type[:_MAX_SHOWN]!r}; without keys it must be "
             "JSON's. Add -H 'content-type: application/json' (curl), or configure keys."
