@@ -6,8 +6,11 @@ from typing import Literal
 
 ADVISORY = frozenset(
     {
+        "betas",
         "cache_control",
+        "client_metadata",
         "diagnostics",
+        "fallbacks",
         "max_tool_calls",
         "metadata",
         "moderation",
@@ -28,12 +31,16 @@ ADVISORY = frozenset(
 
 ADJUSTABLE = ADVISORY | frozenset(
     {
+        "container",
+        "context_management",
         "frequency_penalty",
+        "include",
         "input",
         "logit_bias",
         "max_completion_tokens",
         "max_output_tokens",
         "max_tokens",
+        "mcp_servers",
         "messages",
         "output_config",
         "presence_penalty",
@@ -48,9 +55,11 @@ ADJUSTABLE = ADVISORY | frozenset(
         "temperature",
         "text",
         "thinking",
+        "tool_choice",
         "tools",
         "top_k",
         "top_p",
+        "truncation",
         "verbosity",
     }
 )
@@ -89,6 +98,17 @@ def dropped(field: str, *, alters: bool | None = None) -> Adjustment:
     return Adjustment(
         field, "dropped", f"{field} dropped", field not in ADVISORY if alters is None else alters
     )
+
+
+def dropped_within(field: str, what: str, *, alters: bool = False) -> Adjustment:
+    """Tell that a piece of a field was left out.
+
+    Args:
+        field: The top-level field.
+        what: The piece's kind or name, nothing of a prompt.
+        alters: Whether the answer may differ.
+    """
+    return Adjustment(field, "dropped", f"{field}: {what} dropped", alters)
 
 
 def clamped(field: str, value: float, was: float) -> Adjustment:

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from plano_agents.protocol.anthropic_server_blocks import ServerBlock
 from plano_agents.protocol.decoding import ABSENT, decode_request
 
 
@@ -64,6 +65,26 @@ class DocumentBlock(Shape, frozen=True, tag_field="type", tag="document"):
 
     source: Base64Source | UrlSource | PlainTextSource | ContentSource
     title: str | None = None
+    context: str | None = None
+    """What is told of it beside its text."""
+    citations: msgspec.Raw = ABSENT
+    """Whether the answer is to cite it."""
+
+
+class SearchResultBlock(Shape, frozen=True, tag_field="type", tag="search_result"):
+    """What a search of the client's own found."""
+
+    source: str
+    title: str
+    content: tuple[TextBlock, ...] = ()
+    citations: msgspec.Raw = ABSENT
+    """Whether the answer is to cite it."""
+
+
+class ToolReferenceBlock(Shape, frozen=True, tag_field="type", tag="tool_reference"):
+    """A deferred tool that a search of tools found: from here on the model may call it."""
+
+    tool_name: str
 
 
 class ThinkingBlock(Struct, frozen=True, tag_field="type", tag="thinking"):
@@ -92,7 +113,7 @@ class ToolUseBlock(Shape, frozen=True, tag_field="type", tag="tool_use"):
     toolset_name: str | None = None
 
 
-ResultPart = TextBlock | ImageBlock | DocumentBlock
+ResultPart = TextBlock | ImageBlock | DocumentBlock | SearchResultBlock | ToolReferenceBlock
 
 
 class ToolResultBlock(Shape, frozen=True, tag_field="type", tag="tool_result"):
@@ -108,6 +129,7 @@ Block = (
     TextBlock
     | ImageBlock
     | DocumentBlock
+    | SearchResultBlock
     | ToolUseBlock
     | ToolResultBlock
     | ThinkingBlock
@@ -119,7 +141,7 @@ class Turn(Struct, frozen=True, forbid_unknown_fields=True):
     """One turn as a client sends it."""
 
     role: Literal["user", "assistant", "system"]
-    content: str | tuple[Block, ...]
+    content: str | tuple[Block | ServerBlock, ...]
 
 
 class Message(Struct, frozen=True):
@@ -130,15 +152,27 @@ class Message(Struct, frozen=True):
 
 
 class Tool(Shape, frozen=True):
-    """A tool that the model may call."""
+    """A tool that the model may call, as it is written."""
 
     name: str
     input_schema: msgspec.Raw
     description: str | None = None
     strict: bool | None = None
-    type: Literal["custom"] | None = None
+
+
+class OfferedTool(Struct, frozen=True):
+    """A tool as a client offers it: its own, or one that Anthropic runs or knows by its type."""
+
+    name: str = ""
+    type: str | None = None
+    input_schema: msgspec.Raw = ABSENT
+    description: str | None = None
+    strict: bool | None = None
+    cache_control: msgspec.Raw = ABSENT
     eager_input_streaming: bool | None = None
     """How finely its input is streamed."""
+    defer_loading: bool | None = None
+    """Whether the model is to see it only once a search of tools has found it."""
 
 
 class ToolChoice(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -160,6 +194,8 @@ class OutputConfig(Struct, frozen=True, omit_defaults=True, forbid_unknown_field
 
     format: OutputFormat | None = None
     effort: str | None = None
+    task_budget: msgspec.Raw = ABSENT
+    """How many tokens the whole task may take, as the model is told."""
 
 
 class Metadata(Struct, frozen=True):
@@ -219,7 +255,7 @@ class ClientRequest(Struct, frozen=True, kw_only=True):
     temperature: float | None = None
     top_p: float | None = None
     stop_sequences: tuple[str, ...] | None = None
-    tools: tuple[Tool, ...] | None = None
+    tools: tuple[OfferedTool, ...] | None = None
     tool_choice: ToolChoice | None = None
     output_config: OutputConfig | None = None
     thinking: Thinking | None = None

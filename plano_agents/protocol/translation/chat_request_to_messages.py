@@ -22,7 +22,7 @@ import msgspec
 from plano_agents.errors import RequestError, UnsupportedFieldError
 from plano_agents.protocol import anthropic_request as anthropic
 from plano_agents.protocol import openai_chat_request as openai
-from plano_agents.protocol.adjustment import ADVISORY, Adjustment, Tell, dropped, ignore, rewritten
+from plano_agents.protocol.adjustment import ADVISORY, Tell, dropped, dropped_within, ignore, rewritten
 from plano_agents.protocol.decoding import ABSENT, refuse_unknown
 from plano_agents.protocol.translation.arguments import read_object
 from plano_agents.protocol.translation.chat_content_to_messages import build_content, build_text
@@ -104,7 +104,7 @@ def _tell_unknown(body: bytes, tell: Tell) -> None:
             name for piece in given for name, raw in piece.items() if name not in known and raw != ABSENT
         )
         for name in names:
-            tell(Adjustment(field, "dropped", f"{field}: {name} dropped"))
+            tell(dropped_within(field, name))
 
 
 def build_messages_request(

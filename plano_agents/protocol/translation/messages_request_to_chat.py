@@ -7,19 +7,34 @@ Rules that are choices, not renamings:
 - Thinking becomes ``thinking_blocks``; blocks without a signature are another provider's ``reasoning_content``.
 - ``thinking`` of type ``enabled`` becomes a reasoning effort by its budget (`EFFORT_BUDGETS`), unless
   ``output_config.effort`` names one; ``adaptive`` and ``disabled`` leave the model at its own default.
-- Plain-text documents become text. Cache markers are left out: other providers cache by themselves.
+- A compaction's summary stands for all before it. Blocks of tools that Anthropic ran are left out: the text says it.
+- Cache markers are left out: other providers cache by themselves.
 """
 
 from collections.abc import Collection, Iterator
 
 import msgspec
 
-from plano_agents.errors import RequestError, UnsupportedFieldError
 from plano_agents.protocol import anthropic_request as anthropic
 from plano_agents.protocol import openai_chat_request as openai
-from plano_agents.protocol.adjustment import ADVISORY, Tell, ignore
-from plano_agents.protocol.decoding import refuse_unknown
+from plano_agents.protocol.adjustment import ADVISORY, Tell, dropped, dropped_within, ignore
+from plano_agents.protocol.anthropic_server_blocks import Compaction, ToolSearchResult, Unread, name_block
+from plano_agents.protocol.decoding import ABSENT, refuse_unknown
 from plano_agents.protocol.thought_signature import unseal_call_id
+from plano_agents.protocol.translation.messages_content_to_chat import (
+    Block,
+    read_input,
+    read_part,
+    read_result,
+    read_text_only,
+    refuse_block,
+    simplify,
+)
+from plano_agents.protocol.translation.messages_tools_to_chat import (
+    read_tool_choice,
+    read_tools,
+    tell_unknown_fields,
+)
 
 NEUTRAL: dict[str, Collection[object]] = {
     "mcp_servers": ([],),
@@ -30,8 +45,11 @@ NEUTRAL: dict[str, Collection[object]] = {
 KNOWN = frozenset(anthropic.ClientRequest.__struct_fields__) | {"cache_control", "routing_preferences"}
 """Fields that are carried, the mark for Anthropic's own cache, and the router's."""
 
-DROPPABLE = ADVISORY | {"speed", "top_k"}
-"""Fields that are left out, which is told: they ask for a likelihood or for a favour."""
+DROPPABLE = ADVISORY | {"container", "mcp_servers", "speed", "top_k"}
+"""Fields that are left out, which is told: they ask for a likelihood or a favour, or offer tools that Anthropic runs."""
+
+SUMMARY = "Summary of the conversation so far:\n\n"
+"""What a compacted conversation begins with."""
 
 BILLING = "x-anthropic-billing-header:"
 """How the block begins that Claude Code puts before its system prompt, with a checksum that may change each turn."""
@@ -60,10 +78,12 @@ def parse_messages_request(body: bytes, tell: Tell = ignore) -> openai.ChatReque
         tell=tell,
     )
     request = anthropic.parse_request(body)
-    _check_edits(request.context_management)
-    choice, parallel = _read_tool_choice(request.tool_choice)
+    _tell_left_out(request, tell)
+    if request.tools:
+        tell_unknown_fields(body, tell)
+    choice, parallel = read_tool_choice(request.tool_choice)
     return openai.ChatRequest(
-        messages=tuple(_read_messages(request)),
+        messages=tuple(_read_messages(request, tell)),
         model=request.model,
         stream=request.stream,
         stream_options=openai.StreamOptions(include_usage=True) if request.stream else None,
@@ -71,7 +91,7 @@ def parse_messages_request(body: bytes, tell: Tell = ignore) -> openai.ChatReque
         temperature=request.temperature,
         top_p=request.top_p,
         stop=request.stop_sequences or None,
-        tools=tuple(_read_tool(tool) for tool in request.tools) if request.tools else None,
+        tools=read_tools(request, tell),
         tool_choice=choice,
         parallel_tool_calls=parallel,
         response_format=_read_format(request.output_config),
@@ -80,32 +100,15 @@ def parse_messages_request(body: bytes, tell: Tell = ignore) -> openai.ChatReque
     )
 
 
-def _check_edits(management: anthropic.ContextManagement | None) -> None:
-    """Let the clearing of thinking pass, which is not sent on anyway; refuse every other edit."""
-    for number, edit in enumerate(management.edits if management else ()):
-        if not edit.type.startswith("clear_thinking"):
-            param = f"context_management.edits[{number}]"
-            raise UnsupportedFieldError(
-                f"{param!r} of type {edit.type!r} cannot be carried to an OpenAI-compatible model.",
-                param=param,
-            )
-
-
-def _read_tool(tool: anthropic.Tool) -> openai.Tool:
-    return openai.Tool(openai.FunctionDefinition(tool.name, tool.description, tool.input_schema, tool.strict))
-
-
-def _read_tool_choice(choice: anthropic.ToolChoice | None) -> tuple[openai.ToolChoice | None, bool | None]:
-    if choice is None:
-        return None, None
-    parallel = False if choice.disable_parallel_tool_use else None
-    match choice.type:
-        case "tool":
-            return openai.NamedToolChoice(openai.NamedFunction(choice.name or "")), parallel
-        case "any":
-            return "required", parallel
-        case kind:
-            return kind, parallel
+def _tell_left_out(request: anthropic.ClientRequest, tell: Tell) -> None:
+    """Tell of nested fields that are left out; clearing of thinking is not told, for none is sent on anyway."""
+    edits = request.context_management.edits if request.context_management else ()
+    if any(not edit.type.startswith("clear_thinking") for edit in edits):
+        tell(dropped("context_management", alters=False))
+    if request.output_config is not None and request.output_config.task_budget != ABSENT:
+        tell(dropped_within("output_config", "task_budget"))
+    if request.thinking is not None and request.thinking.type == "disabled":
+        tell(dropped("thinking", alters=False))
 
 
 def _read_format(config: anthropic.OutputConfig | None) -> openai.ResponseFormat | None:
@@ -124,15 +127,20 @@ def _read_effort(request: anthropic.ClientRequest) -> str | None:
     return next((effort for below, effort in EFFORT_BUDGETS if thinking.budget_tokens < below), "high")
 
 
-def _read_messages(request: anthropic.ClientRequest) -> Iterator[openai.Message]:
+def _read_messages(request: anthropic.ClientRequest, tell: Tell) -> Iterator[openai.Message]:
     system = _join_text(request.system or "")
     if system:
         yield openai.SystemMessage(system)
-    for position, turn in enumerate(request.messages):
+    summary, start, first = _find_compaction(request.messages)
+    if summary is not None:
+        yield openai.UserMessage(SUMMARY + summary)
+    for position, turn in enumerate(request.messages[start:], start):
         where = f"messages[{position}]"
         content = turn.content
+        if position == start and not isinstance(content, str):
+            content = content[first:]
         if turn.role == "system":
-            yield openai.SystemMessage(_join_text(_text_only(content, where)))
+            yield openai.SystemMessage(_join_text(read_text_only(content, where)))
         elif isinstance(content, str):
             yield (
                 openai.UserMessage(content)
@@ -140,24 +148,21 @@ def _read_messages(request: anthropic.ClientRequest) -> Iterator[openai.Message]
                 else openai.AssistantMessage(content=content)
             )
         elif turn.role == "user":
-            yield from _read_user_turn(content, where)
+            yield from _read_user_turn(content, where, tell)
         else:
-            yield _read_assistant_turn(content, where)
+            message = _read_assistant_turn(content, where, tell)
+            if message != openai.AssistantMessage():
+                yield message
 
 
-def _text_only(
-    content: str | tuple[anthropic.Block, ...], where: str
-) -> str | tuple[anthropic.TextBlock, ...]:
-    if isinstance(content, str):
-        return content
-    return tuple(
-        block if isinstance(block, anthropic.TextBlock) else _refuse(f"{where}.content[{number}]")
-        for number, block in enumerate(content)
-    )
-
-
-def _refuse(where: str) -> anthropic.TextBlock:
-    raise UnsupportedFieldError(f"{where!r} cannot stand in a turn of this role.", param=where)
+def _find_compaction(turns: tuple[anthropic.Turn, ...]) -> tuple[str | None, int, int]:
+    """Find the last summary that stands for all before it; give it, its turn, and the block that follows in that."""
+    for position in range(len(turns) - 1, -1, -1):
+        content = turns[position].content
+        for number, block in enumerate(content if not isinstance(content, str) else ()):
+            if isinstance(block, Compaction) and block.content:
+                return block.content, position, number + 1
+    return None, 0, 0
 
 
 def _join_text(content: str | tuple[anthropic.TextBlock, ...]) -> str:
@@ -167,41 +172,19 @@ def _join_text(content: str | tuple[anthropic.TextBlock, ...]) -> str:
     return "\n\n".join(block.text for block in content if not block.text.startswith(BILLING))
 
 
-def _read_user_turn(blocks: tuple[anthropic.Block, ...], where: str) -> Iterator[openai.Message]:
+def _read_user_turn(blocks: tuple[Block, ...], where: str, tell: Tell) -> Iterator[openai.Message]:
     parts: list[openai.Part] = []
     for number, block in enumerate(blocks):
         place = f"{where}.content[{number}]"
         if isinstance(block, anthropic.ToolResultBlock):
-            yield _read_result(block, place)
+            yield read_result(block, place, tell)
         else:
-            parts.extend(_read_part(block, place))
+            parts.extend(read_part(block, place, tell))
     if parts:
-        yield openai.UserMessage(_simplify(tuple(parts)))
+        yield openai.UserMessage(simplify(tuple(parts)))
 
 
-def _read_result(block: anthropic.ToolResultBlock, where: str) -> openai.ToolMessage:
-    if isinstance(block.content, str):
-        return openai.ToolMessage(unseal_call_id(block.tool_use_id)[0], block.content, block.is_error)
-    parts = tuple(
-        part
-        for number, piece in enumerate(block.content)
-        for part in _read_part(piece, f"{where}.content[{number}]")
-    )
-    return openai.ToolMessage(unseal_call_id(block.tool_use_id)[0], _simplify(parts), block.is_error)
-
-
-def _simplify(parts: tuple[openai.Part, ...]) -> str | tuple[openai.Part, ...]:
-    """Write one text as a string, which every provider takes."""
-    match parts:
-        case ():
-            return ""
-        case (openai.TextPart(text=text),):
-            return text
-        case _:
-            return parts
-
-
-def _read_assistant_turn(blocks: tuple[anthropic.Block, ...], where: str) -> openai.AssistantMessage:
+def _read_assistant_turn(blocks: tuple[Block, ...], where: str, tell: Tell) -> openai.AssistantMessage:
     texts: list[str] = []
     calls: list[openai.ToolCall] = []
     signed: list[msgspec.Raw] = []
@@ -211,7 +194,7 @@ def _read_assistant_turn(blocks: tuple[anthropic.Block, ...], where: str) -> ope
             case anthropic.TextBlock(text=text):
                 texts.append(text)
             case anthropic.ToolUseBlock(id=call_id, name=name, input=arguments):
-                text = _read_input(arguments, f"{where}.content[{number}].input")
+                text = read_input(arguments, f"{where}.content[{number}].input")
                 own_id, extra_content = unseal_call_id(call_id)
                 function = openai.FunctionCall(name, text)
                 calls.append(openai.ToolCall(own_id, function, extra_content=extra_content))
@@ -221,61 +204,15 @@ def _read_assistant_turn(blocks: tuple[anthropic.Block, ...], where: str) -> ope
                     signed.append(msgspec.Raw(msgspec.json.encode(block)))
             case anthropic.RedactedThinkingBlock():
                 signed.append(msgspec.Raw(msgspec.json.encode(block)))
+            case _ if isinstance(block, Unread | ToolSearchResult):
+                tell(dropped_within("messages", name_block(block)))
+            case Compaction():
+                pass  # it failed: it holds nothing
             case _:
-                _refuse(f"{where}.content[{number}]")
+                refuse_block(f"{where}.content[{number}]")
     return openai.AssistantMessage(
         content="".join(texts) or None,
         tool_calls=tuple(calls) or None,
         reasoning_content="".join(thoughts) or None,
         thinking_blocks=tuple(signed) or None,
     )
-
-
-def _read_input(arguments: msgspec.Raw, where: str) -> str:
-    text = bytes(arguments).decode()
-    if not text.startswith("{"):
-        raise RequestError(f"{where!r} is not a JSON object. Send one; {{}} for no arguments.", param=where)
-    return text
-
-
-def _read_part(block: anthropic.Block, where: str) -> Iterator[openai.Part]:
-    match block:
-        case anthropic.TextBlock(text=text):
-            yield openai.TextPart(text)
-        case anthropic.ImageBlock(source=source):
-            yield openai.ImagePart(openai.ImageUrl(_write_source(source)))
-        case anthropic.DocumentBlock(source=source, title=title):
-            yield from _read_document(source, title, where)
-        case _:
-            _refuse(where)
-
-
-def _read_document(
-    source: anthropic.Base64Source
-    | anthropic.UrlSource
-    | anthropic.PlainTextSource
-    | anthropic.ContentSource,
-    title: str | None,
-    where: str,
-) -> Iterator[openai.Part]:
-    match source:
-        case anthropic.UrlSource(url=url):
-            yield openai.FilePart(openai.FileData(filename=title, file_url=url))
-        case anthropic.Base64Source():
-            name = title or "document.pdf"
-            yield openai.FilePart(openai.FileData(filename=name, file_data=_write_source(source)))
-        case anthropic.PlainTextSource(data=text) | anthropic.ContentSource(content=str(text)):
-            yield openai.TextPart(f"{title}\n\n{text}" if title else text)
-        case anthropic.ContentSource(content=blocks):
-            if title:
-                yield openai.TextPart(title)
-            for block in blocks:
-                assert not isinstance(block, str)  # noqa: S101 - the case above took it
-                yield from _read_part(block, where)
-
-
-def _write_source(source: anthropic.Base64Source | anthropic.UrlSource) -> str:
-    """Write bytes as a ``data:`` URL; an address stays one, for whom it may concern to fetch."""
-    if isinstance(source, anthropic.UrlSource):
-        return source.url
-    return f"data:{source.media_type};base64,{source.data}"

@@ -1,0 +1,98 @@
+"""Blocks of what Anthropic itself did in a conversation: tools that it ran, and its compaction.
+
+They stand in transcripts, and only Anthropic's wire has a place for them. Where no other does, their fields are not read.
+"""
+
+from msgspec import Struct
+
+
+class ServerToolUse(Struct, frozen=True, tag_field="type", tag="server_tool_use"):
+    """A call of a tool that Anthropic runs."""
+
+
+class WebSearchResult(Struct, frozen=True, tag_field="type", tag="web_search_tool_result"):
+    """What its search of the web found."""
+
+
+class WebFetchResult(Struct, frozen=True, tag_field="type", tag="web_fetch_tool_result"):
+    """What it fetched."""
+
+
+class CodeResult(Struct, frozen=True, tag_field="type", tag="code_execution_tool_result"):
+    """What its code gave."""
+
+
+class ShellResult(Struct, frozen=True, tag_field="type", tag="bash_code_execution_tool_result"):
+    """What its shell gave."""
+
+
+class EditorResult(Struct, frozen=True, tag_field="type", tag="text_editor_code_execution_tool_result"):
+    """What its editor gave."""
+
+
+class AdvisorResult(Struct, frozen=True, tag_field="type", tag="advisor_tool_result"):
+    """What its advisor said."""
+
+
+class McpUse(Struct, frozen=True, tag_field="type", tag="mcp_tool_use"):
+    """A call of a tool of an MCP server that Anthropic asks."""
+
+
+class McpResult(Struct, frozen=True, tag_field="type", tag="mcp_tool_result"):
+    """What that server gave."""
+
+
+class ContainerUpload(Struct, frozen=True, tag_field="type", tag="container_upload"):
+    """A file for Anthropic's container."""
+
+
+class FallbackMark(Struct, frozen=True, tag_field="type", tag="fallback"):
+    """Where another of Anthropic's models took over."""
+
+
+class FoundTool(Struct, frozen=True):
+    """A tool that a search of tools found."""
+
+    tool_name: str = ""
+
+
+class ToolSearchFindings(Struct, frozen=True):
+    """The content of a search of tools; one that failed found nothing."""
+
+    tool_references: tuple[FoundTool, ...] = ()
+
+
+class ToolSearchResult(Struct, frozen=True, tag_field="type", tag="tool_search_tool_result"):
+    """What Anthropic's search of tools found."""
+
+    content: ToolSearchFindings = ToolSearchFindings()
+
+
+class Compaction(Struct, frozen=True, tag_field="type", tag="compaction"):
+    """The summary that stands for all before it."""
+
+    content: str | None = None
+    """The summary; None where it failed."""
+
+
+Unread = (
+    ServerToolUse
+    | WebSearchResult
+    | WebFetchResult
+    | CodeResult
+    | ShellResult
+    | EditorResult
+    | AdvisorResult
+    | McpUse
+    | McpResult
+    | ContainerUpload
+    | FallbackMark
+)
+"""Blocks of which nothing is read."""
+
+ServerBlock = Unread | ToolSearchResult | Compaction
+
+
+def name_block(block: Unread | ToolSearchResult) -> str:
+    """Give a block's type, as it stands in the request."""
+    return str(block.__struct_config__.tag)
