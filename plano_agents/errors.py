@@ -31,6 +31,7 @@
     │   ├── ThreadBusyError         409  thread_busy
     │   ├── UnsupportedEncodingError 415 unsupported_encoding
     │   ├── UnsupportedMediaTypeError 415 unsupported_media_type
+    │   ├── UpgradeRefusedError     426  upgrade_refused
     │   ├── HeadTooLargeError       431  header_too_large
     │   └── BodyTooLargeError       413  body_too_large
     ├── RefusedFieldError           400  unsupported_field
@@ -285,6 +286,13 @@ class UnsupportedMediaTypeError(RequestError):
 
     status_code = 415
     code = "unsupported_media_type"
+
+
+class UpgradeRefusedError(RequestError):
+    """A WebSocket handshake, where only plain HTTP is served."""
+
+    status_code = 426
+    code = "upgrade_refused"
 
 
 class HeadTooLargeError(RequestError):

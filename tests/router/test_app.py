@@ -76,7 +76,7 @@ async def test_another_method_on_a_known_path_is_refused_with_the_one_that_is_se
     assert "allow: get" in headers
 
 
-async def test_a_websocket_is_refused() -> None:
+async def test_a_websocket_is_refused_as_one() -> None:
     request = build_request(
         b"",
         "upgrade: websocket",
@@ -88,7 +88,7 @@ async def test_a_websocket_is_refused() -> None:
     )
     async with run_router(build_config(client_keys=(SecretStr("k-1"),))) as url:
         status, _, _ = await talk(url, request)
-    assert status == 400
+    assert status == 426
 
 
 async def test_a_store_that_was_configured_anew_waits_for_a_restart_and_that_is_told(

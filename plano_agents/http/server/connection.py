@@ -41,6 +41,7 @@ from plano_agents.errors import (
     OverloadedError,
     PlanoError,
     RequestTimeoutError,
+    UpgradeRefusedError,
 )
 from plano_agents.http.deadline import Deadline
 from plano_agents.http.server.body import Body, build_body
@@ -392,6 +393,9 @@ class HttpProtocol(HttpToolsProtocol):
             (b"content-length", b"%d" % len(content)),
             (b"connection", b"close"),
         ]
+        if isinstance(error, UpgradeRefusedError):
+            # A 426 names what is served (RFC 9110, 15.5.22).
+            headers += [(b"connection", b"upgrade"), (b"upgrade", b"HTTP/1.1")]
         if error.retry_after_seconds is not None:
             headers.append((b"retry-after", b"%d" % error.retry_after_seconds))
         lines = [b"HTTP/1.1 %d %b" % (status, status.phrase.encode())]

@@ -8,7 +8,8 @@ A request that two parsers could read differently is how requests are smuggled, 
   ``Transfer-Encoding: chunked`` in HTTP/1.1, or no body.
 - The target is a path (origin form), or a URL whose authority is that of ``Host`` to the letter, case aside;
   ``CONNECT``, ``*``, fragments and user names are refused.
-- WebSocket handshakes are refused; any other ``Upgrade`` is an offer that RFC 9110, 7.8, lets us decline in silence.
+- A WebSocket handshake is answered 426: Codex and others then send the same over plain HTTP. Any other ``Upgrade`` is
+  an offer that RFC 9110, 7.8, lets us decline in silence.
 
 Fields meant for this hop alone (RFC 9110, 7.6.1) are dropped, but for those that only ``Connection`` names: haproxy
 passes a client's own on, which would take away what the proxy adds: where the request comes from, whose it is.
@@ -21,7 +22,7 @@ import string
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from plano_agents.errors import HeadTooLargeError, MalformedRequestError
+from plano_agents.errors import HeadTooLargeError, MalformedRequestError, UpgradeRefusedError
 
 MAX_HEADERS = 100
 """How many header lines a request, and how many trailer lines a chunked body, may have."""
@@ -143,6 +144,7 @@ def parse_head(block: str, seen: LinesSeen) -> RequestHead:
     Raises:
         MalformedRequestError: It breaks one of this module's rules.
         HeadTooLargeError: It has more than `MAX_HEADERS` lines.
+        UpgradeRefusedError: It asks for a WebSocket.
     """
     request_line, *lines = block.split("\r\n")
     if len(lines) > MAX_HEADERS:
@@ -162,7 +164,7 @@ def parse_head(block: str, seen: LinesSeen) -> RequestHead:
     length = _parse_framing(fields, version)
     options = _split_list(fields["connection"]) if "connection" in fields else _NO_OPTIONS
     if "upgrade" in options and "websocket" in _split_list(fields.get("upgrade", "")):
-        raise MalformedRequestError("WebSockets are not served here. Send a plain HTTP request.")
+        raise UpgradeRefusedError("WebSockets are not served here. Send the request over plain HTTP/1.1.")
     return RequestHead(
         method,
         target if target[0] == "/" else _to_origin_form(target, host),
@@ -250,6 +252,7 @@ class HeadReader:
         Raises:
             MalformedRequestError: There is no request here; nothing may be read after that.
             HeadTooLargeError: It is too large; nothing may be read after that.
+            UpgradeRefusedError: It asks for a WebSocket; what follows may be one.
         """
         while buffer.startswith(b"\r\n"):
             del buffer[:2]

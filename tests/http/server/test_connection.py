@@ -366,7 +366,6 @@ REFUSED = {
     "authority with another method": head(first="GET h:443 HTTP/1.1"),
     "bare LF first": b"\n" + head(),
     "bare CR first": b"\r" + head(),
-    "websocket": head("Connection: Upgrade", "Upgrade: websocket", first="GET / HTTP/1.1"),
     "chunk with a bare LF": CHUNKED + b"1\nx\r\n0\r\n\r\n",
     "chunk data with a bare LF": CHUNKED + b"1\r\nx\n0\r\n\r\n",
     "last chunk with a bare LF": CHUNKED + b"0\n\r\n",
@@ -411,6 +410,15 @@ def test_a_request_with_two_readings_is_refused_byte_by_byte_too(echo: EchoServe
 def test_a_head_over_the_limits_is_refused_as_too_large(echo: EchoServer, data: bytes) -> None:
     (answer,) = parse(echo.ask(data + SMUGGLED))
     assert (answer.status, answer.code) == (431, "header_too_large")
+    assert echo.scopes == []
+
+
+def test_a_websocket_handshake_is_answered_426_and_nothing_behind_it_is_read(echo: EchoServer) -> None:
+    """Codex tries a WebSocket first, and falls back to plain HTTP after a 426 alone."""
+    handshake = head("Connection: Upgrade", "Upgrade: websocket", first="GET /v1/responses HTTP/1.1")
+    (answer,) = parse(echo.ask(handshake + SMUGGLED))
+    assert (answer.status, answer.code) == (426, "upgrade_refused")
+    assert answer.headers["upgrade"] == "HTTP/1.1"
     assert echo.scopes == []
 
 
