@@ -125,6 +125,8 @@ class Config:
     """The routes, in the file's order."""
     aliases: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     """Alias to provider-qualified model name."""
+    alias_patterns: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    """Pattern of undeclared names that clients may ask for, to provider-qualified model name; see `asked_models`."""
     profiles: Mapping[str, ModelProfile] = field(default_factory=lambda: MappingProxyType({}))
     """What models can take, as far as the settings say so, by provider-qualified name; a wildcard's holds for all
     of its models."""

@@ -77,6 +77,7 @@ def parse_config(
     return replace(
         config,
         profiles=MappingProxyType(settings.models),
+        alias_patterns=MappingProxyType(settings.model_aliases),
         preferences=tuple(
             replace(preference, examples=settings.preferences[preference.name].examples)
             if preference.name in settings.preferences

@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr
 from plano_agents.config.document import parse_document
 from plano_agents.config.findings import Findings, KeyPath, format_value, propose_nearest
 from plano_agents.config.http_syntax import is_token
-from plano_agents.config.model import WILDCARD, Model
+from plano_agents.config.model import NAME, WILDCARD, Config, Model
 from plano_agents.config.options import (
     Breaker,
     Limits,
@@ -23,7 +23,7 @@ from plano_agents.config.options import (
     UnsupportedParams,
 )
 from plano_agents.config.secrets import SecretReader
-from plano_agents.config.sections import Listing, Section, Values, check_document
+from plano_agents.config.sections import Listing, Section, Text, Values, check_document
 from plano_agents.errors import ConfigError
 
 SETTINGS_NAME = "plano-agents.yaml"
@@ -86,6 +86,8 @@ class Settings(Section):
     """Extends Plano's ``routing``."""
     models: dict[str, ModelProfile] = Field(default_factory=dict)
     """What models can take, by the name that ``model_providers[].model`` declares."""
+    model_aliases: dict[str, Text] = Field(default_factory=dict)
+    """Models that serve names which nothing declares: a name, or a pattern with `*`, to a declared model; the first that matches counts."""
     preferences: dict[str, PreferenceSettings] = Field(default_factory=dict)
     """Extends Plano's ``routing_preferences``, by name."""
     timeouts: Timeouts = Timeouts()
@@ -148,6 +150,7 @@ def parse_settings(
         token = settings.admin_token
         headers = _read_affinity_headers(settings.routing.affinity_headers, findings)
         _check_models(settings.models, models, findings)
+        _check_aliases(settings.model_aliases, models, findings)
         _check_preferences(settings.preferences, preference_names, findings)
         settings = settings.model_copy(
             update={
@@ -183,6 +186,31 @@ def _check_models(
             findings.add_problem(
                 ("models", name),
                 f"the model {format_value(name)} is not declared in model_providers{proposal}",
+            )
+
+
+def _check_aliases(given: Mapping[str, str], models: Sequence[Model] | None, findings: Findings) -> None:
+    if models is None:
+        return
+    declared = Config(models=tuple(models))
+    for alias, target in given.items():
+        path = ("model_aliases", alias)
+        if NAME.fullmatch(alias) is None:
+            findings.add_problem(
+                path, f"the alias {format_value(alias)} is no name or pattern. Write it in visible ASCII."
+            )
+        elif declared.find_model(alias) is not None or alias in (model.name for model in models):
+            findings.add_problem(
+                path,
+                f"the alias {format_value(alias)} is a name of a declared model, which serves it. Remove the alias.",
+            )
+        if declared.find_model(target) is None:
+            names = [model.name for model in models]
+            proposal = propose_nearest(target, names) or f". Declared are: {', '.join(names)}"
+            findings.add_problem(
+                path,
+                f"the alias {format_value(alias)} targets {format_value(target)}, which is not declared in "
+                f"model_providers{proposal}",
             )
 
 

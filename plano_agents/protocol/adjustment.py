@@ -42,6 +42,7 @@ ADJUSTABLE = ADVISORY | frozenset(
         "max_tokens",
         "mcp_servers",
         "messages",
+        "model",
         "output_config",
         "presence_penalty",
         "reasoning",
@@ -119,6 +120,11 @@ def clamped(field: str, value: float, was: float) -> Adjustment:
 def rewritten(field: str, text: str) -> Adjustment:
     """Tell that a field says the same in another way."""
     return Adjustment(field, "rewritten", f"{field} {text}")
+
+
+def substituted(field: str, value: str, was: str) -> Adjustment:
+    """Tell that something else stands in for what was named."""
+    return Adjustment(field, "rewritten", f"{field}={value} (was {was})")
 
 
 def _say(value: float) -> str:

@@ -18,6 +18,7 @@ from plano_agents.router.measurements import Fetch, Measurements
 from plano_agents.router.operate.admin import check_operator
 from plano_agents.router.operate.client_keys import ClientKeys
 from plano_agents.router.operate.gate import Gate
+from plano_agents.router.request.addresses import correct_path
 from plano_agents.router.request.admission import Admission
 from plano_agents.router.request.choice import Chooser
 from plano_agents.router.request.dispatch import Dispatcher
@@ -170,11 +171,14 @@ class Router:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event that is none of the proxied endpoints', as ASGI has it."""
+        if scope["type"] == "http":
+            scope = {**scope, "path": correct_path(scope["path"])}
         await self._serving.pages(scope, receive, send)
 
     def find_direct(self, path: str) -> Serve | None:
         """See `plano_agents.http.server.exchange.DirectApp`."""
-        return self._serving.endpoints.find_direct(path)
+        endpoints = self._serving.endpoints
+        return endpoints.find_direct(path) or endpoints.find_direct(correct_path(path))
 
     def _start(self, config: Config) -> _Serving:
         """Build what serves a configuration, and let its measurements take the old ones' place."""

@@ -26,6 +26,42 @@ def test_an_empty_file_says_nothing() -> None:
     assert parse_settings("", source="s.yaml", environ={}) == Settings()
 
 
+def test_an_alias_may_be_a_pattern_of_names() -> None:
+    config = parse_config(
+        PLANO, source="c.yaml", environ={}, settings_text='model_aliases: {"claude-haiku-*": ollama/llama3}'
+    )
+    assert config.alias_patterns == {"claude-haiku-*": "ollama/llama3"}
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        (
+            "'claude-*': ollama/lama3",
+            "targets 'ollama/lama3', which is not declared in model_providers; did you mean",
+        ),
+        ("'claude-*': zzz", "Declared are: ollama/llama3"),
+        (
+            "llama3: ollama/llama3",
+            "'llama3' is a name of a declared model, which serves it. Remove the alias.",
+        ),
+        ("'two words': ollama/llama3", "is no name or pattern. Write it in visible ASCII."),
+    ],
+)
+def test_an_alias_that_can_serve_nothing_is_a_problem(entry: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(
+            PLANO,
+            source="c.yaml",
+            environ={},
+            settings_text=f"\nmodel_aliases: {{{entry}}}",
+            settings_source="s.yaml",
+        )
+    [problem] = caught.value.problems
+    assert problem.startswith("s.yaml:2: ")
+    assert told in problem
+
+
 def test_every_key_is_read() -> None:
     settings = parse_settings(
         "routing: {affinity_headers: [X-Session-Id, x-run]}\n"

@@ -56,13 +56,35 @@ async def test_everything_else_needs_a_key(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/nothing", "/v1/chat/completions/", "/v1/models/", "/V1/models", "/v1//models", "/v1/chat"]
+    "path", ["/nothing", "/v1/chat/completions/x", "/V1/models", "/v1/chat", "/v1/affinity", "//affinity"]
 )
 async def test_an_unknown_path_is_refused_in_openais_form(path: str) -> None:
     status, headers, body = await ask(build_request(method="GET", path=path))
     assert (status, json.loads(body)["error"]["code"]) == (404, "endpoint_not_found")
     assert "location" not in headers
     assert path in json.loads(body)["error"]["message"]
+
+
+async def test_an_unknown_path_is_told_with_the_base_address_to_set() -> None:
+    _, _, body = await ask(build_request(method="GET", path="/openai/v1/chat/completions"))
+    assert "base address to http://localhost/v1 for OpenAI's" in json.loads(body)["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "path", ["//v1/messages?beta=true", "/v1/v1/messages", "/v1/responses/", "/chat/completions"]
+)
+async def test_a_mistaken_base_address_is_seen_through(path: str) -> None:
+    status, _, _ = await ask(build_request(b"{", path=path))
+    assert status == 400
+
+
+@pytest.mark.parametrize(
+    "path", ["//v1/messages", "/v1/v1/messages", "/messages", "/v1/v1/models", "/models/"]
+)
+async def test_a_mistaken_base_address_needs_the_same_key(path: str) -> None:
+    method = "GET" if "models" in path else "POST"
+    status, _, _ = await ask(build_request(b"{}", method=method, path=path), KEYED)
+    assert status == 401
 
 
 async def test_a_percent_encoded_path_is_the_path_it_stands_for() -> None:

@@ -13,10 +13,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from plano_agents.config.model import Config
 from plano_agents.errors import PlanoError
 from plano_agents.http.origin import find_peer
-from plano_agents.protocol import openai_chat
 from plano_agents.router.operate.admin import is_operators
 from plano_agents.router.operate.client_keys import ClientKeys
 from plano_agents.router.request.answer import Answer, answer_error
+from plano_agents.router.request.surfaces import choose_error_form
 
 HEALTH = {"/healthz": {"status": "ok"}, "/readyz": {"status": "ready"}}
 """What answers without a client key, and how."""
@@ -52,13 +52,14 @@ class Gate:
             body = msgspec.json.encode(HEALTH[path])
             await _send(Answer(200, {"content-type": "application/json"}, body), send)
             return
+        headers = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"]]
         try:
             if path not in HEALTH and not is_operators(path):
-                headers = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"]]
                 self._keys.let_in(scope["method"], headers, find_peer(scope))
         except PlanoError as error:
             self._on_refused(error.code)
-            await _send(answer_error(error, None, openai_chat.encode_error), send)
+            encode = choose_error_form(dict(headers))
+            await _send(answer_error(error, None, encode), send)
             return
         pages = await self._load()
         await pages(scope, receive, send)

@@ -1,6 +1,7 @@
 """The pages beside the proxied endpoints, as FastAPI: health, models, documentation; operators' are added to them."""
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -13,10 +14,12 @@ from plano_agents.config.model import Config
 from plano_agents.errors import EndpointNotFoundError, MethodNotAllowedError, PlanoError, RequestError
 from plano_agents.http.api_page import add_api_page
 from plano_agents.http.server.methods import find_methods
-from plano_agents.protocol import openai_chat
 from plano_agents.router.operate.gate import HEALTH
+from plano_agents.router.operate.models import list_models, retrieve_model
 from plano_agents.router.operate.openapi import describe_endpoints
+from plano_agents.router.request.addresses import explain_bases
 from plano_agents.router.request.bugs import report_bug
+from plano_agents.router.request.surfaces import choose_error_form, speaks_anthropic
 
 MAX_SHOWN = 60
 """How much of a refused value an error shows."""
@@ -54,24 +57,26 @@ def create_pages(config: Config) -> FastAPI:
             if error.status_code == MethodNotAllowedError.status_code
             else EndpointNotFoundError
         )
-        failure = kind(f"{request.method} {request.url.path} is not served here. See /docs for what is.")
+        failure = kind(
+            f"{request.method} {request.url.path} is not served here. "
+            f"{explain_bases(request.headers.get('host', ''))}"
+        )
         headers = {name.lower(): value for name, value in (error.headers or {}).items()}
         if kind is MethodNotAllowedError:
             headers["allow"] = find_methods(app, request.scope)
-        content = openai_chat.encode_error(failure)
-        return Response(content, kind.status_code, media_type="application/json", headers=headers)
+        return _answer(failure, request, headers)
 
     @app.exception_handler(PlanoError)
-    async def answer_error(_request: Request, error: PlanoError) -> Response:
-        return _answer(error)
+    async def answer_error(request: Request, error: PlanoError) -> Response:
+        return _answer(error, request)
 
     @app.exception_handler(RequestValidationError)
-    async def answer_invalid_request(_request: Request, error: RequestValidationError) -> Response:
-        return _answer(_explain(error))
+    async def answer_invalid_request(request: Request, error: RequestValidationError) -> Response:
+        return _answer(_explain(error), request)
 
     @app.exception_handler(Exception)
-    async def answer_bug(_request: Request, error: Exception) -> Response:
-        return _answer(report_bug(error, uuid.uuid4().hex))
+    async def answer_bug(request: Request, error: Exception) -> Response:
+        return _answer(report_bug(error, uuid.uuid4().hex), request)
 
     @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz", summary="Is the process alive?")
@@ -83,15 +88,20 @@ def create_pages(config: Config) -> FastAPI:
     async def readyz() -> dict[str, str]:
         return HEALTH["/readyz"]
 
-    @app.get("/v1/models", summary="Configured models and aliases, in OpenAI's form")
-    async def models() -> JSONResponse:
-        return JSONResponse({"object": "list", "data": list_models(config)})
+    @app.get("/v1/models", summary="Configured models and aliases, in OpenAI's form or Anthropic's")
+    async def models(request: Request) -> JSONResponse:
+        return JSONResponse(list_models(config, for_anthropic=speaks_anthropic(request.headers)))
+
+    @app.get("/v1/models/{name:path}", summary="One model, in OpenAI's form or Anthropic's")
+    async def model(name: str, request: Request) -> JSONResponse:
+        return JSONResponse(retrieve_model(config, name, for_anthropic=speaks_anthropic(request.headers)))
 
     return app
 
 
-def _answer(error: PlanoError) -> Response:
-    return Response(openai_chat.encode_error(error), error.status_code, media_type="application/json")
+def _answer(error: PlanoError, request: Request, headers: Mapping[str, str] | None = None) -> Response:
+    encode = choose_error_form(request.headers)
+    return Response(encode(error), error.status_code, media_type="application/json", headers=headers)
 
 
 def _explain(error: RequestValidationError) -> RequestError:
@@ -102,16 +112,3 @@ def _explain(error: RequestValidationError) -> RequestError:
         return RequestError(f"There is no parameter {name!r} here. See /docs for what there is.", param=name)
     given = str(first["input"])[:MAX_SHOWN]
     return RequestError(f"The parameter {name!r} is {given!r}: {first['msg'].lower()}.", param=name)
-
-
-def list_models(config: Config) -> list[dict[str, str | int]]:
-    """List what clients may name as ``model``, in OpenAI's form: the default, other models, then aliases."""
-    models = sorted(config.models, key=lambda model: model != config.default_model)
-    declared = {model.name: model.provider for model in models}
-    aliases = {
-        alias: declared.get(target, target.partition("/")[0]) for alias, target in config.aliases.items()
-    }
-    return [
-        {"id": name, "object": "model", "created": 0, "owned_by": owner}
-        for name, owner in (declared | aliases).items()
-    ]

@@ -5,9 +5,12 @@ Pure but for the strategy, which may take its time. What a session makes of it i
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
+from plano_agents.config.asked_models import find_asked, word_unknown
 from plano_agents.config.model import Config, ModelProfile, Preference
 from plano_agents.errors import ModelNotFoundError, RequestError
+from plano_agents.protocol.adjustment import Adjustment, substituted
 from plano_agents.protocol.needs import Needs
 from plano_agents.protocol.openai_chat import PreferenceOverride
 from plano_agents.protocol.request_body import RequestBody
@@ -18,6 +21,9 @@ from plano_agents.routing.suitability import can_serve, put_suitable_first
 from plano_agents.routing.text import Utterance, read_conversation
 from plano_agents.sessions.decide import Route
 from plano_agents.sessions.pin import Decision, Degraded
+
+MAX_REMEMBERED = 256
+"""How many names that nothing declares are looked up once."""
 
 
 class Chooser:
@@ -45,6 +51,7 @@ class Chooser:
         """Whether a model's breaker is open."""
         self._profiles = {model.name: find_profile(model, config.profiles) for model in config.models}
         spellings = [*self._profiles, *(model.model_id for model in config.models), *config.aliases]
+        self._find_undeclared = lru_cache(MAX_REMEMBERED)(self._look_up)
         self._names = {
             spelling: model.name
             for spelling in spellings
@@ -52,8 +59,16 @@ class Chooser:
         }
         self._prefers_nothing = all(each.prefer == "none" for each in config.preferences)
 
+    def find_asked(self, name: str) -> str | None:
+        """Find the qualified name of the model that a client means; None for what nothing serves."""
+        return self._names.get(name) or self._find_undeclared(name)
+
+    def word_unknown(self, name: str) -> str:
+        """Word that a client's model is not configured."""
+        return word_unknown(self._config, name)
+
     def find_name(self, name: str) -> str | None:
-        """Find the qualified name of a model, however it is spelt; None for what is not configured."""
+        """Find the qualified name of a declared model; None for what is not declared."""
         known = self._names.get(name)
         if known is not None:
             return known
@@ -67,7 +82,7 @@ class Chooser:
             request: The request.
 
         Raises:
-            ModelNotFoundError: It names a model that is not configured.
+            ModelNotFoundError: One of its own preferences names a model that is not configured.
             RequestError: One of its own preferences has no models.
         """
         own = request.preferences
@@ -97,40 +112,30 @@ class Chooser:
             known = find_profile(model, self._config.profiles)
         return known
 
+    def _find_requested(self, name: str | None) -> str | None:
+        if name is not None:
+            return self.find_asked(name)
+        default = self._config.default_model
+        return default.name if default is not None else None
+
+    def _look_up(self, name: str) -> str | None:
+        model = find_asked(self._config, name)
+        return model.name if model is not None else None
+
     def _order(self, preference: Preference) -> Preference:
         """Put a preference's models into the order that its selection policy asks for now."""
         if preference.prefer == "none":
             return preference
         return replace(preference, models=order_candidates(preference, self.find_metrics()))
 
-    def _find_requested(self, name: str | None) -> str:
-        """Find the client's own model: the candidate when no route matches."""
-        default = self._config.default_model
-        found = self.find_name(name) if name is not None else default.name if default is not None else None
-        if found is None:
-            raise ModelNotFoundError(
-                f"The model {name!r} is not configured. Configured are: {', '.join(self._known_names())}."
-                if name is not None
-                else "No model is named, and the configuration has no default. Send 'model'.",
-                param="model",
-            )
-        return found
-
-    def _known_names(self) -> list[str]:
-        return [*(model.name for model in self._config.models), *self._config.aliases]
-
     def _check_preference(self, number: int, given: PreferenceOverride) -> Preference:
         param = f"routing_preferences[{number}].models"
         if not given.models:
             raise RequestError(f"{param!r} is empty; name at least one configured model.", param=param)
-        found: Mapping[str, str | None] = {name: self.find_name(name) for name in given.models}
+        found: Mapping[str, str | None] = {name: self.find_asked(name) for name in given.models}
         unknown = next((name for name, model in found.items() if model is None), None)
         if unknown is not None:
-            raise ModelNotFoundError(
-                f"{param!r} names {unknown!r}, which is not configured. Configured are: "
-                f"{', '.join(self._known_names())}.",
-                param=param,
-            )
+            raise ModelNotFoundError(f"{param!r}: {self.word_unknown(unknown)}", param=param)
         models = tuple(model for model in found.values() if model is not None)
         return Preference(given.name, given.description, models)
 
@@ -141,22 +146,50 @@ class Choice:
     Args:
         chooser: What is configured.
         request: The request.
-        requested: The client's own model, qualified; the default where it named none.
+        requested: The client's own model, qualified; the default where it named none; None where nothing serves it.
         preferences: The request's own, or the configured ones.
     """
 
-    __slots__ = ("_chooser", "_needs", "_request", "preferences", "ranking", "requested")
+    __slots__ = ("_chooser", "_needs", "_request", "_requested", "preferences", "ranking")
 
     def __init__(
-        self, chooser: Chooser, request: RequestBody, requested: str, preferences: Sequence[Preference]
+        self, chooser: Chooser, request: RequestBody, requested: str | None, preferences: Sequence[Preference]
     ) -> None:
         self._chooser = chooser
         self._request = request
         self._needs = Needs(request.content, request.fields)
-        self.requested = requested
+        self._requested = requested
         self.preferences = preferences
         self.ranking: Ranking | None = None
         """What the strategy made of the request; None where it was not asked."""
+
+    @property
+    def requested(self) -> str:
+        """The client's own model, qualified: what serves the request where no pin and no preference does.
+
+        Raises:
+            ModelNotFoundError: It is not configured, or none is named and there is no default.
+        """
+        if self._requested is None:
+            name = self._request.model
+            raise ModelNotFoundError(
+                self._chooser.word_unknown(name)
+                if name is not None
+                else "No model is named, and the configuration has no default. Send 'model'.",
+                param="model",
+            )
+        return self._requested
+
+    def tell_replaced(self, model: str) -> tuple[Adjustment, ...]:
+        """Tell that the model that serves the request stands in for a name that nothing declares.
+
+        Args:
+            model: The one that serves it, qualified.
+        """
+        name = self._request.model
+        if name is None or self._chooser.find_name(name) is not None or model.endswith(f"/{name}"):
+            return ()
+        return (substituted("model", model, name),)
 
     def is_suitable(self, name: str) -> bool:
         """Whether a model can serve the request, as far as is known."""

@@ -262,7 +262,9 @@ class Story:
         model = sent.answer.model
         if sent.moved is not None:
             trail.decision = await _move(trail.turn, trail.decision, model, sent.moved)
-        return self._build_answer(sent.answer, *exchanges.of(model))
+        exchange, fitted = exchanges.of(model)
+        trail.adjustments = (*choice.tell_replaced(model), *fitted.adjustments)
+        return self._build_answer(sent.answer, exchange, fitted)
 
     async def _send(self, exchanges: "_Exchanges", choice: Choice, decision: Decision) -> Sent:
         """Send the request to the model decided on, or to the next that may serve it."""
@@ -299,7 +301,6 @@ class Story:
     ) -> Answer:
         """Make the provider's answer ours; what it cost is read once it has been sent."""
         trail = self.trail
-        trail.adjustments = fitted.adjustments
         if exchange is not None or fitted.names:
             _refuse_compressed(sent.headers)
         headers = {**pass_back(sent.headers), **build_headers(trail)}

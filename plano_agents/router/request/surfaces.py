@@ -3,7 +3,7 @@
 What a surface's requests, answers and errors look like is known to ``protocol``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from plano_agents.errors import PlanoError
@@ -78,3 +78,21 @@ ENDPOINTS = {
     for endpoint in (Endpoint(surface), Endpoint(surface, decides_only=True))
 }
 """Every proxied endpoint, by path."""
+
+
+def speaks_anthropic(headers: Mapping[str, str]) -> bool:
+    """Whether a request beside the proxied endpoints is of a client of Anthropic's API, which names its version.
+
+    Args:
+        headers: The request's, names in lower case.
+    """
+    return "anthropic-version" in headers
+
+
+def choose_error_form(headers: Mapping[str, str]) -> Callable[[PlanoError], bytes]:
+    """Choose how errors are written for a request beside the proxied endpoints.
+
+    Args:
+        headers: The request's, names in lower case.
+    """
+    return (MESSAGES if speaks_anthropic(headers) else CHAT).encode_error

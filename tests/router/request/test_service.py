@@ -211,8 +211,46 @@ async def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
     seen = await ask(build_service(config, FakeUpstream()), chat(model="gpt-9"), ID)
     assert (seen.status, seen.error["code"], seen.error["param"]) == (404, "model_not_found", "model")
     assert (
-        seen.error["message"] == "The model 'gpt-9' is not configured. Configured are: openai/gpt-4o, small."
+        seen.error["message"]
+        == "The model 'gpt-9' is not configured; did you mean 'gpt-4o'? Configured are: openai/gpt-4o, small."
     )
+
+
+async def test_a_pin_serves_a_model_that_nobody_configured_and_that_is_told() -> None:
+    """Claude Code's background calls name its small model, within a session that another model serves."""
+    service = build_service(build_config(), FakeUpstream())
+    await ask(service, chat(model=GPT), ID)
+    seen = await ask(service, chat(model="claude-haiku-4-5"), ID)
+    assert (seen.status, seen.headers["x-plano-affinity"]) == (200, "retain; reason=pinned")
+    assert seen.headers["x-plano-adjusted"] == f"model={GPT} (was claude-haiku-4-5)"
+
+
+async def test_a_matched_preference_serves_a_model_that_nobody_configured_and_that_is_told() -> None:
+    upstream = FakeUpstream()
+    seen = await ask(build_service(BOTH, upstream, strategy=Choose("talk")), chat(model="gpt-9"))
+    assert (seen.status, seen.headers["x-plano-adjusted"]) == (200, f"model={GPT} (was gpt-9)")
+
+
+async def test_a_dated_snapshot_is_served_by_its_configured_model_and_that_is_told() -> None:
+    seen = await ask(build_service(build_config(), FakeUpstream()), chat(model="gpt-4o-2024-08-06"))
+    assert (seen.headers["x-plano-model"], seen.headers["x-plano-adjusted"]) == (
+        GPT,
+        f"model={GPT} (was gpt-4o-2024-08-06)",
+    )
+
+
+async def test_a_bare_id_of_a_wildcards_vendor_is_served_as_it_is() -> None:
+    upstream = FakeUpstream()
+    seen = await ask(build_service(build_config("openai/*"), upstream), chat(model="gpt-4o"))
+    assert (upstream.models, seen.headers["x-plano-model"]) == (["gpt-4o"], GPT)
+    assert "x-plano-adjusted" not in seen.headers
+
+
+async def test_a_refused_model_begins_no_session() -> None:
+    service = build_service(build_config(GPT, MINI), FakeUpstream())
+    await ask(service, chat(model="gpt-9"), ID)
+    seen = await ask(service, chat(model=MINI), ID)
+    assert seen.headers["x-plano-affinity"] == "initialize; reason=first_turn"
 
 
 async def test_a_request_without_model_and_default_is_refused() -> None:

@@ -1,0 +1,49 @@
+"""Paths of the API as clients meet them with a mistaken base address, corrected to those that are served.
+
+Whoever gives OpenAI's SDK a base without ``/v1``, or Anthropic's one with it, or either one with a slash at its end, asks
+``/chat/completions``, ``/v1/v1/messages`` or ``//v1/responses``. Such a path has one meaning, so it is served. Only the API's
+own paths are ever the outcome, whatever comes in: no operators' path has a second spelling.
+"""
+
+import re
+
+_API = re.compile(
+    r"(?:/+v1)*(?P<routing>/+routing)?(?:/+v1)*/+"
+    r"(?P<name>chat/+completions|messages/+count_tokens|messages|responses|models(?P<model>/+[^/].*?)?)/*",
+    re.DOTALL,
+)
+_SLASHES = re.compile("/+")
+
+
+def correct_path(path: str) -> str:
+    """Correct the path that a mistaken base address makes.
+
+    Args:
+        path: A request's path, percent-decoded.
+
+    Returns:
+        The API's path that is meant; any other path as it is.
+
+    Example:
+        >>> correct_path("//v1/v1/messages/")
+        '/v1/messages'
+    """
+    matched = _API.fullmatch(path)
+    if matched is None:
+        return path
+    name, model = matched["name"], matched["model"]
+    tail = f"models/{model.lstrip('/')}" if model is not None else _SLASHES.sub("/", name)
+    return f"/routing/v1/{tail}" if matched["routing"] else f"/v1/{tail}"
+
+
+def explain_bases(host: str) -> str:
+    """Word which base addresses clients take.
+
+    Args:
+        host: The request's ``Host``, empty where there is none.
+    """
+    base = f"http://{host or 'HOST:PORT'}"
+    return (
+        f"Set the client's base address to {base}/v1 for OpenAI's SDKs, or {base} for Anthropic's; "
+        f"{base}/docs lists what is served."
+    )
