@@ -3,6 +3,8 @@
 Shapes are those of OpenAI's API reference, "The response object".
 """
 
+from collections.abc import Mapping
+
 import msgspec
 from msgspec import Struct
 
@@ -63,9 +65,43 @@ class CallItem(Struct, frozen=True, tag_field="type", tag="function_call"):
     name: str
     arguments: str
     """JSON text, as the model wrote it."""
+    namespace: str | msgspec.UnsetType = msgspec.UNSET
+    """That of the function, where it has one."""
 
 
-Item = ReasoningItem | MessageItem | CallItem
+class CustomCallItem(Struct, frozen=True, tag_field="type", tag="custom_tool_call"):
+    """A call of a tool whose input is text."""
+
+    id: str
+    status: str
+    call_id: str
+    name: str
+    input: str
+    namespace: str | msgspec.UnsetType = msgspec.UNSET
+    """That of the tool, where it has one."""
+
+
+class ShellCallItem(Struct, frozen=True, tag_field="type", tag="local_shell_call"):
+    """A call of the client's own shell."""
+
+    id: str
+    status: str
+    call_id: str
+    action: Mapping[str, object]
+
+
+class SearchCallItem(Struct, frozen=True, tag_field="type", tag="tool_search_call"):
+    """A call of the client's own search of tools."""
+
+    id: str
+    status: str
+    call_id: str
+    arguments: Mapping[str, object]
+    execution: str = "client"
+
+
+AnyCallItem = CallItem | CustomCallItem | ShellCallItem | SearchCallItem
+Item = ReasoningItem | MessageItem | AnyCallItem
 
 
 class FunctionTool(Struct, frozen=True, tag_field="type", tag="function"):
@@ -137,7 +173,8 @@ class Response(Struct, frozen=True, kw_only=True):
     temperature: float | None = None
     text: msgspec.Raw = PLAIN_TEXT
     tool_choice: msgspec.Raw = AUTO
-    tools: tuple[FunctionTool, ...] = ()
+    tools: tuple[FunctionTool | msgspec.Raw, ...] = ()
+    """Those of other kinds stand as they came."""
     top_p: float | None = None
     truncation: str = "disabled"
     usage: Usage | None = None

@@ -5,6 +5,8 @@ choices are each read into one wide shape, for their kind need not be named; whi
 translation's business.
 """
 
+from typing import Any
+
 import msgspec
 from msgspec import Struct
 
@@ -34,19 +36,14 @@ class Summary(Struct, frozen=True):
     text: str = ""
 
 
-class Item(Struct, frozen=True):
-    """An input item of any type."""
+class ToolFormat(Struct, frozen=True):
+    """The form of a custom tool's input."""
 
-    type: str | None = None
-    """Absent on messages in the short form."""
-    role: str | None = None
-    content: Content = None
-    call_id: str | None = None
-    name: str = ""
-    arguments: str = ""
-    output: Content = None
-    summary: tuple[Summary, ...] = ()
-    encrypted_content: str | None = None
+    type: str = "text"
+    syntax: str = ""
+    """The grammar's language."""
+    definition: str = ""
+    """The grammar."""
 
 
 class Tool(Struct, frozen=True):
@@ -58,6 +55,40 @@ class Tool(Struct, frozen=True):
     parameters: msgspec.Raw = ABSENT
     """JSON Schema of a function's arguments, untouched."""
     strict: bool | None = None
+    format: ToolFormat | None = None
+    tools: "tuple[Tool, ...]" = ()
+    """A namespace's."""
+    defer_loading: bool | None = None
+    """Whether the model is to see it only once a search of tools has found it."""
+    execution: str | None = None
+    """Who runs a search of tools: ``client``, or else OpenAI."""
+
+
+class Item(Struct, frozen=True):
+    """An input item of any type."""
+
+    type: str | None = None
+    """Absent on messages in the short form."""
+    id: str | None = None
+    role: str | None = None
+    content: Content = None
+    call_id: str | None = None
+    name: str = ""
+    namespace: str | None = None
+    """That of the function or the custom tool that is called."""
+    arguments: str | dict[str, Any] = ""
+    """A function's, JSON text; those of a search of tools are an object."""
+    input: str = ""
+    """A custom tool's."""
+    action: dict[str, Any] | None = None
+    """A local shell's."""
+    execution: str | None = None
+    """Who runs a search of tools."""
+    tools: tuple[Tool, ...] = ()
+    """Those that such a search found, or that are added."""
+    output: Content = None
+    summary: tuple[Summary, ...] = ()
+    encrypted_content: str | None = None
 
 
 class ChosenTool(Struct, frozen=True):
@@ -65,6 +96,7 @@ class ChosenTool(Struct, frozen=True):
 
     type: str
     name: str = ""
+    namespace: str | None = None
 
 
 class ToolChoice(Struct, frozen=True):
@@ -72,6 +104,7 @@ class ToolChoice(Struct, frozen=True):
 
     type: str
     name: str = ""
+    namespace: str | None = None
     mode: str = "auto"
     tools: tuple[ChosenTool, ...] = ()
 

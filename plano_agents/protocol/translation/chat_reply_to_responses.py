@@ -18,6 +18,8 @@ from plano_agents.protocol.openai_chat import ErrorDetail
 from plano_agents.protocol.openai_responses import seal_thinking
 from plano_agents.protocol.provider_error import CONTEXT_CODE, is_too_long
 from plano_agents.protocol.thought_signature import seal_call_id
+from plano_agents.protocol.tool_names import ClientTools
+from plano_agents.protocol.translation.client_calls import ITEM_IDS, build_call_item
 
 INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
 """OpenAI's chat finish reasons that leave a response incomplete, in the responses' words."""
@@ -43,9 +45,12 @@ def build_frame(
     Returns:
         A response in progress, without id, model and output.
     """
+    given = msgspec.json.decode(fields["tools"], type=tuple[msgspec.Raw, ...]) if request.tools else ()
     tools = tuple(
         response.FunctionTool(tool.name, tool.description, tool.parameters, tool.strict)
-        for tool in request.tools or ()
+        if tool.type == "function"
+        else raw
+        for tool, raw in zip(request.tools or (), given, strict=True)
     )
     return response.Response(
         created_at=created,
@@ -63,12 +68,15 @@ def build_frame(
     )
 
 
-def encode_response(completion: openai.Completion, frame: response.Response) -> bytes:
+def encode_response(
+    completion: openai.Completion, frame: response.Response, tools: ClientTools | None = None
+) -> bytes:
     """Write a whole answer as a response.
 
     Args:
         completion: The answer; its first choice is what a response has room for.
         frame: What the response repeats of its request.
+        tools: Knows which of the client's tools the functions are; all are plain functions where None.
 
     Raises:
         UpstreamProtocolError: It has no finish reason.
@@ -79,7 +87,9 @@ def encode_response(completion: openai.Completion, frame: response.Response) -> 
         end_response(
             started,
             choice.finish_reason,
-            _build_items(choice.message, completion.id, item_status(choice.finish_reason)),
+            _build_items(
+                choice.message, completion.id, item_status(choice.finish_reason), tools or ClientTools()
+            ),
             completion.usage,
         )
     )
@@ -131,7 +141,9 @@ def item_status(finish_reason: str | None) -> str:
     return "completed" if finish_reason in WHOLE else "incomplete"
 
 
-def _build_items(message: openai.ReplyMessage, reply_id: str, status: str) -> tuple[response.Item, ...]:
+def _build_items(
+    message: openai.ReplyMessage, reply_id: str, status: str, tools: ClientTools
+) -> tuple[response.Item, ...]:
     items: list[response.Item] = []
     thinking = message.reasoning_content or message.reasoning
     if thinking or message.thinking_blocks:
@@ -143,9 +155,13 @@ def _build_items(message: openai.ReplyMessage, reply_id: str, status: str) -> tu
     if texts or refusals:
         items.append(response.MessageItem(f"msg_{reply_id}_{len(items)}", status, (*texts, *refusals)))
     for call in message.tool_calls or ():
-        name, arguments = call.function.name, call.function.arguments
+        tool, arguments = tools.find(call.function.name), call.function.arguments
         call_id = seal_call_id(call.id, call.extra_content)
-        items.append(response.CallItem(f"fc_{reply_id}_{len(items)}", status, call_id, name, arguments))
+        items.append(
+            build_call_item(
+                tool, f"{ITEM_IDS[tool.kind]}_{reply_id}_{len(items)}", status, call_id, arguments
+            )
+        )
     return tuple(items)
 
 

@@ -13,6 +13,7 @@ from plano_agents.protocol import openai_response as response
 from plano_agents.protocol import sse
 from plano_agents.protocol.openai_chat import ErrorDetail
 from plano_agents.protocol.thought_signature import seal_call_id
+from plano_agents.protocol.tool_names import ClientTools
 from plano_agents.protocol.translation.chat_reply_to_responses import (
     build_failure,
     end_response,
@@ -20,6 +21,7 @@ from plano_agents.protocol.translation.chat_reply_to_responses import (
     item_status,
     start_response,
 )
+from plano_agents.protocol.translation.client_calls import ITEM_IDS
 from plano_agents.protocol.translation.response_items import (
     Event,
     GrowingCall,
@@ -33,10 +35,12 @@ class ResponsesStreamWriter:
 
     Args:
         frame: What the response repeats of its request.
+        tools: Knows which of the client's tools the functions are; all are plain functions where None.
     """
 
-    def __init__(self, frame: response.Response) -> None:
+    def __init__(self, frame: response.Response, tools: ClientTools | None = None) -> None:
         self._response = frame
+        self._tools = tools or ClientTools()
         self._reply_id = ""
         self._started = False
         self._sequence_number = 0
@@ -136,7 +140,8 @@ class ResponsesStreamWriter:
         if delta.index == len(self._calls):
             yield from self._leave("completed")
             call_id = seal_call_id(delta.id or "", delta.extra_content)
-            call = GrowingCall(*self._place("fc"), call_id, function.name or "")
+            tool = self._tools.find(function.name or "")
+            call = GrowingCall(*self._place(ITEM_IDS[tool.kind]), call_id, tool)
             self._calls.append(call)
             yield from call.start()
         if function.arguments:

@@ -17,6 +17,7 @@ from plano_agents.protocol.openai_chat import ErrorDetail, encode_error_detail
 from plano_agents.protocol.openai_completion import Completion
 from plano_agents.protocol.openai_response import Response
 from plano_agents.protocol.provider_error import CONTEXT_CODE, is_too_long, read_provider_error
+from plano_agents.protocol.tool_names import ClientTools
 from plano_agents.protocol.translation import chat_reply_to_messages, messages_reply_to_chat
 from plano_agents.protocol.translation.calls import CallIds
 from plano_agents.protocol.translation.chat_reply import read_completion
@@ -58,6 +59,8 @@ class Exchange:
     """The ids of the calls that stand in the request."""
     adjustments: tuple[Adjustment, ...] = ()
     """What was left out of the request, or said otherwise, on the way to the other wire."""
+    _tools: ClientTools = field(default_factory=ClientTools, repr=False)
+    """Which of a responses client's tools the functions are."""
 
     def encode_reply(self, body: bytes) -> bytes:
         """Translate a whole answer into the client's form.
@@ -69,7 +72,7 @@ class Exchange:
         if self.surface is Form.ANTHROPIC_MESSAGES:
             return chat_reply_to_messages.encode_message(completion)
         if self._frame is not None:
-            return encode_response(completion, self._frame)
+            return encode_response(completion, self._frame, self._tools)
         return msgspec.json.encode(completion)
 
     def encode_error(self, body: bytes, status: int) -> bytes:
@@ -110,7 +113,7 @@ class Exchange:
         if self.surface is Form.ANTHROPIC_MESSAGES:
             return MessagesStreamWriter()
         if self._frame is not None:
-            return ResponsesStreamWriter(self._frame)
+            return ResponsesStreamWriter(self._frame, self._tools)
         return ChatStreamWriter(include_usage=self._include_usage)
 
 
@@ -140,6 +143,7 @@ def open_exchange(
     assert surface is not upstream, "the same form is passed through, not translated"  # noqa: S101 - a bug
     frame: Response | None = None
     told: list[Adjustment] = []
+    tools = ClientTools()
     match surface:
         case Form.OPENAI_CHAT:
             request = parse_chat_request(body, told.append)
@@ -149,7 +153,7 @@ def open_exchange(
             fields = check_fields(body, told.append)
             read = responses.parse_request(body)
             frame = build_frame(fields, read, created=created)
-            request = read_responses_request(read)
+            request = read_responses_request(read, tools, told.append)
     return Exchange(
         surface,
         upstream,
@@ -159,6 +163,7 @@ def open_exchange(
         frame,
         hub.list_call_ids(request),
         tuple(told),
+        tools,
     )
 
 

@@ -11,6 +11,8 @@ import msgspec
 
 from plano_agents.protocol import openai_response as response
 from plano_agents.protocol.openai_responses import seal_thinking
+from plano_agents.protocol.tool_names import ClientTool
+from plano_agents.protocol.translation.client_calls import build_call_item, read_input
 
 Event = tuple[str, Mapping[str, object]]
 """An event's type and fields."""
@@ -137,24 +139,24 @@ class GrowingMessage(_Growing):
 
 
 class GrowingCall(_Growing):
-    """A function call item.
+    """An item that calls a tool; only a function's arguments are given as they grow.
 
     Args:
         item_id: Its id.
         output_index: Its place in the response's output.
         call_id: The call's own id.
-        name: The function's.
+        tool: The client's tool.
     """
 
-    def __init__(self, item_id: str, output_index: int, call_id: str, name: str) -> None:
+    def __init__(self, item_id: str, output_index: int, call_id: str, tool: ClientTool) -> None:
         super().__init__(item_id, output_index)
         self._call_id = call_id
-        self._name = name
+        self._tool = tool
         self._arguments: list[str] = []
 
-    def build(self, status: str) -> response.CallItem:
+    def build(self, status: str) -> response.AnyCallItem:
         """See `_Growing.build`."""
-        return response.CallItem(self.item_id, status, self._call_id, self._name, "".join(self._arguments))
+        return build_call_item(self._tool, self.item_id, status, self._call_id, "".join(self._arguments))
 
     def start(self) -> Iterator[Event]:
         """Begin the item."""
@@ -163,10 +165,19 @@ class GrowingCall(_Growing):
     def add(self, arguments: str) -> Iterator[Event]:
         """Add to its arguments."""
         self._arguments.append(arguments)
-        yield "response.function_call_arguments.delta", self._at(delta=arguments)
+        if self._tool.kind == "function":
+            yield "response.function_call_arguments.delta", self._at(delta=arguments)
 
     def end(self, status: str) -> Iterator[Event]:
         """Complete the item."""
         arguments = "".join(self._arguments)
-        yield "response.function_call_arguments.done", self._at(name=self._name, arguments=arguments)
+        if self._tool.kind == "function":
+            yield (
+                "response.function_call_arguments.done",
+                self._at(name=self._tool.name, arguments=arguments),
+            )
+        elif self._tool.kind == "custom":
+            text = read_input(arguments)
+            yield "response.custom_tool_call_input.delta", self._at(delta=text)
+            yield "response.custom_tool_call_input.done", self._at(input=text)
         yield self._end(status)

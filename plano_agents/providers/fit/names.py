@@ -4,27 +4,13 @@ A name that has to change ends in a hash of itself, so it stays apart from every
 answer it is put back wherever it stands, for no text has such a name by chance.
 """
 
-import hashlib
 import re
 from collections.abc import Mapping
 
 import msgspec
 
+from plano_agents.protocol.tool_names import shorten_name
 from plano_agents.providers.fit.document import Pieces, pack, read_text, split
-
-_HASH_DIGITS = 8
-_OTHER = re.compile(r"[^a-zA-Z0-9_-]")
-
-
-def shorten_name(name: str, length: int) -> str:
-    """Write a tool's name in letters, digits, hyphens and underscores, always alike.
-
-    Args:
-        name: The client's.
-        length: How many characters it may have.
-    """
-    digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:_HASH_DIGITS]
-    return f"{_OTHER.sub('_', name)[: length - _HASH_DIGITS - 1]}_{digest}"
 
 
 def restore_names(content: bytes, names: Mapping[str, str]) -> bytes:

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 
 from plano_agents.protocol import openai_chat_request as hub
 from plano_agents.protocol.openai_responses_request import parse_request as parse_responses
+from plano_agents.protocol.tool_names import ClientTools
 from plano_agents.protocol.translation.chat_request_to_messages import (
     build_messages_request,
     parse_chat_request,
@@ -140,7 +141,10 @@ def meaning(request: hub.ChatRequest) -> list[tuple[Any, ...]]:
 def test_a_conversation_reads_the_same_from_every_surface(system: str, steps: list[Step]) -> None:
     expected = meaning(parse_chat_request(tell_chat(system, steps)))
     assert meaning(parse_messages_request(tell_messages(system, steps))) == expected
-    assert meaning(read_responses_request(parse_responses(tell_responses(system, steps)))) == expected
+    assert (
+        meaning(read_responses_request(parse_responses(tell_responses(system, steps)), ClientTools()))
+        == expected
+    )
 
 
 @given(TEXTS, CONVERSATIONS)
