@@ -24,14 +24,15 @@ Kind = Literal["function", "custom", "local_shell", "tool_search"]
 """The kinds of tool that a responses client runs itself."""
 
 
-def shorten_name(name: str, length: int) -> str:
+def shorten_name(name: str, length: int, apart_by: str = "") -> str:
     """Write a tool's name in letters, digits, hyphens and underscores, always alike.
 
     Args:
         name: The client's.
         length: How many characters it may have.
+        apart_by: Tells it from others of that name.
     """
-    digest = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:_HASH_DIGITS]
+    digest = hashlib.sha256(f"{name}{apart_by}".encode(errors="surrogatepass")).hexdigest()[:_HASH_DIGITS]
     return f"{_OTHER.sub('_', name)[: length - _HASH_DIGITS - 1]}_{digest}"
 
 
@@ -73,5 +74,5 @@ class ClientTools:
         name = tool.name if tool.namespace is None else f"{tool.namespace.rstrip('_')}__{tool.name}"
         is_plain = tool.kind == "function" and tool.namespace is None
         if name in self._own or not (is_plain or _FITS.fullmatch(name)):
-            return shorten_name(f"{name} {tool.kind} {tool.namespace}", LONGEST)
+            return shorten_name(name, LONGEST, f" {tool.kind} {tool.namespace}")
         return name

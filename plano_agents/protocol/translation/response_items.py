@@ -13,6 +13,7 @@ from plano_agents.protocol import openai_response as response
 from plano_agents.protocol.openai_responses import seal_thinking
 from plano_agents.protocol.tool_names import ClientTool
 from plano_agents.protocol.translation.client_calls import build_call_item, read_input
+from plano_agents.protocol.translation.custom_input import CustomInput
 
 Event = tuple[str, Mapping[str, object]]
 """An event's type and fields."""
@@ -139,7 +140,7 @@ class GrowingMessage(_Growing):
 
 
 class GrowingCall(_Growing):
-    """An item that calls a tool; only a function's arguments are given as they grow.
+    """An item that calls a tool; a function's arguments and a custom tool's input are given as they grow.
 
     Args:
         item_id: Its id.
@@ -153,6 +154,8 @@ class GrowingCall(_Growing):
         self._call_id = call_id
         self._tool = tool
         self._arguments: list[str] = []
+        self._input = CustomInput()
+        self._is_input_given = False
 
     def build(self, status: str) -> response.AnyCallItem:
         """See `_Growing.build`."""
@@ -167,6 +170,13 @@ class GrowingCall(_Growing):
         self._arguments.append(arguments)
         if self._tool.kind == "function":
             yield "response.function_call_arguments.delta", self._at(delta=arguments)
+        elif self._tool.kind == "custom":
+            yield from self._add_input(self._input.feed(arguments))
+
+    def _add_input(self, text: str) -> Iterator[Event]:
+        if text:
+            self._is_input_given = True
+            yield "response.custom_tool_call_input.delta", self._at(delta=text)
 
     def end(self, status: str) -> Iterator[Event]:
         """Complete the item."""
@@ -178,6 +188,7 @@ class GrowingCall(_Growing):
             )
         elif self._tool.kind == "custom":
             text = read_input(arguments)
-            yield "response.custom_tool_call_input.delta", self._at(delta=text)
+            if not self._is_input_given:
+                yield from self._add_input(text)
             yield "response.custom_tool_call_input.done", self._at(input=text)
         yield self._end(status)

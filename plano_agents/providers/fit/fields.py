@@ -17,7 +17,7 @@ from plano_agents.providers.fit.rules import Rules
 
 NEVER_DROPPED = words(
     """n logprobs top_logprobs response_format tools tool_choice functions function_call modalities audio
-    web_search_options output_config output_format mcp_servers container inference_geo"""
+    web_search_options output_config output_format inference_geo"""
 )
 """Fields whose loss would change what is asked for: they are carried, or the request is refused."""
 
