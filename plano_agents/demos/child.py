@@ -73,14 +73,15 @@ def running_server(
         start_new_session=True,
     ) as process:
         complaints = threading.Thread(target=_pass_complaints_on, args=(process, words), daemon=True)
-        complaints.start()
         try:
+            complaints.start()
             address = _read_address(process, ready, show)
             threading.Thread(target=_follow, args=(process, show, on_exit), daemon=True).start()
             yield address
         finally:
             _stop(process)
-            complaints.join()
+            if complaints.is_alive():  # an interruption may have come before it began
+                complaints.join()
 
 
 @contextmanager

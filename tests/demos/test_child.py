@@ -68,6 +68,21 @@ def test_a_server_that_does_not_start_names_the_options_that_its_user_has(
     assert capfd.readouterr().err == "error: port taken. Choose another with --agent-port.\n"
 
 
+def test_an_interruption_while_a_servers_complaints_begin_to_be_read_stops_it(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by Ctrl-C, which may come between any two steps."""
+    start = threading.Thread.start
+
+    def start_and_be_interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", start_and_be_interrupted)
+    with pytest.raises(KeyboardInterrupt), running_server([server], READY):
+        raise AssertionError("it was interrupted before")
+
+
 def test_a_server_gets_its_arguments_as_the_interpreter_would_give_them(tmp_path: Path) -> None:
     path = tmp_path / "server.py"
     path.write_text("import sys; print('ready at', '|'.join(sys.argv), __name__)")
