@@ -17,6 +17,7 @@ from ag_ui_langgraph import LangGraphAgent  # type: ignore[import-untyped]
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import AIMessageChunk
 from langgraph.checkpoint.memory import InMemorySaver
 
 from plano_agents.agent_server.connection import RunResponse, send_events
@@ -134,6 +135,22 @@ class _ResultNamer(BaseCallbackHandler):
             message.id = str(uuid.uuid4())
 
 
+def _split_call(event: dict[str, Any]) -> list[dict[str, Any]]:
+    """Split the piece of a stream that begins a call and has arguments too: the adapter reads either from a piece."""
+    data = event.get("data") or {}
+    chunk = data.get("chunk")
+    if event.get("event") != "on_chat_model_stream" or not isinstance(chunk, AIMessageChunk):
+        return [event]
+    if not chunk.tool_call_chunks:
+        return [event]
+    first, *others = chunk.tool_call_chunks
+    if not (first["name"] and first["args"]):
+        return [event]
+    begins = chunk.model_copy(update={"tool_call_chunks": [{**first, "args": ""}, *others]})
+    goes_on = AIMessageChunk(content="", id=chunk.id, tool_call_chunks=[{**first, "name": None, "id": None}])
+    return [{**event, "data": {**data, "chunk": part}} for part in (begins, goes_on)]
+
+
 class _Adapter(LangGraphAgent):  # type: ignore[misc] # untyped
     """One run of the adapter; its own `run` would tell, and log, what a failure says."""
 
@@ -166,6 +183,12 @@ class _Adapter(LangGraphAgent):  # type: ignore[misc] # untyped
             # Left to itself, the graph would go on until it is collected.
             if self._stream is not None:
                 await self._stream.aclose()
+
+    async def _handle_single_event(self, event: Any, state: Any) -> AsyncGenerator[Any, None]:  # noqa: ANN401 - the adapter's
+        for part in _split_call(event):
+            async with aclosing(super()._handle_single_event(part, state)) as events:
+                async for each in events:
+                    yield each
 
     async def prepare_stream(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the adapter's
         prepared = await super().prepare_stream(*args, **kwargs)

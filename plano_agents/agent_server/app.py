@@ -116,7 +116,7 @@ def create_app(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=("GET", "POST", "DELETE"),
-            allow_headers=("authorization", "content-type", "x-api-key", AFFINITY_HEADER),
+            allow_headers=("*",),  # each SDK sends its own: x-stainless-…, openai-…, anthropic-…
             expose_headers=(AFFINITY_HEADER,),
         )
     return app

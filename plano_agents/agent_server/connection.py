@@ -26,6 +26,7 @@ from plano_agents.errors import (
 from plano_agents.http.origin import KeylessDoor, find_peer
 from plano_agents.http.server.departure import while_connected
 from plano_agents.protocol.openai_chat import encode_error
+from plano_agents.protocol.values import MAX_VALUES, has_more_values
 
 STATE_KEY = "affinity_id"
 """Where the request's state holds the affinity id: the client's, then the run's."""
@@ -135,7 +136,7 @@ def read_affinity_id(headers: Headers) -> str | None:
 
 
 class BodyLimitMiddleware:
-    """Reads the whole request body, and refuses one over the limit before anything parses it.
+    """Reads the whole request body, and refuses one over the limit, or of too many values, before anything parses it.
 
     Args:
         max_bytes: The largest body accepted, in bytes.
@@ -164,6 +165,12 @@ class BodyLimitMiddleware:
                 )
                 await error_response(error)(scope, receive, send)
                 return
+        if has_more_values(bytes(body), MAX_VALUES):
+            error = BodyTooLargeError(
+                f"The body has over {MAX_VALUES:,} JSON values. Send less of the conversation at once."
+            )
+            await error_response(error)(scope, receive, send)
+            return
         whole: list[Message] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
 
         async def replay() -> Message:

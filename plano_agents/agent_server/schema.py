@@ -44,7 +44,45 @@ class ImagePart(_Model):
     """Where the image is."""
 
 
-Part = Annotated[TextPart | ImagePart, Field(discriminator="type")]
+class FileSource(_Model):
+    """A file: its content, or the id of one that the provider has."""
+
+    filename: str | None = None
+    """Its name."""
+    file_data: str | None = None
+    """A base64 ``data:`` URL."""
+    file_id: str | None = None
+    """The id of a file at the provider."""
+
+
+class FilePart(_Model):
+    """A file, such as a PDF."""
+
+    type: Literal["file"]
+    """Always ``file``."""
+    file: FileSource
+    """The file."""
+
+
+class Audio(_Model):
+    """A recording."""
+
+    data: str
+    """Its content in base64."""
+    format: Literal["wav", "mp3"]
+    """How it is encoded."""
+
+
+class AudioPart(_Model):
+    """A recording of speech."""
+
+    type: Literal["input_audio"]
+    """Always ``input_audio``."""
+    input_audio: Audio
+    """The recording."""
+
+
+Part = Annotated[TextPart | ImagePart | FilePart | AudioPart, Field(discriminator="type")]
 
 CONTENT_TAGS = ("<text>", "<parts>")
 UNION_TAGS = frozenset({*CONTENT_TAGS, "user", "assistant", "system", "developer"})
@@ -71,7 +109,7 @@ class UserInput(_Model):
     role: Literal["user"]
     """Who speaks."""
     content: Content
-    """Text, or parts of text and images."""
+    """Text, or parts of text, images, files and recordings."""
 
     def to_langchain(self) -> AnyMessage:
         """Convert to LangChain's message of the same role."""
@@ -79,7 +117,7 @@ class UserInput(_Model):
 
 
 class OtherInput(_Model):
-    """What the developer or the model says: text alone, for not every model takes images there."""
+    """What the developer or the model says: text alone, for not every model takes more there."""
 
     role: Literal["system", "developer", "assistant"]
     """Who speaks."""
@@ -92,8 +130,8 @@ class OtherInput(_Model):
         return kind(_convert(self.content))
 
 
-def _convert(content: str | Sequence[TextPart | ImagePart]) -> str | list[str | dict[str, object]]:
-    return content if isinstance(content, str) else [part.model_dump() for part in content]
+def _convert(content: str | Sequence[_Model]) -> str | list[str | dict[str, object]]:
+    return content if isinstance(content, str) else [part.model_dump(exclude_none=True) for part in content]
 
 
 InputMessage = Annotated[UserInput | OtherInput, Field(discriminator="role")]

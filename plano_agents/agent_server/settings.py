@@ -70,7 +70,7 @@ class ServerSettings(BaseModel):
     """What becomes of a run on a thread that another run is on: a 409, or a place in line."""
     max_queued_runs: Annotated[int, Field(ge=1)] = 16
     """How many runs may wait for one thread with ``busy_threads: queue``."""
-    max_body_bytes: Annotated[int, Field(ge=1)] = 1024 * 1024
+    max_body_bytes: Annotated[int, Field(ge=1)] = 32 * 1024 * 1024
     """The largest request body accepted, in bytes."""
     max_buffered_bytes: Annotated[int, Field(ge=1)] = MAX_BUFFERED_BYTES
     """The most bytes of bodies, and of answers that clients do not take, held at once; what is more is a 503."""

@@ -56,6 +56,15 @@ async def test_results_have_the_ids_that_the_conversation_has() -> None:
     assert {message["id"] for message in snapshot if message["role"] == "tool"} == results
 
 
+async def test_a_call_that_comes_in_one_piece_begins_has_arguments_and_ends() -> None:
+    """Gemini, Mistral and vLLM send a call whole; the adapter reads its name alone from such a piece."""
+    async with call_app(build_graph(Script(cities=("Oslo",)))) as client:
+        events = read_events(await client.post("/ag-ui", json=build_body("hi")))
+    call = [event for event in events if event.get("toolCallId") and event["type"] != "TOOL_CALL_RESULT"]
+    assert [event["type"] for event in call] == ["TOOL_CALL_START", "TOOL_CALL_ARGS", "TOOL_CALL_END"]
+    assert json.loads(call[1]["delta"]) == {"city": "Oslo"}
+
+
 async def test_a_thread_is_one_with_the_agents_own_surface() -> None:
     script = Script(("gpt-4o",))
     async with call_app(build_graph(script)) as client:

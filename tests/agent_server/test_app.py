@@ -13,6 +13,7 @@ from plano_agents.agent_server import schema
 from plano_agents.agent_server.app import create_app
 from plano_agents.agent_server.events import Answer
 from plano_agents.protocol.sse import Event, EventDecoder
+from plano_agents.protocol.values import MAX_VALUES
 from tests.agent_server.conftest import USER, Script, build_graph, call_app, connect
 
 EVENTS = {"accept": "text/event-stream"}
@@ -157,8 +158,15 @@ async def test_a_body_of_another_type_is_told_which_to_send() -> None:
 
 
 async def test_a_body_over_the_limit_is_refused() -> None:
+    async with call_app(build_graph(Script()), max_body_bytes=1024) as client:
+        response = await client.post("/agent/run", json={"input": "x" * 1024})
+    assert (response.status_code, read_error(response)["code"]) == (413, "body_too_large")
+
+
+async def test_a_body_of_too_many_values_is_refused() -> None:
+    messages = [{"role": "user", "content": "x"}] * (MAX_VALUES // 3 + 1)
     async with call_app(build_graph(Script())) as client:
-        response = await client.post("/agent/run", json={"input": "x" * 1024 * 1024})
+        response = await client.post("/agent/run", json={"messages": messages})
     assert (response.status_code, read_error(response)["code"]) == (413, "body_too_large")
 
 

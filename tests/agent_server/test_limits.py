@@ -154,7 +154,7 @@ async def preflight(client: httpx.AsyncClient) -> httpx.Response:
     headers = {
         "origin": ORIGIN,
         "access-control-request-method": "POST",
-        "access-control-request-headers": f"authorization, {AFFINITY_HEADER}",
+        "access-control-request-headers": f"authorization, {AFFINITY_HEADER}, x-stainless-os, anthropic-version",
     }
     return await client.options("/agent/run", headers=headers)
 
@@ -164,6 +164,7 @@ async def test_pages_of_a_listed_origin_may_call_and_read_the_id() -> None:
         asked = await preflight(client)
         answer = await client.post("/agent/run", json={"input": "hi"}, headers={"origin": ORIGIN})
     assert (asked.status_code, asked.headers["access-control-allow-origin"]) == (200, ORIGIN)
+    assert "x-stainless-os" in asked.headers["access-control-allow-headers"]
     assert answer.headers["access-control-allow-origin"] == ORIGIN
     assert answer.headers["access-control-expose-headers"] == AFFINITY_HEADER
 

@@ -14,6 +14,8 @@ from tests.agent_server.conftest import Script, ScriptedModel, build_graph, call
 
 QUESTION: list[openai.types.chat.ChatCompletionMessageParam] = [{"role": "user", "content": "Which city?"}]
 
+PDF = "data:application/pdf;base64,"
+
 
 @asynccontextmanager
 async def ask(
@@ -32,6 +34,31 @@ async def test_the_final_output_is_the_assistants_message() -> None:
         completion = await sdk.chat.completions.create(model="scout", messages=QUESTION)
     assert completion.choices[0].message.content == "Oslo, says gpt-4o"
     assert (completion.model, completion.choices[0].finish_reason) == ("scout", "stop")
+
+
+@pytest.mark.parametrize(
+    ("part", "kind", "held"),
+    [
+        ({"type": "file", "file": {"filename": "a.pdf", "file_data": f"{PDF}JVBERi0="}}, "file", "JVBERi0="),
+        ({"type": "file", "file": {"file_id": "file-1"}}, "file", "file-1"),
+        ({"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}}, "audio", "UklGRg=="),
+        ({"type": "image_url", "image_url": {"url": "https://h/a.png"}}, "image_url", "https://h/a.png"),
+    ],
+)
+async def test_a_users_file_image_or_recording_reaches_the_model(
+    part: dict[str, object], kind: str, held: str
+) -> None:
+    script = Script(("gpt-4o",))
+    content = [part, {"type": "text", "text": "Read it"}]
+    async with call_app(build_graph(script)) as client:
+        answer = await client.post(
+            "/v1/chat/completions", json={"messages": [{"role": "user", "content": content}]}
+        )
+    assert answer.status_code == 200, answer.text
+    got = script.asked[0].messages[0].content[0]
+    assert isinstance(got, dict)
+    assert got["type"] == kind
+    assert held in str(got)
 
 
 async def test_another_model_than_the_agent_is_not_found() -> None:

@@ -10,7 +10,7 @@ from plano_agents.errors import ConfigError
 
 def test_defaults_are_those_that_the_documentation_names() -> None:
     settings = build_settings()
-    assert (settings.max_body_bytes, settings.run_seconds, settings.tool_seconds) == (2**20, 600, 60)
+    assert (settings.max_body_bytes, settings.run_seconds, settings.tool_seconds) == (2**25, 600, 60)
     assert (settings.recursion_limit, settings.cors_origins, settings.log_content) == (50, (), False)
 
 
