@@ -22,6 +22,9 @@ CHARACTERS_PER_TOKEN = 5
 """English prose has 5.2 characters to a token, code 4.5, JSON 4, Russian 3.9, Chinese 1.2, as requests that OpenAI's
 ``o200k_base`` counts."""
 
+COUNTED_CHARACTERS_PER_TOKEN = 4
+"""The same where a number is asked for, in which too little does more harm than too much."""
+
 _IMAGES = ("image", "image_url", "input_image")
 _IMAGE = re.compile(rb'"type"\s*:\s*"(?:image|image_url|input_image)"')
 """An object that calls itself an image; within a text the quotes would be escaped."""
@@ -72,6 +75,10 @@ class Needs:
             if left <= 0:
                 return False
         return True
+
+    def estimate_tokens(self) -> int:
+        """Estimate the tokens of the input, for who asks for their number: at 4 characters each, one at least."""
+        return max(1, sum(_count_characters(self._body)) // COUNTED_CHARACTERS_PER_TOKEN)
 
     @cached_property
     def images(self) -> bool:

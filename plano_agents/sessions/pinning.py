@@ -174,6 +174,11 @@ class Turn:
                 gate.open(settled.pin, self._pinning.ledger.tick(), degraded=self._degraded)
             return self._settle(settled)
 
+    async def peek(self) -> Pin | None:
+        """Read the session's live pin without beginning a turn, and without renewing it."""
+        session, _ = await self._pinning.store.find(self.key)
+        return session.pin if session is not None else None
+
     def note_dispatch(self, model: str) -> None:
         """Let the ledger check a dispatch; one to a stand-in has a reason that the caller will be told."""
         self._is_sent = True

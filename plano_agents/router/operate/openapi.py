@@ -87,6 +87,11 @@ _SCHEMAS: Mapping[str, Document] = {
             },
         },
     },
+    "TokenCount": {
+        "type": "object",
+        "required": ["input_tokens"],
+        "properties": {"input_tokens": {"type": "integer", "minimum": 1}},
+    },
     "RoutingDecision": {
         "type": "object",
         "description": "Which models would be asked, best first, and why.",
@@ -190,16 +195,20 @@ def _describe_responses_head(chat: Document) -> Document:
 def _describe_endpoint(endpoint: Endpoint) -> Document:
     text = _TEXTS[endpoint.surface.form]
     body = {"schema": _refer_to(text.head), "example": text.example}
-    if endpoint.decides_only:
+    if endpoint.counts_only:
+        summary = f"The number of the input's tokens, for {text.name}; where the provider does not count, an estimate"
+        answers: Document = {"application/json": {"schema": _refer_to("TokenCount")}}
+    elif endpoint.decides_only:
         summary = f"The routing decision alone, for {text.name}"
-        answers: Document = {"application/json": {"schema": _refer_to("RoutingDecision")}}
+        answers = {"application/json": {"schema": _refer_to("RoutingDecision")}}
     else:
         summary = f"{text.name}, plain and streamed"
         answers = {"application/json": {"schema": {"type": "object"}}, "text/event-stream": {}}
     errors = {"application/json": {"schema": _refer_to(text.error)}}
     return {
         "summary": summary,
-        "operationId": endpoint.surface.form.value + ("_decision" if endpoint.decides_only else ""),
+        "operationId": endpoint.surface.form.value
+        + ("_decision" if endpoint.decides_only else "_count" if endpoint.counts_only else ""),
         "parameters": [*_PARAMETERS, _EXPLAIN_PARAMETER] if endpoint.decides_only else _PARAMETERS,
         "requestBody": {"required": True, "content": {"application/json": body}},
         "responses": {

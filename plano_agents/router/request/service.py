@@ -33,6 +33,7 @@ from plano_agents.providers.target import build_request_headers, build_target
 from plano_agents.router.request.answer import Answer, answer_error, build_headers, pass_back
 from plano_agents.router.request.bugs import report_bug
 from plano_agents.router.request.choice import Choice, Chooser
+from plano_agents.router.request.counting import answer_count, build_count_request
 from plano_agents.router.request.dispatch import (
     SUCCESS,
     Candidate,
@@ -47,7 +48,7 @@ from plano_agents.router.request.surfaces import Endpoint, Surface
 from plano_agents.router.request.trace import Sampler, new_trace_id
 from plano_agents.router.request.trail import Observer, Trail
 from plano_agents.router.request.turns import Turns
-from plano_agents.sessions.decide import decide_after_move, decide_without_session
+from plano_agents.sessions.decide import Route, decide_after_move, decide_without_session
 from plano_agents.sessions.pin import Decision, MoveReason
 from plano_agents.sessions.pinning import Pinning, Turn
 from plano_agents.trace_context import parse_trace_context
@@ -240,6 +241,8 @@ class Story:
             await asyncio.sleep(0)  # others are served between its splitting, its reading and its translation
         choice = service.chooser.read(body)
         turn = await service.turns.find_turn(request.headers, fields, trail.affinity_id, body)
+        if self._endpoint.counts_only:
+            return await self._count(body, choice, turn)
         if turn is None:
             trail.decision = decide_without_session(await choice.route())
         else:
@@ -265,6 +268,31 @@ class Story:
         exchange, fitted = exchanges.of(model)
         trail.adjustments = (*choice.tell_replaced(model), *fitted.adjustments)
         return self._build_answer(sent.answer, exchange, fitted)
+
+    async def _count(self, body: RequestBody, choice: Choice, turn: Turn | None) -> Answer:
+        """Count the input's tokens; see `counting`."""
+        service, trail = self._service, self.trail
+        pin = await turn.peek() if turn is not None else None
+        model = (service.chooser.find_name(pin.model) if pin is not None else None) or choice.requested
+        trail.decision = decide_without_session(Route(model, None))
+        trail.adjustments = choice.tell_replaced(model)
+        served = service.find_served(model)
+        fitting = served.fittings.get(Form.ANTHROPIC_MESSAGES)
+        if fitting is None:
+            return answer_count(None, body, trail)
+
+        def build() -> UpstreamRequest:
+            headers = build_request_headers(served.target, self._request.fields)
+            return build_count_request(
+                served.target.urls, headers, fitting.fit(body.fields).body, service.timeouts
+            )
+
+        sent = await service.dispatcher.send(
+            [Candidate(model, build)], decided=model, note=trail.tries.append, trace=trail.trace
+        )
+        if isinstance(sent.answer, StreamedAnswer):
+            self._stream = sent.answer
+        return answer_count(sent.answer, body, trail)
 
     async def _send(self, exchanges: "_Exchanges", choice: Choice, decision: Decision) -> Sent:
         """Send the request to the model decided on, or to the next that may serve it."""

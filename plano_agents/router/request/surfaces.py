@@ -40,9 +40,14 @@ class Endpoint:
     decides_only: bool = False
     """Whether the answer is the routing decision, and no provider is asked."""
 
+    counts_only: bool = False
+    """Whether the answer is the number of the input's tokens."""
+
     @property
     def path(self) -> str:
         """Where it is posted to."""
+        if self.counts_only:
+            return f"{self.surface.path}/count_tokens"
         return f"/routing{self.surface.path}" if self.decides_only else self.surface.path
 
 
@@ -72,11 +77,13 @@ RESPONSES = Surface(
 )
 SURFACES = (CHAT, MESSAGES, RESPONSES)
 
+COUNT_TOKENS = Endpoint(MESSAGES, counts_only=True)
+
 ENDPOINTS = {
     endpoint.path: endpoint
     for surface in SURFACES
     for endpoint in (Endpoint(surface), Endpoint(surface, decides_only=True))
-}
+} | {COUNT_TOKENS.path: COUNT_TOKENS}
 """Every proxied endpoint, by path."""
 
 

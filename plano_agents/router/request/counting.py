@@ -1,0 +1,69 @@
+"""``POST /v1/messages/count_tokens``: the provider's own count where it speaks Anthropic's wire, else an estimate.
+
+A count is no turn of a session: it begins none, renews none and moves none. It is made for the model that would serve the
+request as far as that is known without routing: the session's pinned one, else the client's own.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from plano_agents.config.model import Timeouts
+from plano_agents.http.client import UpstreamRequest
+from plano_agents.protocol.adjustment import rewritten
+from plano_agents.protocol.decoding import split_fields
+from plano_agents.protocol.form import Form
+from plano_agents.protocol.needs import Needs
+from plano_agents.protocol.request_body import RequestBody
+from plano_agents.router.request.answer import Answer, build_headers, pass_back
+from plano_agents.router.request.dispatch import Answered, WholeAnswer
+from plano_agents.router.request.trail import Trail
+
+_DO_NOT_COUNT = frozenset({400, 404, 405, 422, 501})
+"""What compatible servers answer that do not count, or take the request for one of messages."""
+
+_OF_ANSWERS = frozenset(
+    {
+        "max_tokens",
+        "metadata",
+        "service_tier",
+        "stop_sequences",
+        "stream",
+        "temperature",
+        "top_k",
+        "top_p",
+    }
+)
+"""Fields of a messages request that Anthropic refuses where it only counts."""
+
+
+def build_count_request(
+    urls: Mapping[Form, str], headers: Mapping[str, str], fitted: bytes, timeouts: Timeouts
+) -> UpstreamRequest:
+    """Write the request for a count.
+
+    Args:
+        urls: Where the model is served; Anthropic's wire is among them.
+        headers: Those of a messages request.
+        fitted: The messages request that its target takes.
+        timeouts: How long what may take.
+    """
+    counted = {name: value for name, value in split_fields(fitted).items() if name not in _OF_ANSWERS}
+    url = urls[Form.ANTHROPIC_MESSAGES] + "/count_tokens"
+    return UpstreamRequest(url, headers, msgspec.json.encode(counted), timeouts)
+
+
+def answer_count(answer: Answered | None, body: RequestBody, trail: Trail) -> Answer:
+    """Answer with the provider's count, or with an estimate that says that it is one.
+
+    Args:
+        answer: The provider's answer; None where it was not asked.
+        body: The client's request.
+        trail: What is known of the request.
+    """
+    if isinstance(answer, WholeAnswer) and answer.status not in _DO_NOT_COUNT:
+        return Answer(answer.status, {**pass_back(answer.headers), **build_headers(trail)}, answer.body)
+    trail.adjustments = (*trail.adjustments, rewritten("input_tokens", "estimated"))
+    tokens = Needs(body.content, body.fields).estimate_tokens()
+    headers = {**build_headers(trail), "content-type": "application/json"}
+    return Answer(200, headers, msgspec.json.encode({"input_tokens": tokens}))
