@@ -31,7 +31,7 @@ class ImageAddress(_Model):
 
     url: str
     """An ``https`` address or a base64 ``data:`` URL."""
-    detail: Literal["auto", "low", "high"] = "auto"
+    detail: Literal["auto", "low", "high", "original"] | None = None
     """How closely the model looks."""
 
 

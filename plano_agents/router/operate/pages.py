@@ -52,19 +52,13 @@ def create_pages(config: Config) -> FastAPI:
 
     @app.exception_handler(HTTPException)
     async def answer_http_error(request: Request, error: HTTPException) -> Response:
-        kind = (
-            MethodNotAllowedError
-            if error.status_code == MethodNotAllowedError.status_code
-            else EndpointNotFoundError
-        )
-        failure = kind(
-            f"{request.method} {request.url.path} is not served here. "
-            f"{explain_bases(request.headers.get('host', ''))}"
-        )
+        asked = f"{request.method} {request.url.path} is not served here."
         headers = {name.lower(): value for name, value in (error.headers or {}).items()}
-        if kind is MethodNotAllowedError:
+        if error.status_code == MethodNotAllowedError.status_code:
             headers["allow"] = find_methods(app, request.scope)
-        return _answer(failure, request, headers)
+            return _answer(MethodNotAllowedError(f"{asked} See /docs for what is."), request, headers)
+        bases = explain_bases(request.headers.get("host", ""))
+        return _answer(EndpointNotFoundError(f"{asked} {bases}"), request, headers)
 
     @app.exception_handler(PlanoError)
     async def answer_error(request: Request, error: PlanoError) -> Response:
