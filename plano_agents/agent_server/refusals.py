@@ -28,7 +28,12 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
     kinds = {kind.status_code: kind for kind in (EndpointNotFoundError, MethodNotAllowedError)}
     kind = kinds.get(error.status_code, RequestError)
-    response = error_response(kind(f"{error.detail}. See /docs for what there is."), error.status_code)
+    base = (
+        f" Set the base address of OpenAI's SDKs to {request.base_url}v1."
+        if kind is EndpointNotFoundError
+        else ""
+    )
+    response = error_response(kind(f"{error.detail}.{base} See /docs for what there is."), error.status_code)
     response.headers.update(error.headers or {})
     if kind is MethodNotAllowedError:
         response.headers["allow"] = find_methods(request.app, request.scope)

@@ -170,6 +170,16 @@ async def test_a_body_of_too_many_values_is_refused() -> None:
     assert (response.status_code, read_error(response)["code"]) == (413, "body_too_large")
 
 
+@pytest.mark.parametrize("path", ["/v1/v1/chat/completions", "//v1/chat/completions", "/chat/completions"])
+async def test_a_mistaken_base_address_is_told_with_the_one_to_set(path: str) -> None:
+    async with call_app(build_graph(Script())) as client:
+        response = await client.post(
+            httpx.URL(str(client.base_url)).copy_with(raw_path=path.encode()), json={}
+        )
+    assert response.status_code == 404
+    assert f"to {str(client.base_url).rstrip('/')}/v1." in str(read_error(response)["message"])
+
+
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nowhere", 404), ("GET", "/agent/run", 405)])
 async def test_what_there_is_not_is_told_in_the_same_form(method: str, path: str, status: int) -> None:
     async with call_app(build_graph(Script())) as client:
