@@ -32,8 +32,10 @@ def test_whatever_is_cleaned_can_be_encoded(text: str) -> None:
         ANY_TEXT,
         st.recursive(
             st.none() | st.booleans() | st.integers() | st.floats() | ANY_TEXT,
-            lambda inner: st.lists(inner) | st.dictionaries(ANY_TEXT, inner),
+            lambda inner: st.lists(inner, max_size=4) | st.dictionaries(ANY_TEXT, inner, max_size=4),
+            max_leaves=12,
         ),
+        max_size=4,
     )
 )
 def test_any_arguments_can_be_written_as_json(arguments: dict[str, object]) -> None:

@@ -334,5 +334,5 @@ class AffinityMachine(RuleBasedStateMachine):
         return list(await asyncio.gather(*tasks)), was_routing
 
 
-AffinityMachine.TestCase.settings = settings(max_examples=200, stateful_step_count=60)
+AffinityMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=60)
 TestAffinityMachine = AffinityMachine.TestCase
