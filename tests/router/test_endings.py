@@ -160,6 +160,14 @@ async def leave_while_waiting(scene: Scene) -> int:
     return 0
 
 
+async def leave_while_connecting(scene: Scene) -> int:
+    async with open_to(scene.url) as (_, writer):
+        writer.write(scene.request())
+        while not count_kinds()["Connection"]:  # noqa: ASYNC110 - a connection that begins sets no event
+            await asyncio.sleep(0)
+    return 0
+
+
 async def leave_within_stream(scene: Scene) -> int:
     async with open_to(scene.url) as (reader, writer):
         writer.write(scene.request(streamed=True))
@@ -314,6 +322,9 @@ ENDINGS: Mapping[str, Ending] = {
     "a stream that is none": Ending(200, ask_for_stream, (babble_in_stream,)),
     "the client leaves within the head": Ending(0, leave_within_head),
     "the client leaves within the body": Ending(0, leave_within_body),
+    "the client leaves while the provider takes no connection": Ending(
+        0, leave_while_connecting, base_url="unaccepting"
+    ),
     "the client leaves while it waits": Ending(0, leave_while_waiting, (hang,)),
     "the client leaves between two tries": Ending(0, leave_while_waiting, (busy,)),
     "the client leaves before the first token": Ending(0, leave_while_waiting, (promise_stream,)),

@@ -221,6 +221,10 @@ class Exchange:
     async def _run(self, serve: Serve) -> None:
         try:
             await serve(self)
+        except asyncio.CancelledError:
+            # The end that was asked for. A task that raised it would keep it, and with it the frames that it passed:
+            # a cycle wherever one of them knows the task, as a timeout does.
+            return
         except Exception as error:  # noqa: BLE001 - whatever it is, the connection must not look well ended
             _log.error("Serving %s: unexpected %s", self.head.method, type(error).__name__)
         finally:
@@ -231,7 +235,7 @@ class Exchange:
                 self._transport.close()
 
     def _let_go(self) -> None:
-        """Keep nothing of a request that is over: a task holds its frames, and so this exchange, by what it raised."""
+        """Keep nothing of a request that is over; one that is cancelled before its first step has raised it."""
         self._body, self._task, self._waiter = [], None, None
 
     def _encode_head(self, status: int, headers: Mapping[str, str], end: str) -> bytes:
