@@ -39,7 +39,8 @@ CACHED_ADDRESSES = 1_000
 _NOT_TOLD = frozenset(
     {"api-key", "authorization", "cookie", "proxy-authorization", "x-api-key", "x-model-affinity"}
 )
-"""Headers that no prefix makes an attribute of: keys, and the id, which stands in spans hashed."""
+"""Headers that no prefix makes an attribute of: keys, and the id, which stands in spans hashed; the configured headers
+of an id are added."""
 
 Attributes = dict[str, Any]
 
@@ -131,6 +132,7 @@ class _Spans:
         self._config = config
         self._start = start
         self._prefixes = config.tracing.header_prefixes
+        self._not_told = _NOT_TOLD.union(config.routing.affinity_headers)
         self._static = dict(config.tracing.static_attributes)
         self._find_address = lru_cache(CACHED_ADDRESSES)(self._read_address)
 
@@ -143,7 +145,7 @@ class _Spans:
         for name, value in headers.items():
             prefix = next((each for each in self._prefixes if name.startswith(each)), None)
             key = name[len(prefix) :].lstrip("-").replace("-", ".") if prefix is not None else ""
-            if key and name not in _NOT_TOLD:
+            if key and name not in self._not_told:
                 found[key] = value.strip()
         return found
 

@@ -13,7 +13,7 @@ import pytest
 
 from plano_agents import processes
 from plano_agents.config.model import Breaker, Config, Preference, Retries, Timeouts
-from plano_agents.config.options import Tracing
+from plano_agents.config.options import Routing, Tracing
 from plano_agents.http.client.client import HttpUpstream
 from plano_agents.observe.spans.attributes import ATTRIBUTES, hash_affinity_id
 from plano_agents.router.app import Router
@@ -381,12 +381,14 @@ async def test_the_decision_alone_is_traced_without_a_sending(collector: Collect
 async def test_neither_content_nor_keys_nor_the_id_itself_reach_the_collector(collector: Collector) -> None:
     async with Provider(counted, stream) as provider:
         config = trace_to(collector, provider, GPT, header_prefixes=("x-", "auth"))
+        config = replace(config, routing=Routing(affinity_headers=("x-thread",)))
         async with traced(config) as client:
             for body in (chat(), chat(stream=True)):
                 await ask(
                     client,
                     body=body,
                     x_model_affinity="id-canary",
+                    x_thread="id-canary",
                     authorization="Bearer client-canary",
                     x_api_key="client-canary",
                 )
