@@ -43,6 +43,8 @@ async def _answer_http(request: Request, error: Exception) -> Response:
 async def _answer_invalid(_request: Request, error: Exception) -> Response:
     """Answer a body that does not fit: the first problem, its field, and never the value, which may be a prompt."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - what it is registered for
+    # FastAPI's frame holds what it raises, and the body: a cycle.
+    error.__traceback__ = error.__cause__ = error.__context__ = None
     problem = error.errors()[0]
     if problem["type"] == "json_invalid":
         what = problem.get("ctx", {}).get("error", "")

@@ -23,7 +23,7 @@ from plano_agents.agent_server.metrics import AgentMetrics
 from plano_agents.agent_server.recorder import RunRecorder
 from plano_agents.agent_server.settings import ServerSettings
 from plano_agents.agent_server.tools import Graph, limit_tools
-from plano_agents.errors import ConfigError, InterruptedRunError
+from plano_agents.errors import ConfigError, InterruptedRunError, PlanoError
 from plano_agents.http.server.budget import BufferBudget
 
 if TYPE_CHECKING:
@@ -128,6 +128,7 @@ class Agent:
             clock=self.clock,
         )
         outcome = "done"
+        failure: PlanoError | None = None
         self.metrics.begin_run()
         try:
             yield log
@@ -142,6 +143,7 @@ class Agent:
             log.cancelled()
             raise
         finally:
+            del failure  # what is raised holds this frame: a cycle
             self.metrics.end_run(outcome, log.seconds, log.answer)
             await self.memory.release(run.thread_id, run.run_id)
 

@@ -5,11 +5,9 @@ Python holds. So a reference cycle is found, wherever it is.
 """
 
 import asyncio
-import gc
 import tracemalloc
-from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -32,6 +30,7 @@ from plano_agents.router.request.service import ProxyRequest, Story
 from plano_agents.router.request.streams import Stream
 from plano_agents.router.request.trail import Trail
 from plano_agents.sessions.pinning import Turn
+from tests.leftovers import collector_off, leave_out_what_is_there, wait_until_gone
 from tests.router.conftest import CHUNKS, GPT, Exchange, Provider, build_config, chat
 from tests.router.raw_client import build_request, complete, open_to, stream, talk
 from tests.router.test_failures import unaccepting
@@ -39,11 +38,8 @@ from tests.router.test_failures import unaccepting
 BODY_BYTES = 1_000_000
 """More than the sockets between client, router and provider hold."""
 TIMES = 3
-SECONDS = 30
-"""How long the last of a request may be on its way to its end."""
 
-KINDS = (
-    asyncio.Task,
+OF_REQUESTS = (
     Candidate,
     Choice,
     Connection,
@@ -62,6 +58,7 @@ KINDS = (
     WholeAnswer,
 )
 """What a request is made of."""
+KINDS = (asyncio.Task, *OF_REQUESTS)
 
 Answer = Callable[[Exchange], Awaitable[None]]
 
@@ -72,6 +69,8 @@ class Scene:
 
     url: str
     path: str
+    body_bytes: int = BODY_BYTES
+    """The size of a request's body."""
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the provider has a request."""
 
@@ -79,7 +78,7 @@ class Scene:
         self, *headers: str, streamed: bool = False, body: bytes | None = None, close: bool = True
     ) -> bytes:
         content = chat(stream=streamed, max_tokens=9) if body is None else body
-        return build_request(content.ljust(BODY_BYTES), *headers, path=self.path, close=close)
+        return build_request(content.ljust(self.body_bytes), *headers, path=self.path, close=close)
 
 
 Client = Callable[[Scene], Awaitable[int]]
@@ -121,7 +120,7 @@ async def ask_elsewhere(scene: Scene) -> int:
 
 async def ask_in_chunks(scene: Scene) -> int:
     head = f"POST {scene.path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
-    return (await talk(scene.url, head.encode() + b"%x\r\n" % BODY_BYTES + b" " * BODY_BYTES))[0]
+    return (await talk(scene.url, head.encode() + b"%x\r\n" % scene.body_bytes + b" " * scene.body_bytes))[0]
 
 
 async def stop_within_body(scene: Scene) -> int:
@@ -366,25 +365,8 @@ async def run_scene(ending: Ending, path: str) -> AsyncGenerator[Scene, None]:
 
 @pytest.fixture
 def without_collector() -> Iterator[None]:
-    gc.disable()
-    yield
-    tracemalloc.stop()
-    gc.unfreeze()
-    gc.enable()
-
-
-def count_kinds() -> Counter[str]:
-    """Count what requests are made of, but for what was frozen."""
-    return Counter(type(each).__name__ for each in gc.get_objects() if isinstance(each, KINDS))
-
-
-async def wait_until_gone() -> Counter[str]:
-    """Wait for what is on its way to its end; give what stays."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(SECONDS):
-            while count_kinds():  # noqa: ASYNC110 - the end of an object sets no event
-                await asyncio.sleep(0)
-    return count_kinds()
+    with collector_off():
+        yield
 
 
 @pytest.mark.usefixtures("without_collector")
@@ -394,15 +376,15 @@ async def test_nothing_of_a_request_outlives_its_end(way: str, path: str) -> Non
     ending = ENDINGS[way]
     async with run_scene(ending, path) as scene:
         await ending.client(scene)  # what is loaded and kept once
-        gc.collect()
-        gc.freeze()
+        leave_out_what_is_there()
         tracemalloc.start()
         statuses = set()
         for _ in range(TIMES):
             scene.asked.clear()
             statuses.add(await ending.client(scene))
-        stays = await wait_until_gone()
+        stays = await wait_until_gone(KINDS)
         held, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
     assert (statuses, dict(stays)) == ({ending.status}, {})
     assert held < BODY_BYTES
 
@@ -412,8 +394,7 @@ async def test_nothing_of_a_request_outlives_its_end(way: str, path: str) -> Non
 @pytest.mark.parametrize("way", ["the client leaves while it waits", "the client leaves within the stream"])
 async def test_nothing_of_a_request_outlives_the_servers_end(way: str, path: str) -> None:
     ending = ENDINGS[way]
-    gc.collect()
-    gc.freeze()
+    leave_out_what_is_there()
     async with run_scene(ending, path) as scene:
         streamed = ending.answers == (start_stream,)
         reader, writer = await asyncio.open_connection(*scene.url.removeprefix("http://").split(":"))
@@ -424,7 +405,4 @@ async def test_nothing_of_a_request_outlives_the_servers_end(way: str, path: str
     assert b"The router stops" in await reader.read(-1)
     writer.close()
     del reader, writer, scene
-    own = Counter(Task=1)
-    async with asyncio.timeout(SECONDS):
-        while count_kinds() - own:  # noqa: ASYNC110 - the end of an object sets no event
-            await asyncio.sleep(0)
+    assert await wait_until_gone(OF_REQUESTS) == {}

@@ -23,6 +23,7 @@ async def while_connected(receive: Receive, work: Coroutine[None, None, None]) -
         task.cancel()
         gone.cancel()
         await asyncio.gather(task, gone, return_exceptions=True)
+        del task  # what it raised holds this frame: a cycle that would keep the request
 
 
 async def _wait_for_disconnect(receive: Receive) -> None:
