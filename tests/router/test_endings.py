@@ -30,7 +30,7 @@ from plano_agents.router.request.service import ProxyRequest, Story
 from plano_agents.router.request.streams import Stream
 from plano_agents.router.request.trail import Trail
 from plano_agents.sessions.pinning import Turn
-from tests.leftovers import collector_off, leave_out_what_is_there, wait_until_gone
+from tests.leftovers import collector_off, count_left, leave_out_what_is_there, wait_until_gone
 from tests.router.conftest import CHUNKS, GPT, Exchange, Provider, build_config, chat
 from tests.router.raw_client import build_request, complete, open_to, stream, talk
 from tests.router.test_failures import unaccepting
@@ -162,7 +162,7 @@ async def leave_while_waiting(scene: Scene) -> int:
 async def leave_while_connecting(scene: Scene) -> int:
     async with open_to(scene.url) as (_, writer):
         writer.write(scene.request())
-        while not count_kinds()["Connection"]:  # noqa: ASYNC110 - a connection that begins sets no event
+        while not count_left((Connection,)):  # noqa: ASYNC110 - a connection that begins sets no event
             await asyncio.sleep(0)
     return 0
 
@@ -268,7 +268,8 @@ class Ending:
     """Where no provider is."""
 
 
-AT_ONCE = {"retries": Retries(base_seconds=0, budget_min=1000), "breaker": Breaker(failures=1000)}
+PATIENT = Breaker(failures=1000)
+AT_ONCE = {"retries": Retries(base_seconds=0, budget_min=1000)}
 SMALL = {"limits": Limits(max_body_bytes=BODY_BYTES - 1)}
 
 ENDINGS: Mapping[str, Ending] = {
@@ -351,7 +352,7 @@ async def run_scene(ending: Ending, path: str) -> AsyncGenerator[Scene, None]:
     with unaccepting() as silent:
         async with Provider(*map(forget_request, ending.answers)) as provider:
             base_url = {None: provider.url, "unaccepting": silent}.get(ending.base_url, ending.base_url)
-            config = build_config(GPT, base_url=base_url, **ending.config)
+            config = build_config(GPT, base_url=base_url, **{"breaker": PATIENT, **ending.config})
             upstream = HttpUpstream()
             listener = processes.bind("127.0.0.1", 0)
             scene.url = processes.url_of(listener)
