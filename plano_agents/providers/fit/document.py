@@ -70,8 +70,8 @@ class Document:
         """The top-level fields as they are by now."""
         self.is_translated = is_translated
         """Whether the router wrote it, from another wire."""
-        self.adjustments: list[Adjustment] = []
-        """What was changed."""
+        self.adjustments: dict[Adjustment, None] = {}
+        """What was changed, in order: a set that keeps it."""
         self.names: dict[str, str] = {}
         """The tools' names as they are sent, to the client's own."""
 
@@ -94,7 +94,7 @@ class Document:
 
     def tell(self, *adjustments: Adjustment) -> None:
         """Note what was changed, once each."""
-        self.adjustments += [each for each in adjustments if each not in self.adjustments]
+        self.adjustments |= dict.fromkeys(adjustments)
 
     def edit_list(self, name: str, edit: Callable[[list[Pieces]], list[Pieces] | None]) -> None:
         """Change a list of objects, such as ``messages``; where the change gives None it stays byte for byte."""
