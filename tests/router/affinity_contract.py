@@ -64,6 +64,8 @@ class Pin:
     used_at: float
     by_hint: bool
     """Whether a hint began it."""
+    served: bool = False
+    """Whether a model was asked for the session."""
     switches: list[str] = field(default_factory=list)
     """The reasons of its moves."""
 
@@ -75,7 +77,7 @@ class Contract:
         routes: Every preference's models, best first.
         blind: The models that take no images.
         models: The configured models; the first is the default.
-        cap: How many sessions are remembered.
+        cap: How many sessions at rest are remembered that a model was asked for, and as many of the others.
     """
 
     def __init__(
@@ -96,7 +98,7 @@ class Contract:
         """Serve a request from its beginning to its end."""
         self.begin(request.key)
         told = self.finish(request, self.decide(request))
-        self.end(request.key)
+        self.end(request.key, served=not request.decides_only)
         return told
 
     def begin(self, key: Key | None) -> None:
@@ -104,9 +106,11 @@ class Contract:
             self.open[key] += 1
             self._touch(key)
 
-    def end(self, key: Key | None) -> None:
+    def end(self, key: Key | None, *, served: bool = True) -> None:
         if key is not None:
             self._touch(key)
+            if served and key in self.pins:
+                self.pins[key].served = True
             self.open[key] -= 1
             self.evict()
 
@@ -120,7 +124,6 @@ class Contract:
             pin = self.pins[request.key] = Pin(
                 decided.model, decided.route, self.now, decided.reason == "hint"
             )
-            self.evict()
         elif decided.kind == "switch":
             pin.model, pin.route = decided.model, decided.route
             pin.switches.append("model_removed")
@@ -154,12 +157,11 @@ class Contract:
         return pin.used_at + TTL - self.now
 
     def evict(self) -> None:
-        """Forget the least recently used beyond the cap, and none that is in use."""
-        in_use = {key for key, requests in self.open.items() if requests}
-        for key in [key for key in self.pins if key not in in_use]:
-            if len(self.pins.keys() | in_use) <= self.cap:
-                return
-            del self.pins[key]
+        """Forget the least recently used at rest beyond the cap; those only decided push out none that was served."""
+        for served in (True, False):
+            at_rest = [key for key, pin in self.pins.items() if not self.open[key] and pin.served is served]
+            for key in at_rest[: max(0, len(at_rest) - self.cap)]:
+                del self.pins[key]
 
     def _touch(self, key: Key) -> None:
         if key in self.pins:

@@ -236,7 +236,7 @@ class AffinityMachine(RuleBasedStateMachine):
         if cancelled:
             if not was_routing:
                 self.contract.decide(asked[0])
-            self.contract.end(key)
+            self.contract.end(key, served=not was_routing)
         left = asked[cancelled:]
         decided = [self.contract.decide(request) for request in left]
         expected = [self.contract.finish(*pair) for pair in zip(left, decided, strict=True)]
