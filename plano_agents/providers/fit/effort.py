@@ -22,7 +22,7 @@ LEAST_BUDGET = 1_024
 """The smallest budget that Anthropic takes: platform.claude.com, extended thinking."""
 
 _EFFORT_BELOW = ((4_096, "low"), (16_384, "medium"))
-_FORCED = frozenset({"any", "tool"})
+_FORCED = ("any", "tool")
 
 
 def choose_effort(asked: str, taken: Sequence[str]) -> str | None:
@@ -144,7 +144,7 @@ def _fit_thinking(document: Document, rules: Rules, effort: str | None) -> str |
     if not isinstance(thinking, dict) or form is None:
         return effort
     kind, budget = thinking.get("type"), thinking.get("budget_tokens")
-    if kind not in {"enabled", "adaptive"}:
+    if kind not in ("enabled", "adaptive"):
         if form == "none":
             document.drop("thinking")
         return effort

@@ -83,7 +83,7 @@ def fit_sampling_beside_thinking(document: Document, rules: Rules) -> None:
     if rules.wire is not Form.ANTHROPIC_MESSAGES or not document.has("thinking"):
         return
     thinking = document.read("thinking")
-    if not isinstance(thinking, dict) or thinking.get("type") not in {"enabled", "adaptive"}:
+    if not isinstance(thinking, dict) or thinking.get("type") not in ("enabled", "adaptive"):
         return
     _drop_unless(document, ("temperature",), (1, 1.0))
     _drop_unless(document, ("top_k",), ())

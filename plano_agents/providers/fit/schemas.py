@@ -99,7 +99,7 @@ def _replace(pieces: Pieces, name: str, old: object, new: object) -> Pieces:
 
 
 def _fit_object_tool(tool: Pieces) -> Pieces:
-    if _read(tool, "type") not in {None, "custom"}:
+    if _read(tool, "type") not in (None, "custom"):
         return tool
     given = _read(tool, "input_schema")
     return _replace(tool, "input_schema", given, open_top(given))
