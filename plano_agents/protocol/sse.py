@@ -18,7 +18,8 @@ MAX_EVENT_LINES = 65_536
 DONE = b"data: [DONE]\n\n"
 """What ends an OpenAI stream."""
 
-_LINE_END = re.compile(rb"\r\n|\r|\n")
+_BLANK_LINES = re.compile(rb"\n{3,}")
+"""More blank lines than the one that ends an event: they mean nothing, and a provider can send many in one read."""
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -85,7 +86,9 @@ class EventDecoder:
         # A carriage return at the very end may be the first half of a CRLF: it waits for the next byte.
         held = b"\r" if text.endswith(b"\r") else b""
         whole = text[: len(text) - len(held)] if held else text
-        lines = _LINE_END.split(whole) if b"\r" in whole else whole.split(b"\n")
+        if b"\r" in whole:
+            whole = whole.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        lines = _BLANK_LINES.sub(b"\n\n", whole).split(b"\n")
         rest += lines.pop() + held
         events = [event for line in lines if (event := self._take(line)) is not None]
         self._check(len(rest))

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from plano_agents.errors import UpstreamProtocolError
 from plano_agents.protocol import sse
 from plano_agents.protocol.sse import Event, EventDecoder, encode_event
+from tests.work import count_lines
 
 STREAM = b"event: ping\r\ndata: {}\r\n\r\n: a comment\ndata: one\ndata:two\n\nid: 7\n\ndata: \xc3\xa9\r\rdata: [DONE]\n\n"
 EVENTS = [Event(b"{}", "ping"), Event(b"one\ntwo"), Event("é".encode()), Event(b"[DONE]")]
@@ -47,3 +48,12 @@ def test_what_is_encoded_is_decoded(payloads: list[bytes], data: st.DataObject) 
     stream = b"".join(encode_event(payload, "message") for payload in payloads)
     cut = data.draw(st.integers(0, len(stream)))
     assert decode(stream[:cut], stream[cut:]) == [Event(payload) for payload in payloads]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
+def test_any_number_of_blank_lines_is_as_much_work_as_one(end: bytes) -> None:
+    def count(blank_lines: int) -> int:
+        stream = b"data: a" + end * blank_lines + b"data: b" + end * 2
+        return count_lines(lambda: EventDecoder().feed(stream + b":"))
+
+    assert count(100_000) == count(3)
