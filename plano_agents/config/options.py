@@ -223,9 +223,9 @@ class Timeouts(Values):
 
     connect_seconds: Duration = 5.0
     """Until the connection stands, TLS included; Plano's ``overrides.upstream_connect_timeout``."""
-    first_byte_seconds: Duration = 120.0
+    first_byte_seconds: Duration = 600.0
     """From the request's last byte to the answer's first."""
-    between_bytes_seconds: Duration = 60.0
+    between_bytes_seconds: Duration = 300.0
     """Of silence within an answer."""
     total_seconds: Duration = 900.0
     """From sending a request to its answer's end; Plano's ``timeout`` of the listener."""

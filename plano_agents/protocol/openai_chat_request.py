@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from plano_agents.errors import RequestError
-from plano_agents.protocol.decoding import ABSENT, decode_request
+from plano_agents.protocol.decoding import ABSENT, BAD_JSON, decode_request
 
 
 class CacheMarked(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -240,7 +240,12 @@ class ChatRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     safety_identifier: str | None = None
 
 
+class _Options(Struct, frozen=True):
+    stream_options: StreamOptions | None = None
+
+
 _REQUEST = msgspec.json.Decoder(ChatRequest)
+_OPTIONS = msgspec.json.Decoder(_Options)
 
 
 def parse_request(body: bytes) -> ChatRequest:
@@ -250,6 +255,14 @@ def parse_request(body: bytes) -> ChatRequest:
         RequestError: The body is not JSON, or a field has the wrong type; ``param`` names it.
     """
     return decode_request(_REQUEST, body)
+
+
+def read_stream_options(body: bytes) -> StreamOptions | None:
+    """Read a request's stream options alone; None where it has none that can be read."""
+    try:
+        return _OPTIONS.decode(body).stream_options
+    except BAD_JSON:
+        return None
 
 
 def wants_usage(request: ChatRequest) -> bool:

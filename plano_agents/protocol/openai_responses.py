@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
-from plano_agents.errors import PlanoError
+from plano_agents.errors import PlanoError, UpstreamProtocolError
 from plano_agents.protocol import sse
 from plano_agents.protocol.decoding import BAD_JSON, decode_request
 from plano_agents.protocol.end_mark import EndMark
@@ -136,3 +136,42 @@ def _is_sealed(item: bytes) -> bool:
     except BAD_JSON:
         return False
     return content is not None and content.startswith(SEAL)
+
+
+class _ResponseEvent(Struct, frozen=True):
+    """An event that carries a response."""
+
+    type: str = ""
+    response: msgspec.Raw | None = None
+
+
+_RESPONSE_EVENT = msgspec.json.Decoder(_ResponseEvent)
+_ENDS = ("response.completed", "response.incomplete", "response.failed")
+_STATUS = re.compile(rb'"status"\s*:\s*"(completed|incomplete|failed)"')
+
+
+def join_events(body: bytes) -> bytes:
+    """Take the whole response out of a stream's events.
+
+    Raises:
+        UpstreamProtocolError: The stream was cut.
+    """
+    for event in reversed(sse.decode_events(body)):
+        try:
+            read = _RESPONSE_EVENT.decode(event.data)
+        except BAD_JSON:
+            continue
+        if read.type in _ENDS and read.response is not None:
+            return bytes(read.response)
+    raise UpstreamProtocolError("The provider's stream ended before the answer did.")
+
+
+def write_events(body: bytes) -> bytes:
+    """Write a whole response as the events of a stream."""
+    found = _STATUS.search(body)
+    last = f"response.{found[1].decode()}" if found is not None else _ENDS[0]
+    written = []
+    for number, kind in enumerate(("response.created", last)):
+        content = {"type": kind, "sequence_number": number, "response": msgspec.Raw(body)}
+        written.append(sse.encode_event(msgspec.json.encode(content), kind))
+    return b"".join(written)

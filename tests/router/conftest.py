@@ -38,7 +38,7 @@ KEY = "sk-provider-canary"
 PROMPT = "prompt-canary"
 JSON = {"content-type": "application/json"}
 SSE = {"content-type": "text/event-stream"}
-COMPLETION = b'{"id": "c1",  "model": "gpt-4o-2024-08-06", "choices": []}'
+COMPLETION = b'{"id": "c1",  "model": "gpt-4o-2024-08-06", "choices": [{"message": {}}]}'
 CHUNKS = (b'data: {"id":"c1","choices":[{"delta":{"content":"a"}}]}\n\n', b"data: [DONE]\n\n")
 MESSAGE = json.dumps(
     {

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from plano_agents.errors import UnsupportedFieldError
+from plano_agents.errors import UnsupportedFieldError, UpstreamProtocolError
 from plano_agents.protocol import openai_chat_request as hub
 from plano_agents.protocol import openai_responses_request as responses
 from plano_agents.protocol.adjustment import Adjustment, Tell
+from plano_agents.protocol.first_look import looks_like_events
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.openai_chat import ErrorDetail, encode_error_detail
-from plano_agents.protocol.openai_completion import Completion
+from plano_agents.protocol.openai_completion import Chunk, Completion
 from plano_agents.protocol.openai_response import Response
 from plano_agents.protocol.provider_error import CONTEXT_CODE, is_too_long, read_provider_error
 from plano_agents.protocol.tool_names import ClientTools
@@ -37,6 +38,7 @@ from plano_agents.protocol.translation.responses_request_to_chat import (
     read_responses_request,
 )
 from plano_agents.protocol.translation.stream import Reader, StreamTranslator, Writer
+from plano_agents.protocol.translation.whole import join_chunks, split_completion
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +70,33 @@ class Exchange:
         Raises:
             UpstreamProtocolError: It is no answer in the upstream's form.
         """
-        completion = self._parse_reply(body)
+        return self._encode_completion(self._parse_reply(body))
+
+    def _encode_completion(self, completion: Completion) -> bytes:
         if self.surface is Form.ANTHROPIC_MESSAGES:
             return chat_reply_to_messages.encode_message(completion)
         if self._frame is not None:
             return encode_response(completion, self._frame, self._tools)
         return msgspec.json.encode(completion)
+
+    def convert(self, body: bytes, *, streams: bool) -> bytes:
+        """Translate a whole answer of the upstream, JSON or all events of a stream, into what the client asked for.
+
+        Args:
+            body: All of it.
+            streams: Whether the client asked for a stream.
+
+        Raises:
+            UpstreamProtocolError: It is no answer in the upstream's form, or it was cut.
+        """
+        if not looks_like_events(body):
+            return self._write_stream(body) if streams else self.encode_reply(body)
+        if not streams:
+            return self._encode_completion(join_chunks(self._read_chunks(body)))
+        stream = self.build_stream()
+        written = stream.feed(body) + stream.finish()
+        stream.close()
+        return written
 
     def encode_error(self, body: bytes, status: int) -> bytes:
         """Translate an error body into the client's form.
@@ -96,6 +119,21 @@ class Exchange:
         """Build the translator of one streamed answer."""
         return StreamTranslator(self._build_reader(), self._build_writer())
 
+    def _write_stream(self, body: bytes) -> bytes:
+        writer = self._build_writer()
+        return b"".join([*map(writer.write, split_completion(self._parse_reply(body))), writer.finish()])
+
+    def _read_chunks(self, body: bytes) -> list[Chunk]:
+        reader = self._build_reader()
+        chunks: list[Chunk] = []
+        for item in reader.feed(body):
+            if isinstance(item, ErrorDetail):
+                raise UpstreamProtocolError(f"The provider's stream failed: {item.message}")
+            chunks.append(item)
+        if not (reader.finished or reader.answered):
+            raise UpstreamProtocolError("The provider's stream ended before the answer did.")
+        return chunks
+
     def _parse_reply(self, body: bytes) -> Completion:
         if self.upstream is Form.ANTHROPIC_MESSAGES:
             return messages_reply_to_chat.parse_completion(body, self._build_ids(), created=self._created)
@@ -115,6 +153,18 @@ class Exchange:
         if self._frame is not None:
             return ResponsesStreamWriter(self._frame, self._tools)
         return ChatStreamWriter(include_usage=self._include_usage)
+
+
+def mirror_exchange(form: Form, body: bytes, *, created: int) -> Exchange:
+    """Build an exchange whose upstream speaks the client's own form, chat or messages: an answer is converted alone.
+
+    Args:
+        form: What both speak.
+        body: The client's request, JSON.
+        created: Unix time in seconds, for the answer.
+    """
+    options = hub.read_stream_options(body)
+    return Exchange(form, form, body, created, bool(options and options.include_usage), None, frozenset())
 
 
 def open_exchange(

@@ -13,19 +13,32 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Literal
 
 from msgspec import Struct
 
 from plano_agents.config.model import Config
 from plano_agents.errors import (
+    ConnectTimeoutError,
     RequestError,
     UpstreamError,
     UpstreamProtocolError,
+    UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
 from plano_agents.http.client import TakeChunk, Upstream, UpstreamRequest, UpstreamResponse
+from plano_agents.protocol.first_look import (
+    FoundError,
+    Opening,
+    check_whole,
+    judge_opening,
+    looks_like_events,
+)
+from plano_agents.protocol.form import Form
 from plano_agents.protocol.overflow import says_too_long
+from plano_agents.providers.refusals import is_about_target
 from plano_agents.router.request.breaker import Attempt
+from plano_agents.router.request.compression import decompress, is_compressed
 from plano_agents.router.request.health import Health
 from plano_agents.router.request.retry import choose_delay, is_retryable, parse_retry_after
 from plano_agents.router.request.trace import Trace
@@ -48,6 +61,14 @@ class Candidate(Struct, frozen=True):
     """Provider-qualified."""
     build_request: Callable[[], UpstreamRequest]
     """Writes the request on the model's own wire; called when its turn has come."""
+    form: Form = Form.OPENAI_CHAT
+    """That wire."""
+    streams: bool = False
+    """Whether a stream is asked for."""
+    finish: Callable[[bytes], bytes] = bytes
+    """Makes what the client gets of a whole answer; raises `UpstreamProtocolError` where it is none."""
+    by_client_key: bool = False
+    """Whether the client's own key goes along."""
 
 
 class WholeAnswer(Struct, frozen=True):
@@ -75,7 +96,7 @@ class StreamedAnswer:
         attempt: Whose outcome the stream's end decides; its reader says it.
     """
 
-    __slots__ = ("_response", "attempt", "first", "headers", "model", "opening", "status")
+    __slots__ = ("_response", "attempt", "first", "headers", "judged", "model", "opening", "status")
 
     def __init__(self, model: str, response: UpstreamResponse, attempt: Attempt) -> None:
         self.model = model
@@ -88,7 +109,9 @@ class StreamedAnswer:
         self.attempt = attempt
         """The attempt that it came of, for whoever sees its end to judge."""
         self.opening = b""
-        """The first bytes, once they are there; none at an end without any."""
+        """The first bytes that say something, once they are there, and all before them; none at an end without any."""
+        self.judged: Opening | FoundError = Opening.SILENT
+        """What they are."""
         self.first = response.forward(self._take_opening)
         """Done once the first bytes are there; says whether they are all."""
 
@@ -103,9 +126,24 @@ class StreamedAnswer:
                 self.first.exception()  # nobody may have waited for it
             del self.first  # what it raised holds the frames that hold this answer
 
+    async def read_rest(self) -> bytes:
+        """Read it to its end, and give all of it."""
+        pieces = [self.opening]
+
+        def take(chunk: bytes) -> bool:
+            pieces.append(chunk)
+            return True
+
+        if not await self.first:
+            await self.forward(take)
+        return b"".join(pieces)
+
     def _take_opening(self, chunk: bytes) -> bool:
-        self.opening = chunk
-        return False
+        self.opening += chunk
+        if not looks_like_events(self.opening) and self.opening.strip():
+            return False
+        self.judged = judge_opening(self.opening)
+        return self.judged is Opening.SILENT
 
 
 Answered = WholeAnswer | StreamedAnswer
@@ -227,14 +265,15 @@ class Dispatcher:
         health.budget.note_request()
         tries = 1
         while True:
-            outcome = await self._try(candidate.model, request, attempt, note=note, trace=trace)
-            if isinstance(outcome, StreamedAnswer):
-                return outcome, None
-            retry_after = None
-            if isinstance(outcome, WholeAnswer):
-                if not is_retryable(outcome.status):
-                    return outcome, _UNSUITABLE if says_too_long(outcome.status, outcome.body) else None
-                retry_after = parse_retry_after(outcome.headers, now=self._wall_clock())
+            outcome = await self._try(candidate, request, attempt, note=note, trace=trace)
+            why = _judge(candidate, outcome)
+            if why != "again":
+                return outcome, why
+            retry_after = (
+                parse_retry_after(outcome.headers, now=self._wall_clock())
+                if isinstance(outcome, WholeAnswer)
+                else None
+            )
             delay = choose_delay(self._retries, attempt=tries, retry_after=retry_after, random=self._chance)
             if delay is None or not health.budget.take_retry():
                 return outcome, _FAILED
@@ -246,7 +285,7 @@ class Dispatcher:
 
     async def _try(
         self,
-        model: str,
+        candidate: Candidate,
         request: UpstreamRequest,
         attempt: Attempt,
         *,
@@ -254,17 +293,18 @@ class Dispatcher:
         trace: Trace | None,
     ) -> Answered | UpstreamError:
         """Send once, and read the answer: to its end, or, where it is a stream, to its first bytes."""
-        started = self._clock()
+        started, model = self._clock(), candidate.model
         try:
             response = await self._upstream.send(request if trace is None else trace.stamp(model, request))
-            status, headers = response.status, response.headers
             answer: Answered
-            if status in SUCCESS and "text/event-stream" in headers.get("content-type", "").lower():
-                answer = await self._read_stream(StreamedAnswer(model, response, attempt))
+            if response.status in SUCCESS:
+                answer = await self._read_success(candidate, response, attempt)
             else:
                 async with response:
-                    _check_status(model, status)
-                    answer = WholeAnswer(model, status, headers, await response.read())
+                    _check_status(model, response.status)
+                    body = decompress(await response.read(), response.headers)
+                    answer = WholeAnswer(model, response.status, response.headers, body)
+            status = answer.status
         except UpstreamError as error:
             attempt.fail()
             note(Try(model, None, error.code, (self._clock() - started) * 1000))
@@ -281,16 +321,47 @@ class Dispatcher:
             attempt.succeed()
         return answer
 
-    async def _read_stream(self, answer: StreamedAnswer) -> StreamedAnswer:
-        """Wait for a stream's first bytes, for as long as the client need not be told to go on waiting."""
+    async def _read_success(
+        self, candidate: Candidate, response: UpstreamResponse, attempt: Attempt
+    ) -> Answered:
+        """Read an answer of a good status, and look at it: it may be an error, or in another form than asked for."""
+        headers = response.headers
+        kind = headers.get("content-type", "").lower()
+        is_stream = "text/event-stream" in kind
+        if candidate.streams and (is_stream or "json" not in kind) and not is_compressed(headers):
+            answer = StreamedAnswer(candidate.model, response, attempt)
+            if await self._begin(answer, is_stream=is_stream):
+                return answer
+            async with response:
+                body = await answer.read_rest()
+        else:
+            async with response:
+                body = decompress(await response.read(), headers)
+        found = judge_opening(body) if looks_like_events(body) else check_whole(body, candidate.form)
+        if isinstance(found, FoundError):
+            return WholeAnswer(candidate.model, found.status, headers, found.body)
+        return WholeAnswer(candidate.model, response.status, headers, candidate.finish(body))
+
+    async def _begin(self, answer: StreamedAnswer, *, is_stream: bool) -> bool:
+        """Wait for a stream's first bytes, for as long as the client need not be told to go on waiting.
+
+        Args:
+            answer: The answer.
+            is_stream: Whether it says that it is a stream; else it is waited for until it shows.
+
+        Returns:
+            Whether it is one that has begun, or may still; else it is to be read whole.
+        """
         try:
             if not answer.first.done():
-                await asyncio.wait({answer.first}, timeout=self._patience)
+                await asyncio.wait({answer.first}, timeout=self._patience if is_stream else None)
+            if not answer.first.done():
+                return True
             _check_begun(answer)
         except BaseException:
             await answer.aclose()
             raise
-        return answer
+        return looks_like_events(answer.opening) and not isinstance(answer.judged, FoundError)
 
     def _unavailable(self, candidates: Sequence[Candidate]) -> UpstreamUnavailableError:
         waits = {each.model: self._health.of(each.model).breaker.seconds_left for each in candidates}
@@ -308,6 +379,28 @@ def _check_status(model: str, status: int) -> None:
         raise UpstreamProtocolError(f"{model} answered with the status {status}, which is none of HTTP's.")
 
 
+def _judge(candidate: Candidate, outcome: Answered | UpstreamError) -> MoveReason | Literal["again"] | None:
+    """Judge what came of a candidate.
+
+    Returns:
+        Why another candidate may do better, or that this one may on another try; None where the answer stands.
+    """
+    if isinstance(outcome, StreamedAnswer):
+        return None
+    if isinstance(outcome, UpstreamError):
+        # A whole answer that was being made when the time was over is billed, and would take as long again.
+        is_late = isinstance(outcome, UpstreamTimeoutError) and not isinstance(outcome, ConnectTimeoutError)
+        return _FAILED if is_late and not candidate.streams else "again"
+    if is_retryable(outcome.status):
+        return "again"
+    if says_too_long(outcome.status, outcome.body):
+        return _UNSUITABLE
+    by_client_key = candidate.by_client_key
+    return _FAILED if is_about_target(outcome.status, outcome.body, by_client_key=by_client_key) else None
+
+
 def _check_begun(answer: StreamedAnswer) -> None:
-    if answer.first.done() and answer.first.result() and not answer.opening:
+    """Refuse a stream that ended before it said anything."""
+    is_silent = answer.judged is Opening.SILENT and looks_like_events(answer.opening)
+    if answer.first.result() and (is_silent or not answer.opening.strip()):
         raise UpstreamProtocolError("The provider's stream ended before it began.")

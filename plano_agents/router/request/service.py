@@ -7,7 +7,7 @@ known to ``protocol``.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from types import TracebackType
 
@@ -15,12 +15,14 @@ import msgspec
 
 from plano_agents.affinity import HINT_HEADER
 from plano_agents.config.model import Config, Model
-from plano_agents.errors import PlanoError, UpstreamProtocolError
+from plano_agents.errors import PlanoError
 from plano_agents.http.client import UpstreamRequest
+from plano_agents.protocol import openai_responses
 from plano_agents.protocol.decoding import split_fields
+from plano_agents.protocol.first_look import looks_like_events
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.request_body import RequestBody
-from plano_agents.protocol.translation.exchange import Exchange, open_exchange
+from plano_agents.protocol.translation.exchange import Exchange, mirror_exchange, open_exchange
 from plano_agents.protocol.usage import Tokens, UsageMeter, read_usage
 from plano_agents.providers.fit import (
     Fitted,
@@ -57,6 +59,7 @@ LARGE_BODY_BYTES = 1024 * 1024
 """From which size on a body's steps are no longer taken at once, for each may take some 100 ms."""
 
 _HINT = HINT_HEADER.lower()
+_EVENTS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
 
 
 class ProxyRequest:
@@ -322,29 +325,39 @@ class Story:
             headers = build_request_headers(target, self._request.fields)
             return UpstreamRequest(target.urls[wire], headers, body, service.timeouts)
 
-        return Candidate(name, build)
+        target = served.target
+        return Candidate(
+            name,
+            build,
+            form=target.choose_wire(exchanges.surface.form),
+            streams=exchanges.streams,
+            finish=partial(exchanges.finish, name),
+            by_client_key="authorization" in target.forwarded,
+        )
 
     def _build_answer(
         self, sent: WholeAnswer | StreamedAnswer, exchange: Exchange | None, fitted: Fitted
     ) -> Answer:
         """Make the provider's answer ours; what it cost is read once it has been sent."""
         trail = self.trail
-        if exchange is not None or fitted.names:
-            _refuse_compressed(sent.headers)
         headers = {**pass_back(sent.headers), **build_headers(trail)}
+        headers.pop("content-encoding", None)
         if isinstance(sent, StreamedAnswer):
-            headers |= {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
+            headers |= _EVENTS
             return Answer(sent.status, headers, self._pass_on(sent, exchange, fitted))
         body = sent.body
-        if exchange is not None:
+        if sent.status in SUCCESS and looks_like_events(body):
+            headers |= _EVENTS
+            trail.streams = True
+        elif exchange is not None or sent.status in SUCCESS:
             headers["content-type"] = "application/json"
-            is_success = sent.status in SUCCESS
-            body = exchange.encode_reply(body) if is_success else exchange.encode_error(body, sent.status)
+        if exchange is not None and sent.status not in SUCCESS:
+            body = exchange.encode_error(body, sent.status)
         if fitted.names:
             body = restore_names(body, fitted.names)
         if trail.trace is not None:
             trail.trace.note_reply(body)
-        self._read_tokens = partial(read_usage, body)
+        self._read_tokens = partial(read_usage, body) if not trail.streams else partial(_meter, body)
         return Answer(sent.status, headers, body)
 
     def _pass_on(self, sent: StreamedAnswer, exchange: Exchange | None, fitted: Fitted) -> Stream:
@@ -417,6 +430,27 @@ class _Exchanges:
         told = (*exchange.adjustments, *fitted.adjustments)
         return exchange, msgspec.structs.replace(fitted, adjustments=told)
 
+    @property
+    def streams(self) -> bool:
+        """Whether the client asked for a stream."""
+        return bytes(self._body.fields.get("stream", b"")) == b"true"
+
+    def finish(self, name: str, body: bytes) -> bytes:
+        """Make what the client asked for, JSON or a stream, of a candidate's whole answer.
+
+        Raises:
+            UpstreamProtocolError: It is no answer in the candidate's form.
+        """
+        exchange, _ = self._opened[name]
+        if exchange is not None:
+            return exchange.convert(body, streams=self.streams)
+        if looks_like_events(body) == self.streams:
+            return body
+        if self.surface.form is Form.OPENAI_RESPONSES:
+            return openai_responses.write_events(body) if self.streams else openai_responses.join_events(body)
+        mirror = mirror_exchange(self.surface.form, self._body.content, created=self._created)
+        return mirror.convert(body, streams=self.streams)
+
     def of(self, name: str) -> tuple[Exchange | None, Fitted]:
         """How the answer of a candidate is translated back, None where it is passed on as it is; and what it was sent."""
         return self._opened[name]
@@ -464,10 +498,7 @@ async def _move(turn: Turn | None, decision: Decision, model: str, reason: MoveR
     return await turn.follow(decision, model, reason)
 
 
-def _refuse_compressed(headers: Mapping[str, str]) -> None:
-    """Refuse what cannot be read; ``identity`` was asked for."""
-    encoding = headers.get("content-encoding", "identity")
-    if encoding.lower() != "identity":
-        raise UpstreamProtocolError(
-            f"The provider compressed its answer ({encoding!r}) although 'accept-encoding: identity' was sent."
-        )
+def _meter(events: bytes) -> Tokens:
+    meter = UsageMeter()
+    meter.note(events)
+    return meter.read()

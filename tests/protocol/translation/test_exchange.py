@@ -3,10 +3,11 @@ from typing import Any
 
 import pytest
 
-from plano_agents.errors import UnsupportedFieldError
+from plano_agents.errors import UnsupportedFieldError, UpstreamProtocolError
+from plano_agents.protocol import sse
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.sse import EventDecoder
-from plano_agents.protocol.translation.exchange import Exchange, open_exchange
+from plano_agents.protocol.translation.exchange import Exchange, mirror_exchange, open_exchange
 
 THINKING = '{"type":"thinking","thinking":"I s\\u00e9e.","signature":"c2ln+/="}'
 MESSAGE = (
@@ -144,3 +145,40 @@ def test_an_error_within_a_stream_is_known_in_a_compatible_servers_form() -> Non
         b'data: {"object":"error","message":"No template","type":"BadRequestError","code":400}\n\n'
     )
     assert (b"No template" in told, stream.failed) == (True, True)
+
+
+def converters() -> list[Exchange]:
+    """An exchange for each pair of forms, also for a form and itself."""
+    mirrors = [
+        mirror_exchange(form, b"{}", created=7) for form in (Form.OPENAI_CHAT, Form.ANTHROPIC_MESSAGES)
+    ]
+    return [*mirrors, *(open_(surface, upstream) for surface, upstream in PAIRS)]
+
+
+@pytest.mark.parametrize(
+    "exchange", converters(), ids=lambda each: f"{each.surface.name}-{each.upstream.name}"
+)
+def test_a_whole_answer_as_a_stream_and_back_is_the_same(exchange: Exchange) -> None:
+    whole = MESSAGE if exchange.upstream is Form.ANTHROPIC_MESSAGES else COMPLETION
+    asked = exchange.convert(whole, streams=False)
+    events = mirror_exchange(exchange.upstream, b"{}", created=7).convert(whole, streams=True)
+    assert (
+        said(exchange.surface, exchange.convert(events, streams=False))
+        == said(exchange.surface, asked)
+        == "Hi"
+    )
+    if exchange.surface is exchange.upstream:
+        assert json.loads(exchange.convert(events, streams=False)) == json.loads(asked)
+    assert sse.decode_events(exchange.convert(whole, streams=True))
+    assert exchange.convert(events, streams=True) == exchange.convert(events, streams=True)
+
+
+@pytest.mark.parametrize(
+    "exchange", converters(), ids=lambda each: f"{each.surface.name}-{each.upstream.name}"
+)
+def test_a_stream_that_was_cut_is_no_whole_answer(exchange: Exchange) -> None:
+    whole = MESSAGE if exchange.upstream is Form.ANTHROPIC_MESSAGES else COMPLETION
+    events = mirror_exchange(exchange.upstream, b"{}", created=7).convert(whole, streams=True)
+    first = events[: events.index(b"\n\n") + 2]
+    with pytest.raises(UpstreamProtocolError):
+        exchange.convert(first, streams=False)

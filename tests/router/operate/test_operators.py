@@ -19,7 +19,7 @@ from tests.router.conftest import Exchange, Provider, build_config, chat, run_ro
 
 GPT, MINI, OTHER = "openai/gpt-4o", "openai/gpt-4o-mini", "openai/other"
 USAGE = (
-    b'{"id": "c", "choices": [], "usage": {"prompt_tokens": 100, "completion_tokens": 7, '
+    b'{"id": "c", "choices": [{}], "usage": {"prompt_tokens": 100, "completion_tokens": 7, '
     b'"prompt_tokens_details": {"cached_tokens": 64}}}'
 )
 

@@ -2,23 +2,27 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import pytest
 
 from plano_agents.config.model import Breaker, Config, Limits, Retries
 from plano_agents.errors import (
     ConnectTimeoutError,
+    FirstByteTimeoutError,
+    SilenceTimeoutError,
     UnsupportedFieldError,
     UpstreamError,
     UpstreamUnavailableError,
     UpstreamUnreachableError,
 )
 from plano_agents.http.client import UpstreamRequest
-from plano_agents.router.request.dispatch import Candidate, Dispatcher, Sent, StreamedAnswer
+from plano_agents.router.request.dispatch import Candidate, Dispatcher, Sent, StreamedAnswer, WholeAnswer
 from plano_agents.router.request.health import Health
 from tests.router.conftest import (
     CHUNKS,
     CLAUDE,
+    COMPLETION,
     GPT,
     JSON,
     SSE,
@@ -65,8 +69,8 @@ class Scene:
         return [request.url for request in self.upstream.requests]
 
 
-def candidate(model: str) -> Candidate:
-    return Candidate(model, lambda: UpstreamRequest(model, {}, b"{}"))
+def candidate(model: str, **fields: Any) -> Candidate:  # noqa: ANN401 - a candidate's fields
+    return Candidate(model, lambda: UpstreamRequest(model, {}, b"{}"), **fields)
 
 
 def unsuitable(model: str) -> Candidate:
@@ -93,11 +97,108 @@ async def test_what_may_pass_is_tried_twice_more_with_growing_waits(
     assert scene.waits == [0.5, 1.0]
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
+@pytest.mark.parametrize("status", [400, 409, 415, 422])
 async def test_what_the_request_caused_is_answered_at_once(status: int) -> None:
     scene = Scene(FakeResponse(status=status))
     assert (await scene.send(GPT, CLAUDE)).answer.status == status
     assert scene.asked == [GPT]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        *(FakeResponse(status=status) for status in (401, 402, 403, 404)),
+        FakeResponse(400, pieces=(b'[{"error": {"code": 400, "message": "API key not valid."}}]',)),
+        FakeResponse(400, pieces=(b'{"object": "error", "message": "No", "type": "invalid_model"}',)),
+    ],
+)
+async def test_what_is_about_who_was_asked_goes_to_the_next_at_once(refusal: FakeResponse) -> None:
+    scene = Scene(refusal, OK)
+    sent = await scene.send(GPT, CLAUDE)
+    assert (sent.answer.model, sent.moved, scene.asked) == (CLAUDE, "upstream_failed", [GPT, CLAUDE])
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 404])
+async def test_where_no_other_does_better_the_refusal_is_told(status: int) -> None:
+    sent = await Scene(FakeResponse(status=status), BUSY).send(GPT, CLAUDE)
+    assert (sent.answer.status, sent.answer.model, sent.moved) == (status, GPT, None)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_refusal_of_the_clients_own_key_is_answered(status: int) -> None:
+    scene = Scene(FakeResponse(status=status))
+    own = candidate(GPT, by_client_key=True)
+    sent = await scene.dispatcher.send([own, candidate(CLAUDE)], decided=GPT)
+    assert (sent.answer.status, scene.asked) == (status, [GPT])
+
+
+@pytest.mark.parametrize("error", [FirstByteTimeoutError("late"), SilenceTimeoutError("late")])
+async def test_a_whole_answer_that_is_late_is_not_asked_for_again(error: Exception) -> None:
+    scene = Scene(error, OK)
+    assert (await scene.send(GPT, CLAUDE)).answer.model == CLAUDE
+    assert scene.asked == [GPT, CLAUDE]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"error": {"code": 503, "message": "Busy"}}',
+        b'{"error": "Busy"}',
+        b'{"id": "c", "choices": []}',
+        b'{"id": "c"}',
+        b"<html>Busy</html>",
+        b"",
+        b"[]",
+    ],
+)
+async def test_a_failure_within_a_200_is_one(body: bytes) -> None:
+    scene = Scene(*[FakeResponse(pieces=(body,))] * 3, OK)
+    sent = await scene.send(GPT, CLAUDE)
+    assert (sent.answer.model, sent.moved, scene.asked) == (
+        CLAUDE,
+        "upstream_failed",
+        [GPT, GPT, GPT, CLAUDE],
+    )
+
+
+PRELUDES = [b"", b": hm\n\n", b'data: {"choices":[{"delta":{"role":"assistant","content":""}}]}\n\n']
+FAILED = b'data: {"error":{"code":502,"message":"Busy"}}\n\n'
+
+
+@pytest.mark.parametrize("prelude", PRELUDES, ids=repr)
+async def test_a_stream_whose_first_word_is_an_error_failed_wherever_it_is_cut(prelude: bytes) -> None:
+    stream = prelude + FAILED
+    for place in range(1, len(stream)):
+        failing = FakeResponse(headers=SSE, pieces=(stream[:place], stream[place:]))
+        scene = Scene(failing, failing, failing, FakeResponse(headers=SSE, pieces=CHUNKS))
+        candidates = [candidate(GPT, streams=True), candidate(CLAUDE, streams=True)]
+        sent = await scene.dispatcher.send(candidates, decided=GPT)
+        assert (sent.answer.model, sent.moved) == (CLAUDE, "upstream_failed")
+        assert failing.closed
+
+
+async def test_a_streams_error_that_no_other_model_mends_is_told_with_its_status() -> None:
+    scene = Scene(FakeResponse(headers=SSE, pieces=(FAILED,)))
+    sent = await scene.dispatcher.send([candidate(GPT, streams=True)], decided=GPT)
+    assert isinstance(sent.answer, WholeAnswer)
+    assert (sent.answer.status, b"Busy" in sent.answer.body) == (502, True)
+
+
+@pytest.mark.parametrize("kind", ["text/plain; charset=utf-8", "application/octet-stream"])
+async def test_events_that_call_themselves_otherwise_are_a_stream(kind: str) -> None:
+    scene = Scene(FakeResponse(headers={"content-type": kind}, pieces=CHUNKS))
+    sent = await scene.dispatcher.send([candidate(GPT, streams=True)], decided=GPT)
+    assert isinstance(sent.answer, StreamedAnswer)
+    await sent.answer.aclose()
+
+
+@pytest.mark.parametrize("kind", ["text/event-stream", "text/plain"])
+async def test_json_that_calls_itself_otherwise_is_read_whole(kind: str) -> None:
+    pieces = (COMPLETION[:20], COMPLETION[20:])
+    scene = Scene(FakeResponse(headers={"content-type": kind}, pieces=pieces))
+    sent = await scene.dispatcher.send([candidate(GPT, streams=True)], decided=GPT)
+    assert isinstance(sent.answer, WholeAnswer)
+    assert sent.answer.body == COMPLETION
 
 
 async def test_after_three_tries_comes_the_next_candidate() -> None:
@@ -297,7 +398,7 @@ async def test_a_stream_whose_first_bytes_are_late_is_given_while_they_are_await
                 yield chunk
 
     scene = Scene(Slow(headers=SSE), config=build_config(GPT, limits=Limits(keepalive_comment_seconds=0.01)))
-    sent = await scene.dispatcher.send([candidate(GPT)], decided=GPT)
+    sent = await scene.dispatcher.send([candidate(GPT, streams=True)], decided=GPT)
     assert isinstance(sent.answer, StreamedAnswer)
     assert not sent.answer.first.done()
     go.set()

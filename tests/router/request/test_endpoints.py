@@ -84,8 +84,8 @@ async def test_a_client_that_leaves_within_its_request_is_no_error(caplog: pytes
 
 async def test_a_connection_serves_one_request_after_another() -> None:
     async with Provider(complete, stream, complete) as provider, connect(provider) as (reader, writer):
-        for last in (COMPLETION, b"0\r\n\r\n", COMPLETION):
-            writer.write(build_request(chat(stream=True), close=False))
+        for last, streams in ((COMPLETION, False), (b"0\r\n\r\n", True), (COMPLETION, False)):
+            writer.write(build_request(chat(stream=streams), close=False))
             await reader.readuntil(last)
 
 

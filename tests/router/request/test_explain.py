@@ -153,7 +153,7 @@ async def test_a_routing_model_that_answers_decides() -> None:
         UpstreamUnreachableError("nobody listens"),
         FakeResponse(status=500),
         FakeResponse(pieces=(b"<html>",)),
-        FakeResponse(pieces=(b'{"choices": []}',)),
+        FakeResponse(pieces=(b'{"choices": [{}]}',)),
         FakeResponse(pieces=(answer_of("talk").replace(b"route", b"rout"),)),
     ],
 )

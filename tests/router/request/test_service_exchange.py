@@ -1,12 +1,15 @@
 """What goes to the provider, and what of its answer comes back."""
 
+import gzip
 import json
 import logging
+import zlib
 from collections.abc import Callable
 
 import pytest
 from openai.types.chat import ChatCompletion
 
+from plano_agents.config.model import Retries
 from plano_agents.errors import PlanoError, UpstreamTimeoutError, UpstreamUnreachableError
 from tests.router.conftest import (
     CHUNKS,
@@ -104,18 +107,47 @@ async def test_a_providers_header_that_cannot_be_sent_on_is_left_out(value: str)
     assert "x-request-id" not in seen.headers
 
 
-async def test_what_a_provider_compressed_unasked_comes_back_named_as_such() -> None:
-    response = FakeResponse(headers={**JSON, "content-encoding": "gzip"}, pieces=(b"\x1f\x8b",))
+@pytest.mark.parametrize(("encoding", "compress"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+async def test_what_a_provider_compressed_unasked_is_decompressed(
+    encoding: str, compress: Callable[[bytes], bytes]
+) -> None:
+    response = FakeResponse(headers={**JSON, "content-encoding": encoding}, pieces=(compress(COMPLETION),))
     seen = await ask(build_service(build_config(), FakeUpstream(response)))
-    assert (seen.body, seen.headers["content-encoding"]) == (b"\x1f\x8b", "gzip")
+    assert (seen.body, "content-encoding" in seen.headers) == (COMPLETION, False)
 
 
-@pytest.mark.parametrize("headers", [JSON, SSE])
-async def test_what_a_provider_compressed_unasked_cannot_be_translated(headers: dict[str, str]) -> None:
-    response = FakeResponse(headers={**headers, "content-encoding": "gzip"}, pieces=(b"\x1f\x8b",))
-    seen = await ask(build_service(build_config(CLAUDE), FakeUpstream(response)))
+async def test_a_stream_that_a_provider_compressed_unasked_comes_whole() -> None:
+    headers = {**SSE, "content-encoding": "gzip"}
+    response = FakeResponse(headers=headers, pieces=(gzip.compress(b"".join(CHUNKS)),))
+    seen = await ask(build_service(build_config(), FakeUpstream(response)), chat(stream=True))
+    assert (seen.body, seen.headers["content-type"]) == (b"".join(CHUNKS), "text/event-stream; charset=utf-8")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [("br", b"x"), ("gzip", b"\x1f\x8b"), ("gzip", gzip.compress(COMPLETION)[:-9])],
+    ids=["another", "broken", "cut"],
+)
+async def test_what_cannot_be_decompressed_is_a_failure(encoding: str, body: bytes) -> None:
+    response = FakeResponse(headers={**JSON, "content-encoding": encoding}, pieces=(body,))
+    seen = await ask(
+        build_service(build_config(retries=Retries(max_per_candidate=0)), FakeUpstream(response))
+    )
     assert (seen.status, seen.error["code"]) == (502, "upstream_protocol_error")
-    assert "'gzip'" in seen.error["message"]
+
+
+async def test_a_stream_is_made_of_json_and_json_of_a_stream() -> None:
+    said = b'{"id":"c","choices":[{"message":{"content":"hello"},"finish_reason":"stop"}]}'
+    made = await ask(
+        build_service(build_config(), FakeUpstream(FakeResponse(pieces=(said,)))), chat(stream=True)
+    )
+    assert made.headers["content-type"] == "text/event-stream; charset=utf-8"
+    assert b'"content":"hello"' in made.body
+    assert made.body.endswith(b"data: [DONE]\n\n")
+    events = FakeResponse(headers=SSE, pieces=(made.body,))
+    joined = await ask(build_service(build_config(), FakeUpstream(events)))
+    assert joined.headers["content-type"] == "application/json"
+    assert json.loads(joined.body)["choices"][0]["message"]["content"] == "hello"
 
 
 async def test_a_providers_error_keeps_status_and_body() -> None:

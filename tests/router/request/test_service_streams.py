@@ -129,7 +129,12 @@ async def test_usage_after_the_finish_reason_is_passed_on() -> None:
     assert seen.body == finish + usage + CHUNKS[-1]
 
 
-@pytest.mark.parametrize("kept", range(1, len(ANTHROPIC_EVENTS)))
+async def test_a_stream_that_ends_before_it_says_anything_is_a_failure() -> None:
+    seen = await stream(ANTHROPIC_EVENTS[0], model=CLAUDE)
+    assert (seen.status, seen.error["code"]) == (502, "upstream_protocol_error")
+
+
+@pytest.mark.parametrize("kept", range(2, len(ANTHROPIC_EVENTS)))
 async def test_an_anthropic_stream_that_ends_too_early_is_broken(kept: int) -> None:
     seen = await stream(*ANTHROPIC_EVENTS[:kept], model=CLAUDE)
     assert last_error(seen)["code"] == "upstream_protocol_error"

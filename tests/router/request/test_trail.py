@@ -2,7 +2,7 @@
 
 import asyncio
 
-from plano_agents.errors import UpstreamTimeoutError
+from plano_agents.errors import ConnectTimeoutError
 from plano_agents.router.request.service import ProxyRequest
 from plano_agents.router.request.surfaces import CHAT, Endpoint
 from plano_agents.router.request.trail import Trail
@@ -23,7 +23,7 @@ from tests.router.conftest import (
 
 ID = ("x-model-affinity", "run-1")
 BOTH = build_config(GPT, CLAUDE)
-COUNTED = b'{"usage":{"prompt_tokens":7,"completion_tokens":3,"prompt_tokens_details":{"cached_tokens":5}}}'
+COUNTED = b'{"choices":[{}],"usage":{"prompt_tokens":7,"completion_tokens":3,"prompt_tokens_details":{"cached_tokens":5}}}'
 
 
 async def observe(upstream: FakeUpstream, *headers: tuple[str, str], body: bytes | None = None) -> Trail:
@@ -58,11 +58,11 @@ async def test_what_an_answer_cost_is_shown_with_or_without_a_session() -> None:
 
 
 async def test_every_sending_is_shown_in_order() -> None:
-    upstream = FakeUpstream(FakeResponse(status=503), UpstreamTimeoutError("late"), FakeResponse())
+    upstream = FakeUpstream(FakeResponse(status=503), ConnectTimeoutError("late"), FakeResponse())
     trail = await observe(upstream)
     assert [(each.model, each.status, each.failure) for each in trail.tries] == [
         (GPT, 503, None),
-        (GPT, None, "upstream_timeout"),
+        (GPT, None, "upstream_connect_timeout"),
         (GPT, 200, None),
     ]
 

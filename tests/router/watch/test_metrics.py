@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from plano_agents.config.model import Config, Preference
 from plano_agents.config.options import Breaker, Limits, Retries
-from plano_agents.errors import UpstreamTimeoutError
+from plano_agents.errors import ConnectTimeoutError
 from plano_agents.router.request.trail import Trail, Try, show_to
 from plano_agents.router.watch.metrics import Metrics
 from plano_agents.sessions.memory import MemorySessionStore
@@ -23,6 +23,7 @@ from tests.router.conftest import (
     CHUNKS,
     CLAUDE,
     GPT,
+    MESSAGE,
     SSE,
     Choose,
     Clock,
@@ -40,7 +41,7 @@ from tests.router.raw_client import complete
 
 ID = ("x-model-affinity", "run-1")
 BOTH = build_config(GPT, CLAUDE)
-COUNTED = b'{"usage":{"prompt_tokens":7,"completion_tokens":3,"prompt_tokens_details":{"cached_tokens":5}}}'
+COUNTED = b'{"choices":[{}],"usage":{"prompt_tokens":7,"completion_tokens":3,"prompt_tokens_details":{"cached_tokens":5}}}'
 JSON = {"content-type": "application/json"}
 CHAT = "/v1/chat/completions"
 NO_RETRIES = Retries(max_per_candidate=0)
@@ -96,14 +97,14 @@ async def test_what_a_model_was_asked_for_and_cost_is_counted_under_its_name() -
 async def test_retries_and_failovers_are_counted_under_the_model_that_failed() -> None:
     answers: list[FakeResponse | Exception] = [
         FakeResponse(status=503),
-        UpstreamTimeoutError("late"),
+        ConnectTimeoutError("late"),
         FakeResponse(status=429),
-        FakeResponse(),
+        FakeResponse(pieces=(MESSAGE,)),
     ]
     preference = Preference("talk", "small talk", (GPT, CLAUDE))
     page = await count(FakeUpstream(*answers), config=build_config(GPT, CLAUDE, preferences=(preference,)))
     assert page["plano_upstream_requests_total", GPT, "5xx"] == 1
-    assert page["plano_upstream_requests_total", GPT, "upstream_timeout"] == 1
+    assert page["plano_upstream_requests_total", GPT, "upstream_connect_timeout"] == 1
     assert page["plano_upstream_requests_total", GPT, "429"] == 1
     assert page["plano_upstream_retries_total", GPT] == 2
     assert page["plano_upstream_failovers_total", GPT] == 1
@@ -111,7 +112,9 @@ async def test_retries_and_failovers_are_counted_under_the_model_that_failed() -
 
 
 async def test_a_streams_first_bytes_are_timed() -> None:
-    page = await count(FakeUpstream(FakeResponse(headers=SSE, pieces=CHUNKS)), chat(stream=True), chat())
+    page = await count(
+        FakeUpstream(FakeResponse(headers=SSE, pieces=CHUNKS)), chat(stream=True), chat(stream=True)
+    )
     assert page["plano_time_to_first_token_seconds_count", GPT] == 2
     assert ("plano_time_to_first_token_seconds_count", GPT) not in await count(FakeUpstream())
 

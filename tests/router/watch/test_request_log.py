@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from plano_agents.config.model import Config, Preference
-from plano_agents.errors import UpstreamTimeoutError
+from plano_agents.errors import ConnectTimeoutError
 from plano_agents.observe.log import JsonFormatter, leave_plain, paint_text
 from plano_agents.router.request.trail import Trail, Try
 from plano_agents.router.watch.request_log import RequestLine, RequestLog, shorten_id, tell_duration
@@ -23,6 +23,7 @@ from tests.router.conftest import (
     CLAUDE,
     GPT,
     KEY,
+    MESSAGE,
     PROMPT,
     SSE,
     Choose,
@@ -41,9 +42,7 @@ from tests.router.raw_client import build_request, complete, talk
 
 UUID = "0d1f7c2a-5f3e-4f7e-9d7f-3a0e5d6b7c8d"
 ID = ("x-model-affinity", UUID)
-COUNTED = (
-    b'{"usage":{"prompt_tokens":2210,"completion_tokens":431,"prompt_tokens_details":{"cached_tokens":1536}}}'
-)
+COUNTED = b'{"choices":[{}],"usage":{"prompt_tokens":2210,"completion_tokens":431,"prompt_tokens_details":{"cached_tokens":1536}}}'
 BOTH = build_config(GPT, CLAUDE, preferences=(Preference("talk", "small talk", (GPT, CLAUDE)),))
 
 
@@ -155,11 +154,14 @@ async def test_a_failover_is_told_with_what_failed_how_often_and_who_answered(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     answers = FakeUpstream(
-        FakeResponse(status=503), UpstreamTimeoutError("late"), FakeResponse(status=503), FakeResponse()
+        FakeResponse(status=503),
+        ConnectTimeoutError("late"),
+        FakeResponse(status=503),
+        FakeResponse(pieces=(MESSAGE,)),
     )
     records = await tell(caplog, answers)
     assert warnings(records) == [
-        f"{GPT} failed 3 times (503, upstream_timeout, 503); {CLAUDE} answered (200)"
+        f"{GPT} failed 3 times (503, upstream_connect_timeout, 503); {CLAUDE} answered (200)"
     ]
     assert records[0].getMessage().endswith("4 tries  1 failover")
 

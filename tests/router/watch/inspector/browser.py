@@ -23,7 +23,7 @@ from tests.router.conftest import PROMPT, Exchange, Provider, chat
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 USAGE = (
-    b'{"id": "c", "choices": [], "usage": {"prompt_tokens": 100, "completion_tokens": 7, '
+    b'{"id": "c", "choices": [{}], "usage": {"prompt_tokens": 100, "completion_tokens": 7, '
     b'"prompt_tokens_details": {"cached_tokens": 64}}}'
 )
 

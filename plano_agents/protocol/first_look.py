@@ -1,0 +1,185 @@
+"""A first look at an answer of status 200, before a byte of it goes to the client: whether it is one at all.
+
+Providers and gateways tell of failures in a 200 too: as JSON with an ``error``, as a page, as a stream whose first event is
+an error, also after the events that every stream begins with (``message_start``, ``response.created``, a delta of the role
+alone). What is found here is a failure as any other: with the status that it should have had, it can be tried again
+elsewhere.
+"""
+
+import re
+from enum import Enum
+
+import msgspec
+from msgspec import Struct
+
+from plano_agents.errors import UpstreamProtocolError
+from plano_agents.protocol import sse
+from plano_agents.protocol.decoding import ABSENT, BAD_JSON
+from plano_agents.protocol.form import Form
+from plano_agents.protocol.openai_chat import ErrorDetail
+from plano_agents.protocol.provider_error import is_too_long, read_provider_error
+
+MAX_OPENING_BYTES = 16 * 1024
+"""How much of a stream is looked at."""
+
+_PARTS = {
+    Form.OPENAI_CHAT: "choices",
+    Form.ANTHROPIC_MESSAGES: "content",
+    Form.OPENAI_RESPONSES: "output",
+}
+"""What every whole answer of a form has."""
+_MARKS = {form: re.compile(rf'"{part}"\s*:\s*\[\s*{{'.encode()) for form, part in _PARTS.items()}
+
+_PRELUDES = frozenset(
+    {"message_start", "ping", "response.created", "response.in_progress", "response.queued", "keepalive"}
+)
+"""Events that say nothing yet."""
+
+_EVENT_STARTS = (b"data:", b"event:", b"id:", b"retry:", b":")
+_BOM = b"\xef\xbb\xbf"
+
+_STATUSES = {
+    "authentication_error": 401,
+    "invalid_api_key": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "model_not_found": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "insufficient_quota": 429,
+    "invalid_request_error": 400,
+    "overloaded_error": 529,
+    "timeout_error": 504,
+}
+"""The statuses of errors by type or code, where no number tells; others are a bad gateway's."""
+_BAD_REQUEST, _BAD_GATEWAY = 400, 502
+_ERROR_STATUSES = range(400, 600)
+
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class Opening(Enum):
+    """What the first bytes of a stream are."""
+
+    SILENT = "silent"
+    """Nothing yet that an answer has."""
+    BEGUN = "begun"
+    """The beginning of an answer."""
+
+
+class FoundError(Struct, frozen=True):
+    """An error within a 200."""
+
+    status: int
+    """The status that it should have had."""
+    body: bytes
+    """The provider's own words, JSON."""
+
+
+class _Delta(Struct, frozen=True):
+    content: object = None
+    tool_calls: object = None
+    reasoning_content: object = None
+    reasoning: object = None
+    refusal: object = None
+
+
+class _Choice(Struct, frozen=True):
+    delta: _Delta | None = None
+    finish_reason: object = None
+    text: object = None
+
+
+class _Event(Struct, frozen=True):
+    """An event of any form, read for whether it says something."""
+
+    type: str | None = None
+    error: msgspec.Raw = ABSENT
+    choices: tuple[_Choice, ...] | None = None
+    object: str | None = None
+
+
+_EVENT = msgspec.json.Decoder(_Event)
+
+
+def looks_like_events(body: bytes) -> bool:
+    """Whether bytes are the beginning of server-sent events, whatever their content type says."""
+    return body.removeprefix(_BOM).lstrip().startswith(_EVENT_STARTS)
+
+
+def check_whole(body: bytes, form: Form) -> FoundError | None:
+    """Look at a whole answer of status 200.
+
+    Args:
+        body: The answer.
+        form: The wire that was spoken.
+
+    Returns:
+        The error that it is; None where it is an answer.
+
+    Raises:
+        UpstreamProtocolError: It is neither.
+    """
+    if b'"error"' not in body and _MARKS[form].search(body) is not None:
+        return None
+    try:
+        fields = _FIELDS.decode(body)
+    except BAD_JSON as error:
+        found = read_provider_error(body)
+        if found is not None:
+            return FoundError(find_status(found), body)
+        raise UpstreamProtocolError("The provider answered 200 with what is not a JSON object.") from error
+    part = fields.get(_PARTS[form])
+    said = part is not None and bytes(part) not in {b"null", b"[]"}
+    if not said or bytes(fields.get("error", ABSENT)) != b"null":
+        found = read_provider_error(body) if not said or form is not Form.OPENAI_RESPONSES else None
+        if found is not None:
+            return FoundError(find_status(found), body)
+    if form is Form.OPENAI_CHAT and not said:
+        raise UpstreamProtocolError("The provider answered 200 without any choice.")
+    return None
+
+
+def judge_opening(opening: bytes) -> Opening | FoundError:
+    """Look at the first bytes of a stream.
+
+    Args:
+        opening: All bytes that came so far.
+    """
+    for event in sse.decode_events(opening):
+        try:
+            read = _EVENT.decode(event.data)
+        except BAD_JSON:
+            error = read_provider_error(event.data)
+            return Opening.BEGUN if error is None else FoundError(find_status(error), event.data)
+        if read.error != ABSENT or read.type == "error" or read.object == "error":
+            error = read_provider_error(event.data)
+            if error is not None:
+                return FoundError(find_status(error), event.data)
+        if not _is_prelude(read):
+            return Opening.BEGUN
+    return Opening.SILENT if len(opening) < MAX_OPENING_BYTES else Opening.BEGUN
+
+
+def find_status(error: ErrorDetail) -> int:
+    """Find the status that an error within a 200 should have had."""
+    if is_too_long(error):
+        return _BAD_REQUEST
+    code = error.code or ""
+    if code.isdecimal() and int(code) in _ERROR_STATUSES:
+        return int(code)
+    return _STATUSES.get(code) or _STATUSES.get(error.type, _BAD_GATEWAY)
+
+
+def _is_prelude(event: _Event) -> bool:
+    if event.type is not None:
+        return event.type in _PRELUDES
+    return event.choices is not None and all(map(_says_nothing, event.choices))
+
+
+def _says_nothing(choice: _Choice) -> bool:
+    delta = choice.delta or _Delta()
+    said = (delta.content, delta.tool_calls, delta.reasoning_content, delta.reasoning, delta.refusal)
+    return not (any(said) or choice.finish_reason or choice.text)
