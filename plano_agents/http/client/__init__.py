@@ -41,7 +41,7 @@ class UpstreamRequest(Struct, frozen=True):
     body: bytes
     """JSON."""
     timeouts: Timeouts = Timeouts()
-    """How long what may take."""
+    """Timeouts of the request."""
 
     def __repr__(self) -> str:
         return f"UpstreamRequest({self.url!r})"

@@ -129,7 +129,7 @@ class Connection(asyncio.Protocol):
         Args:
             head: The request's head.
             body: Its body; a large one is written as the other side takes it, also after the answer has begun.
-            timeouts: How long what may take.
+            timeouts: Timeouts of the request.
             started: Since when, in seconds on the event loop's clock.
 
         Returns:

@@ -1,4 +1,4 @@
-"""A breaker per model: one that fails over and over is left alone for a while, then probed by one request at a time.
+"""The circuit breaker of one model: open after failures in a row, it then lets one probe through at a time.
 
 Closed, it counts failures in a row; at `Breaker.failures` it opens, and for `Breaker.open_seconds` nothing is sent.
 Then one request may probe: its success closes the breaker, its failure opens it again (Nygard, "Release It!",
@@ -83,7 +83,7 @@ class CircuitBreaker:
         return max(0.0, self._opened + self._policy.open_seconds - self._clock())
 
     def allow(self) -> Attempt | None:
-        """Let a request out; None where the model is left alone, or a probe is out."""
+        """Let a request out; None while the breaker is open, or a probe is out."""
         if self._opened is None:
             return self._judged
         if self._judged is not None or self.seconds_left > 0:

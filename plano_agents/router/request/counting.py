@@ -46,7 +46,7 @@ def build_count_request(
         urls: Where the model is served; Anthropic's wire is among them.
         headers: Those of a messages request.
         fitted: The messages request that its target takes.
-        timeouts: How long what may take.
+        timeouts: Timeouts of the request.
     """
     counted = {name: value for name, value in split_fields(fitted).items() if name not in _OF_ANSWERS}
     url = urls[Form.ANTHROPIC_MESSAGES] + "/count_tokens"

@@ -22,7 +22,7 @@ class ModelHealth(Struct, frozen=True):
     """One model's health."""
 
     breaker: CircuitBreaker
-    """Whether it is left alone."""
+    """Its circuit breaker."""
     budget: RetryBudget
     """How many retries it is sent."""
     made_for: tuple[Model | None, Breaker, Retries]
@@ -84,7 +84,7 @@ class Health:
         return {name: each.breaker.is_open for name, each in (self._undeclared | self._declared).items()}
 
     def is_down(self, model: str) -> bool:
-        """Whether a model is left alone now."""
+        """Whether a model's circuit breaker is open now."""
         found = self._declared.get(model) or self._undeclared.get(model)
         return found is not None and found.breaker.seconds_left > 0
 

@@ -285,7 +285,7 @@ class Metrics:
         return exposition.render(self.tallies, self.shared.read_others())
 
     def _gauge_breakers(self, breakers: Mapping[str, bool]) -> dict[tuple[str, ...], float]:
-        """Say of each entry whether a model that it declares is left alone."""
+        """Map each entry to 1 where the circuit breaker of a model that it declares is open, else to 0."""
         gauged: dict[tuple[str, ...], float] = {}
         for model, is_open in breakers.items():
             entry = (self._name(model),)
