@@ -18,6 +18,7 @@ from plano_agents.protocol.openai_chat import ErrorDetail, encode_error_detail
 from plano_agents.protocol.openai_completion import Chunk, Completion
 from plano_agents.protocol.openai_response import Response
 from plano_agents.protocol.provider_error import CONTEXT_CODE, is_too_long, read_provider_error
+from plano_agents.protocol.signature_mark import mark_message
 from plano_agents.protocol.tool_names import ClientTools
 from plano_agents.protocol.translation import chat_reply_to_messages, messages_reply_to_chat
 from plano_agents.protocol.translation.calls import CallIds
@@ -63,6 +64,8 @@ class Exchange:
     """What was left out of the request, or said otherwise, on the way to the other wire."""
     _tools: ClientTools = field(default_factory=ClientTools, repr=False)
     """Which of a responses client's tools the functions are."""
+    _signature_mark: str = ""
+    """What the upstream's signatures of thinking are marked with."""
 
     def encode_reply(self, body: bytes) -> bytes:
         """Translate a whole answer into the client's form.
@@ -136,12 +139,16 @@ class Exchange:
 
     def _parse_reply(self, body: bytes) -> Completion:
         if self.upstream is Form.ANTHROPIC_MESSAGES:
-            return messages_reply_to_chat.parse_completion(body, self._build_ids(), created=self._created)
+            return messages_reply_to_chat.parse_completion(
+                mark_message(body, self._signature_mark), self._build_ids(), created=self._created
+            )
         return read_completion(body, self._build_ids())
 
     def _build_reader(self) -> Reader:
         if self.upstream is Form.ANTHROPIC_MESSAGES:
-            return MessagesStreamReader(self._build_ids(), created=self._created)
+            return MessagesStreamReader(
+                self._build_ids(), created=self._created, signature_mark=self._signature_mark
+            )
         return ChatStreamReader(self._build_ids())
 
     def _build_ids(self) -> CallIds:
@@ -175,6 +182,7 @@ def open_exchange(
     *,
     created: int,
     limit_field: LimitField = "max_tokens",
+    signature_mark: str = "",
 ) -> Exchange:
     """Translate a request.
 
@@ -185,6 +193,7 @@ def open_exchange(
         model_id: What the upstream calls the model.
         created: Unix time in seconds, for the answer.
         limit_field: How an OpenAI-compatible upstream spells the limit of tokens.
+        signature_mark: What the upstream's signatures of thinking are marked with; see `signature_mark`.
 
     Raises:
         RequestError: The body is no valid request of its surface.
@@ -214,6 +223,7 @@ def open_exchange(
         hub.list_call_ids(request),
         tuple(told),
         tools,
+        signature_mark,
     )
 
 

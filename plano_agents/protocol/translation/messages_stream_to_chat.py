@@ -14,6 +14,7 @@ from plano_agents.protocol import openai_completion as openai
 from plano_agents.protocol import sse
 from plano_agents.protocol.anthropic_request import ThinkingBlock
 from plano_agents.protocol.openai_chat import ErrorDetail
+from plano_agents.protocol.signature_mark import mark_events
 from plano_agents.protocol.translation.calls import CallIds, check_name
 from plano_agents.protocol.translation.messages_reply_to_chat import (
     read_error,
@@ -29,9 +30,11 @@ class MessagesStreamReader:
     Args:
         ids: Gives the answer's calls their ids.
         created: Unix time in seconds, the same on every chunk.
+        signature_mark: What signatures are marked with; see `signature_mark`.
     """
 
-    def __init__(self, ids: CallIds, *, created: int) -> None:
+    def __init__(self, ids: CallIds, *, created: int, signature_mark: str = "") -> None:
+        self._signature_mark = signature_mark
         self._ids = ids
         self._created = created
         self._events = sse.EventDecoder()
@@ -52,7 +55,8 @@ class MessagesStreamReader:
         for event in self._events.feed(data):
             if self.finished:
                 return
-            yield from self._read(anthropic.parse_event(event.data), event.data)
+            data = mark_events(event.data, self._signature_mark) if self._signature_mark else event.data
+            yield from self._read(anthropic.parse_event(data), data)
 
     def _read(self, event: anthropic.StreamEvent, data: bytes) -> Iterator[openai.Chunk | ErrorDetail]:
         match event.type:

@@ -17,6 +17,7 @@ from plano_agents.protocol import anthropic_messages, openai_chat, openai_respon
 from plano_agents.protocol.adjustment import Adjustment
 from plano_agents.protocol.decoding import BAD_JSON, address
 from plano_agents.protocol.form import Form
+from plano_agents.protocol.signature_mark import build_mark, mark_events, mark_message
 from plano_agents.providers.dialects import find_dialect
 from plano_agents.providers.fit.document import Document
 from plano_agents.providers.fit.effort import fit_effort
@@ -28,6 +29,7 @@ from plano_agents.providers.fit.limits import (
     fit_stops,
     fit_token_limit,
 )
+from plano_agents.providers.fit.names import restore_names
 from plano_agents.providers.fit.reasoning import fit_reasoning
 from plano_agents.providers.fit.roles import fit_chat_messages
 from plano_agents.providers.fit.rules import CONVERSATIONS, Rules
@@ -73,6 +75,24 @@ class Fitted(Struct, frozen=True):
     names: Mapping[str, str] = _NO_NAMES
     """The tools' names as they are sent, to the client's own; see `restore_names`."""
 
+    signature_mark: str = ""
+    """See `Rules.signature_mark`; on messages alone."""
+
+    @property
+    def is_restored(self) -> bool:
+        """Whether something of the answer is to be put back, or marked."""
+        return bool(self.names or self.signature_mark)
+
+    def restore(self, events: bytes) -> bytes:
+        """Put the client's own names back into whole events, and mark their signatures."""
+        restored = restore_names(events, self.names)
+        return mark_events(restored, self.signature_mark) if self.signature_mark else restored
+
+    def restore_whole(self, body: bytes) -> bytes:
+        """Do the same with a whole answer."""
+        restored = restore_names(body, self.names)
+        return mark_message(restored, self.signature_mark) if self.signature_mark else restored
+
     def __repr__(self) -> str:
         return f"Fitted({self.adjustments!r})"
 
@@ -85,7 +105,7 @@ class Fitting:
         rules: What the target takes.
     """
 
-    __slots__ = ("_conversation", "_mark", "_model_id", "_plain", "_rules")
+    __slots__ = ("_conversation", "_mark", "_model_id", "_plain", "_rules", "signature_mark")
 
     def __init__(self, model_id: str, rules: Rules) -> None:
         self._model_id = model_id
@@ -93,6 +113,8 @@ class Fitting:
         self._plain = rules.plain
         self._mark = rules.mark
         self._conversation = CONVERSATIONS[rules.wire]
+        self.signature_mark = rules.signature_mark
+        """See `Rules.signature_mark`."""
 
     def fit(self, fields: Mapping[str, msgspec.Raw], *, is_translated: bool = False) -> Fitted:
         """Fit a request.
@@ -117,7 +139,10 @@ class Fitting:
             except BAD_JSON:
                 continue  # not in the wire's form: the provider's own answer says so
         return Fitted(
-            address(document.fields, self._model_id), tuple(document.adjustments), document.names or _NO_NAMES
+            address(document.fields, self._model_id),
+            tuple(document.adjustments),
+            document.names or _NO_NAMES,
+            "" if is_translated else self.signature_mark,
         )
 
 
@@ -135,9 +160,17 @@ def build_fittings(
     Returns:
         A fitting for each wire.
     """
+    signs_itself = not (is_own_host or "claude" in model.model_id)
+    mark = build_mark(model.base_url or model.provider) if signs_itself else ""
     return {
         wire: Fitting(
-            model.model_id, Rules(wire, find_dialect(model, wire, is_own_host=is_own_host), profile)
+            model.model_id,
+            Rules(
+                wire,
+                find_dialect(model, wire, is_own_host=is_own_host),
+                profile,
+                mark if wire is Form.ANTHROPIC_MESSAGES else "",
+            ),
         )
         for wire in wires
     }

@@ -4,6 +4,7 @@
   that called tools, and the turn was another provider's.
 - Gemini's thought signatures go to Gemini alone; to Gemini 3 a call of the current turn without one goes with Google's
   word for calls that Gemini did not make.
+- Thinking that another endpoint signed is left out, for its signature would be refused (`signature_mark`).
 - Anthropic's manual thinking is left out where the current turn's calls were made without: its first block would be
   missing.
 """
@@ -14,6 +15,7 @@ import msgspec
 
 from plano_agents.protocol.adjustment import Adjustment, rewritten
 from plano_agents.protocol.form import Form
+from plano_agents.protocol.signature_mark import read_signature
 from plano_agents.protocol.thought_signature import SKIP, build_extra_content
 from plano_agents.providers.fit.document import Document, Pieces, is_list, pack, read_text, split, split_list
 from plano_agents.providers.fit.rules import Rules
@@ -22,6 +24,8 @@ from plano_agents.providers.fit.rules import Rules
 def fit_reasoning(document: Document, rules: Rules) -> None:
     """Bring what earlier turns thought into the form that the provider takes."""
     if rules.wire is Form.ANTHROPIC_MESSAGES:
+        if document.contains("messages", (b'"signature"',)):
+            document.edit_list("messages", lambda turns: _own_thinking(document, turns, rules.signature_mark))
         _fit_manual_thinking(document)
     if rules.wire is not Form.OPENAI_CHAT:
         return
@@ -93,6 +97,39 @@ def _unsign(calls: list[Pieces]) -> list[Pieces]:
     if not any("extra_content" in call for call in calls):
         return calls
     return [{name: raw for name, raw in call.items() if name != "extra_content"} for call in calls]
+
+
+def _own_thinking(document: Document, turns: list[Pieces], mark: str) -> list[Pieces] | None:
+    """Keep the thinking that the endpoint signed, as it signed it."""
+    fitted: list[Pieces] = []
+    for turn in turns:
+        content = turn.get("content")
+        if not is_list(content) or b'"signature"' not in bytes(content):
+            fitted.append(turn)
+            continue
+        blocks = split_list(content)
+        kept = [own for block in blocks if (own := _own_block(block, mark)) is not None]
+        if all(new is old for new, old in zip(kept, blocks, strict=False)) and len(kept) == len(blocks):
+            fitted.append(turn)
+        elif kept:
+            fitted.append({**turn, "content": pack(kept)})
+        if len(kept) < len(blocks):
+            document.tell(rewritten("messages", "thinking that another provider signed left out"))
+    return (
+        None
+        if all(new is old for new, old in zip(fitted, turns, strict=False)) and len(fitted) == len(turns)
+        else fitted
+    )
+
+
+def _own_block(block: Pieces, mark: str) -> Pieces | None:
+    given = read_text(block.get("signature"))
+    if given is None or read_text(block.get("type")) != "thinking":
+        return block
+    own = read_signature(given, mark)
+    if own is None:
+        return None
+    return block if own == given else {**block, "signature": pack(own)}
 
 
 def _fit_manual_thinking(document: Document) -> None:

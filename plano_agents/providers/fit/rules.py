@@ -34,6 +34,9 @@ class Rules:
     profile: ModelProfile = field(default_factory=ModelProfile)
     """What its model takes."""
 
+    signature_mark: str = ""
+    """What the endpoint's signatures of thinking are marked with; empty where they are Anthropic's."""
+
     @cached_property
     def plain(self) -> frozenset[str]:
         """The top-level fields that need no look."""

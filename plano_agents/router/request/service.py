@@ -28,7 +28,6 @@ from plano_agents.providers.fit import (
     Fitted,
     build_fittings,
     refuse_altered,
-    restore_names,
 )
 from plano_agents.providers.profiles import find_profile
 from plano_agents.providers.target import build_request_headers, build_target
@@ -45,7 +44,7 @@ from plano_agents.router.request.dispatch import (
     WholeAnswer,
 )
 from plano_agents.router.request.explain import EXPLAIN, EXPLAIN_HEADER, Explanation, explain
-from plano_agents.router.request.streams import RenamedStream, SameStream, Stream, StreamEncoder
+from plano_agents.router.request.streams import RestoredStream, SameStream, Stream, StreamEncoder
 from plano_agents.router.request.surfaces import Endpoint, Surface
 from plano_agents.router.request.trace import Sampler, new_trace_id
 from plano_agents.router.request.trail import Observer, Trail
@@ -353,8 +352,8 @@ class Story:
             headers["content-type"] = "application/json"
         if exchange is not None and sent.status not in SUCCESS:
             body = exchange.encode_error(body, sent.status)
-        if fitted.names:
-            body = restore_names(body, fitted.names)
+        if fitted.is_restored:
+            body = fitted.restore(body) if trail.streams else fitted.restore_whole(body)
         if trail.trace is not None:
             trail.trace.note_reply(body)
         self._read_tokens = partial(read_usage, body) if not trail.streams else partial(_meter, body)
@@ -367,8 +366,8 @@ class Story:
             if exchange is not None
             else SameStream(surface.end_mark, surface.encode_error_event)
         )
-        if fitted.names:
-            encoder = RenamedStream(encoder, fitted.names)
+        if fitted.is_restored:
+            encoder = RestoredStream(encoder, fitted.restore)
         trail.streams = True
         if sent.first.done():
             self._note_first(sent.first)  # a callback might come after the end
@@ -425,6 +424,7 @@ class _Exchanges:
             served.model_id,
             created=self._created,
             limit_field=served.target.limit_field,
+            signature_mark=served.fittings[wire].signature_mark,
         )
         fitted = served.fittings[wire].fit(split_fields(exchange.request_body), is_translated=True)
         told = (*exchange.adjustments, *fitted.adjustments)

@@ -5,7 +5,7 @@ then a broken connection. While nothing comes from the provider, comment lines k
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn, Protocol
 
@@ -14,7 +14,6 @@ import msgspec
 from plano_agents.errors import PlanoError, UpstreamError, UpstreamProtocolError
 from plano_agents.protocol import sse
 from plano_agents.protocol.end_mark import EndMark
-from plano_agents.providers.fit import restore_names
 from plano_agents.router.request.answer import StreamBrokenError
 from plano_agents.router.request.bugs import report_bug
 from plano_agents.router.request.dispatch import StreamedAnswer
@@ -139,17 +138,17 @@ def _find_last_boundary(text: bytearray, start: int) -> int:
     return max(place + length if place >= 0 else 0 for place, length in found)
 
 
-class RenamedStream:
-    """A stream whose tools have the client's own names again.
+class RestoredStream:
+    """A stream in which what fitting changed is as the client knows it, such as the names of its tools.
 
     Args:
         encoder: Makes the client's stream, whole events at a time.
-        names: The names as they were sent, to the client's.
+        restore: Changes whole events.
     """
 
-    def __init__(self, encoder: StreamEncoder, names: Mapping[str, str]) -> None:
+    def __init__(self, encoder: StreamEncoder, restore: Callable[[bytes], bytes]) -> None:
         self._encoder = encoder
-        self._names = names
+        self._restore = restore
 
     @property
     def finished(self) -> bool:
@@ -163,11 +162,11 @@ class RenamedStream:
 
     def feed(self, chunk: bytes) -> bytes:
         """See `StreamEncoder.feed`."""
-        return restore_names(self._encoder.feed(chunk), self._names)
+        return self._restore(self._encoder.feed(chunk))
 
     def finish(self) -> bytes:
         """See `StreamEncoder.finish`."""
-        return restore_names(self._encoder.finish(), self._names)
+        return self._restore(self._encoder.finish())
 
     def close(self) -> None:
         """See `StreamEncoder.close`."""

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from plano_agents.protocol.signature_mark import build_mark
 from tests.providers.fit.conftest import CHAT, MESSAGES, fit, sent
 
 USER = {"role": "user", "content": "hi"}
@@ -91,3 +92,42 @@ def test_manual_thinking_is_left_out_of_a_turn_whose_calls_were_made_without() -
 @pytest.mark.parametrize("messages", [use(THOUGHT), [*use(), {"role": "assistant", "content": "ok"}, USER]])
 def test_manual_thinking_stays_where_nothing_is_missing(messages: list[dict[str, Any]]) -> None:
     assert sent(MESSAGES, "anthropic/claude-sonnet-4-5", {**MANUAL, "messages": messages})["thinking"]
+
+
+GLM = {"base_url": "https://glm.example/v1", "interface": "anthropic"}
+GLM_MARK = build_mark(GLM["base_url"])
+
+
+def signed(mark: str) -> list[dict[str, Any]]:
+    return use({**THOUGHT, "signature": f"{mark}sig"})
+
+
+def test_thinking_goes_back_to_the_endpoint_that_signed_it() -> None:
+    body = {"max_tokens": 9, "messages": signed(GLM_MARK)}
+    assert sent(MESSAGES, "anthropic/glm-5", body, **GLM)["messages"][1]["content"][0] == THOUGHT
+    assert (
+        sent(MESSAGES, "anthropic/claude-sonnet-4-6", {**body, "messages": signed("")})["messages"][1][
+            "content"
+        ][0]
+        == THOUGHT
+    )
+
+
+def test_thinking_that_another_endpoint_signed_is_left_out() -> None:
+    body = {"max_tokens": 9, "messages": signed(GLM_MARK)}
+    fitted = fit(MESSAGES, "anthropic/claude-sonnet-4-6", body)
+    assert b'"thinking"' not in fitted.body
+    assert fitted.adjustments
+    assert b'"thinking"' not in fit(MESSAGES, "anthropic/glm-5", {**body, "messages": signed("")}, **GLM).body
+
+
+def test_a_claude_behind_an_address_of_ones_own_signs_as_anthropic_does() -> None:
+    body = {"max_tokens": 9, "messages": signed("")}
+    assert sent(MESSAGES, "anthropic/claude-sonnet-4-6", body, **GLM)["messages"][1]["content"][0] == THOUGHT
+
+
+def test_an_endpoints_signatures_are_marked_in_its_answers() -> None:
+    fitted = fit(MESSAGES, "anthropic/glm-5", {"max_tokens": 9, "messages": [USER]}, **GLM)
+    assert fitted.restore(b'{"type":"signature_delta","signature":"sig"}').endswith(
+        f'"{GLM_MARK}sig"}}'.encode()
+    )
