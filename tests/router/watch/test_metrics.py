@@ -78,10 +78,10 @@ async def count(upstream: FakeUpstream, *bodies: bytes, config: Config = BOTH) -
 
 
 async def test_requests_are_counted_by_endpoint_and_class_of_status() -> None:
-    page = await count(FakeUpstream(), chat(), chat(), chat(model="unheard-of"))
+    page = await count(FakeUpstream(), chat(), chat(), b"[]")
     assert page["plano_requests_total", CHAT, "2xx"] == 2
     assert page["plano_requests_total", CHAT, "4xx"] == 1
-    assert page["plano_request_failures_total", "model_not_found"] == 1
+    assert page["plano_request_failures_total", "invalid_request"] == 1
     assert page["plano_request_duration_seconds_count", CHAT] == 3
 
 

@@ -94,11 +94,11 @@ async def test_the_second_turn_is_told_as_pinned_and_stands_in_the_same_columns(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     answers = FakeUpstream(FakeResponse(pieces=(COUNTED,)))
-    first, second, third = await tell(caplog, answers, chat(), chat(), chat(model="unheard-of"))
+    first, second, refused = await tell(caplog, answers, chat(), chat(), b"[]")
     assert split(second)[1] == "retain pinned"
-    places = {record.getMessage().index("routing") for record in (first, second, third)}
+    places = {record.getMessage().index("routing") for record in (first, second, refused)}
     assert len(places) == 1
-    assert third.getMessage().endswith("model_not_found")
+    assert refused.getMessage().endswith("invalid_request")
 
 
 async def test_of_a_stream_the_time_to_its_first_bytes_is_told(caplog: pytest.LogCaptureFixture) -> None:
