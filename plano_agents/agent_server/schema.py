@@ -4,10 +4,11 @@ Answers need no schema here: ``events`` describes the agent's own, OpenAI's refe
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 MAX_THREAD_ID = 256
 """How many characters a thread's id may have."""
@@ -49,10 +50,16 @@ class FileSource(_Model):
 
     filename: str | None = None
     """Its name."""
-    file_data: str | None = None
+    file_data: str | None = Field(None, min_length=1)
     """A base64 ``data:`` URL."""
-    file_id: str | None = None
+    file_id: str | None = Field(None, min_length=1)
     """The id of a file at the provider."""
+
+    @model_validator(mode="after")
+    def _check_source(self) -> Self:
+        if self.file_data is None and self.file_id is None:
+            raise ValueError("a file needs 'file_data' or 'file_id'")
+        return self
 
 
 class FilePart(_Model):
@@ -64,25 +71,8 @@ class FilePart(_Model):
     """The file."""
 
 
-class Audio(_Model):
-    """A recording."""
-
-    data: str
-    """Its content in base64."""
-    format: Literal["wav", "mp3"]
-    """How it is encoded."""
-
-
-class AudioPart(_Model):
-    """A recording of speech."""
-
-    type: Literal["input_audio"]
-    """Always ``input_audio``."""
-    input_audio: Audio
-    """The recording."""
-
-
-Part = Annotated[TextPart | ImagePart | FilePart | AudioPart, Field(discriminator="type")]
+# The OpenAPI pages leave files out: only a provider can say which files it reads, and its 400 is a 502 here.
+Part = Annotated[TextPart | ImagePart | SkipJsonSchema[FilePart], Field(discriminator="type")]
 
 CONTENT_TAGS = ("<text>", "<parts>")
 UNION_TAGS = frozenset({*CONTENT_TAGS, "user", "assistant", "system", "developer"})
@@ -109,7 +99,7 @@ class UserInput(_Model):
     role: Literal["user"]
     """Who speaks."""
     content: Content
-    """Text, or parts of text, images, files and recordings."""
+    """Text, or parts of text, images and files."""
 
     def to_langchain(self) -> AnyMessage:
         """Convert to LangChain's message of the same role."""

@@ -41,13 +41,10 @@ async def test_the_final_output_is_the_assistants_message() -> None:
     [
         ({"type": "file", "file": {"filename": "a.pdf", "file_data": f"{PDF}JVBERi0="}}, "file", "JVBERi0="),
         ({"type": "file", "file": {"file_id": "file-1"}}, "file", "file-1"),
-        ({"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}}, "audio", "UklGRg=="),
         ({"type": "image_url", "image_url": {"url": "https://h/a.png"}}, "image_url", "https://h/a.png"),
     ],
 )
-async def test_a_users_file_image_or_recording_reaches_the_model(
-    part: dict[str, object], kind: str, held: str
-) -> None:
+async def test_a_users_file_or_image_reaches_the_model(part: dict[str, object], kind: str, held: str) -> None:
     script = Script(("gpt-4o",))
     content = [part, {"type": "text", "text": "Read it"}]
     async with call_app(build_graph(script)) as client:

@@ -30,7 +30,7 @@ MESSAGES: dict[str, dict[str, Any]] = {
     "arguments that are no JSON": {
         "tool_calls": [CALL | {"function": {"name": "weather", "arguments": "{"}}],
     },
-    "members that nobody knows": {"content": "hello", "reasoning_content": "hm", "annotations": []},
+    "members that nobody knows": {"content": "hello", "vendor_note": "hm", "annotations": []},
 }
 ODD: dict[str, dict[str, Any]] = {
     "all members": {"system_fingerprint": "fp_1", "service_tier": "default"},

@@ -26,7 +26,7 @@ from plano_agents.router.app import Router
 from plano_agents.router.run import run_router
 from plano_agents.http.client.client import HttpUpstream
 
-ANSWER = b'HTTP/1.1 200 OK\\r\\ncontent-type: application/json\\r\\ncontent-length: 2\\r\\n\\r\\n{}'
+ANSWER = b'HTTP/1.1 200 OK\\r\\ncontent-type: application/json\\r\\ncontent-length: 16\\r\\n\\r\\n{"choices":[{}]}'
 
 async def provide(reader, writer):
     await reader.readuntil(b'gpt-4o"}')

@@ -86,7 +86,11 @@ def create_pages(config: Config) -> FastAPI:
     async def models(request: Request) -> JSONResponse:
         return JSONResponse(list_models(config, for_anthropic=speaks_anthropic(request.headers)))
 
-    @app.get("/v1/models/{name:path}", summary="One model, in OpenAI's form or Anthropic's")
+    @app.get(
+        "/v1/models/{name:path}",
+        summary="One model, in OpenAI's form or Anthropic's",
+        responses={404: {"description": "The model is not configured."}},
+    )
     async def model(name: str, request: Request) -> JSONResponse:
         return JSONResponse(retrieve_model(config, name, for_anthropic=speaks_anthropic(request.headers)))
 

@@ -9,14 +9,16 @@ from collections.abc import Mapping
 import msgspec
 
 from plano_agents.config.model import Timeouts
+from plano_agents.errors import RequestError
 from plano_agents.http.client import UpstreamRequest
 from plano_agents.protocol.adjustment import rewritten
 from plano_agents.protocol.decoding import split_fields
+from plano_agents.protocol.first_look import looks_like_events
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.needs import Needs
 from plano_agents.protocol.request_body import RequestBody
 from plano_agents.router.request.answer import Answer, build_headers, pass_back
-from plano_agents.router.request.dispatch import Answered, WholeAnswer
+from plano_agents.router.request.dispatch import SUCCESS, Answered, WholeAnswer
 from plano_agents.router.request.trail import Trail
 
 _DO_NOT_COUNT = frozenset({400, 404, 405, 422, 501})
@@ -35,6 +37,17 @@ _OF_ANSWERS = frozenset(
     }
 )
 """Fields of a messages request that Anthropic refuses where it only counts."""
+
+
+def check_countable(body: RequestBody) -> None:
+    """Check a request as one of messages is checked.
+
+    Raises:
+        RequestError: A field has the wrong type, or ``messages`` is missing.
+    """
+    _ = body.head  # reading it checks it
+    if "messages" not in body.fields:
+        raise RequestError("'messages' is missing. Send the conversation to count.", param="messages")
 
 
 def build_count_request(
@@ -61,9 +74,16 @@ def answer_count(answer: Answered | None, body: RequestBody, trail: Trail) -> An
         body: The client's request.
         trail: What is known of the request.
     """
-    if isinstance(answer, WholeAnswer) and answer.status not in _DO_NOT_COUNT:
+    if isinstance(answer, WholeAnswer) and _is_counted(answer):
         return Answer(answer.status, {**pass_back(answer.headers), **build_headers(trail)}, answer.body)
     trail.adjustments = (*trail.adjustments, rewritten("input_tokens", "estimated"))
     tokens = Needs(body.content, body.fields).estimate_tokens()
     headers = {**build_headers(trail), "content-type": "application/json"}
     return Answer(200, headers, msgspec.json.encode({"input_tokens": tokens}))
+
+
+def _is_counted(answer: WholeAnswer) -> bool:
+    """Whether a provider counts, or refuses to for a reason that the client should know."""
+    if answer.status in SUCCESS:
+        return not looks_like_events(answer.body)
+    return answer.status not in _DO_NOT_COUNT

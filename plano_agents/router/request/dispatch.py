@@ -61,8 +61,8 @@ class Candidate(Struct, frozen=True):
     """Provider-qualified."""
     build_request: Callable[[], UpstreamRequest]
     """Writes the request on the model's own wire; called when its turn has come."""
-    form: Form = Form.OPENAI_CHAT
-    """That wire."""
+    form: Form | None = Form.OPENAI_CHAT
+    """That wire; None where the answer is not a model's, such as a count of tokens: then it is not looked at."""
     streams: bool = False
     """Whether a stream is asked for."""
     finish: Callable[[bytes], bytes] = bytes
@@ -337,7 +337,7 @@ class Dispatcher:
         else:
             async with response:
                 body = decompress(await response.read(), headers)
-        found = judge_opening(body) if looks_like_events(body) else check_whole(body, candidate.form)
+        found = _look_at(body, candidate.form)
         if isinstance(found, FoundError):
             return WholeAnswer(candidate.model, found.status, headers, found.body)
         return WholeAnswer(candidate.model, response.status, headers, candidate.finish(body))
@@ -372,6 +372,12 @@ class Dispatcher:
             f"{max(1, round(wait))} s.",
             retry_after_seconds=max(1, round(wait)),
         )
+
+
+def _look_at(body: bytes, form: Form | None) -> Opening | FoundError | None:
+    if form is None:
+        return None
+    return judge_opening(body) if looks_like_events(body) else check_whole(body, form)
 
 
 def _check_status(model: str, status: int) -> None:

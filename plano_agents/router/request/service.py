@@ -34,7 +34,7 @@ from plano_agents.providers.target import build_request_headers, build_target
 from plano_agents.router.request.answer import Answer, answer_error, build_headers, pass_back
 from plano_agents.router.request.bugs import report_bug
 from plano_agents.router.request.choice import Choice, Chooser
-from plano_agents.router.request.counting import answer_count, build_count_request
+from plano_agents.router.request.counting import answer_count, build_count_request, check_countable
 from plano_agents.router.request.dispatch import (
     SUCCESS,
     Candidate,
@@ -274,6 +274,7 @@ class Story:
     async def _count(self, body: RequestBody, choice: Choice, turn: Turn | None) -> Answer:
         """Count the input's tokens; see `counting`."""
         service, trail = self._service, self.trail
+        check_countable(body)
         pin = await turn.peek() if turn is not None else None
         model = (service.chooser.find_name(pin.model) if pin is not None else None) or choice.requested
         trail.decision = decide_without_session(Route(model, None))
@@ -290,7 +291,7 @@ class Story:
             )
 
         sent = await service.dispatcher.send(
-            [Candidate(model, build)], decided=model, note=trail.tries.append, trace=trail.trace
+            [Candidate(model, build, form=None)], decided=model, note=trail.tries.append, trace=trail.trace
         )
         if isinstance(sent.answer, StreamedAnswer):
             self._stream = sent.answer

@@ -68,8 +68,8 @@ async def test_every_sending_is_shown_in_order() -> None:
 
 
 async def test_a_refused_request_is_shown_with_the_code_that_the_client_was_told() -> None:
-    trail = await observe(FakeUpstream(), body=chat(model="unheard-of"))
-    assert (trail.status, trail.failure, trail.decision) == (404, "model_not_found", None)
+    trail = await observe(FakeUpstream(), body=b"[]")
+    assert (trail.status, trail.failure, trail.decision) == (400, "invalid_request", None)
 
 
 async def test_a_stream_that_was_cut_is_shown_as_a_failure() -> None:
