@@ -1,15 +1,12 @@
 """What all tests share: the project's root, a real router on simulated models, and the docstrings' examples."""
 
-import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.doctest import DoctestItem, DoctestModule
 from hypothesis import HealthCheck, settings
-from sybil import Sybil
-from sybil.document import PythonDocStringDocument
-from sybil.parsers.rest import DocTestParser
 
 from plano_agents.demos.child import local_router
 
@@ -20,20 +17,19 @@ settings.register_profile(
 )
 settings.load_profile("any machine")
 
-_DOCSTRINGS = Sybil(
-    parsers=[DocTestParser()],
-    patterns=["plano_agents/*.py", "plano_agents/**/*.py"],
-    document_types={".py": PythonDocStringDocument},
-    fixtures=["reader"],
-)
-pytest_collect_file = _DOCSTRINGS.pytest()
-
 
 def pytest_configure() -> None:
     """Ignore what the caller ignores (``nohup``, a shell's background) by handlers, which no program of a test inherits."""
     for number in (signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect the examples of the package's docstrings, each docstring a test."""
+    if file_path.suffix == ".py" and file_path.is_relative_to(ROOT / "plano_agents"):
+        return DoctestModule.from_parent(parent, path=file_path)
+    return None
 
 
 @pytest.fixture(scope="session")
@@ -49,13 +45,9 @@ def offline_router() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="module")
-def reader(offline_router: str) -> Iterator[None]:
-    """A reader who types a docstring's example beside a running router."""
-    before = os.environ.get("PLANO_BASE_URL")
-    os.environ["PLANO_BASE_URL"] = offline_router
-    yield
-    if before is None:
-        del os.environ["PLANO_BASE_URL"]
-    else:
-        os.environ["PLANO_BASE_URL"] = before
+@pytest.fixture(autouse=True)
+def beside_a_router(request: pytest.FixtureRequest) -> None:
+    """Run a docstring's example as its reader types it: beside a running router."""
+    if isinstance(request.node, DoctestItem):
+        monkeypatch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
+        monkeypatch.setenv("PLANO_BASE_URL", request.getfixturevalue("offline_router"))
