@@ -11,7 +11,7 @@ from plano_agents.protocol.decoding import split_fields
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.openai_responses import leave_out_foreign as leave_out_of_responses
 from plano_agents.protocol.thought_signature import build_extra_content, seal_call_id, unseal_call_id
-from plano_agents.protocol.translation.exchange import Exchange, open_exchange
+from plano_agents.protocol.translation.translation import Translation, translate_request
 
 SIGNED = {
     "id": "call_1",
@@ -37,21 +37,21 @@ def test_an_id_without_a_signature_stays_as_it_is(call_id: str) -> None:
     assert unseal_call_id(call_id) == (call_id, msgspec.UNSET)
 
 
-def ask(surface: Form, upstream: Form = Form.OPENAI_CHAT, **fields: object) -> Exchange:
+def ask(surface: Form, upstream: Form = Form.OPENAI_CHAT, **fields: object) -> Translation:
     names = ("input",) if surface is Form.OPENAI_RESPONSES else ("messages", "max_tokens")
     body = {"model": "m", **{name: FIELDS[name] for name in names}, **fields}
-    return open_exchange(surface, upstream, json.dumps(body).encode(), "gemini", created=7)
+    return translate_request(surface, upstream, json.dumps(body).encode(), "gemini", created=7)
 
 
-def answer(exchange: Exchange, *, streams: bool) -> list[dict[str, object]]:
+def answer(translation: Translation, *, streams: bool) -> list[dict[str, object]]:
     """Give the calls' blocks or items that a client gets of a signed call."""
     if not streams:
         choice = {"message": {"content": None, "tool_calls": [SIGNED]}, "finish_reason": "tool_calls"}
-        whole = json.loads(exchange.encode_reply(json.dumps({"id": "c", "choices": [choice]}).encode()))
+        whole = json.loads(translation.encode_reply(json.dumps({"id": "c", "choices": [choice]}).encode()))
         return list(whole["content"] if "content" in whole else whole["output"])
     delta = {"tool_calls": [{"index": 0, **SIGNED}]}
     chunks = [{"choices": [{"delta": delta}]}, {"choices": [{"delta": {}, "finish_reason": "tool_calls"}]}]
-    stream = exchange.build_stream()
+    stream = translation.build_stream()
     told = (
         b"".join(stream.feed(b"data: " + json.dumps(chunk).encode() + b"\n\n") for chunk in chunks)
         + stream.finish()

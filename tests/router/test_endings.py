@@ -22,7 +22,7 @@ from plano_agents.http.client.response import HttpResponse
 from plano_agents.http.server.connection import HttpProtocol
 from plano_agents.http.server.exchange import Exchange as ServedExchange
 from plano_agents.protocol.request_body import RequestBody
-from plano_agents.protocol.translation.exchange import Exchange as Translation
+from plano_agents.protocol.translation.translation import Translation
 from plano_agents.router.app import Router
 from plano_agents.router.request.choice import Choice
 from plano_agents.router.request.dispatch import Candidate, StreamedAnswer, WholeAnswer

@@ -22,7 +22,7 @@ from plano_agents.protocol.decoding import split_fields
 from plano_agents.protocol.first_look import looks_like_events
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.request_body import RequestBody
-from plano_agents.protocol.translation.exchange import Exchange, mirror_exchange, open_exchange
+from plano_agents.protocol.translation.translation import Translation, build_mirror, translate_request
 from plano_agents.protocol.usage import Tokens, UsageMeter, read_usage
 from plano_agents.providers.fit import (
     Fitted,
@@ -267,9 +267,9 @@ class Story:
         model = sent.answer.model
         if sent.moved is not None:
             trail.decision = await _move(trail.turn, trail.decision, model, sent.moved)
-        exchange, fitted = exchanges.of(model)
+        translation, fitted = exchanges.of(model)
         trail.adjustments = (*choice.tell_replaced(model), *fitted.adjustments)
-        return self._build_answer(sent.answer, exchange, fitted)
+        return self._build_answer(sent.answer, translation, fitted)
 
     async def _count(self, body: RequestBody, choice: Choice, turn: Turn | None) -> Answer:
         """Count the input's tokens; see `counting`."""
@@ -336,7 +336,7 @@ class Story:
         )
 
     def _build_answer(
-        self, sent: WholeAnswer | StreamedAnswer, exchange: Exchange | None, fitted: Fitted
+        self, sent: WholeAnswer | StreamedAnswer, translation: Translation | None, fitted: Fitted
     ) -> Answer:
         """Make the provider's answer ours; what it cost is read once it has been sent."""
         trail = self.trail
@@ -344,15 +344,15 @@ class Story:
         headers.pop("content-encoding", None)
         if isinstance(sent, StreamedAnswer):
             headers |= _EVENTS
-            return Answer(sent.status, headers, self._pass_on(sent, exchange, fitted))
+            return Answer(sent.status, headers, self._pass_on(sent, translation, fitted))
         body = sent.body
         if sent.status in SUCCESS and looks_like_events(body):
             headers |= _EVENTS
             trail.streams = True
-        elif exchange is not None or sent.status in SUCCESS:
+        elif translation is not None or sent.status in SUCCESS:
             headers["content-type"] = "application/json"
-        if exchange is not None and sent.status not in SUCCESS:
-            body = exchange.encode_error(body, sent.status)
+        if translation is not None and sent.status not in SUCCESS:
+            body = translation.encode_error(body, sent.status)
         if fitted.is_restored:
             body = fitted.restore(body) if trail.streams else fitted.restore_whole(body)
         if trail.trace is not None:
@@ -360,11 +360,11 @@ class Story:
         self._read_tokens = partial(read_usage, body) if not trail.streams else partial(_meter, body)
         return Answer(sent.status, headers, body)
 
-    def _pass_on(self, sent: StreamedAnswer, exchange: Exchange | None, fitted: Fitted) -> Stream:
+    def _pass_on(self, sent: StreamedAnswer, translation: Translation | None, fitted: Fitted) -> Stream:
         surface, trail = self._endpoint.surface, self.trail
         encoder: StreamEncoder = (
-            exchange.build_stream()
-            if exchange is not None
+            translation.build_stream()
+            if translation is not None
             else SameStream(surface.end_mark, surface.encode_error_event)
         )
         if fitted.is_restored:
@@ -398,7 +398,7 @@ class _Exchanges:
         self.surface = surface
         self._body = body
         self._created = created
-        self._opened: dict[str, tuple[Exchange | None, Fitted]] = {}
+        self._opened: dict[str, tuple[Translation | None, Fitted]] = {}
 
     def open(self, name: str, served: _Served, wire: Form) -> bytes:
         """Write the request for a candidate; give its body.
@@ -406,7 +406,7 @@ class _Exchanges:
         Raises:
             RequestError: It cannot be carried to the candidate, or may not be adapted.
         """
-        opened: tuple[Exchange | None, Fitted]
+        opened: tuple[Translation | None, Fitted]
         if wire is self.surface.form:
             opened = None, served.fittings[wire].fit(self._body.fields)
         else:
@@ -417,8 +417,8 @@ class _Exchanges:
             refuse_altered(fitted.adjustments, served.model_id, served.unsupported_params)
         return fitted.body
 
-    def _translate(self, served: _Served, wire: Form) -> tuple[Exchange, Fitted]:
-        exchange = open_exchange(
+    def _translate(self, served: _Served, wire: Form) -> tuple[Translation, Fitted]:
+        translation = translate_request(
             self.surface.form,
             wire,
             self._body.content,
@@ -427,9 +427,9 @@ class _Exchanges:
             limit_field=served.target.limit_field,
             signature_mark=served.fittings[wire].signature_mark,
         )
-        fitted = served.fittings[wire].fit(split_fields(exchange.request_body), is_translated=True)
-        told = (*exchange.adjustments, *fitted.adjustments)
-        return exchange, msgspec.structs.replace(fitted, adjustments=told)
+        fitted = served.fittings[wire].fit(split_fields(translation.request_body), is_translated=True)
+        told = (*translation.adjustments, *fitted.adjustments)
+        return translation, msgspec.structs.replace(fitted, adjustments=told)
 
     @property
     def streams(self) -> bool:
@@ -442,17 +442,17 @@ class _Exchanges:
         Raises:
             UpstreamProtocolError: It is no answer in the candidate's form.
         """
-        exchange, _ = self._opened[name]
-        if exchange is not None:
-            return exchange.convert(body, streams=self.streams)
+        translation, _ = self._opened[name]
+        if translation is not None:
+            return translation.convert(body, streams=self.streams)
         if looks_like_events(body) == self.streams:
             return body
         if self.surface.form is Form.OPENAI_RESPONSES:
             return openai_responses.write_events(body) if self.streams else openai_responses.join_events(body)
-        mirror = mirror_exchange(self.surface.form, self._body.content, created=self._created)
+        mirror = build_mirror(self.surface.form, self._body.content, created=self._created)
         return mirror.convert(body, streams=self.streams)
 
-    def of(self, name: str) -> tuple[Exchange | None, Fitted]:
+    def of(self, name: str) -> tuple[Translation | None, Fitted]:
         """How the answer of a candidate is translated back, None where it is passed on as it is; and what it was sent."""
         return self._opened[name]
 

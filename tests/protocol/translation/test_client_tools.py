@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from plano_agents.errors import UnsupportedFieldError
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.sse import EventDecoder
-from plano_agents.protocol.translation.exchange import Exchange, open_exchange
+from plano_agents.protocol.translation.translation import Translation, translate_request
 
 ORACLE: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
@@ -51,22 +51,22 @@ CALLS: list[tuple[dict[str, Any], str, dict[str, Any], dict[str, Any]]] = [
 """Each kind of tool, the function that it becomes, a call's arguments, and the item that the client gets."""
 
 
-def open_(*tools: object, **fields: object) -> Exchange:
+def open_(*tools: object, **fields: object) -> Translation:
     body = json.dumps({"model": "m", "input": "hi", "tools": tools, **fields}).encode()
-    return open_exchange(Form.OPENAI_RESPONSES, Form.ANTHROPIC_MESSAGES, body, "served", created=7)
+    return translate_request(Form.OPENAI_RESPONSES, Form.ANTHROPIC_MESSAGES, body, "served", created=7)
 
 
-def sent(exchange: Exchange) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(exchange.request_body)
+def sent(translation: Translation) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(translation.request_body)
     return found
 
 
-def offered(exchange: Exchange) -> list[str]:
-    return [tool["name"] for tool in sent(exchange).get("tools", [])]
+def offered(translation: Translation) -> list[str]:
+    return [tool["name"] for tool in sent(translation).get("tools", [])]
 
 
-def told(exchange: Exchange) -> list[str]:
-    return [each.text for each in exchange.adjustments]
+def told(translation: Translation) -> list[str]:
+    return [each.text for each in translation.adjustments]
 
 
 def whole(name: str, arguments: object) -> bytes:
@@ -173,8 +173,8 @@ def test_kinds_that_become_functions_are_told() -> None:
     ],
 )
 def test_a_tool_that_openai_runs_is_left_out_beside_others_and_told(kind: str) -> None:
-    exchange = open_({"type": kind}, ADD, tool_choice="auto")
-    assert (offered(exchange), told(exchange)) == (["add"], [f"tools: {kind} dropped"])
+    translation = open_({"type": kind}, ADD, tool_choice="auto")
+    assert (offered(translation), told(translation)) == (["add"], [f"tools: {kind} dropped"])
 
 
 @pytest.mark.parametrize(
@@ -204,28 +204,28 @@ def test_a_tool_that_openai_runs_is_refused_where_the_request_is_about_it(
     ],
 )
 def test_a_choice_names_the_function_that_a_tool_became(choice: object, name: str) -> None:
-    exchange = open_(PATCH, DOCS, SHELL, SEARCH, tool_choice=choice)
-    assert sent(exchange)["tool_choice"] == {"type": "tool", "name": name}
+    translation = open_(PATCH, DOCS, SHELL, SEARCH, tool_choice=choice)
+    assert sent(translation)["tool_choice"] == {"type": "tool", "name": name}
 
 
 def test_allowed_tools_may_be_of_every_kind() -> None:
     allowed = [{"type": "custom", "name": "apply_patch"}, {"type": "web_search"}]
-    exchange = open_(PATCH, ADD, tool_choice={"type": "allowed_tools", "mode": "auto", "tools": allowed})
-    assert offered(exchange) == ["apply_patch"]
-    assert "tool_choice: web_search dropped" in told(exchange)
+    translation = open_(PATCH, ADD, tool_choice={"type": "allowed_tools", "mode": "auto", "tools": allowed})
+    assert offered(translation) == ["apply_patch"]
+    assert "tool_choice: web_search dropped" in told(translation)
 
 
 def test_deferred_tools_are_left_out_until_the_clients_search_finds_them() -> None:
-    exchange = open_(SEARCH, LATER)
-    assert offered(exchange) == ["tool_search"]
-    assert "tools deferred until found: 1" in told(exchange)
+    translation = open_(SEARCH, LATER)
+    assert offered(translation) == ["tool_search"]
+    assert "tools deferred until found: 1" in told(translation)
     found = [
         {"type": "tool_search_call", "call_id": "t1", "execution": "client", "arguments": {"a": "x"}},
         {"type": "tool_search_output", "call_id": "t1", "execution": "client", "tools": [LATER, DOCS]},
     ]
-    exchange = open_(SEARCH, LATER, input=found)
-    assert offered(exchange) == ["tool_search", "later", "mcp__docs__add"]
-    (call,), (output,) = (message["content"] for message in sent(exchange)["messages"])
+    translation = open_(SEARCH, LATER, input=found)
+    assert offered(translation) == ["tool_search", "later", "mcp__docs__add"]
+    (call,), (output,) = (message["content"] for message in sent(translation)["messages"])
     assert (call["name"], call["input"]) == ("tool_search", {"a": "x"})
     assert output["content"][0]["text"] == "These tools can be called now: later, mcp__docs__add"
 
@@ -236,8 +236,8 @@ def test_deferred_tools_are_offered_where_the_client_does_not_search() -> None:
 
 def test_tools_that_an_item_adds_are_offered() -> None:
     added = {"type": "additional_tools", "role": "developer", "tools": [ADD]}
-    exchange = open_(input=[added, {"role": "user", "content": "hi"}])
-    assert (offered(exchange), len(sent(exchange)["messages"])) == (["add"], 1)
+    translation = open_(input=[added, {"role": "user", "content": "hi"}])
+    assert (offered(translation), len(sent(translation)["messages"])) == (["add"], 1)
 
 
 @pytest.mark.parametrize(
@@ -292,9 +292,9 @@ def test_a_call_in_a_transcript_is_one_of_its_function(
     ],
 )
 def test_what_openai_itself_did_is_left_out_of_a_transcript_and_told(item: dict[str, Any]) -> None:
-    exchange = open_(input=[item, {"role": "user", "content": "hi"}])
-    assert [message["role"] for message in sent(exchange)["messages"]] == ["user"]
-    assert told(exchange) == [f"input: {item['type']} dropped"]
+    translation = open_(input=[item, {"role": "user", "content": "hi"}])
+    assert [message["role"] for message in sent(translation)["messages"]] == ["user"]
+    assert told(translation) == [f"input: {item['type']} dropped"]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from plano_agents.errors import RequestError, UpstreamProtocolError
 from plano_agents.protocol import anthropic_messages, openai_chat, openai_responses
 from plano_agents.protocol.decoding import split_fields
 from plano_agents.protocol.form import Form
-from plano_agents.protocol.translation.exchange import Exchange, open_exchange
+from plano_agents.protocol.translation.translation import Translation, translate_request
 from plano_agents.providers.fit import Fitting, Rules
 
 KeyPath = tuple[str | int, ...]
@@ -117,31 +117,31 @@ def place(value: object, oddities: list[Oddity]) -> list[tuple[KeyPath, bytes]]:
     return [(places[int(where * len(places))], odd) for where, odd in oddities]
 
 
-def ask(surface: Form, upstream: Form, body: bytes) -> Exchange:
-    return open_exchange(surface, upstream, body, "m", created=7)
+def ask(surface: Form, upstream: Form, body: bytes) -> Translation:
+    return translate_request(surface, upstream, body, "m", created=7)
 
 
-def ask_well(surface: Form, upstream: Form) -> Exchange:
+def ask_well(surface: Form, upstream: Form) -> Translation:
     return ask(surface, upstream, write(REQUESTS[surface]))
 
 
-def reply(exchange: Exchange, body: bytes) -> None:
+def reply(translation: Translation, body: bytes) -> None:
     """Translate a reply; what comes of it is JSON."""
-    msgspec.json.decode(exchange.encode_reply(body).decode(), type=msgspec.Raw)
+    msgspec.json.decode(translation.encode_reply(body).decode(), type=msgspec.Raw)
 
 
-def stream(exchange: Exchange, *events: bytes) -> None:
+def stream(translation: Translation, *events: bytes) -> None:
     """Translate a stream to its end."""
-    translator = exchange.build_stream()
+    translator = translation.build_stream()
     for event in events:
         translator.feed(b"data: " + event + b"\n\n")
     translator.finish()
     translator.close()
 
 
-def stream_with(exchange: Exchange, events: list[object], *hurt: tuple[KeyPath, bytes]) -> None:
+def stream_with(translation: Translation, events: list[object], *hurt: tuple[KeyPath, bytes]) -> None:
     stream(
-        exchange,
+        translation,
         *(
             write(event, *((path[1:], odd) for path, odd in hurt if path[0] == number))
             for number, event in enumerate(events)
@@ -151,9 +151,9 @@ def stream_with(exchange: Exchange, events: list[object], *hurt: tuple[KeyPath, 
 
 @pytest.mark.parametrize(("surface", "upstream"), PAIRS)
 def test_the_samples_are_good(surface: Form, upstream: Form) -> None:
-    exchange = ask_well(surface, upstream)
-    reply(exchange, write(REPLIES[upstream]))
-    stream_with(exchange, STREAMS[upstream])
+    translation = ask_well(surface, upstream)
+    reply(translation, write(REPLIES[upstream]))
+    stream_with(translation, STREAMS[upstream])
 
 
 @pytest.mark.parametrize(("surface", "upstream"), PAIRS)
@@ -230,10 +230,10 @@ def test_a_damaged_answer_is_translated_or_the_upstreams_error(
 
 @pytest.mark.parametrize(("surface", "upstream"), PAIRS)
 def test_an_answer_of_bytes_that_are_no_text_is_the_upstreams_error(surface: Form, upstream: Form) -> None:
-    exchange, body = ask_well(surface, upstream), write(REPLIES[upstream])
+    translation, body = ask_well(surface, upstream), write(REPLIES[upstream])
     for start in range(len(body)):
         with pytest.raises(UpstreamProtocolError):
-            reply(exchange, body[:start] + b"\xff" + body[start + 1 :])
+            reply(translation, body[:start] + b"\xff" + body[start + 1 :])
 
 
 @pytest.mark.parametrize("odd", ODD, ids=lambda odd: repr(odd[:12]))
@@ -241,10 +241,10 @@ def test_an_answer_of_bytes_that_are_no_text_is_the_upstreams_error(surface: For
 def test_an_answer_with_an_odd_value_is_translated_or_the_upstreams_error(
     surface: Form, upstream: Form, odd: bytes
 ) -> None:
-    exchange = ask_well(surface, upstream)
+    translation = ask_well(surface, upstream)
     for path in list_places(REPLIES[upstream]):
         with contextlib.suppress(UpstreamProtocolError):
-            reply(exchange, write(REPLIES[upstream], (path, odd)))
+            reply(translation, write(REPLIES[upstream], (path, odd)))
 
 
 @pytest.mark.parametrize(("surface", "upstream"), PAIRS)
@@ -261,10 +261,10 @@ def test_a_stream_of_any_bytes_is_translated_or_the_upstreams_error(
 def test_a_stream_with_an_odd_value_is_translated_or_the_upstreams_error(
     surface: Form, upstream: Form, odd: bytes
 ) -> None:
-    exchange = ask_well(surface, upstream)
+    translation = ask_well(surface, upstream)
     for path in list_places(STREAMS[upstream]):
         with contextlib.suppress(UpstreamProtocolError):
-            stream_with(exchange, STREAMS[upstream], (path, odd))
+            stream_with(translation, STREAMS[upstream], (path, odd))
 
 
 @pytest.mark.parametrize(("surface", "upstream"), PAIRS)

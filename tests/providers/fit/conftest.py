@@ -6,7 +6,7 @@ from typing import Any
 from plano_agents.config.model import Model
 from plano_agents.protocol.decoding import split_fields
 from plano_agents.protocol.form import Form
-from plano_agents.protocol.translation.exchange import open_exchange
+from plano_agents.protocol.translation.translation import translate_request
 from plano_agents.providers.fit import Fitted, build_fittings
 from plano_agents.providers.profiles import find_profile
 from plano_agents.providers.target import build_target
@@ -31,10 +31,10 @@ def fit(surface: Form, name: str, body: dict[str, Any], **model: str) -> Fitted:
     content = json.dumps(body).encode()
     if wire is surface:
         return fitting.fit(split_fields(content))
-    exchange = open_exchange(
+    translation = translate_request(
         surface, wire, content, declared.model_id, created=7, limit_field=target.limit_field
     )
-    return fitting.fit(split_fields(exchange.request_body), is_translated=True)
+    return fitting.fit(split_fields(translation.request_body), is_translated=True)
 
 
 def sent(surface: Form, name: str, body: dict[str, Any], **model: str) -> dict[str, Any]:

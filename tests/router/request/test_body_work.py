@@ -8,7 +8,7 @@ import pytest
 from plano_agents.errors import RequestError
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.request_body import RequestBody
-from plano_agents.protocol.translation.exchange import open_exchange
+from plano_agents.protocol.translation.translation import translate_request
 from plano_agents.protocol.user_turns import SEARCHED_CHARACTERS
 from plano_agents.router.request.surfaces import SURFACES, Surface
 from plano_agents.routing.text import MAX_CHARS, read_conversation
@@ -73,7 +73,9 @@ def test_twice_the_conversation_is_at_most_twice_the_work_of_its_translation(
 ) -> None:
     once, twice = (
         count_lines(
-            partial(open_exchange, surface.form, upstream, write_body(surface, kind, count), "m", created=0)
+            partial(
+                translate_request, surface.form, upstream, write_body(surface, kind, count), "m", created=0
+            )
         )
         for count in (200, 400)
     )
@@ -129,5 +131,5 @@ def test_a_thinking_block_that_is_no_object_is_refused(block: str) -> None:
         % block.encode()
     )
     with pytest.raises(RequestError, match="is not a JSON object") as caught:
-        open_exchange(Form.OPENAI_CHAT, Form.ANTHROPIC_MESSAGES, body, "m", created=0)
+        translate_request(Form.OPENAI_CHAT, Form.ANTHROPIC_MESSAGES, body, "m", created=0)
     assert caught.value.param == "messages[0].thinking_blocks[1]"

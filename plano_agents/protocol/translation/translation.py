@@ -1,7 +1,7 @@
 """One request's translation, there and back: a client's surface in front of an upstream of another wire.
 
 The request is read into the hub once and written for the upstream; what the answer needs of it is kept. Where surface
-and upstream speak the same form nothing is translated, and there is no exchange.
+and upstream speak the same form, the request passes as it is.
 """
 
 from dataclasses import dataclass, field
@@ -43,7 +43,7 @@ from plano_agents.protocol.translation.whole import join_chunks, split_completio
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class Translation:
     """A translated request, and how its answer is translated back."""
 
     surface: Form
@@ -162,8 +162,8 @@ class Exchange:
         return ChatStreamWriter(include_usage=self._include_usage)
 
 
-def mirror_exchange(form: Form, body: bytes, *, created: int) -> Exchange:
-    """Build an exchange whose upstream speaks the client's own form, chat or messages: an answer is converted alone.
+def build_mirror(form: Form, body: bytes, *, created: int) -> Translation:
+    """Build a translation whose upstream speaks the client's own form, chat or messages: an answer is converted alone.
 
     Args:
         form: What both speak.
@@ -171,10 +171,10 @@ def mirror_exchange(form: Form, body: bytes, *, created: int) -> Exchange:
         created: Unix time in seconds, for the answer.
     """
     options = hub.read_stream_options(body)
-    return Exchange(form, form, body, created, bool(options and options.include_usage), None, frozenset())
+    return Translation(form, form, body, created, bool(options and options.include_usage), None, frozenset())
 
 
-def open_exchange(
+def translate_request(
     surface: Form,
     upstream: Form,
     body: bytes,
@@ -183,7 +183,7 @@ def open_exchange(
     created: int,
     limit_field: LimitField = "max_tokens",
     signature_mark: str = "",
-) -> Exchange:
+) -> Translation:
     """Translate a request.
 
     Args:
@@ -213,7 +213,7 @@ def open_exchange(
             read = responses.parse_request(body)
             frame = build_frame(fields, read, created=created)
             request = read_responses_request(read, tools, told.append)
-    return Exchange(
+    return Translation(
         surface,
         upstream,
         _encode_request(request, upstream, model_id, limit_field, told.append),

@@ -7,7 +7,7 @@ from plano_agents.errors import UnsupportedFieldError, UpstreamProtocolError
 from plano_agents.protocol import sse
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.sse import EventDecoder
-from plano_agents.protocol.translation.exchange import Exchange, mirror_exchange, open_exchange
+from plano_agents.protocol.translation.translation import Translation, build_mirror, translate_request
 
 THINKING = '{"type":"thinking","thinking":"I s\\u00e9e.","signature":"c2ln+/="}'
 MESSAGE = (
@@ -36,9 +36,9 @@ ERRORS = {
 }
 
 
-def open_(surface: Form, upstream: Form, **fields: object) -> Exchange:
+def open_(surface: Form, upstream: Form, **fields: object) -> Translation:
     body = json.dumps({"model": "asked-for", **SAYING[surface], **fields}).encode()
-    return open_exchange(surface, upstream, body, "served", created=7)
+    return translate_request(surface, upstream, body, "served", created=7)
 
 
 def said(surface: Form, body: bytes) -> str:
@@ -85,14 +85,14 @@ def test_only_a_chat_client_that_asked_gets_one_usage_chunk(include_usage: bool)
         {"type": "message_stop"},
     ]
     stream = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
-    exchange = open_(
+    translation = open_(
         Form.OPENAI_CHAT,
         Form.ANTHROPIC_MESSAGES,
         stream=True,
         stream_options={"include_usage": include_usage},
     )
     chunks = [
-        json.loads(event.data) for event in EventDecoder().feed(exchange.build_stream().feed(stream))[:-1]
+        json.loads(event.data) for event in EventDecoder().feed(translation.build_stream().feed(stream))[:-1]
     ]
     assert sum(bool(chunk.get("usage")) for chunk in chunks) == include_usage
 
@@ -111,7 +111,7 @@ def test_a_chat_client_gives_thinking_back() -> None:
     first = open_(Form.OPENAI_CHAT, Form.ANTHROPIC_MESSAGES)
     body = b'{"messages":[{"role":"user","content":"hi"},%s]}'
     message = first.encode_reply(MESSAGE).partition(b'"message":')[2].partition(b',"finish_reason"')[0]
-    second = open_exchange(
+    second = translate_request(
         Form.OPENAI_CHAT, Form.ANTHROPIC_MESSAGES, body % message, "served", created=7
     ).request_body
     assert THINKING.encode() in second
@@ -147,38 +147,36 @@ def test_an_error_within_a_stream_is_known_in_a_compatible_servers_form() -> Non
     assert (b"No template" in told, stream.failed) == (True, True)
 
 
-def converters() -> list[Exchange]:
-    """An exchange for each pair of forms, also for a form and itself."""
-    mirrors = [
-        mirror_exchange(form, b"{}", created=7) for form in (Form.OPENAI_CHAT, Form.ANTHROPIC_MESSAGES)
-    ]
+def converters() -> list[Translation]:
+    """An translation for each pair of forms, also for a form and itself."""
+    mirrors = [build_mirror(form, b"{}", created=7) for form in (Form.OPENAI_CHAT, Form.ANTHROPIC_MESSAGES)]
     return [*mirrors, *(open_(surface, upstream) for surface, upstream in PAIRS)]
 
 
 @pytest.mark.parametrize(
-    "exchange", converters(), ids=lambda each: f"{each.surface.name}-{each.upstream.name}"
+    "translation", converters(), ids=lambda each: f"{each.surface.name}-{each.upstream.name}"
 )
-def test_a_whole_answer_as_a_stream_and_back_is_the_same(exchange: Exchange) -> None:
-    whole = MESSAGE if exchange.upstream is Form.ANTHROPIC_MESSAGES else COMPLETION
-    asked = exchange.convert(whole, streams=False)
-    events = mirror_exchange(exchange.upstream, b"{}", created=7).convert(whole, streams=True)
+def test_a_whole_answer_as_a_stream_and_back_is_the_same(translation: Translation) -> None:
+    whole = MESSAGE if translation.upstream is Form.ANTHROPIC_MESSAGES else COMPLETION
+    asked = translation.convert(whole, streams=False)
+    events = build_mirror(translation.upstream, b"{}", created=7).convert(whole, streams=True)
     assert (
-        said(exchange.surface, exchange.convert(events, streams=False))
-        == said(exchange.surface, asked)
+        said(translation.surface, translation.convert(events, streams=False))
+        == said(translation.surface, asked)
         == "Hi"
     )
-    if exchange.surface is exchange.upstream:
-        assert json.loads(exchange.convert(events, streams=False)) == json.loads(asked)
-    assert sse.decode_events(exchange.convert(whole, streams=True))
-    assert exchange.convert(events, streams=True) == exchange.convert(events, streams=True)
+    if translation.surface is translation.upstream:
+        assert json.loads(translation.convert(events, streams=False)) == json.loads(asked)
+    assert sse.decode_events(translation.convert(whole, streams=True))
+    assert translation.convert(events, streams=True) == translation.convert(events, streams=True)
 
 
 @pytest.mark.parametrize(
-    "exchange", converters(), ids=lambda each: f"{each.surface.name}-{each.upstream.name}"
+    "translation", converters(), ids=lambda each: f"{each.surface.name}-{each.upstream.name}"
 )
-def test_a_stream_that_was_cut_is_no_whole_answer(exchange: Exchange) -> None:
-    whole = MESSAGE if exchange.upstream is Form.ANTHROPIC_MESSAGES else COMPLETION
-    events = mirror_exchange(exchange.upstream, b"{}", created=7).convert(whole, streams=True)
+def test_a_stream_that_was_cut_is_no_whole_answer(translation: Translation) -> None:
+    whole = MESSAGE if translation.upstream is Form.ANTHROPIC_MESSAGES else COMPLETION
+    events = build_mirror(translation.upstream, b"{}", created=7).convert(whole, streams=True)
     first = events[: events.index(b"\n\n") + 2]
     with pytest.raises(UpstreamProtocolError):
-        exchange.convert(first, streams=False)
+        translation.convert(first, streams=False)
