@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +18,7 @@ from plano_agents.router.measurements import Fetch, Measurements
 from plano_agents.router.operate.admin import check_operator
 from plano_agents.router.operate.client_keys import ClientKeys
 from plano_agents.router.operate.gate import Gate
+from plano_agents.router.operate.readiness import Readiness
 from plano_agents.router.request.addresses import correct_path
 from plano_agents.router.request.admission import Admission
 from plano_agents.router.request.choice import Chooser
@@ -54,6 +55,8 @@ class _Serving(NamedTuple):
     """The proxied endpoints."""
     pages: ASGIApp
     """Everything else."""
+    readiness: Readiness
+    """Whether what routing needs is loaded."""
 
 
 class Router:
@@ -93,7 +96,6 @@ class Router:
         self._fetch = fetch
         self._strategy = strategy
         self._watching: asyncio.Task[None] | None = None
-        self._warm_up: Callable[[], Awaitable[None]] | None = None
         self._traces = Traces()
         self._admission = Admission(config.limits)
         self._health = Health(config, on_change=self._note_breaker)
@@ -134,7 +136,9 @@ class Router:
         Raises:
             ConfigError: A configured model cannot be served; the old configuration stays.
         """
-        self._serving = self._start(config)
+        before, self._serving = self._serving, self._start(config)
+        before.readiness.stop()
+        self._serving.readiness.check()
         self._pinning.store.configure(max_entries=config.routing.session_max_entries)
         cache = config.routing.session_cache
         if (cache.type, cache.url) != (self._cache.type, self._cache.url):
@@ -148,8 +152,7 @@ class Router:
 
     async def warm_up(self) -> None:
         """Load what routing needs before a request does; without preferences nothing is."""
-        if self._warm_up is not None:
-            await self._warm_up()
+        await self._serving.readiness.wait()
 
     def stop(self) -> None:
         """End the answers that have no end of their own: the router stops."""
@@ -158,6 +161,7 @@ class Router:
     async def aclose(self) -> None:
         """Stop asking the sources of measurements, send the last spans, and let go of the session store."""
         self._stop_watching()
+        self._serving.readiness.stop()
         await self._traces.aclose()
         await self._pinning.store.aclose()
 
@@ -208,7 +212,7 @@ class Router:
             ),
             sampler=sampler,
         )
-        self._warm_up = partial(strategy.warm_up, config.preferences) if config.preferences else None
+        readiness = Readiness(partial(strategy.warm_up, config.preferences) if config.preferences else None)
         self._stop_watching()
         if measurements is not None and config.metrics_sources:
             self._watching = asyncio.get_running_loop().create_task(measurements.watch())
@@ -220,9 +224,14 @@ class Router:
         health.configure(config)
         self._metrics.configure(config)
         self._log.configure(config)
-        pages = Gate(partial(self._build_pages, config), config, on_refused=self._metrics.count_refusal)
+        pages = Gate(
+            partial(self._build_pages, config),
+            config,
+            is_ready=readiness.check,
+            on_refused=self._metrics.count_refusal,
+        )
         check = partial(check_operator, config.admin_token)
-        return _Serving(endpoints, InspectorSite(pages, self._inspector, config, check))
+        return _Serving(endpoints, InspectorSite(pages, self._inspector, config, check), readiness)
 
     def _note_breaker(self, model: str, is_open: bool) -> None:  # noqa: FBT001 - a callback's
         self._metrics.count_breaker(model, is_open)

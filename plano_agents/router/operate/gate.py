@@ -19,7 +19,9 @@ from plano_agents.router.request.answer import Answer, answer_error
 from plano_agents.router.request.surfaces import choose_error_form
 
 HEALTH = {"/healthz": {"status": "ok"}, "/readyz": {"status": "ready"}}
-"""What answers without a client key, and how."""
+"""What answers without a client key, and how where all is well."""
+LOADING = {"status": "loading"}
+"""How ``/readyz`` answers, with a 503, until what routing needs is loaded."""
 
 
 class Gate:
@@ -28,6 +30,7 @@ class Gate:
     Args:
         build_pages: Loads what serves them; called once, on a thread.
         config: Its client keys hold here.
+        is_ready: Tells whether requests may be sent here.
         on_refused: Gets the error's code of every request that is not let in.
     """
 
@@ -36,9 +39,11 @@ class Gate:
         build_pages: Callable[[], ASGIApp],
         config: Config,
         *,
-        on_refused: Callable[[str], None] = lambda _code: None,
+        is_ready: Callable[[], bool],
+        on_refused: Callable[[str], None],
     ) -> None:
         self._build_pages = build_pages
+        self._is_ready = is_ready
         self._on_refused = on_refused
         self._keys = ClientKeys(config.client_keys, config.limits.allowed_hosts)
         self._pages: asyncio.Task[ASGIApp] | None = None
@@ -49,8 +54,9 @@ class Gate:
             return
         path = scope["path"]
         if path in HEALTH and scope["method"] in {"GET", "HEAD"}:
-            body = msgspec.json.encode(HEALTH[path])
-            await _send(Answer(200, {"content-type": "application/json"}, body), send)
+            well = path != "/readyz" or self._is_ready()
+            body = msgspec.json.encode(HEALTH[path] if well else LOADING)
+            await _send(Answer(200 if well else 503, {"content-type": "application/json"}, body), send)
             return
         headers = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"]]
         try:

@@ -78,7 +78,11 @@ def create_pages(config: Config) -> FastAPI:
         return HEALTH["/healthz"]
 
     @app.head("/readyz", include_in_schema=False)
-    @app.get("/readyz", summary="May requests be sent here?")
+    @app.get(
+        "/readyz",
+        summary="May requests be sent here?",
+        responses={503: {"description": "What routing needs is being loaded."}},
+    )
     async def readyz() -> dict[str, str]:
         return HEALTH["/readyz"]
 
