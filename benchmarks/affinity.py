@@ -16,7 +16,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 
 import click
@@ -97,7 +97,7 @@ class Routed:
 
 async def decide(pinning: Pinning, key: SessionKey, route: Routed) -> None:
     """Decide for one request and let its dispatch be checked."""
-    with pinning.turn(key, TTL_SECONDS) as turn:
+    with closing(pinning.turn(key, TTL_SECONDS).open()) as turn:
         decision = await turn.decide(hint=None, find_model=str, route=route)
         turn.note_dispatch(decision.model)
     route.degraded += bool(decision.degraded)

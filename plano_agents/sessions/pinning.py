@@ -8,7 +8,6 @@ decided is `decide`'s business; where pins are kept is the store's; whether the 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from types import TracebackType
 from typing import Self
 from weakref import WeakValueDictionary
 
@@ -47,7 +46,7 @@ class Pinning:
         self._gates: WeakValueDictionary[SessionKey, Gate] = WeakValueDictionary()
 
     def turn(self, key: SessionKey, ttl_seconds: float) -> "Turn":
-        """Begin a request of a session; it is entered with ``with``.
+        """Give a request of a session its turn, which is not open yet.
 
         Args:
             key: The session.
@@ -95,7 +94,7 @@ class Gate:
 class Turn:
     """One request of a session, from its first look at the pin to its end.
 
-    Between ``with``'s beginning and end the session lives, however long the request's stream is.
+    Between `open` and `close` the session lives, however long the request's stream is.
 
     Args:
         pinning: Keeps the session.
@@ -112,7 +111,6 @@ class Turn:
         "_pinning",
         "_ttl_seconds",
         "key",
-        "tokens",
     )
 
     def __init__(self, pinning: Pinning, key: SessionKey, ttl_seconds: float) -> None:
@@ -124,16 +122,19 @@ class Turn:
         self._era = 0
         self._decided = 0
         self._is_sent = False
-        self.tokens = NO_TOKENS
 
-    def __enter__(self) -> Self:
+    def open(self) -> Self:
+        """Begin it; `close` follows."""
         self._pinning.store.open(self.key, self._ttl_seconds)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._pinning.store.close(self.key, self.tokens if self._is_sent else None)
+    def close(self, tokens: Tokens = NO_TOKENS) -> None:
+        """End it.
+
+        Args:
+            tokens: What it cost.
+        """
+        self._pinning.store.close(self.key, tokens if self._is_sent else None)
 
     @property
     def is_hinted(self) -> bool:
@@ -185,10 +186,6 @@ class Turn:
         pin = self._pin
         if pin is not None and model == pin.model:
             self._pinning.ledger.note(self.key, pin, model, decided=self._decided, era=self._era)
-
-    def spend(self, tokens: Tokens) -> None:
-        """Note what the request cost."""
-        self.tokens = tokens
 
     async def follow(self, decision: Decision, model: str, reason: MoveReason) -> Decision:
         """Move the session's pin to the model that answered, where the one decided on did not.

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ async def take_turns(pinning: Pinning, numbers: Iterable[int]) -> int:
     """Take a first turn of each id, dispatch included; how many were told otherwise."""
     wrong = 0
     for number in numbers:
-        with pinning.turn(SessionKey("", f"run-{number}"), 600) as turn:
+        with closing(pinning.turn(SessionKey("", f"run-{number}"), 600).open()) as turn:
             decision = await turn.decide(hint=None, find_model=str, route=route)
             turn.note_dispatch(decision.model)
         wrong += decision.reason != "first_turn"

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 
 import pytest
 
@@ -43,7 +44,7 @@ async def ask(
     hint: str | None = None,
     configured: Callable[[str], str | None] = lambda name: name,
 ) -> Decision:
-    with pinning.turn(key, 600) as turn:
+    with closing(pinning.turn(key, 600).open()) as turn:
         return await turn.decide(hint=hint, find_model=configured, route=route)
 
 
@@ -166,7 +167,7 @@ async def test_a_pin_of_a_removed_model_that_is_dropped_meanwhile_is_made_anew()
 async def test_a_pin_follows_to_the_model_that_answered() -> None:
     pinning, router = build(), Router()
     router.go.set()
-    with pinning.turn(KEY, 600) as turn:
+    with closing(pinning.turn(KEY, 600).open()) as turn:
         first = await turn.decide(hint=None, find_model=str, route=router)
         told = await turn.follow(first, CLAUDE, "upstream_failed")
     assert told.header == "switch; reason=upstream_failed"
@@ -176,7 +177,7 @@ async def test_a_pin_follows_to_the_model_that_answered() -> None:
 async def test_a_late_failure_does_not_move_a_pin_that_was_moved_meanwhile() -> None:
     pinning, router = build(), Router()
     router.go.set()
-    with pinning.turn(KEY, 600) as early, pinning.turn(KEY, 600) as late:
+    with closing(pinning.turn(KEY, 600).open()) as early, closing(pinning.turn(KEY, 600).open()) as late:
         decisions = [await turn.decide(hint=None, find_model=str, route=router) for turn in (early, late)]
         await early.follow(decisions[0], CLAUDE, "upstream_failed")
         await late.follow(decisions[1], GPT, "upstream_failed")
@@ -186,7 +187,7 @@ async def test_a_late_failure_does_not_move_a_pin_that_was_moved_meanwhile() -> 
 async def test_the_switch_is_told_with_its_time_and_reason() -> None:
     pinning, router = build(), Router()
     router.go.set()
-    with pinning.turn(KEY, 600) as turn:
+    with closing(pinning.turn(KEY, 600).open()) as turn:
         await turn.follow(await turn.decide(hint=None, find_model=str, route=router), CLAUDE, "unsuitable")
     switch = (await find_pin(pinning)).switches[0]
     assert (switch.at, switch.from_model, switch.to_model, switch.reason) == (

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import replace
 
 import msgspec
@@ -45,7 +45,7 @@ class Replica:
             await asyncio.sleep(0)
             return Route(f"{self.name}/{len(self.routed)}", "r")
 
-        with self.pinning.turn(key, 600) as turn:
+        with closing(self.pinning.turn(key, 600).open()) as turn:
             decision = await turn.decide(hint=None, find_model=str, route=route)
             turn.note_dispatch(decision.model)
             self.sent[key].add(decision.model)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -98,7 +99,7 @@ def pinning(store: SharedSessionStore) -> Pinning:
 
 
 async def decide(pinning: Pinning, key: SessionKey, model: str = GPT) -> Decision:
-    with pinning.turn(key, 600) as turn:
+    with closing(pinning.turn(key, 600).open()) as turn:
         decision = await turn.decide(
             hint=None, find_model=str, route=lambda: asyncio.sleep(0, Route(model, "r"))
         )

@@ -211,8 +211,7 @@ class Story:
             if self._read_tokens is not None:
                 trail.tokens = self._read_tokens()
             if trail.turn is not None:
-                trail.turn.spend(trail.tokens)
-                trail.turn.__exit__(kind, error, trace)
+                trail.turn.close(trail.tokens)
             trail.duration_ms = self._measure()
             self._service.observe(trail)
         finally:
@@ -248,7 +247,7 @@ class Story:
         if turn is None:
             trail.decision = decide_without_session(await choice.route())
         else:
-            trail.turn, trail.session = turn.__enter__(), turn.key
+            trail.turn, trail.session = turn.open(), turn.key
             trail.decision = await turn.decide(
                 hint=fields.get(_HINT), find_model=service.chooser.find_name, route=choice.route
             )
