@@ -161,7 +161,8 @@ class BodyLimitMiddleware:
             more = message.get("more_body", False)
             if len(body) > self._max_bytes:
                 error = BodyTooLargeError(
-                    f"The body is over {self._max_bytes} bytes. Send less of the conversation at once."
+                    f"The body is over {self._max_bytes} bytes. Send less of the conversation at once, or raise "
+                    "max_body_bytes in the agent server's settings."
                 )
                 await error_response(error)(scope, receive, send)
                 return

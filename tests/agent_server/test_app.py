@@ -161,6 +161,7 @@ async def test_a_body_over_the_limit_is_refused() -> None:
     async with call_app(build_graph(Script()), max_body_bytes=1024) as client:
         response = await client.post("/agent/run", json={"input": "x" * 1024})
     assert (response.status_code, read_error(response)["code"]) == (413, "body_too_large")
+    assert "raise max_body_bytes in the agent server's settings" in str(read_error(response)["message"])
 
 
 async def test_a_body_of_too_many_values_is_refused() -> None:

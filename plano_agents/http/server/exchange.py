@@ -144,11 +144,12 @@ class Exchange:
 
     # What the application does.
 
-    async def read_body(self, limit: int) -> bytes:
+    async def read_body(self, limit: int, *, way_out: str = "Send a smaller one.") -> bytes:
         """Read the request's body.
 
         Args:
             limit: The most bytes it may have.
+            way_out: What the client is told to do about a larger one; each application names its own setting.
 
         Raises:
             BodyTooLargeError: It is, or claims to be, over the limit.
@@ -156,7 +157,7 @@ class Exchange:
         """
         length = self.head.content_length
         if length is not None and length > limit:
-            raise _too_large(limit, f"{length} bytes")
+            raise BodyTooLargeError(f"The request body has {length} bytes; the limit is {limit}. {way_out}")
         while not self._is_whole and self._size <= limit:
             if self._refusal is not None:
                 raise self._take_refusal()
@@ -167,7 +168,7 @@ class Exchange:
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
         if self._size > limit:
-            raise _too_large(limit, f"more than {limit} bytes")
+            raise BodyTooLargeError(f"The request body has more than {limit} bytes. {way_out}")
         body, self._body = self._body, []
         return body[0] if len(body) == 1 else b"".join(body)
 
@@ -289,9 +290,3 @@ def _encode_beginning(status: int, *defaults: tuple[bytes, bytes]) -> bytes:
     """Write the status line and the server's own headers, of which only the date changes, once a second."""
     line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
     return line + b"".join([b"%b: %b\r\n" % header for header in defaults])
-
-
-def _too_large(limit: int, size: str) -> BodyTooLargeError:
-    return BodyTooLargeError(
-        f"The request body has {size}; the limit is {limit}. Raise limits.max_body_bytes in plano-agents.yaml."
-    )

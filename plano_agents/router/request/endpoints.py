@@ -26,6 +26,8 @@ from plano_agents.router.request.surfaces import ENDPOINTS, Endpoint
 LAST_WORD_SECONDS = 1.0
 """How long a client that does not read may keep a server from stopping."""
 
+RAISE_LIMIT = "Raise limits.max_body_bytes in plano-agents.yaml."
+"""The way out of too large a body."""
 
 LetIn = Callable[[str, Sequence[Header], str | None], Sequence[Header]]
 """Takes a request's method, headers and peer, and gives the headers without the client's key; raises what refuses it."""
@@ -69,7 +71,7 @@ class ProxiedEndpoints:
         try:
             headers = self._let_in(exchange.head.method, exchange.head.headers, exchange.peer)
             _check_method(endpoint, exchange.head.method)
-            body = await exchange.read_body(self._limits.max_body_bytes)
+            body = await exchange.read_body(self._limits.max_body_bytes, way_out=RAISE_LIMIT)
             self._admission.enter()
             try:
                 request = ProxyRequest(headers, body)
