@@ -1,4 +1,4 @@
-"""Every error this package raises, drawn once.
+"""The errors that requests and commands end with, as one tree.
 
 ::
 
@@ -46,8 +46,8 @@
             └── TotalTimeoutError      504  upstream_total_timeout
 
 Each carries the HTTP status and the machine-readable code it is answered with. How an error is written on a
-wire is the protocol's business. Messages name what failed, the offending value and the way out; they never
-hold a key or a prompt.
+wire is the protocol's business. An error that never leaves its room stands in that room, as a demo's do. Messages name
+what failed, the offending value and the way out; they never hold a key or a prompt.
 """
 
 from typing import ClassVar

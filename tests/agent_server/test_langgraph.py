@@ -1,4 +1,4 @@
-"""The parts of LangGraph that are not its public interface, and that `server.tools` leans on."""
+"""The parts of LangGraph that are not its public interface, and that `plano_agents.agent_server.tools` leans on."""
 
 import inspect
 from importlib.metadata import requires, version
