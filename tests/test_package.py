@@ -29,6 +29,12 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert done.stdout.split() == []
 
 
+def test_importing_the_test_kit_loads_nothing_heavy() -> None:
+    program = f"import sys, plano_agents.testing; print(*[name for name in {[*HEAVY, 'pytest']!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
 def test_opening_a_scope_loads_nothing_heavy() -> None:
     program = (
         "import sys, plano_agents\n"
