@@ -20,9 +20,9 @@ def test_line_ends_of_all_three_kinds_are_read() -> None:
     assert decode(STREAM) == EVENTS
 
 
-@pytest.mark.parametrize("cut", range(len(STREAM) + 1))
-def test_a_stream_cut_at_any_byte_gives_the_same_events(cut: int) -> None:
-    assert decode(STREAM[:cut], STREAM[cut:]) == EVENTS
+def test_a_stream_cut_at_any_byte_gives_the_same_events() -> None:
+    for cut in range(len(STREAM) + 1):
+        assert decode(STREAM[:cut], STREAM[cut:]) == EVENTS, f"cut at byte {cut}"
 
 
 def test_a_stream_that_comes_byte_by_byte_gives_the_same_events() -> None:

@@ -41,9 +41,9 @@ def test_chunks_are_read_as_one_body_without_extensions_and_trailers() -> None:
     assert read(CHUNKED + NEXT) == (b"abc0123456789", NEXT)
 
 
-@pytest.mark.parametrize("at", range(1, len(CHUNKED)))
-def test_chunks_are_read_the_same_wherever_they_are_split(at: int) -> None:
-    assert read(CHUNKED[:at], CHUNKED[at:] + NEXT) == (b"abc0123456789", NEXT)
+def test_chunks_are_read_the_same_wherever_they_are_split() -> None:
+    for cut in range(1, len(CHUNKED)):
+        assert read(CHUNKED[:cut], CHUNKED[cut:] + NEXT) == (b"abc0123456789", NEXT), f"cut at byte {cut}"
 
 
 def test_chunks_are_read_the_same_byte_by_byte() -> None:
