@@ -1,4 +1,4 @@
-"""What affinity costs: looking a pin up, deciding for a request, a stampede of first turns, and a million ids.
+"""The cost of affinity: looking a pin up, deciding for a request, a stampede of first turns, and a million ids.
 
 Run it with ``scripts/uv run benchmarks/affinity.py``, or with any Python that has the package and its extra ``redis``.
 Decisions are what the router makes of a request with an affinity id, without HTTP: the pin looked up and renewed, the
@@ -45,7 +45,7 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What was measured, several times."""
+    """Repeated measurements."""
 
     name: str
     """What, in words."""
@@ -73,7 +73,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured."""
+    """The extent of a measurement."""
 
     repeats: int
     requests: int

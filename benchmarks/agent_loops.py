@@ -37,7 +37,7 @@ Messages = Sequence[Mapping[str, Any]]
 
 @dataclass
 class Loops:
-    """What became of all loops under one way of routing."""
+    """The outcome of all loops under one way of routing."""
 
     right: list[bool] = field(default_factory=list)
     """Of each turn."""

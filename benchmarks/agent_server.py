@@ -1,4 +1,4 @@
-"""What the agent server costs over the bare graph: per run, whole and as events, with and without memory.
+"""The agent server's cost over the bare graph: per run, whole and as events, with and without memory.
 
 Run it with ``scripts/uv run --group dev benchmarks/agent_server.py``. The graph is LangChain's agent: a model that
 answers at once calls a tool, gets its result and answers. It is run bare (``ainvoke``, or ``astream`` for events), and
@@ -57,7 +57,7 @@ class Pairs:
 
     @property
     def added(self) -> list[float]:
-        """What the server adds."""
+        """The time that the server adds."""
         return [server - bare for bare, server in zip(self.bare, self.server, strict=True)]
 
     def to_json(self) -> dict[str, object]:

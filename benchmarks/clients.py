@@ -1,4 +1,4 @@
-"""What ChatPlano costs over bare ChatOpenAI: per call, whole and streamed, sync and async.
+"""ChatPlano's cost over bare ChatOpenAI: per call, whole and streamed, sync and async.
 
 Run it with ``scripts/uv run --group dev benchmarks/clients.py``. Both models send the same request through the OpenAI
 SDK to an upstream that answers in this process, at once, with the headers that a router sends; the one keeps to an
@@ -68,7 +68,7 @@ class Pairs:
 
     @property
     def added(self) -> tuple[float, ...]:
-        """What ChatPlano adds, in µs."""
+        """The time that ChatPlano adds, in µs."""
         return tuple(plano - bare for bare, plano in zip(self.bare, self.plano, strict=True))
 
     def to_json(self) -> dict[str, object]:

@@ -187,7 +187,7 @@ class Probe:
 
 
 class Measured(NamedTuple):
-    """What one body did to the others."""
+    """The effect of one body on the others."""
 
     cpu_ms: float
     """The most of the router's CPU time within one small request."""

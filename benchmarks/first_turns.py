@@ -1,4 +1,4 @@
-"""What a first turn costs with the embedded router, and what it costs those that are served meanwhile.
+"""The cost of a first turn with the embedded strategy, also to those that are served meanwhile.
 
 Run it with ``scripts/uv run benchmarks/first_turns.py``. A router, `plano-agents up` on one core, stands before a provider
 that answers at once, on another. First turns bring an id and a text that nobody has seen; of them the time from request
@@ -117,7 +117,7 @@ class Client:
 
 @dataclass(slots=True)
 class Measured:
-    """What was measured, in ms."""
+    """Measurements, in ms."""
 
     first_turns: list[float] = field(default_factory=list)
     """From request to answer, with nothing else going on."""

@@ -1,4 +1,4 @@
-"""What a pinned request costs our own code, as counts that no busy machine changes; ``scripts/check-cost`` runs it.
+"""The cost of a pinned request in our code, as counts that no busy machine changes; run by ``scripts/check-cost``.
 
 The router runs in this process as `plano-agents up` runs it, on real sockets, with a client and a provider in threads of
 their own. In the router's thread every line that our code runs and every call that it makes is counted, over many

@@ -1,4 +1,4 @@
-"""What the embedded strategy is measured against: routers without a model, and its own parts."""
+"""Rivals of the embedded strategy: routers without a model, and its own parts."""
 
 import math
 import re

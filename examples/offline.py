@@ -1,4 +1,4 @@
-"""What the examples share: a router on simulated models for as long as one runs, and a line for each turn."""
+"""Common parts of the examples: a router on simulated models for as long as one runs, and a line for each turn."""
 
 import os
 from collections.abc import Iterator, Mapping

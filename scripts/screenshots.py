@@ -55,7 +55,7 @@ TALK = "Hello! Which day is it in Lisbon?"
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What runs."""
+    """The running processes."""
 
     router: str
     """The router's address."""

@@ -1,4 +1,4 @@
-"""What is left of requests that are over, with the garbage collector off: objects of some kinds, counted."""
+"""Leftovers of finished requests, with the garbage collector off: objects of some kinds, counted."""
 
 import asyncio
 import gc

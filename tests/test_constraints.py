@@ -32,14 +32,14 @@ def test_each_row_is_a_name_and_one_version_and_nothing_else(rows: list[str]) ->
 
 
 def test_uv_reads_the_same_versions(rows: list[str], project: dict[str, Any]) -> None:
-    """Where they differ: scripts/update."""
+    """If they differ, run scripts/update."""
     assert project["tool"]["uv"]["constraint-dependencies"] == rows
 
 
 def test_whatever_the_tests_run_with_has_the_version_that_is_written(
     rows: list[str], project: dict[str, Any]
 ) -> None:
-    """Where one has another version: scripts/uv sync --inexact --group dev. Where one is not written: scripts/update."""
+    """If a version differs, run scripts/uv sync --inexact --group dev; if one is not written, run scripts/update."""
     here = [each for each in map(Requirement, rows) if each.marker is None or each.marker.evaluate()]
     written = {str(canonicalize_name(each.name)): str(each.specifier) for each in here}
     installed = {name: f"=={version}" for name, version in walk(list_groups(project, "dev"), set())}
@@ -47,7 +47,7 @@ def test_whatever_the_tests_run_with_has_the_version_that_is_written(
 
 
 def list_groups(project: dict[str, Any], group: str) -> Iterator[Requirement]:
-    """What the project itself needs, and what a group adds."""
+    """The needs of the project itself, and of a group."""
     yield from map(Requirement, project["project"]["dependencies"])
     for each in project["dependency-groups"][group]:
         if isinstance(each, str):
@@ -57,7 +57,7 @@ def list_groups(project: dict[str, Any], group: str) -> Iterator[Requirement]:
 
 
 def walk(needs: Iterator[Requirement], seen: set[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """What is installed of a list of needs, and of theirs: names and versions."""
+    """The installed packages among a list of needs, and among theirs: names and versions."""
     for need in needs:
         for extra in ("", *need.extras):
             if (need.name, extra) in seen:

@@ -1,4 +1,4 @@
-"""What the pages on scaling and moving show is accepted by whoever is to read it, and its figures are measured."""
+"""The pages on scaling and moving: their examples are accepted by their readers, their figures are measured."""
 
 import re
 import subprocess
@@ -118,7 +118,7 @@ async def test_haproxy_lets_nobody_to_operators_endpoints_however_they_are_spelt
 
 @pytest.mark.parametrize("path", OPERATORS)
 async def test_a_router_reads_every_spelling_in_one_way(path: str) -> None:
-    """What answers an operator answers nobody without the token, and a client's key opens nothing of it."""
+    """An operator's endpoint answers nobody without the token, and a client's key does not open it."""
     config = build_config(admin_token=SecretStr(SECRET), client_keys=(SecretStr("k-1"),))
     async with run_router(config) as router:
         for target in spell(path):

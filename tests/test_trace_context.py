@@ -1,4 +1,4 @@
-"""Which trace a request belongs to, and what is sent because of it."""
+"""The trace that a request belongs to, and the headers sent because of it."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What plano-agents aims at beside its peers, and whether a run meets it."""
+"""Aims of plano-agents beside its peers, and the check of a run against them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

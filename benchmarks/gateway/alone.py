@@ -1,4 +1,4 @@
-"""What only plano-agents is asked: several workers, and whether cost grows."""
+"""Measurements of plano-agents alone: several workers, and the growth of its cost."""
 
 import shutil
 import time

@@ -45,7 +45,7 @@ FACTS = (
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a peer must be sent to reach one of the upstream's wires."""
+    """The request that reaches one of the upstream's wires through a peer."""
 
     model: str
     """The model's name, as the peer spells it."""

@@ -41,7 +41,7 @@ class Requirement:
 
 
 def default_cache() -> Path:
-    """Where peers are installed unless told otherwise."""
+    """The default folder of installed peers."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "plano-agents-bench"
 
 

@@ -25,7 +25,7 @@ class LoadError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What a load generator saw."""
+    """A load generator's results."""
 
     requests: int
     errors: int
@@ -75,7 +75,7 @@ class Upstream:
         self._get(f"/_set?chunks={chunks}&interval_us={interval_us}")
 
     def count(self) -> int:
-        """How many requests were answered so far."""
+        """The number of requests answered so far."""
         return int(self._get("/_count")["requests"])
 
     def _get(self, path: str) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What is sent where."""
+    """A load: its requests and their address."""
 
     port: int
     """The gateway's, on 127.0.0.1."""

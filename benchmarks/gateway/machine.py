@@ -11,7 +11,7 @@ import click
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """Which core is whose."""
+    """The assignment of cores."""
 
     proxy: int
     """The measured process's."""

@@ -1,4 +1,4 @@
-"""What is measured, and the arithmetic on it: medians, spreads and ratios within one run."""
+"""Measurements and their arithmetic: medians, spreads and ratios within one run."""
 
 import statistics
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""How much a run measures, with what, and where it goes."""
+"""The plan of a run: its extent, its tools and the place of its results."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from benchmarks.gateway.subjects import Bench
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured."""
+    """The extent of a measurement."""
 
     repeats: int
     """How often the workloads are measured, alternating."""

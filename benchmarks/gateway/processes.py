@@ -21,7 +21,7 @@ CPUCLOCK_SCHED = 2
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What a process and its children hold, in MiB."""
+    """The memory of a process and its children, in MiB."""
 
     rss: float
     """Resident, with what they share counted once for each."""
@@ -85,7 +85,7 @@ class Running:
         return sum(time.clock_gettime((~process.pid << 3) | CPUCLOCK_SCHED) for process in self.tree())
 
     def memory(self) -> Memory:
-        """What all of them hold now."""
+        """The memory of all of them now."""
         held = [process.memory_full_info() for process in self.tree()]
         return Memory(sum(one.rss for one in held) / 2**20, sum(one.pss for one in held) / 2**20)
 

@@ -1,4 +1,4 @@
-"""What all gateways are asked: starting, memory, and the workloads in turns."""
+"""Measurements of all gateways: start, memory, and the workloads in turns."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence

@@ -35,7 +35,7 @@ class NotStartedError(Exception):
 
 @dataclass(slots=True)
 class Bench:
-    """What all subjects are measured with."""
+    """The tools that all subjects are measured with."""
 
     folder: Path
     """This run's own, removed at its end."""

@@ -1,4 +1,4 @@
-"""What is asked of every gateway."""
+"""The workloads of every gateway."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -35,7 +35,7 @@ class Workload:
 
     @property
     def unit(self) -> str:
-        """What the CPU time is divided by."""
+        """The unit that the CPU time is divided by."""
         return "chunk" if self.stream else "request"
 
 

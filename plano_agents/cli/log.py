@@ -1,4 +1,4 @@
-"""How the command line's servers log: the options that they share."""
+"""Logging options shared by the command line's servers."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar

@@ -1,4 +1,4 @@
-"""How what is found in a file is told: one line each, ``FILE:LINE: what, the value, the way out``.
+"""Problems and warnings of a file, one line each: ``FILE:LINE: what, the value, the way out``.
 
 Decides the wording that all checks share: how a place is spelt (``model_providers[0].port``), how much of a
 value, of a line and of all lines is shown, when a spelling is near enough to be proposed. What is a problem is left
@@ -44,12 +44,12 @@ class Findings:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What makes the file unusable, one line each, `MAX_TOLD` at most and how many more there are."""
+        """The problems that make the file unusable, one line each; `MAX_TOLD` at most, and the number of the others."""
         return self._tell(self._problems, "problems")
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the operator should know, one line each, as for `problems`."""
+        """The warnings for the operator, one line each, as for `problems`."""
         return self._tell(self._warnings, "warnings")
 
     def add_problem(self, path: KeyPath, message: str) -> None:

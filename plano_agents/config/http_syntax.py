@@ -1,4 +1,4 @@
-"""What HTTP can carry: header names, header values, addresses.
+"""HTTP's syntax: header names, header values, addresses.
 
 Names of hosts follow RFC 1035, section 2.3.4: labels of 1 to 63 characters, 253 in all. An address that breaks that
 would only fail at the first request, as an encoding error of the resolver's.

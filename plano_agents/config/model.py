@@ -1,4 +1,4 @@
-"""What a configuration says, once it is read: frozen values with no trace of the file they came from.
+"""The configuration's values, once read: frozen, with no trace of the file they came from.
 
 Lookups that the request path needs live here; reading and checking files is left to the modules beside this one.
 """
@@ -107,7 +107,7 @@ class Preference:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Where the router listens."""
+    """The router's listening address."""
 
     host: str = "127.0.0.1"
     """The address to bind."""

@@ -1,4 +1,4 @@
-"""What names models: aliases, and routes in both of Plano's forms, top-level and under models as up to v0.3.0.
+"""Names of models: aliases, and routes in both of Plano's forms, top-level and under models as up to v0.3.0.
 
 Merged as planoai's ``migrate_inline_routing_preferences`` does: below v0.4.0, inline entries of one name become one
 route over their models, in the file's order, with the first description; a top-level route of that name wins. From

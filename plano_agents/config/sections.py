@@ -1,4 +1,4 @@
-"""What the sections of a file are made of, and a document against them: every problem in our words, with its line.
+"""Base classes of a file's sections, and the check of a document against them; each problem is told with its line.
 
 Pydantic checks keys and types; this module words what it finds, with the nearest valid spelling. Values are shown
 only where a single word is expected and the place cannot hold a secret.
@@ -126,7 +126,7 @@ def check_document(document: Document, kind: type[S]) -> S | None:
 
 
 def _validate(data: Mapping[str, object], kind: type[Section]) -> list[ErrorDetails]:
-    """What pydantic finds wrong."""
+    """Collect pydantic's errors."""
     try:
         kind.model_validate(data)
     except ValidationError as error:

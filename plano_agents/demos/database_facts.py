@@ -1,4 +1,4 @@
-"""What the demo's tools know: simulated benchmarks, case studies and features of two databases.
+"""The demo tools' data: simulated benchmarks, case studies and features of two databases.
 
 The numbers are invented, in proportions that published comparisons would not contradict; every answer says so with
 ``"source": "simulated"``. How a model asks for them is left to ``database_selection``.
@@ -30,7 +30,7 @@ Support = Literal["full", "partial", "none"]
 
 
 class Fact(BaseModel):
-    """What every answer of a tool has in common."""
+    """The fields that every tool's answer has."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -56,7 +56,7 @@ class Benchmarks(Fact):
 
 
 class CaseStudy(BaseModel):
-    """How one shop fared with the database."""
+    """A case study of one shop."""
 
     model_config = ConfigDict(frozen=True)
 

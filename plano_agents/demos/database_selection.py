@@ -112,7 +112,7 @@ class _Arguments(BaseModel):
 
 
 class BenchmarkArguments(_Arguments):
-    """What `get_db_benchmarks` is called with."""
+    """The arguments of `get_db_benchmarks`."""
 
     database: _DatabaseName
     """The database, in any common spelling."""
@@ -128,14 +128,14 @@ class BenchmarkArguments(_Arguments):
 
 
 class CaseStudyArguments(_Arguments):
-    """What `get_case_studies` is called with."""
+    """The arguments of `get_case_studies`."""
 
     database: _DatabaseName
     """The database, in any common spelling."""
 
 
 class FeatureArguments(_Arguments):
-    """What `check_feature_support` is called with."""
+    """The arguments of `check_feature_support`."""
 
     database: _DatabaseName
     """The database, in any common spelling."""
@@ -148,7 +148,7 @@ class FeatureArguments(_Arguments):
 
 
 class ToolProblem(BaseModel):
-    """What a tool answers to a call that it cannot serve."""
+    """A tool's answer to a call that it cannot serve."""
 
     model_config = ConfigDict(frozen=True)
 

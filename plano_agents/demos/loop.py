@@ -29,7 +29,7 @@ class UnfinishedError(Exception):
 
 
 class NoCompletionError(Exception):
-    """What came is no chat completion: not a router answers, but some web server."""
+    """The answer is not a chat completion: some other web server answers, not a router."""
 
 
 @dataclass(frozen=True, slots=True)

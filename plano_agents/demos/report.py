@@ -1,4 +1,4 @@
-"""How the demo shows its two runs: for people, with rich where there is a terminal, and for machines, as JSON."""
+"""The demo's report of its two runs: for people, with rich on a terminal, and for machines, as JSON."""
 
 import json
 from collections.abc import Iterable
@@ -35,12 +35,12 @@ class Run:
 
     @property
     def answer(self) -> str:
-        """What the agent recommends."""
+        """The agent's recommendation."""
         return self.turns[-1].text
 
     @property
     def switches(self) -> int:
-        """How often the model changed from one turn to the next."""
+        """The number of times that the model changed from one turn to the next."""
         return count_switches(self.turns)
 
 

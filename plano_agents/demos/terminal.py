@@ -1,4 +1,4 @@
-"""What a program on a terminal has to bear: being interrupted, and output that nobody takes."""
+"""Terminal conduct of a program: interruption, and output that nobody takes."""
 
 import os
 import signal

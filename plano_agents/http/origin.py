@@ -1,4 +1,4 @@
-"""Where a request comes from: this machine, a page of another site, a name that was pointed here.
+"""The origin of a request: this machine, a page of another site, a name that was pointed here.
 
 A server that asks for no keys trusts whoever reaches it, and a browser on the same machine reaches it for any page that
 it shows. So such a server judges what no page can forge, the headers that browsers write themselves (Fetch, sections
@@ -38,7 +38,7 @@ _OWN_SITE = frozenset({None, "none", "same-origin"})
 
 
 class Provenance(NamedTuple):
-    """What a request tells of where it comes from; headers are None where they are absent."""
+    """The headers that tell a request's origin; None where they are absent."""
 
     method: str
     """Its method."""

@@ -36,7 +36,7 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 @dataclass(frozen=True, slots=True)
 class _Address:
-    """Where a router is, or a request goes."""
+    """The origin of a router or a request."""
 
     scheme: str
     """``http`` or ``https``."""
@@ -55,7 +55,7 @@ class _Address:
 
 @dataclass(slots=True)
 class _Instrumented:
-    """What is instrumented in this process."""
+    """The instrumentation of this process."""
 
     routers: frozenset[_Address] = frozenset()
     """The addresses whose requests carry the id."""

@@ -185,7 +185,7 @@ class ChatPlano(ModelAffinityMixin, BaseChatOpenAI):
 
     @property
     def lc_secrets(self) -> dict[str, str]:
-        """What LangChain leaves out of a serialized model, and the variable that it comes from."""
+        """The secrets that LangChain leaves out of a serialized model, with the variable of each."""
         return {"openai_api_key": "PLANO_API_KEY"}
 
     def to_json(self) -> SerializedConstructor | SerializedNotImplemented:

@@ -1,4 +1,4 @@
-"""What a model thought, kept in LangChain's messages and sent back: LangChain's OpenAI classes drop all that is not OpenAI's.
+"""Reasoning in LangChain's messages, kept and sent back: its OpenAI classes drop all that is not OpenAI's.
 
 DeepSeek and Kimi want ``reasoning_content`` back with a turn that called tools, Claude its ``thinking_blocks``, Gemini a
 call's ``extra_content`` with its thought signature. They stand in a message's ``additional_kwargs``, the last by the

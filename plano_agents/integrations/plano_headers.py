@@ -1,4 +1,4 @@
-"""What a router says about its answer, in the headers, and how a transcript remembers it.
+"""The router's headers: read from answers, kept in transcripts, written into requests.
 
 `parse_plano_headers` turns the answer's headers into the ``plano`` entry that a message carries;
 `build_affinity_headers` writes the request's. Pure; which id a request has is left to `plano_agents.affinity`.

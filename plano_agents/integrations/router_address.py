@@ -1,4 +1,4 @@
-"""Where clients find the router: one spelling for every integration."""
+"""The router's address, in one spelling for every integration."""
 
 import re
 from urllib.parse import urlsplit

@@ -1,5 +1,5 @@
 # ruff: noqa: ANN401 - options are the SDK's own
-"""What the clients of `plano_agents.openai` and `plano_agents.anthropic` share: how they name their requests.
+"""The parts that the clients of `plano_agents.openai` and `plano_agents.anthropic` share.
 
 The SDKs offer a hook that sees every request before it is sent, retries included. The id is, in this order: what the
 call's ``extra_headers`` say, the client's own, the scope's that the request is sent in.

@@ -30,7 +30,7 @@ _OURS = "plano_agents"
 
 
 class Event(ABC):
-    """What a record tells, where that is more than a sentence: pass it to a logger as the message."""
+    """A log record with fields, beside its sentence: pass it to a logger as the message."""
 
     has_head = True
     """Whether, as text, the time and the level stand before it."""
@@ -48,7 +48,7 @@ class Event(ABC):
 
 
 class Announcement(Event):
-    """What a program says of itself.
+    """A program's notice about itself.
 
     Args:
         text: Some lines.

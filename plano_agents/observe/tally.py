@@ -36,7 +36,7 @@ class Tally(Protocol):
 
     @property
     def text(self) -> str:
-        """What it says, for whoever reads the page."""
+        """The description, for readers of the page."""
 
     @property
     def labels(self) -> Sequence[str]:
@@ -44,11 +44,11 @@ class Tally(Protocol):
 
     @property
     def kind(self) -> Kind:
-        """What may be done with its numbers."""
+        """The Prometheus type."""
 
     @property
     def merge(self) -> Merge:
-        """What several processes' values come to."""
+        """The rule that puts several processes' values together."""
 
     def read(self) -> Mapping[Labels, Sequence[float]]:
         """Give its numbers: one for a counter or gauge; of a histogram each bucket's count, and the sum last."""

@@ -24,7 +24,7 @@ class Heartbeat:
 
     @property
     def count(self) -> int:
-        """How often it has beaten; one that is read while it changes is a wrong one, and a change all the same."""
+        """The number of beats; one that is read while it changes is wrong, and a change all the same."""
         return int.from_bytes(self._memory[:_BYTES], "little")
 
     def beat(self) -> None:

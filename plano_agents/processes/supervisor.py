@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long workers may take, and how often they may fail."""
+    """The supervisor's limits: on workers' time, and on their failures."""
 
     interval_seconds: float = 1.0
     """The shortest time from a worker's start to its replacement's."""
@@ -52,7 +52,7 @@ class Patience:
 
     @property
     def beat_seconds(self) -> float:
-        """How often a worker shows that it does not hang, and is looked at."""
+        """The interval at which a worker shows that it does not hang, and is looked at."""
         return self.hang_seconds / BEATS
 
 

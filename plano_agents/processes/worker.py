@@ -87,7 +87,7 @@ class Parent(Generic[State]):
 
 @dataclass(frozen=True, slots=True)
 class Worker(Generic[State]):
-    """What runs in a process of its own."""
+    """A process to start: its name, its listening socket and its main function."""
 
     name: str
     """How messages call it."""

@@ -12,7 +12,7 @@ from plano_agents.protocol.decoding import ABSENT, decode_upstream
 
 
 class OutputTokensDetails(Struct, frozen=True):
-    """What the output tokens were spent on."""
+    """The details of the output tokens."""
 
     thinking_tokens: int | None = None
 

@@ -14,7 +14,7 @@ from plano_agents.protocol.decoding import ABSENT, decode_request
 
 
 class Shape(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What all shapes share; a piece that is cached or not is the same piece."""
+    """The base of all shapes; a piece that is cached or not is the same piece."""
 
     cache_control: msgspec.Raw = ABSENT
     """Where Anthropic caches; other providers cache by themselves."""
@@ -72,7 +72,7 @@ class DocumentBlock(Shape, frozen=True, tag_field="type", tag="document"):
 
 
 class SearchResultBlock(Shape, frozen=True, tag_field="type", tag="search_result"):
-    """What a search of the client's own found."""
+    """A result of the client's own search."""
 
     source: str
     title: str
@@ -88,7 +88,7 @@ class ToolReferenceBlock(Shape, frozen=True, tag_field="type", tag="tool_referen
 
 
 class ThinkingBlock(Struct, frozen=True, tag_field="type", tag="thinking"):
-    """What the model thought."""
+    """The model's thinking."""
 
     thinking: str
     signature: str = ""
@@ -96,7 +96,7 @@ class ThinkingBlock(Struct, frozen=True, tag_field="type", tag="thinking"):
 
 
 class RedactedThinkingBlock(Struct, frozen=True, tag_field="type", tag="redacted_thinking"):
-    """What the model thought, encrypted."""
+    """The model's thinking, encrypted."""
 
     data: str
 
@@ -190,7 +190,7 @@ class OutputFormat(Struct, frozen=True, forbid_unknown_fields=True, tag_field="t
 
 
 class OutputConfig(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """How the answer is to be made."""
+    """The settings of the answer's output."""
 
     format: OutputFormat | None = None
     effort: str | None = None
@@ -199,7 +199,7 @@ class OutputConfig(Struct, frozen=True, omit_defaults=True, forbid_unknown_field
 
 
 class Metadata(Struct, frozen=True):
-    """Who is asking."""
+    """The metadata of a request: its user."""
 
     user_id: str | None = None
 
@@ -219,7 +219,7 @@ class Edit(Struct, frozen=True):
 
 
 class ContextManagement(Struct, frozen=True):
-    """What to clear from a long conversation."""
+    """An edit of a long conversation's context."""
 
     edits: tuple[Edit, ...] = ()
 

@@ -11,27 +11,27 @@ class ServerToolUse(Struct, frozen=True, tag_field="type", tag="server_tool_use"
 
 
 class WebSearchResult(Struct, frozen=True, tag_field="type", tag="web_search_tool_result"):
-    """What its search of the web found."""
+    """The result of Anthropic's web search."""
 
 
 class WebFetchResult(Struct, frozen=True, tag_field="type", tag="web_fetch_tool_result"):
-    """What it fetched."""
+    """The result of Anthropic's web fetch."""
 
 
 class CodeResult(Struct, frozen=True, tag_field="type", tag="code_execution_tool_result"):
-    """What its code gave."""
+    """The result of Anthropic's code execution."""
 
 
 class ShellResult(Struct, frozen=True, tag_field="type", tag="bash_code_execution_tool_result"):
-    """What its shell gave."""
+    """The result of Anthropic's shell."""
 
 
 class EditorResult(Struct, frozen=True, tag_field="type", tag="text_editor_code_execution_tool_result"):
-    """What its editor gave."""
+    """The result of Anthropic's text editor."""
 
 
 class AdvisorResult(Struct, frozen=True, tag_field="type", tag="advisor_tool_result"):
-    """What its advisor said."""
+    """The answer of Anthropic's advisor."""
 
 
 class McpUse(Struct, frozen=True, tag_field="type", tag="mcp_tool_use"):
@@ -39,7 +39,7 @@ class McpUse(Struct, frozen=True, tag_field="type", tag="mcp_tool_use"):
 
 
 class McpResult(Struct, frozen=True, tag_field="type", tag="mcp_tool_result"):
-    """What that server gave."""
+    """The result of an MCP server's tool."""
 
 
 class ContainerUpload(Struct, frozen=True, tag_field="type", tag="container_upload"):
@@ -47,7 +47,7 @@ class ContainerUpload(Struct, frozen=True, tag_field="type", tag="container_uplo
 
 
 class FallbackMark(Struct, frozen=True, tag_field="type", tag="fallback"):
-    """Where another of Anthropic's models took over."""
+    """The mark of a fallback to another of Anthropic's models."""
 
 
 class FoundTool(Struct, frozen=True):
@@ -63,7 +63,7 @@ class ToolSearchFindings(Struct, frozen=True):
 
 
 class ToolSearchResult(Struct, frozen=True, tag_field="type", tag="tool_search_tool_result"):
-    """What Anthropic's search of tools found."""
+    """The result of Anthropic's tool search."""
 
     content: ToolSearchFindings = ToolSearchFindings()
 

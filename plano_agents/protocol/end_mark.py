@@ -1,4 +1,4 @@
-"""What every stream has that came to its end, looked for in each of its events.
+"""The end mark of a stream, looked for in each of its events.
 
 Most events hold no end, and a pattern that begins with anything but plain bytes is tried at every byte, twenty times
 as slow as a search for plain ones. So patterns here begin with plain bytes, or are asked only where plain bytes that

@@ -61,7 +61,7 @@ _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class Opening(Enum):
-    """What the first bytes of a stream are."""
+    """The verdict on a stream's first bytes."""
 
     SILENT = "silent"
     """Nothing yet that an answer has."""

@@ -1,4 +1,4 @@
-"""Who an answer is from, read from its bytes on any surface: its id, and the model as it calls itself."""
+"""The identity of an answer, read from its bytes on any surface: its id, and the model as it calls itself."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from plano_agents.protocol.decoding import BAD_JSON
 
 
 class Identity(NamedTuple):
-    """What an answer says of itself; None where it does not."""
+    """An answer's id and model; None where it does not say."""
 
     id: str | None = None
     """The answer's id."""

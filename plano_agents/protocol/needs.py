@@ -1,4 +1,4 @@
-"""What a request needs of the model that serves it, on every surface: images, tools, room for its input.
+"""A request's needs of the model that serves it, on every surface: images, tools, room for its input.
 
 Read from the bytes, only as far as somebody asks, and no further than decides: most models take images and tools, and
 most requests are shorter than any window by their bytes alone. The surfaces' shapes are disjoint where it matters, so
@@ -54,7 +54,7 @@ _LOOK_AHEAD = 4 * PAYLOAD_BYTES
 
 
 class Needs:
-    """What one request needs.
+    """The needs of one request.
 
     Args:
         body: The request; what is no JSON needs nothing, for it is refused elsewhere.

@@ -66,7 +66,7 @@ class HeadMessage(Struct, frozen=True):
 
 
 class ChatHead(Struct, frozen=True):
-    """What routing needs of a request; the rest of the body is not looked at."""
+    """The head of a request: the fields that routing needs; the rest of the body is not looked at."""
 
     messages: tuple[HeadMessage, ...]
     model: str | None = None

@@ -28,7 +28,7 @@ class TextPart(CacheMarked, frozen=True, tag_field="type", tag="text"):
 
 
 class ImageUrl(Struct, frozen=True, omit_defaults=True):
-    """Where an image is."""
+    """The address of an image."""
 
     url: str
     """An ``https`` address or a base64 ``data:`` URL."""
@@ -105,7 +105,7 @@ class DeveloperMessage(CacheMarked, frozen=True, tag_field="role", tag="develope
 
 
 class UserMessage(CacheMarked, frozen=True, tag_field="role", tag="user"):
-    """What the user said."""
+    """A user's message."""
 
     content: Content
 
@@ -113,7 +113,7 @@ class UserMessage(CacheMarked, frozen=True, tag_field="role", tag="user"):
 class AssistantMessage(
     CacheMarked, frozen=True, kw_only=True, omit_defaults=True, tag_field="role", tag="assistant"
 ):
-    """What the model said, and the tools it called."""
+    """A message of the model, with the tools that it called."""
 
     content: Content = None
     tool_calls: tuple[ToolCall, ...] | None = None
@@ -141,7 +141,7 @@ Message = SystemMessage | DeveloperMessage | UserMessage | AssistantMessage | To
 
 
 class FunctionDefinition(CacheMarked, frozen=True, omit_defaults=True):
-    """What a function tool does and takes."""
+    """The definition of a function tool."""
 
     name: str
     description: str | None = None
@@ -176,7 +176,7 @@ class AllowedTool(Struct, frozen=True):
 
 
 class AllowedTools(Struct, frozen=True):
-    """Which of the offered tools the model may call."""
+    """The choice of tools that the model may call."""
 
     mode: Literal["auto", "required"]
     tools: tuple[AllowedTool, ...]

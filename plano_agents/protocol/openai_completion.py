@@ -15,7 +15,7 @@ from plano_agents.protocol.lenience import mend_chat
 
 
 class PromptTokensDetails(Struct, frozen=True):
-    """Where the prompt's tokens came from."""
+    """The details of the prompt's tokens."""
 
     cached_tokens: int | None = 0
     cache_write_tokens: int | None = 0
@@ -23,7 +23,7 @@ class PromptTokensDetails(Struct, frozen=True):
 
 
 class CompletionTokensDetails(Struct, frozen=True):
-    """What the completion's tokens were spent on."""
+    """The details of the completion's tokens."""
 
     reasoning_tokens: int | None = 0
     audio_tokens: int | UnsetType | None = UNSET
@@ -127,7 +127,7 @@ class ToolCallDelta(Struct, frozen=True):
 
 
 class Delta(Struct, frozen=True):
-    """What a chunk adds to the message."""
+    """The part of the message that a chunk adds."""
 
     role: str | UnsetType | None = UNSET
     content: str | UnsetType | None = UNSET
@@ -141,7 +141,7 @@ class Delta(Struct, frozen=True):
 
 
 class ChunkChoice(Struct, frozen=True):
-    """What a chunk adds to one choice."""
+    """The part of one choice that a chunk adds."""
 
     index: int = 0
     delta: Delta = Delta()

@@ -32,13 +32,13 @@ class Refusal(Struct, frozen=True, tag_field="type", tag="refusal"):
 
 
 class SummaryText(Struct, frozen=True, tag_field="type", tag="summary_text"):
-    """What the model thought, to be read."""
+    """A summary of the model's reasoning."""
 
     text: str
 
 
 class ReasoningItem(Struct, frozen=True, tag_field="type", tag="reasoning"):
-    """What the model thought."""
+    """The model's reasoning."""
 
     id: str
     status: str
@@ -48,7 +48,7 @@ class ReasoningItem(Struct, frozen=True, tag_field="type", tag="reasoning"):
 
 
 class MessageItem(Struct, frozen=True, tag_field="type", tag="message"):
-    """What the model said."""
+    """A message of the model."""
 
     id: str
     status: str
@@ -114,14 +114,14 @@ class FunctionTool(Struct, frozen=True, tag_field="type", tag="function"):
 
 
 class InputTokensDetails(Struct, frozen=True):
-    """Where the input's tokens came from."""
+    """The details of the input tokens."""
 
     cached_tokens: int
     cache_write_tokens: int
 
 
 class OutputTokensDetails(Struct, frozen=True):
-    """What the output's tokens were spent on."""
+    """The details of the output tokens."""
 
     reasoning_tokens: int
 

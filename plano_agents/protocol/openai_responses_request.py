@@ -121,14 +121,14 @@ class Format(Struct, frozen=True):
 
 
 class Text(Struct, frozen=True, forbid_unknown_fields=True):
-    """How the answer's text is to be."""
+    """The settings of the answer's text."""
 
     format: Format | None = None
     verbosity: str | None = None
 
 
 class Reasoning(Struct, frozen=True, forbid_unknown_fields=True):
-    """How the model is to reason."""
+    """The settings of the model's reasoning."""
 
     effort: str | None = None
     summary: str | None = None

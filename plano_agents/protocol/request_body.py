@@ -49,7 +49,7 @@ class RequestBody:
 
     @cached_property
     def head(self) -> ChatHead:
-        """What routing needs of it.
+        """The head, as routing needs it.
 
         Raises:
             RequestError: A field that is read has the wrong type or size; ``param`` names it.

@@ -1,4 +1,4 @@
-"""Whose a thinking block's signature is: marked with the endpoint that gave it, unless it is Anthropic's own.
+"""Signatures of thinking blocks, marked with the endpoint that gave them, unless they are Anthropic's own.
 
 Anthropic checks the signatures of thinking, and refuses those that a compatible endpoint gave; that one cannot read
 Anthropic's. So what such an endpoint signs goes to the client as `PREFIX`, a fingerprint of the endpoint, and the signature:

@@ -1,4 +1,4 @@
-"""What an answer cost, read from its bytes on any surface once it is over.
+"""The usage of an answer, read from its bytes on any surface once it is over.
 
 OpenAI's chat completions count ``prompt_tokens`` and ``completion_tokens``, its responses and Anthropic's messages
 ``input_tokens`` and ``output_tokens``; Anthropic's leave cached tokens out of the input, which is put right here.
@@ -20,7 +20,7 @@ _MARK = b'"usage"'
 
 
 class Tokens(NamedTuple):
-    """What one request or many cost, as the providers counted."""
+    """The tokens of one request or many, as the providers counted."""
 
     input: int = 0
     """Prompt tokens, cached ones included."""

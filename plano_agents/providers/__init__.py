@@ -1,1 +1,1 @@
-"""Who serves a model: address, authentication, wire format."""
+"""Providers: address, authentication, wire format."""

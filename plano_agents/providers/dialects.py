@@ -47,7 +47,7 @@ WORD = r"[a-zA-Z0-9_-]"
 
 @dataclass(frozen=True)
 class IdRule:
-    """Which ids of tool calls a provider takes."""
+    """The ids of tool calls that a provider takes."""
 
     pattern: re.Pattern[str]
     """Of a whole id."""
@@ -68,7 +68,7 @@ class IdRule:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What a provider takes of its wire; what is not named here is left alone."""
+    """A provider's dialect of its wire; fields that are not named here pass unchanged."""
 
     name: str
     """The provider's, or that of those who share it."""

@@ -16,7 +16,7 @@ CHAT, MESSAGES, RESPONSES = Form.OPENAI_CHAT, Form.ANTHROPIC_MESSAGES, Form.OPEN
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """How to talk to one provider."""
+    """A provider's row: its address, authentication and wire."""
 
     name: str
     """The prefix of its models' names."""

@@ -1,4 +1,4 @@
-"""Where a model's requests go, and what goes with them: a pure function of its row and its configuration.
+"""A model's target: the URL and headers of its requests, a pure function of its row and its configuration.
 
 The client's own credentials are never among the headers, unless the model is configured with
 ``passthrough_auth``. Sending is the router's business.
@@ -43,7 +43,7 @@ ENDPOINTS: Mapping[Form, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where one model is served."""
+    """The target of one model's requests."""
 
     urls: Mapping[Form, str]
     """Where requests are posted to, by the wire formats that are spoken natively there."""
@@ -62,7 +62,7 @@ class Target:
 
     @property
     def url(self) -> str:
-        """Where requests in the main wire format are posted to."""
+        """The URL of requests in the main wire format."""
         return self.urls[self.wire]
 
     def choose_wire(self, preferred: Form) -> Form:

@@ -49,7 +49,7 @@ LEDGER_ENTRIES = 20_000
 
 
 class _Serving(NamedTuple):
-    """What serves one configuration."""
+    """The parts that serve one configuration."""
 
     endpoints: ProxiedEndpoints
     """The proxied endpoints."""
@@ -120,7 +120,7 @@ class Router:
 
     @property
     def metrics(self) -> Metrics:
-        """What is counted."""
+        """The router's metrics."""
         return self._metrics
 
     @property

@@ -1,4 +1,4 @@
-"""What is known of the models' prices and speed: asked of the configured sources, again and again, harmless when down.
+"""The models' prices and speed, fetched from the configured sources at intervals; one that is down does no harm.
 
 Until a source has answered, and when it fails, what it said last holds; its failure is one log line when it begins
 and one when it ends. How answers read is known to ``routing.metric_sources``.

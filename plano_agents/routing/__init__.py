@@ -1,1 +1,1 @@
-"""Which model answers a request that no pin decides."""
+"""Routing: the model for a request that no pin decides."""

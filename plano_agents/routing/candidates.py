@@ -14,7 +14,7 @@ from plano_agents.config.model import Preference
 
 @dataclass(frozen=True, slots=True)
 class ModelMetrics:
-    """What was measured of one model; None is not known."""
+    """The measurements of one model; None is not known."""
 
     input_usd_per_million: float | None = None
     """The price of a million input tokens, in USD."""

@@ -1,4 +1,4 @@
-"""What a request cost, from the tokens that its provider counted and the prices that a source names.
+"""The cost of a request, from the tokens that its provider counted and the prices that a source names.
 
 ``(input - cached) x input price + cached x cached price + output x output price``, prices per million tokens. Where the
 price of cached tokens is not known they count as any other, and the cost is at most that. What a provider charges for
@@ -15,7 +15,7 @@ _MILLION = 1_000_000
 
 
 class Cost(NamedTuple):
-    """What a request cost."""
+    """The cost of a request."""
 
     usd: float
     """In USD."""

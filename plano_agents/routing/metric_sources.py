@@ -1,4 +1,4 @@
-"""What sources of measurements are asked, and how their answers are read; pure, for the router does the asking.
+"""Requests to sources of measurements, and the reading of their answers; pure, for the router does the asking.
 
 Three shapes, read as Plano does: models.dev's ``api.json`` (``{provider: {models: {id: {cost: {input, output, cache_read}}}}}``,
 named ``provider/id``), DigitalOcean's catalog (``{data: [{model_id, pricing}]}``, named ``model_id``, and

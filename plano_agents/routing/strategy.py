@@ -29,7 +29,7 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """What a strategy made of a request."""
+    """A strategy's ranking of the preferences for a request."""
 
     strategy: str
     """Which strategy it was: ``embedded``, or the routing model's name."""

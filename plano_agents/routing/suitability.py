@@ -1,4 +1,4 @@
-"""Which models can serve a request: what it needs against what is known of them.
+"""The models that can serve a request: its needs against what is known of them.
 
 A model is passed over only for what is known of it; where nothing is, it can. What models can take is known to
 ``providers.profiles``, what a request needs to ``protocol.needs``.

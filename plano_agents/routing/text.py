@@ -1,4 +1,4 @@
-"""What routing reads of a conversation.
+"""The text of a conversation that routing reads.
 
 By default the recent conversation as Plano reads it: what users and assistants said in words, no system prompts, no
 tool results, no message without text; the last 16, each and all within a budget. With ``route_on_user_only`` what users
@@ -26,7 +26,7 @@ _SPOKEN = frozenset({"user", "assistant"})
 
 
 class Utterance(NamedTuple):
-    """What one message says."""
+    """The text of one message."""
 
     role: str
     """``user`` or ``assistant``."""
@@ -39,11 +39,11 @@ class Message(Protocol):
 
     @property
     def role(self) -> str:
-        """Who speaks."""
+        """The speaker's role."""
 
     @property
     def content(self) -> str | Sequence[Part] | None:
-        """What is said."""
+        """The text."""
 
 
 def read_conversation(messages: Sequence[Message], *, user_only: bool = False) -> tuple[Utterance, ...]:

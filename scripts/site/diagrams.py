@@ -35,7 +35,7 @@ def draw_affinity() -> Drawing:
 
 
 def draw_order() -> Drawing:
-    """Where a request's model comes from."""
+    """The diagram of the sources of a request's model."""
     drawing = Drawing(
         340,
         "A request's model is that of the live pin; else of the hint; else of the preference that its conversation matches; "
@@ -82,7 +82,7 @@ def draw_pins() -> Drawing:
 
 
 def draw_id() -> Drawing:
-    """Which id a request carries."""
+    """The diagram of the sources of a request's id."""
     drawing = Drawing(
         392,
         "A request carries the first of: the call's own argument, the caller's own header, the model's field, the run's "

@@ -1,4 +1,4 @@
-"""What the site adds to the pages when MkDocs builds it.
+"""Additions to the pages when MkDocs builds the site.
 
 Some pages ask for more in a comment of its own line: ``<!-- api: router -->`` for what a server says of itself,
 ``<!-- file: README.md -->`` for a page that stands elsewhere in the project. And what a page does not run is said to

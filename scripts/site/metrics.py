@@ -24,7 +24,7 @@ def write_page() -> None:
 
 
 def list_tallies() -> dict[str, Sequence[Tally]]:
-    """What each server counts, with every store there is."""
+    """The metrics of each server, with every store there is."""
     routing = Routing(session_cache=SessionCache("redis", SecretStr("redis://localhost")))
     store = build_store(routing)
     return {"router": Metrics(store.tallies).tallies, "agent server": AgentMetrics().tallies}

@@ -1,4 +1,4 @@
-"""What costs more than was accepted is told, with the functions that grew."""
+"""The report of costs above the accepted ones, with the functions that grew."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the client tests share: a router whose models fail on demand, and SDKs that are set up once per checkout.
+"""Fixtures of the client tests: a router whose models fail on demand, and SDKs set up once per checkout.
 
 Setting up asks package indexes. Where that fails its tests are skipped; with ``PLANO_REQUIRE_CLIENTS`` set, as CI
 sets it, they fail.

@@ -1,4 +1,4 @@
-"""What a version of the OpenAI SDK must be able to do through a router: run as a script, in an environment that has it.
+"""Checks of one version of the OpenAI SDK through a router: a script for an environment that has it.
 
 The arguments are the router's base URL and the models to ask; it prints the SDK's version, and fails at the first
 thing that does not hold.

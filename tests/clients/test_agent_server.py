@@ -41,7 +41,7 @@ def agent_server(offline_router: str, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def test_ag_uis_client_is_served(node: Path, agent_server: str) -> None:
-    """What is checked stands in the script, one test each."""
+    """Run the script, which has the checks, one test each."""
     ended = subprocess.run(
         [node, "--test-reporter=spec", HERE / "ag_ui.mjs"],
         env={**os.environ, "AGENT_URL": agent_server, "API_KEY": ALICE, "OTHER_KEY": BOB},

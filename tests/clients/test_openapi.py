@@ -1,4 +1,4 @@
-"""What the OpenAPI documents promise, held against the servers by requests that fit and requests that do not.
+"""The OpenAPI documents, held against the servers by requests that fit and requests that do not.
 
 Schemathesis makes them, by its command line: any 5xx, any status, header or body that is not documented, fails. That
 a request fits does not mean that it is good: the router's document describes what the router reads, and the rest is

@@ -1,4 +1,4 @@
-"""How much is told of what is found."""
+"""The number and length of the problems that are told."""
 
 from plano_agents.config.findings import MAX_LINE_CHARACTERS, MAX_TOLD, Findings
 

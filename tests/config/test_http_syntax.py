@@ -1,4 +1,4 @@
-"""What HTTP can carry."""
+"""HTTP's syntax: names, values, addresses."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""What a configuration says, once it is read."""
+"""The configuration's values, once read."""
 
 from collections.abc import Callable
 

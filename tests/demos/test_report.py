@@ -1,4 +1,4 @@
-"""How a run is shown."""
+"""The demo's report of a run."""
 
 import io
 from dataclasses import replace
@@ -25,7 +25,7 @@ BEFORE = replace(TURN, number=3, model="gpt-4o")
 
 
 def show(width: int, turns: list[Turn], *, affinity_id: str | None = None) -> str:
-    """What a terminal of a width shows, without its status lines."""
+    """The text that a terminal of a width shows, without its status lines."""
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, width=width, color_system=None, force_interactive=False)
     show_run(console, affinity_id, turns)

@@ -1,4 +1,4 @@
-"""What a program on a terminal bears."""
+"""Terminal conduct of a program: interruption, closed pipes."""
 
 import os
 import signal

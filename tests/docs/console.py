@@ -41,7 +41,7 @@ class Command:
 
 @dataclass(slots=True)
 class Shell:
-    """Where a page's commands run."""
+    """The environment in which a page's commands run."""
 
     folder: Path
     """The current folder."""

@@ -1,4 +1,4 @@
-"""What is done with a page's blocks: Python and console sessions are run, files checked by who reads them.
+"""Runners and checkers of a page's blocks: Python and console sessions are run, files are checked by their readers.
 
 A page's blocks share a namespace and a folder, in order, as if a reader typed them. A block with a title is that file:
 it is written to the folder, so that what follows can use it.
@@ -91,7 +91,7 @@ class Reader:
 
 
 def _read_commands(example: Example) -> str:
-    """What is typed on the page after a block."""
+    """The input on the page after a block."""
     lines = example.document.text[example.end :].splitlines()
     return "\n".join(line for line in lines if line.startswith("$ "))
 

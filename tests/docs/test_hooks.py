@@ -1,4 +1,4 @@
-"""What the site adds to pages, and what it refuses."""
+"""The site's additions to pages, and its refusals."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""What the pages lead to is there: files of the project, and tests that are named."""
+"""Links and named tests of the pages: each leads to a file or a test of the project."""
 
 import ast
 import re

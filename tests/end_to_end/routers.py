@@ -83,7 +83,7 @@ async def run_router(folder: Path) -> AsyncGenerator[tuple[Router, Provider], No
 
 
 def told(state: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """What the router said of each answer of the thread."""
+    """The router's headers on each answer of the thread."""
     plano = [
         message.response_metadata["plano"] for message in state["messages"] if isinstance(message, AIMessage)
     ]

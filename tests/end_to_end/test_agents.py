@@ -30,7 +30,7 @@ FREE = {"ROUTER_PORT": "0", "AGENT_PORT": "0", "PLANO_AGENT_CHECKPOINTS": "memor
 
 @dataclass(frozen=True)
 class Agents:
-    """What ``./start_agents.sh`` started."""
+    """The processes that ``./start_agents.sh`` started."""
 
     process: "subprocess.Popen[str]"
     said: str

@@ -25,7 +25,7 @@ from tests.patience import PATIENCE_SECONDS
 
 @dataclass(frozen=True)
 class Trace:
-    """What ``demo.py --json`` printed."""
+    """The output of ``demo.py --json``."""
 
     data: dict[str, Any]
 

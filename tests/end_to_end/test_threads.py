@@ -1,4 +1,4 @@
-"""What agents do with a conversation: replace its history by a summary, and hand work to sub-agents."""
+"""Agents that replace a conversation's history by a summary, or hand work to sub-agents."""
 
 import json
 from pathlib import Path

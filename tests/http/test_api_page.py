@@ -12,7 +12,7 @@ from plano_agents.http.api_page import add_api_page, build_api_sections, render_
 
 
 class Order(BaseModel):
-    """What is ordered."""
+    """An order."""
 
     item: str = Field(min_length=1, description="Its `name` & <size>.")
     count: int | None = Field(default=1, description="How many.")

@@ -1,4 +1,4 @@
-"""Which requests a server without keys answers."""
+"""Requests that a server without keys answers, and those that it refuses."""
 
 import gc
 import weakref

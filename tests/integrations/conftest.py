@@ -45,7 +45,7 @@ class Recorded:
 
 @dataclass
 class RecordingRouter:
-    """What the tests see of the server."""
+    """The server's records, as the tests read them."""
 
     url: str
     """Scheme, host and port."""

@@ -23,7 +23,7 @@ from plano_agents import ChatPlano
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What became of a turn."""
+    """The outcome of a turn."""
 
     model: str
     reason: str

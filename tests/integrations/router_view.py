@@ -1,4 +1,4 @@
-"""What a real router says of the requests it had: under which ids they came, and how many without one."""
+"""A real router's view of its requests: the ids that they came under, and the number without one."""
 
 import json
 import re
@@ -23,7 +23,7 @@ class RouterView:
         return self.url.removesuffix("/v1")
 
     def session(self, affinity_id: str) -> dict[str, Any] | None:
-        """What is pinned for an id; None for nothing."""
+        """The pinned model of an id; None where there is none."""
         try:
             session: dict[str, Any] = json.loads(self._read(f"/affinity/{quote(affinity_id)}"))
         except urllib.error.HTTPError as error:
@@ -33,16 +33,16 @@ class RouterView:
         return session
 
     def turns(self, affinity_id: str) -> int:
-        """How many requests came with an id."""
+        """The number of requests that came with an id."""
         session = self.session(affinity_id)
         return 0 if session is None else int(session["turns"])
 
     def count_requests(self) -> int:
-        """How many requests were decided on."""
+        """The number of requests that were decided on."""
         return round(sum(float(count) for _, count in _DECISION.findall(self._read("/metrics"))))
 
     def count_unnamed(self) -> int:
-        """How many of them had no id."""
+        """The number of those that had no id."""
         found = _DECISION.findall(self._read("/metrics"))
         return round(sum(float(count) for decision, count in found if decision == "none"))
 

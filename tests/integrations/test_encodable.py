@@ -1,4 +1,4 @@
-"""What a model says, made fit for UTF-8."""
+"""A model's words, made fit for UTF-8."""
 
 import msgspec
 from hypothesis import given

@@ -24,7 +24,7 @@ JOBS = {
 
 
 class Work(TypedDict):
-    """What the supervisor hands out and gets back."""
+    """The supervisor's state: the work that it hands out and gets back."""
 
     answers: Annotated[list[str], operator.add]
 

@@ -1,5 +1,5 @@
 # ruff: noqa: ANN401 - a schema may be anything that LangChain takes
-"""What a `ChatPlano`'s answer tells, and what of its environment and settings a request shows."""
+"""`ChatPlano`: the metadata of its answers, and the settings that its requests show."""
 
 import json
 import operator

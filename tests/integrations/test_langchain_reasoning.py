@@ -1,4 +1,4 @@
-"""What a model thought comes back with the next request, although LangChain knows nothing of it."""
+"""Reasoning comes back with the next request, although LangChain knows nothing of it."""
 
 import operator
 from functools import reduce

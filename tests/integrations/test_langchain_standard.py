@@ -46,7 +46,7 @@ def give_file(url: str, **options: object) -> httpx.Response:
 
 
 class TestWithoutARouter(ChatModelUnitTests):
-    """What holds before anything is sent."""
+    """LangChain's standard unit tests."""
 
     @property
     def chat_model_class(self) -> type[ChatPlano]:
@@ -74,7 +74,7 @@ class TestWithoutARouter(ChatModelUnitTests):
 
 @pytest.mark.filterwarnings("ignore:OpenAI may require a filename")  # the suite's documents have none
 class Through(ChatModelIntegrationTests):
-    """What holds through a router, whichever model answers.
+    """LangChain's standard integration tests, through a router, whichever model answers.
 
     Off: sound, which no surface of the router takes; VCR, whose one test times a recorded stream.
     """

@@ -1,4 +1,4 @@
-"""What is read of a router's headers, and what is written into a request's."""
+"""The router's headers: read from answers, written into requests."""
 
 import json
 

@@ -29,7 +29,7 @@ def postgres() -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def checkpoints(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where conversations are kept."""
+    """The store of conversations."""
     if request.param == "sqlite":
         return str(tmp_path / "checkpoints.sqlite")
     url: str = request.getfixturevalue("postgres")

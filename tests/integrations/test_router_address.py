@@ -1,4 +1,4 @@
-"""How a router's address is completed, refused and shown."""
+"""The router's address: completed, refused, shown."""
 
 import pytest
 

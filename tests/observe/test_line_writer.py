@@ -97,7 +97,7 @@ def test_lines_go_past_the_streams_buffer_and_after_what_is_in_it() -> None:
 
 
 def test_of_lines_that_are_written_together_none_is_split_between_two_pieces() -> None:
-    """What several processes write to one pipe stays whole up to its size of 4,096 bytes."""
+    """A pipe keeps lines of several processes whole up to its size of 4,096 bytes."""
     pieces: list[str] = []
 
     class Pieces(io.StringIO):

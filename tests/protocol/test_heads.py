@@ -1,4 +1,4 @@
-"""What routing reads of a request is bounded on every surface."""
+"""Bounds on the fields that routing reads, on every surface."""
 
 from collections.abc import Callable, Mapping
 

@@ -1,4 +1,4 @@
-"""What a request needs of a model, read from every surface's bytes."""
+"""A request's needs of a model, read from every surface's bytes."""
 
 import base64
 import json

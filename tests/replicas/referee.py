@@ -21,7 +21,7 @@ class Referee:
 
     @property
     def contested(self) -> int:
-        """How many ids both replicas routed."""
+        """The number of ids that both replicas routed."""
         return sum(len(names) == REPLICAS for names in self._begun.values())
 
     async def __aenter__(self) -> Self:

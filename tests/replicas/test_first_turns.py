@@ -24,7 +24,7 @@ IDS_AT_ONCE = 7
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What one client was told."""
+    """One client's answers."""
 
     affinity_id: str
     status: int

@@ -1,4 +1,4 @@
-"""Which models can serve a request."""
+"""The models that can serve a request."""
 
 import json
 

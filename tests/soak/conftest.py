@@ -1,4 +1,4 @@
-"""What the long tests share: the router's event loop, room for many connections, and a place for their figures."""
+"""Fixtures of the long tests: the router's event loop, room for many connections, a place for their figures."""
 
 import asyncio
 import resource

@@ -1,4 +1,4 @@
-"""What the benchmark must know of a gateway: how it is got, started and addressed."""
+"""The interface of a gateway under test: its installation, start and address."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ KEY = "sk-benchmark"
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where a gateway is to run."""
+    """The place of a gateway's run."""
 
     folder: Path
     """For its configuration and whatever it writes; its home folder too."""
@@ -41,7 +41,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """How a gateway is started."""
+    """The start of a gateway."""
 
     arguments: tuple[str, ...]
     """The command line."""

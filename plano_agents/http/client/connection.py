@@ -40,7 +40,7 @@ _INTERIM = range(100, 200)
 
 
 class Keeper(Protocol):
-    """Who keeps connections while nothing is asked on them."""
+    """The keeper of idle connections."""
 
     def keep(self, connection: "Connection", /) -> None:
         """Keep a connection for the next request, or close it."""

@@ -1,4 +1,4 @@
-"""What is derived from a URL once and used for every request to it: where to connect, and how the head begins.
+"""Values derived from a URL once and used for every request to it: the address to connect to, the head's beginning.
 
 Proxies follow the rules of the standard library's ``urllib.request``: one by scheme (``HTTP_PROXY``, ``HTTPS_PROXY``,
 in either case), but not for hosts that ``NO_PROXY`` names. Over one, ``http`` is asked for by the whole URL, and
@@ -24,7 +24,7 @@ _SAFE = "/%:@!$&'()*+,;=?~-._"
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """What stands between the router and a provider."""
+    """A proxy between the router and a provider."""
 
     host: str
     """Its name or address."""
@@ -56,13 +56,13 @@ class Origin(NamedTuple):
 
     @property
     def label(self) -> str:
-        """What messages call it."""
+        """The name in messages."""
         return f"{self.scheme}://{self.authority}"
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where requests to one URL go."""
+    """The destination of requests to one URL."""
 
     origin: Origin
     """Whom to connect to."""
@@ -75,7 +75,7 @@ class Destination:
 
 
 class Proxies:
-    """Which proxy leads where.
+    """The environment's proxies.
 
     Args:
         environment: Whether there is any: ``HTTP_PROXY`` and its kin are read now.

@@ -1,4 +1,4 @@
-"""How a connection is made: to the first address that answers, over TLS, through a proxy.
+"""Dialing: to the first address that answers, over TLS, through a proxy.
 
 Addresses are tried as RFC 8305 ("happy eyeballs") has it. Whoever gives up leaves neither a task nor a socket.
 """
@@ -100,7 +100,7 @@ def _keep_awake(sock: socket.socket) -> None:
 
 
 class _Tunnel(asyncio.Protocol):
-    """What is spoken with a proxy until it leads to the provider (RFC 9110, section 9.3.6)."""
+    """The CONNECT exchange with a proxy, until it leads to the provider (RFC 9110, section 9.3.6)."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._answer = bytearray()

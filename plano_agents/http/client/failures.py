@@ -1,4 +1,4 @@
-"""What went wrong between the router and a provider, in the words of the error tree.
+"""Failures between the router and a provider, as errors of the tree.
 
 Each function's name says what the provider does, and its first argument how messages call the provider.
 """
@@ -61,7 +61,7 @@ def breaks(label: str, reason: str) -> UpstreamUnreachableError:
 
 
 def speaks_no_http(label: str) -> UpstreamProtocolError:
-    """What comes is no answer, or could be read in two ways."""
+    """Build the error for bytes that are no answer, or could be read in two ways."""
     return UpstreamProtocolError(f"{label} gave an answer that is no HTTP. Is base_url right?")
 
 

@@ -1,4 +1,4 @@
-"""Which connections to one origin are kept for the next request: the one used last goes first.
+"""The pool of idle connections to one origin: the one used last goes first.
 
 So the others grow old and are closed, and what is kept follows what is needed. One that the provider closes leaves at
 once. There is no limit to those in use.

@@ -1,4 +1,4 @@
-"""Where traces go: what the configuration says, else the environment, as OpenTelemetry's exporters read it.
+"""The destination of traces: by the configuration, else the environment, as OpenTelemetry's exporters read it.
 
 The configuration names a collector by Plano's key, which speaks gRPC. Without it, ``OTEL_EXPORTER_OTLP_PROTOCOL`` and
 ``OTEL_EXPORTER_OTLP_ENDPOINT`` say how and where (each also as ``OTEL_EXPORTER_OTLP_TRACES_…``), by default gRPC to

@@ -1,4 +1,4 @@
-"""What was said, as GenAI's conventions write it: the client's request and answer on any surface, as messages in parts.
+"""Requests and answers on any surface as messages in parts, by GenAI's conventions.
 
 Shapes are those of ``gen-ai-input-messages.json`` and ``gen-ai-output-messages.json`` in
 open-telemetry/semantic-conventions-genai. It is read for a trace only, so nothing here fails: what is no such request
@@ -35,7 +35,7 @@ _FINISH = {
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What was asked."""
+    """The messages of a request."""
 
     messages: list[Message]
     """The conversation, in the order sent."""

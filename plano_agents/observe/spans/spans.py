@@ -1,4 +1,4 @@
-"""What is done to any span of ours, by OpenTelemetry's own interface."""
+"""Operations on a span, by OpenTelemetry's own interface."""
 
 from opentelemetry.context import Context
 from opentelemetry.trace import (

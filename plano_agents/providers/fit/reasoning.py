@@ -1,4 +1,4 @@
-"""What earlier turns thought, as the provider wants it back: its own kept, another's left out, a lack of it said.
+"""Reasoning of earlier turns, as the provider wants it back: its own kept, another's left out, a lack of it said.
 
 - ``reasoning_content`` is left out for providers that refuse it, and stands empty where a provider wants one of each turn
   that called tools, and the turn was another provider's.

@@ -25,7 +25,7 @@ PLAIN = {
 
 @dataclass(frozen=True, eq=False)
 class Rules:
-    """What one target takes."""
+    """The rules of one target."""
 
     wire: Form
     """The wire that is spoken to it."""

@@ -34,7 +34,7 @@ _LONG = re.compile(rb'"name"\s*:\s*"(?![a-zA-Z0-9_-]{1,64}")')
 
 
 class _Tools(NamedTuple):
-    """What became of a list of tools."""
+    """The outcome of fitting a list of tools."""
 
     tools: msgspec.Raw | None
     """The list; None where it stays as it was."""

@@ -1,4 +1,4 @@
-"""Who may use the operators' endpoints: who has the admin token, or, where there is none, who is on this machine.
+"""Access to the operators' endpoints: by the admin token, or, where there is none, from this machine.
 
 A peer on loopback may be a proxy that speaks for somebody else, or a page in the operator's own browser. So without a
 token a request must also address this machine by a loopback name, in HTTP/1.1 (nginx before 1.29.7 speaks 1.0 to what

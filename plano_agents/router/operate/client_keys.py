@@ -1,4 +1,4 @@
-"""Who may use the router: clients that bring one of the configured keys.
+"""Access to the router: clients that bring one of the configured keys.
 
 Where there are none, everybody may but pages of other sites (`http.origin`).
 """

@@ -1,4 +1,4 @@
-"""What is served beside the proxied endpoints: who may see it, and what must answer before the rest is loaded.
+"""The gate before the pages beside the proxied endpoints: access, and health before the rest is loaded.
 
 The pages are FastAPI's, which takes half a second to load and is seldom asked for; it is loaded, on a thread, when
 something first asks. ``/healthz`` and ``/readyz``, which orchestrators poll from the start, are answered here.

@@ -29,7 +29,7 @@ _MESSAGES = [{"role": "user", "content": _QUESTION}]
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """What the document says of an API."""
+    """The document's description of an API."""
 
     name: str
     """Its name."""

@@ -1,4 +1,4 @@
-"""What operators are told, and may do: sessions explained, listed and dropped, and the metrics.
+"""The operators' endpoints: sessions explained, listed and dropped, and the metrics.
 
 Everything here asks `admin` first. What a session is stands in ``sessions``.
 """
@@ -46,7 +46,7 @@ class SwitchInfo(BaseModel):
 
 
 class TokensInfo(BaseModel):
-    """What a session cost, as far as its providers said."""
+    """The tokens of a session, as far as its providers counted."""
 
     input: int
     output: int
@@ -96,7 +96,7 @@ class Dropped(BaseModel):
 
 
 class Filters(BaseModel):
-    """Which sessions to list."""
+    """The query of a list of sessions."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -1,4 +1,4 @@
-"""What the router counts, for Prometheus: docs/metrics.md lists it, with what each number means.
+"""The router's metrics for Prometheus; docs/metrics.md lists them with their meaning.
 
 Labels take their values from closed sets alone: endpoints, status classes, codes of the error tree, decisions and
 reasons, and names that the configuration declares. A model that only a wildcard declares counts under the wildcard,

@@ -1,4 +1,4 @@
-"""What the router's log tells of requests: a line for each, and one more where a provider failed or refused its key.
+"""The router's request log: a line for each request, and one more where a provider failed or refused its key.
 
 Nothing of a prompt is in a trail, and no key. Ids are shortened in text, always alike: by their first and last six
 characters, for the end tells lanes and hashes apart.
@@ -202,7 +202,7 @@ class RequestLine(Event):
         return paint(str(status), "yellow" if status >= _CLIENT_ERROR else "green")
 
     def _tell_more(self) -> list[str]:
-        """What few requests have."""
+        """The fields that few requests have."""
         trail = self._trail
         told = [trail.failure] if trail.failure is not None else []
         told += [f"adjusted: {escape(each.text)}" for each in trail.adjustments]

@@ -241,7 +241,7 @@ class _Spans:
         return found
 
     def _read_address(self, name: str) -> tuple[str | None, int]:
-        """Where a model is served: host and port."""
+        """The address of a model's server: host and port."""
         model = self._config.find_model(name)
         if model is None:
             return None, 0

@@ -1,4 +1,4 @@
-"""How much each message of a conversation counts: a filter over what the conversation is about.
+"""The weight of each message of a conversation: a filter over what the conversation is about.
 
 A hidden-Markov filter (Rabiner 1989, the forward pass) whose states are the preferences and *none of them*. Between
 messages the state stays, with probability `STAY`, or is any other; a message then speaks for each preference by its

@@ -74,12 +74,12 @@ class Encoder:
 
     @property
     def max_tokens(self) -> int:
-        """How many ids a text may have."""
+        """The largest number of ids that a text may have."""
         return len(self._positions)
 
     @property
     def width(self) -> int:
-        """How long a vector is."""
+        """The length of a vector."""
         return int(self._positions.shape[1])
 
     def encode(self, texts: Sequence[Sequence[int]]) -> Floats:

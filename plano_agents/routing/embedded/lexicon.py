@@ -1,4 +1,4 @@
-"""What words of other languages mean in English, for an encoder that knows only English.
+"""English glosses of other languages' words, for an encoder that knows only English.
 
 `gloss` puts the English for what it recognises before a text. It knows the words that requests and descriptions of
 routes are made of (``lexicon.txt``), and stays silent where a text has as many English function words as words that

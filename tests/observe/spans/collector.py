@@ -43,7 +43,7 @@ class Seen:
 
 @dataclass
 class Collector:
-    """What came."""
+    """The spans that came."""
 
     url: str = ""
     spans: list[Seen] = field(default_factory=list)

@@ -37,7 +37,7 @@ def free_port() -> int:
 
 @pytest.fixture
 def told() -> Iterator["queue.Queue[str]"]:
-    """What any library logs from warnings on, as it comes."""
+    """The log records of any library, from warnings on."""
     lines: queue.Queue[str] = queue.Queue()
 
     class Keeper(logging.Handler):
@@ -166,7 +166,7 @@ def test_headers_that_cannot_be_read_are_never_shown(
 def test_a_tracestate_that_is_none_is_not_told(
     open_export: OpenExport, free_port: int, told: "queue.Queue[str]", state: str
 ) -> None:
-    """Whoever may send a request could fill the log with it."""
+    """Any client could fill the log with it."""
     export = open_export(f"http://127.0.0.1:{free_port}")
     build_parent(TraceContext("1" * 32, "1" * 16, 1, state), is_remote=True)
     export.close()

@@ -1,4 +1,4 @@
-"""What was said on each surface, as GenAI's conventions write it."""
+"""Requests and answers of each surface, as GenAI's conventions write them."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Whatever comes, the answer is bytes or the sender's fault told as an error of ours, never a crash.
+"""Hostile input: the result is bytes, or an error that names the sender's fault, never a crash.
 
 ``samples.json`` holds a good request, reply and stream of each wire, rich in fields. They are hurt byte by byte, and
 value by value.

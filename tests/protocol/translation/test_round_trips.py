@@ -121,7 +121,7 @@ def tell_responses(system: str, steps: Sequence[Step]) -> bytes:
 
 
 def meaning(request: hub.ChatRequest) -> list[tuple[Any, ...]]:
-    """What is said, by whom and in which order, however it is spelt."""
+    """The words of a conversation, their speakers and their order, however they are spelt."""
     found: list[tuple[Any, ...]] = []
     for message in request.messages:
         match message:

@@ -74,7 +74,7 @@ class OwnInspector:
 
     @property
     def watchers(self) -> int:
-        """How many pages watch now."""
+        """The number of pages that watch now."""
         return self._events.watchers
 
     async def ask(self, question: Question) -> Reply:

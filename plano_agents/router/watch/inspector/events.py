@@ -41,7 +41,7 @@ MAX_WATCHERS = 32
 
 
 class Totals(msgspec.Struct):
-    """What all requests since the start came to."""
+    """The totals of all requests since the start."""
 
     since: float
     """When the history began; Unix time in seconds."""

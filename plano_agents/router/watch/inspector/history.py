@@ -1,4 +1,4 @@
-"""What the inspector remembers: the latest sessions with their latest turns, and totals since the start.
+"""The inspector's history: the latest sessions with their latest turns, and totals since the start.
 
 Memory is bounded three ways: `MAX_SESSIONS` sessions, `MAX_TURNS` turns of each, `MAX_RECORDS` turns in all; what was
 used longest ago goes first. A session's counts and the totals go on counting what is no longer kept. Measured: 20,000
@@ -37,7 +37,7 @@ Key = tuple[str, str | None]
 
 
 class Counts(msgspec.Struct, gc=False):
-    """What many requests came to."""
+    """The totals of many requests."""
 
     turns: int = 0
     """How many there were."""

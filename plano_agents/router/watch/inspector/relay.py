@@ -47,7 +47,7 @@ _LENGTH_BYTES = 4
 
 
 class Batch(msgspec.Struct, frozen=True, tag=True):
-    """What happened in a worker."""
+    """The news of a worker."""
 
     records: list[Record]
     """The requests that ended."""
@@ -56,7 +56,7 @@ class Batch(msgspec.Struct, frozen=True, tag=True):
 
 
 class Head(msgspec.Struct, frozen=True):
-    """How an answer begins."""
+    """The beginning of an answer."""
 
     status: int
     """The HTTP status."""
@@ -81,7 +81,7 @@ def open_socket() -> Iterator[socket.socket]:
 
 
 def _choose_folder() -> str:
-    """Where temporary files belong, unless a socket's path, of some 100 bytes at most, would not fit there."""
+    """The folder of temporary files, unless a socket's path, of some 100 bytes at most, would not fit there."""
     folder = tempfile.gettempdir()
     return folder if len(os.fsencode(folder)) <= MAX_FOLDER_BYTES else "/tmp"  # noqa: S108 - the folder in it is ours alone
 

@@ -16,7 +16,7 @@ from plano_agents.routing.candidates import ModelMetrics
 
 
 class Question(msgspec.Struct, frozen=True, tag=True):
-    """What the page asks."""
+    """The page's questions to the history."""
 
     name: str
     """The last part of the path."""
@@ -28,7 +28,7 @@ class Question(msgspec.Struct, frozen=True, tag=True):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the page gets."""
+    """An answer for the page."""
 
     status: int
     """The HTTP status."""
@@ -43,7 +43,7 @@ class Inspector(Protocol):
 
     @property
     def workers(self) -> int:
-        """How many processes' requests it knows."""
+        """The number of processes whose requests it knows."""
 
     def keep(self, record: Record) -> None:
         """Remember a request; called on the event loop for every one, so it returns at once and never raises."""
