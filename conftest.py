@@ -19,7 +19,7 @@ settings.load_profile("any machine")
 
 
 def pytest_configure() -> None:
-    """Ignore what the caller ignores (``nohup``, a shell's background) by handlers, which no program of a test inherits."""
+    """Ignore the caller's ignored signals (``nohup``, a shell's background) by handlers, which no child inherits."""
     for number in (signal.SIGINT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, lambda *_: None)

@@ -1,10 +1,10 @@
 """The cost of a first turn with the embedded strategy, also to those that are served meanwhile.
 
-Run it with ``scripts/uv run benchmarks/first_turns.py``. A router, `plano-agents up` on one core, stands before a provider
-that answers at once, on another. First turns bring an id and a text that nobody has seen; of them the time from request
-to answer is told, and of it what the router says that routing took. Pinned requests come at a steady rate over
-connections of their own, each measured from when it was due, in windows with first turns beside them and without, one
-after the other; what is told is the percentiles of each kind of window, and by how much they differ.
+Run it with ``scripts/uv run benchmarks/first_turns.py``. A router, `plano-agents up` on one core, stands before a
+provider that answers at once, on another. First turns bring an id and a text that nobody has seen; of them the time
+from request to answer is told, and of it what the router says that routing took. Pinned requests come at a steady rate
+over connections of their own, each measured from when it was due, in windows with first turns beside them and without,
+one after the other; what is told is the percentiles of each kind of window, and by how much they differ.
 """
 
 import asyncio

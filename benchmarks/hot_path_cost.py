@@ -1,12 +1,12 @@
 """The cost of a pinned request in our code, as counts that no busy machine changes; run by ``scripts/check-cost``.
 
-The router runs in this process as `plano-agents up` runs it, on real sockets, with a client and a provider in threads of
-their own. In the router's thread every line that our code runs and every call that it makes is counted, over many
-requests one after the other; what a request does not always do (timers, a piece of a body more) is rounded away. So
-the counts are the same on every machine, and of the libraries only the calls into them count: a request body that is
-parsed once more is a call more. Compared with ``hot_path_cost.json``, written by ``scripts/check-cost --accept``, they
-may not grow at all under the Python that they were written with, and by `TOLERANCE` under others, whose compilers
-count lines and calls a little differently.
+The router runs in this process as `plano-agents up` runs it, on real sockets, with a client and a provider in threads
+of their own. In the router's thread every line that our code runs and every call that it makes is counted, over many
+requests one after the other; what a request does not always do (timers, a piece of a body more) is rounded away. So the
+counts are the same on every machine, and of the libraries only the calls into them count: a request body that is parsed
+once more is a call more. Compared with ``hot_path_cost.json``, written by ``scripts/check-cost --accept``, they may not
+grow at all under the Python that they were written with, and by `TOLERANCE` under others, whose compilers count lines
+and calls a little differently.
 """
 
 import json

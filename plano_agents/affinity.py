@@ -3,9 +3,10 @@
 An id is 1 to 256 visible ASCII characters. It comes from the first of: the call's own argument, the caller's own
 ``extra_headers``, a model's field, the run's ``configurable["model_affinity_id"]`` (or its ``"x-model-affinity"``,
 where LangGraph's own server puts a request's header), the enclosing scope
-(`model_affinity`), the run's ``thread_id`` (hashed; an empty one is none). Without any of them there is none, and no header is sent:
-an id made per call would claim an affinity that nothing keeps. A scope that is a lane of the id that ``configurable``
-names is that run's own, and comes before it: so a sub-agent keeps its lane wherever the run's id comes from.
+(`model_affinity`), the run's ``thread_id`` (hashed; an empty one is none). Without any of them there is none, and no
+header is sent: an id made per call would claim an affinity that nothing keeps. A scope that is a lane of the id that
+``configurable`` names is that run's own, and comes before it: so a sub-agent keeps its lane wherever the run's id comes
+from.
 
 Standard library only. Putting the id on a framework's requests is left to ``integrations``; keeping the
 promise is left to the router.
@@ -210,7 +211,7 @@ def resolve_affinity_id(
         call: The call's own argument.
         extra_headers: The caller's own headers, by name.
         model: The chat model's field.
-        configurable: The run's ``configurable``; ``model_affinity_id``, ``x-model-affinity`` and ``thread_id`` are read.
+        configurable: The run's ``configurable``: ``model_affinity_id``, ``x-model-affinity``, ``thread_id`` are read.
 
     Returns:
         The id, or None when nothing names one: then no header is sent.

@@ -4,8 +4,8 @@
 a valid ``traceparent`` counts for nothing. What a request causes carries the span that is current in OpenTelemetry's
 own context, if somebody uses that here, and else what came in (`inbound_trace`).
 
-Standard library only: OpenTelemetry is asked only where it is loaded already. Making spans is left to ``router.watch.tracing``
-and ``server.tracing``.
+Standard library only: OpenTelemetry is asked only where it is loaded already. Making spans is left to
+``router.watch.tracing`` and ``server.tracing``.
 """
 
 import re

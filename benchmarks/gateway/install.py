@@ -1,4 +1,4 @@
-"""Gets programs that the benchmark needs: from Debian, PyPI and npm, or compiled here, into a folder outside the tree."""
+"""Installs programs for the benchmark: from Debian, PyPI and npm, or compiled, into a folder outside the tree."""
 
 import json
 import os

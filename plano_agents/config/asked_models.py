@@ -4,8 +4,8 @@ Tried in this order, once no declared name, wildcard, bare id or alias is the na
 
 1. The settings' ``model_aliases``: patterns, the first that matches.
 2. A bare id of a vendor whose wildcard is declared: ``claude-haiku-4-5`` under ``anthropic/*``.
-3. A snapshot: a declared model's id with a date or ``latest`` after it, or without the one that is declared. Two dates are
-   two models.
+3. A snapshot: a declared model's id with a date or ``latest`` after it, or without the one that is declared. Two dates
+   are two models.
 """
 
 import re

@@ -54,7 +54,8 @@ class ModelProfile(Values):
     tools: bool | None = None
     """Whether it takes tools that it may call; what we know of it where absent."""
     max_output_tokens: Count | None = None
-    """How many tokens it gives at most; higher limits are lowered to it, and Anthropic's wire, which needs a limit, gets it."""
+    """How many tokens it gives at most; higher limits are lowered to it, and Anthropic's wire, which needs a limit,
+    gets it."""
     token_limit_field: Literal["max_tokens", "max_completion_tokens"] | None = None
     """How the limit of tokens is spelt for it on chat completions."""
     efforts: Listing[Effort] | None = None
@@ -272,7 +273,8 @@ class Limits(Values):
     body_seconds: Duration = 15.0
     """Over how long `min_bytes_per_second` is averaged while a client sends a body; a shorter rest has as long."""
     min_bytes_per_second: Count = 1024
-    """The least rate at which a client sends a body, and takes an answer (averaged over a minute); it is cut off below."""
+    """The least rate at which a client sends a body, and takes an answer (averaged over a minute); it is cut off
+    below."""
     keepalive_comment_seconds: Duration = 15.0
     """How long a stream may be silent before a comment line keeps intermediaries awake."""
     shutdown_grace_seconds: Wait = 10.0

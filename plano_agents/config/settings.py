@@ -87,7 +87,8 @@ class Settings(Section):
     models: dict[str, ModelProfile] = Field(default_factory=dict)
     """What models can take, by the name that ``model_providers[].model`` declares."""
     model_aliases: dict[str, Text] = Field(default_factory=dict)
-    """Models that serve names which nothing declares: a name, or a pattern with `*`, to a declared model; the first that matches counts."""
+    """Models that serve names which nothing declares: a name, or a pattern with `*`, to a declared model; the first
+    that matches counts."""
     preferences: dict[str, PreferenceSettings] = Field(default_factory=dict)
     """Extends Plano's ``routing_preferences``, by name."""
     timeouts: Timeouts = Timeouts()
@@ -101,7 +102,8 @@ class Settings(Section):
     tracing: TracingSettings = TracingSettings()
     """Extends Plano's ``tracing``."""
     unsupported_params: UnsupportedParams = "adapt"
-    """What becomes of a field or value that the model does not take: it is left out or brought into range and the answer says so, the request is refused, or another model of the route serves it."""
+    """What becomes of a field or value that the model does not take: it is left out or brought into range and the
+    answer says so, the request is refused, or another model of the route serves it."""
     proxy_from_environment: bool = False
     """Whether ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` count on the way to providers."""
     client_keys: Annotated[list[SecretStr], Field(min_length=1)] = Field(default_factory=list)

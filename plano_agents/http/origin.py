@@ -9,8 +9,8 @@ it shows. So such a server judges what no page can forge, the headers that brows
 - ``Origin`` is this server itself, a loopback name, an allowed host or an allowed origin. Where it is absent,
   ``Sec-Fetch-Site`` is ``none`` or ``same-origin``, or the request opens a page in a tab of its own, which no other
   page can read.
-- A body says that it is JSON: other pages may send forms, texts and bytes without a type, but JSON, or a body without its
-  length, only where a server has allowed it beforehand (a CORS preflight).
+- A body says that it is JSON: other pages may send forms, texts and bytes without a type, but JSON, or a body without
+  its length, only where a server has allowed it beforehand (a CORS preflight).
 
 Programs send none of these but ``Host`` and the type, and are judged by them alone.
 """

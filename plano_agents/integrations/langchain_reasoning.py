@@ -1,7 +1,7 @@
 """Reasoning in LangChain's messages, kept and sent back: its OpenAI classes drop all that is not OpenAI's.
 
-DeepSeek and Kimi want ``reasoning_content`` back with a turn that called tools, Claude its ``thinking_blocks``, Gemini a
-call's ``extra_content`` with its thought signature. They stand in a message's ``additional_kwargs``, the last by the
+DeepSeek and Kimi want ``reasoning_content`` back with a turn that called tools, Claude its ``thinking_blocks``, Gemini
+a call's ``extra_content`` with its thought signature. They stand in a message's ``additional_kwargs``, the last by the
 call's id; the router leaves out what the model that serves a request does not read.
 """
 

@@ -1,9 +1,9 @@
 """The one way in which this package's programs log: a line for each thing that happens, for people or for machines.
 
 What went as it should goes to standard output, warnings and errors go to standard error. As text, a line begins with
-the time (a terminal's own, elsewhere UTC) and, of several processes, the worker's number; as JSON it is one object. No line
-can be broken or forged by what it tells: control characters, and what is no ASCII, are escaped as JSON has them. Of an
-error only its kind and place are told, for its text may hold a prompt.
+the time (a terminal's own, elsewhere UTC) and, of several processes, the worker's number; as JSON it is one object. No
+line can be broken or forged by what it tells: control characters, and what is no ASCII, are escaped as JSON has them.
+Of an error only its kind and place are told, for its text may hold a prompt.
 
 While a program serves, lines are written in the background (`writing_in_background`).
 """

@@ -1,7 +1,7 @@
-"""Running ASGI applications on sockets until told to stop, safe from what hostile clients send.
+"""Running applications on sockets until told to stop, in one process or in several.
 
-``server`` starts and stops, ``supervisor`` does so with several processes (``worker``), ``sockets`` takes ports, ``protocol`` (with ``head``, ``body`` and ``deadline``) reads
-HTTP/1.1 in uvicorn's place. What the applications do is theirs.
+``server`` starts and stops, ``supervisor`` does so with several processes (``worker``), whose life ``heartbeat`` shows;
+``sockets`` takes ports. HTTP/1.1 is read by ``http.server``; what the applications do is theirs.
 """
 
 from plano_agents.http.server.connection import HttpLimits

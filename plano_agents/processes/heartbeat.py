@@ -1,4 +1,4 @@
-"""Whether a process still turns its event loop: it counts up, in memory that it shares with the process that started it.
+"""A heartbeat of a process's event loop: it counts up, in memory shared with the process that started it.
 
 Shared memory, because neither end can hold up the other by it. The watcher goes by the time that it was awake itself: a
 pause between two looks counts as one beat's interval at most. So a machine that was suspended, or a debugger that stops

@@ -37,10 +37,10 @@ def bind_each(host: str, port: int, count: int) -> list[socket.socket]:
     """Take a port for several processes: a listening socket each, over which the system spreads connections.
 
     Measured on Linux 6.18 with two workers on uvloop, against one socket that both accept on: of 64 connections opened
-    at once and kept, as a client's pool does, the shared socket gave 10 to one and 54 to the other, in another run 2 and
-    62 (of 256: 15 and 241); sockets of their own 25 and 39, 35 and 29 (of 256: 138 and 118). Under load, or with a new
-    connection per request, both are even. The price: what is given to a worker that hangs or has died waits for it or
-    its replacement (half of 40 connections to a frozen one did), where the shared socket lets the other answer all.
+    at once and kept, as a client's pool does, the shared socket gave 10 to one and 54 to the other, in another run 2
+    and 62 (of 256: 15 and 241); sockets of their own 25 and 39, 35 and 29 (of 256: 138 and 118). Under load, or with a
+    new connection per request, both are even. The price: what is given to a worker that hangs or has died waits for it
+    or its replacement (half of 40 connections to a frozen one did), where the shared socket lets the other answer all.
     Nothing of it is lost as long as another process holds the socket open too: after a SIGKILL the replacement had
     answered all that waited in 80 ms.
 

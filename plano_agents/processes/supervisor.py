@@ -5,8 +5,8 @@ waits on a dead worker's is answered by the worker that takes its place. One tha
 place is filled at most once in ``interval_seconds``; one that ends ``start_tries`` times in a row before it listens
 ends them all. One that hangs, its event loop silent for ``hang_seconds``, is killed, and so replaced.
 
-Why not a library's: uvicorn and gunicorn answer SIGHUP with new processes, which cuts off streams that outlast the grace
-period, where ours change in place; uvicorn looks after its workers twice a second, and they outlive it when it is
+Why not a library's: uvicorn and gunicorn answer SIGHUP with new processes, which cuts off streams that outlast the
+grace period, where ours change in place; uvicorn looks after its workers twice a second, and they outlive it when it is
 killed; granian starts only its own HTTP server.
 """
 

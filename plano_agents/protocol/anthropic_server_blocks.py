@@ -1,6 +1,7 @@
 """Blocks of what Anthropic itself did in a conversation: tools that it ran, and its compaction.
 
-They stand in transcripts, and only Anthropic's wire has a place for them. Where no other does, their fields are not read.
+They stand in transcripts, and only Anthropic's wire has a place for them. Where no other does, their fields are not
+read.
 """
 
 from msgspec import Struct

@@ -1,9 +1,9 @@
 """A first look at an answer of status 200, before a byte of it goes to the client: whether it is one at all.
 
-Providers and gateways tell of failures in a 200 too: as JSON with an ``error``, as a page, as a stream whose first event is
-an error, also after the events that every stream begins with (``message_start``, ``response.created``, a delta of the role
-alone). What is found here is a failure as any other: with the status that it should have had, it can be tried again
-elsewhere.
+Providers and gateways tell of failures in a 200 too: as JSON with an ``error``, as a page, as a stream whose first
+event is an error, also after the events that every stream begins with (``message_start``, ``response.created``, a delta
+of the role alone). What is found here is a failure as any other: with the status that it should have had, it can be
+tried again elsewhere.
 """
 
 import re

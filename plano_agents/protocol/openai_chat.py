@@ -1,8 +1,8 @@
 """The OpenAI chat surface, as a router reads it: what routing needs of a request, and errors in OpenAI's form.
 
 `ChatHead` is what routing needs of a request on any surface; everything else of a body passes unread. Its names go
-into headers and pins, and its preferences are weighed word by word, so `check_head` bounds them for every surface. The whole
-request in frozen types, for an upstream that speaks another wire, stands in `openai_chat_request`; answers in
+into headers and pins, and its preferences are weighed word by word, so `check_head` bounds them for every surface. The
+whole request in frozen types, for an upstream that speaks another wire, stands in `openai_chat_request`; answers in
 `openai_completion`.
 """
 

@@ -187,7 +187,7 @@ _NATIVE_FINISH_REASONS = {
     "stop_sequence": "stop",
     "tool_use": "tool_calls",
 }
-"""Other providers' finish reasons, in lower case, in OpenAI's words: DeepSeek's, Gemini's, Mistral's, vLLM's, Zhipu's."""
+"""Finish reasons of DeepSeek, Gemini, Mistral, vLLM and Zhipu, in lower case, in OpenAI's words."""
 
 _COMPLETION = msgspec.json.Decoder(Completion)
 _CHUNK = msgspec.json.Decoder(Chunk)

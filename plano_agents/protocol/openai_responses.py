@@ -31,8 +31,8 @@ END_MARK = EndMark(
     re.compile(rb'"type"\s*:\s*"(?:response\.(?:completed|incomplete|failed)|(?P<error>error))"'),
     literals=[b"response.completed", b"response.incomplete", b"response.failed", b"error\n", b'"error"'],
 )
-"""What a stream has near its end; some providers leave ``event:`` lines out. The last event repeats the whole answer, so it
-may stand far from the end."""
+"""What a stream has near its end; some providers leave ``event:`` lines out. The last event repeats the whole answer,
+so it may stand far from the end."""
 
 SEAL = "plano.v1."
 """What ``encrypted_content`` begins with where it is ours."""

@@ -1,7 +1,8 @@
 """Whether a provider's error says that the request is too long for its model.
 
-There is one code for it (OpenAI's ``context_length_exceeded``), which few send, and a sentence of each vendor's own. Only
-the error's message, type and code are read, never what else a body repeats of the request. A 413 says so by itself.
+There is one code for it (OpenAI's ``context_length_exceeded``), which few send, and a sentence of each vendor's own.
+Only the error's message, type and code are read, never what else a body repeats of the request. A 413 says so by
+itself.
 """
 
 import re

@@ -1,8 +1,8 @@
 """Errors as providers write them, read in every form that is known: their words are kept on any wire.
 
-OpenAI's and Anthropic's ``error`` objects, Gemini's list of one, the bare object of Mistral and vLLM (``object: error``),
-whose message may be a list of faults, and FastAPI's ``detail``. What is in none of these forms, as a gateway's page, is
-no error that can be read.
+OpenAI's and Anthropic's ``error`` objects, Gemini's list of one, the bare object of Mistral and vLLM
+(``object: error``), whose message may be a list of faults, and FastAPI's ``detail``. What is in none of these forms, as
+a gateway's page, is no error that can be read.
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
 """Signatures of thinking blocks, marked with the endpoint that gave them, unless they are Anthropic's own.
 
 Anthropic checks the signatures of thinking, and refuses those that a compatible endpoint gave; that one cannot read
-Anthropic's. So what such an endpoint signs goes to the client as `PREFIX`, a fingerprint of the endpoint, and the signature:
-whoever serves the next turn can be told from it, and nothing has to be remembered.
+Anthropic's. So what such an endpoint signs goes to the client as `PREFIX`, a fingerprint of the endpoint, and the
+signature: whoever serves the next turn can be told from it, and nothing has to be remembered.
 """
 
 import hashlib

@@ -1,9 +1,9 @@
 """Gemini's thought signatures on wires that have no place for them: sealed into the id of the call that they sign.
 
-Gemini 3 wants the signature of a call back with it (``extra_content.google.thought_signature``). Clients of messages and
-responses send no such field back, but every one sends a call's id back as it came, with its result too. So there the
-signature stands in the id, after `SEAL`, in base64url without padding; the id's own characters come first. The request's
-reader takes it out again, and providers other than Google's never see it.
+Gemini 3 wants the signature of a call back with it (``extra_content.google.thought_signature``). Clients of messages
+and responses send no such field back, but every one sends a call's id back as it came, with its result too. So there
+the signature stands in the id, after `SEAL`, in base64url without padding; the id's own characters come first. The
+request's reader takes it out again, and providers other than Google's never see it.
 """
 
 import base64

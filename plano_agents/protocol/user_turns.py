@@ -1,8 +1,8 @@
 """The users' own words in a conversation.
 
-A user's turn is a message of the role ``user`` with text of its own: tool results that travel under that role have none,
-and what agents' harnesses write into users' messages, in envelopes such as ``<system-reminder>…</system-reminder>``, is
-no user's word.
+A user's turn is a message of the role ``user`` with text of its own: tool results that travel under that role have
+none, and what agents' harnesses write into users' messages, in envelopes such as
+``<system-reminder>…</system-reminder>``, is no user's word.
 """
 
 import re

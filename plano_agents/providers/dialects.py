@@ -75,7 +75,7 @@ class Dialect:
     source: str
     """The pages, code or reports that say so."""
     fields: frozenset[str] | None = None
-    """The top-level fields that it takes; None where all but the `refused` pass, for new ones come with each release."""
+    """The top-level fields that it takes; None where all but the `refused` pass, for each release brings new ones."""
     refused: frozenset[str] = frozenset()
     """Other providers' top-level fields that it is known to refuse."""
     renamed: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

@@ -1,4 +1,4 @@
-"""The models' profiles: what each takes and costs, from a table that ships with the package, below what the settings say.
+"""The models' profiles, what each takes and costs: a table that ships with the package, and the settings above it.
 
 `models.toml` holds a row per family. A row holds for an id and for all that continue it after a hyphen, a colon or an
 at sign: ``gpt-4o`` for ``gpt-4o-2024-08-06``, not for ``gpt-4o2`` or ``gpt-4o.5``; the longest id wins. The provider

@@ -1,7 +1,7 @@
 """Refusals that are about who was asked, not about what was asked: another model of the route may serve the request.
 
-A key that is not taken, no money, a model that is not there: so says the status. A 400 says so by its code, or in words that
-its provider is known for. Any other 400 is about the request, and would be one elsewhere too.
+A key that is not taken, no money, a model that is not there: so says the status. A 400 says so by its code, or in words
+that its provider is known for. Any other 400 is about the request, and would be one elsewhere too.
 """
 
 import re

@@ -193,7 +193,8 @@ def _settle() -> None:
     """Leave what was loaded out of the collector's work, for it stays, and let it look less often at what comes.
 
     A request makes some hundred objects and leaves none behind; a look at all that was loaded takes 20 ms and more,
-    which every request in flight would wait for. Loading leaves no garbage (6 objects of 49,000), so none is sought first.
+    which every request in flight would wait for. Loading leaves no garbage (6 objects of 49,000), so none is sought
+    first.
     """
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])

@@ -1,8 +1,8 @@
 """Requests to sources of measurements, and the reading of their answers; pure, for the router does the asking.
 
-Three shapes, read as Plano does: models.dev's ``api.json`` (``{provider: {models: {id: {cost: {input, output, cache_read}}}}}``,
-named ``provider/id``), DigitalOcean's catalog (``{data: [{model_id, pricing}]}``, named ``model_id``, and
-``creator/model_id`` where it names its creator), and Prometheus' instant query (series with the label
+Three shapes, read as Plano does: models.dev's ``api.json`` (``{provider: {models: {id: {cost: {input, output,
+cache_read}}}}}``, named ``provider/id``), DigitalOcean's catalog (``{data: [{model_id, pricing}]}``, named
+``model_id``, and ``creator/model_id`` where it names its creator), and Prometheus' instant query (series with the label
 ``model_name``). ``model_aliases`` renames what a catalog names. An entry without a price is left out; an answer of
 another shape is an error, so that the measurements held before it can be kept.
 """

@@ -4,8 +4,8 @@ By default the recent conversation as Plano reads it: what users and assistants 
 tool results, no message without text; the last 16, each and all within a budget. With ``route_on_user_only`` what users
 said, alone. A long message keeps its head and its tail, where requests and conclusions stand.
 
-What agents' harnesses write into users' messages (``protocol.user_turns``) is taken out; a message that was nothing else
-is no user's word, and is not read.
+What agents' harnesses write into users' messages (``protocol.user_turns``) is taken out; a message that was nothing
+else is no user's word, and is not read.
 """
 
 from collections.abc import Iterator, Sequence

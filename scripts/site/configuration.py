@@ -1,4 +1,4 @@
-"""Writes the tables of ``docs/configuration.md`` from the schemas: keys, types, defaults, and what the code says of them.
+"""Writes the tables of ``docs/configuration.md`` from the schemas: keys, types, defaults, descriptions.
 
 Run by ``scripts/docs``; a test fails while the page is not what this writes.
 """

@@ -1,4 +1,4 @@
-"""The agent server's clients, each the real one: AG-UI's for node, OpenAI's SDK, and LangGraph's SDK on its own server."""
+"""The agent server's real clients: AG-UI's for node, OpenAI's SDK, and LangGraph's SDK on its own server."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""A graph served by ``plano-agents serve``, behind it a router and a provider, each on its own: what leaving comes to."""
+"""A client that leaves a graph served by ``plano-agents serve``, with a router and a provider behind it."""
 
 import asyncio
 import json

@@ -6,8 +6,8 @@ from benchmarks.gateway.bodies import Target
 from benchmarks.gateway.install import Installation, find_debian
 from benchmarks.gateway.peers.peer import Command, Peer, Site
 
-# "http-reuse always" and a pool without a limit: HAProxy's configuration manual, 4.2, for backends that keep connections.
-# One thread, for it has one core. "option http-no-delay" sends a stream's chunks on at once (manual, 4.2).
+# "http-reuse always" and a pool without a limit: HAProxy's configuration manual, 4.2, for backends that keep
+# connections. One thread, for it has one core. "option http-no-delay" sends a stream's chunks on at once (manual, 4.2).
 CONFIG = """
 global
   maxconn 8192

@@ -12,8 +12,8 @@ def _install(cache: Path) -> Installation:
 
 
 def _command(installation: Installation, site: Site) -> Command:
-    # "manual" keeps a session on its replica in a map of its own (smg's "Sticky Sessions and Routing Keys"); all else is
-    # its default but the log's level, for the others write no line per request, and the metrics' port.
+    # "manual" keeps a session on its replica in a map of its own (smg's "Sticky Sessions and Routing Keys"); all else
+    # is its default but the log's level, for the others write no line per request, and the metrics' port.
     workers = [f"http://127.0.0.1:{port}" for port in site.upstreams]
     place = ("--host", "127.0.0.1", "--port", str(site.port), "--prometheus-port", str(site.metrics_port))
     policy = ("--policy", "manual", "--log-level", "error", "--worker-startup-check-interval", "1")

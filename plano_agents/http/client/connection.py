@@ -116,7 +116,7 @@ class Connection(asyncio.Protocol):
         self.idle_since = 0.0
         """Since when, in seconds on the event loop's clock."""
         self.died_unanswered = False
-        """Whether it was a kept one that the provider ended in place of an answer: the request may not have been read."""
+        """Whether the provider ended a kept connection in place of an answer: the request may not have been read."""
 
     @property
     def is_closing(self) -> bool:
@@ -188,7 +188,7 @@ class Connection(asyncio.Protocol):
         return taken
 
     def release(self) -> None:
-        """Take no more of the answer: the connection is kept if the next request can go out on it, and closed if not."""
+        """Take no more of the answer; keep the connection if the next request can go out on it, else close it."""
         if (
             self.is_complete
             and self._keeps_alive

@@ -60,7 +60,7 @@ class Pool:
             await self._drained.wait()
 
     def add(self, connection: Connection) -> None:
-        """Know of a connection that stands now; one that was given up while it was made may never say that it is lost."""
+        """Note a connection that stands now; one that was given up while it was made may never say that it is lost."""
         self._open.add(connection)
 
     def keep(self, connection: Connection) -> None:

@@ -2,8 +2,8 @@
 
 The configuration names a collector by Plano's key, which speaks gRPC. Without it, ``OTEL_EXPORTER_OTLP_PROTOCOL`` and
 ``OTEL_EXPORTER_OTLP_ENDPOINT`` say how and where (each also as ``OTEL_EXPORTER_OTLP_TRACES_…``), by default gRPC to
-``http://localhost:4317``, as Plano. Keys for a collector stand in ``OTEL_EXPORTER_OTLP_HEADERS``, which only the exporter
-reads.
+``http://localhost:4317``, as Plano. Keys for a collector stand in ``OTEL_EXPORTER_OTLP_HEADERS``, which only the
+exporter reads.
 """
 
 from collections.abc import Mapping

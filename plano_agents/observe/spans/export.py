@@ -155,7 +155,8 @@ def _hear_library() -> _Reasons:
     _LIBRARY.addHandler(reasons)
     _LIBRARY.propagate = False
     _SDK.setLevel(logging.ERROR)
-    # They show headers that they cannot read: one, which may hold a collector's key, the other, whatever a client sends.
+    # They show headers that they cannot read: one, which may hold a collector's key, the other, whatever a client
+    # sends.
     for name in ("opentelemetry.util.re", "opentelemetry.trace.span"):
         logging.getLogger(name).setLevel(logging.ERROR)
     return reasons

@@ -1,4 +1,4 @@
-"""The tool calls of an answer as the hub has them: each with an id of its own, its name at the front, numbered in order.
+"""The tool calls of an answer as the hub has them: each with its own id, the name at the front, numbered in order.
 
 OpenAI numbers the calls of a streamed answer; some compatible providers give every call the number 0 or none, leave
 ids out, use one for every answer, or send the name late or with every piece. So a new id is a new call, whatever its

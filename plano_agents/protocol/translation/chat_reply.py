@@ -1,4 +1,4 @@
-"""A whole answer of an OpenAI-compatible provider as the hub has it: its calls named, its finish reasons in OpenAI's words.
+"""A whole answer of an OpenAI-compatible provider as the hub has it: calls named, finish reasons in OpenAI's words.
 
 A whole answer is over, so a finish reason that was left out is the one that its content shows.
 """

@@ -1,8 +1,8 @@
 """An Anthropic answer as an answer of the hub, an OpenAI chat completion; or its error.
 
 Prompt tokens are the sum of Anthropic's three kinds (new, read from cache, written to cache), for OpenAI counts
-cached tokens among them. Anthropic's own word stands beside a stop reason without a counterpart. Thinking is given twice: to be read, as ``reasoning_content``, and to be sent back, as ``thinking_blocks``,
-byte for byte.
+cached tokens among them. Anthropic's own word stands beside a stop reason without a counterpart. Thinking is given
+twice: to be read, as ``reasoning_content``, and to be sent back, as ``thinking_blocks``, byte for byte.
 """
 
 import msgspec

@@ -46,7 +46,7 @@ KNOWN = frozenset(anthropic.ClientRequest.__struct_fields__) | {"cache_control",
 """Fields that are carried, the mark for Anthropic's own cache, and the router's."""
 
 DROPPABLE = ADVISORY | {"container", "mcp_servers", "speed", "top_k"}
-"""Fields that are left out, which is told: they ask for a likelihood or a favour, or offer tools that Anthropic runs."""
+"""Fields that are left out, and named: they ask for a likelihood or a favour, or offer tools that Anthropic runs."""
 
 SUMMARY = "Summary of the conversation so far:\n\n"
 """What a compacted conversation begins with."""

@@ -5,8 +5,8 @@
 - A reasoning item gives back the thinking blocks that were sealed into it; unsealed ones are another provider's, whose
   encryption nobody else reads, and are left out.
 - Calls of custom tools, of a local shell and of the client's search of tools are calls of their functions.
-- What OpenAI's own tools did (`LEFT_OUT`) is left out, which is told: the answer's text says it. So is a compaction, which
-  nobody else can decrypt.
+- What OpenAI's own tools did (`LEFT_OUT`) is left out, which is told: the answer's text says it. So is a compaction,
+  which nobody else can decrypt.
 """
 
 from collections.abc import Iterable, Iterator

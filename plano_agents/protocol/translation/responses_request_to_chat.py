@@ -4,8 +4,8 @@ Rules that are choices, not renamings:
 
 - ``instructions`` become the first system message; the transcript is read by `responses_items_to_chat`, tools by
   `responses_tools_to_chat`.
-- What only OpenAI's service can do beside an answer is left out, which is told; what it stores is not read, so a request
-  that leads to it is refused.
+- What only OpenAI's service can do beside an answer is left out, which is told; what it stores is not read, so a
+  request that leads to it is refused.
 """
 
 from collections.abc import Collection, Mapping

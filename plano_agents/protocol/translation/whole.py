@@ -1,4 +1,4 @@
-"""A whole answer of the hub as a stream's chunks, and back: for providers that send the one where the other was asked for."""
+"""A whole answer of the hub as a stream's chunks, and back: for providers that send the one instead of the other."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

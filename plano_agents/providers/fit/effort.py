@@ -1,8 +1,8 @@
 """Reasoning effort in the model's own form: one of its efforts, a budget for thinking, or none.
 
-OpenAI's chat wire says ``reasoning_effort``, its responses wire ``reasoning.effort``, Anthropic's ``output_config.effort``
-and ``thinking``. An effort that the model lacks becomes the nearest below, else the nearest above; ``none`` asks for
-no thinking wherever that can be said.
+OpenAI's chat wire says ``reasoning_effort``, its responses wire ``reasoning.effort``, Anthropic's
+``output_config.effort`` and ``thinking``. An effort that the model lacks becomes the nearest below, else the nearest
+above; ``none`` asks for no thinking wherever that can be said.
 """
 
 from collections.abc import Sequence

@@ -26,7 +26,7 @@ _THINKING_TOP_P = 0.95
 
 
 def fit_token_limit(document: Document, rules: Rules) -> None:
-    """Lower the limit of tokens to the model's own, spell it as the target does, and give one where it must be there."""
+    """Lower the limit of tokens to the model's own, spell it as the target does, and add one where it is required."""
     names = LIMIT_FIELDS[rules.wire]
     name = next((each for each in names if document.has(each)), None)
     most = rules.profile.max_output_tokens

@@ -1,7 +1,7 @@
 """Reasoning of earlier turns, as the provider wants it back: its own kept, another's left out, a lack of it said.
 
-- ``reasoning_content`` is left out for providers that refuse it, and stands empty where a provider wants one of each turn
-  that called tools, and the turn was another provider's.
+- ``reasoning_content`` is left out for providers that refuse it, and stands empty where a provider wants one of each
+  turn that called tools, and the turn was another provider's.
 - Gemini's thought signatures go to Gemini alone; to Gemini 3 a call of the current turn without one goes with Google's
   word for calls that Gemini did not make.
 - Thinking that another endpoint signed is left out, for its signature would be refused (`signature_mark`).

@@ -1,7 +1,8 @@
 """The models that clients may name, as OpenAI's and Anthropic's APIs list them.
 
-A list holds the default, the other models, then the aliases. What is not listed but can be asked for, such as a wildcard's
-models and bare ids, is found one by one. Where a model's release date is not known, Anthropic's form says 1970.
+A list holds the default, the other models, then the aliases. What is not listed but can be asked for, such as a
+wildcard's models and bare ids, is found one by one. Where a model's release date is not known, Anthropic's form says
+1970.
 """
 
 from collections.abc import Mapping

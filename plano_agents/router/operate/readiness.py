@@ -1,6 +1,7 @@
 """Whether requests may be sent here: once what routing needs is loaded.
 
-Requests do not wait for it at this door (those that need it wait where they need it); load balancers do, by ``/readyz``.
+Requests do not wait for it at this door (those that need it wait where they need it); load balancers do, by
+``/readyz``.
 """
 
 import asyncio

@@ -22,7 +22,7 @@ MOST_EVIDENCE = 30.0
 """Log odds above which a message speaks no further for a preference."""
 
 ASSISTANT_WEIGHT = 0.2
-"""What an assistant's message counts, by a user's: what an agent says of its steps is weak evidence of what is wanted."""
+"""The weight of an assistant's message, by a user's: an agent's words on its steps are weak evidence of the wish."""
 
 
 def weigh_messages(evidence: Floats, weights: Sequence[float]) -> Floats:

@@ -1,9 +1,10 @@
 """``/inspector``: the page's files for everybody, for they tell nothing, and its answers for operators alone.
 
-Who is an operator is `router.operate.admin`'s rule, the same as for ``/affinity``: on this machine, or with the admin token. So a page
-can be opened wherever the router is reached, and asks for the token where one is set; what it shows comes under
-``/inspector/api``. All files are ours, and the browser is told to load nothing else (Content Security Policy, level 3).
-Nothing is changed here; a session is dropped at ``/affinity``, which no other site's page can ask for.
+Who is an operator is `router.operate.admin`'s rule, the same as for ``/affinity``: on this machine, or with the admin
+token. So a page can be opened wherever the router is reached, and asks for the token where one is set; what it shows
+comes under ``/inspector/api``. All files are ours, and the browser is told to load nothing else (Content Security
+Policy, level 3). Nothing is changed here; a session is dropped at ``/affinity``, which no other site's page can ask
+for.
 """
 
 import hashlib
