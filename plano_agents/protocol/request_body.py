@@ -15,6 +15,7 @@ from plano_agents.protocol.openai_chat import ChatHead, PreferenceOverride, chec
 from plano_agents.protocol.values import MAX_VALUES, has_more_values
 
 _MODEL = msgspec.json.Decoder(str | None)
+_TRUE = msgspec.Raw(b"true")
 
 
 class RequestBody:
@@ -41,6 +42,8 @@ class RequestBody:
         self._parse_head = parse_head
         self.model = self._read_model()
         """The client's model, as it spells it; None where it names none."""
+        self.streams = self.fields.get("stream") == _TRUE
+        """Whether the client asks for a stream."""
         own = self.fields.get("routing_preferences")
         self.preferences: tuple[PreferenceOverride, ...] | None = (
             self.head.routing_preferences if own is not None and bytes(own) != b"null" else None

@@ -23,7 +23,8 @@ from plano_agents.router.request.answer import StreamBrokenError
 from plano_agents.router.request.choice import Chooser
 from plano_agents.router.request.dispatch import Dispatcher
 from plano_agents.router.request.health import Health
-from plano_agents.router.request.service import ProxyRequest, Service
+from plano_agents.router.request.service import Service
+from plano_agents.router.request.story import ProxyRequest, Story
 from plano_agents.router.request.surfaces import CHAT, Endpoint
 from plano_agents.router.request.trail import Observer
 from plano_agents.routing.strategy import Ranking, Strategy
@@ -215,7 +216,7 @@ async def ask(
 ) -> Seen:
     """Ask and read the whole answer."""
     request = ProxyRequest(headers, chat() if body is None else body)
-    async with service.answer(endpoint, request) as answer:
+    async with Story(service, endpoint, request) as answer:
         if isinstance(answer.body, bytes):
             return Seen(answer.status, answer.headers, answer.body, broken=False)
         pieces: list[bytes] = []

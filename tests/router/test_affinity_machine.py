@@ -20,7 +20,8 @@ from plano_agents.config.options import SessionCache
 from plano_agents.errors import FirstByteTimeoutError
 from plano_agents.http.client import UpstreamRequest
 from plano_agents.router.request.answer import Answer
-from plano_agents.router.request.service import ProxyRequest, Service
+from plano_agents.router.request.service import Service
+from plano_agents.router.request.story import ProxyRequest, Story
 from plano_agents.router.request.surfaces import CHAT, Endpoint
 from plano_agents.routing.strategy import Ranking
 from plano_agents.routing.text import Utterance
@@ -310,7 +311,7 @@ class AffinityMachine(RuleBasedStateMachine):
 
     async def open(self, request: Request, stack: AsyncExitStack) -> Answer:
         endpoint = Endpoint(CHAT, decides_only=request.decides_only)
-        return await stack.enter_async_context(self.service.answer(endpoint, encode(request)))
+        return await stack.enter_async_context(Story(self.service, endpoint, encode(request)))
 
     async def ask_at_once(self, asked: Sequence[Request], *, cancelled: bool) -> tuple[list[Told], bool]:
         """Let all requests begin before any is answered; what those that were not cancelled were told."""

@@ -24,11 +24,13 @@ from plano_agents.http.server.exchange import Exchange as ServedExchange
 from plano_agents.protocol.request_body import RequestBody
 from plano_agents.protocol.translation.translation import Translation
 from plano_agents.router.app import Router
+from plano_agents.router.request.candidates import Draft, ModelCandidate, Opened
 from plano_agents.router.request.choice import Choice
-from plano_agents.router.request.dispatch import Candidate, StreamedAnswer, WholeAnswer
-from plano_agents.router.request.service import ProxyRequest, Story
+from plano_agents.router.request.dispatch import Sent
+from plano_agents.router.request.story import ProxyRequest, Story
 from plano_agents.router.request.streams import Stream
 from plano_agents.router.request.trail import Trail
+from plano_agents.router.request.upstream_answer import StreamedAnswer, WholeAnswer
 from plano_agents.sessions.pinning import Turn
 from tests.leftovers import collector_off, count_left, leave_out_what_is_there, wait_until_gone
 from tests.router.conftest import CHUNKS, GPT, Exchange, Provider, build_config, chat
@@ -40,13 +42,16 @@ BODY_BYTES = 1_000_000
 TIMES = 3
 
 OF_REQUESTS = (
-    Candidate,
     Choice,
     Connection,
+    Draft,
     HttpProtocol,
     HttpResponse,
+    ModelCandidate,
+    Opened,
     ProxyRequest,
     RequestBody,
+    Sent,
     ServedExchange,
     Story,
     Stream,

@@ -10,6 +10,16 @@ from plano_agents.errors import PlanoError
 log = logging.getLogger(__name__)
 
 
+def explain_failure(error: Exception, trace_id: str) -> PlanoError:
+    """Give what the client is told of an exception: an error of ours as it is, anything else once it is reported.
+
+    Args:
+        error: What was raised.
+        trace_id: The request's.
+    """
+    return error if isinstance(error, PlanoError) else report_bug(error, trace_id)
+
+
 def report_bug(error: Exception, trace_id: str) -> PlanoError:
     """Log where a request failed.
 

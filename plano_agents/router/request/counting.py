@@ -4,11 +4,8 @@ A count is no turn of a session: it begins none, renews none and moves none. It 
 request as far as that is known without routing: the session's pinned one, else the client's own.
 """
 
-from collections.abc import Mapping
-
 import msgspec
 
-from plano_agents.config.model import Timeouts
 from plano_agents.errors import RequestError
 from plano_agents.http.client import UpstreamRequest
 from plano_agents.protocol.adjustment import rewritten
@@ -17,9 +14,11 @@ from plano_agents.protocol.first_look import looks_like_events
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.needs import Needs
 from plano_agents.protocol.request_body import RequestBody
+from plano_agents.providers.target import build_request_headers
 from plano_agents.router.request.answer import Answer, build_headers, pass_back
-from plano_agents.router.request.dispatch import SUCCESS, Answered, WholeAnswer
+from plano_agents.router.request.candidates import Draft, Opened, Served
 from plano_agents.router.request.trail import Trail
+from plano_agents.router.request.upstream_answer import SUCCESS, Answered, WholeAnswer
 
 _DO_NOT_COUNT = frozenset({400, 404, 405, 422, 501})
 """What compatible servers answer that do not count, or take the request for one of messages."""
@@ -50,20 +49,33 @@ def check_countable(body: RequestBody) -> None:
         raise RequestError("'messages' is missing. Send the conversation to count.", param="messages")
 
 
-def build_count_request(
-    urls: Mapping[Form, str], headers: Mapping[str, str], fitted: bytes, timeouts: Timeouts
-) -> UpstreamRequest:
-    """Write the request for a count.
+class CountCandidate:
+    """A configured model whose provider may count a request's tokens.
 
     Args:
-        urls: Where the model is served; Anthropic's wire is among them.
-        headers: Those of a messages request.
-        fitted: The messages request that its target takes.
-        timeouts: Timeouts of the request.
+        model: Its provider-qualified name.
+        served: Where it is served.
+        draft: The client's request, one of messages.
     """
-    counted = {name: value for name, value in split_fields(fitted).items() if name not in _OF_ANSWERS}
-    url = urls[Form.ANTHROPIC_MESSAGES] + "/count_tokens"
-    return UpstreamRequest(url, headers, msgspec.json.encode(counted), timeouts)
+
+    def __init__(self, model: str, served: Served, draft: Draft) -> None:
+        self.model = model
+        self._served = served
+        self._draft = draft
+
+    @property
+    def is_countable(self) -> bool:
+        """Whether its provider speaks Anthropic's wire."""
+        return Form.ANTHROPIC_MESSAGES in self._served.fittings
+
+    def open(self) -> Opened:
+        """See `Candidate.open`."""
+        served, draft = self._served, self._draft
+        fitted = served.fittings[Form.ANTHROPIC_MESSAGES].fit(draft.body.fields).body
+        counted = {name: value for name, value in split_fields(fitted).items() if name not in _OF_ANSWERS}
+        url = served.target.urls[Form.ANTHROPIC_MESSAGES] + "/count_tokens"
+        headers = build_request_headers(served.target, draft.headers)
+        return Opened(UpstreamRequest(url, headers, msgspec.json.encode(counted), served.timeouts), form=None)
 
 
 def answer_count(answer: Answered | None, body: RequestBody, trail: Trail) -> Answer:

@@ -20,7 +20,8 @@ from plano_agents.http.server.exchange import Exchange, Serve
 from plano_agents.http.server.head import Header
 from plano_agents.router.request.admission import Admission
 from plano_agents.router.request.answer import Answer, AnswerStream, StreamBrokenError, answer_error
-from plano_agents.router.request.service import ProxyRequest, Service
+from plano_agents.router.request.service import Service
+from plano_agents.router.request.story import ProxyRequest, Story
 from plano_agents.router.request.surfaces import ENDPOINTS, Endpoint
 
 LAST_WORD_SECONDS = 1.0
@@ -76,7 +77,7 @@ class ProxiedEndpoints:
             try:
                 request = ProxyRequest(headers, body)
                 _check_encoding(request.fields)
-                async with self._service.answer(endpoint, request) as answer:
+                async with Story(self._service, endpoint, request) as answer:
                     await _write(answer, exchange)
                 if exchange.is_paused:
                     # Until the client has taken what waits for it, its place is taken; nothing else is kept for it.

@@ -1,13 +1,19 @@
-"""Why a request is routed as it is: what was read, every preference's score, the candidates in order and why.
+"""The answer of ``/routing/v1``: the decision alone, and, where asked, why a request is routed as it is.
 
-What is explained is routing, whatever a session makes of it: the decision itself, a pin's included, stands beside it
+An explanation tells what was read, every preference's score, and the candidates in order. What is explained is routing, whatever a session makes of it: the decision itself, a pin's included, stands beside it
 in the answer. A pinned request is ranked for its explanation alone.
 """
 
+from collections.abc import Mapping, Sequence
+
+import msgspec
 from msgspec import Struct
 
+from plano_agents.router.request.answer import Answer, build_headers
 from plano_agents.router.request.choice import Choice
+from plano_agents.router.request.trail import Trail
 from plano_agents.routing.candidates import measure_cost, measure_latency
+from plano_agents.sessions.pin import Decision
 
 EXPLAIN_HEADER = "x-plano-explain"
 """The request header that asks for an explanation, with `EXPLAIN`."""
@@ -68,6 +74,15 @@ class Explanation(Struct, frozen=True):
     """In the order in which they would be tried; the request's own model alone where nothing matches."""
 
 
+def wants_explanation(headers: Mapping[str, str]) -> bool:
+    """Whether a request asks why it is routed as it is.
+
+    Args:
+        headers: The request's, names in lower case.
+    """
+    return headers.get(EXPLAIN_HEADER, "").lower() == EXPLAIN
+
+
 async def explain(choice: Choice) -> Explanation:
     """Explain how a request is routed."""
     ranking = await choice.rank() if choice.preferences else None
@@ -96,3 +111,36 @@ async def explain(choice: Choice) -> Explanation:
             for name in choice.list_routed(match)
         ],
     )
+
+
+def answer_decision(
+    trail: Trail,
+    decision: Decision,
+    candidates: Sequence[str],
+    asked: str | None,
+    explanation: Explanation | None,
+) -> Answer:
+    """Answer with the decision alone, in Plano's shape and with our reason.
+
+    Args:
+        trail: What is known of the request.
+        decision: The decision.
+        candidates: The models that may serve the request, in the order in which they are tried.
+        asked: The request's own model as the client spelt it: with no match it stands alone.
+        explanation: Why, where that was asked.
+    """
+    is_unmatched = decision.route is None and asked is not None and decision.kind != "retain"
+    content: dict[str, object] = {
+        "models": [asked] if is_unmatched else candidates,
+        "route": decision.route,
+        "trace_id": trail.trace_id,
+        "session_id": trail.affinity_id,
+        "pinned": decision.kind == "retain",
+        "switched": decision.kind == "switch",
+        "decision": decision.kind,
+        "reason": decision.reason,
+    }
+    if explanation is not None:
+        content["explanation"] = explanation
+    headers = {**build_headers(trail), "content-type": "application/json"}
+    return Answer(200, headers, msgspec.json.encode(content))

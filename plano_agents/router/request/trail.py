@@ -13,7 +13,6 @@ from plano_agents.protocol.usage import NO_TOKENS, Tokens
 from plano_agents.router.request.trace import Trace
 from plano_agents.routing.strategy import Ranking
 from plano_agents.sessions.pin import Decision, SessionKey
-from plano_agents.sessions.pinning import Turn
 
 
 class Try(Struct, frozen=True):
@@ -44,8 +43,6 @@ class Trail(Struct):
     """The client's affinity id, once it is checked."""
     session: SessionKey | None = None
     """The session that it is a turn of, an implicit one included."""
-    turn: Turn | None = None
-    """The session's turn that it is, if it is of a session."""
     decision: Decision | None = None
     """Which model serves it, once that is decided."""
     ranking: Ranking | None = None

@@ -1,8 +1,9 @@
 """The router's one retry loop: what is tried again, what is not, and what the client is told."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from typing import Any
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
 
 import pytest
 
@@ -17,12 +18,14 @@ from plano_agents.errors import (
     UpstreamUnreachableError,
 )
 from plano_agents.http.client import UpstreamRequest
-from plano_agents.router.request.dispatch import Candidate, Dispatcher, Sent, StreamedAnswer, WholeAnswer
+from plano_agents.protocol.form import Form
+from plano_agents.router.request.candidates import Opened
+from plano_agents.router.request.dispatch import Dispatcher, Sent
 from plano_agents.router.request.health import Health
+from plano_agents.router.request.upstream_answer import StreamedAnswer, WholeAnswer
 from tests.router.conftest import (
     CHUNKS,
     CLAUDE,
-    COMPLETION,
     GPT,
     JSON,
     SSE,
@@ -61,7 +64,7 @@ class Scene:
         self.clock.now += seconds
 
     async def send(self, *models: str, decided: str | None = None) -> Sent:
-        candidates = [candidate(model) for model in models or (GPT,)]
+        candidates = [Asked(model) for model in models or (GPT,)]
         return await self.dispatcher.send(candidates, decided=decided or candidates[0].model)
 
     @property
@@ -69,15 +72,25 @@ class Scene:
         return [request.url for request in self.upstream.requests]
 
 
-def candidate(model: str, **fields: Any) -> Candidate:  # noqa: ANN401 - a candidate's fields
-    return Candidate(model, lambda: UpstreamRequest(model, {}, b"{}"), **fields)
+@dataclass
+class Asked:
+    """A candidate whose address is its name."""
+
+    model: str
+    streams: bool = False
+    by_client_key: bool = False
+
+    def open(self) -> Opened:
+        return Opened(
+            UpstreamRequest(self.model, {}, b"{}"), Form.OPENAI_CHAT, self.streams, self.by_client_key
+        )
 
 
-def unsuitable(model: str) -> Candidate:
-    def refuse() -> UpstreamRequest:
+class Unsuitable(Asked):
+    """A candidate whose wire cannot carry the request."""
+
+    def open(self) -> Opened:
         raise UnsupportedFieldError("cannot be carried", param="n")
-
-    return Candidate(model, refuse)
 
 
 async def test_a_good_answer_is_taken_at_once() -> None:
@@ -127,8 +140,8 @@ async def test_where_no_other_does_better_the_refusal_is_told(status: int) -> No
 @pytest.mark.parametrize("status", [401, 403])
 async def test_a_refusal_of_the_clients_own_key_is_answered(status: int) -> None:
     scene = Scene(FakeResponse(status=status))
-    own = candidate(GPT, by_client_key=True)
-    sent = await scene.dispatcher.send([own, candidate(CLAUDE)], decided=GPT)
+    own = Asked(GPT, by_client_key=True)
+    sent = await scene.dispatcher.send([own, Asked(CLAUDE)], decided=GPT)
     assert (sent.answer.status, scene.asked) == (status, [GPT])
 
 
@@ -171,7 +184,7 @@ async def test_a_stream_whose_first_word_is_an_error_failed_wherever_it_is_cut(p
     for place in range(1, len(stream)):
         failing = FakeResponse(headers=SSE, pieces=(stream[:place], stream[place:]))
         scene = Scene(failing, failing, failing, FakeResponse(headers=SSE, pieces=CHUNKS))
-        candidates = [candidate(GPT, streams=True), candidate(CLAUDE, streams=True)]
+        candidates = [Asked(GPT, streams=True), Asked(CLAUDE, streams=True)]
         sent = await scene.dispatcher.send(candidates, decided=GPT)
         assert (sent.answer.model, sent.moved) == (CLAUDE, "upstream_failed")
         assert failing.closed
@@ -179,7 +192,7 @@ async def test_a_stream_whose_first_word_is_an_error_failed_wherever_it_is_cut(p
 
 async def test_a_streams_error_that_no_other_model_mends_is_told_with_its_status() -> None:
     scene = Scene(FakeResponse(headers=SSE, pieces=(FAILED,)))
-    sent = await scene.dispatcher.send([candidate(GPT, streams=True)], decided=GPT)
+    sent = await scene.dispatcher.send([Asked(GPT, streams=True)], decided=GPT)
     assert isinstance(sent.answer, WholeAnswer)
     assert (sent.answer.status, b"Busy" in sent.answer.body) == (502, True)
 
@@ -187,18 +200,18 @@ async def test_a_streams_error_that_no_other_model_mends_is_told_with_its_status
 @pytest.mark.parametrize("kind", ["text/plain; charset=utf-8", "application/octet-stream"])
 async def test_events_that_call_themselves_otherwise_are_a_stream(kind: str) -> None:
     scene = Scene(FakeResponse(headers={"content-type": kind}, pieces=CHUNKS))
-    sent = await scene.dispatcher.send([candidate(GPT, streams=True)], decided=GPT)
+    sent = await scene.dispatcher.send([Asked(GPT, streams=True)], decided=GPT)
     assert isinstance(sent.answer, StreamedAnswer)
     await sent.answer.aclose()
 
 
 @pytest.mark.parametrize("kind", ["text/event-stream", "text/plain"])
 async def test_json_that_calls_itself_otherwise_is_read_whole(kind: str) -> None:
-    pieces = (COMPLETION[:20], COMPLETION[20:])
-    scene = Scene(FakeResponse(headers={"content-type": kind}, pieces=pieces))
-    sent = await scene.dispatcher.send([candidate(GPT, streams=True)], decided=GPT)
+    whole = b'{"id": "c", "choices": [{"message": {"content": "hello"}, "finish_reason": "stop"}]}'
+    scene = Scene(FakeResponse(headers={"content-type": kind}, pieces=(whole[:20], whole[20:])))
+    sent = await scene.dispatcher.send([Asked(GPT, streams=True)], decided=GPT)
     assert isinstance(sent.answer, WholeAnswer)
-    assert sent.answer.body == COMPLETION
+    assert b'"content":"hello"' in sent.answer.body
 
 
 async def test_after_three_tries_comes_the_next_candidate() -> None:
@@ -217,9 +230,38 @@ async def test_when_all_fail_what_came_of_the_decided_model_is_told() -> None:
     assert (sent.answer.status, sent.answer.model, sent.moved) == (503, GPT, None)
 
 
-async def test_when_the_decided_model_cannot_be_asked_and_no_other_does_better_its_error_is_told() -> None:
-    with pytest.raises(UpstreamUnreachableError):
-        await Scene(DOWN, DOWN, DOWN, BUSY).send(GPT, CLAUDE)
+TELLING: Mapping[str, FakeResponse | Exception] = {
+    "422": FakeResponse(422),
+    "429 that says when": FakeResponse(429, headers={"retry-after": "7"}),
+    "429": FakeResponse(429),
+    "401": FakeResponse(401),
+    "500": FakeResponse(500),
+    "no connection": DOWN,
+}
+"""Failures, the most telling first."""
+
+
+async def who_is_told(decided: FakeResponse | Exception, stand_in: FakeResponse | Exception) -> str:
+    """Let the decided model, `GPT`, and then its stand-in fail, and see whose words are told."""
+    once = build_config(GPT, CLAUDE, retries=Retries(max_per_candidate=0))
+    return (await Scene(decided, stand_in, config=once).send(GPT, CLAUDE)).answer.model
+
+
+@pytest.mark.parametrize(("more", "less"), list(combinations(TELLING, 2)))
+async def test_when_all_fail_the_most_telling_error_is_told_whoever_gave_it(more: str, less: str) -> None:
+    assert await who_is_told(TELLING[more], TELLING[less]) == GPT
+    assert await who_is_told(TELLING[less], TELLING[more]) == CLAUDE
+
+
+@pytest.mark.parametrize("less", [name for name in TELLING if name != "422"])
+async def test_a_request_too_long_for_the_decided_model_tells_more_than_what_may_pass(less: str) -> None:
+    assert await who_is_told(TOO_LONG, TELLING[less]) == GPT
+
+
+@pytest.mark.parametrize("failure", [FakeResponse(429), FakeResponse(401), FakeResponse(500)])
+async def test_of_two_errors_of_one_rank_the_decided_models_is_told(failure: FakeResponse) -> None:
+    scene = Scene(failure, config=build_config(GPT, CLAUDE, retries=Retries(max_per_candidate=0)))
+    assert (await scene.send(CLAUDE, GPT, decided=GPT)).answer.model == GPT
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
@@ -230,8 +272,8 @@ async def test_a_stand_ins_refusal_helps_nobody_and_the_next_is_asked(status: in
 
 
 async def test_a_session_does_not_move_to_a_stand_in_that_refuses() -> None:
-    with pytest.raises(UpstreamUnreachableError):
-        await Scene(DOWN, DOWN, DOWN, FakeResponse(status=401)).send(GPT, CLAUDE)
+    sent = await Scene(DOWN, DOWN, DOWN, FakeResponse(status=401)).send(GPT, CLAUDE)
+    assert (sent.answer.status, sent.moved) == (401, None)
 
 
 async def test_a_provider_that_says_when_is_taken_at_its_word() -> None:
@@ -284,14 +326,14 @@ async def test_a_provider_left_alone_is_passed_over_for_the_next_candidate() -> 
 
 async def test_a_candidate_that_cannot_carry_the_request_is_passed_over() -> None:
     scene = Scene(OK)
-    sent = await scene.dispatcher.send([unsuitable(CLAUDE), candidate(GPT)], decided=CLAUDE)
+    sent = await scene.dispatcher.send([Unsuitable(CLAUDE), Asked(GPT)], decided=CLAUDE)
     assert (sent.answer.model, sent.moved) == (GPT, "unsuitable")
 
 
 async def test_a_request_that_no_candidate_can_carry_is_refused_by_its_field() -> None:
     scene = Scene(OK)
     with pytest.raises(UnsupportedFieldError) as caught:
-        await scene.dispatcher.send([unsuitable(CLAUDE)], decided=CLAUDE)
+        await scene.dispatcher.send([Unsuitable(CLAUDE)], decided=CLAUDE)
     assert caught.value.param == "n"
 
 
@@ -357,7 +399,7 @@ async def test_a_client_that_leaves_in_the_wait_ends_it() -> None:
 
     scene = Scene(BUSY)
     dispatcher = Dispatcher(scene.config, scene.upstream, scene.health, sleep=wait)
-    asking = asyncio.create_task(dispatcher.send([candidate(GPT)], decided=GPT))
+    asking = asyncio.create_task(dispatcher.send([Asked(GPT)], decided=GPT))
     await waiting.wait()
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -381,7 +423,7 @@ async def test_an_abandoned_probe_leaves_room_for_another() -> None:
             raise AssertionError
 
     dispatcher = Dispatcher(scene.config, Hanging(), scene.health)
-    probe = asyncio.create_task(dispatcher.send([candidate(GPT)], decided=GPT))
+    probe = asyncio.create_task(dispatcher.send([Asked(GPT)], decided=GPT))
     await asked.wait()
     probe.cancel()
     await asyncio.wait({probe})
@@ -398,7 +440,7 @@ async def test_a_stream_whose_first_bytes_are_late_is_given_while_they_are_await
                 yield chunk
 
     scene = Scene(Slow(headers=SSE), config=build_config(GPT, limits=Limits(keepalive_comment_seconds=0.01)))
-    sent = await scene.dispatcher.send([candidate(GPT, streams=True)], decided=GPT)
+    sent = await scene.dispatcher.send([Asked(GPT, streams=True)], decided=GPT)
     assert isinstance(sent.answer, StreamedAnswer)
     assert not sent.answer.first.done()
     go.set()

@@ -8,7 +8,7 @@ import pytest
 
 from plano_agents.config.model import Preference, Routing
 from plano_agents.errors import UpstreamTimeoutError
-from plano_agents.router.request.service import ProxyRequest
+from plano_agents.router.request.story import ProxyRequest, Story
 from plano_agents.router.request.surfaces import CHAT, Endpoint
 from plano_agents.routing.strategy import Ranking
 from plano_agents.routing.text import Utterance
@@ -135,7 +135,7 @@ async def test_a_session_stays_in_use_for_as_long_as_its_stream_is_open() -> Non
     clock = Clock()
     upstream = FakeUpstream(FakeResponse(headers=SSE), FakeResponse())
     service = build_service(build_config(GPT, MINI), upstream, pinning=build_pinning(clock))
-    async with service.answer(Endpoint(CHAT), ProxyRequest([ID], chat(model=MINI, stream=True))):
+    async with Story(service, Endpoint(CHAT), ProxyRequest([ID], chat(model=MINI, stream=True))):
         clock.now = 100_000
         second = await ask(service, chat(model=GPT), ID)
     assert second.headers["x-plano-affinity"] == "retain; reason=pinned"

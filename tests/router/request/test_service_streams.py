@@ -6,7 +6,7 @@ import pytest
 
 from plano_agents.errors import UpstreamUnreachableError
 from plano_agents.protocol import sse
-from plano_agents.router.request.service import ProxyRequest
+from plano_agents.router.request.story import ProxyRequest, Story
 from plano_agents.router.request.surfaces import CHAT, Endpoint
 from tests.router.conftest import (
     CHUNKS,
@@ -61,9 +61,8 @@ def last_error(seen: Seen) -> dict[str, object]:
 
 async def test_a_stream_is_passed_on_byte_for_byte_and_piece_for_piece() -> None:
     upstream = FakeUpstream(FakeResponse(headers=SSE, pieces=CHUNKS))
-    async with build_service(build_config(), upstream).answer(
-        Endpoint(CHAT), ProxyRequest([], chat(stream=True))
-    ) as answer:
+    service = build_service(build_config(), upstream)
+    async with Story(service, Endpoint(CHAT), ProxyRequest([], chat(stream=True))) as answer:
         assert not isinstance(answer.body, bytes)
         pieces: list[bytes] = []
 

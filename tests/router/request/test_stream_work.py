@@ -24,7 +24,7 @@ from plano_agents.protocol.translation.chat_stream_to_responses import Responses
 from plano_agents.protocol.translation.messages_stream_to_chat import MessagesStreamReader
 from plano_agents.protocol.translation.stream import Reader, StreamTranslator, Writer
 from plano_agents.protocol.usage import UsageMeter
-from plano_agents.router.request.streams import SameStream
+from plano_agents.router.request.stream_encoders import SameStream
 from plano_agents.router.request.surfaces import SURFACES, Surface
 from tests.work import count_lines
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from plano_agents.errors import UpstreamProtocolError
-from plano_agents.router.request.streams import SameStream
+from plano_agents.router.request.stream_encoders import SameStream
 from plano_agents.router.request.surfaces import CHAT, MESSAGES, RESPONSES, SURFACES, Surface
 from tests.router.conftest import CHUNKS
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from plano_agents.errors import ConnectTimeoutError
-from plano_agents.router.request.service import ProxyRequest
+from plano_agents.router.request.story import ProxyRequest, Story
 from plano_agents.router.request.surfaces import CHAT, Endpoint
 from plano_agents.router.request.trail import Trail
 from plano_agents.sessions.pin import SessionKey
@@ -83,7 +83,7 @@ async def test_a_client_that_left_is_shown() -> None:
     service = build_service(BOTH, FakeUpstream(), observe=seen.append)
 
     async def leave() -> None:
-        async with service.answer(Endpoint(CHAT), ProxyRequest((), chat())):
+        async with Story(service, Endpoint(CHAT), ProxyRequest((), chat())):
             raise asyncio.CancelledError
 
     await asyncio.gather(leave(), return_exceptions=True)

@@ -1,0 +1,181 @@
+"""The models that may serve a request, and the request as each of them takes it.
+
+A candidate is opened when its turn has come: the client's request is translated to its wire where it speaks another,
+and fitted to what the model takes. What that needs for the way back is kept with it: `Opened` is carried to the answer.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+from msgspec import Struct
+
+from plano_agents.config.model import Config, Model, Timeouts
+from plano_agents.http.client import UpstreamRequest
+from plano_agents.protocol import openai_responses
+from plano_agents.protocol.decoding import split_fields
+from plano_agents.protocol.form import Form
+from plano_agents.protocol.request_body import RequestBody
+from plano_agents.protocol.translation.translation import Translation, build_mirror, translate_request
+from plano_agents.providers.fit import Fitted, build_fittings, refuse_altered
+from plano_agents.providers.profiles import find_profile
+from plano_agents.providers.target import build_request_headers, build_target
+from plano_agents.sessions.pinning import Turn
+
+_UNCHANGED = Fitted(b"")
+
+
+class Opened(Struct, frozen=True):
+    """A request as one candidate takes it, and how its answer is made the client's."""
+
+    request: UpstreamRequest
+    """What is sent."""
+    form: Form | None
+    """The wire that it is on; None where the answer is no model's, such as a count of tokens: then nobody looks at it."""
+    streams: bool = False
+    """Whether a stream is asked for."""
+    by_client_key: bool = False
+    """Whether the client's own key goes along."""
+    fitted: Fitted = _UNCHANGED
+    """What was changed so that the model takes it."""
+    translation: Translation | None = None
+    """How the answer is translated back; None where the client speaks the same wire."""
+    content: bytes = b"{}"
+    """The client's request, as it came."""
+    created: int = 0
+    """When it came; Unix time in seconds."""
+
+    def finish(self, body: bytes, *, is_events: bool) -> bytes:
+        """Make what the client asked for, JSON or a stream, of a whole answer.
+
+        Args:
+            body: The answer.
+            is_events: Whether it is all events of a stream.
+
+        Raises:
+            UpstreamProtocolError: It is no answer in its form.
+        """
+        if self.translation is not None:
+            return self.translation.convert(body, streams=self.streams)
+        if is_events is self.streams or self.form is None:
+            return body
+        if self.form is Form.OPENAI_RESPONSES:
+            return openai_responses.write_events(body) if self.streams else openai_responses.join_events(body)
+        mirror = build_mirror(self.form, self.content, created=self.created)
+        return mirror.convert(body, streams=self.streams)
+
+
+class Candidate(Protocol):
+    """A model that may serve a request."""
+
+    @property
+    def model(self) -> str:
+        """Provider-qualified."""
+
+    def open(self) -> Opened:
+        """Write the request for it.
+
+        Raises:
+            RequestError: It cannot be carried there, or may not be adapted.
+        """
+
+
+class Served:
+    """Where a model is served, and how requests are fitted to it.
+
+    Args:
+        model: The model.
+        config: What is configured.
+
+    Raises:
+        ConfigError: It cannot be served.
+    """
+
+    __slots__ = ("by_client_key", "fittings", "model_id", "target", "timeouts", "unsupported_params")
+
+    def __init__(self, model: Model, config: Config) -> None:
+        self.model_id = model.model_id
+        self.target = build_target(model)
+        self.fittings = build_fittings(
+            model,
+            self.target.urls,
+            find_profile(model, config.profiles),
+            is_own_host=self.target.is_own_host,
+        )
+        self.by_client_key = "authorization" in self.target.forwarded
+        self.unsupported_params = config.unsupported_params
+        self.timeouts: Timeouts = config.timeouts
+
+
+class Draft(Struct, frozen=True):
+    """A client's request as it was read: what every candidate's is written from."""
+
+    form: Form
+    """The wire that the client speaks."""
+    body: RequestBody
+    """Its body."""
+    headers: Mapping[str, str]
+    """Its headers, names in lower case."""
+    created: int
+    """When it came; Unix time in seconds."""
+
+
+class ModelCandidate:
+    """A configured model that may serve a request.
+
+    Args:
+        model: Its provider-qualified name.
+        served: Where it is served.
+        draft: The client's request.
+        turn: The session's turn that it is, which notes what is sent; None without a session.
+    """
+
+    __slots__ = ("_draft", "_served", "_turn", "model")
+
+    def __init__(self, model: str, served: Served, draft: Draft, turn: Turn | None) -> None:
+        self.model = model
+        self._served = served
+        self._draft = draft
+        self._turn = turn
+
+    def open(self) -> Opened:
+        """See `Candidate.open`."""
+        served, draft, body = self._served, self._draft, self._draft.body
+        target = served.target
+        wire = target.choose_wire(draft.form)
+        translation: Translation | None = None
+        if wire is draft.form:
+            fitted = served.fittings[wire].fit(body.fields)
+        else:
+            translation, fitted = self._translate(wire)
+        if fitted.adjustments:
+            refuse_altered(fitted.adjustments, served.model_id, served.unsupported_params)
+        if self._turn is not None:
+            self._turn.note_dispatch(self.model)
+        headers = build_request_headers(target, draft.headers)
+        return Opened(
+            UpstreamRequest(target.urls[wire], headers, fitted.body, served.timeouts),
+            wire,
+            body.streams,
+            served.by_client_key,
+            fitted,
+            translation,
+            body.content,
+            draft.created,
+        )
+
+    def _translate(self, wire: Form) -> tuple[Translation, Fitted]:
+        served, draft = self._served, self._draft
+        fitting = served.fittings[wire]
+        translation = translate_request(
+            draft.form,
+            wire,
+            draft.body.content,
+            served.model_id,
+            created=draft.created,
+            limit_field=served.target.limit_field,
+            signature_mark=fitting.signature_mark,
+        )
+        fitted = fitting.fit(split_fields(translation.request_body), is_translated=True)
+        told = (*translation.adjustments, *fitted.adjustments)
+        return translation, msgspec.structs.replace(fitted, adjustments=told)

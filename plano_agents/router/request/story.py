@@ -1,0 +1,270 @@
+"""A request's whole story: read it, decide who serves it, send it, pass the answer back.
+
+No HTTP server and no socket is known here: requests come in as headers and bytes, go out through `Dispatcher`, and
+come back as `Answer`. Which model serves is decided by ``sessions`` and ``routing`` (`Chooser`); how a wire reads is
+known to ``protocol``.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from types import TracebackType
+
+from plano_agents.affinity import HINT_HEADER
+from plano_agents.errors import PlanoError
+from plano_agents.protocol.request_body import RequestBody
+from plano_agents.protocol.usage import Tokens, UsageMeter, read_usage
+from plano_agents.router.request.answer import Answer, answer_error, build_headers, pass_back
+from plano_agents.router.request.bugs import explain_failure
+from plano_agents.router.request.candidates import Candidate, Draft, ModelCandidate
+from plano_agents.router.request.choice import Choice
+from plano_agents.router.request.counting import CountCandidate, answer_count, check_countable
+from plano_agents.router.request.dispatch import Sent
+from plano_agents.router.request.explain import answer_decision, explain, wants_explanation
+from plano_agents.router.request.service import Service
+from plano_agents.router.request.stream_encoders import build_encoder
+from plano_agents.router.request.streams import Stream
+from plano_agents.router.request.surfaces import Endpoint
+from plano_agents.router.request.trace import new_trace_id
+from plano_agents.router.request.trail import Trail
+from plano_agents.router.request.upstream_answer import SUCCESS, StreamedAnswer
+from plano_agents.sessions.decide import Route, decide_after_move, decide_without_session
+from plano_agents.sessions.pin import Decision, MoveReason
+from plano_agents.sessions.pinning import Turn
+from plano_agents.trace_context import parse_trace_context
+
+LARGE_BODY_BYTES = 1024 * 1024
+"""From which size on a body's steps are no longer taken at once, for each may take some 100 ms."""
+
+_HINT = HINT_HEADER.lower()
+_EVENTS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
+
+
+class ProxyRequest:
+    """A request as it came from the client.
+
+    Args:
+        headers: In the order they came, names in lower case.
+        body: JSON, or what claims to be.
+    """
+
+    __slots__ = ("body", "fields", "headers")
+
+    def __init__(self, headers: Sequence[tuple[str, str]], body: bytes) -> None:
+        self.headers = headers
+        self.body = body
+        self.fields = dict(headers)
+        """The headers by name; of those that came more than once, the last."""
+
+
+class Story:
+    """One request, from its headers to the last byte of its answer: ``async with`` gives the answer.
+
+    Args:
+        service: What it is answered with.
+        endpoint: Where it was posted to.
+        request: The client's request.
+    """
+
+    __slots__ = ("_endpoint", "_read_tokens", "_request", "_service", "_stream", "_turn", "trail")
+
+    def __init__(self, service: Service, endpoint: Endpoint, request: ProxyRequest) -> None:
+        self._service = service
+        self._endpoint = endpoint
+        self._request = request
+        self._turn: Turn | None = None
+        self._read_tokens: Callable[[], Tokens] | None = None
+        self._stream: Stream | StreamedAnswer | None = None
+        parent = parse_trace_context(request.fields)
+        trace_id = parent.trace_id if parent is not None else new_trace_id()
+        self.trail = Trail(trace_id, endpoint.path, service.wall_clock(), service.clock())
+        """What is known of it."""
+        if service.sampler is not None:
+            self.trail.trace = service.sampler.begin(trace_id, parent, request.fields, request.body)
+
+    async def __aenter__(self) -> Answer:
+        """Answer; failures are answers too."""
+        try:
+            answer = await self._answer()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
+            answer = self._fail(error)
+        except BaseException as error:
+            await self._end(error)
+            raise
+        self.trail.status = answer.status
+        return answer
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._end(error)
+
+    async def _end(self, error: BaseException | None) -> None:
+        """Read what the answer cost, end the session's turn, tell the observer, and let go of the provider."""
+        trail = self.trail
+        try:
+            if error is not None:
+                self._note_error(error)
+            if self._read_tokens is not None:
+                trail.tokens = self._read_tokens()
+            if self._turn is not None:
+                self._turn.close(trail.tokens)
+            trail.duration_ms = self._measure()
+            self._service.observe(trail)
+        finally:
+            if self._stream is not None:
+                await self._stream.aclose()
+
+    def _note_error(self, error: BaseException) -> None:
+        """Note why the answer was not written: the client left, or there was no room for it."""
+        if isinstance(error, asyncio.CancelledError):
+            self.trail.client_left = True
+        elif isinstance(error, PlanoError):
+            self.trail.status, self.trail.failure = error.status_code, error.code
+
+    def _fail(self, error: Exception) -> Answer:
+        told = explain_failure(error, self.trail.trace_id)
+        self.trail.failure = told.code
+        return answer_error(told, self.trail, self._endpoint.surface.encode_error)
+
+    def _measure(self) -> float:
+        """How long ago the request came, in milliseconds."""
+        return (self._service.clock() - self.trail.started) * 1000
+
+    async def _answer(self) -> Answer:
+        service, trail, request = self._service, self.trail, self._request
+        fields, endpoint = request.fields, self._endpoint
+        trail.affinity_id = service.turns.find_affinity_id(request.headers, fields)
+        body = RequestBody(request.body, endpoint.surface.parse_head)
+        if len(request.body) > LARGE_BODY_BYTES:
+            await asyncio.sleep(0)  # others are served between its splitting, its reading and its translation
+        choice = service.chooser.read(body)
+        turn = await service.turns.find_turn(request.headers, fields, trail.affinity_id, body)
+        draft = Draft(endpoint.surface.form, body, fields, int(service.wall_clock()))
+        if endpoint.counts_only:
+            return await self._count(draft, choice, turn)
+        trail.decision = await self._decide(choice, turn)
+        if len(request.body) > LARGE_BODY_BYTES:
+            await asyncio.sleep(0)
+        if endpoint.decides_only:
+            return await self._answer_decision(choice, body.model)
+        candidates = (
+            ModelCandidate(name, service.find_served(name), draft, turn)
+            for name in self._list_candidates(choice, trail.decision)
+        )
+        sent = await self._send(candidates, trail.decision)
+        model = sent.answer.model
+        if sent.moved is not None:
+            trail.decision = await self._move(trail.decision, model, sent.moved)
+        trail.adjustments = (*choice.tell_replaced(model), *sent.opened.fitted.adjustments)
+        return self._pass_back(sent)
+
+    async def _decide(self, choice: Choice, turn: Turn | None) -> Decision:
+        """Decide which model serves the request: its session's, or the one that it is routed to."""
+        trail = self.trail
+        if turn is None:
+            decision = decide_without_session(await choice.route())
+        else:
+            self._turn, trail.session = turn.open(), turn.key
+            hint, find_model = self._request.fields.get(_HINT), self._service.chooser.find_name
+            decision = await turn.decide(hint=hint, find_model=find_model, route=choice.route)
+        trail.ranking = choice.ranking
+        trail.routing_ms = self._measure()
+        return decision
+
+    async def _move(self, decision: Decision, model: str, reason: MoveReason) -> Decision:
+        """Decide for another model than the one decided on; a session's pin follows."""
+        if self._turn is None:
+            return decide_after_move(decision, model, reason)
+        return await self._turn.follow(decision, model, reason)
+
+    def _list_candidates(self, choice: Choice, decision: Decision) -> Iterator[str]:
+        return choice.candidates(decision, by_hint=self._turn is not None and self._turn.is_hinted)
+
+    async def _send(self, candidates: Iterable[Candidate], decision: Decision) -> Sent:
+        """Send the request to the model decided on, or to the next that may serve it."""
+        service, trail = self._service, self.trail
+        started = service.clock()
+        try:
+            sent = await service.dispatcher.send(
+                candidates, decided=decision.model, note=trail.tries.append, trace=trail.trace
+            )
+        finally:
+            trail.upstream_ms = (service.clock() - started) * 1000
+        if isinstance(sent.answer, StreamedAnswer):
+            self._stream = sent.answer
+        return sent
+
+    async def _answer_decision(self, choice: Choice, asked: str | None) -> Answer:
+        """Answer with the decision alone, made for a model that can serve the request."""
+        trail = self.trail
+        decision = trail.decision
+        assert decision is not None, "it was just made"  # noqa: S101 - cannot happen
+        first, *_ = self._list_candidates(choice, decision)
+        if first != decision.model:
+            trail.decision = decision = await self._move(decision, first, "unsuitable")
+        explanation = await explain(choice) if wants_explanation(self._request.fields) else None
+        candidates = [*self._list_candidates(choice, decision)]
+        return answer_decision(trail, decision, candidates, asked, explanation)
+
+    async def _count(self, draft: Draft, choice: Choice, turn: Turn | None) -> Answer:
+        """Count the input's tokens; see `counting`."""
+        service, trail = self._service, self.trail
+        check_countable(draft.body)
+        pin = await turn.peek() if turn is not None else None
+        model = (service.chooser.find_name(pin.model) if pin is not None else None) or choice.requested
+        trail.decision = decide_without_session(Route(model, None))
+        trail.adjustments = choice.tell_replaced(model)
+        candidate = CountCandidate(model, service.find_served(model), draft)
+        if not candidate.is_countable:
+            return answer_count(None, draft.body, trail)
+        sent = await self._send([candidate], trail.decision)
+        return answer_count(sent.answer, draft.body, trail)
+
+    def _pass_back(self, sent: Sent) -> Answer:
+        """Make the provider's answer the client's; what it cost is read once it has been sent."""
+        trail, answer, opened = self.trail, sent.answer, sent.opened
+        headers = {**pass_back(answer.headers), **build_headers(trail)}
+        headers.pop("content-encoding", None)
+        if isinstance(answer, StreamedAnswer):
+            return Answer(answer.status, headers | _EVENTS, self._pass_on(answer, sent))
+        body, is_good = answer.body, answer.status in SUCCESS
+        if is_good and opened.streams:
+            headers |= _EVENTS
+            trail.streams = True
+        elif is_good or opened.translation is not None:
+            headers["content-type"] = "application/json"
+        if opened.translation is not None and not is_good:
+            body = opened.translation.encode_error(body, answer.status)
+        if opened.fitted.is_restored:
+            restore = opened.fitted.restore if trail.streams else opened.fitted.restore_whole
+            body = restore(body)
+        if trail.trace is not None:
+            trail.trace.note_reply(body)
+        self._read_tokens = partial(_meter if trail.streams else read_usage, body)
+        return Answer(answer.status, headers, body)
+
+    def _pass_on(self, answer: StreamedAnswer, sent: Sent) -> Stream:
+        """Pass a provider's stream on as it comes."""
+        trail = self.trail
+        trail.streams = True
+        if answer.first.done():
+            self._note_first(answer.first)  # a callback might come after the end
+        else:
+            answer.first.add_done_callback(self._note_first)
+        meter = UsageMeter()
+        self._read_tokens = meter.read
+        note = meter.note if trail.trace is None else trail.trace.hear(meter.note)
+        encoder = build_encoder(sent.opened, self._endpoint.surface)
+        stream = Stream(answer, encoder, trail, patience=self._service.patience, note=note)
+        self._stream = stream
+        return stream
+
+    def _note_first(self, _first: asyncio.Future[bool]) -> None:
+        self.trail.first_ms = self._measure()
+
+
+def _meter(events: bytes) -> Tokens:
+    meter = UsageMeter()
+    meter.note(events)
+    return meter.read()
