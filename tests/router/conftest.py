@@ -99,7 +99,7 @@ class Choose:
 
 
 @dataclass
-class FakeResponse:
+class MemoryResponse:
     """An answer in memory; an exception among its pieces is raised where it stands."""
 
     status: int = 200
@@ -137,14 +137,14 @@ class FakeResponse:
         self._rest = None
 
 
-class FakeUpstream:
+class MemoryUpstream:
     """Gives the answers it holds, in order; the last again and again."""
 
-    def __init__(self, *answers: FakeResponse | Exception) -> None:
+    def __init__(self, *answers: MemoryResponse | Exception) -> None:
         self.requests: list[UpstreamRequest] = []
-        self._answers = list(answers) or [FakeResponse()]
+        self._answers = list(answers) or [MemoryResponse()]
 
-    async def send(self, request: UpstreamRequest) -> FakeResponse:
+    async def send(self, request: UpstreamRequest) -> MemoryResponse:
         self.requests.append(request)
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         if isinstance(answer, Exception):
@@ -168,7 +168,7 @@ def build_pinning(clock: Callable[[], float] = lambda: 0.0) -> Pinning:
 
 def build_service(
     config: Config,
-    upstream: FakeUpstream,
+    upstream: MemoryUpstream,
     *,
     strategy: Strategy | None = None,
     pinning: Pinning | None = None,

@@ -15,8 +15,8 @@ from tests.router.conftest import (
     GPT,
     MESSAGE,
     SSE,
-    FakeResponse,
-    FakeUpstream,
+    MemoryResponse,
+    MemoryUpstream,
     ask,
     build_config,
     build_model,
@@ -53,44 +53,45 @@ def call_in_chunks(name: str) -> tuple[bytes, ...]:
     return whole[:90], whole[90:]
 
 
-def sent_name(upstream: FakeUpstream) -> str:
+def sent_name(upstream: MemoryUpstream) -> str:
     name: str = json.loads(upstream.requests[0].body)["tools"][0]["function"]["name"]
     return name
 
 
 async def test_an_answer_tells_what_was_changed() -> None:
-    seen = await ask(build_service(build_config(), FakeUpstream()), chat(max_tokens=32_000, user="u" * 70))
+    seen = await ask(build_service(build_config(), MemoryUpstream()), chat(max_tokens=32_000, user="u" * 70))
     assert seen.headers["x-plano-adjusted"] == "max_tokens=16384 (was 32000), user hashed"
 
 
 async def test_an_answer_to_an_unchanged_request_tells_nothing() -> None:
-    seen = await ask(build_service(build_config(), FakeUpstream()), chat(max_tokens=3, temperature=0.5))
+    seen = await ask(build_service(build_config(), MemoryUpstream()), chat(max_tokens=3, temperature=0.5))
     assert "x-plano-adjusted" not in seen.headers
 
 
 async def test_a_long_list_of_changes_is_cut_in_the_header() -> None:
-    upstream = FakeUpstream()
+    upstream = MemoryUpstream()
     config = build_config(models=(build_model("mistral/mistral-large-latest"),))
     seen = await ask(build_service(config, upstream), chat(**{f"field_{n}": n for n in range(200)}))
     assert len(seen.headers["x-plano-adjusted"]) == 1_000
 
 
 async def test_a_shortened_name_comes_back_as_the_clients() -> None:
-    upstream = FakeUpstream()
+    upstream = MemoryUpstream()
     await ask(build_service(build_config(), upstream), chat(tools=[TOOL]))
     short = sent_name(upstream)
     assert len(short) == 64
     seen = await ask(
-        build_service(build_config(), FakeUpstream(FakeResponse(pieces=(call(short),)))), chat(tools=[TOOL])
+        build_service(build_config(), MemoryUpstream(MemoryResponse(pieces=(call(short),)))),
+        chat(tools=[TOOL]),
     )
     assert json.loads(seen.body) == json.loads(call(NAME))
 
 
 async def test_a_shortened_name_comes_back_as_the_clients_within_a_stream() -> None:
-    upstream = FakeUpstream()
+    upstream = MemoryUpstream()
     await ask(build_service(build_config(), upstream), chat(tools=[TOOL]))
-    streamed = FakeResponse(headers=SSE, pieces=call_in_chunks(sent_name(upstream)))
-    seen = await ask(build_service(build_config(), FakeUpstream(streamed)), chat(tools=[TOOL], stream=True))
+    streamed = MemoryResponse(headers=SSE, pieces=call_in_chunks(sent_name(upstream)))
+    seen = await ask(build_service(build_config(), MemoryUpstream(streamed)), chat(tools=[TOOL], stream=True))
     assert seen.body == b"".join(call_in_chunks(NAME))
     assert not seen.broken
 
@@ -101,12 +102,12 @@ async def test_a_shortened_name_comes_back_as_the_clients_on_another_surface() -
         "messages": [{"role": "user", "content": "hi"}],
         "tools": [{"name": NAME, "input_schema": {"type": "object"}}],
     }
-    upstream = FakeUpstream()
+    upstream = MemoryUpstream()
     messages = Endpoint(MESSAGES)
     await ask(build_service(build_config(), upstream), json.dumps(body).encode(), endpoint=messages)
-    answer = FakeResponse(pieces=(call(sent_name(upstream)),))
+    answer = MemoryResponse(pieces=(call(sent_name(upstream)),))
     seen = await ask(
-        build_service(build_config(), FakeUpstream(answer)), json.dumps(body).encode(), endpoint=messages
+        build_service(build_config(), MemoryUpstream(answer)), json.dumps(body).encode(), endpoint=messages
     )
     assert json.loads(seen.body)["content"][0]["name"] == NAME
 
@@ -115,7 +116,7 @@ async def test_a_shortened_name_comes_back_as_the_clients_on_another_surface() -
 async def test_a_parameter_that_the_model_does_not_take_is_a_400_where_it_may_not_be_adapted(
     policy: str,
 ) -> None:
-    upstream = FakeUpstream(FakeResponse(pieces=(MESSAGE,)))
+    upstream = MemoryUpstream(MemoryResponse(pieces=(MESSAGE,)))
     config = build_config(models=(build_model(CLAUDE),), unsupported_params=policy)
     seen = await ask(build_service(config, upstream), chat(seed=1))
     assert (seen.status, seen.error["code"], seen.error["param"]) == (400, "unsupported_field", "seed")
@@ -123,7 +124,7 @@ async def test_a_parameter_that_the_model_does_not_take_is_a_400_where_it_may_no
 
 
 async def test_a_parameter_that_changes_no_answer_is_left_out_even_where_others_are_refused() -> None:
-    upstream = FakeUpstream(FakeResponse(pieces=(MESSAGE,)))
+    upstream = MemoryUpstream(MemoryResponse(pieces=(MESSAGE,)))
     config = build_config(models=(build_model(CLAUDE),), unsupported_params="refuse")
     seen = await ask(build_service(config, upstream), chat(metadata={"a": "b"}))
     assert (seen.status, seen.headers["x-plano-adjusted"]) == (200, "metadata dropped")
@@ -135,7 +136,7 @@ async def test_a_parameter_that_changes_no_answer_is_left_out_even_where_others_
 async def test_the_policy_says_who_serves_a_request_with_a_parameter_that_the_model_does_not_take(
     policy: str, asked: list[str]
 ) -> None:
-    upstream = FakeUpstream(FakeResponse(pieces=(MESSAGE if policy == "adapt" else COMPLETION,)))
+    upstream = MemoryUpstream(MemoryResponse(pieces=(MESSAGE if policy == "adapt" else COMPLETION,)))
     models = (build_model(CLAUDE, default=True), build_model(GPT))
     config = build_config(models=models, preferences=(BOTH,), unsupported_params=policy)
     hint = ("x-model-affinity-hint", CLAUDE)
@@ -147,7 +148,7 @@ async def test_the_policy_says_who_serves_a_request_with_a_parameter_that_the_mo
 async def test_what_may_not_be_dropped_is_served_by_another_model_of_the_route(
     field: dict[str, object],
 ) -> None:
-    upstream = FakeUpstream()
+    upstream = MemoryUpstream()
     models = (build_model(CLAUDE, default=True), build_model(GPT))
     config = build_config(models=models, preferences=(BOTH,))
     hint = ("x-model-affinity-hint", CLAUDE)
@@ -157,7 +158,7 @@ async def test_what_may_not_be_dropped_is_served_by_another_model_of_the_route(
 
 async def test_changes_are_in_the_log_and_counted_by_field() -> None:
     trails: list[Trail] = []
-    service = build_service(build_config(), FakeUpstream(), observe=trails.append)
+    service = build_service(build_config(), MemoryUpstream(), observe=trails.append)
     await ask(service, chat(max_tokens=32_000, thinking={"type": "enabled"}), endpoint=Endpoint(CHAT))
     (trail,) = trails
     line = RequestLine(trail, {"model": 1, "route": 1})
@@ -173,7 +174,7 @@ async def test_changes_are_in_the_log_and_counted_by_field() -> None:
 async def test_a_field_that_a_client_invented_is_counted_without_its_name() -> None:
     trails: list[Trail] = []
     config = build_config(models=(build_model("mistral/mistral-large-latest"),))
-    await ask(build_service(config, FakeUpstream(), observe=trails.append), chat(invented=1))
+    await ask(build_service(config, MemoryUpstream(), observe=trails.append), chat(invented=1))
     metrics = Metrics()
     metrics.observe(trails[0])
     rendered = (await metrics.render()).decode()

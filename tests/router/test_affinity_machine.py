@@ -34,8 +34,8 @@ from tests.router.conftest import (
     CHUNKS,
     SSE,
     Clock,
-    FakeResponse,
-    FakeUpstream,
+    MemoryResponse,
+    MemoryUpstream,
     build_model,
     build_service,
 )
@@ -87,7 +87,7 @@ class ByTopic:
         """Nothing is to be loaded."""
 
 
-class Upstream(FakeUpstream):
+class Upstream(MemoryUpstream):
     """Answers for every model that is not down; one that is, says so or says nothing, in turns."""
 
     def __init__(self, down: set[str]) -> None:
@@ -118,17 +118,17 @@ class Upstream(FakeUpstream):
         if self._awaited == 0:
             self._all_there.set()
 
-    async def send(self, request: UpstreamRequest) -> FakeResponse:
+    async def send(self, request: UpstreamRequest) -> MemoryResponse:
         self.requests.append(request)
         if not self._go.is_set():
             self._arrive()
             await self._go.wait()
         body = json.loads(request.body)
         if f"openai/{body['model']}" not in self._down:
-            return FakeResponse(headers=SSE, pieces=CHUNKS) if body.get("stream") else FakeResponse()
+            return MemoryResponse(headers=SSE, pieces=CHUNKS) if body.get("stream") else MemoryResponse()
         if len(self.requests) % 2:
             raise FirstByteTimeoutError("It says nothing.")
-        return FakeResponse(503)
+        return MemoryResponse(503)
 
 
 def build(models: Sequence[str], cap: int) -> Config:

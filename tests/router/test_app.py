@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from plano_agents.config.model import Routing
 from plano_agents.config.options import SessionCache
 from plano_agents.router.app import Router
-from tests.router.conftest import CLAUDE, GPT, FakeUpstream, build_config, build_model, run_router
+from tests.router.conftest import CLAUDE, GPT, MemoryUpstream, build_config, build_model, run_router
 from tests.router.raw_client import ask, build_request, talk
 from tests.router.request.test_endpoints_keys import KEYED
 
@@ -116,7 +116,7 @@ async def test_a_websocket_is_refused_as_one() -> None:
 async def test_a_store_that_was_configured_anew_waits_for_a_restart_and_that_is_told(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    router = Router(build_config(), FakeUpstream())
+    router = Router(build_config(), MemoryUpstream())
     router.configure(build_config(routing=Routing(session_ttl_seconds=5)))
     assert not caplog.records
     shared = SessionCache("redis", SecretStr("redis://:canary@127.0.0.1:1"))

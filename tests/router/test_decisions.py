@@ -11,8 +11,8 @@ from plano_agents.router.request.service import Service
 from plano_agents.router.request.surfaces import CHAT, MESSAGES, RESPONSES, Endpoint, Surface
 from tests.router.conftest import (
     Choose,
-    FakeResponse,
-    FakeUpstream,
+    MemoryResponse,
+    MemoryUpstream,
     Seen,
     ask,
     build_config,
@@ -24,7 +24,7 @@ from tests.router.test_unsuitable import OFFERED, PLAIN, good_answer
 
 FIRST, SECOND, ADDED = "openai/first", "openai/second", "openai/added"
 ID = ("x-model-affinity", "run-1")
-BROKEN = FakeResponse(status=500, pieces=(b"{}",))
+BROKEN = MemoryResponse(status=500, pieces=(b"{}",))
 
 
 @pytest.fixture(params=[CHAT, MESSAGES, RESPONSES], ids=lambda surface: surface.form.value)
@@ -46,7 +46,7 @@ class Client:
     streamed: bool
 
     @property
-    def good(self) -> FakeResponse:
+    def good(self) -> MemoryResponse:
         """What a provider answers."""
         return good_answer(self.surface, streamed=self.streamed)
 
@@ -81,8 +81,8 @@ def config(*models: str, profiles: dict[str, ModelProfile] | None = None) -> Con
     )
 
 
-def serve(config: Config, *answers: FakeResponse, **options: object) -> Service:
-    return build_service(config, FakeUpstream(*answers), strategy=Choose("work"), **options)  # type: ignore[arg-type] # the test names them
+def serve(config: Config, *answers: MemoryResponse, **options: object) -> Service:
+    return build_service(config, MemoryUpstream(*answers), strategy=Choose("work"), **options)  # type: ignore[arg-type] # the test names them
 
 
 async def test_none(client: Client) -> None:

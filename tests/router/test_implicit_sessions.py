@@ -15,8 +15,8 @@ from plano_agents.sessions.store import Wanted
 from tests.router.conftest import (
     Choose,
     Clock,
-    FakeResponse,
-    FakeUpstream,
+    MemoryResponse,
+    MemoryUpstream,
     Seen,
     ask,
     build_model,
@@ -59,7 +59,7 @@ class Router:
         self._strategy = Choose("one")
         self._service: Service = build_service(
             config,
-            FakeUpstream(FakeResponse(pieces=(COMPLETION,))),
+            MemoryUpstream(MemoryResponse(pieces=(COMPLETION,))),
             strategy=self._strategy,
             pinning=self.pinning,
         )

@@ -10,7 +10,7 @@ import pytest
 from plano_agents import processes
 from plano_agents.config.model import Config, Preference
 from plano_agents.router.app import Router
-from tests.router.conftest import CLAUDE, GPT, Choose, FakeUpstream, build_config
+from tests.router.conftest import CLAUDE, GPT, Choose, MemoryUpstream, build_config
 from tests.router.raw_client import build_request, talk
 
 POLL = build_request(method="GET", path="/readyz")
@@ -41,7 +41,7 @@ async def poll(router: Router) -> tuple[int, object]:
 
 
 def build_router(config: Config, strategy: Loading) -> Router:
-    return Router(config, FakeUpstream(), strategy=strategy)
+    return Router(config, MemoryUpstream(), strategy=strategy)
 
 
 async def test_a_router_is_ready_once_its_encoder_is_loaded() -> None:

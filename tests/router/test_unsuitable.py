@@ -12,8 +12,8 @@ from tests.router.conftest import (
     CHUNKS,
     SSE,
     Choose,
-    FakeResponse,
-    FakeUpstream,
+    MemoryResponse,
+    MemoryUpstream,
     Seen,
     ask,
     build_config,
@@ -92,7 +92,7 @@ STREAM = (
     CHUNKS[-1],
 )
 EVENTS = (b'event: response.completed\ndata: {"type":"response.completed"}\n\n',)
-TOO_LONG = FakeResponse(
+TOO_LONG = MemoryResponse(
     400, pieces=(b'{"error": {"code": "context_length_exceeded", "message": "too long"}}',)
 )
 
@@ -109,8 +109,8 @@ def routed(
     )
 
 
-def serve(config: Config, *answers: FakeResponse) -> tuple[Service, FakeUpstream]:
-    upstream = FakeUpstream(*answers)
+def serve(config: Config, *answers: MemoryResponse) -> tuple[Service, MemoryUpstream]:
+    upstream = MemoryUpstream(*answers)
     return build_service(config, upstream, strategy=Choose("work")), upstream
 
 
@@ -118,10 +118,10 @@ def told(seen: Seen) -> tuple[int, str, str]:
     return seen.status, seen.headers["x-plano-model"], seen.headers["x-plano-affinity"]
 
 
-def good_answer(surface: Surface, *, streamed: bool) -> FakeResponse:
+def good_answer(surface: Surface, *, streamed: bool) -> MemoryResponse:
     if not streamed:
-        return FakeResponse(pieces=(COMPLETION,))
-    return FakeResponse(headers=SSE, pieces=EVENTS if surface is RESPONSES else STREAM)
+        return MemoryResponse(pieces=(COMPLETION,))
+    return MemoryResponse(headers=SSE, pieces=EVENTS if surface is RESPONSES else STREAM)
 
 
 @pytest.mark.parametrize("surface", [CHAT, MESSAGES, RESPONSES], ids=lambda surface: surface.path)
@@ -172,9 +172,9 @@ async def test_where_none_can_the_pinned_model_is_asked_all_the_same() -> None:
 
 
 async def test_a_model_thought_unsuitable_is_still_tried_when_the_others_fail() -> None:
-    down = FakeResponse(503)
+    down = MemoryResponse(503)
     config = routed(SMALL, LARGE, profiles=LIMITED)
-    service, upstream = serve(config, FakeResponse(), down, down, down, FakeResponse())
+    service, upstream = serve(config, MemoryResponse(), down, down, down, MemoryResponse())
     await ask(service, chat(), ID)
     seen = await ask(service, json.dumps(OFFERED[CHAT]).encode(), ID)
     assert told(seen) == (200, SMALL, "retain; reason=pinned")
@@ -182,9 +182,9 @@ async def test_a_model_thought_unsuitable_is_still_tried_when_the_others_fail() 
 
 
 async def test_the_first_reason_is_told_where_a_stand_in_fails_too() -> None:
-    down = FakeResponse(503)
+    down = MemoryResponse(503)
     config = routed(SMALL, LARGE, OTHER, profiles=LIMITED)
-    service, upstream = serve(config, FakeResponse(), down, down, down, FakeResponse())
+    service, upstream = serve(config, MemoryResponse(), down, down, down, MemoryResponse())
     await ask(service, chat(), ID)
     seen = await ask(service, json.dumps(OFFERED[CHAT]).encode(), ID)
     assert told(seen) == (200, OTHER, "switch; reason=unsuitable")
@@ -253,7 +253,7 @@ async def test_a_provider_that_says_that_it_is_too_long_is_left_for_one_that_tak
 @pytest.mark.parametrize("models", [(SMALL,), (SMALL, LARGE, OTHER)])
 async def test_with_no_model_left_the_providers_own_words_are_answered(models: Sequence[str]) -> None:
     config = routed(*models, breaker=Breaker(failures=1))
-    service, upstream = serve(config, FakeResponse(), TOO_LONG)
+    service, upstream = serve(config, MemoryResponse(), TOO_LONG)
     await ask(service, chat(), ID)
     for _ in range(2):
         seen = await ask(service, chat(), ID)

@@ -14,8 +14,8 @@ from tests.router.conftest import (
     MESSAGE,
     SSE,
     Choose,
-    FakeResponse,
-    FakeUpstream,
+    MemoryResponse,
+    MemoryUpstream,
     Seen,
     ask,
     build_config,
@@ -25,7 +25,7 @@ from tests.router.conftest import (
 )
 
 ID = ("x-model-affinity", "run-1")
-COUNT = FakeResponse(pieces=(b'{"input_tokens": 9}',))
+COUNT = MemoryResponse(pieces=(b'{"input_tokens": 9}',))
 ESTIMATED = "input_tokens estimated"
 
 
@@ -35,7 +35,7 @@ async def count(service: Service, *headers: tuple[str, str], **body: object) -> 
 
 
 async def test_a_claude_models_count_is_anthropics_own() -> None:
-    upstream = FakeUpstream(COUNT)
+    upstream = MemoryUpstream(COUNT)
     seen = await count(build_service(build_config(CLAUDE), upstream), ("anthropic-beta", "x-1"))
     assert (seen.status, seen.body, seen.headers["x-plano-model"]) == (200, b'{"input_tokens": 9}', CLAUDE)
     assert "x-plano-adjusted" not in seen.headers
@@ -46,13 +46,13 @@ async def test_a_claude_models_count_is_anthropics_own() -> None:
 
 async def test_anthropic_is_sent_only_what_it_counts() -> None:
     """It refuses the fields that are about the answer: ``max_tokens: Extra inputs are not permitted``."""
-    upstream = FakeUpstream(COUNT)
+    upstream = MemoryUpstream(COUNT)
     await count(build_service(build_config(CLAUDE), upstream), max_tokens=5, stream=True, system="You help.")
     assert json.loads(upstream.requests[0].body).keys() == {"model", "messages", "system"}
 
 
 async def test_another_models_count_is_an_estimate_that_says_so() -> None:
-    upstream = FakeUpstream()
+    upstream = MemoryUpstream()
     seen = await count(build_service(build_config(GPT), upstream), model=GPT, system="word " * 400)
     assert (seen.status, seen.headers["x-plano-adjusted"]) == (200, ESTIMATED)
     assert 500 < json.loads(seen.body)["input_tokens"] < 600
@@ -63,7 +63,7 @@ async def test_an_image_is_not_estimated_by_its_bytes() -> None:
     source = {"type": "base64", "media_type": "image/png", "data": "A" * 100_000}
     content = [{"type": "image", "source": source}]
     seen = await count(
-        build_service(build_config(GPT), FakeUpstream()),
+        build_service(build_config(GPT), MemoryUpstream()),
         model=GPT,
         messages=[{"role": "user", "content": content}],
     )
@@ -73,34 +73,36 @@ async def test_an_image_is_not_estimated_by_its_bytes() -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        FakeResponse(404),
-        FakeResponse(400),
-        FakeResponse(501),
-        FakeResponse(headers=SSE, pieces=(b"data: {}\n\n",)),
+        MemoryResponse(404),
+        MemoryResponse(400),
+        MemoryResponse(501),
+        MemoryResponse(headers=SSE, pieces=(b"data: {}\n\n",)),
     ],
     ids=["404", "400", "501", "stream"],
 )
-async def test_a_compatible_server_that_does_not_count_is_estimated(answer: FakeResponse) -> None:
+async def test_a_compatible_server_that_does_not_count_is_estimated(answer: MemoryResponse) -> None:
     model = build_model("mine/m", interface="anthropic", base_url="https://mine.example.test")
     config = build_config(models=(model,))
-    seen = await count(build_service(config, FakeUpstream(answer)), model="mine/m")
+    seen = await count(build_service(config, MemoryUpstream(answer)), model="mine/m")
     assert (seen.status, seen.headers["x-plano-adjusted"]) == (200, ESTIMATED)
     assert answer.closed
 
 
 async def test_a_providers_refusal_of_the_key_is_passed_on() -> None:
     body = b'{"type":"error","error":{"type":"authentication_error","message":"invalid x-api-key"}}'
-    seen = await count(build_service(build_config(CLAUDE), FakeUpstream(FakeResponse(401, JSON, (body,)))))
+    seen = await count(
+        build_service(build_config(CLAUDE), MemoryUpstream(MemoryResponse(401, JSON, (body,))))
+    )
     assert (seen.status, seen.body) == (401, body)
 
 
 async def test_a_provider_that_cannot_be_reached_is_an_error_in_anthropics_form() -> None:
-    seen = await count(build_service(build_config(CLAUDE), FakeUpstream(UpstreamUnreachableError("gone"))))
+    seen = await count(build_service(build_config(CLAUDE), MemoryUpstream(UpstreamUnreachableError("gone"))))
     assert (seen.status, json.loads(seen.body)["type"]) == (502, "error")
 
 
 async def test_a_sessions_count_is_made_for_its_pinned_model() -> None:
-    upstream = FakeUpstream(FakeResponse(pieces=(MESSAGE,)), COUNT)
+    upstream = MemoryUpstream(MemoryResponse(pieces=(MESSAGE,)), COUNT)
     service = build_service(build_config(GPT, CLAUDE), upstream, strategy=Choose("code"))
     await ask(service, chat(model=GPT), ID)
     seen = await count(service, ID, model="gpt-9")
@@ -111,7 +113,7 @@ async def test_a_sessions_count_is_made_for_its_pinned_model() -> None:
 
 
 async def test_a_count_begins_no_session() -> None:
-    service = build_service(build_config(GPT, CLAUDE), FakeUpstream(COUNT, FakeResponse()))
+    service = build_service(build_config(GPT, CLAUDE), MemoryUpstream(COUNT, MemoryResponse()))
     counted = await count(service, ID)
     seen = await ask(service, chat(model=GPT), ID)
     assert (counted.headers["x-plano-affinity"], seen.headers["x-plano-model"]) == ("none", GPT)
@@ -119,5 +121,5 @@ async def test_a_count_begins_no_session() -> None:
 
 
 async def test_an_unknown_models_count_is_refused() -> None:
-    seen = await count(build_service(build_config(GPT), FakeUpstream()), model="zzz")
+    seen = await count(build_service(build_config(GPT), MemoryUpstream()), model="zzz")
     assert (seen.status, json.loads(seen.body)["error"]["type"]) == (404, "not_found_error")

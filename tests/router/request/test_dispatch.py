@@ -30,24 +30,24 @@ from tests.router.conftest import (
     JSON,
     SSE,
     Clock,
-    FakeResponse,
-    FakeUpstream,
+    MemoryResponse,
+    MemoryUpstream,
     build_config,
 )
 
-OK = FakeResponse()
+OK = MemoryResponse()
 DOWN = UpstreamUnreachableError("down")
-BUSY = FakeResponse(status=503, headers=JSON)
-TOO_LONG = FakeResponse(400, pieces=(b'{"error": {"code": "context_length_exceeded", "message": "long"}}',))
+BUSY = MemoryResponse(status=503, headers=JSON)
+TOO_LONG = MemoryResponse(400, pieces=(b'{"error": {"code": "context_length_exceeded", "message": "long"}}',))
 
 
 class Scene:
     """A dispatcher over providers in memory, on a clock that its waits move."""
 
-    def __init__(self, *answers: FakeResponse | Exception, config: Config | None = None) -> None:
+    def __init__(self, *answers: MemoryResponse | Exception, config: Config | None = None) -> None:
         self.clock = Clock()
         self.waits: list[float] = []
-        self.upstream = FakeUpstream(*answers)
+        self.upstream = MemoryUpstream(*answers)
         self.config = config or build_config(GPT, CLAUDE)
         self.health = Health(self.config, clock=self.clock)
         self.dispatcher = Dispatcher(
@@ -100,10 +100,10 @@ async def test_a_good_answer_is_taken_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "failure", [DOWN, ConnectTimeoutError("late"), BUSY, FakeResponse(status=429), FakeResponse(status=500)]
+    "failure", [DOWN, ConnectTimeoutError("late"), BUSY, MemoryResponse(status=429), MemoryResponse(status=500)]
 )
 async def test_what_may_pass_is_tried_twice_more_with_growing_waits(
-    failure: FakeResponse | Exception,
+    failure: MemoryResponse | Exception,
 ) -> None:
     scene = Scene(failure, failure, OK)
     assert (await scene.send()).answer.status == 200
@@ -112,7 +112,7 @@ async def test_what_may_pass_is_tried_twice_more_with_growing_waits(
 
 @pytest.mark.parametrize("status", [400, 409, 415, 422])
 async def test_what_the_request_caused_is_answered_at_once(status: int) -> None:
-    scene = Scene(FakeResponse(status=status))
+    scene = Scene(MemoryResponse(status=status))
     assert (await scene.send(GPT, CLAUDE)).answer.status == status
     assert scene.asked == [GPT]
 
@@ -120,12 +120,12 @@ async def test_what_the_request_caused_is_answered_at_once(status: int) -> None:
 @pytest.mark.parametrize(
     "refusal",
     [
-        *(FakeResponse(status=status) for status in (401, 402, 403, 404)),
-        FakeResponse(400, pieces=(b'[{"error": {"code": 400, "message": "API key not valid."}}]',)),
-        FakeResponse(400, pieces=(b'{"object": "error", "message": "No", "type": "invalid_model"}',)),
+        *(MemoryResponse(status=status) for status in (401, 402, 403, 404)),
+        MemoryResponse(400, pieces=(b'[{"error": {"code": 400, "message": "API key not valid."}}]',)),
+        MemoryResponse(400, pieces=(b'{"object": "error", "message": "No", "type": "invalid_model"}',)),
     ],
 )
-async def test_what_is_about_who_was_asked_goes_to_the_next_at_once(refusal: FakeResponse) -> None:
+async def test_what_is_about_who_was_asked_goes_to_the_next_at_once(refusal: MemoryResponse) -> None:
     scene = Scene(refusal, OK)
     sent = await scene.send(GPT, CLAUDE)
     assert (sent.answer.model, sent.moved, scene.asked) == (CLAUDE, "upstream_failed", [GPT, CLAUDE])
@@ -133,13 +133,13 @@ async def test_what_is_about_who_was_asked_goes_to_the_next_at_once(refusal: Fak
 
 @pytest.mark.parametrize("status", [401, 402, 403, 404])
 async def test_where_no_other_does_better_the_refusal_is_told(status: int) -> None:
-    sent = await Scene(FakeResponse(status=status), BUSY).send(GPT, CLAUDE)
+    sent = await Scene(MemoryResponse(status=status), BUSY).send(GPT, CLAUDE)
     assert (sent.answer.status, sent.answer.model, sent.moved) == (status, GPT, None)
 
 
 @pytest.mark.parametrize("status", [401, 403])
 async def test_a_refusal_of_the_clients_own_key_is_answered(status: int) -> None:
-    scene = Scene(FakeResponse(status=status))
+    scene = Scene(MemoryResponse(status=status))
     own = Asked(GPT, by_client_key=True)
     sent = await scene.dispatcher.send([own, Asked(CLAUDE)], decided=GPT)
     assert (sent.answer.status, scene.asked) == (status, [GPT])
@@ -165,7 +165,7 @@ async def test_a_whole_answer_that_is_late_is_not_asked_for_again(error: Excepti
     ],
 )
 async def test_a_failure_within_a_200_is_one(body: bytes) -> None:
-    scene = Scene(*[FakeResponse(pieces=(body,))] * 3, OK)
+    scene = Scene(*[MemoryResponse(pieces=(body,))] * 3, OK)
     sent = await scene.send(GPT, CLAUDE)
     assert (sent.answer.model, sent.moved, scene.asked) == (
         CLAUDE,
@@ -182,8 +182,8 @@ FAILED = b'data: {"error":{"code":502,"message":"Busy"}}\n\n'
 async def test_a_stream_whose_first_word_is_an_error_failed_wherever_it_is_cut(prelude: bytes) -> None:
     stream = prelude + FAILED
     for place in range(1, len(stream)):
-        failing = FakeResponse(headers=SSE, pieces=(stream[:place], stream[place:]))
-        scene = Scene(failing, failing, failing, FakeResponse(headers=SSE, pieces=CHUNKS))
+        failing = MemoryResponse(headers=SSE, pieces=(stream[:place], stream[place:]))
+        scene = Scene(failing, failing, failing, MemoryResponse(headers=SSE, pieces=CHUNKS))
         candidates = [Asked(GPT, streams=True), Asked(CLAUDE, streams=True)]
         sent = await scene.dispatcher.send(candidates, decided=GPT)
         assert (sent.answer.model, sent.moved) == (CLAUDE, "upstream_failed")
@@ -191,7 +191,7 @@ async def test_a_stream_whose_first_word_is_an_error_failed_wherever_it_is_cut(p
 
 
 async def test_a_streams_error_that_no_other_model_mends_is_told_with_its_status() -> None:
-    scene = Scene(FakeResponse(headers=SSE, pieces=(FAILED,)))
+    scene = Scene(MemoryResponse(headers=SSE, pieces=(FAILED,)))
     sent = await scene.dispatcher.send([Asked(GPT, streams=True)], decided=GPT)
     assert isinstance(sent.answer, WholeAnswer)
     assert (sent.answer.status, b"Busy" in sent.answer.body) == (502, True)
@@ -199,7 +199,7 @@ async def test_a_streams_error_that_no_other_model_mends_is_told_with_its_status
 
 @pytest.mark.parametrize("kind", ["text/plain; charset=utf-8", "application/octet-stream"])
 async def test_events_that_call_themselves_otherwise_are_a_stream(kind: str) -> None:
-    scene = Scene(FakeResponse(headers={"content-type": kind}, pieces=CHUNKS))
+    scene = Scene(MemoryResponse(headers={"content-type": kind}, pieces=CHUNKS))
     sent = await scene.dispatcher.send([Asked(GPT, streams=True)], decided=GPT)
     assert isinstance(sent.answer, StreamedAnswer)
     await sent.answer.aclose()
@@ -208,7 +208,7 @@ async def test_events_that_call_themselves_otherwise_are_a_stream(kind: str) -> 
 @pytest.mark.parametrize("kind", ["text/event-stream", "text/plain"])
 async def test_json_that_calls_itself_otherwise_is_read_whole(kind: str) -> None:
     whole = b'{"id": "c", "choices": [{"message": {"content": "hello"}, "finish_reason": "stop"}]}'
-    scene = Scene(FakeResponse(headers={"content-type": kind}, pieces=(whole[:20], whole[20:])))
+    scene = Scene(MemoryResponse(headers={"content-type": kind}, pieces=(whole[:20], whole[20:])))
     sent = await scene.dispatcher.send([Asked(GPT, streams=True)], decided=GPT)
     assert isinstance(sent.answer, WholeAnswer)
     assert b'"content":"hello"' in sent.answer.body
@@ -230,18 +230,18 @@ async def test_when_all_fail_what_came_of_the_decided_model_is_told() -> None:
     assert (sent.answer.status, sent.answer.model, sent.moved) == (503, GPT, None)
 
 
-TELLING: Mapping[str, FakeResponse | Exception] = {
-    "422": FakeResponse(422),
-    "429 that says when": FakeResponse(429, headers={"retry-after": "7"}),
-    "429": FakeResponse(429),
-    "401": FakeResponse(401),
-    "500": FakeResponse(500),
+TELLING: Mapping[str, MemoryResponse | Exception] = {
+    "422": MemoryResponse(422),
+    "429 that says when": MemoryResponse(429, headers={"retry-after": "7"}),
+    "429": MemoryResponse(429),
+    "401": MemoryResponse(401),
+    "500": MemoryResponse(500),
     "no connection": DOWN,
 }
 """Failures, the most telling first."""
 
 
-async def who_is_told(decided: FakeResponse | Exception, stand_in: FakeResponse | Exception) -> str:
+async def who_is_told(decided: MemoryResponse | Exception, stand_in: MemoryResponse | Exception) -> str:
     """Let the decided model, `GPT`, and then its stand-in fail, and see whose words are told."""
     once = build_config(GPT, CLAUDE, retries=Retries(max_per_candidate=0))
     return (await Scene(decided, stand_in, config=once).send(GPT, CLAUDE)).answer.model
@@ -258,38 +258,38 @@ async def test_a_request_too_long_for_the_decided_model_tells_more_than_what_may
     assert await who_is_told(TOO_LONG, TELLING[less]) == GPT
 
 
-@pytest.mark.parametrize("failure", [FakeResponse(429), FakeResponse(401), FakeResponse(500)])
-async def test_of_two_errors_of_one_rank_the_decided_models_is_told(failure: FakeResponse) -> None:
+@pytest.mark.parametrize("failure", [MemoryResponse(429), MemoryResponse(401), MemoryResponse(500)])
+async def test_of_two_errors_of_one_rank_the_decided_models_is_told(failure: MemoryResponse) -> None:
     scene = Scene(failure, config=build_config(GPT, CLAUDE, retries=Retries(max_per_candidate=0)))
     assert (await scene.send(CLAUDE, GPT, decided=GPT)).answer.model == GPT
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
 async def test_a_stand_ins_refusal_helps_nobody_and_the_next_is_asked(status: int) -> None:
-    scene = Scene(DOWN, DOWN, DOWN, FakeResponse(status=status), OK)
+    scene = Scene(DOWN, DOWN, DOWN, MemoryResponse(status=status), OK)
     sent = await scene.send(GPT, CLAUDE, "openai/o3")
     assert (sent.answer.status, sent.answer.model, sent.moved) == (200, "openai/o3", "upstream_failed")
 
 
 async def test_a_session_does_not_move_to_a_stand_in_that_refuses() -> None:
-    sent = await Scene(DOWN, DOWN, DOWN, FakeResponse(status=401)).send(GPT, CLAUDE)
+    sent = await Scene(DOWN, DOWN, DOWN, MemoryResponse(status=401)).send(GPT, CLAUDE)
     assert (sent.answer.status, sent.moved) == (401, None)
 
 
 async def test_a_provider_that_says_when_is_taken_at_its_word() -> None:
-    scene = Scene(FakeResponse(status=429, headers={"retry-after": "7"}), OK)
+    scene = Scene(MemoryResponse(status=429, headers={"retry-after": "7"}), OK)
     await scene.send()
     assert scene.waits == [7.0]
 
 
 async def test_a_provider_that_asks_for_too_long_is_left_for_the_next() -> None:
-    scene = Scene(FakeResponse(status=429, headers={"retry-after": "61"}), OK)
+    scene = Scene(MemoryResponse(status=429, headers={"retry-after": "61"}), OK)
     sent = await scene.send(GPT, CLAUDE)
     assert (sent.answer.model, scene.waits) == (CLAUDE, [])
 
 
 async def test_an_outage_adds_at_most_a_fifth_of_the_load() -> None:
-    scene = Scene(FakeResponse(status=500), config=build_config(GPT, breaker=Breaker(failures=10**6)))
+    scene = Scene(MemoryResponse(status=500), config=build_config(GPT, breaker=Breaker(failures=10**6)))
     for _ in range(1000):
         scene.clock.now += 0.01
         await scene.send()
@@ -352,7 +352,7 @@ async def test_a_candidate_whose_provider_says_that_it_is_too_long_is_passed_ove
 async def test_a_request_that_is_too_long_for_all_is_answered_with_the_decided_models_own_error(
     order: tuple[str, str],
 ) -> None:
-    scene = Scene(TOO_LONG, FakeResponse(status=413))
+    scene = Scene(TOO_LONG, MemoryResponse(status=413))
     sent = await scene.send(*order, decided=GPT)
     assert (sent.answer.model, sent.moved, scene.asked) == (GPT, None, list(order))
 
@@ -416,8 +416,8 @@ async def test_an_abandoned_probe_leaves_room_for_another() -> None:
 
     asked = asyncio.Event()
 
-    class Hanging(FakeUpstream):
-        async def send(self, request: UpstreamRequest) -> FakeResponse:
+    class Hanging(MemoryUpstream):
+        async def send(self, request: UpstreamRequest) -> MemoryResponse:
             asked.set()
             await asyncio.Event().wait()
             raise AssertionError
@@ -433,7 +433,7 @@ async def test_an_abandoned_probe_leaves_room_for_another() -> None:
 async def test_a_stream_whose_first_bytes_are_late_is_given_while_they_are_awaited() -> None:
     go = asyncio.Event()
 
-    class Slow(FakeResponse):
+    class Slow(MemoryResponse):
         async def chunks(self) -> AsyncGenerator[bytes, None]:
             await go.wait()
             for chunk in CHUNKS:

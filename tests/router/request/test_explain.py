@@ -25,8 +25,8 @@ from tests.router.conftest import (
     PROMPT,
     Choose,
     Clock,
-    FakeResponse,
-    FakeUpstream,
+    MemoryResponse,
+    MemoryUpstream,
     ask,
     build_config,
     build_model,
@@ -60,14 +60,14 @@ def with_routing_model() -> Config:
 async def explain_text(
     config: Config,
     text: str,
-    upstream: FakeUpstream | None = None,
+    upstream: MemoryUpstream | None = None,
     *,
     metrics: Mapping[str, ModelMetrics] | None = None,
     down: frozenset[str] = frozenset(),
 ) -> Explanation:
     chooser = Chooser(
         config,
-        build_strategy(config, upstream or FakeUpstream()),
+        build_strategy(config, upstream or MemoryUpstream()),
         lambda: metrics or {},
         is_down=down.__contains__,
     )
@@ -137,7 +137,7 @@ async def test_the_measures_stand_beside_the_candidates() -> None:
 
 
 async def test_a_routing_model_that_answers_decides() -> None:
-    upstream = FakeUpstream(FakeResponse(pieces=(answer_of("talk"),)))
+    upstream = MemoryUpstream(MemoryResponse(pieces=(answer_of("talk"),)))
     found = await explain_text(with_routing_model(), "Write a Python function", upstream)
     assert (found.strategy, found.degraded, found.match) == (ROUTER_MODEL, None, "talk")
     (request,) = upstream.requests
@@ -151,16 +151,16 @@ async def test_a_routing_model_that_answers_decides() -> None:
     "answer",
     [
         UpstreamUnreachableError("nobody listens"),
-        FakeResponse(status=500),
-        FakeResponse(pieces=(b"<html>",)),
-        FakeResponse(pieces=(b'{"choices": [{}]}',)),
-        FakeResponse(pieces=(answer_of("talk").replace(b"route", b"rout"),)),
+        MemoryResponse(status=500),
+        MemoryResponse(pieces=(b"<html>",)),
+        MemoryResponse(pieces=(b'{"choices": [{}]}',)),
+        MemoryResponse(pieces=(answer_of("talk").replace(b"route", b"rout"),)),
     ],
 )
 async def test_when_it_fails_the_embedded_strategy_decides_and_the_answer_says_so(
-    answer: FakeResponse | Exception,
+    answer: MemoryResponse | Exception,
 ) -> None:
-    found = await explain_text(with_routing_model(), "Write a Python function", FakeUpstream(answer))
+    found = await explain_text(with_routing_model(), "Write a Python function", MemoryUpstream(answer))
     assert (found.strategy, found.match) == ("embedded", "code")
     assert found.degraded is not None
     assert found.degraded.startswith(ROUTER_MODEL)
@@ -169,7 +169,7 @@ async def test_when_it_fails_the_embedded_strategy_decides_and_the_answer_says_s
 async def test_an_older_files_routing_model_is_asked_too() -> None:
     config = with_routing_model()
     older = Config(models=config.models, preferences=config.preferences, routing=Routing(model="Arch-Router"))
-    upstream = FakeUpstream(FakeResponse(pieces=(answer_of("talk"),)))
+    upstream = MemoryUpstream(MemoryResponse(pieces=(answer_of("talk"),)))
     assert (await explain_text(older, "Write a Python function", upstream)).match == "talk"
 
 
@@ -179,7 +179,7 @@ def test_a_routing_model_that_speaks_no_openai_chat_is_refused_at_start() -> Non
         overrides=Overrides(llm_routing_model=CLAUDE),
     )
     with pytest.raises(ConfigError, match="does not speak OpenAI chat"):
-        build_strategy(config, FakeUpstream())
+        build_strategy(config, MemoryUpstream())
 
 
 async def test_an_explanation_is_json() -> None:
@@ -192,7 +192,7 @@ ASKED = ("x-plano-explain", "true")
 
 
 async def test_the_decision_is_explained_when_that_is_asked() -> None:
-    service = build_service(build_config(GPT, CLAUDE), FakeUpstream(), strategy=Choose("code"))
+    service = build_service(build_config(GPT, CLAUDE), MemoryUpstream(), strategy=Choose("code"))
     plain, explained = [
         json.loads((await ask(service, chat(), *headers, endpoint=DECIDES)).body)
         for headers in ((), (ASKED,))
@@ -206,14 +206,14 @@ async def test_the_decision_is_explained_when_that_is_asked() -> None:
 
 async def test_the_strategy_is_asked_once_for_the_decision_and_its_explanation() -> None:
     strategy = Choose("code")
-    service = build_service(build_config(GPT, CLAUDE), FakeUpstream(), strategy=strategy)
+    service = build_service(build_config(GPT, CLAUDE), MemoryUpstream(), strategy=strategy)
     await ask(service, chat(), ASKED, endpoint=DECIDES)
     assert strategy.calls == 1
 
 
 async def test_an_explanation_leaves_a_pin_as_it_is() -> None:
     strategy = Choose("code")
-    service = build_service(build_config(GPT, CLAUDE), FakeUpstream(), strategy=strategy)
+    service = build_service(build_config(GPT, CLAUDE), MemoryUpstream(), strategy=strategy)
     session = ("x-model-affinity", "run-1")
     await ask(service, chat(), session, endpoint=DECIDES)
     strategy.name = "talk"
@@ -224,8 +224,8 @@ async def test_an_explanation_leaves_a_pin_as_it_is() -> None:
 
 async def test_a_routing_model_that_is_down_marks_the_decision_degraded() -> None:
     config = with_routing_model()
-    upstream = FakeUpstream(UpstreamUnreachableError("nobody listens"))
-    service = build_service(config, FakeUpstream(), strategy=build_strategy(config, upstream))
+    upstream = MemoryUpstream(UpstreamUnreachableError("nobody listens"))
+    service = build_service(config, MemoryUpstream(), strategy=build_strategy(config, upstream))
     seen = await ask(service, chat(), ("x-model-affinity", "run-1"), endpoint=DECIDES)
     assert seen.headers["x-plano-affinity"] == "initialize; reason=first_turn; degraded=routing"
     again = await ask(service, chat(), ("x-model-affinity", "run-1"), endpoint=DECIDES)
@@ -267,9 +267,9 @@ class Warmed(Choose):
 
 async def test_a_router_warms_its_strategy_up_where_there_are_preferences() -> None:
     config, strategy = build_config(GPT, CLAUDE), Warmed()
-    router = Router(config, FakeUpstream(), strategy=strategy)
+    router = Router(config, MemoryUpstream(), strategy=strategy)
     await router.warm_up()
     assert strategy.seen == config.preferences
     bare = Warmed()
-    await Router(build_config(GPT), FakeUpstream(), strategy=bare).warm_up()
+    await Router(build_config(GPT), MemoryUpstream(), strategy=bare).warm_up()
     assert bare.seen == ()

@@ -22,8 +22,8 @@ from tests.router.conftest import (
     PROMPT,
     SSE,
     Choose,
-    FakeResponse,
-    FakeUpstream,
+    MemoryResponse,
+    MemoryUpstream,
     Seen,
     ask,
     build_config,
@@ -56,7 +56,7 @@ def decode_chunks(body: bytes) -> list[dict[str, object]]:
 
 
 async def test_a_body_goes_up_untouched_but_for_its_model() -> None:
-    upstream = FakeUpstream()
+    upstream = MemoryUpstream()
     body = b'{"messages":[{"role":"user","content":"\xc3\xa9  \\u00e9"}] ,"x_new":  1.50, "model":"openai/gpt-4o"}'
     await ask(build_service(build_config(), upstream), body)
     sent = upstream.requests[0].body
@@ -66,13 +66,13 @@ async def test_a_body_goes_up_untouched_but_for_its_model() -> None:
 
 
 async def test_an_answer_comes_back_byte_for_byte() -> None:
-    seen = await ask(build_service(build_config(), FakeUpstream()))
+    seen = await ask(build_service(build_config(), MemoryUpstream()))
     assert seen.body == COMPLETION
     assert seen.headers["content-type"] == "application/json"
 
 
 async def test_only_the_listed_headers_of_the_client_go_up() -> None:
-    upstream = FakeUpstream()
+    upstream = MemoryUpstream()
     others = {"authorization": "Bearer client", "cookie": "c", "x-api-key": "client", "x-other": "o"}
     others |= {"anthropic-beta": "b", "openai-organization": "org", "openai-project": "p"}
     await ask(build_service(build_config(), upstream), chat(), ID, *(FORWARDED | others).items())
@@ -85,7 +85,7 @@ async def test_only_the_listed_headers_of_the_client_go_up() -> None:
 
 
 async def test_the_clients_authorization_goes_up_where_passthrough_auth_says_so() -> None:
-    upstream = FakeUpstream()
+    upstream = MemoryUpstream()
     config = build_config(models=(build_model(GPT, passthrough_auth=True),))
     await ask(build_service(config, upstream), chat(), ("authorization", "Bearer client"))
     assert upstream.requests[0].headers["authorization"] == "Bearer client"
@@ -93,8 +93,8 @@ async def test_the_clients_authorization_goes_up_where_passthrough_auth_says_so(
 
 async def test_only_the_listed_headers_of_the_provider_come_back() -> None:
     others = {"Set-Cookie": "c", "Server": "s", "X-Plano-Model": "forged", "X-Model-Affinity": "forged"}
-    response = FakeResponse(headers={**JSON, **PASSED_BACK, **others})
-    seen = await ask(build_service(build_config(), FakeUpstream(response)))
+    response = MemoryResponse(headers={**JSON, **PASSED_BACK, **others})
+    seen = await ask(build_service(build_config(), MemoryUpstream(response)))
     ours = {"x-plano-model", "x-plano-affinity", "x-plano-trace-id", "server-timing", "content-type"}
     assert seen.headers.keys() == PASSED_BACK.keys() | ours
     assert seen.headers["x-plano-model"] == GPT
@@ -102,8 +102,8 @@ async def test_only_the_listed_headers_of_the_provider_come_back() -> None:
 
 @pytest.mark.parametrize("value", ["caf\xe9", "caf\udce9", "\u4e2d", "a\x00b", "a\x1bb"])
 async def test_a_providers_header_that_cannot_be_sent_on_is_left_out(value: str) -> None:
-    response = FakeResponse(headers={**JSON, "x-request-id": value})
-    seen = await ask(build_service(build_config(), FakeUpstream(response)))
+    response = MemoryResponse(headers={**JSON, "x-request-id": value})
+    seen = await ask(build_service(build_config(), MemoryUpstream(response)))
     assert "x-request-id" not in seen.headers
 
 
@@ -111,15 +111,15 @@ async def test_a_providers_header_that_cannot_be_sent_on_is_left_out(value: str)
 async def test_what_a_provider_compressed_unasked_is_decompressed(
     encoding: str, compress: Callable[[bytes], bytes]
 ) -> None:
-    response = FakeResponse(headers={**JSON, "content-encoding": encoding}, pieces=(compress(COMPLETION),))
-    seen = await ask(build_service(build_config(), FakeUpstream(response)))
+    response = MemoryResponse(headers={**JSON, "content-encoding": encoding}, pieces=(compress(COMPLETION),))
+    seen = await ask(build_service(build_config(), MemoryUpstream(response)))
     assert (seen.body, "content-encoding" in seen.headers) == (COMPLETION, False)
 
 
 async def test_a_stream_that_a_provider_compressed_unasked_comes_whole() -> None:
     headers = {**SSE, "content-encoding": "gzip"}
-    response = FakeResponse(headers=headers, pieces=(gzip.compress(b"".join(CHUNKS)),))
-    seen = await ask(build_service(build_config(), FakeUpstream(response)), chat(stream=True))
+    response = MemoryResponse(headers=headers, pieces=(gzip.compress(b"".join(CHUNKS)),))
+    seen = await ask(build_service(build_config(), MemoryUpstream(response)), chat(stream=True))
     assert (seen.body, seen.headers["content-type"]) == (b"".join(CHUNKS), "text/event-stream; charset=utf-8")
 
 
@@ -129,9 +129,9 @@ async def test_a_stream_that_a_provider_compressed_unasked_comes_whole() -> None
     ids=["another", "broken", "cut"],
 )
 async def test_what_cannot_be_decompressed_is_a_failure(encoding: str, body: bytes) -> None:
-    response = FakeResponse(headers={**JSON, "content-encoding": encoding}, pieces=(body,))
+    response = MemoryResponse(headers={**JSON, "content-encoding": encoding}, pieces=(body,))
     seen = await ask(
-        build_service(build_config(retries=Retries(max_per_candidate=0)), FakeUpstream(response))
+        build_service(build_config(retries=Retries(max_per_candidate=0)), MemoryUpstream(response))
     )
     assert (seen.status, seen.error["code"]) == (502, "upstream_protocol_error")
 
@@ -139,53 +139,53 @@ async def test_what_cannot_be_decompressed_is_a_failure(encoding: str, body: byt
 async def test_a_stream_is_made_of_json_and_json_of_a_stream() -> None:
     said = b'{"id":"c","choices":[{"message":{"content":"hello"},"finish_reason":"stop"}]}'
     made = await ask(
-        build_service(build_config(), FakeUpstream(FakeResponse(pieces=(said,)))), chat(stream=True)
+        build_service(build_config(), MemoryUpstream(MemoryResponse(pieces=(said,)))), chat(stream=True)
     )
     assert made.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert b'"content":"hello"' in made.body
     assert made.body.endswith(b"data: [DONE]\n\n")
-    events = FakeResponse(headers=SSE, pieces=(made.body,))
-    joined = await ask(build_service(build_config(), FakeUpstream(events)))
+    events = MemoryResponse(headers=SSE, pieces=(made.body,))
+    joined = await ask(build_service(build_config(), MemoryUpstream(events)))
     assert joined.headers["content-type"] == "application/json"
     assert json.loads(joined.body)["choices"][0]["message"]["content"] == "hello"
 
 
 async def test_a_providers_error_keeps_status_and_body() -> None:
-    response = FakeResponse(429, {**JSON, "retry-after": "3"}, (OVERLOADED,))
-    seen = await ask(build_service(build_config(), FakeUpstream(response)), chat(stream=True), ID)
+    response = MemoryResponse(429, {**JSON, "retry-after": "3"}, (OVERLOADED,))
+    seen = await ask(build_service(build_config(), MemoryUpstream(response)), chat(stream=True), ID)
     assert (seen.status, seen.body, seen.headers["retry-after"]) == (429, OVERLOADED, "3")
     assert seen.headers["x-plano-affinity"] == "initialize; reason=first_turn"
 
 
 async def test_an_anthropic_error_is_written_in_openais_form() -> None:
     error = b'{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}'
-    response = FakeResponse(529, {**JSON, "retry-after": "3"}, (error,))
-    seen = await ask(build_service(build_config(CLAUDE), FakeUpstream(response)))
+    response = MemoryResponse(529, {**JSON, "retry-after": "3"}, (error,))
+    seen = await ask(build_service(build_config(CLAUDE), MemoryUpstream(response)))
     assert (seen.status, seen.headers["retry-after"]) == (529, "3")
     assert (seen.error["type"], seen.error["message"]) == ("overloaded_error", "Overloaded")
 
 
 async def test_a_gateways_page_is_written_in_openais_form() -> None:
-    response = FakeResponse(503, {"content-type": "text/html"}, (b"<html>",))
-    seen = await ask(build_service(build_config(CLAUDE), FakeUpstream(response)))
+    response = MemoryResponse(503, {"content-type": "text/html"}, (b"<html>",))
+    seen = await ask(build_service(build_config(CLAUDE), MemoryUpstream(response)))
     assert (seen.status, seen.headers["content-type"]) == (503, "application/json")
     assert "503" in seen.error["message"]
 
 
 async def test_an_anthropic_answer_is_an_openai_completion() -> None:
-    seen = await ask(build_service(build_config(CLAUDE), FakeUpstream(FakeResponse(pieces=(MESSAGE,)))))
+    seen = await ask(build_service(build_config(CLAUDE), MemoryUpstream(MemoryResponse(pieces=(MESSAGE,)))))
     completion = ChatCompletion.model_validate_json(seen.body)
     assert completion.choices[0].message.content == "hello"
     assert (completion.model, completion.created) == ("claude-sonnet-4-6", 1_700_000_000)
 
 
 async def test_an_answer_that_is_no_message_is_a_bad_gateway() -> None:
-    seen = await ask(build_service(build_config(CLAUDE), FakeUpstream(FakeResponse(pieces=(b"hello",)))))
+    seen = await ask(build_service(build_config(CLAUDE), MemoryUpstream(MemoryResponse(pieces=(b"hello",)))))
     assert (seen.status, seen.error["code"]) == (502, "upstream_protocol_error")
 
 
 async def test_a_field_that_anthropics_wire_cannot_carry_is_refused_by_name() -> None:
-    upstream = FakeUpstream()
+    upstream = MemoryUpstream()
     seen = await ask(build_service(build_config(CLAUDE), upstream), chat(n=2))
     assert (seen.status, seen.error["code"], seen.error["param"]) == (400, "unsupported_field", "n")
     assert not upstream.requests
@@ -198,25 +198,29 @@ async def test_a_field_that_anthropics_wire_cannot_carry_is_refused_by_name() ->
         (UpstreamTimeoutError("late"), 504, "upstream_timeout"),
     ],
 )
-@pytest.mark.parametrize("wrap", [lambda failure: failure, lambda failure: FakeResponse(pieces=(failure,))])
+@pytest.mark.parametrize("wrap", [lambda failure: failure, lambda failure: MemoryResponse(pieces=(failure,))])
 async def test_a_provider_that_gives_no_answer_has_its_status(
-    failure: PlanoError, status: int, code: str, wrap: Callable[[PlanoError], FakeResponse | PlanoError]
+    failure: PlanoError, status: int, code: str, wrap: Callable[[PlanoError], MemoryResponse | PlanoError]
 ) -> None:
-    seen = await ask(build_service(build_config(), FakeUpstream(wrap(failure))))
+    seen = await ask(build_service(build_config(), MemoryUpstream(wrap(failure))))
     assert (seen.status, seen.error["code"]) == (status, code)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"messages": 1}', b"\xff", b'{"model": "gpt-4o"}'])
 async def test_a_body_that_is_no_chat_request_is_refused(body: bytes) -> None:
-    upstream = FakeUpstream()
+    upstream = MemoryUpstream()
     seen = await ask(build_service(build_config(), upstream), body)
     assert (seen.status, seen.error["type"]) == (400, "invalid_request_error")
     assert not upstream.requests
 
 
 async def test_the_providers_connection_is_given_back_after_every_answer() -> None:
-    responses = [FakeResponse(), FakeResponse(headers=SSE, pieces=CHUNKS), FakeResponse(pieces=(OSError(),))]
-    upstream = FakeUpstream(*responses)
+    responses = [
+        MemoryResponse(),
+        MemoryResponse(headers=SSE, pieces=CHUNKS),
+        MemoryResponse(pieces=(OSError(),)),
+    ]
+    upstream = MemoryUpstream(*responses)
     service = build_service(build_config(), upstream)
     for _ in responses:
         await ask(service)
@@ -232,7 +236,7 @@ class Broken(Choose):
 
 async def ask_broken_router() -> Seen:
     config = build_config(GPT, CLAUDE)
-    return await ask(build_service(config, FakeUpstream(), strategy=Broken()), chat(), ID)
+    return await ask(build_service(config, MemoryUpstream(), strategy=Broken()), chat(), ID)
 
 
 async def test_a_bug_is_answered_with_the_trace_id() -> None:
@@ -258,7 +262,7 @@ async def test_what_is_the_clients_or_the_providers_fault_is_no_log_line(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.WARNING)
-    service = build_service(build_config(), FakeUpstream(UpstreamTimeoutError("late")))
+    service = build_service(build_config(), MemoryUpstream(UpstreamTimeoutError("late")))
     for body in (chat(), b"{", chat(model="gpt-9")):
         await ask(service, body)
     assert caplog.text == ""

@@ -13,8 +13,8 @@ from tests.router.conftest import (
     CLAUDE,
     PROMPT,
     SSE,
-    FakeResponse,
-    FakeUpstream,
+    MemoryResponse,
+    MemoryUpstream,
     Seen,
     ask,
     build_config,
@@ -43,7 +43,7 @@ PROVIDERS_ERROR = sse.encode_event(
 async def stream(
     *pieces: bytes | Exception, model: str = "openai/gpt-4o", headers: dict[str, str] = SSE
 ) -> Seen:
-    upstream = FakeUpstream(FakeResponse(headers=headers, pieces=pieces))
+    upstream = MemoryUpstream(MemoryResponse(headers=headers, pieces=pieces))
     options = {"include_usage": True}
     return await ask(build_service(build_config(model), upstream), chat(stream=True, stream_options=options))
 
@@ -60,7 +60,7 @@ def last_error(seen: Seen) -> dict[str, object]:
 
 
 async def test_a_stream_is_passed_on_byte_for_byte_and_piece_for_piece() -> None:
-    upstream = FakeUpstream(FakeResponse(headers=SSE, pieces=CHUNKS))
+    upstream = MemoryUpstream(MemoryResponse(headers=SSE, pieces=CHUNKS))
     service = build_service(build_config(), upstream)
     async with Story(service, Endpoint(CHAT), ProxyRequest([], chat(stream=True))) as answer:
         assert not isinstance(answer.body, bytes)
@@ -182,14 +182,14 @@ async def test_a_bug_within_a_stream_is_told_and_logged_without_the_prompt(
 async def test_a_stream_without_a_first_byte_is_tried_again_and_then_a_plain_error(
     pieces: tuple[Exception, ...],
 ) -> None:
-    upstream = FakeUpstream(FakeResponse(headers=SSE, pieces=pieces))
+    upstream = MemoryUpstream(MemoryResponse(headers=SSE, pieces=pieces))
     seen = await ask(build_service(build_config(), upstream), chat(stream=True))
     assert (seen.status, seen.broken, len(upstream.requests)) == (502, False, 3)
 
 
 async def test_a_stream_that_works_at_the_second_try_shows_nothing_of_the_first() -> None:
-    upstream = FakeUpstream(
-        FakeResponse(headers=SSE, pieces=(CUT,)), FakeResponse(headers=SSE, pieces=CHUNKS)
+    upstream = MemoryUpstream(
+        MemoryResponse(headers=SSE, pieces=(CUT,)), MemoryResponse(headers=SSE, pieces=CHUNKS)
     )
     seen = await ask(build_service(build_config(), upstream), chat(stream=True))
     assert (seen.status, seen.body) == (200, b"".join(CHUNKS))

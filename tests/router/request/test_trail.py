@@ -13,8 +13,8 @@ from tests.router.conftest import (
     GPT,
     SSE,
     Choose,
-    FakeResponse,
-    FakeUpstream,
+    MemoryResponse,
+    MemoryUpstream,
     ask,
     build_config,
     build_service,
@@ -26,7 +26,7 @@ BOTH = build_config(GPT, CLAUDE)
 COUNTED = b'{"choices":[{}],"usage":{"prompt_tokens":7,"completion_tokens":3,"prompt_tokens_details":{"cached_tokens":5}}}'
 
 
-async def observe(upstream: FakeUpstream, *headers: tuple[str, str], body: bytes | None = None) -> Trail:
+async def observe(upstream: MemoryUpstream, *headers: tuple[str, str], body: bytes | None = None) -> Trail:
     """Ask once, and give what the observer was shown."""
     seen: list[Trail] = []
     await ask(build_service(BOTH, upstream, strategy=Choose("talk"), observe=seen.append), body, *headers)
@@ -35,7 +35,7 @@ async def observe(upstream: FakeUpstream, *headers: tuple[str, str], body: bytes
 
 
 async def test_a_request_is_shown_with_its_session_decision_and_ranking() -> None:
-    trail = await observe(FakeUpstream(), ID)
+    trail = await observe(MemoryUpstream(), ID)
     assert (trail.path, trail.session, trail.status) == ("/v1/chat/completions", SessionKey("", "run-1"), 200)
     assert trail.decision is not None
     assert (trail.decision.model, trail.decision.reason) == (GPT, "first_turn")
@@ -45,7 +45,7 @@ async def test_a_request_is_shown_with_its_session_decision_and_ranking() -> Non
 
 async def test_a_pinned_request_is_shown_without_a_ranking() -> None:
     seen: list[Trail] = []
-    service = build_service(BOTH, FakeUpstream(), strategy=Choose("talk"), observe=seen.append)
+    service = build_service(BOTH, MemoryUpstream(), strategy=Choose("talk"), observe=seen.append)
     await ask(service, None, ID)
     await ask(service, None, ID)
     assert [trail.ranking is None for trail in seen] == [False, True]
@@ -53,12 +53,12 @@ async def test_a_pinned_request_is_shown_without_a_ranking() -> None:
 
 async def test_what_an_answer_cost_is_shown_with_or_without_a_session() -> None:
     for headers in ([], [ID]):
-        trail = await observe(FakeUpstream(FakeResponse(pieces=(COUNTED,))), *headers)
+        trail = await observe(MemoryUpstream(MemoryResponse(pieces=(COUNTED,))), *headers)
         assert trail.tokens == (7, 3, 5)
 
 
 async def test_every_sending_is_shown_in_order() -> None:
-    upstream = FakeUpstream(FakeResponse(status=503), ConnectTimeoutError("late"), FakeResponse())
+    upstream = MemoryUpstream(MemoryResponse(status=503), ConnectTimeoutError("late"), MemoryResponse())
     trail = await observe(upstream)
     assert [(each.model, each.status, each.failure) for each in trail.tries] == [
         (GPT, 503, None),
@@ -68,19 +68,19 @@ async def test_every_sending_is_shown_in_order() -> None:
 
 
 async def test_a_refused_request_is_shown_with_the_code_that_the_client_was_told() -> None:
-    trail = await observe(FakeUpstream(), body=b"[]")
+    trail = await observe(MemoryUpstream(), body=b"[]")
     assert (trail.status, trail.failure, trail.decision) == (400, "invalid_request", None)
 
 
 async def test_a_stream_that_was_cut_is_shown_as_a_failure() -> None:
-    cut = FakeResponse(headers=SSE, pieces=(CHUNKS[0],))
-    trail = await observe(FakeUpstream(cut), body=chat(stream=True))
+    cut = MemoryResponse(headers=SSE, pieces=(CHUNKS[0],))
+    trail = await observe(MemoryUpstream(cut), body=chat(stream=True))
     assert (trail.streams, trail.status, trail.failure) == (True, 200, "upstream_protocol_error")
 
 
 async def test_a_client_that_left_is_shown() -> None:
     seen: list[Trail] = []
-    service = build_service(BOTH, FakeUpstream(), observe=seen.append)
+    service = build_service(BOTH, MemoryUpstream(), observe=seen.append)
 
     async def leave() -> None:
         async with Story(service, Endpoint(CHAT), ProxyRequest((), chat())):

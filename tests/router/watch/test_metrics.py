@@ -28,8 +28,8 @@ from tests.router.conftest import (
     Choose,
     Clock,
     Exchange,
-    FakeResponse,
-    FakeUpstream,
+    MemoryResponse,
+    MemoryUpstream,
     Provider,
     ask,
     build_config,
@@ -68,7 +68,7 @@ def build_metrics(config: Config = BOTH) -> Metrics:
     return metrics
 
 
-async def count(upstream: FakeUpstream, *bodies: bytes, config: Config = BOTH) -> Page:
+async def count(upstream: MemoryUpstream, *bodies: bytes, config: Config = BOTH) -> Page:
     """Ask with each body, as turns of one session, and give the page."""
     metrics = build_metrics(config)
     service = build_service(config, upstream, strategy=Choose("talk"), observe=metrics.observe)
@@ -78,7 +78,7 @@ async def count(upstream: FakeUpstream, *bodies: bytes, config: Config = BOTH) -
 
 
 async def test_requests_are_counted_by_endpoint_and_class_of_status() -> None:
-    page = await count(FakeUpstream(), chat(), chat(), b"[]")
+    page = await count(MemoryUpstream(), chat(), chat(), b"[]")
     assert page["plano_requests_total", CHAT, "2xx"] == 2
     assert page["plano_requests_total", CHAT, "4xx"] == 1
     assert page["plano_request_failures_total", "invalid_request"] == 1
@@ -86,7 +86,7 @@ async def test_requests_are_counted_by_endpoint_and_class_of_status() -> None:
 
 
 async def test_what_a_model_was_asked_for_and_cost_is_counted_under_its_name() -> None:
-    page = await count(FakeUpstream(FakeResponse(pieces=(COUNTED,))), chat(), chat())
+    page = await count(MemoryUpstream(MemoryResponse(pieces=(COUNTED,))), chat(), chat())
     assert page["plano_upstream_requests_total", GPT, "2xx"] == 2
     assert page["plano_input_tokens_total", GPT] == 14
     assert page["plano_cached_input_tokens_total", GPT] == 10
@@ -95,14 +95,14 @@ async def test_what_a_model_was_asked_for_and_cost_is_counted_under_its_name() -
 
 
 async def test_retries_and_failovers_are_counted_under_the_model_that_failed() -> None:
-    answers: list[FakeResponse | Exception] = [
-        FakeResponse(status=503),
+    answers: list[MemoryResponse | Exception] = [
+        MemoryResponse(status=503),
         ConnectTimeoutError("late"),
-        FakeResponse(status=429),
-        FakeResponse(pieces=(MESSAGE,)),
+        MemoryResponse(status=429),
+        MemoryResponse(pieces=(MESSAGE,)),
     ]
     preference = Preference("talk", "small talk", (GPT, CLAUDE))
-    page = await count(FakeUpstream(*answers), config=build_config(GPT, CLAUDE, preferences=(preference,)))
+    page = await count(MemoryUpstream(*answers), config=build_config(GPT, CLAUDE, preferences=(preference,)))
     assert page["plano_upstream_requests_total", GPT, "5xx"] == 1
     assert page["plano_upstream_requests_total", GPT, "upstream_connect_timeout"] == 1
     assert page["plano_upstream_requests_total", GPT, "429"] == 1
@@ -113,10 +113,10 @@ async def test_retries_and_failovers_are_counted_under_the_model_that_failed() -
 
 async def test_a_streams_first_bytes_are_timed() -> None:
     page = await count(
-        FakeUpstream(FakeResponse(headers=SSE, pieces=CHUNKS)), chat(stream=True), chat(stream=True)
+        MemoryUpstream(MemoryResponse(headers=SSE, pieces=CHUNKS)), chat(stream=True), chat(stream=True)
     )
     assert page["plano_time_to_first_token_seconds_count", GPT] == 2
-    assert ("plano_time_to_first_token_seconds_count", GPT) not in await count(FakeUpstream())
+    assert ("plano_time_to_first_token_seconds_count", GPT) not in await count(MemoryUpstream())
 
 
 def build_trail(model: str, route: str | None = None, **fields: object) -> Trail:

@@ -29,8 +29,8 @@ from tests.router.conftest import (
     Choose,
     Clock,
     Exchange,
-    FakeResponse,
-    FakeUpstream,
+    MemoryResponse,
+    MemoryUpstream,
     Provider,
     ask,
     build_config,
@@ -53,7 +53,7 @@ def _level(caplog: pytest.LogCaptureFixture) -> None:
 
 async def tell(
     caplog: pytest.LogCaptureFixture,
-    upstream: FakeUpstream,
+    upstream: MemoryUpstream,
     *bodies: bytes,
     config: Config = BOTH,
     clock: Clock | None = None,
@@ -83,7 +83,7 @@ def warnings(records: list[logging.LogRecord]) -> list[str]:
 async def test_a_request_is_one_line_with_its_id_decision_model_route_status_times_and_tokens(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    (record,) = await tell(caplog, FakeUpstream(FakeResponse(pieces=(COUNTED,))))
+    (record,) = await tell(caplog, MemoryUpstream(MemoryResponse(pieces=(COUNTED,))))
     assert split(record) == [
         *("0d1f7c~6b7c8d", "initialize first_turn", GPT, "talk", "200"),
         *("routing", "0.0 ms", "upstream", "0.0 ms", "total", "0.0 ms", "2210 in", "1536 cached", "431 out"),
@@ -93,7 +93,7 @@ async def test_a_request_is_one_line_with_its_id_decision_model_route_status_tim
 async def test_the_second_turn_is_told_as_pinned_and_stands_in_the_same_columns(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    answers = FakeUpstream(FakeResponse(pieces=(COUNTED,)))
+    answers = MemoryUpstream(MemoryResponse(pieces=(COUNTED,)))
     first, second, refused = await tell(caplog, answers, chat(), chat(), b"[]")
     assert split(second)[1] == "retain pinned"
     places = {record.getMessage().index("routing") for record in (first, second, refused)}
@@ -102,13 +102,15 @@ async def test_the_second_turn_is_told_as_pinned_and_stands_in_the_same_columns(
 
 
 async def test_of_a_stream_the_time_to_its_first_bytes_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    (record,) = await tell(caplog, FakeUpstream(FakeResponse(headers=SSE, pieces=CHUNKS)), chat(stream=True))
+    (record,) = await tell(
+        caplog, MemoryUpstream(MemoryResponse(headers=SSE, pieces=CHUNKS)), chat(stream=True)
+    )
     assert "first    " in record.getMessage()
     assert "upstream" not in record.getMessage()
 
 
 async def test_neither_prompt_nor_key_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    answers = FakeUpstream(FakeResponse(status=401), FakeResponse(status=503), FakeResponse())
+    answers = MemoryUpstream(MemoryResponse(status=401), MemoryResponse(status=503), MemoryResponse())
     records = await tell(caplog, answers, chat(), chat())
     told = [JsonFormatter(log_content=False).write(record) + record.getMessage() for record in records]
     assert len(told) >= 3
@@ -116,7 +118,7 @@ async def test_neither_prompt_nor_key_is_told(caplog: pytest.LogCaptureFixture) 
 
 
 async def test_where_machines_read_every_field_is_there(caplog: pytest.LogCaptureFixture) -> None:
-    (record,) = await tell(caplog, FakeUpstream(FakeResponse(pieces=(COUNTED,))))
+    (record,) = await tell(caplog, MemoryUpstream(MemoryResponse(pieces=(COUNTED,))))
     told = json.loads(JsonFormatter(log_content=False).write(record))
     assert re.fullmatch(r"[0-9a-f]{32}", told.pop("trace_id"))
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", told.pop("time"))
@@ -153,11 +155,11 @@ async def test_where_machines_read_every_field_is_there(caplog: pytest.LogCaptur
 async def test_a_failover_is_told_with_what_failed_how_often_and_who_answered(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    answers = FakeUpstream(
-        FakeResponse(status=503),
+    answers = MemoryUpstream(
+        MemoryResponse(status=503),
         ConnectTimeoutError("late"),
-        FakeResponse(status=503),
-        FakeResponse(pieces=(MESSAGE,)),
+        MemoryResponse(status=503),
+        MemoryResponse(pieces=(MESSAGE,)),
     )
     records = await tell(caplog, answers)
     assert warnings(records) == [
@@ -167,14 +169,14 @@ async def test_a_failover_is_told_with_what_failed_how_often_and_who_answered(
 
 
 async def test_where_every_try_of_every_model_fails_that_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    records = await tell(caplog, FakeUpstream(FakeResponse(status=500)), config=build_config(GPT))
+    records = await tell(caplog, MemoryUpstream(MemoryResponse(status=500)), config=build_config(GPT))
     assert warnings(records) == [f"{GPT} failed 3 times (500, 500, 500); no model answered"]
 
 
 async def test_a_retry_that_helps_and_a_request_that_is_refused_are_no_warnings(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    answers = FakeUpstream(FakeResponse(status=503), FakeResponse(), FakeResponse(status=400))
+    answers = MemoryUpstream(MemoryResponse(status=503), MemoryResponse(), MemoryResponse(status=400))
     assert warnings(await tell(caplog, answers, chat(), chat())) == []
 
 
@@ -205,7 +207,7 @@ async def test_a_key_of_the_clients_own_that_is_refused_is_the_clients_business(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     config = Config(models=(build_model(GPT, passthrough_auth=True, access_key=None),))
-    assert warnings(await tell(caplog, FakeUpstream(FakeResponse(status=401)), config=config)) == []
+    assert warnings(await tell(caplog, MemoryUpstream(MemoryResponse(status=401)), config=config)) == []
 
 
 def test_an_id_is_shortened_by_its_ends_and_always_alike() -> None:
