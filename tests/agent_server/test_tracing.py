@@ -25,9 +25,10 @@ from plano_agents.http.client.client import HttpUpstream
 from plano_agents.integrations.httpx import uninstrument
 from plano_agents.observe.spans.attributes import ATTRIBUTES, hash_affinity_id
 from plano_agents.router.app import Router
+from plano_agents.testing import FakeUpstream, UpstreamExchange
 from tests.agent_server.conftest import USER, Script, build_graph, connect
 from tests.observe.spans.collector import Collector, grpc_collector
-from tests.router.conftest import GPT, Exchange, Provider
+from tests.router.conftest import GPT
 from tests.router.watch.test_tracing import CHAT, INBOUND, PARENT, find_sent, trace_to
 
 RUN = "POST /agent/run"
@@ -100,7 +101,7 @@ def complete(message: dict[str, object], reason: str) -> bytes:
     ).encode()
 
 
-async def call_tool_once(exchange: Exchange) -> None:
+async def call_tool_once(exchange: UpstreamExchange) -> None:
     """A model that calls the tool, and answers once it has its result."""
     if b'"tool"' in exchange.body or b'"tools"' not in exchange.body:
         await exchange.answer(complete({"content": "answer-canary"}, "stop"))
@@ -116,11 +117,11 @@ async def call_tool_once(exchange: Exchange) -> None:
 @asynccontextmanager
 async def run_chain(
     collector: Collector,
-    answer: Callable[[Exchange], Awaitable[None]] = call_tool_once,
+    answer: Callable[[UpstreamExchange], Awaitable[None]] = call_tool_once,
     *,
     router_traces: bool = True,
     **settings: object,
-) -> AsyncGenerator[tuple[httpx.AsyncClient, Provider], None]:
+) -> AsyncGenerator[tuple[httpx.AsyncClient, FakeUpstream], None]:
     """A client of an agent server, whose tool asks the router too, before a provider; at the end all is sent."""
     upstream = HttpUpstream()
     listener = processes.bind("127.0.0.1", 0)
@@ -137,7 +138,7 @@ async def run_chain(
     graph: Graph = create_agent(ChatPlano(base_url=url, model="gpt-4o"), [ask_again])
     options = {"name": "scout", "checkpoints": "none", "router_urls": [url], "trace_sampling": 100}
     app = create_app(graph, build_settings(**{**options, **settings}))
-    async with Provider(answer) as provider:
+    async with FakeUpstream(answer) as provider:
         config = trace_to(collector, provider, GPT, random_sampling=100 if router_traces else 0)
         router = Router(config, upstream)
         async with processes.running([processes.Site(router, listener)]), connect(app) as client:
@@ -178,7 +179,7 @@ async def test_a_run_is_one_tree_from_the_client_over_its_turns_and_tools_to_the
     for exchange in provider.exchanges:
         trace_id, parent_id, flags = find_sent(exchange)
         assert (trace_id, flags, by_id[parent_id].kind) == (PARENT[0], "01", "CLIENT")
-        assert "\ntracestate: vendor=1\r\n" in exchange.head
+        assert exchange.headers["tracestate"] == "vendor=1"
 
 
 async def test_the_span_of_an_instrumented_client_is_the_root(collector: Collector) -> None:
@@ -308,8 +309,8 @@ async def test_a_run_over_ag_ui_is_traced_too(collector: Collector) -> None:
 
 
 async def test_a_run_that_failed_is_told_by_its_code_and_its_turn_by_its_kind(collector: Collector) -> None:
-    async def refuse(exchange: Exchange) -> None:
-        await exchange.answer(b'{"error": {"message": "error-canary"}}', status="401 Unauthorized")
+    async def refuse(exchange: UpstreamExchange) -> None:
+        await exchange.answer(b'{"error": {"message": "error-canary"}}', status=401)
 
     async with run_chain(collector, refuse, router_traces=False) as (client, _):
         answer = await ask(client)
@@ -378,10 +379,10 @@ async def test_without_tracing_the_clients_context_goes_on_to_the_provider(colle
     async with run_chain(collector, router_traces=False, trace_sampling=0) as (client, provider):
         await ask(client, traceparent=INBOUND, tracestate="vendor=1")
         await ask(client)
-    heads = [exchange.head for exchange in provider.exchanges]
+    heads = [exchange.headers for exchange in provider.exchanges]
     assert len(heads) == 6
     assert {find_sent(exchange) for exchange in provider.exchanges[:3]} == {(*PARENT, "01")}
-    assert all("\ntracestate: vendor=1\r\n" in head for head in heads[:3])
+    assert all(head["tracestate"] == "vendor=1" for head in heads[:3])
     assert not any("traceparent" in head for head in heads[3:])
     assert collector.spans == []
 

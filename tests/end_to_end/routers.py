@@ -8,9 +8,9 @@ from typing import Any
 
 from langchain_core.messages import AIMessage
 
+from plano_agents.testing import FakeUpstream, UpstreamExchange
 from tests.faults.redis_server import free_port
 from tests.faults.router_process import RouterProcess, start_router
-from tests.router.conftest import Exchange, Provider
 
 GPT, MINI = "openai/gpt-4o", "openai/gpt-4o-mini"
 CODE, TALK = "Write a Python function that sorts a list", "Hello, some small talk"
@@ -50,7 +50,7 @@ class Router:
         await self.start()
 
 
-async def complete(exchange: Exchange) -> None:
+async def complete(exchange: UpstreamExchange) -> None:
     """Call the offered tool for what a user says, and answer in words once its result is there."""
     body = json.loads(exchange.body)
     message: dict[str, Any] = {"role": "assistant", "content": "done"}
@@ -63,8 +63,8 @@ async def complete(exchange: Exchange) -> None:
 
 
 @asynccontextmanager
-async def run_router(folder: Path) -> AsyncGenerator[tuple[Router, Provider], None]:
-    async with Provider(complete) as provider:
+async def run_router(folder: Path) -> AsyncGenerator[tuple[Router, FakeUpstream], None]:
+    async with FakeUpstream(complete) as provider:
         entry = {"base_url": provider.url, "access_key": "sk-any"}
         config = {
             "version": "v0.4.0",
@@ -90,5 +90,5 @@ def told(state: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     return [(each["model"], each["decision"], each["reason"]) for each in plano]
 
 
-def asked(provider: Provider) -> list[str]:
+def asked(provider: FakeUpstream) -> list[str]:
     return [json.loads(exchange.body)["model"] for exchange in provider.exchanges]

@@ -35,7 +35,7 @@ async def test_a_thread_whose_history_is_summarized_keeps_its_model(tmp_path: Pa
         state = await agent.ainvoke(ask(TALK), THREAD)
     summarized = next(exchange for exchange in provider.exchanges[3:])
     assert CODE not in summarized.body.decode()
-    assert "x-model-affinity-hint" not in summarized.head
+    assert "x-model-affinity-hint" not in summarized.headers
     assert json.loads(summarized.body)["messages"][-1]["content"] == TALK
     assert told(state) == [(GPT, "retain", "pinned")] * 2
     assert asked(provider) == ["gpt-4o"] * 5

@@ -12,8 +12,9 @@ from starlette.responses import HTMLResponse
 from plano_agents import processes
 from plano_agents.agent_server.app import create_app
 from plano_agents.agent_server.settings import build_settings
+from plano_agents.testing import FakeUpstream
 from tests.agent_server.conftest import Script, build_graph
-from tests.router.conftest import Provider, build_config, run_router
+from tests.router.conftest import build_config, run_router
 from tests.router.watch.inspector.browser import answer, running_browser
 
 NAME = "evil.example"
@@ -97,7 +98,7 @@ async def ask(page: Page, path: str) -> int | Literal["failed"]:
 
 async def test_a_page_of_another_site_gets_nothing_done_by_the_router(browser: Browser) -> None:
     async with (
-        Provider(answer) as provider,
+        FakeUpstream(answer) as provider,
         run_router(build_config(base_url=provider.url)) as router,
         run_attackers_site() as site,
         visit(browser, site) as (page, statuses),
@@ -108,7 +109,7 @@ async def test_a_page_of_another_site_gets_nothing_done_by_the_router(browser: B
 
 async def test_a_page_whose_name_was_pointed_at_the_router_gets_nothing_done(browser: Browser) -> None:
     async with (
-        Provider(answer) as provider,
+        FakeUpstream(answer) as provider,
         run_router(build_config(base_url=provider.url)) as router,
         visit(browser, f"{rename(router)}/healthz") as (page, statuses),
     ):
@@ -119,7 +120,7 @@ async def test_a_page_whose_name_was_pointed_at_the_router_gets_nothing_done(bro
 
 async def test_the_routers_own_pages_may_ask(browser: Browser) -> None:
     async with (
-        Provider(answer) as provider,
+        FakeUpstream(answer) as provider,
         run_router(build_config(base_url=provider.url)) as router,
         visit(browser, f"{router}/healthz") as (page, _),
     ):

@@ -12,7 +12,7 @@ import anthropic
 import openai
 
 from plano_agents.protocol import sse
-from tests.router.conftest import Exchange
+from plano_agents.testing import UpstreamExchange
 
 TEXT = "The quick brown fox jumps over the lazy dog."
 _WORDS = [f"{word} " for word in TEXT.split()[:-1]] + TEXT.split()[-1:]
@@ -74,9 +74,9 @@ MESSAGES_STREAM = b"".join(
 """`TEXT`, as Anthropic streams it."""
 
 
-def stream_for(exchange: Exchange) -> bytes:
+def stream_for(exchange: UpstreamExchange) -> bytes:
     """The stream that answers a request, by the path it was posted to."""
-    return MESSAGES_STREAM if "/messages " in exchange.head.partition("\r\n")[0] else CHAT_STREAM
+    return MESSAGES_STREAM if exchange.wire == "messages" else CHAT_STREAM
 
 
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n"
@@ -90,10 +90,10 @@ FRAMINGS: Mapping[str, Callable[[bytes], bytes]] = {
 """A whole HTTP answer of a stream: in chunks, or ended by the connection's end alone."""
 
 
-def answer_framed(framing: str) -> Callable[[Exchange], Awaitable[None]]:
+def answer_framed(framing: str) -> Callable[[UpstreamExchange], Awaitable[None]]:
     """Answer with a stream, framed so, and end the connection."""
 
-    async def answer(exchange: Exchange) -> None:
+    async def answer(exchange: UpstreamExchange) -> None:
         await exchange.send(FRAMINGS[framing](stream_for(exchange)))
         exchange.close()
 

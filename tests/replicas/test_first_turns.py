@@ -8,12 +8,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from plano_agents.testing import FakeUpstream, UpstreamExchange
 from tests.faults.redis_server import RedisServer
 from tests.faults.router_process import RouterProcess, start_program
 from tests.replicas import replica
 from tests.replicas.haproxy import balance
 from tests.replicas.referee import Referee
-from tests.router.conftest import Exchange, Provider, chat
+from tests.router.conftest import chat
 from tests.router.raw_client import COMPLETION, build_request, open_to
 
 IDS = 400
@@ -32,14 +33,14 @@ class Answered:
     decision: str
 
 
-class Upstream(Provider):
+class Upstream(FakeUpstream):
     """A provider that remembers which models each id's requests came to."""
 
     def __init__(self) -> None:
         super().__init__(self._answer)
         self.models: defaultdict[str, set[str]] = defaultdict(set)
 
-    async def _answer(self, exchange: Exchange) -> None:
+    async def _answer(self, exchange: UpstreamExchange) -> None:
         body = json.loads(exchange.body)
         affinity_id, _ = body["messages"][0]["content"].split()
         self.models[affinity_id].add(body["model"])

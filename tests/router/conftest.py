@@ -1,11 +1,8 @@
-"""What the router's tests share: configurations, a provider in memory, and one on a real socket."""
+"""What the router's tests share: configurations, an upstream in memory, and a router on a real socket."""
 
 import asyncio
 import json
-import socket
-import ssl
-import struct
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -33,6 +30,7 @@ from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pinning import Pinning
 from plano_agents.sessions.store import SessionStore
+from plano_agents.testing import give
 
 GPT, MINI, CLAUDE = "openai/gpt-4o", "openai/gpt-4o-mini", "anthropic/claude-sonnet-4-6"
 KEY = "sk-provider-canary"
@@ -40,6 +38,8 @@ PROMPT = "prompt-canary"
 JSON = {"content-type": "application/json"}
 SSE = {"content-type": "text/event-stream"}
 COMPLETION = b'{"id": "c1",  "model": "gpt-4o-2024-08-06", "choices": [{"message": {}}]}'
+COMPLETE = give(COMPLETION)
+"""Answers every request with the completion."""
 CHUNKS = (b'data: {"id":"c1","choices":[{"delta":{"content":"a"}}]}\n\n', b"data: [DONE]\n\n")
 MESSAGE = json.dumps(
     {
@@ -230,121 +230,6 @@ async def ask(
         except StreamBrokenError:
             return Seen(answer.status, answer.headers, b"".join(pieces), broken=True)
         return Seen(answer.status, answer.headers, b"".join(pieces), broken=False)
-
-
-class Exchange:
-    """One request at a `Provider`, and the bytes of its answer."""
-
-    def __init__(
-        self, head: bytes, body: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        self.head = head.decode("latin-1").lower()
-        self.body = body
-        self._reader = reader
-        self._writer = writer
-
-    async def send(self, *pieces: bytes) -> None:
-        self._writer.write(b"".join(pieces))
-        await self._writer.drain()
-
-    async def answer(self, body: bytes = COMPLETION, *, status: str = "200 OK", headers: str = "") -> None:
-        """Send a whole answer."""
-        await self.send(
-            f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\n{headers}".encode("latin-1"),
-            f"content-length: {len(body)}\r\n\r\n".encode(),
-            body,
-        )
-
-    async def start_stream(self) -> None:
-        """Send the headers of a stream."""
-        await self.send(
-            b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-        )
-
-    async def chunk(self, data: bytes) -> None:
-        """Send one chunk of a stream; an empty one ends it."""
-        await self.send(b"%x\r\n%s\r\n" % (len(data), data))
-
-    @property
-    def port(self) -> int:
-        """The other side's; each connection has its own."""
-        name: tuple[str, int] = self._writer.get_extra_info("peername")
-        return name[1]
-
-    @property
-    def protocol(self) -> str | None:
-        """What was agreed on over TLS."""
-        tls: ssl.SSLObject = self._writer.get_extra_info("ssl_object")
-        return tls.selected_alpn_protocol()
-
-    async def gone(self) -> None:
-        """Wait until the other side has left."""
-        while await self._reader.read(65536):
-            pass
-
-    def close(self) -> None:
-        """End the connection, with or without an answer."""
-        self._writer.close()
-
-    def reset(self) -> None:
-        """Break the connection."""
-        connection: socket.socket = self._writer.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._writer.transport.abort()
-
-
-class Provider:
-    """A provider on a real socket; the test decides every byte.
-
-    Args:
-        answers: Answer the requests, in order; the last one again and again.
-        host: Where it listens.
-        tls: Its certificate, where it is to have one.
-    """
-
-    def __init__(
-        self,
-        *answers: Callable[[Exchange], Awaitable[None]],
-        host: str = "127.0.0.1",
-        tls: ssl.SSLContext | None = None,
-    ) -> None:
-        self._host = host
-        self._tls = tls
-        self._answers = list(answers) or [Exchange.answer]
-        self.exchanges: list[Exchange] = []
-        self.connections = 0
-        self.url = ""
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, self._host, 0, ssl=self._tls)
-        self.url = processes.url_of(self._server.sockets[0])
-        if self._tls is not None:
-            self.url = self.url.replace("http://", "https://")
-        return self
-
-    async def __aexit__(self, *failure: object) -> None:
-        self._server.close()
-        for exchange in self.exchanges:
-            exchange.close()
-        await self._server.wait_closed()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        try:
-            while not writer.is_closing():
-                head = await reader.readuntil(b"\r\n\r\n")
-                lengths = (
-                    line[15:] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")
-                )
-                length = int(next(lengths, 0))
-                exchange = Exchange(head, await reader.readexactly(length), reader, writer)
-                self.exchanges.append(exchange)
-                answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-                await answer(exchange)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
 
 
 @asynccontextmanager

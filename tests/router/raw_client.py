@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from openai import AsyncOpenAI
 
 from plano_agents.config.model import Config
-from tests.router.conftest import CHUNKS, Exchange, Provider, build_config, run_router
+from plano_agents.testing import FakeUpstream, UpstreamExchange
+from tests.router.conftest import CHUNKS, build_config, run_router
 
 COMPLETION = json.dumps(
     {
@@ -24,11 +25,11 @@ COMPLETION = json.dumps(
 ).encode()
 
 
-async def complete(exchange: Exchange) -> None:
+async def complete(exchange: UpstreamExchange) -> None:
     await exchange.answer(COMPLETION)
 
 
-async def stream(exchange: Exchange) -> None:
+async def stream(exchange: UpstreamExchange) -> None:
     await exchange.start_stream()
     for chunk in (*CHUNKS, b""):
         await exchange.chunk(chunk)
@@ -40,7 +41,7 @@ def build_client(url: str) -> AsyncOpenAI:
 
 @asynccontextmanager
 async def connect(
-    provider: Provider, **fields: object
+    provider: FakeUpstream, **fields: object
 ) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter], None]:
     """A raw connection to a router in front of a provider."""
     async with run_router(build_config(base_url=provider.url, **fields)) as url, open_to(url) as streams:

@@ -32,8 +32,9 @@ from plano_agents.router.request.streams import Stream
 from plano_agents.router.request.trail import Trail
 from plano_agents.router.request.upstream_answer import StreamedAnswer, WholeAnswer
 from plano_agents.sessions.pinning import Turn
+from plano_agents.testing import FakeUpstream, UpstreamExchange
 from tests.leftovers import collector_off, count_left, leave_out_what_is_there, wait_until_gone
-from tests.router.conftest import CHUNKS, GPT, Exchange, Provider, build_config, chat
+from tests.router.conftest import CHUNKS, COMPLETION, GPT, build_config, chat
 from tests.router.raw_client import build_request, complete, open_to, stream, talk
 from tests.router.test_failures import unaccepting
 
@@ -65,7 +66,7 @@ OF_REQUESTS = (
 """What a request is made of."""
 KINDS = (asyncio.Task, *OF_REQUESTS)
 
-Answer = Callable[[Exchange], Awaitable[None]]
+Answer = Callable[[UpstreamExchange], Awaitable[None]]
 
 
 @dataclass
@@ -179,76 +180,76 @@ async def leave_within_stream(scene: Scene) -> int:
     return 200
 
 
-async def hang(exchange: Exchange) -> None:
+async def hang(exchange: UpstreamExchange) -> None:
     await exchange.gone()
 
 
-async def fail(exchange: Exchange) -> None:
-    await exchange.answer(b'{"error": {"message": "no"}}', status="500 Internal Server Error")
+async def fail(exchange: UpstreamExchange) -> None:
+    await exchange.answer(b'{"error": {"message": "no"}}', status=500)
 
 
-async def busy(exchange: Exchange) -> None:
-    await exchange.answer(b"{}", status="503 Service Unavailable", headers="retry-after: 30\r\n")
+async def busy(exchange: UpstreamExchange) -> None:
+    await exchange.answer(b"{}", status=503, headers={"retry-after": "30"})
 
 
-async def too_long(exchange: Exchange) -> None:
-    await exchange.answer(b"{}", status="413 Content Too Large")
+async def too_long(exchange: UpstreamExchange) -> None:
+    await exchange.answer(b"{}", status=413)
 
 
-async def babble(exchange: Exchange) -> None:
+async def babble(exchange: UpstreamExchange) -> None:
     await exchange.send(b"220 mail.example ESMTP\r\n")
     await exchange.gone()
 
 
-async def frame_twice(exchange: Exchange) -> None:
-    await exchange.answer(headers="transfer-encoding: chunked\r\n")
+async def frame_twice(exchange: UpstreamExchange) -> None:
+    await exchange.answer(COMPLETION, headers={"transfer-encoding": "chunked"})
     await exchange.gone()
 
 
-async def break_off(exchange: Exchange) -> None:
+async def break_off(exchange: UpstreamExchange) -> None:
     exchange.reset()
 
 
-async def end_early(exchange: Exchange) -> None:
+async def end_early(exchange: UpstreamExchange) -> None:
     await exchange.send(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{")
     exchange.close()
 
 
-async def start_answer(exchange: Exchange) -> None:
+async def start_answer(exchange: UpstreamExchange) -> None:
     await exchange.send(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{")
     await exchange.gone()
 
 
-async def start_stream(exchange: Exchange) -> None:
+async def start_stream(exchange: UpstreamExchange) -> None:
     await exchange.start_stream()
     await exchange.chunk(CHUNKS[0])
     await exchange.gone()
 
 
-async def promise_stream(exchange: Exchange) -> None:
+async def promise_stream(exchange: UpstreamExchange) -> None:
     await exchange.start_stream()
     await exchange.gone()
 
 
-async def empty_stream(exchange: Exchange) -> None:
+async def empty_stream(exchange: UpstreamExchange) -> None:
     await exchange.start_stream()
     await exchange.chunk(b"")
 
 
-async def cut_stream(exchange: Exchange) -> None:
+async def cut_stream(exchange: UpstreamExchange) -> None:
     await exchange.start_stream()
     await exchange.chunk(CHUNKS[0])
     exchange.close()
 
 
-async def fail_in_stream(exchange: Exchange) -> None:
+async def fail_in_stream(exchange: UpstreamExchange) -> None:
     await exchange.start_stream()
     await exchange.chunk(CHUNKS[0])
     await exchange.chunk(b'data: {"error": {"message": "no"}}\n\n')
     await exchange.chunk(b"")
 
 
-async def babble_in_stream(exchange: Exchange) -> None:
+async def babble_in_stream(exchange: UpstreamExchange) -> None:
     await exchange.start_stream()
     await exchange.chunk(CHUNKS[0])
     await exchange.send(b"no chunk\r\n")
@@ -346,7 +347,7 @@ async def run_scene(ending: Ending, path: str) -> AsyncGenerator[Scene, None]:
     scene = Scene("", path)
 
     def forget_request(answer: Answer) -> Answer:
-        async def forget(exchange: Exchange) -> None:
+        async def forget(exchange: UpstreamExchange) -> None:
             exchange.body = b""
             provider.exchanges.clear()
             scene.asked.set()
@@ -355,7 +356,7 @@ async def run_scene(ending: Ending, path: str) -> AsyncGenerator[Scene, None]:
         return forget
 
     with unaccepting() as silent:
-        async with Provider(*map(forget_request, ending.answers)) as provider:
+        async with FakeUpstream(*map(forget_request, ending.answers)) as provider:
             base_url = {None: provider.url, "unaccepting": silent}.get(ending.base_url, ending.base_url)
             config = build_config(GPT, base_url=base_url, **{"breaker": PATIENT, **ending.config})
             upstream = HttpUpstream()

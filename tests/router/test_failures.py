@@ -11,18 +11,8 @@ import pytest
 
 from plano_agents import processes
 from plano_agents.config.model import Breaker, Config, Limits, Preference, Retries, Timeouts
-from tests.router.conftest import (
-    CHUNKS,
-    GPT,
-    JSON,
-    MINI,
-    Exchange,
-    Provider,
-    build_config,
-    build_model,
-    chat,
-    run_router,
-)
+from plano_agents.testing import FakeUpstream, UpstreamExchange
+from tests.router.conftest import CHUNKS, GPT, JSON, MINI, build_config, build_model, chat, run_router
 from tests.router.raw_client import build_request, complete, connect, talk
 
 AT_ONCE = Retries(base_seconds=0.001)
@@ -30,26 +20,26 @@ NEVER = Retries(max_per_candidate=0)
 ENDPOINTS = ["/v1/chat/completions", "/v1/messages", "/v1/responses"]
 
 
-async def fail(exchange: Exchange) -> None:
-    await exchange.answer(b"{}", status="500 Internal Server Error")
+async def fail(exchange: UpstreamExchange) -> None:
+    await exchange.answer(b"{}", status=500)
 
 
-async def hang(exchange: Exchange) -> None:
+async def hang(exchange: UpstreamExchange) -> None:
     await exchange.gone()
 
 
-async def hang_in_a_stream(exchange: Exchange) -> None:
+async def hang_in_a_stream(exchange: UpstreamExchange) -> None:
     await exchange.start_stream()
     await exchange.chunk(CHUNKS[0])
     await exchange.gone()
 
 
-async def hang_in_a_body(exchange: Exchange) -> None:
+async def hang_in_a_body(exchange: UpstreamExchange) -> None:
     await exchange.send(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{")
     await exchange.gone()
 
 
-async def drip(exchange: Exchange) -> None:
+async def drip(exchange: UpstreamExchange) -> None:
     await exchange.start_stream()
     left = asyncio.ensure_future(exchange.gone())
     while not left.done():
@@ -70,11 +60,11 @@ def find_header(head: str, name: str) -> str | None:
 
 @asynccontextmanager
 async def routed(
-    *answers: Callable[[Exchange], Awaitable[None]], **fields: object
-) -> AsyncGenerator[tuple[str, Provider], None]:
+    *answers: Callable[[UpstreamExchange], Awaitable[None]], **fields: object
+) -> AsyncGenerator[tuple[str, FakeUpstream], None]:
     """A router in front of one provider: its address, and the provider."""
     async with (
-        Provider(*answers) as provider,
+        FakeUpstream(*answers) as provider,
         run_router(build_config(base_url=provider.url, **fields)) as url,
     ):
         yield url, provider
@@ -83,8 +73,8 @@ async def routed(
 async def test_a_failed_model_is_stood_in_for_and_the_pin_follows() -> None:
     request = build_request(chat(), "x-model-affinity: run-1")
     async with (
-        Provider(fail) as first,
-        Provider(complete) as second,
+        FakeUpstream(fail) as first,
+        FakeUpstream(complete) as second,
         run_router(two_models(first.url, second.url, retries=AT_ONCE)) as url,
     ):
         answers = [await talk(url, request) for _ in range(2)]
@@ -97,16 +87,16 @@ async def test_a_failed_model_is_stood_in_for_and_the_pin_follows() -> None:
     assert (len(first.exchanges), len(second.exchanges)) == (3, 2)
 
 
-@pytest.mark.parametrize("header", ["retry-after-ms: 60", "retry-after: 0.06"])
-async def test_a_provider_is_left_alone_for_as_long_as_it_asks(header: str) -> None:
+@pytest.mark.parametrize(("name", "wait"), [("retry-after-ms", "60"), ("retry-after", "0.06")])
+async def test_a_provider_is_left_alone_for_as_long_as_it_asks(name: str, wait: str) -> None:
     clock = asyncio.get_running_loop().time
     asked: list[float] = []
 
-    async def refuse(exchange: Exchange) -> None:
-        await exchange.answer(b"{}", status="429 Too Many Requests", headers=f"{header}\r\n")
+    async def refuse(exchange: UpstreamExchange) -> None:
+        await exchange.answer(b"{}", status=429, headers={name: wait})
         asked.append(clock())
 
-    async def answer(exchange: Exchange) -> None:
+    async def answer(exchange: UpstreamExchange) -> None:
         asked.append(clock())
         await complete(exchange)
 
@@ -118,12 +108,12 @@ async def test_a_provider_is_left_alone_for_as_long_as_it_asks(header: str) -> N
 
 @pytest.mark.parametrize("wait", ["61", formatdate(4e9, usegmt=True)])
 async def test_a_provider_that_asks_for_too_long_is_stood_in_for_at_once(wait: str) -> None:
-    async def refuse(exchange: Exchange) -> None:
-        await exchange.answer(b"{}", status="429 Too Many Requests", headers=f"retry-after: {wait}\r\n")
+    async def refuse(exchange: UpstreamExchange) -> None:
+        await exchange.answer(b"{}", status=429, headers={"retry-after": wait})
 
     async with (
-        Provider(refuse) as first,
-        Provider(complete) as second,
+        FakeUpstream(refuse) as first,
+        FakeUpstream(complete) as second,
         run_router(two_models(first.url, second.url)) as url,
     ):
         status, head, _ = await talk(url, build_request(chat()))
@@ -186,7 +176,7 @@ async def test_a_provider_that_takes_no_connection_in_time_is_a_connect_timeout(
     ],
 )
 async def test_an_answer_that_is_late_is_told_by_its_own_code(
-    answer: Callable[[Exchange], Awaitable[None]], timeouts: Timeouts, code: str
+    answer: Callable[[UpstreamExchange], Awaitable[None]], timeouts: Timeouts, code: str
 ) -> None:
     async with routed(answer, retries=NEVER, timeouts=timeouts) as (url, _):
         status, _, body = await talk(url, build_request(chat()))
@@ -201,7 +191,7 @@ async def test_an_answer_that_is_late_is_told_by_its_own_code(
     ],
 )
 async def test_a_stream_that_is_late_ends_with_its_own_code_and_never_well(
-    answer: Callable[[Exchange], Awaitable[None]], timeouts: Timeouts, code: bytes
+    answer: Callable[[UpstreamExchange], Awaitable[None]], timeouts: Timeouts, code: bytes
 ) -> None:
     async with routed(answer, timeouts=timeouts) as (url, _):
         status, _, body = await talk(url, build_request(chat(stream=True), close=False))
@@ -214,12 +204,12 @@ async def test_a_stream_that_is_late_ends_with_its_own_code_and_never_well(
 async def test_what_is_too_much_is_refused_at_once_in_the_surfaces_form(path: str) -> None:
     asked = asyncio.Event()
 
-    async def wait(exchange: Exchange) -> None:
+    async def wait(exchange: UpstreamExchange) -> None:
         asked.set()
         await exchange.gone()
 
     async with (
-        Provider(wait) as provider,
+        FakeUpstream(wait) as provider,
         connect(provider, limits=Limits(max_concurrent_requests=1)) as (_, writer),
     ):
         writer.write(build_request(chat()))
@@ -237,7 +227,7 @@ async def test_one_hung_provider_does_not_hold_the_others_up() -> None:
     """All of one model's requests are answered while 50 of another's hang, and those are answered after."""
     release, hanging = asyncio.Event(), asyncio.Semaphore(0)
 
-    async def wait(exchange: Exchange) -> None:
+    async def wait(exchange: UpstreamExchange) -> None:
         hanging.release()
         await release.wait()
         await complete(exchange)
@@ -246,8 +236,8 @@ async def test_one_hung_provider_does_not_hold_the_others_up() -> None:
         return build_request(chat(model=model, routing_preferences=[]))
 
     async with (
-        Provider(wait) as hung,
-        Provider(complete) as well,
+        FakeUpstream(wait) as hung,
+        FakeUpstream(complete) as well,
         run_router(two_models(hung.url, well.url)) as url,
     ):
         held = [asyncio.create_task(talk(url, ask_for(GPT))) for _ in range(50)]

@@ -7,26 +7,27 @@ import pytest
 
 from plano_agents.config.model import Limits
 from plano_agents.router.request.streams import COMMENT
+from plano_agents.testing import FakeUpstream, UpstreamExchange
 from tests.patience import PATIENCE_SECONDS
-from tests.router.conftest import CHUNKS, Exchange, Provider, build_config, chat, run_router
+from tests.router.conftest import CHUNKS, build_config, chat, run_router
 from tests.router.raw_client import build_request, complete, connect, open_to, talk
 
 LIMITS = Limits(keepalive_comment_seconds=0.02)
 
 
-async def say_nothing(exchange: Exchange) -> None:
+async def say_nothing(exchange: UpstreamExchange) -> None:
     pass
 
 
-async def say_half(exchange: Exchange) -> None:
+async def say_half(exchange: UpstreamExchange) -> None:
     await exchange.send(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{")
 
 
-async def begin(exchange: Exchange) -> None:
+async def begin(exchange: UpstreamExchange) -> None:
     await exchange.start_stream()
 
 
-async def begin_to_speak(exchange: Exchange) -> None:
+async def begin_to_speak(exchange: UpstreamExchange) -> None:
     await exchange.start_stream()
     await exchange.chunk(CHUNKS[0])
 
@@ -49,19 +50,19 @@ async def begin_to_speak(exchange: Exchange) -> None:
     ],
 )
 async def test_a_client_that_leaves_closes_the_providers_connection_within_a_second(
-    say: Callable[[Exchange], Awaitable[None]],
+    say: Callable[[UpstreamExchange], Awaitable[None]],
     streamed: bool,  # noqa: FBT001 - parametrized
     heard: bytes,
 ) -> None:
     said, left = asyncio.Event(), asyncio.Event()
 
-    async def answer(exchange: Exchange) -> None:
+    async def answer(exchange: UpstreamExchange) -> None:
         await say(exchange)
         said.set()
         await exchange.gone()
         left.set()
 
-    async with Provider(answer) as provider, connect(provider, limits=LIMITS) as (reader, writer):
+    async with FakeUpstream(answer) as provider, connect(provider, limits=LIMITS) as (reader, writer):
         writer.write(build_request(chat(stream=streamed)))
         await said.wait()
         if heard:
@@ -75,13 +76,13 @@ async def test_a_client_that_leaves_between_two_tries_ends_the_wait() -> None:
     """The only place is free again long before the half minute is over that the provider asked for."""
     refused = asyncio.Event()
 
-    async def refuse(exchange: Exchange) -> None:
-        await exchange.answer(b"{}", status="503 Service Unavailable", headers="retry-after: 30\r\n")
+    async def refuse(exchange: UpstreamExchange) -> None:
+        await exchange.answer(b"{}", status=503, headers={"retry-after": "30"})
         refused.set()
 
     limits = Limits(max_concurrent_requests=1)
     async with (
-        Provider(refuse, complete) as provider,
+        FakeUpstream(refuse, complete) as provider,
         run_router(build_config(base_url=provider.url, limits=limits)) as url,
     ):
         async with open_to(url) as (_, writer):

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from plano_agents.testing import FakeUpstream, UpstreamExchange
 from tests.faults.router_process import RouterProcess, start_router, until_refused, write_config
 from tests.patience import PATIENCE_SECONDS
-from tests.router.conftest import CHUNKS, GPT, Exchange, Provider, chat
+from tests.router.conftest import CHUNKS, GPT, chat
 from tests.router.raw_client import COMPLETION, build_request, complete, open_to, talk
 
 
@@ -22,14 +23,14 @@ class Held:
         self.asked = asyncio.Event()
         self.release = asyncio.Event()
 
-    async def stream(self, exchange: Exchange) -> None:
+    async def stream(self, exchange: UpstreamExchange) -> None:
         await exchange.start_stream()
         await exchange.chunk(CHUNKS[0])
         await self._wait()
         await exchange.chunk(CHUNKS[1])
         await exchange.chunk(b"")
 
-    async def body(self, exchange: Exchange) -> None:
+    async def body(self, exchange: UpstreamExchange) -> None:
         await self._wait()
         await complete(exchange)
 
@@ -40,11 +41,11 @@ class Held:
 
 @asynccontextmanager
 async def process(
-    folder: Path, answer: Callable[[Exchange], Awaitable[None]], **limits: float
+    folder: Path, answer: Callable[[UpstreamExchange], Awaitable[None]], **limits: float
 ) -> AsyncGenerator[RouterProcess, None]:
     """A router process in front of a provider."""
     async with (
-        Provider(answer) as provider,
+        FakeUpstream(answer) as provider,
         start_router(write_config(folder, {GPT: provider.url}, limits=limits)) as router,
     ):
         yield router
@@ -104,8 +105,8 @@ async def test_a_new_configuration_serves_new_requests_and_the_old_one_those_in_
 ) -> None:
     held = Held()
     async with (
-        Provider(held.stream) as old,
-        Provider(complete) as new,
+        FakeUpstream(held.stream) as old,
+        FakeUpstream(complete) as new,
         start_router(write_config(tmp_path, {GPT: old.url})) as router,
         open_to(router.url) as (reader, writer),
     ):
@@ -126,7 +127,7 @@ async def test_signals_that_who_starts_a_router_ignores_are_heeded_all_the_same(
     before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGHUP, signal.SIGINT)}
     try:
         async with (
-            Provider(complete) as provider,
+            FakeUpstream(complete) as provider,
             start_router(write_config(tmp_path, {GPT: provider.url})) as router,
         ):
             router.process.send_signal(signal.SIGHUP)
@@ -154,7 +155,7 @@ async def test_requests_that_finish_on_an_old_configuration_still_take_their_pla
     held = Held()
     limits = {"max_concurrent_requests": 1}
     async with (
-        Provider(held.body, complete) as provider,
+        FakeUpstream(held.body, complete) as provider,
         start_router(write_config(tmp_path, {GPT: provider.url}, limits=limits)) as router,
     ):
         asking = asyncio.create_task(talk(router.url, build_request(chat())))
@@ -169,12 +170,12 @@ async def test_requests_that_finish_on_an_old_configuration_still_take_their_pla
 
 
 async def test_a_model_that_is_left_alone_is_so_over_a_new_configuration(tmp_path: Path) -> None:
-    async def fail(exchange: Exchange) -> None:
-        await exchange.answer(b"{}", status="500 Broken")
+    async def fail(exchange: UpstreamExchange) -> None:
+        await exchange.answer(b"{}", status=500)
 
     settings = {"retries": {"max_per_candidate": 0}, "breaker": {"failures": 1, "open_seconds": 900}}
     async with (
-        Provider(fail) as provider,
+        FakeUpstream(fail) as provider,
         start_router(write_config(tmp_path, {GPT: provider.url}, **settings)) as router,
     ):
         first, _, _ = await talk(router.url, build_request(chat()))

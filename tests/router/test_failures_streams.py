@@ -8,6 +8,7 @@ import pytest
 
 from plano_agents.config.model import Breaker, Limits, Retries
 from plano_agents.router.request.streams import COMMENT
+from plano_agents.testing import FakeUpstream, UpstreamExchange
 from tests.faults.proxy import Fault, FaultProxy
 from tests.faults.wires import (
     CHAT_STREAM,
@@ -18,7 +19,7 @@ from tests.faults.wires import (
     answer_framed,
     stream_for,
 )
-from tests.router.conftest import CHUNKS, CLAUDE, GPT, Exchange, Provider, build_config, chat, run_router
+from tests.router.conftest import CHUNKS, CLAUDE, GPT, build_config, chat, run_router
 from tests.router.raw_client import build_request, open_to, stream, talk
 
 NEVER = Retries(max_per_candidate=0)
@@ -36,7 +37,7 @@ BREAKS = {
 @pytest.mark.parametrize("surface", READERS)
 async def test_a_whole_stream_is_read_to_its_end_however_it_is_sliced(surface: str, model: str) -> None:
     async with (
-        Provider(answer_framed("chunked")) as provider,
+        FakeUpstream(answer_framed("chunked")) as provider,
         FaultProxy(provider.url, answers=itertools.repeat(Fault(slice_bytes=1))) as proxy,
         run_router(build_config(model, base_url=proxy.url)) as url,
         Sdks(url) as sdks,
@@ -50,7 +51,7 @@ async def test_a_whole_stream_is_read_to_its_end_however_it_is_sliced(surface: s
 async def test_the_sdk_raises_where_the_provider_was_cut(surface: str, model: str, breaking: str) -> None:
     framing, fault = BREAKS[breaking]
     async with (
-        Provider(answer_framed(framing)) as provider,
+        FakeUpstream(answer_framed(framing)) as provider,
         FaultProxy(provider.url, answers=[fault]) as proxy,
         run_router(build_config(model, base_url=proxy.url, retries=NEVER)) as url,
         Sdks(url) as sdks,
@@ -77,7 +78,7 @@ async def test_a_cut_stream_ends_with_the_surfaces_error_event_and_an_aborted_bo
     if path == "/v1/responses":
         body = b'{"input": "hi", "stream": true}'
     async with (
-        Provider(answer_framed(framing)) as provider,
+        FakeUpstream(answer_framed(framing)) as provider,
         FaultProxy(provider.url, answers=[fault]) as proxy,
         run_router(build_config(model, base_url=proxy.url, retries=NEVER)) as url,
     ):
@@ -95,7 +96,7 @@ async def test_comments_come_before_the_first_token_and_the_sdk_passes_over_them
     """The SDK has waited for longer than the client beside it, which counts the comments."""
     asked, release = asyncio.Semaphore(0), asyncio.Event()
 
-    async def wait(exchange: Exchange) -> None:
+    async def wait(exchange: UpstreamExchange) -> None:
         await exchange.start_stream()
         asked.release()
         await release.wait()
@@ -104,7 +105,7 @@ async def test_comments_come_before_the_first_token_and_the_sdk_passes_over_them
 
     limits = Limits(keepalive_comment_seconds=0.02)
     async with (
-        Provider(wait) as provider,
+        FakeUpstream(wait) as provider,
         run_router(build_config(model, base_url=provider.url, limits=limits)) as url,
         Sdks(url) as sdks,
         open_to(url) as (reader, writer),
@@ -125,7 +126,7 @@ async def test_a_stalled_reader_holds_the_provider_back_and_gets_everything_when
     sent = 0
     progress = asyncio.Event()
 
-    async def pour(exchange: Exchange) -> None:
+    async def pour(exchange: UpstreamExchange) -> None:
         nonlocal sent
         await exchange.start_stream()
         for _ in range(4096):
@@ -134,7 +135,7 @@ async def test_a_stalled_reader_holds_the_provider_back_and_gets_everything_when
             progress.set()
 
     async with (
-        Provider(pour) as provider,
+        FakeUpstream(pour) as provider,
         run_router(build_config(base_url=provider.url)) as url,
         open_to(url) as (reader, writer),
     ):
@@ -158,13 +159,13 @@ async def _comes(progress: asyncio.Event) -> bool:
         return False
 
 
-async def cut(exchange: Exchange) -> None:
+async def cut(exchange: UpstreamExchange) -> None:
     await exchange.start_stream()
     await exchange.chunk(CHUNKS[0])
     exchange.close()
 
 
-async def fail_by_event(exchange: Exchange) -> None:
+async def fail_by_event(exchange: UpstreamExchange) -> None:
     await exchange.start_stream()
     await exchange.chunk(CHUNKS[0])
     await exchange.chunk(b'data: {"error": {"message": "no", "type": "server_error"}}\n\n')
@@ -174,11 +175,11 @@ async def fail_by_event(exchange: Exchange) -> None:
 @pytest.mark.parametrize("breaking", [cut, fail_by_event])
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages"])
 async def test_streams_that_break_after_their_headers_open_the_breaker(
-    path: str, breaking: Callable[[Exchange], Awaitable[None]]
+    path: str, breaking: Callable[[UpstreamExchange], Awaitable[None]]
 ) -> None:
     request = build_request(chat(max_tokens=9, stream=True), path=path)
     async with (
-        Provider(breaking) as provider,
+        FakeUpstream(breaking) as provider,
         run_router(
             build_config(GPT, base_url=provider.url, retries=NEVER, breaker=Breaker(failures=2))
         ) as url,
@@ -190,7 +191,7 @@ async def test_streams_that_break_after_their_headers_open_the_breaker(
 async def test_streams_that_end_well_in_between_keep_the_breaker_closed() -> None:
     request = build_request(chat(stream=True))
     async with (
-        Provider(cut, stream, cut, stream, cut, stream) as provider,
+        FakeUpstream(cut, stream, cut, stream, cut, stream) as provider,
         run_router(
             build_config(GPT, base_url=provider.url, retries=NEVER, breaker=Breaker(failures=2))
         ) as url,

@@ -13,7 +13,8 @@ import pytest
 from plano_agents.config.model import Config
 from plano_agents.config.options import Limits
 from plano_agents.router.request.surfaces import ENDPOINTS
-from tests.router.conftest import GPT, Exchange, Provider, build_config, chat, run_router
+from plano_agents.testing import FakeUpstream, UpstreamExchange
+from tests.router.conftest import GPT, build_config, chat, run_router
 from tests.router.raw_client import COMPLETION, build_request, complete, open_to, talk
 from tests.router.watch.test_metrics import read_page
 
@@ -23,7 +24,7 @@ CHAT = "/v1/chat/completions"
 PADDED = COMPLETION[:-1] + b', "x": "' + b"x" * LARGE + b'"}'
 
 
-async def complete_large(exchange: Exchange) -> None:
+async def complete_large(exchange: UpstreamExchange) -> None:
     await exchange.answer(PADDED)
 
 
@@ -48,14 +49,14 @@ async def until(url: str, least: float, *key: str) -> None:
             pass
 
 
-def build(provider: Provider, limits: Limits) -> Config:
+def build(provider: FakeUpstream, limits: Limits) -> Config:
     return build_config(GPT, base_url=provider.url, limits=limits)
 
 
 async def test_requests_whose_body_is_still_coming_take_no_place() -> None:
     body = chat()
     async with (
-        Provider(complete) as provider,
+        FakeUpstream(complete) as provider,
         run_router(build(provider, Limits(max_concurrent_requests=1))) as url,
         AsyncExitStack() as slow,
     ):
@@ -68,7 +69,7 @@ async def test_requests_whose_body_is_still_coming_take_no_place() -> None:
 
 async def test_a_request_takes_its_place_until_its_client_has_taken_the_answer() -> None:
     async with (
-        Provider(complete_large) as provider,
+        FakeUpstream(complete_large) as provider,
         run_router(build(provider, Limits(max_concurrent_requests=1))) as url,
         unread(url) as connection,
     ):
@@ -98,7 +99,7 @@ async def test_a_body_that_there_is_no_room_for_is_refused_in_the_surfaces_form(
 
 async def test_a_small_body_is_served_although_there_is_no_room() -> None:
     async with (
-        Provider(complete) as provider,
+        FakeUpstream(complete) as provider,
         run_router(build(provider, Limits(max_buffered_bytes=LARGE))) as url,
         open_to(url) as (_, holder),
     ):
@@ -109,7 +110,7 @@ async def test_a_small_body_is_served_although_there_is_no_room() -> None:
 
 async def test_a_whole_answer_that_there_is_no_room_for_is_a_503() -> None:
     async with (
-        Provider(complete_large, complete_large, complete) as provider,
+        FakeUpstream(complete_large, complete_large, complete) as provider,
         run_router(build(provider, Limits(max_buffered_bytes=LARGE * 3 // 2))) as url,
         unread(url),
     ):

@@ -9,7 +9,8 @@ from pydantic import SecretStr
 
 from plano_agents.config.options import Limits
 from plano_agents.router.request.surfaces import ENDPOINTS
-from tests.router.conftest import Provider, build_config, chat, run_router
+from plano_agents.testing import FakeUpstream
+from tests.router.conftest import build_config, chat, run_router
 from tests.router.raw_client import complete, talk
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -42,13 +43,13 @@ def read_code(body: bytes) -> str:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def provider() -> AsyncGenerator[Provider, None]:
-    async with Provider(*[complete] * 1_000) as provider:
+async def provider() -> AsyncGenerator[FakeUpstream, None]:
+    async with FakeUpstream(*[complete] * 1_000) as provider:
         yield provider
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def url(provider: Provider) -> AsyncGenerator[str, None]:
+async def url(provider: FakeUpstream) -> AsyncGenerator[str, None]:
     async with run_router(build_config(base_url=provider.url)) as url:
         yield url
 
@@ -56,7 +57,7 @@ async def url(provider: Provider) -> AsyncGenerator[str, None]:
 @pytest.mark.parametrize("case", FOREIGN | UNTYPED)
 @pytest.mark.parametrize("path", ENDPOINTS)
 async def test_a_proxied_endpoint_refuses_and_no_provider_is_asked(
-    url: str, provider: Provider, case: str, path: str
+    url: str, provider: FakeUpstream, case: str, path: str
 ) -> None:
     status, code, headers = (FOREIGN | UNTYPED)[case]
     before = len(provider.exchanges)
@@ -98,7 +99,7 @@ async def test_programs_and_pages_of_this_machine_are_served(url: str, headers: 
 
 
 @pytest.mark.parametrize("host", ["router.example.test", "localhost"])
-async def test_an_allowed_host_is_served_and_its_pages_are(provider: Provider, host: str) -> None:
+async def test_an_allowed_host_is_served_and_its_pages_are(provider: FakeUpstream, host: str) -> None:
     config = build_config(base_url=provider.url, limits=Limits(allowed_hosts=("*.example.test",)))
     headers = [f"host: {host}", JSON, "origin: https://app.example.test", "sec-fetch-site: same-site"]
     async with run_router(config) as url:
@@ -108,7 +109,7 @@ async def test_an_allowed_host_is_served_and_its_pages_are(provider: Provider, h
 
 
 @pytest.mark.parametrize("case", FOREIGN | UNTYPED)
-async def test_where_keys_are_set_they_alone_decide(provider: Provider, case: str) -> None:
+async def test_where_keys_are_set_they_alone_decide(provider: FakeUpstream, case: str) -> None:
     _, _, headers = (FOREIGN | UNTYPED)[case]
     config = build_config(base_url=provider.url, client_keys=(SecretStr("k-1"),))
     request = write("POST", "/v1/chat/completions", [*headers, "x-api-key: k-1"], chat())

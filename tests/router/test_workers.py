@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from plano_agents.testing import FakeUpstream, UpstreamExchange
 from tests.children import has_ended
 from tests.faults.redis_server import RedisServer
 from tests.faults.router_process import RouterProcess, start_router, until_refused, write_config
-from tests.router.conftest import CLAUDE, GPT, Exchange, Provider, chat
+from tests.router.conftest import CLAUDE, GPT, chat
 from tests.router.raw_client import COMPLETION, build_request, complete, open_to, talk
 
 pytestmark = pytest.mark.skipif(
@@ -33,7 +34,7 @@ def _temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def two_workers(folder: Path, provider: Provider) -> AsyncGenerator[RouterProcess, None]:
+async def two_workers(folder: Path, provider: FakeUpstream) -> AsyncGenerator[RouterProcess, None]:
     config = write_config(folder, {GPT: provider.url}, routing=SHARED)
     async with start_router(config, "--workers", "2") as router:
         yield router
@@ -67,7 +68,7 @@ async def test_every_worker_serves_the_port_and_the_one_who_started_them_has_but
     tmp_path: Path,
 ) -> None:
     """Who has several threads must not fork."""
-    async with Provider(complete) as provider, two_workers(tmp_path, provider) as router:
+    async with FakeUpstream(complete) as provider, two_workers(tmp_path, provider) as router:
         bodies = await ask_until_all_answered(router, request=build_request(chat(), close=False))
         assert list(bodies.values()) == [COMPLETION, COMPLETION]
         assert len(router.children - set(bodies)) == 1, "what remembers for the inspector"
@@ -75,7 +76,7 @@ async def test_every_worker_serves_the_port_and_the_one_who_started_them_has_but
 
 
 async def test_a_killed_worker_is_replaced_and_service_goes_on(tmp_path: Path) -> None:
-    async with Provider(complete) as provider, two_workers(tmp_path, provider) as router:
+    async with FakeUpstream(complete) as provider, two_workers(tmp_path, provider) as router:
         killed, other = await ask_until_all_answered(router)
         os.kill(killed, signal.SIGKILL)
         answers = await asyncio.gather(*(talk(router.url, build_request(chat())) for _ in range(20)))
@@ -90,13 +91,13 @@ async def test_told_to_stop_under_load_every_worker_finishes_what_it_has_and_nob
 ) -> None:
     all_asked, release = asyncio.Event(), asyncio.Event()
 
-    async def hold(exchange: Exchange) -> None:
+    async def hold(exchange: UpstreamExchange) -> None:
         if len(provider.exchanges) == 40:
             all_asked.set()
         await release.wait()
         await complete(exchange)
 
-    async with Provider(hold) as provider, two_workers(tmp_path, provider) as router:
+    async with FakeUpstream(hold) as provider, two_workers(tmp_path, provider) as router:
         workers = router.children
         asking = [asyncio.create_task(talk(router.url, build_request(chat()))) for _ in range(40)]
         await all_asked.wait()
@@ -111,7 +112,7 @@ async def test_told_to_stop_under_load_every_worker_finishes_what_it_has_and_nob
 
 
 async def test_no_worker_outlives_a_router_that_is_killed(tmp_path: Path) -> None:
-    async with Provider(complete) as provider, two_workers(tmp_path, provider) as router:
+    async with FakeUpstream(complete) as provider, two_workers(tmp_path, provider) as router:
         workers = router.children
         router.process.kill()
         assert len(workers) == 3
@@ -119,7 +120,7 @@ async def test_no_worker_outlives_a_router_that_is_killed(tmp_path: Path) -> Non
 
 
 async def test_a_new_configuration_reaches_every_worker_and_is_told_once(tmp_path: Path) -> None:
-    async with Provider(complete) as provider, two_workers(tmp_path, provider) as router:
+    async with FakeUpstream(complete) as provider, two_workers(tmp_path, provider) as router:
         before = await ask_until_all_answered(router)
         write_config(tmp_path, {GPT: provider.url, CLAUDE: provider.url}, routing=SHARED)
         router.process.send_signal(signal.SIGHUP)
@@ -142,7 +143,7 @@ async def test_a_new_configuration_reaches_every_worker_and_is_told_once(tmp_pat
 async def test_a_configuration_that_cannot_be_used_changes_nothing_and_is_told_once(
     tmp_path: Path, model: str, routing: dict[str, object] | None, told: str
 ) -> None:
-    async with Provider(complete) as provider, two_workers(tmp_path, provider) as router:
+    async with FakeUpstream(complete) as provider, two_workers(tmp_path, provider) as router:
         before = await ask_until_all_answered(router)
         write_config(tmp_path, {model: provider.url}, routing=routing)
         router.process.send_signal(signal.SIGHUP)
@@ -183,7 +184,7 @@ async def test_simulated_models_are_one_process_for_all_workers_and_replaced_lik
 
 
 async def test_whichever_worker_is_asked_the_metrics_count_all_workers_requests(tmp_path: Path) -> None:
-    async with Provider(complete) as provider, two_workers(tmp_path, provider) as router:
+    async with FakeUpstream(complete) as provider, two_workers(tmp_path, provider) as router:
         await ask_until_all_answered(router, request=build_request(chat(), close=False))
         pages = await ask_until_all_answered(router, request=METRICS)
     wanted = f'decision="none",degraded="",reason=""}} {float(len(provider.exchanges))}'
@@ -191,7 +192,7 @@ async def test_whichever_worker_is_asked_the_metrics_count_all_workers_requests(
 
 
 async def test_a_session_keeps_its_model_whichever_worker_is_asked(tmp_path: Path) -> None:
-    async with RedisServer(tmp_path) as redis, Provider(complete) as provider:
+    async with RedisServer(tmp_path) as redis, FakeUpstream(complete) as provider:
         config = write_config(
             tmp_path, {GPT: provider.url}, routing={"session_cache": {"type": "redis", "url": redis.url}}
         )
@@ -206,7 +207,7 @@ async def test_a_session_keeps_its_model_whichever_worker_is_asked(tmp_path: Pat
 
 
 async def test_the_directory_of_shared_metrics_goes_with_the_router(tmp_path: Path) -> None:
-    async with Provider(complete) as provider, two_workers(tmp_path, provider) as router:
+    async with FakeUpstream(complete) as provider, two_workers(tmp_path, provider) as router:
         assert count_metrics_directories(tmp_path) == 1
         await router.stop()
     assert count_metrics_directories(tmp_path) == 0
@@ -219,7 +220,7 @@ async def test_whichever_worker_is_watched_the_inspector_tells_of_all_workers_re
         b"router", b"localhost"
     )
     async with (
-        Provider(complete) as provider,
+        FakeUpstream(complete) as provider,
         two_workers(tmp_path, provider) as router,
         AsyncExitStack() as opened,
     ):

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from plano_agents.testing import FakeUpstream, UpstreamExchange
 from tests.patience import PATIENCE_SECONDS
-from tests.router.conftest import CHUNKS, Exchange, Provider, build_config, chat, run_router
+from tests.router.conftest import CHUNKS, build_config, chat, run_router
 from tests.router.raw_client import build_request, complete, open_to, talk
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
@@ -43,7 +44,7 @@ async def test_cancelled_requests_leave_nothing_open(
     asked: dict[int, asyncio.Event] = {}
     left = 0
 
-    async def answer(exchange: Exchange) -> None:
+    async def answer(exchange: UpstreamExchange) -> None:
         nonlocal left
         number = json.loads(exchange.body)["metadata"]
         if number not in asked:
@@ -66,7 +67,7 @@ async def test_cancelled_requests_leave_nothing_open(
                 if streamed and number % 2:
                     await reader.readuntil(CHUNKS[0])
 
-    async with Provider(answer) as provider, run_router(build_config(base_url=provider.url)) as url:
+    async with FakeUpstream(answer) as provider, run_router(build_config(base_url=provider.url)) as url:
         stay = build_request(chat(metadata=-1))
         assert (await talk(url, stay))[0] == 200
         files, tasks = count_open_files(), count_tasks()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from plano_agents.testing import FakeUpstream
 from tests.faults.proxy import Fault, FaultProxy
 from tests.faults.router_process import start_router, write_config
 from tests.faults.wires import (
@@ -22,7 +23,6 @@ from tests.faults.wires import (
     Sdks,
     answer_framed,
 )
-from tests.router.conftest import Provider
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
 
@@ -69,7 +69,7 @@ async def test_no_cut_stream_is_taken_for_a_whole_answer(
     async with AsyncExitStack() as stack:
         urls = {}
         for model, (framing, answer) in WIRES.items():
-            provider = await stack.enter_async_context(Provider(answer_framed(framing)))
+            provider = await stack.enter_async_context(FakeUpstream(answer_framed(framing)))
             proxy = FaultProxy(provider.url, answers=cuts(answer))
             urls[model] = (await stack.enter_async_context(proxy)).url
         config = write_config(

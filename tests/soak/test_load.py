@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from plano_agents.testing import FakeUpstream, UpstreamExchange
 from tests.faults.router_process import RouterProcess, start_router, write_config
 from tests.faults.wires import CHAT_STREAM, stream_for
-from tests.router.conftest import CHUNKS, CLAUDE, GPT, MESSAGE, Exchange, Provider, chat
+from tests.router.conftest import CHUNKS, CLAUDE, GPT, MESSAGE, chat
 from tests.router.raw_client import COMPLETION, build_request, open_to
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
@@ -21,13 +22,13 @@ CLIENTS = 32
 STREAMS = 1_000
 
 
-async def answer_as_asked(exchange: Exchange) -> None:
+async def answer_as_asked(exchange: UpstreamExchange) -> None:
     if b'"stream":true' in exchange.body.replace(b" ", b""):
         await exchange.start_stream()
         await exchange.chunk(stream_for(exchange))
         await exchange.chunk(b"")
     else:
-        await exchange.answer(MESSAGE if "/messages " in exchange.head else COMPLETION)
+        await exchange.answer(MESSAGE if exchange.wire == "messages" else COMPLETION)
 
 
 async def ask_all(router: RouterProcess, numbers: Iterable[int]) -> int:
@@ -57,7 +58,7 @@ async def ask_all(router: RouterProcess, numbers: Iterable[int]) -> int:
 async def test_memory_does_not_grow_with_requests(tmp_path: Path, show: Callable[[str], None]) -> None:
     """Plain and streamed, passed on and translated, each with an affinity id of its own: pins are counted in."""
     async with (
-        Provider(answer_as_asked) as provider,
+        FakeUpstream(answer_as_asked) as provider,
         start_router(write_config(tmp_path, {GPT: provider.url, CLAUDE: provider.url})) as router,
     ):
         await ask_all(router, range(WARM_UP))
@@ -77,7 +78,7 @@ async def test_a_thousand_streams_run_at_once(tmp_path: Path, show: Callable[[st
     """No stream goes on before every one of them has its first token."""
     everybody = asyncio.Barrier(STREAMS)
 
-    async def answer(exchange: Exchange) -> None:
+    async def answer(exchange: UpstreamExchange) -> None:
         await exchange.start_stream()
         await exchange.chunk(CHUNKS[0])
         await everybody.wait()
@@ -93,7 +94,7 @@ async def test_a_thousand_streams_run_at_once(tmp_path: Path, show: Callable[[st
 
     first: asyncio.Queue[None] = asyncio.Queue()
     async with (
-        Provider(answer) as provider,
+        FakeUpstream(answer) as provider,
         start_router(write_config(tmp_path, {GPT: provider.url})) as router,
     ):
         idle, files = router.resident_bytes, router.open_files

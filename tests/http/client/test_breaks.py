@@ -7,53 +7,54 @@ import pytest
 
 from plano_agents.errors import UpstreamError, UpstreamProtocolError, UpstreamUnreachableError
 from plano_agents.http.client.client import HttpUpstream
+from plano_agents.testing import FakeUpstream, UpstreamExchange
 from tests.http.client.conftest import ask, chunks_of, connect, read_stream, request_to
-from tests.router.conftest import COMPLETION, PROMPT, Exchange, Provider
+from tests.router.conftest import COMPLETE, COMPLETION, PROMPT
 
 
-async def leave(exchange: Exchange) -> None:
+async def leave(exchange: UpstreamExchange) -> None:
     exchange.close()
 
 
-async def reset(exchange: Exchange) -> None:
+async def reset(exchange: UpstreamExchange) -> None:
     exchange.reset()
 
 
-async def leave_within_the_headers(exchange: Exchange) -> None:
+async def leave_within_the_headers(exchange: UpstreamExchange) -> None:
     await exchange.send(b"HTTP/1.1 200 OK\r\ncontent-ty")
     exchange.close()
 
 
-async def leave_within_a_sized_body(exchange: Exchange) -> None:
+async def leave_within_a_sized_body(exchange: UpstreamExchange) -> None:
     await exchange.send(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf")
     exchange.close()
 
 
-async def reset_within_a_sized_body(exchange: Exchange) -> None:
+async def reset_within_a_sized_body(exchange: UpstreamExchange) -> None:
     await exchange.send(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf")
     exchange.reset()
 
 
-async def leave_within_a_chunked_body(exchange: Exchange) -> None:
+async def leave_within_a_chunked_body(exchange: UpstreamExchange) -> None:
     await exchange.start_stream()
     await exchange.chunk(b"half")
     exchange.close()
 
 
-async def leave_within_a_chunk(exchange: Exchange) -> None:
+async def leave_within_a_chunk(exchange: UpstreamExchange) -> None:
     await exchange.start_stream()
     await exchange.send(b"64\r\nhalf")
     exchange.close()
 
 
-async def send_a_bad_chunk(exchange: Exchange) -> None:
+async def send_a_bad_chunk(exchange: UpstreamExchange) -> None:
     await exchange.start_stream()
     await exchange.chunk(b"half")
     await exchange.send(b"not a size\r\n")
     exchange.close()
 
 
-async def speak_another_protocol(exchange: Exchange) -> None:
+async def speak_another_protocol(exchange: UpstreamExchange) -> None:
     await exchange.send(b"SSH-2.0-OpenSSH_9.6\r\n\r\n")
     exchange.close()
 
@@ -74,28 +75,30 @@ BREAKS = [
 @pytest.mark.parametrize("read", [ask, read_stream])
 @pytest.mark.parametrize("breaking", BREAKS)
 async def test_an_answer_that_breaks_is_an_error_and_never_a_short_answer(
-    breaking: Callable[[Exchange], Awaitable[None]],
+    breaking: Callable[[UpstreamExchange], Awaitable[None]],
     read: Callable[[HttpUpstream, str], Awaitable[object]],
 ) -> None:
-    async with Provider(breaking) as provider, connect() as upstream:
+    async with FakeUpstream(breaking) as provider, connect() as upstream:
         with pytest.raises(UpstreamError, match=provider.url):
             await read(upstream, provider.url)
     assert len(provider.exchanges) == 1
 
 
 @pytest.mark.parametrize("breaking", [speak_another_protocol, send_a_bad_chunk])
-async def test_what_is_no_http_is_a_protocol_error(breaking: Callable[[Exchange], Awaitable[None]]) -> None:
-    async with Provider(breaking) as provider, connect() as upstream:
+async def test_what_is_no_http_is_a_protocol_error(
+    breaking: Callable[[UpstreamExchange], Awaitable[None]],
+) -> None:
+    async with FakeUpstream(breaking) as provider, connect() as upstream:
         with pytest.raises(UpstreamProtocolError):
             await ask(upstream, provider.url)
 
 
 @pytest.mark.parametrize("breaking", [leave, reset])
 async def test_a_request_on_a_kept_connection_that_had_died_is_sent_once_more(
-    breaking: Callable[[Exchange], Awaitable[None]],
+    breaking: Callable[[UpstreamExchange], Awaitable[None]],
 ) -> None:
     """The other side may close an idle connection while the request is under way: nobody has read it."""
-    async with Provider(Exchange.answer, breaking, Exchange.answer) as provider, connect() as upstream:
+    async with FakeUpstream(COMPLETE, breaking, COMPLETE) as provider, connect() as upstream:
         await ask(upstream, provider.url)
         assert await ask(upstream, provider.url) == (200, COMPLETION)
     assert provider.connections == 2
@@ -103,7 +106,7 @@ async def test_a_request_on_a_kept_connection_that_had_died_is_sent_once_more(
 
 
 async def test_a_request_is_sent_once_more_and_not_again() -> None:
-    async with Provider(Exchange.answer, leave) as provider, connect() as upstream:
+    async with FakeUpstream(COMPLETE, leave) as provider, connect() as upstream:
         await ask(upstream, provider.url)
         with pytest.raises(UpstreamUnreachableError):
             await ask(upstream, provider.url)
@@ -112,9 +115,9 @@ async def test_a_request_is_sent_once_more_and_not_again() -> None:
 
 @pytest.mark.parametrize("breaking", [leave_within_the_headers, leave_within_a_sized_body])
 async def test_a_request_whose_answer_had_begun_is_not_sent_again(
-    breaking: Callable[[Exchange], Awaitable[None]],
+    breaking: Callable[[UpstreamExchange], Awaitable[None]],
 ) -> None:
-    async with Provider(Exchange.answer, breaking, Exchange.answer) as provider, connect() as upstream:
+    async with FakeUpstream(COMPLETE, breaking, COMPLETE) as provider, connect() as upstream:
         await ask(upstream, provider.url)
         with pytest.raises(UpstreamError):
             await ask(upstream, provider.url)
@@ -125,14 +128,14 @@ async def test_a_request_whose_answer_had_begun_is_not_sent_again(
 async def test_a_stream_that_breaks_while_it_is_read_is_an_error(rest: bytes) -> None:
     read = asyncio.Event()
 
-    async def stream(exchange: Exchange) -> None:
+    async def stream(exchange: UpstreamExchange) -> None:
         await exchange.start_stream()
         await exchange.chunk(b"first")
         await read.wait()
         await exchange.send(rest)
         exchange.close()
 
-    async with Provider(stream) as provider, connect() as upstream:  # noqa: SIM117 - reads in order
+    async with FakeUpstream(stream) as provider, connect() as upstream:  # noqa: SIM117 - reads in order
         async with await upstream.send(request_to(provider.url, between_bytes_seconds=0.5)) as response:
             chunks = chunks_of(response)
             assert await anext(chunks) == b"first"

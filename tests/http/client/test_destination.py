@@ -7,8 +7,9 @@ import pytest
 from plano_agents.errors import UpstreamError
 from plano_agents.http.client import dial
 from plano_agents.http.client.destination import Proxies, Proxy, parse_destination
+from plano_agents.testing import FakeUpstream
 from tests.http.client.conftest import ask, connect
-from tests.router.conftest import COMPLETION, Provider
+from tests.router.conftest import COMPLETE, COMPLETION
 
 NONE = Proxies(environment=False)
 
@@ -98,20 +99,20 @@ def test_a_proxy_that_is_not_spoken_is_an_error(monkeypatch: pytest.MonkeyPatch,
 
 
 async def test_http_is_asked_of_a_proxy_by_its_whole_url(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with Provider() as proxy:
+    async with FakeUpstream(COMPLETE) as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url.replace("://", "://me:pass@"))
         async with connect(proxy_from_environment=True) as upstream:
             assert [await ask(upstream, "http://provider.test:81") for _ in range(2)] == [
                 (200, COMPLETION)
             ] * 2
     lines = proxy.exchanges[0].head.splitlines()
-    assert lines[0] == "post http://provider.test:81/v1/chat/completions http/1.1"
-    assert {"host: provider.test:81", "proxy-authorization: basic bwu6cgfzcw=="} <= set(lines)
+    assert lines[0] == "POST http://provider.test:81/v1/chat/completions HTTP/1.1"
+    assert {"host: provider.test:81", "proxy-authorization: Basic bWU6cGFzcw=="} <= set(lines)
     assert proxy.connections == 1
 
 
 async def test_an_address_of_ipv6_is_connected_to() -> None:
-    async with Provider(host="::1") as provider, connect() as upstream:
+    async with FakeUpstream(COMPLETE, host="::1") as provider, connect() as upstream:
         port = provider.url.rpartition(":")[2]
         assert await ask(upstream, f"http://[::1]:{port}") == (200, COMPLETION)
     assert provider.exchanges[0].head.splitlines()[1] == f"host: [::1]:{port}"
@@ -131,6 +132,6 @@ async def test_a_name_with_several_addresses_leads_to_the_one_that_answers(
         ]
 
     monkeypatch.setattr(dial, "resolve", resolve)
-    async with Provider() as provider, connect() as upstream:
+    async with FakeUpstream(COMPLETE) as provider, connect() as upstream:
         port = int(provider.url.rpartition(":")[2])
         assert await ask(upstream, f"http://provider.test:{port}") == (200, COMPLETION)

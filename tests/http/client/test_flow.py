@@ -5,8 +5,9 @@ import asyncio
 import pytest
 
 from plano_agents.errors import UpstreamProtocolError
+from plano_agents.testing import FakeUpstream, UpstreamExchange
 from tests.http.client.conftest import ask, chunks_of, connect, read_stream, request_to
-from tests.router.conftest import COMPLETION, Exchange, Provider
+from tests.router.conftest import COMPLETE, COMPLETION
 
 MIB = 1024 * 1024
 LARGE = 48 * MIB
@@ -25,14 +26,14 @@ async def stuck(event: asyncio.Event) -> bool:
 async def test_a_stream_is_not_read_faster_than_its_reader_takes_it() -> None:
     is_written = asyncio.Event()
 
-    async def stream(exchange: Exchange) -> None:
+    async def stream(exchange: UpstreamExchange) -> None:
         await exchange.start_stream()
         for _ in range(LARGE // MIB):
             await exchange.chunk(b"x" * MIB)
         await exchange.chunk(b"")
         is_written.set()
 
-    async with Provider(stream) as provider, connect() as upstream:
+    async with FakeUpstream(stream) as provider, connect() as upstream:
         async with await upstream.send(request_to(provider.url)) as answer:
             chunks = chunks_of(answer)
             size = len(await anext(chunks))
@@ -47,11 +48,11 @@ async def test_a_stream_is_not_read_faster_than_its_reader_takes_it() -> None:
 async def test_a_whole_answer_is_read_although_nobody_came_for_its_beginning() -> None:
     is_stuck = asyncio.Event()
 
-    async def answer(exchange: Exchange) -> None:
+    async def answer(exchange: UpstreamExchange) -> None:
         asyncio.get_running_loop().call_later(0.1, is_stuck.set)
         await exchange.answer(b"x" * LARGE)
 
-    async with Provider(answer) as provider, connect() as upstream:  # noqa: SIM117 - reads in order
+    async with FakeUpstream(answer) as provider, connect() as upstream:  # noqa: SIM117 - reads in order
         async with await upstream.send(request_to(provider.url)) as whole:
             await is_stuck.wait()
             assert len(await whole.read()) == LARGE
@@ -60,7 +61,7 @@ async def test_a_whole_answer_is_read_although_nobody_came_for_its_beginning() -
 async def test_a_slow_reader_is_no_silent_provider() -> None:
     """Time runs while somebody waits for bytes, not while they wait for somebody."""
 
-    async def stream(exchange: Exchange) -> None:
+    async def stream(exchange: UpstreamExchange) -> None:
         await exchange.start_stream()
         await exchange.chunk(b"first")
         await may_end.wait()
@@ -68,7 +69,7 @@ async def test_a_slow_reader_is_no_silent_provider() -> None:
         await exchange.chunk(b"")
 
     may_end, deadline_passed = asyncio.Event(), asyncio.Event()
-    async with Provider(stream) as provider, connect() as upstream:  # noqa: SIM117 - reads in order
+    async with FakeUpstream(stream) as provider, connect() as upstream:  # noqa: SIM117 - reads in order
         async with await upstream.send(request_to(provider.url, between_bytes_seconds=0.5)) as answer:
             chunks = chunks_of(answer)
             assert await anext(chunks) == b"first"
@@ -79,12 +80,12 @@ async def test_a_slow_reader_is_no_silent_provider() -> None:
 
 
 async def test_an_answer_of_over_the_limit_is_refused_before_it_is_held() -> None:
-    async def go_on(exchange: Exchange) -> None:
+    async def go_on(exchange: UpstreamExchange) -> None:
         await exchange.start_stream()
         while True:
             await exchange.chunk(b"x" * MIB)
 
-    async with Provider(go_on) as provider, connect() as upstream:  # noqa: SIM117 - reads in order
+    async with FakeUpstream(go_on) as provider, connect() as upstream:  # noqa: SIM117 - reads in order
         async with await upstream.send(request_to(provider.url)) as answer:
             with pytest.raises(
                 UpstreamProtocolError, match=f"^{provider.url} gave an answer of over {MIB} bytes"
@@ -93,17 +94,17 @@ async def test_an_answer_of_over_the_limit_is_refused_before_it_is_held() -> Non
 
 
 async def test_an_answer_of_just_the_limit_is_read() -> None:
-    async def give(exchange: Exchange) -> None:
+    async def give(exchange: UpstreamExchange) -> None:
         await exchange.answer(b"x" * MIB)
 
-    async with Provider(give) as provider, connect() as upstream:  # noqa: SIM117 - reads in order
+    async with FakeUpstream(give) as provider, connect() as upstream:  # noqa: SIM117 - reads in order
         async with await upstream.send(request_to(provider.url)) as answer:
             assert len(await answer.read(MIB)) == MIB
 
 
 async def test_a_large_request_is_sent_whole_and_its_connection_is_used_again() -> None:
     body = bytes(range(256)) * (16 * MIB // 256)
-    async with Provider() as provider, connect() as upstream:
+    async with FakeUpstream(COMPLETE) as provider, connect() as upstream:
         for _ in range(2):
             assert await ask(upstream, provider.url, body) == (200, COMPLETION)
     assert [exchange.body == body for exchange in provider.exchanges] == [True, True]

@@ -9,10 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from plano_agents.errors import UpstreamError, UpstreamProtocolError
+from plano_agents.testing import FakeUpstream, UpstreamExchange
 from tests.http.client.conftest import ask, connect, read_stream, request_to
-from tests.router.conftest import COMPLETION, Exchange, Provider
+from tests.router.conftest import COMPLETE, COMPLETION
 
-Answer = Callable[[Exchange], Awaitable[None]]
+Answer = Callable[[UpstreamExchange], Awaitable[None]]
 
 OK = b"HTTP/1.1 200 OK\r\n"
 SIZED = b"content-length: 4\r\n\r\nbody"
@@ -22,7 +23,7 @@ CHUNKED = b"transfer-encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"
 def send(*pieces: bytes, close: bool = False) -> Answer:
     """Answer with these bytes."""
 
-    async def answer(exchange: Exchange) -> None:
+    async def answer(exchange: UpstreamExchange) -> None:
         await exchange.send(*pieces)
         if close:
             exchange.close()
@@ -48,7 +49,7 @@ GOOD = {
 
 @pytest.mark.parametrize("answer", GOOD.values(), ids=GOOD)
 async def test_an_answer_is_read_to_its_end_and_its_connection_is_used_again(answer: bytes) -> None:
-    async with Provider(send(answer)) as provider, connect() as upstream:
+    async with FakeUpstream(send(answer)) as provider, connect() as upstream:
         assert [await ask(upstream, provider.url) for _ in range(2)] == [(200, b"body")] * 2
         assert await read_stream(upstream, provider.url) == b"body"
     assert provider.connections == 1
@@ -69,7 +70,7 @@ LAST = {
 async def test_an_answer_that_is_the_last_of_its_connection_is_read_whole(
     answer: bytes, read: Callable[..., Awaitable[object]]
 ) -> None:
-    async with Provider(send(answer, close=True)) as provider, connect() as upstream:
+    async with FakeUpstream(send(answer, close=True)) as provider, connect() as upstream:
         for _ in range(2):
             assert await read(upstream, provider.url) in (b"body", (200, b"body"))
     assert provider.connections == 2
@@ -78,7 +79,7 @@ async def test_an_answer_that_is_the_last_of_its_connection_is_read_whole(
 async def test_what_follows_an_answer_is_nobodys_answer() -> None:
     """A second answer to one request must not meet the next request."""
     surplus = OK + SIZED + OK + SIZED.replace(b"body", b"evil")
-    async with Provider(send(surplus), Exchange.answer) as provider, connect() as upstream:
+    async with FakeUpstream(send(surplus), COMPLETE) as provider, connect() as upstream:
         assert await ask(upstream, provider.url) == (200, b"body")
         assert await ask(upstream, provider.url) == (200, COMPLETION)
     assert provider.connections == 2
@@ -87,14 +88,14 @@ async def test_what_follows_an_answer_is_nobodys_answer() -> None:
 async def test_what_comes_while_nothing_was_asked_ends_the_connection() -> None:
     told, left = asyncio.Event(), asyncio.Event()
 
-    async def answer_and_go_on(exchange: Exchange) -> None:
-        await exchange.answer()
+    async def answer_and_go_on(exchange: UpstreamExchange) -> None:
+        await exchange.answer(COMPLETION)
         await told.wait()
         await exchange.send(b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n")
         await exchange.gone()
         left.set()
 
-    async with Provider(answer_and_go_on, Exchange.answer) as provider, connect() as upstream:
+    async with FakeUpstream(answer_and_go_on, COMPLETE) as provider, connect() as upstream:
         await ask(upstream, provider.url)
         told.set()
         await left.wait()
@@ -105,7 +106,7 @@ async def test_what_comes_while_nothing_was_asked_ends_the_connection() -> None:
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
 async def test_an_answer_that_has_no_body_by_its_status_has_none(status: str) -> None:
     answer = f"HTTP/1.1 {status}\r\ncontent-length: 4\r\n\r\n".encode()
-    async with Provider(send(answer)) as provider, connect() as upstream:
+    async with FakeUpstream(send(answer)) as provider, connect() as upstream:
         assert [await ask(upstream, provider.url) for _ in range(2)] == [(int(status[:3]), b"")] * 2
     assert provider.connections == 1
 
@@ -153,37 +154,37 @@ BAD = {name: OK + answer for name, answer in BAD.items()} | {
 
 @pytest.mark.parametrize("answer", BAD.values(), ids=BAD)
 async def test_an_answer_that_could_be_read_in_two_ways_is_refused(answer: bytes) -> None:
-    async with Provider(send(answer)) as provider, connect() as upstream:
+    async with FakeUpstream(send(answer)) as provider, connect() as upstream:
         with pytest.raises(UpstreamProtocolError, match=rf"^{provider.url} gave an answer that is no HTTP"):
             await read_stream(upstream, provider.url)
 
 
 @pytest.mark.parametrize("before", [b"", b"HTTP/1.1 100 Continue\r\n"], ids=["final", "interim"])
 async def test_a_head_without_an_end_is_refused(before: bytes) -> None:
-    async def go_on(exchange: Exchange) -> None:
+    async def go_on(exchange: UpstreamExchange) -> None:
         await exchange.send(before or OK)
         while True:
             await exchange.send(b"x-filler: %b\r\n" % (b"x" * 1000))
 
-    async with Provider(go_on) as provider, connect() as upstream:
+    async with FakeUpstream(go_on) as provider, connect() as upstream:
         with pytest.raises(UpstreamProtocolError, match="65536 bytes of headers"):
             await ask(upstream, provider.url)
 
 
 async def test_trailers_without_an_end_are_refused() -> None:
-    async def go_on(exchange: Exchange) -> None:
+    async def go_on(exchange: UpstreamExchange) -> None:
         await exchange.send(OK, CHUNKED[:-2])
         while True:
             await exchange.send(b"x-filler: %b\r\n" % (b"x" * 1000))
 
-    async with Provider(go_on) as provider, connect() as upstream:
+    async with FakeUpstream(go_on) as provider, connect() as upstream:
         with pytest.raises(UpstreamProtocolError, match="headers or trailers"):
             await read_stream(upstream, provider.url)
 
 
 async def test_a_trailer_is_no_header() -> None:
     answer = OK + CHUNKED[:-2] + b"retry-after: 5\r\n\r\n"
-    async with Provider(send(answer)) as provider, connect() as upstream:
+    async with FakeUpstream(send(answer)) as provider, connect() as upstream:
         async with await upstream.send(request_to(provider.url)) as response:
             await response.read()
         assert "retry-after" not in response.headers
@@ -191,7 +192,7 @@ async def test_a_trailer_is_no_header() -> None:
 
 async def test_headers_are_found_in_any_case_and_the_first_of_a_name_counts() -> None:
     lines = b"Content-Type: text/x;\tq=\xe9 \r\nX-Twice: 1\r\nx-twice: 2\r\nx-empty:\r\n"
-    async with Provider(send(OK, lines, SIZED)) as provider, connect() as upstream:  # noqa: SIM117 - reads in order
+    async with FakeUpstream(send(OK, lines, SIZED)) as provider, connect() as upstream:  # noqa: SIM117 - reads in order
         async with await upstream.send(request_to(provider.url)) as response:
             await response.read()
     headers = response.headers
@@ -229,14 +230,14 @@ async def test_an_answer_is_the_same_however_its_bytes_are_split(
     places = sorted({0, len(answer), *(int(place * len(answer)) for place in at)})
     pieces = [answer[start:end] for start, end in itertools.pairwise(places)]
 
-    async def send_in_pieces(exchange: Exchange) -> None:
+    async def send_in_pieces(exchange: UpstreamExchange) -> None:
         for piece in pieces:
             await exchange.send(piece)
             await asyncio.sleep(0)
         if kind == "until the end":
             exchange.close()
 
-    async with Provider(send_in_pieces) as provider, connect() as upstream:
+    async with FakeUpstream(send_in_pieces) as provider, connect() as upstream:
         if streamed:
             assert await read_stream(upstream, provider.url) == b"".join(body)
         else:
@@ -258,7 +259,7 @@ async def test_an_answer_cut_anywhere_is_an_error(
 ) -> None:
     answer = frame(body, kind)
     async with (
-        Provider(send(answer[: int(kept * len(answer))], close=True)) as provider,
+        FakeUpstream(send(answer[: int(kept * len(answer))], close=True)) as provider,
         connect() as upstream,
     ):
         with pytest.raises(UpstreamError):
@@ -268,7 +269,7 @@ async def test_an_answer_cut_anywhere_is_an_error(
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(noise=st.binary(max_size=200), after=st.sampled_from([b"", OK, OK + CHUNKED[:28]]))
 async def test_noise_is_an_error_or_an_answer_and_nothing_else(noise: bytes, after: bytes) -> None:
-    async with Provider(send(after, noise, close=True)) as provider, connect() as upstream:
+    async with FakeUpstream(send(after, noise, close=True)) as provider, connect() as upstream:
         try:
             status, _ = await ask(upstream, provider.url, first_byte_seconds=5)
         except UpstreamError:

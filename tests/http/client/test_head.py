@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from plano_agents.errors import UpstreamError
 from plano_agents.http.client import UpstreamRequest
 from plano_agents.http.client.head import MAX_KEPT_LINES, HeaderLines, encode_line
+from plano_agents.testing import FakeUpstream
 from tests.http.client.conftest import connect
-from tests.router.conftest import KEY, Provider
+from tests.router.conftest import COMPLETE, KEY
 
 texts = st.text(max_size=30) | st.text("\r\n\t :ab\0\x7fé€", max_size=10)
 
@@ -33,7 +34,7 @@ def test_what_is_no_header_of_the_callers_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("value", [f"{KEY}\n", f"{KEY}\r\nx-evil: 1", f"{KEY}\0", f"{KEY}€"])
 async def test_a_value_that_ends_its_line_is_refused_and_not_told(value: str) -> None:
-    async with Provider() as provider, connect() as upstream:
+    async with FakeUpstream(COMPLETE) as provider, connect() as upstream:
         with pytest.raises(UpstreamError, match="'authorization'") as caught:
             await upstream.send(UpstreamRequest(provider.url, {"authorization": value}, b"{}"))
     assert KEY not in caught.value.message
@@ -49,16 +50,16 @@ def test_no_more_lines_are_remembered_than_may_be() -> None:
 
 
 async def test_host_and_accept_are_the_callers_where_it_names_them() -> None:
-    async with Provider() as provider, connect() as upstream:
+    async with FakeUpstream(COMPLETE) as provider, connect() as upstream:
         headers = {"host": "other.test", "accept": "text/plain"}
         async with await upstream.send(UpstreamRequest(provider.url, headers, b"{}")) as response:
             await response.read()
     lines = provider.exchanges[0].head.strip().split("\r\n")
-    assert lines == ["post / http/1.1", "host: other.test", "accept: text/plain", "content-length: 2"]
+    assert lines == ["POST / HTTP/1.1", "host: other.test", "accept: text/plain", "content-length: 2"]
 
 
 async def test_an_empty_body_is_said_to_be_empty() -> None:
-    async with Provider() as provider, connect() as upstream:  # noqa: SIM117 - reads in order
+    async with FakeUpstream(COMPLETE) as provider, connect() as upstream:  # noqa: SIM117 - reads in order
         async with await upstream.send(UpstreamRequest(provider.url, {}, b"")) as response:
             await response.read()
     assert "content-length: 0\r\n" in provider.exchanges[0].head

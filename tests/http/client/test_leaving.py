@@ -8,9 +8,10 @@ from contextlib import aclosing, asynccontextmanager
 import pytest
 
 from plano_agents.errors import ConnectTimeoutError, FirstByteTimeoutError
+from plano_agents.testing import FakeUpstream, UpstreamExchange
 from tests.http.client.conftest import ask, chunks_of, connect, read_stream, request_to
 from tests.patience import PATIENCE_SECONDS
-from tests.router.conftest import COMPLETION, Exchange, Provider
+from tests.router.conftest import COMPLETE, COMPLETION
 
 
 def count_open() -> tuple[int, int]:
@@ -32,16 +33,16 @@ async def leaving_nothing() -> AsyncGenerator[None, None]:
     await settle(before)
 
 
-async def send_nothing(exchange: Exchange) -> None:
+async def send_nothing(exchange: UpstreamExchange) -> None:
     await exchange.gone()
 
 
-async def send_a_head(exchange: Exchange) -> None:
+async def send_a_head(exchange: UpstreamExchange) -> None:
     await exchange.start_stream()
     await exchange.gone()
 
 
-async def send_half(exchange: Exchange) -> None:
+async def send_half(exchange: UpstreamExchange) -> None:
     await exchange.start_stream()
     await exchange.chunk(b"half")
     await exchange.gone()
@@ -50,16 +51,16 @@ async def send_half(exchange: Exchange) -> None:
 @pytest.mark.parametrize("answer", [send_nothing, send_a_head, send_half])
 @pytest.mark.parametrize("read", [ask, read_stream])
 async def test_a_cancelled_request_leaves_nothing(
-    answer: Callable[[Exchange], Awaitable[None]], read: Callable[..., Coroutine[None, None, object]]
+    answer: Callable[[UpstreamExchange], Awaitable[None]], read: Callable[..., Coroutine[None, None, object]]
 ) -> None:
     asked, left = asyncio.Semaphore(0), asyncio.Semaphore(0)
 
-    async def wait(exchange: Exchange) -> None:
+    async def wait(exchange: UpstreamExchange) -> None:
         asked.release()
         await answer(exchange)
         left.release()
 
-    async with Provider(wait) as provider, connect() as upstream, leaving_nothing():
+    async with FakeUpstream(wait) as provider, connect() as upstream, leaving_nothing():
         for _ in range(20):
             reading = asyncio.create_task(read(upstream, provider.url))
             await asked.acquire()
@@ -71,7 +72,7 @@ async def test_a_cancelled_request_leaves_nothing(
 
 async def test_a_request_cancelled_at_any_step_leaves_nothing() -> None:
     """A request goes through the event loop a few times; each is a place to be cancelled at."""
-    async with Provider() as provider, connect() as upstream, leaving_nothing():
+    async with FakeUpstream(COMPLETE) as provider, connect() as upstream, leaving_nothing():
         for steps in range(30):
             for fresh in (True, False):
                 if not fresh:
@@ -88,11 +89,11 @@ async def test_a_request_cancelled_at_any_step_leaves_nothing() -> None:
 async def test_a_stream_that_is_left_ends_at_the_provider() -> None:
     left = asyncio.Event()
 
-    async def stream(exchange: Exchange) -> None:
+    async def stream(exchange: UpstreamExchange) -> None:
         await send_half(exchange)
         left.set()
 
-    async with Provider(stream) as provider, connect() as upstream, leaving_nothing():
+    async with FakeUpstream(stream) as provider, connect() as upstream, leaving_nothing():
         async with (
             await upstream.send(request_to(provider.url)) as response,
             aclosing(chunks_of(response)) as chunks,
@@ -102,14 +103,14 @@ async def test_a_stream_that_is_left_ends_at_the_provider() -> None:
 
 
 async def test_an_answer_that_nobody_read_is_left() -> None:
-    async with Provider() as provider, connect() as upstream, leaving_nothing():
+    async with FakeUpstream(COMPLETE) as provider, connect() as upstream, leaving_nothing():
         async with await upstream.send(request_to(provider.url)) as response:
             assert response.status == 200
         await upstream.close()
 
 
 async def test_a_response_that_was_left_gives_nothing_more() -> None:
-    async with Provider() as provider, connect() as upstream:
+    async with FakeUpstream(COMPLETE) as provider, connect() as upstream:
         async with await upstream.send(request_to(provider.url)) as response:
             await response.read()
         assert await response.read() == b""
@@ -119,11 +120,11 @@ async def test_a_response_that_was_left_gives_nothing_more() -> None:
 async def test_what_ran_out_of_time_leaves_nothing() -> None:
     left = asyncio.Event()
 
-    async def wait(exchange: Exchange) -> None:
+    async def wait(exchange: UpstreamExchange) -> None:
         await exchange.gone()
         left.set()
 
-    async with Provider(wait) as provider, connect() as upstream, leaving_nothing():
+    async with FakeUpstream(wait) as provider, connect() as upstream, leaving_nothing():
         with pytest.raises(FirstByteTimeoutError):
             await ask(upstream, provider.url, first_byte_seconds=0.05)
         await left.wait()

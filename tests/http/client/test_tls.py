@@ -9,9 +9,10 @@ import pytest
 import trustme
 
 from plano_agents.errors import UpstreamUnreachableError
+from plano_agents.testing import FakeUpstream, UpstreamExchange
 from tests.http.client.conftest import ask, connect, read_stream, request_to
 from tests.patience import PATIENCE_SECONDS
-from tests.router.conftest import COMPLETION, Exchange, Provider
+from tests.router.conftest import COMPLETE, COMPLETION
 
 MIB = 1024 * 1024
 
@@ -37,7 +38,10 @@ def certify(authority: trustme.CA, *names: str) -> ssl.SSLContext:
 
 
 async def test_a_connection_over_tls_is_used_again(authority: trustme.CA, trust: ssl.SSLContext) -> None:
-    async with Provider(tls=certify(authority, "127.0.0.1")) as provider, connect(tls=trust) as upstream:
+    async with (
+        FakeUpstream(COMPLETE, tls=certify(authority, "127.0.0.1")) as provider,
+        connect(tls=trust) as upstream,
+    ):
         assert [await ask(upstream, provider.url) for _ in range(3)] == [(200, COMPLETION)] * 3
     assert provider.connections == 1
 
@@ -45,19 +49,19 @@ async def test_a_connection_over_tls_is_used_again(authority: trustme.CA, trust:
 async def test_http_1_1_is_what_is_offered(authority: trustme.CA, trust: ssl.SSLContext) -> None:
     chosen: list[str | None] = []
 
-    async def note(exchange: Exchange) -> None:
+    async def note(exchange: UpstreamExchange) -> None:
         chosen.append(exchange.protocol)
-        await exchange.answer()
+        await exchange.answer(COMPLETION)
 
     tls = certify(authority, "127.0.0.1")
     tls.set_alpn_protocols(["h2", "http/1.1"])
-    async with Provider(note, tls=tls) as provider, connect(tls=trust) as upstream:
+    async with FakeUpstream(note, tls=tls) as provider, connect(tls=trust) as upstream:
         await ask(upstream, provider.url)
     assert chosen == ["http/1.1"]
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_refused(authority: trustme.CA) -> None:
-    async with Provider(tls=certify(authority, "127.0.0.1")) as provider, connect() as upstream:
+    async with FakeUpstream(COMPLETE, tls=certify(authority, "127.0.0.1")) as provider, connect() as upstream:
         with pytest.raises(
             UpstreamUnreachableError, match=f"^No connection to {provider.url}: .*certificate"
         ):
@@ -66,7 +70,10 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(authority: trust
 
 
 async def test_a_certificate_of_another_name_is_refused(authority: trustme.CA, trust: ssl.SSLContext) -> None:
-    async with Provider(tls=certify(authority, "other.test")) as provider, connect(tls=trust) as upstream:
+    async with (
+        FakeUpstream(COMPLETE, tls=certify(authority, "other.test")) as provider,
+        connect(tls=trust) as upstream,
+    ):
         with pytest.raises(UpstreamUnreachableError, match="certificate"):
             await ask(upstream, provider.url)
     assert provider.exchanges == []
@@ -87,13 +94,13 @@ async def test_a_provider_without_tls_is_unreachable_over_it(trust: ssl.SSLConte
 async def test_large_bodies_and_streams_pass_both_ways(authority: trustme.CA, trust: ssl.SSLContext) -> None:
     body = bytes(range(256)) * (4 * MIB // 256)
 
-    async def echo(exchange: Exchange) -> None:
+    async def echo(exchange: UpstreamExchange) -> None:
         await exchange.start_stream()
         await exchange.chunk(exchange.body)
         await exchange.chunk(b"")
 
     async with (
-        Provider(echo, tls=certify(authority, "127.0.0.1")) as provider,
+        FakeUpstream(echo, tls=certify(authority, "127.0.0.1")) as provider,
         connect(tls=trust) as upstream,
     ):
         for _ in range(2):
@@ -107,13 +114,13 @@ async def test_a_cancelled_request_closes_its_connection_at_once(
 ) -> None:
     asked, left = asyncio.Event(), asyncio.Event()
 
-    async def wait(exchange: Exchange) -> None:
+    async def wait(exchange: UpstreamExchange) -> None:
         asked.set()
         await exchange.gone()
         left.set()
 
     async with (
-        Provider(wait, tls=certify(authority, "127.0.0.1")) as provider,
+        FakeUpstream(wait, tls=certify(authority, "127.0.0.1")) as provider,
         connect(tls=trust) as upstream,
     ):
         asking = asyncio.create_task(read_stream(upstream, provider.url))
@@ -125,12 +132,12 @@ async def test_a_cancelled_request_closes_its_connection_at_once(
 async def test_an_idle_connection_that_the_provider_ends_is_not_used_again(
     authority: trustme.CA, trust: ssl.SSLContext
 ) -> None:
-    async def answer_and_leave(exchange: Exchange) -> None:
-        await exchange.answer()
+    async def answer_and_leave(exchange: UpstreamExchange) -> None:
+        await exchange.answer(COMPLETION)
         exchange.close()
 
     tls = certify(authority, "127.0.0.1")
-    async with Provider(answer_and_leave, tls=tls) as provider, connect(tls=trust) as upstream:
+    async with FakeUpstream(answer_and_leave, tls=tls) as provider, connect(tls=trust) as upstream:
         assert [await ask(upstream, provider.url) for _ in range(2)] == [(200, COMPLETION)] * 2
     assert provider.connections == 2
 
@@ -185,7 +192,10 @@ async def test_https_goes_through_a_tunnel(
     proxy_tls: bool,  # noqa: FBT001 - parametrized
 ) -> None:
     tls = certify(authority, "127.0.0.1")
-    async with Provider(tls=tls) as provider, running_tunnels(tls if proxy_tls else None) as tunnels:
+    async with (
+        FakeUpstream(COMPLETE, tls=tls) as provider,
+        running_tunnels(tls if proxy_tls else None) as tunnels,
+    ):
         monkeypatch.setenv("https_proxy", tunnels.url.replace("://", "://me:se%40cret@"))
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("NO_PROXY", raising=False)
@@ -198,7 +208,7 @@ async def test_https_goes_through_a_tunnel(
         f"host: {target}",
         "proxy-authorization: Basic bWU6c2VAY3JldA==",
     ]
-    assert "proxy-authorization" not in provider.exchanges[0].head
+    assert "proxy-authorization" not in provider.exchanges[0].headers
 
 
 @pytest.mark.parametrize(

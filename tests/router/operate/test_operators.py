@@ -15,7 +15,8 @@ from plano_agents.config.options import PromptCaching, Retries, SessionCache
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pin import Session, SessionKey
 from plano_agents.sessions.store import Held, SessionStore
-from tests.router.conftest import Exchange, Provider, build_config, chat, run_router
+from plano_agents.testing import FakeUpstream, UpstreamExchange
+from tests.router.conftest import build_config, chat, run_router
 
 GPT, MINI, OTHER = "openai/gpt-4o", "openai/gpt-4o-mini", "openai/other"
 USAGE = (
@@ -24,13 +25,13 @@ USAGE = (
 )
 
 
-async def answer(exchange: Exchange) -> None:
+async def answer(exchange: UpstreamExchange) -> None:
     await exchange.answer(USAGE)
 
 
-async def fail_as_gpt(exchange: Exchange) -> None:
+async def fail_as_gpt(exchange: UpstreamExchange) -> None:
     if b'"gpt-4o"' in exchange.body:
-        await exchange.answer(b"{}", status="500 Broken")
+        await exchange.answer(b"{}", status=500)
     else:
         await exchange.answer(USAGE)
 
@@ -67,10 +68,10 @@ class Client:
 @asynccontextmanager
 async def run(
     config: Config,
-    behaviour: Any = answer,  # noqa: ANN401 - a Provider's
+    behaviour: Any = answer,  # noqa: ANN401 - a FakeUpstream's
     store: SessionStore | None = None,
 ) -> AsyncGenerator[Client, None]:
-    async with Provider(behaviour) as provider:
+    async with FakeUpstream(behaviour) as provider:
         models = tuple(replace(model, base_url=provider.url) for model in config.models)
         async with (
             run_router(replace(config, models=models), store) as url,

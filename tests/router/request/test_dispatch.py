@@ -100,7 +100,8 @@ async def test_a_good_answer_is_taken_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "failure", [DOWN, ConnectTimeoutError("late"), BUSY, MemoryResponse(status=429), MemoryResponse(status=500)]
+    "failure",
+    [DOWN, ConnectTimeoutError("late"), BUSY, MemoryResponse(status=429), MemoryResponse(status=500)],
 )
 async def test_what_may_pass_is_tried_twice_more_with_growing_waits(
     failure: MemoryResponse | Exception,

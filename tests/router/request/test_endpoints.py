@@ -8,16 +8,8 @@ import openai
 import pytest
 
 from plano_agents.config.model import Limits
-from tests.router.conftest import (
-    CHUNKS,
-    KEY,
-    PROMPT,
-    Exchange,
-    Provider,
-    build_config,
-    chat,
-    run_router,
-)
+from plano_agents.testing import FakeUpstream, UpstreamExchange
+from tests.router.conftest import CHUNKS, COMPLETE, KEY, PROMPT, build_config, chat, run_router
 from tests.router.raw_client import (
     COMPLETION,
     ask,
@@ -35,7 +27,7 @@ LIMITED = Limits(max_body_bytes=1000)
 
 async def test_the_openai_sdk_gets_a_completion_and_our_headers() -> None:
     async with (
-        Provider(complete) as provider,
+        FakeUpstream(complete) as provider,
         run_router(build_config(base_url=provider.url)) as url,
         build_client(url) as client,
     ):
@@ -55,7 +47,7 @@ async def test_the_openai_sdk_gets_a_completion_and_our_headers() -> None:
 async def test_a_client_that_leaves_ends_the_providers_work(streamed: bool) -> None:  # noqa: FBT001 - parametrized
     asked, left = asyncio.Event(), asyncio.Event()
 
-    async def wait(exchange: Exchange) -> None:
+    async def wait(exchange: UpstreamExchange) -> None:
         if streamed:
             await exchange.start_stream()
             await exchange.chunk(CHUNKS[0])
@@ -63,7 +55,7 @@ async def test_a_client_that_leaves_ends_the_providers_work(streamed: bool) -> N
         await exchange.gone()
         left.set()
 
-    async with Provider(wait) as provider, connect(provider) as (reader, writer):
+    async with FakeUpstream(wait) as provider, connect(provider) as (reader, writer):
         writer.write(build_request(chat(stream=streamed)))
         await asked.wait()
         if streamed:
@@ -73,7 +65,7 @@ async def test_a_client_that_leaves_ends_the_providers_work(streamed: bool) -> N
 
 
 async def test_a_client_that_leaves_within_its_request_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
-    async with Provider() as provider, run_router(build_config(base_url=provider.url)) as url:
+    async with FakeUpstream(COMPLETE) as provider, run_router(build_config(base_url=provider.url)) as url:
         async with open_to(url) as (_, writer):
             writer.write(build_request(chat())[:-5])
         status, _, _ = await talk(url, build_request(chat()))
@@ -83,7 +75,7 @@ async def test_a_client_that_leaves_within_its_request_is_no_error(caplog: pytes
 
 
 async def test_a_connection_serves_one_request_after_another() -> None:
-    async with Provider(complete, stream, complete) as provider, connect(provider) as (reader, writer):
+    async with FakeUpstream(complete, stream, complete) as provider, connect(provider) as (reader, writer):
         for last, streams in ((COMPLETION, False), (b"0\r\n\r\n", True), (COMPLETION, False)):
             writer.write(build_request(chat(stream=streams), close=False))
             await reader.readuntil(last)
@@ -122,7 +114,7 @@ async def test_the_openai_sdk_is_told_that_its_body_is_too_large() -> None:
 
 async def test_a_client_that_was_refused_can_go_on_on_its_connection() -> None:
     body = b" " * 100_000
-    async with Provider(complete) as provider, connect(provider, limits=LIMITED) as (reader, writer):
+    async with FakeUpstream(complete) as provider, connect(provider, limits=LIMITED) as (reader, writer):
         writer.write(build_request(body, close=False) + build_request(chat()))
         answer = await reader.read(-1)
     assert answer.startswith(b"HTTP/1.1 413 ")
@@ -131,7 +123,7 @@ async def test_a_client_that_was_refused_can_go_on_on_its_connection() -> None:
 
 async def test_a_body_at_the_limit_is_served() -> None:
     body = chat().ljust(1000)
-    async with Provider(complete) as provider:
+    async with FakeUpstream(complete) as provider:
         status, _, _ = await ask(build_request(body), build_config(base_url=provider.url, limits=LIMITED))
     assert status == 200
 
@@ -152,16 +144,16 @@ async def test_another_method_is_refused_with_the_one_that_is_served(method: str
 
 
 async def test_a_header_of_any_bytes_is_no_bug() -> None:
-    async with Provider(complete) as provider, run_router(build_config(base_url=provider.url)) as url:
+    async with FakeUpstream(complete) as provider, run_router(build_config(base_url=provider.url)) as url:
         status, _, _ = await talk(url, build_request(chat(), "x-request-id: caf\xe9", "x-other: \xff"))
     assert status == 200
 
 
 async def test_a_header_of_the_providers_of_any_bytes_is_no_bug() -> None:
-    async def answer(exchange: Exchange) -> None:
-        await exchange.answer(COMPLETION, headers="x-request-id: caf\xe9\r\nrequest-id: \xe4\xb8\xad\r\n")
+    async def answer(exchange: UpstreamExchange) -> None:
+        await exchange.answer(COMPLETION, headers={"x-request-id": "caf\xe9\r\nrequest-id: \xe4\xb8\xad"})
 
-    async with Provider(answer) as provider, run_router(build_config(base_url=provider.url)) as url:
+    async with FakeUpstream(answer) as provider, run_router(build_config(base_url=provider.url)) as url:
         status, _, body = await talk(url, build_request(chat()))
     assert (status, body) == (200, COMPLETION)
 

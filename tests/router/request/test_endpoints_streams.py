@@ -6,17 +6,18 @@ from collections.abc import Awaitable, Callable
 import openai
 import pytest
 
-from tests.router.conftest import CHUNKS, Exchange, Provider, build_config, chat, run_router
+from plano_agents.testing import FakeUpstream, UpstreamExchange
+from tests.router.conftest import CHUNKS, build_config, chat, run_router
 from tests.router.raw_client import build_client, build_request, connect, stream, talk
 
 
-async def cut(exchange: Exchange) -> None:
+async def cut(exchange: UpstreamExchange) -> None:
     await exchange.start_stream()
     await exchange.chunk(CHUNKS[0])
     exchange.reset()
 
 
-async def end_early(exchange: Exchange) -> None:
+async def end_early(exchange: UpstreamExchange) -> None:
     await exchange.start_stream()
     await exchange.chunk(CHUNKS[0])
     await exchange.chunk(b"")
@@ -24,7 +25,7 @@ async def end_early(exchange: Exchange) -> None:
 
 async def test_the_openai_sdk_reads_a_stream_to_its_end() -> None:
     async with (
-        Provider(stream) as provider,
+        FakeUpstream(stream) as provider,
         run_router(build_config(base_url=provider.url)) as url,
         build_client(url) as client,
     ):
@@ -34,10 +35,10 @@ async def test_the_openai_sdk_reads_a_stream_to_its_end() -> None:
 
 @pytest.mark.parametrize("breaking", [cut, end_early])
 async def test_the_openai_sdk_raises_where_a_stream_was_cut(
-    breaking: Callable[[Exchange], Awaitable[None]],
+    breaking: Callable[[UpstreamExchange], Awaitable[None]],
 ) -> None:
     async with (
-        Provider(breaking) as provider,
+        FakeUpstream(breaking) as provider,
         run_router(build_config(base_url=provider.url)) as url,
         build_client(url) as client,
     ):
@@ -49,9 +50,9 @@ async def test_the_openai_sdk_raises_where_a_stream_was_cut(
 
 @pytest.mark.parametrize("breaking", [cut, end_early])
 async def test_a_stream_that_was_cut_ends_with_an_error_event_and_no_last_chunk(
-    breaking: Callable[[Exchange], Awaitable[None]], caplog: pytest.LogCaptureFixture
+    breaking: Callable[[UpstreamExchange], Awaitable[None]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with Provider(breaking) as provider, run_router(build_config(base_url=provider.url)) as url:
+    async with FakeUpstream(breaking) as provider, run_router(build_config(base_url=provider.url)) as url:
         status, _, body = await talk(url, build_request(chat(stream=True), close=False))
     assert status == 200
     assert CHUNKS[0] in body
@@ -64,14 +65,14 @@ async def test_a_stream_that_was_cut_ends_with_an_error_event_and_no_last_chunk(
 async def test_a_stream_arrives_as_it_is_made() -> None:
     read = asyncio.Event()
 
-    async def wait_between(exchange: Exchange) -> None:
+    async def wait_between(exchange: UpstreamExchange) -> None:
         await exchange.start_stream()
         await exchange.chunk(CHUNKS[0])
         await read.wait()
         await exchange.chunk(CHUNKS[1])
         await exchange.chunk(b"")
 
-    async with Provider(wait_between) as provider, connect(provider) as (reader, writer):
+    async with FakeUpstream(wait_between) as provider, connect(provider) as (reader, writer):
         writer.write(build_request(chat(stream=True)))
         await reader.readuntil(CHUNKS[0])
         read.set()

@@ -17,20 +17,20 @@ from plano_agents.router.request.trail import Trail, Try, show_to
 from plano_agents.router.watch.metrics import Metrics
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pin import Decision, SessionKey, create_pin
+from plano_agents.testing import FakeUpstream, UpstreamExchange
 from tests.faults.redis_server import RedisServer
 from tests.faults.router_process import start_router, write_config
 from tests.router.conftest import (
     CHUNKS,
     CLAUDE,
+    COMPLETION,
     GPT,
     MESSAGE,
     SSE,
     Choose,
     Clock,
-    Exchange,
     MemoryResponse,
     MemoryUpstream,
-    Provider,
     ask,
     build_config,
     build_service,
@@ -236,12 +236,12 @@ async def test_what_is_refused_before_the_service_is_counted_by_its_code() -> No
 async def test_requests_in_flight_are_shown_and_those_too_many_refused() -> None:
     asked, release = asyncio.Event(), asyncio.Event()
 
-    async def hold(exchange: Exchange) -> None:
+    async def hold(exchange: UpstreamExchange) -> None:
         asked.set()
         await release.wait()
-        await exchange.answer()
+        await exchange.answer(COMPLETION)
 
-    async with Provider(hold) as provider:
+    async with FakeUpstream(hold) as provider:
         config = build_config(GPT, base_url=provider.url, limits=Limits(max_concurrent_requests=1))
         async with run_router(config) as url, httpx.AsyncClient(base_url=url, headers=JSON) as client:
             held = asyncio.create_task(client.post(CHAT, content=chat()))
@@ -256,10 +256,10 @@ async def test_requests_in_flight_are_shown_and_those_too_many_refused() -> None
 
 
 async def test_a_breaker_that_opens_is_shown_and_counted() -> None:
-    async def fail(exchange: Exchange) -> None:
-        await exchange.answer(b"{}", status="500 Broken")
+    async def fail(exchange: UpstreamExchange) -> None:
+        await exchange.answer(b"{}", status=500)
 
-    async with Provider(fail) as provider:
+    async with FakeUpstream(fail) as provider:
         config = build_config(GPT, base_url=provider.url, retries=NO_RETRIES, breaker=Breaker(failures=2))
         async with run_router(config) as url, httpx.AsyncClient(base_url=url, headers=JSON) as client:
             before = await read_page(client)
@@ -284,7 +284,7 @@ async def ask_until(client: httpx.AsyncClient, is_shown: Callable[[Page], bool])
 
 async def test_the_shared_store_is_timed_and_its_outage_shown(tmp_path: Path) -> None:
     pins, degraded = ("plano_store_operation_duration_seconds_count", "pin"), ("plano_store_degraded",)
-    async with RedisServer(tmp_path) as redis, Provider(complete) as provider:
+    async with RedisServer(tmp_path) as redis, FakeUpstream(complete) as provider:
         cache = {"session_cache": {"type": "redis", "url": redis.url}}
         async with (
             start_router(write_config(tmp_path, {GPT: provider.url}, routing=cache)) as router,

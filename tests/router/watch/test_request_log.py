@@ -16,11 +16,13 @@ from plano_agents.observe.log import JsonFormatter, leave_plain, paint_text
 from plano_agents.router.request.trail import Trail, Try
 from plano_agents.router.watch.request_log import RequestLine, RequestLog, shorten_id, tell_duration
 from plano_agents.sessions.pin import Decision
+from plano_agents.testing import FakeUpstream, UpstreamExchange
 from tests.faults.redis_server import RedisServer
 from tests.faults.router_process import READY, start_router, write_config
 from tests.router.conftest import (
     CHUNKS,
     CLAUDE,
+    COMPLETION,
     GPT,
     KEY,
     MESSAGE,
@@ -28,10 +30,8 @@ from tests.router.conftest import (
     SSE,
     Choose,
     Clock,
-    Exchange,
     MemoryResponse,
     MemoryUpstream,
-    Provider,
     ask,
     build_config,
     build_model,
@@ -249,10 +249,10 @@ async def test_a_router_tells_of_requests_on_its_output_and_of_breakers_and_the_
 ) -> None:
     healthy = asyncio.Event()
 
-    async def answer(exchange: Exchange) -> None:
-        await exchange.answer(status="200 OK" if healthy.is_set() else "500 Broken")
+    async def answer(exchange: UpstreamExchange) -> None:
+        await exchange.answer(COMPLETION, status=200 if healthy.is_set() else 500)
 
-    async with RedisServer(tmp_path) as redis, Provider(answer) as provider:
+    async with RedisServer(tmp_path) as redis, FakeUpstream(answer) as provider:
         config = write_config(
             tmp_path,
             {GPT: provider.url},
@@ -282,7 +282,7 @@ async def test_a_router_tells_of_requests_on_its_output_and_of_breakers_and_the_
 
 
 async def test_the_lines_of_many_requests_are_all_there_and_whole_after_a_stop(tmp_path: Path) -> None:
-    async with Provider(complete) as provider:
+    async with FakeUpstream(complete) as provider:
         config = write_config(tmp_path, {GPT: provider.url})
         async with start_router(config, "--log-format", "json") as router:
             reading = asyncio.create_task(router.process.communicate())
@@ -301,7 +301,7 @@ async def test_the_lines_of_many_requests_are_all_there_and_whole_after_a_stop(t
 async def test_a_router_whose_output_nobody_reads_serves_and_stops(tmp_path: Path) -> None:
     """Eight times what a pipe holds is told."""
     reading, writing = os.pipe()
-    async with Provider(complete) as provider:
+    async with FakeUpstream(complete) as provider:
         config = write_config(tmp_path, {GPT: provider.url})
         arguments = ("-m", "plano_agents", "up", str(config), "--port", "0", "--log-format", "json")
         process = await asyncio.create_subprocess_exec(sys.executable, *arguments, stdout=writing)

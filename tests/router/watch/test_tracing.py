@@ -19,20 +19,10 @@ from plano_agents.observe.spans.attributes import ATTRIBUTES, hash_affinity_id
 from plano_agents.router.app import Router
 from plano_agents.routing.strategy import Ranking, Scored
 from plano_agents.routing.text import Utterance
+from plano_agents.testing import FakeUpstream, UpstreamExchange
 from tests.observe.spans.collector import Collector, Seen, grpc_collector, http_collector
 from tests.patience import PATIENCE_SECONDS
-from tests.router.conftest import (
-    CLAUDE,
-    GPT,
-    KEY,
-    MESSAGE,
-    PROMPT,
-    Choose,
-    Exchange,
-    Provider,
-    build_config,
-    chat,
-)
+from tests.router.conftest import CLAUDE, COMPLETE, GPT, KEY, MESSAGE, PROMPT, Choose, build_config, chat
 
 CHAT = "/v1/chat/completions"
 MESSAGE_OF_USER = {"role": "user", "content": PROMPT}
@@ -77,7 +67,7 @@ class Scores(Choose):
         return replace(told, scored=scored, threshold=0.5)
 
 
-def trace_to(collector: Collector, provider: Provider, *names: str, **fields: object) -> Config:
+def trace_to(collector: Collector, provider: FakeUpstream, *names: str, **fields: object) -> Config:
     """A configuration that traces every request, unless told otherwise."""
     tracing = replace(TRACED, opentracing_grpc_endpoint=collector.url, **fields)  # type: ignore[arg-type] # the test names fields
     config = build_config(*(names or (GPT, CLAUDE)), base_url=provider.url)
@@ -111,7 +101,7 @@ async def ask(
     return await client.post(path, content=chat() if body is None else body, headers=named)
 
 
-def find_sent(exchange: Exchange) -> tuple[str, str, str]:
+def find_sent(exchange: UpstreamExchange) -> tuple[str, str, str]:
     """The trace, parent and flags that a provider was told."""
     found = SENT.findall(exchange.head)
     assert len(found) == 1, exchange.head
@@ -119,11 +109,11 @@ def find_sent(exchange: Exchange) -> tuple[str, str, str]:
     return first
 
 
-async def counted(exchange: Exchange) -> None:
+async def counted(exchange: UpstreamExchange) -> None:
     await exchange.answer(COUNTED)
 
 
-async def stream(exchange: Exchange) -> None:
+async def stream(exchange: UpstreamExchange) -> None:
     await exchange.start_stream()
     for piece in (*PIECES, b""):
         await exchange.chunk(piece)
@@ -134,7 +124,7 @@ async def test_a_request_is_a_tree_of_spans_under_the_clients_and_over_the_provi
     start: Callable[[], AbstractContextManager[Collector]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with start() as collector:
-        async with Provider(counted) as provider:
+        async with FakeUpstream(counted) as provider:
             config = trace_to(collector, provider)
             if start is http_collector:
                 monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
@@ -150,7 +140,7 @@ async def test_a_request_is_a_tree_of_spans_under_the_clients_and_over_the_provi
 
 
 async def test_spans_say_who_decided_what_and_who_answered_with_what_cost(collector: Collector) -> None:
-    async with Provider(counted) as provider, traced(trace_to(collector, provider), "talk") as client:
+    async with FakeUpstream(counted) as provider, traced(trace_to(collector, provider), "talk") as client:
         await ask(client, x_model_affinity="run-1", user_agent="probe/1")
     request, decided, sent = (
         collector.find(name).attributes for name in (f"POST {CHAT}", "route", "chat gpt-4o")
@@ -197,7 +187,7 @@ async def test_spans_say_who_decided_what_and_who_answered_with_what_cost(collec
 
 
 async def test_spans_lie_within_their_parents(collector: Collector) -> None:
-    async with Provider(counted) as provider, traced(trace_to(collector, provider)) as client:
+    async with FakeUpstream(counted) as provider, traced(trace_to(collector, provider)) as client:
         await ask(client)
     by_id = {span.span_id: span for span in collector.spans}
     for span in collector.spans:
@@ -207,18 +197,18 @@ async def test_spans_lie_within_their_parents(collector: Collector) -> None:
 
 
 async def test_a_client_without_a_trace_gets_a_new_one_and_is_told_its_id(collector: Collector) -> None:
-    async with Provider() as provider, traced(trace_to(collector, provider)) as client:
+    async with FakeUpstream(COMPLETE) as provider, traced(trace_to(collector, provider)) as client:
         answer = await ask(client, tracestate="vendor=1")
     request = collector.find(f"POST {CHAT}")
     assert (request.trace_id, request.parent_id) == (answer.headers["x-plano-trace-id"], "")
     assert find_sent(provider.exchanges[0])[0] == request.trace_id
-    assert "tracestate" not in provider.exchanges[0].head
+    assert "tracestate" not in provider.exchanges[0].headers
 
 
 async def test_the_clients_tracestate_goes_along(collector: Collector) -> None:
-    async with Provider() as provider, traced(trace_to(collector, provider)) as client:
+    async with FakeUpstream(COMPLETE) as provider, traced(trace_to(collector, provider)) as client:
         await ask(client, traceparent=INBOUND, tracestate="vendor=1,other=2")
-    assert "\ntracestate: vendor=1,other=2\r\n" in provider.exchanges[0].head
+    assert provider.exchanges[0].headers["tracestate"] == "vendor=1,other=2"
     assert {span.state for span in collector.spans} == {"vendor=1,other=2"}
 
 
@@ -228,7 +218,7 @@ async def test_a_client_that_has_decided_about_sampling_is_followed(
     collector: Collector, percent: int, flag: str
 ) -> None:
     async with (
-        Provider() as provider,
+        FakeUpstream(COMPLETE) as provider,
         traced(trace_to(collector, provider, random_sampling=percent)) as client,
     ):
         answer = await ask(client, traceparent=f"{INBOUND[:-2]}{flag}")
@@ -242,7 +232,7 @@ async def test_about_as_many_traces_are_sampled_as_configured_and_the_provider_i
     collector: Collector,
 ) -> None:
     async with (
-        Provider() as provider,
+        FakeUpstream(COMPLETE) as provider,
         traced(trace_to(collector, provider, GPT, random_sampling=50)) as client,
     ):
         for _ in range(200):
@@ -256,14 +246,14 @@ async def test_about_as_many_traces_are_sampled_as_configured_and_the_provider_i
 async def test_every_sending_is_a_span_of_its_own_and_the_provider_is_told_which(
     collector: Collector,
 ) -> None:
-    async def refuse(exchange: Exchange) -> None:
-        await exchange.answer(b"{}", status="503 Service Unavailable")
+    async def refuse(exchange: UpstreamExchange) -> None:
+        await exchange.answer(b"{}", status=503)
 
-    async def break_off(exchange: Exchange) -> None:
+    async def break_off(exchange: UpstreamExchange) -> None:
         exchange.close()
 
     async with (
-        Provider(break_off, refuse, counted) as provider,
+        FakeUpstream(break_off, refuse, counted) as provider,
         traced(trace_to(collector, provider, GPT)) as client,
     ):
         await ask(client)
@@ -277,13 +267,13 @@ async def test_every_sending_is_a_span_of_its_own_and_the_provider_is_told_which
 
 
 async def test_a_failover_is_a_switch_with_a_span_for_each_model(collector: Collector) -> None:
-    async def by_model(exchange: Exchange) -> None:
+    async def by_model(exchange: UpstreamExchange) -> None:
         if b'"gpt-4o"' in exchange.body:
-            await exchange.answer(b"{}", status="500 Internal Server Error")
+            await exchange.answer(b"{}", status=500)
         else:
             await exchange.answer(MESSAGE)
 
-    async with Provider(by_model) as provider:
+    async with FakeUpstream(by_model) as provider:
         config = trace_to(collector, provider)
         both = replace(config.preferences[0], name="both", models=(GPT, CLAUDE))
         config = replace(config, preferences=(both,), retries=Retries(max_per_candidate=0))
@@ -301,7 +291,7 @@ async def test_a_failover_is_a_switch_with_a_span_for_each_model(collector: Coll
 async def test_a_failed_request_is_a_failed_span_with_the_code_that_the_client_was_told(
     collector: Collector,
 ) -> None:
-    async with Provider(Exchange.gone) as provider:
+    async with FakeUpstream(UpstreamExchange.gone) as provider:
         config = replace(
             trace_to(collector, provider, GPT),
             timeouts=Timeouts(first_byte_seconds=0.05),
@@ -318,7 +308,7 @@ async def test_a_failed_request_is_a_failed_span_with_the_code_that_the_client_w
 
 
 async def test_a_clients_mistake_is_no_failure_of_the_routers(collector: Collector) -> None:
-    async with Provider() as provider, traced(trace_to(collector, provider)) as client:
+    async with FakeUpstream(COMPLETE) as provider, traced(trace_to(collector, provider)) as client:
         answer = await ask(client, body=chat(model="unheard-of"))
     span = collector.find(f"POST {CHAT}")
     assert answer.status_code == span.attributes["http.response.status_code"] == 404
@@ -327,7 +317,7 @@ async def test_a_clients_mistake_is_no_failure_of_the_routers(collector: Collect
 
 
 async def test_a_streams_spans_last_to_its_end_and_tell_what_it_cost(collector: Collector) -> None:
-    async with Provider(stream) as provider, traced(trace_to(collector, provider, GPT)) as client:
+    async with FakeUpstream(stream) as provider, traced(trace_to(collector, provider, GPT)) as client:
         answer = await ask(client, body=chat(stream=True))
     assert answer.content == b"".join(PIECES)
     request, sent = collector.find(f"POST {CHAT}"), collector.find("chat gpt-4o")
@@ -339,12 +329,12 @@ async def test_a_streams_spans_last_to_its_end_and_tell_what_it_cost(collector: 
 
 
 async def test_a_stream_that_was_cut_is_a_failure(collector: Collector) -> None:
-    async def cut(exchange: Exchange) -> None:
+    async def cut(exchange: UpstreamExchange) -> None:
         await exchange.start_stream()
         await exchange.chunk(PIECES[0])
         exchange.close()
 
-    async with Provider(cut) as provider, traced(trace_to(collector, provider, GPT)) as client:
+    async with FakeUpstream(cut) as provider, traced(trace_to(collector, provider, GPT)) as client:
         with pytest.raises(httpx.RemoteProtocolError):
             await ask(client, body=chat(stream=True))
     for name in (f"POST {CHAT}", "chat gpt-4o"):
@@ -354,12 +344,12 @@ async def test_a_stream_that_was_cut_is_a_failure(collector: Collector) -> None:
 async def test_a_client_that_leaves_is_told_of_and_what_was_under_way_too(collector: Collector) -> None:
     came, gone = asyncio.Event(), asyncio.Event()
 
-    async def wait(exchange: Exchange) -> None:
+    async def wait(exchange: UpstreamExchange) -> None:
         came.set()
         await exchange.gone()
         gone.set()
 
-    async with Provider(wait) as provider, traced(trace_to(collector, provider, GPT)) as client:
+    async with FakeUpstream(wait) as provider, traced(trace_to(collector, provider, GPT)) as client:
         asking = asyncio.create_task(ask(client))
         await came.wait()
         asking.cancel()
@@ -372,14 +362,14 @@ async def test_a_client_that_leaves_is_told_of_and_what_was_under_way_too(collec
 
 
 async def test_the_decision_alone_is_traced_without_a_sending(collector: Collector) -> None:
-    async with Provider() as provider, traced(trace_to(collector, provider), "talk") as client:
+    async with FakeUpstream(COMPLETE) as provider, traced(trace_to(collector, provider), "talk") as client:
         answer = await ask(client, path=f"/routing{CHAT}")
     assert collector.draw() == f"POST /routing{CHAT}\n  route"
     assert answer.json()["trace_id"] == collector.find("route").trace_id
 
 
 async def test_neither_content_nor_keys_nor_the_id_itself_reach_the_collector(collector: Collector) -> None:
-    async with Provider(counted, stream) as provider:
+    async with FakeUpstream(counted, stream) as provider:
         config = trace_to(collector, provider, GPT, header_prefixes=("x-", "auth"))
         config = replace(config, routing=Routing(affinity_headers=("x-thread",)))
         async with traced(config) as client:
@@ -400,10 +390,10 @@ async def test_neither_content_nor_keys_nor_the_id_itself_reach_the_collector(co
 
 @pytest.mark.parametrize("answer", [counted, stream])
 async def test_content_is_told_where_the_settings_want_it(
-    collector: Collector, answer: Callable[[Exchange], Awaitable[None]]
+    collector: Collector, answer: Callable[[UpstreamExchange], Awaitable[None]]
 ) -> None:
     async with (
-        Provider(answer) as provider,
+        FakeUpstream(answer) as provider,
         traced(trace_to(collector, provider, GPT, content=True)) as client,
     ):
         await ask(client, body=chat(stream=answer is stream))
@@ -432,7 +422,7 @@ async def test_content_is_told_as_the_client_had_it_whatever_the_provider_speaks
         "messages": [MESSAGE_OF_USER],
     }
     async with (
-        Provider(stream) as provider,
+        FakeUpstream(stream) as provider,
         traced(trace_to(collector, provider, GPT, content=True)) as client,
     ):
         await ask(client, path="/v1/messages", body=json.dumps(asked).encode())
@@ -449,7 +439,7 @@ async def test_a_bug_in_tracing_is_a_line_for_the_operator_and_nothing_for_the_c
         raise RuntimeError(PROMPT)
 
     monkeypatch.setattr("plano_agents.router.watch.tracing._describe_session", break_down)
-    async with Provider(counted) as provider, traced(trace_to(collector, provider)) as client:
+    async with FakeUpstream(counted) as provider, traced(trace_to(collector, provider)) as client:
         answer = await ask(client)
     assert answer.content == COUNTED
     (told,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
@@ -458,7 +448,7 @@ async def test_a_bug_in_tracing_is_a_line_for_the_operator_and_nothing_for_the_c
 
 
 async def test_configured_headers_and_values_become_attributes_as_in_plano(collector: Collector) -> None:
-    async with Provider() as provider:
+    async with FakeUpstream(COMPLETE) as provider:
         config = trace_to(
             collector,
             provider,
@@ -475,7 +465,7 @@ async def test_configured_headers_and_values_become_attributes_as_in_plano(colle
 
 async def test_every_attribute_stands_in_the_table(collector: Collector) -> None:
     async with (
-        Provider(counted, stream) as provider,
+        FakeUpstream(counted, stream) as provider,
         traced(trace_to(collector, provider, content=True), "talk") as client,
     ):
         await ask(client, x_model_affinity="run-1")
@@ -484,7 +474,7 @@ async def test_every_attribute_stands_in_the_table(collector: Collector) -> None
 
 
 async def test_a_reloaded_configuration_traces_by_its_own_rules_at_once(collector: Collector) -> None:
-    async with Provider() as provider:
+    async with FakeUpstream(COMPLETE) as provider:
         config = trace_to(collector, provider)
         upstream = HttpUpstream()
         router = Router(replace(config, tracing=Tracing()), upstream)
@@ -504,13 +494,13 @@ async def test_a_reloaded_configuration_traces_by_its_own_rules_at_once(collecto
 
 
 async def test_without_tracing_the_clients_context_goes_on_as_it_came() -> None:
-    async with Provider() as provider, traced(build_config(GPT, base_url=provider.url)) as client:
+    async with FakeUpstream(COMPLETE) as provider, traced(build_config(GPT, base_url=provider.url)) as client:
         await ask(client, traceparent=INBOUND, tracestate="vendor=1")
         await ask(client)
     traced_one, plain = provider.exchanges
     assert find_sent(traced_one) == (*PARENT, "01")
-    assert "\ntracestate: vendor=1\r\n" in traced_one.head
-    assert "traceparent" not in plain.head
+    assert traced_one.headers["tracestate"] == "vendor=1"
+    assert "traceparent" not in plain.headers
 
 
 @pytest.mark.parametrize("names", [{"OTEL_SDK_DISABLED": "true"}, {"OTEL_TRACES_EXPORTER": "none"}])
@@ -519,9 +509,9 @@ async def test_the_environment_can_switch_traces_off(
 ) -> None:
     for name, value in names.items():
         monkeypatch.setenv(name, value)
-    async with Provider() as provider, traced(trace_to(collector, provider)) as client:
+    async with FakeUpstream(COMPLETE) as provider, traced(trace_to(collector, provider)) as client:
         await ask(client)
-    assert "traceparent" not in provider.exchanges[0].head
+    assert "traceparent" not in provider.exchanges[0].headers
     assert collector.spans == []
 
 
@@ -530,7 +520,7 @@ async def test_the_environments_service_name_and_collectors_key_are_taken(
 ) -> None:
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-collector-key=secret")
-    async with Provider() as provider:
+    async with FakeUpstream(COMPLETE) as provider:
         async with traced(trace_to(collector, provider)) as client:
             await ask(client)
         monkeypatch.setenv("OTEL_SERVICE_NAME", "edge")

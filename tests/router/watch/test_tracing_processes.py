@@ -14,11 +14,12 @@ from click.testing import CliRunner
 
 from plano_agents.cli.main import cli, describe
 from plano_agents.config.options import Tracing
+from plano_agents.testing import FakeUpstream
 from tests.faults.redis_server import free_port
 from tests.faults.router_process import RouterProcess, start_router, write_config
 from tests.observe.spans.collector import Seen, grpc_collector
 from tests.patience import PATIENCE_SECONDS
-from tests.router.conftest import GPT, Provider, build_config, chat
+from tests.router.conftest import COMPLETE, GPT, build_config, chat
 from tests.router.raw_client import build_request, open_to
 
 SHARED = {"session_cache": {"type": "redis", "url": "redis://127.0.0.1:1"}}
@@ -55,7 +56,7 @@ print([name for name in sys.modules if name.partition(".")[0] in {"grpc", "googl
 
 def write_traced(
     folder: Path,
-    provider: Provider,
+    provider: FakeUpstream,
     collector: str,
     routing: Mapping[str, object] | None = None,
     **tracing: object,
@@ -82,7 +83,7 @@ def count(spans: Sequence[Seen]) -> int:
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="who serves is read from Linux's /proc")
 async def test_each_worker_sends_its_own_spans(tmp_path: Path) -> None:
     with grpc_collector() as collector:
-        async with Provider() as provider:
+        async with FakeUpstream(COMPLETE) as provider:
             config = write_traced(tmp_path, provider, collector.url, SHARED)
             async with start_router(config, "--workers", "2") as router:
                 served: list[int] = []
@@ -97,7 +98,7 @@ async def test_what_is_queued_at_sigterm_is_sent(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "3600000")
     with grpc_collector() as collector:
         async with (
-            Provider() as provider,
+            FakeUpstream(COMPLETE) as provider,
             start_router(write_traced(tmp_path, provider, collector.url)) as router,
         ):
             await ask(router)
@@ -113,7 +114,10 @@ async def test_a_dead_collector_is_one_line_however_much_is_asked_and_no_request
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "1")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
     url = f"http://127.0.0.1:{free_port()}"
-    async with Provider() as provider, start_router(write_traced(tmp_path, provider, url)) as router:
+    async with (
+        FakeUpstream(COMPLETE) as provider,
+        start_router(write_traced(tmp_path, provider, url)) as router,
+    ):
         for _ in range(50):
             await ask(router)
         said = await router.read_errors_until("\n")
@@ -136,7 +140,7 @@ def test_what_is_traced_and_where_to_is_said_at_start() -> None:
 async def test_without_the_extra_a_checked_configuration_says_how_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with Provider() as provider:
+    async with FakeUpstream(COMPLETE) as provider:
         config = write_traced(tmp_path, provider, "http://127.0.0.1:4317")
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk", None)
     result = CliRunner().invoke(cli, ["config", "check", str(config)])

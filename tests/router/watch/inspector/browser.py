@@ -18,8 +18,9 @@ from plano_agents.config.model import Config
 from plano_agents.http.client.client import HttpUpstream
 from plano_agents.router.app import Router
 from plano_agents.router.watch.inspector.answers import OwnInspector
+from plano_agents.testing import FakeUpstream, UpstreamExchange
 from tests.faults.redis_server import NEEDED
-from tests.router.conftest import PROMPT, Exchange, Provider, chat
+from tests.router.conftest import PROMPT, chat
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 USAGE = (
@@ -57,7 +58,7 @@ class Site:
 
     url: str
     """The router's address."""
-    provider: Provider
+    provider: FakeUpstream
     """The provider."""
     browser: Browser
     """The browser."""
@@ -128,28 +129,28 @@ class Site:
         return urlsplit(url).netloc == urlsplit(self.url).netloc
 
 
-async def answer(exchange: Exchange) -> None:
+async def answer(exchange: UpstreamExchange) -> None:
     """Answer as a provider does that counts tokens."""
     await exchange.answer(USAGE)
 
 
-async def fail_as_gpt(exchange: Exchange) -> None:
+async def fail_as_gpt(exchange: UpstreamExchange) -> None:
     """Fail where the model is GPT-4o; answer for others."""
     if b'"gpt-4o"' in exchange.body:
-        await exchange.answer(b"{}", status="500 Broken")
+        await exchange.answer(b"{}", status=500)
     else:
         await exchange.answer(USAGE)
 
 
 @asynccontextmanager
 async def running_site(
-    browser: Browser, config: Config, provider: Provider | None = None
+    browser: Browser, config: Config, provider: FakeUpstream | None = None
 ) -> AsyncGenerator[Site, None]:
     """A router for a browser."""
     inspector = OwnInspector()
     upstream = HttpUpstream()
     listener = processes.bind("127.0.0.1", 0)
-    async with provider or Provider(answer) as behind:
+    async with provider or FakeUpstream(answer) as behind:
         models = tuple(replace(model, base_url=behind.url) for model in config.models)
         router = Router(replace(config, models=models), upstream, fetch=upstream.fetch, inspector=inspector)
         async with processes.running([processes.Site(router, listener, on_stop=router.stop)]):

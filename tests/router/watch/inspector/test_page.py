@@ -15,7 +15,8 @@ from starlette.responses import JSONResponse
 from plano_agents import processes
 from plano_agents.config.model import Preference, Routing
 from plano_agents.config.options import CostSource, PromptCaching, Retries, SessionCache
-from tests.router.conftest import PROMPT, Provider, build_config
+from plano_agents.testing import FakeUpstream
+from tests.router.conftest import PROMPT, build_config
 from tests.router.watch.inspector.browser import Site, answer, fail_as_gpt, running_browser, running_site
 from tests.router.watch.inspector.conftest import build_record
 
@@ -115,7 +116,7 @@ async def test_the_card_beside_a_turn_says_why_with_scores_times_and_tokens(brow
 
 async def test_a_switch_is_marked_and_explained(browser: Browser) -> None:
     config = build_config(GPT, MINI, preferences=(TALK,), retries=ONCE)
-    async with running_site(browser, config, Provider(answer, fail_as_gpt)) as site:
+    async with running_site(browser, config, FakeUpstream(answer, fail_as_gpt)) as site:
         for _ in range(2):
             await site.ask("run-1", said="small talk")
         async with site.open() as page:

@@ -8,7 +8,8 @@ import pytest
 from pydantic import SecretStr
 
 from plano_agents.router.watch.inspector.site import POLICY
-from tests.router.conftest import Provider, build_config, chat, run_router
+from plano_agents.testing import FakeUpstream
+from tests.router.conftest import COMPLETE, build_config, chat, run_router
 
 GPT = "openai/gpt-4o"
 TOKEN = {"authorization": "Bearer token"}
@@ -17,7 +18,7 @@ TOKEN = {"authorization": "Bearer token"}
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     async with (
-        Provider() as provider,
+        FakeUpstream(COMPLETE) as provider,
         run_router(build_config(GPT, base_url=provider.url)) as url,
         httpx.AsyncClient(base_url=url, headers={"content-type": "application/json"}) as client,
     ):
