@@ -93,7 +93,7 @@ def _read_head(stream: Any) -> dict[str, str]:  # noqa: ANN401 - a socket's file
 
 
 def _provide(listener: socket.socket) -> None:
-    """Answer whoever asks."""
+    """Answer any request."""
     while True:
         connection, _ = listener.accept()
         threading.Thread(target=_provide_on, args=[connection], daemon=True).start()

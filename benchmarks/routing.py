@@ -2,7 +2,7 @@
 
     uv run --group dev python benchmarks/routing.py [--data FOLDER] [--only embedded] [--untuned encoder.npz]
 
-No strategy was trained on these sets. Every strategy computes on one core, and times are that core's, whoever else is
+No strategy was trained on these sets. Every strategy computes on one core, and times are that core's, whatever else is
 busy.
 """
 

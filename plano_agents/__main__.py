@@ -6,7 +6,7 @@ import signal
 def main() -> None:
     """Run the command line.
 
-    Loading it takes a moment; whoever presses Ctrl-C by then ends the process, and sees no traceback of imports.
+    Loading it takes a moment; Ctrl-C by then ends the process, without a traceback of imports.
     """
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     from plano_agents.cli.main import main as run  # noqa: PLC0415 - what takes the moment

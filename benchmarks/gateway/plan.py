@@ -35,7 +35,7 @@ class Run:
     plan: Plan
     results: Results
     say: Callable[[str], None]
-    """Tells whoever waits how far it is."""
+    """Shows the progress."""
 
     def note(self, text: str) -> None:
         """Tell it, and keep it for the results' readers."""

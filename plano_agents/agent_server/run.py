@@ -51,7 +51,7 @@ def describe(app: FastAPI, settings: ServerSettings, listener: socket.socket, pl
     rows = [
         ("agent", settings.name),
         ("threads", place),
-        ("keys", ", ".join(settings.api_keys) or "none: whoever reaches this address may ask"),
+        ("keys", ", ".join(settings.api_keys) or "none: any client that reaches this address may ask"),
         ("answers", ", ".join(answers)),
     ]
     lines = [f"agent server listening on {url_of(listener)}"]

@@ -52,7 +52,7 @@ MAX_NAME_CHARACTERS = 256
 """The longest name of a model, an alias or a preference: names stand in headers, pins and logs."""
 
 NAME = re.compile(rf"[!-~]{{1,{MAX_NAME_CHARACTERS}}}")
-"""How a model or an alias is named, by whoever names it: in visible ASCII."""
+"""How a model or an alias is named, in files and requests alike: in visible ASCII."""
 
 DOTS = frozenset({".", ".."})
 """No model ids: in the path of a deployment, such as Azure's, they would address something else."""

@@ -243,7 +243,7 @@ class Retries(Values):
     max_delay_seconds: Wait = 60.0
     """The longest ``Retry-After`` that is waited for; the next candidate is taken instead of waiting longer."""
     budget_ratio: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.2
-    """Retries allowed per request, over all requests of late."""
+    """Retries allowed per request, over all recent requests."""
     budget_min: Annotated[int, Field(ge=0)] = 3
     """Retries allowed however few requests there were."""
 

@@ -4,7 +4,7 @@ A tool answers every call with JSON: a result, or ``{"error": …, "available": 
 something that is not there, so that the model can correct itself and the user never sees an exception. Names are
 matched without regard to case, spaces, dashes and underscores.
 
-The facts are left to ``database_facts``, the loop to whoever imports this.
+The facts are left to ``database_facts``, the loop to importers.
 """
 
 import inspect

@@ -1,8 +1,8 @@
 """The origin of a request: this machine, a page of another site, a name that was pointed here.
 
-A server that asks for no keys trusts whoever reaches it, and a browser on the same machine reaches it for any page that
-it shows. So such a server judges what no page can forge, the headers that browsers write themselves (Fetch, sections
-3.2 and 4.6; Fetch Metadata; RFC 9110, section 7.2):
+A server that asks for no keys trusts every client that reaches it, and a browser on the same machine reaches it for any
+page that it shows. So such a server judges what no page can forge, the headers that browsers write themselves (Fetch,
+sections 3.2 and 4.6; Fetch Metadata; RFC 9110, section 7.2):
 
 - ``Host`` is a loopback name or an allowed one: a page whose own name was pointed at this machine (DNS rebinding) sends
   its own. Asked of peers on loopback, and of every peer where allowed hosts are set.

@@ -124,7 +124,7 @@ class LineWriter:
             while left:
                 try:
                     left = left[os.write(number, left) :]
-                except BlockingIOError:  # whoever shares it has made it so
+                except BlockingIOError:  # a process that shares it has made it so
                     select.select([], [number], [])
 
     def _write_now(self, line: str) -> None:

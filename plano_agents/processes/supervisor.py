@@ -237,7 +237,7 @@ class Supervisor(Generic[State]):
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _become(self, place: _Place[State], line: "Connection[tuple[str, ...], State]") -> None:
-        """Be a worker, in the new process, and let go of what is the parent's and the others'."""
+        """Be a worker, in the new process, and close what is the parent's and the others'."""
         for other in self._places:
             other.hang_up()
             if other is not place:

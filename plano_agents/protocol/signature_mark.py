@@ -2,7 +2,7 @@
 
 Anthropic checks the signatures of thinking, and refuses those that a compatible endpoint gave; that one cannot read
 Anthropic's. So what such an endpoint signs goes to the client as `PREFIX`, a fingerprint of the endpoint, and the
-signature: whoever serves the next turn can be told from it, and nothing has to be remembered.
+signature: the server of the next turn can be told from it, and nothing has to be remembered.
 """
 
 import hashlib

@@ -51,7 +51,8 @@ SEARCHED_CHARACTERS = 2_000_000
 class Stripper:
     """Takes harnesses' envelopes out of a conversation's texts, as far as `SEARCHED_CHARACTERS`.
 
-    Texts beyond stay as they are, for a search takes its time by the characters, and whoever asks holds all others up.
+    Texts beyond stay as they are, for a search takes its time by the characters, and one request would hold all others
+    up.
     """
 
     def __init__(self) -> None:

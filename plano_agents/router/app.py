@@ -159,7 +159,7 @@ class Router:
         self._inspector.close()
 
     async def aclose(self) -> None:
-        """Stop asking the sources of measurements, send the last spans, and let go of the session store."""
+        """Stop asking the sources of measurements, send the last spans, and close the session store."""
         self._stop_watching()
         self._serving.readiness.stop()
         await self._traces.aclose()

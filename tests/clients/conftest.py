@@ -32,7 +32,7 @@ FAULTS = {
 """What models do, by name; `<provider>/<provider>-<name>` is one."""
 
 PLACES = 4
-"""How many requests the router has in flight at most: who does not let go of a place soon finds none."""
+"""How many requests the router has in flight at most: a client that keeps a place soon finds none."""
 
 
 @pytest.fixture(scope="session")

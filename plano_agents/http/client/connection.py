@@ -3,7 +3,7 @@
 Answers are framed by llhttp (``httptools``), strictly, and their heads are kept as bytes. Interim answers (1xx) are
 passed over. What comes after the answer's end, or while nothing was asked, ends the connection.
 
-Whoever reads waits for one future at a time. A stream's chunks are handed on as they come, without waking anybody,
+A reader waits for one future at a time. A stream's chunks are handed on as they come, without waking anybody,
 until the reader takes no more. What is not read is held, up to `HELD_BYTES`; then the socket is not read. Time runs
 only while somebody waits: a reader that is slow is no provider that is silent.
 

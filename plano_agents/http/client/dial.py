@@ -1,6 +1,6 @@
 """Dialing: to the first address that answers, over TLS, through a proxy.
 
-Addresses are tried as RFC 8305 ("happy eyeballs") has it. Whoever gives up leaves neither a task nor a socket.
+Addresses are tried as RFC 8305 ("happy eyeballs") has it. A dial that is given up leaves neither a task nor a socket.
 """
 
 import asyncio

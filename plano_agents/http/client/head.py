@@ -1,7 +1,7 @@
 """A request's head in bytes: HTTP/1.1, RFC 9112, section 3, with nothing in it that ends a line early.
 
 A header that breaks the rules is refused, not repaired: what follows a line break in a value would be a header, or a
-request, of whoever wrote the value. How long the body is, is said here and nowhere else.
+request, written by the value's author. How long the body is, is said here and nowhere else.
 """
 
 import re

@@ -3,7 +3,7 @@
 A peer on loopback may be a proxy that speaks for somebody else, or a page in the operator's own browser. So without a
 token a request must also address this machine by a loopback name, in HTTP/1.1 (nginx before 1.29.7 speaks 1.0 to what
 it stands in front of, and adds nothing, unless it is told to), and bring no header that proxies or other sites' pages
-add. A proxy that hides all of this, as nginx does since 1.29.7 where nothing is set, is trusted by whoever runs it
+add. A proxy that hides all of this, as nginx does since 1.29.7 where nothing is set, is trusted by its operator
 without a token.
 """
 

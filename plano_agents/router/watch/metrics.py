@@ -5,7 +5,7 @@ reasons, and names that the configuration declares. A model that only a wildcard
 a route that only a request's own preferences declare as ``other``; ids and tenants are no labels. So a configuration
 of M model entries and P preferences makes at most 70 M + P + 700 series, and requests add none to that.
 
-With several workers each counts for itself, and whoever is asked adds up what all have told (``shared_tallies``).
+With several workers each counts for itself, and the one that is asked adds up what all have told (``shared_tallies``).
 """
 
 import time

@@ -1,4 +1,4 @@
-"""A ranking computes on one core, whoever loaded NumPy: several threads would wait for each other on a busy machine."""
+"""A ranking computes on one core, however NumPy was loaded: several threads would wait for each other."""
 
 import os
 import subprocess

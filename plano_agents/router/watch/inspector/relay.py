@@ -3,7 +3,7 @@
 The system spreads connections over the workers, so one session's turns are served by many, and whichever worker is
 asked for the page knows a part of them. Each therefore sends its records, gathered for a moment, over a Unix socket in
 a directory that only this user may open, and passes questions on to where the answers are. When the socket does not
-take them the oldest records are let go of; no request waits for it.
+take them the oldest records are dropped; no request waits for it.
 
 On the wire a frame is four bytes of length, in network order, and MessagePack. A worker's connection carries `Batch`
 after `Batch`; a question's carries one `Question`, and back come a `Head`, the body's pieces, and an empty frame: an

@@ -1,4 +1,4 @@
-"""The seam between the router and whoever remembers for the inspector: this process, or one for several workers."""
+"""The seam between the router and the inspector's memory: this process, or one for several workers."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager

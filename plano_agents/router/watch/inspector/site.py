@@ -49,7 +49,7 @@ _INDEX = "index.html"
 
 
 CheckOperator = Callable[[Iterable[tuple[str, str]], str | None, str], None]
-"""Takes a request's headers, peer and HTTP version; raises what refuses whoever sent it."""
+"""Takes a request's headers, peer and HTTP version; raises the refusal."""
 
 
 class InspectorSite:
