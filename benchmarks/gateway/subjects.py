@@ -22,8 +22,6 @@ START_SECONDS = 120.0
 """How long a gateway may take to its first answer."""
 POLL_SECONDS = 0.002
 PACED_SECONDS = 1.5
-IDLE_SECONDS = 10.0
-IDLE_LOOK_SECONDS = 0.2
 MANY_ANSWERS = 100
 """For each connection, above which those that wrk does not wait for do not count."""
 ANNOUNCED = re.compile(r"listens at http://127\.0\.0\.1:(\d+)")
@@ -212,15 +210,6 @@ def _with_upstream(target: Target | None, upstream: str) -> Target | None:
         return None
     headers = {name: value.replace("{upstream}", upstream) for name, value in target.headers.items()}
     return Target(target.model, headers, target.path)
-
-
-def _wait_until_idle(running: Running) -> None:
-    """Wait until a gateway has done with requests that nobody waits for any more."""
-    for _ in range(round(IDLE_SECONDS / IDLE_LOOK_SECONDS)):
-        before = running.cpu_seconds()
-        time.sleep(IDLE_LOOK_SECONDS)
-        if running.cpu_seconds() - before < IDLE_LOOK_SECONDS / 10:
-            return
 
 
 def _wait_for_port(running: Running) -> int:

@@ -4,7 +4,6 @@ Nothing in it knows about routing but the one header that it sends, or does not.
 from the answer: the model from its body, the rest from the router's headers, where they are.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,12 +15,11 @@ from openai.types.chat import ChatCompletion, ChatCompletionMessage
 
 from plano_agents.affinity import AFFINITY_HEADER
 from plano_agents.demos.database_selection import SYSTEM_PROMPT, TASK, TOOLS, run_tool
+from plano_agents.integrations.plano_headers import parse_server_timing
 from plano_agents.integrations.router_address import name_url
 
 MAX_TURNS = 12
 """Turns after which the loop gives up; the job takes about five."""
-
-_TIMING = re.compile(r"([\w-]+);dur=([\d.]+)")
 
 
 class UnfinishedError(Exception):
@@ -120,7 +118,7 @@ def _read_turn(
     usage: CompletionUsage | None,
     headers: Mapping[str, str],
 ) -> Turn:
-    timings = {name: float(value) for name, value in _TIMING.findall(headers.get("server-timing", ""))}
+    timings = parse_server_timing(headers.get("server-timing", ""))
     details = usage.prompt_tokens_details if usage is not None else None
     return Turn(
         number=number,

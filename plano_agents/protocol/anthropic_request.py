@@ -264,7 +264,6 @@ class ClientRequest(Struct, frozen=True, kw_only=True):
 
 
 _REQUEST = msgspec.json.Decoder(ClientRequest)
-_THINKING = msgspec.json.Decoder(Thinking)
 
 
 def parse_request(body: bytes) -> ClientRequest:
@@ -275,12 +274,3 @@ def parse_request(body: bytes) -> ClientRequest:
         UnsupportedFieldError: It holds a block, a tool or a field that only Anthropic knows.
     """
     return decode_request(_REQUEST, body)
-
-
-def parse_thinking(raw: msgspec.Raw) -> Thinking:
-    """Read a ``thinking`` parameter.
-
-    Raises:
-        RequestError: It is not in Anthropic's form.
-    """
-    return decode_request(_THINKING, bytes(raw))

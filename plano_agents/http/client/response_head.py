@@ -7,9 +7,6 @@ llhttp has judged its form: every line ends with CRLF, has a colon and begins wi
 import re
 from collections.abc import ItemsView, Iterator, Mapping
 
-Header = tuple[bytes, bytes]
-"""A field's name and its value."""
-
 _ENCODINGS = re.compile(rb"\r\ntransfer-encoding:[ \t]*([^\r]*)", re.IGNORECASE)
 _LENGTH = re.compile(rb"\r\ncontent-length:", re.IGNORECASE)
 
