@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from plano_agents.config.http_syntax import is_header_value, split_address
+from plano_agents.http_syntax import is_header_value, split_address
 from plano_agents.integrations.router_address import name_url
 
 DEFAULT_URL = "http://127.0.0.1:12000"

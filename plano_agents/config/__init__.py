@@ -9,7 +9,7 @@ The modules, along a file's way:
 - which keys and types there are: ``schema``, ``settings`` and, where they are used as they are read, ``options``;
   checked by ``sections``;
 - what keys mean to each other: ``plano`` and its parts ``model_entries``, ``preferences``, ``option_entries``, with
-  ``secrets`` and ``http_syntax``;
+  ``secrets``;
 - the frozen values: ``options``, ``model``;
 - in and out: ``load``, ``render``.
 """

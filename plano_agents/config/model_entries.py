@@ -10,10 +10,10 @@ from types import MappingProxyType
 from pydantic import SecretStr
 
 from plano_agents.config.findings import Findings, KeyPath, format_value, propose_nearest
-from plano_agents.config.http_syntax import is_header_value, is_token, split_address
 from plano_agents.config.model import DOTS, EMPTY, MAX_NAME_CHARACTERS, WILDCARD, Model
 from plano_agents.config.schema import KNOWN_PROVIDERS, NEED_BASE_URL, ProviderEntry
 from plano_agents.config.secrets import SecretReader, has_reference
+from plano_agents.http_syntax import is_header_value, is_token, split_address
 
 _MODEL_NAME = re.compile(r"[!-.0-~]+/[!-~]+")
 _WEB = frozenset({"http", "https"})

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from plano_agents.config.findings import Findings, KeyPath, format_path, format_value
-from plano_agents.config.http_syntax import is_token, split_address
 from plano_agents.config.options import CostSource, LatencySource, MetricsSource, SessionCache, Tracing
 from plano_agents.config.schema import CostEntry, LatencyEntry, TracingSection
 from plano_agents.config.secrets import SecretReader, has_reference
+from plano_agents.http_syntax import is_token, split_address
 
 CATALOGS: Mapping[str, str] = MappingProxyType(
     {

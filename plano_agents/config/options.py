@@ -12,7 +12,6 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from plano_agents.config.http_syntax import parse_host_pattern
 from plano_agents.config.sections import (
     Count,
     Duration,
@@ -24,6 +23,7 @@ from plano_agents.config.sections import (
     Values,
     Wait,
 )
+from plano_agents.http_syntax import parse_host_pattern
 
 HostPattern = Annotated[str, AfterValidator(parse_host_pattern)]
 """The name of a host, or ``*.`` and a name."""

@@ -10,7 +10,6 @@ from types import MappingProxyType
 
 from plano_agents.config.document import parse_document
 from plano_agents.config.findings import Findings, KeyPath, format_path, format_value
-from plano_agents.config.http_syntax import is_host
 from plano_agents.config.model import Config, Listener, Retries, Routing, Timeouts
 from plano_agents.config.model_entries import build_models
 from plano_agents.config.option_entries import (
@@ -25,6 +24,7 @@ from plano_agents.config.secrets import SecretReader
 from plano_agents.config.sections import check_document
 from plano_agents.config.settings import SETTINGS_NAME, Settings, parse_settings
 from plano_agents.errors import ConfigError
+from plano_agents.http_syntax import is_host
 
 
 def parse_config(

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from plano_agents.config.findings import Findings, KeyPath, format_value, propose_nearest
-from plano_agents.config.http_syntax import is_header_value
 from plano_agents.config.model import MAX_NAME_CHARACTERS, NAME, Config, Model, Preference
 from plano_agents.config.schema import PlanoFile, ProviderEntry
+from plano_agents.http_syntax import is_header_value
 
 MAX_DECLARED = 20
 """How many of the declared models a message lists."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pydantic import SecretStr
 
 from plano_agents.config.findings import Findings, KeyPath
-from plano_agents.config.http_syntax import is_header_value
+from plano_agents.http_syntax import is_header_value
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}|(?<!\S)\$([A-Za-z_][A-Za-z0-9_]*)(?!\S)")
 

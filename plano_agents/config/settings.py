@@ -11,7 +11,6 @@ from pydantic import Field, SecretStr
 
 from plano_agents.config.document import parse_document
 from plano_agents.config.findings import Findings, KeyPath, format_value, propose_nearest
-from plano_agents.config.http_syntax import is_token
 from plano_agents.config.model import NAME, WILDCARD, Config, Model
 from plano_agents.config.options import (
     Breaker,
@@ -25,6 +24,7 @@ from plano_agents.config.options import (
 from plano_agents.config.secrets import SecretReader
 from plano_agents.config.sections import Listing, Section, Text, Values, check_document
 from plano_agents.errors import ConfigError
+from plano_agents.http_syntax import is_token
 
 SETTINGS_NAME = "plano-agents.yaml"
 """The file that is read when it lies beside ``config.yaml``."""

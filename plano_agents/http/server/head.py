@@ -14,7 +14,7 @@ A request that two parsers could read differently is how requests are smuggled, 
 Fields meant for this hop alone (RFC 9110, 7.6.1) are dropped, but for those that only ``Connection`` names: haproxy
 passes a client's own on, which would take away what the proxy adds: where the request comes from, whose it is.
 What a request means, its body, and when it is too late are left to others; there is no IO here, and no message
-repeats what was sent. Text is a head's bytes as Latin-1, which has a character for each.
+repeats what was sent. The grammar of lines is `http_syntax`'.
 """
 
 import re
@@ -23,20 +23,13 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from plano_agents.errors import HeadTooLargeError, MalformedRequestError, UpgradeRefusedError
+from plano_agents.http_syntax import MAX_KEPT_LINE_BYTES, MAX_KEPT_LINES, Header, parse_header_line
 
 MAX_HEADERS = 100
 """How many header lines a request, and how many trailer lines a chunked body, may have."""
-MAX_KEPT_LINES = 64
-"""How many header lines a connection remembers; with the next, at most 32 KiB."""
-MAX_KEPT_LINE_BYTES = 512
-"""How long a line is that is remembered."""
-
-Header = tuple[str, str]
-"""A field's name, in lower case, and its value."""
 
 _FIRST_OCTETS = frozenset((string.ascii_uppercase + "\r").encode())
 _REQUEST_LINE = re.compile(r"([A-Z][A-Z_-]{0,31}) ([!\"$-~]+) HTTP/(1\.[01])")
-_HEADER_LINE = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([\t -~\x80-\xff]*)")
 _ABSOLUTE_TARGET = re.compile(r"https?://([^/?@]+)(/[^?]*)?(\?.*)?", re.IGNORECASE | re.ASCII)
 _HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[\w.~!$&'()*+;=%-]+)(?::[0-9]*)?", re.ASCII)
 _CONTENT_LENGTH = re.compile(r"[0-9]{1,18}")
@@ -86,12 +79,12 @@ def parse_header(line: str) -> Header:
     Raises:
         MalformedRequestError: It has no colon, a bad name, or a character that no value has.
     """
-    matched = _HEADER_LINE.fullmatch(line)
-    if matched is None:
+    header = parse_header_line(line)
+    if header is None:
         raise MalformedRequestError(
             "A header line is not of the form 'Name: value', or has a control character. End lines with CRLF."
         )
-    return matched[1].lower(), matched[2].strip(" \t")
+    return header
 
 
 def _parse_request_line(line: str) -> tuple[str, str, str]:

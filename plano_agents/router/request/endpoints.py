@@ -17,7 +17,7 @@ from plano_agents.errors import (
     UnsupportedEncodingError,
 )
 from plano_agents.http.server.exchange import Exchange, Serve
-from plano_agents.http.server.head import Header
+from plano_agents.http_syntax import Header
 from plano_agents.router.request.admission import Admission
 from plano_agents.router.request.answer import Answer, AnswerStream, StreamBrokenError, answer_error
 from plano_agents.router.request.service import Service
@@ -64,7 +64,7 @@ class ProxiedEndpoints:
         }
 
     def find_direct(self, path: str) -> Serve | None:
-        """See `plano_agents.http.server.exchange.DirectApp`."""
+        """See `plano_agents.http.server.handlers.DirectApp`."""
         return self._serve.get(path)
 
     async def _answer(self, endpoint: Endpoint, exchange: Exchange) -> None:

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from plano_agents.errors import UpstreamError
 from plano_agents.http.client import UpstreamRequest
-from plano_agents.http.client.head import MAX_KEPT_LINES, HeaderLines, encode_line
+from plano_agents.http.client.head import HeaderLines, encode_line
+from plano_agents.http_syntax import MAX_KEPT_LINES
 from plano_agents.testing import FakeUpstream
 from tests.http.client.conftest import connect
 from tests.router.conftest import COMPLETE, KEY

@@ -1,4 +1,7 @@
-"""HTTP's syntax: header names, header values, addresses.
+"""HTTP's grammar, for both ends and the configuration: header names, header values, addresses.
+
+A header that breaks it is refused, never repaired: what follows a line break in a value would be a header, or a
+request, written by the value's author. Text of a head is its bytes as Latin-1, which has a character for each.
 
 Names of hosts follow RFC 1035, section 2.3.4: labels of 1 to 63 characters, 253 in all. An address that breaks that
 would only fail at the first request, as an encoding error of the resolver's.
@@ -9,8 +12,17 @@ import re
 from urllib.parse import SplitResult, urlsplit
 
 MAX_HOST_CHARACTERS = 253
+MAX_KEPT_LINES = 64
+"""The most header lines that a reader or a writer remembers as judged; with the next, 32 KiB."""
+MAX_KEPT_LINE_BYTES = 512
+"""How long a line is that is remembered."""
 
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+Header = tuple[str, str]
+"""A field's name, in lower case, and its value."""
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_FIELD_VALUE = re.compile(r"[\t -~\x80-\xff]*")
+_HEADER_LINE = re.compile(rf"({_TOKEN.pattern}):({_FIELD_VALUE.pattern})")
 _HEADER_VALUE = re.compile(r"[!-~]([ -~]*[!-~])?")
 _NAME = re.compile(r"(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 _LABEL = re.compile(r"[^.]{1,63}")
@@ -19,6 +31,17 @@ _LABEL = re.compile(r"[^.]{1,63}")
 def is_token(text: str) -> bool:
     """Whether a text can be a header's name: a token of RFC 9110, section 5.6.2."""
     return _TOKEN.fullmatch(text) is not None
+
+
+def is_field_value(text: str) -> bool:
+    """Whether a text can stand in a header line as its value: no control character but a tab (RFC 9110, section 5.5)."""
+    return _FIELD_VALUE.fullmatch(text) is not None
+
+
+def parse_header_line(line: str) -> Header | None:
+    """Parse a header line, its end taken off; None where it has no colon, a bad name or a bad value."""
+    matched = _HEADER_LINE.fullmatch(line)
+    return (matched[1].lower(), matched[2].strip(" \t")) if matched is not None else None
 
 
 def is_header_value(text: str) -> bool:

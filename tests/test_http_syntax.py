@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plano_agents.config.http_syntax import is_host, split_address
+from plano_agents.http_syntax import is_host, split_address
 
 
 @pytest.mark.parametrize(
