@@ -28,10 +28,8 @@ async def serve_app(app: FastAPI, listener: socket.socket, *, on_ready: Callable
     Raises:
         ConfigError: The place where threads are kept cannot be opened.
     """
-    # Entered here already, for a server tells a failed start of its own by a traceback.
     with writing_in_background():
-        async with app.router.lifespan_context(app):
-            await serve([Site(app, listener, budget=app.state.buffered)], on_ready=on_ready)
+        await serve([Site(app, listener, budget=app.state.buffered)], on_ready=on_ready)
 
 
 def describe(app: FastAPI, settings: ServerSettings, listener: socket.socket, place: str) -> str:

@@ -4,7 +4,7 @@
 ``sockets`` takes ports. HTTP/1.1 is read by ``http.server``; what the applications do is theirs.
 """
 
-from plano_agents.http.server.connection import HttpLimits
+from plano_agents.http.server.limits import HttpLimits
 from plano_agents.processes.server import Site, run, running, serve
 from plano_agents.processes.sockets import bind, bind_each, check_exposure, is_loopback, url_of
 from plano_agents.processes.supervisor import Patience, Supervisor, check_can_fork

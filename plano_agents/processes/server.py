@@ -5,20 +5,19 @@ seconds, and the process ends with no traceback. What the applications do is the
 """
 
 import asyncio
-import contextlib
 import signal
 import socket
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-import uvicorn
 from starlette.types import ASGIApp
 
 from plano_agents.http.server.budget import BufferBudget
-from plano_agents.http.server.connection import HttpLimits, build_protocol
-from plano_agents.http.server.exchange import DirectApp
+from plano_agents.http.server.limits import HttpLimits
+from plano_agents.http.server.server import Server
+from plano_agents.http.server.shared import Shared
 
 T = TypeVar("T")
 
@@ -46,22 +45,6 @@ class Site:
     """Called when it is told to stop; it ends the answers that have no end of their own."""
 
 
-class _Server(uvicorn.Server):
-    """A uvicorn server that leaves signals to us and says when it listens."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.listening = asyncio.Event()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.listening.set()
-
-
 async def serve(
     sites: Sequence[Site], *, on_ready: Callable[[], None], on_reload: Callable[[], None] | None = None
 ) -> None:
@@ -86,38 +69,17 @@ async def serve(
 @asynccontextmanager
 async def running(sites: Sequence[Site]) -> AsyncGenerator[None, None]:
     """Serve for as long as the context is open; it opens when every site listens."""
-    servers = [_Server(_server_config(site)) for site in sites]
-    tasks = [
-        asyncio.create_task(server.serve([site.listener]))
-        for server, site in zip(servers, sites, strict=True)
-    ]
+    servers = [Server(site.app, Shared(site.limits, site.budget, site.on_refused)) for site in sites]
     try:
-        await asyncio.gather(*(server.listening.wait() for server in servers))
+        for server, site in zip(servers, sites, strict=True):
+            await server.start(site.listener)
         yield
     finally:
-        for server, site in zip(servers, sites, strict=True):
-            server.should_exit = True
+        for site in sites:
             site.on_stop()
-        await asyncio.gather(*tasks)
-
-
-def _server_config(site: Site) -> uvicorn.Config:
-    return uvicorn.Config(
-        site.app,
-        http=build_protocol(
-            site.limits,
-            site.app if isinstance(site.app, DirectApp) else None,
-            site.on_refused,
-            site.budget,
-        ),
-        ws="none",
-        log_config=None,
-        log_level="critical",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=site.grace_seconds,  # type: ignore[arg-type] # typed int, and awaited as any number
-    )
+        await asyncio.gather(
+            *(server.stop(site.grace_seconds) for server, site in zip(servers, sites, strict=True))
+        )
 
 
 def run(main: Awaitable[T]) -> T:

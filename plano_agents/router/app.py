@@ -62,8 +62,8 @@ class _Serving(NamedTuple):
 class Router:
     """The whole router: one application, whose configuration can be exchanged while it serves.
 
-    The proxied endpoints are served directly (`http.server.exchange`), by `serving`'s own HTTP server alone; what ASGI
-    can reach is the rest.
+    The proxied endpoints are served directly (`http.server.exchange`), by our own HTTP server alone; what ASGI can
+    reach is the rest.
 
     Args:
         config: What is configured.
@@ -180,7 +180,7 @@ class Router:
         await self._serving.pages(scope, receive, send)
 
     def find_direct(self, path: str) -> Serve | None:
-        """See `plano_agents.http.server.exchange.DirectApp`."""
+        """See `plano_agents.http.server.handlers.DirectApp`."""
         endpoints = self._serving.endpoints
         return endpoints.find_direct(path) or endpoints.find_direct(correct_path(path))
 

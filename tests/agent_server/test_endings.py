@@ -10,12 +10,13 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 from starlette.requests import Request
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from plano_agents.agent_server.app import create_app
 from plano_agents.agent_server.connection import RunResponse
 from plano_agents.errors import PlanoError
-from plano_agents.http.server.connection import HttpLimits, HttpProtocol
+from plano_agents.http.server.connection import ServerConnection
+from plano_agents.http.server.exchange import Exchange
+from plano_agents.http.server.limits import HttpLimits
 from plano_agents.processes import Site, bind, running, url_of
 from tests.agent_server.conftest import USER, Script, build_graph
 from tests.leftovers import collector_off, leave_out_what_is_there, wait_until_gone
@@ -23,7 +24,7 @@ from tests.router.raw_client import build_request, open_to, talk
 
 BODY_BYTES = 1_000_000
 TIMES = 3
-KINDS = (HttpProtocol, PlanoError, Request, RequestResponseCycle, RunResponse)
+KINDS = (Exchange, PlanoError, Request, RunResponse, ServerConnection)
 """What a request is made of."""
 PATHS = ("/v1/chat/completions", "/agent/run")
 LIMITS = HttpLimits(body_seconds=0.1)

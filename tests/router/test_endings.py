@@ -19,7 +19,7 @@ from plano_agents.http.client import UpstreamRequest
 from plano_agents.http.client.client import HttpUpstream
 from plano_agents.http.client.connection import Connection
 from plano_agents.http.client.response import HttpResponse
-from plano_agents.http.server.connection import HttpProtocol
+from plano_agents.http.server.connection import ServerConnection
 from plano_agents.http.server.exchange import Exchange as ServedExchange
 from plano_agents.protocol.request_body import RequestBody
 from plano_agents.protocol.translation.translation import Translation
@@ -46,7 +46,7 @@ OF_REQUESTS = (
     Choice,
     Connection,
     Draft,
-    HttpProtocol,
+    ServerConnection,
     HttpResponse,
     ModelCandidate,
     Opened,

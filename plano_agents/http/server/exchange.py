@@ -1,105 +1,98 @@
-"""One request and its answer between a connection and an application that is served directly, without ASGI.
+"""One request and its answer, between the connection that they cross and what serves them.
 
-ASGI costs a message for every step, a cycle object, and a task that waits for the client's leaving; a request that
-needs a few dozen microseconds would spend most of them there. What ASGI has and this has not, nobody here uses. The
-connection (`protocol`) hands in the body as it comes and says when the client is gone, which cancels the work at once.
+A router's endpoints serve exchanges directly: ASGI costs a message for every step and a task that waits for the
+client's leaving, and a request that needs a few dozen microseconds would spend most of them there. An ASGI application
+is served by a bridge (`asgi`). The connection hands in the body as it comes and says when the client is gone; that
+cancels the work at once, unless whoever works wants to be told instead.
 """
 
 import asyncio
-import http
 import logging
 from collections.abc import Callable, Coroutine, Mapping
-from functools import lru_cache
-from typing import ClassVar, Protocol, runtime_checkable
-
-from uvicorn.server import ServerState
+from typing import Protocol
 
 from plano_agents.errors import BodyTooLargeError, PlanoError
+from plano_agents.http.server.answer_head import encode_headers
 from plano_agents.http.server.budget import SMALL_BYTES
 from plano_agents.http.server.flow import Flow
 from plano_agents.http.server.head import RequestHead
+from plano_agents.http.server.shared import Shared
 
 Serve = Callable[["Exchange"], Coroutine[None, None, None]]
 """Answers a request. What it leaves without an end breaks the connection: a clean end would be taken for success."""
 
+HELD_BYTES = 65_536
+"""How much of a body is held for an application that reads it piece by piece, before its client is not read."""
+
 _log = logging.getLogger(__name__)
 
-_STATUS_LINES = {each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n".encode() for each in http.HTTPStatus}
 
+class Link(Protocol):
+    """A connection, as its exchange sees it."""
 
-@runtime_checkable
-class DirectApp(Protocol):
-    """An ASGI application that serves some paths directly."""
+    transport: asyncio.Transport
+    """Takes the answer."""
+    flow: Flow
+    """Says when the client does not read, and whether there is room for a large answer."""
+    shared: Shared
+    """Has the beginnings of answers, and knows the tasks that a stopping server waits for."""
+    peer: str | None
+    """The client's address; None where it has none, on a Unix socket."""
 
-    def find_direct(self, path: str) -> Serve | None:
-        """Say what serves a path; None for what is served as ASGI has it."""
+    def end_answer(self) -> None:
+        """Go on: the answer's end was written."""
 
 
 class Exchange:
     """One request and its answer.
 
-    To uvicorn's connection it is the request's cycle: it has the attributes that are read and written there.
-
     Args:
         head: The request's.
-        transport: Takes the answer.
-        flow: Says when the client does not read, and whether there is room for a large answer.
-        server_state: Has the headers of every answer, and knows the tasks that a stopping server waits for.
-        on_complete: Called when the answer's end was written.
-        peer: The client's address; None where it has none, on a Unix socket.
+        link: The connection that it came on.
+        is_told: Whether who serves it is told that the client left, and not cancelled.
         owes_continue: Whether the client waits for ``100 Continue`` before it sends the body.
     """
 
     __slots__ = (
         "_body",
-        "_flow",
         "_head",
-        "_is_whole",
-        "_on_complete",
+        "_link",
         "_refusal",
-        "_server_state",
-        "_size",
         "_task",
-        "_transport",
-        "_waiter",
+        "_waiters",
         "disconnected",
         "head",
+        "is_told",
+        "is_whole",
         "keep_alive",
         "owes_continue",
         "peer",
         "response_complete",
         "response_started",
+        "size",
     )
 
-    message_event: ClassVar["_Unheard"]
-
-    def __init__(
-        self,
-        head: RequestHead,
-        transport: asyncio.Transport,
-        flow: Flow,
-        server_state: ServerState,
-        on_complete: Callable[[], None],
-        *,
-        peer: str | None,
-        owes_continue: bool,
-    ) -> None:
+    def __init__(self, head: RequestHead, link: Link, *, is_told: bool, owes_continue: bool) -> None:
         self.head = head
-        self.peer = peer
+        """The request's head."""
+        self.peer = link.peer
+        """The client's address."""
+        self.is_told = is_told
+        """Whether who serves is told that the client left."""
         self.owes_continue = owes_continue
-        self._transport = transport
-        self._flow = flow
-        self._server_state = server_state
-        self._on_complete = on_complete
+        """Whether the client waits for ``100 Continue``, or for the answer in its place."""
+        self._link = link
         self._head = b""
         self._body: list[bytes] = []
-        self._size = 0
-        self._is_whole = False
+        self.size = 0
+        """How many bytes of the body came and were not taken."""
         self._refusal: PlanoError | None = None
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiters: list[asyncio.Future[None]] = []
         self._task: asyncio.Task[None] | None = None
         self.keep_alive = head.keep_alive
         """Whether the connection serves another request after this one."""
+        self.is_whole = False
+        """Whether the body's end came."""
         self.disconnected = False
         """Whether the client is gone, or refused: nothing more can be told."""
         self.response_started = False
@@ -112,35 +105,50 @@ class Exchange:
     def start(self, serve: Serve, loop: asyncio.AbstractEventLoop) -> None:
         """Begin the work."""
         self._task = loop.create_task(self._run(serve))
-        self._server_state.tasks.add(self._task)
+        self._link.shared.tasks.add(self._task)
 
     def take(self, piece: bytes) -> None:
         """Take a piece of the body."""
         self._body.append(piece)
-        self._size += len(piece)
-        self._wake()
+        self.size += len(piece)
+        if self.is_told and self.size > HELD_BYTES:
+            self._link.flow.pause_reading()
+        self.wake()
 
     def close_body(self) -> None:
         """Take the body's end."""
-        self._is_whole = True
-        self._wake()
+        self.is_whole = True
+        self.wake()
 
-    def refuse(self, error: PlanoError) -> None:
-        """Have whoever reads the body answer with an error: the rest of it does not come."""
+    def refuse(self, error: PlanoError) -> bool:
+        """Have whoever reads the body answer with an error: the rest of it does not come.
+
+        Returns:
+            Whether the error was taken; if not, it is as if the client had left.
+        """
+        if self.is_told or self.response_started:
+            self.leave()
+            return False
         self.keep_alive = False
         self._body.clear()
         self._refusal = error
-        self._wake()
+        self.wake()
+        return True
 
     def leave(self) -> None:
         """End the work: the client is gone, or was refused."""
         self.disconnected = True
         task = self._task
-        if task is not None and not self.response_complete:
-            # One that is cancelled before its first step never comes to take itself away.
-            task.add_done_callback(self._server_state.tasks.discard)
-            task.cancel()
-            self._let_go()
+        if task is None or self.response_complete:
+            return
+        if self.is_told:
+            self._body.clear()
+            self.wake()
+            return
+        # One that is cancelled before its first step never comes to take itself away.
+        task.add_done_callback(self._link.shared.tasks.discard)
+        task.cancel()
+        self._let_go()
 
     # What the application does.
 
@@ -158,18 +166,35 @@ class Exchange:
         length = self.head.content_length
         if length is not None and length > limit:
             raise BodyTooLargeError(f"The request body has {length} bytes; the limit is {limit}. {way_out}")
-        while not self._is_whole and self._size <= limit:
+        while not self.is_whole and self.size <= limit:
             if self._refusal is not None:
                 raise self._take_refusal()
-            if self.owes_continue:
-                self.owes_continue = False
-                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            self._flow.resume_reading()
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
-        if self._size > limit:
+            await self.wait()
+        if self.size > limit:
             raise BodyTooLargeError(f"The request body has more than {limit} bytes. {way_out}")
+        return self.take_body()
+
+    async def wait(self) -> None:
+        """Let the client send, and wait until more of the body comes, or its end, or the client leaves."""
+        if self.owes_continue and not self.response_started:
+            self.owes_continue = False
+            self._link.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self._link.flow.resume_reading()
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        await waiter
+
+    def wake(self) -> None:
+        """Have those look again who wait."""
+        while self._waiters:
+            waiter = self._waiters.pop()
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def take_body(self) -> bytes:
+        """Take what came of the body and was not taken."""
         body, self._body = self._body, []
+        self.size = 0
         return body[0] if len(body) == 1 else b"".join(body)
 
     def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
@@ -186,38 +211,68 @@ class Exchange:
         if self.disconnected:
             return
         if len(body) > SMALL_BYTES:
-            self._flow.make_room(len(body))
-        head = self._encode_head(status, headers, f"content-length: {len(body)}\r\n\r\n")
+            self._link.flow.make_room(len(body))
+        head = self.encode_head(status, encode_headers(headers), f"content-length: {len(body)}\r\n\r\n")
         self.response_started = True
-        self._transport.write(head if self.head.method == "HEAD" else head + body)
-        self._complete()
+        self._link.transport.write(head if self.head.method == "HEAD" else head + body)
+        self.complete()
 
     def begin(self, status: int, headers: Mapping[str, str]) -> None:
         """Begin an answer that comes in pieces: its head goes out with the first of them, or with its end."""
-        self._head = self._encode_head(status, headers, "transfer-encoding: chunked\r\n\r\n")
+        self._head = self.encode_head(status, encode_headers(headers), "transfer-encoding: chunked\r\n\r\n")
 
     def write(self, piece: bytes) -> bool:
         """Write the next piece, which is not empty; whether the client reads: if not, `drain` comes before the next."""
         if not self.disconnected:
-            self._transport.write(b"%b%x\r\n%b\r\n" % (self._take_head(), len(piece), piece))
-        return not self._flow.write_paused
+            self._link.transport.write(b"%b%x\r\n%b\r\n" % (self._take_head(), len(piece), piece))
+        return not self._link.flow.write_paused
 
     def end(self, piece: bytes = b"") -> None:
         """Write the end of an answer that came in pieces, and its last piece before it, if there is one."""
         if not self.disconnected:
             last = b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
-            self._transport.write(b"%b%b0\r\n\r\n" % (self._take_head(), last))
-            self._complete()
+            self._link.transport.write(b"%b%b0\r\n\r\n" % (self._take_head(), last))
+            self.complete()
 
     @property
     def is_paused(self) -> bool:
         """Whether the client does not read: nothing should be written before `drain`."""
-        return self._flow.write_paused
+        return self._link.flow.write_paused
 
     async def drain(self) -> None:
         """Wait until the client reads."""
-        if self._flow.write_paused:
-            await self._flow.drain()
+        if self._link.flow.write_paused:
+            await self._link.flow.drain()
+
+    # What a bridge does besides, which frames answers itself.
+
+    def get_address(self, name: str) -> tuple[str, int] | None:
+        """Give an end of the connection, ``peername`` or ``sockname``; None where it is no TCP connection's."""
+        address = self._link.transport.get_extra_info(name)
+        return (str(address[0]), int(address[1])) if isinstance(address, tuple) else None
+
+    def encode_head(self, status: int, lines: str, end: str) -> bytes:
+        """Encode the answer's head.
+
+        Args:
+            status: The HTTP status.
+            lines: Header lines.
+            end: The line that says how the body is framed, if there is one, and the empty line.
+        """
+        closing = "" if self.keep_alive else "connection: close\r\n"
+        return self._link.shared.beginnings[status] + f"{lines}{closing}{end}".encode("latin-1")
+
+    def put(self, data: bytes) -> None:
+        """Write a part of the answer as it stands."""
+        self.response_started = True
+        self._link.transport.write(data)
+
+    def complete(self) -> None:
+        """Note that the answer's end was written."""
+        self.response_complete = True
+        if not self.keep_alive and self.is_whole:
+            self._link.transport.close()  # else the connection does, which knows how to stop a client that still sends
+        self._link.end_answer()
 
     async def _run(self, serve: Serve) -> None:
         try:
@@ -230,63 +285,22 @@ class Exchange:
             _log.error("Serving %s: unexpected %s", self.head.method, type(error).__name__)
         finally:
             if self._task is not None:
-                self._server_state.tasks.discard(self._task)
+                self._link.shared.tasks.discard(self._task)
             self._let_go()
             if not (self.response_complete or self.disconnected):
-                self._transport.close()
+                self._link.transport.close()
 
     def _let_go(self) -> None:
         """Keep nothing of a request that is over; one that is cancelled before its first step has raised it."""
-        self._body, self._task, self._waiter = [], None, None
-
-    def _encode_head(self, status: int, headers: Mapping[str, str], end: str) -> bytes:
-        """Write the answer's head.
-
-        Raises:
-            ValueError: A header would break its line.
-        """
-        lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-        if lines.count("\n") != len(headers) or lines.count("\r") != len(headers):
-            raise ValueError("An answer's header holds a line break.")
-        self.owes_continue = False
-        closing = "" if self.keep_alive else "connection: close\r\n"
-        own = f"{lines}{closing}{end}".encode("latin-1")
-        return _encode_beginning(status, *self._server_state.default_headers) + own
+        self._body, self._task, self._waiters = [], None, []
 
     def _take_head(self) -> bytes:
         head, self._head = self._head, b""
         self.response_started = True
         return head
 
-    def _complete(self) -> None:
-        self.response_complete = True
-        if not self.keep_alive and self._is_whole:
-            self._transport.close()  # else the connection does, which knows how to stop a client that still sends
-        self._on_complete()
-
     def _take_refusal(self) -> PlanoError:
         """Give the refusal away: one that was kept would hold, by its traceback, all that it passes."""
         refusal, self._refusal = self._refusal, None
         assert refusal is not None, "it is asked first"  # noqa: S101 - cannot happen
         return refusal
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-
-class _Unheard:
-    """What uvicorn wakes an ASGI application with; a direct one is told by `Exchange.leave`."""
-
-    def set(self) -> None:
-        """Nobody waits."""
-
-
-Exchange.message_event = _Unheard()
-
-
-@lru_cache(maxsize=64)
-def _encode_beginning(status: int, *defaults: tuple[bytes, bytes]) -> bytes:
-    """Write the status line and the server's own headers, of which only the date changes, once a second."""
-    line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
-    return line + b"".join([b"%b: %b\r\n" % header for header in defaults])

@@ -1,37 +1,64 @@
-"""A connection's flow: whether it reads and writes for now, and what it buffers in the meantime."""
+"""A connection's flow: whether it reads and writes for now, what it buffers in the meantime, and for how long.
+
+A client has ``send_seconds`` to take as much of what waits for it as ``min_bytes_per_second`` makes in that time, or
+all; one that takes less is cut off, for as long as it is there it holds its answer, and a provider's. A large answer
+that waits and does not fit into the budget is cut at once.
+"""
 
 import asyncio
+import logging
 from collections.abc import Callable
 
-from uvicorn.protocols.http.flow_control import FlowControl
+from plano_agents.errors import OverloadedError
+from plano_agents.http.deadline import Deadline
+from plano_agents.http.server.budget import SMALL_BYTES, Holding
+from plano_agents.http.server.shared import Shared
+from plano_agents.http.server.unread import count_unread
 
-from plano_agents.http.server.budget import SMALL_BYTES, BufferBudget, Holding
+_logger = logging.getLogger(__name__)
 
 
-class Flow(FlowControl):
-    """Uvicorn's flow control, which also counts what is buffered.
+class Flow:
+    """The flow of one connection.
 
     Args:
         transport: The connection's.
-        budget: Where its buffered bytes count.
+        shared: Its limits, and the budget where its bytes count.
         on_reading_resumed: Called when paused reading goes on: from then the client's time runs.
     """
 
-    def __init__(
-        self, transport: asyncio.Transport, budget: BufferBudget, on_reading_resumed: Callable[[], None]
-    ) -> None:
-        super().__init__(transport)
-        self._on_reading_resumed = on_reading_resumed
-        self._budget = budget
-        self.answer = Holding(budget)
-        """The part of the budget that the answer takes which waits for the client."""
-        self.body = Holding(budget)
-        """The part of the budget that the request's body takes."""
+    __slots__ = (
+        "_budget",
+        "_deadline",
+        "_on_reading_resumed",
+        "_shared",
+        "_transport",
+        "_unread_bytes",
+        "_writable",
+        "answer",
+        "body",
+        "read_paused",
+        "write_paused",
+    )
 
-    @property
-    def is_over_budget(self) -> bool:
-        """Whether the answer that waits is large, and there is no room for it."""
-        return self.answer.size > SMALL_BYTES and self._budget.held > self._budget.limit
+    def __init__(
+        self, transport: asyncio.Transport, shared: Shared, on_reading_resumed: Callable[[], None]
+    ) -> None:
+        self._transport = transport
+        self._shared = shared
+        self._budget = shared.budget
+        self._on_reading_resumed = on_reading_resumed
+        self._writable = asyncio.Event()
+        self._unread_bytes = 0
+        self._deadline = Deadline(asyncio.get_running_loop(), self._on_deadline)
+        self.read_paused = False
+        """Whether the client is not read."""
+        self.write_paused = False
+        """Whether the client does not read."""
+        self.answer = Holding(shared.budget)
+        """The part of the budget that the answer takes which waits for the client."""
+        self.body = Holding(shared.budget)
+        """The part of the budget that the request's body takes."""
 
     def make_room(self, size: int) -> None:
         """See that a whole answer of so many bytes may be written, even if the client reads none of it.
@@ -45,25 +72,71 @@ class Flow(FlowControl):
         self._budget.check_room(size)
 
     def close(self) -> None:
-        """Let go of the connection, which is lost, and of its request's body; the transport may still be told."""
+        """Let go of the connection, which is lost."""
+        self.resume_writing()
         self.body.release()
         self._on_reading_resumed = _tell_nobody
+        self._deadline.cancel()
+
+    def pause_reading(self) -> None:
+        """Read no more for now."""
+        if not self.read_paused:
+            self.read_paused = True
+            self._transport.pause_reading()
 
     def resume_reading(self) -> None:
         """Read on, and tell it."""
         if self.read_paused:
-            super().resume_reading()
+            self.read_paused = False
+            self._transport.resume_reading()
             self._on_reading_resumed()
 
     def pause_writing(self) -> None:
         """Have writers wait, and count what waits for the client: it is kept whole until all of it is taken."""
-        super().pause_writing()
+        self.write_paused = True
+        self._writable.clear()
         self.answer.resize(self._transport.get_write_buffer_size())
+        self.watch_unread()
+        if self._is_over_budget():
+            # Once this write is over, and with it perhaps the request.
+            asyncio.get_running_loop().call_soon(self._cut)
 
     def resume_writing(self) -> None:
         """Let writers go on: the client has taken what waited, or is gone."""
-        super().resume_writing()
+        self.write_paused = False
+        self._writable.set()
         self.answer.release()
+        self._deadline.lift()
+
+    async def drain(self) -> None:
+        """Wait until the client reads, or is gone."""
+        while self.write_paused:
+            await self._writable.wait()
+
+    def watch_unread(self) -> None:
+        """Give the client its time to take what it has to of what waits for it."""
+        self._unread_bytes = count_unread(self._transport)
+        self._deadline.move(self._shared.limits.send_seconds)
+        self._deadline.watch()
+
+    def _is_over_budget(self) -> bool:
+        """Whether the answer that waits is large, and there is no room for it."""
+        return self.answer.size > SMALL_BYTES and self._budget.held > self._budget.limit
+
+    def _cut(self) -> None:
+        """Cut an answer that does not fit into the budget, unless it has been taken in the meantime."""
+        if self._is_over_budget():
+            _logger.debug("Cut an answer: %s", OverloadedError.code)
+            self._shared.on_refused(OverloadedError.code)
+            self._transport.abort()
+
+    def _on_deadline(self) -> None:
+        """Cut off a client that takes too little."""
+        taken = self._unread_bytes - count_unread(self._transport)
+        if taken >= max(1, min(self._shared.least_sent_bytes, self._unread_bytes)):
+            self.watch_unread()
+        else:
+            self._transport.abort()
 
 
 def _tell_nobody() -> None:

@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, ParamSpec
 
-import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.server import ServerState
 
 from plano_agents.http.server.budget import BufferBudget
-from plano_agents.http.server.connection import HttpLimits, HttpProtocol, build_protocol
+from plano_agents.http.server.connection import ServerConnection
 from plano_agents.http.server.exchange import Serve
 from plano_agents.http.server.flow import Flow
+from plano_agents.http.server.handlers import Handlers
+from plano_agents.http.server.limits import HttpLimits
+from plano_agents.http.server.shared import Shared
 
 P = ParamSpec("P")
 
@@ -46,7 +47,7 @@ class Client(asyncio.Transport):
 
     def __init__(self) -> None:
         super().__init__()
-        self.protocol: HttpProtocol
+        self.protocol: ServerConnection
         self.flow: Flow
         self.unread = bytearray()
         self.taken = bytearray()
@@ -143,13 +144,8 @@ class Server:
     clients: list[Client] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._config = uvicorn.Config(
-            self, ws="none", lifespan="off", interface="asgi3", log_config=None, access_log=False
-        )
-        self._protocol: Callable[..., HttpProtocol] = build_protocol(  # type: ignore[assignment]
-            self.limits, self, self.refused.append, self.budget
-        )
-        self._state = ServerState()
+        self.shared = Shared(self.limits, self.budget, self.refused.append)
+        self.handlers = Handlers(self)
 
     def find_direct(self, path: str) -> Serve | None:
         return self.direct if path.startswith("/direct") else None
@@ -159,12 +155,7 @@ class Server:
 
     def connect(self) -> Client:
         client = Client()
-        client.protocol = self._protocol(
-            config=self._config,
-            server_state=self._state,
-            app_state={},
-            _loop=asyncio.get_running_loop(),
-        )
+        client.protocol = ServerConnection(self.shared, self.handlers)
         client.protocol.connection_made(client)
         client.flow = client.protocol.flow
         self.clients.append(client)

@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 from typing import Self
 
 import pytest
-import uvicorn
 import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
-from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from plano_agents.http.server.connection import PIPELINED_BYTES, HttpLimits, build_protocol
+from plano_agents.http.server.connection import PIPELINED_BYTES
+from plano_agents.http.server.limits import HttpLimits
+from plano_agents.http.server.server import Server
+from plano_agents.http.server.shared import Member, Shared
 from tests.patience import PATIENCE_SECONDS
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
@@ -45,7 +45,7 @@ LARGE = 16 * 1024 * 1024
 
 @dataclass
 class EchoServer:
-    """A uvicorn server on its own thread that echoes bodies and notes what it was handed."""
+    """A server on its own thread that echoes bodies and notes what it was handed."""
 
     limits: HttpLimits
     loop_factory: Callable[[], asyncio.AbstractEventLoop]
@@ -61,7 +61,8 @@ class EchoServer:
     """Waited for by the application on ``/wait`` and below ``/late``."""
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        assert scope["type"] == "http"
+        if scope["type"] != "http":
+            return
         self.scopes.append(scope)
         path = scope["path"]
         if path.startswith("/late"):
@@ -116,49 +117,34 @@ class EchoServer:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"x" * LARGE, "more_body": True})
 
-    def build_protocol(self) -> type[asyncio.Protocol]:
-        """The protocol, and word of a connection that has ended."""
-        lost, protocol = self.lost, build_protocol(self.limits)
-
-        class Noticed(protocol):  # type: ignore[misc, valid-type]  # made at run time
-            def connection_lost(self, exc: Exception | None) -> None:
-                super().connection_lost(exc)
-                lost.set()
-
-        return Noticed
-
     @contextmanager
     def running(self) -> Iterator[Self]:
         listener = socket.create_server(("127.0.0.1", 0))
         self.address = listener.getsockname()
-        server = uvicorn.Server(
-            uvicorn.Config(
-                self.app,
-                http=self.build_protocol(),
-                interface="asgi3",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=1,
-            )
-        )
+        lost, stop = self.lost, asyncio.Event()
 
-        def run() -> None:
-            with asyncio.Runner(loop_factory=self.loop_factory) as runner:
-                loop = runner.get_loop()
-                loop.set_exception_handler(lambda _, context: self.failures.append(context))
-                runner.run(server.serve([listener]))
+        class Noting(Shared):
+            def leave(self, member: Member) -> None:
+                super().leave(member)
+                lost.set()
 
-        thread = threading.Thread(target=run)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self.may_go_on.set()
-            server.should_exit = True
-            thread.join(PATIENCE_SECONDS)
+        async def serve() -> None:
+            server = Server(self.app, Noting(self.limits))
+            await server.start(listener)
+            await stop.wait()
+            await server.stop(1)
+
+        with asyncio.Runner(loop_factory=self.loop_factory) as runner:
+            loop = runner.get_loop()
+            loop.set_exception_handler(lambda _, context: self.failures.append(context))
+            thread = threading.Thread(target=runner.run, args=[serve()])
+            thread.start()
+            try:
+                yield self
+            finally:
+                self.may_go_on.set()
+                loop.call_soon_threadsafe(stop.set)
+                thread.join(PATIENCE_SECONDS)
         assert not thread.is_alive()
         assert self.failures == []
 
@@ -427,7 +413,7 @@ def test_a_refusal_is_logged_in_one_line_at_debug_without_what_was_sent(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     (answer,) = parse(echo.ask(b"GET /canary HTTP/1.1\r\nHost: h\r\ncanary : canary\r\n\r\n"))
-    lines = [record for record in caplog.records if record.name.startswith(("plano_agents", "uvicorn"))]
+    lines = [record for record in caplog.records if record.name.startswith("plano_agents")]
     assert [(line.levelname, line.getMessage()) for line in lines] == [
         ("DEBUG", "Refused a request: malformed_request")
     ]
@@ -760,39 +746,3 @@ def test_any_bytes_get_whole_answers_and_a_closed_connection(fuzzed: EchoServer,
         answers = read_all(connection).replace(b"HTTP/1.1 100 Continue\r\n\r\n", b"")
     assert {answer.status for answer in parse(answers)} <= {200, 400, 408, 431}
     assert fuzzed.failures == []
-
-
-def test_what_is_used_of_uvicorn_is_there() -> None:
-    """Fails by name when a version of uvicorn changes what the protocol relies on."""
-    protocol = build_protocol(HttpLimits())
-    assert issubclass(protocol, HttpToolsProtocol)
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None: ...
-
-    used = {
-        "parser",
-        "flow",
-        "cycle",
-        "headers",
-        "url",
-        "expect_100_continue",
-        "server_state",
-        "transport",
-        "loop",
-    }
-    callbacks = {
-        "on_message_begin",
-        "on_headers_complete",
-        "on_body",
-        "on_message_complete",
-        "on_response_complete",
-    }
-    assert callbacks <= set(dir(HttpToolsProtocol))
-    assert used <= {
-        *HttpToolsProtocol.__init__.__code__.co_names,
-        *HttpToolsProtocol.on_message_begin.__code__.co_names,
-    }
-    cycle = {"keep_alive", "disconnected", "response_started", "response_complete", "message_event"}
-    assert cycle <= set(RequestResponseCycle.__init__.__code__.co_names)
-    assert {"pause_reading", "resume_reading"} <= set(dir(FlowControl))
-    assert "read_paused" in FlowControl.__init__.__code__.co_names

@@ -12,8 +12,8 @@ from starlette.types import Receive, Scope, Send
 
 from plano_agents.errors import PlanoError
 from plano_agents.http.server.budget import SMALL_BYTES, BufferBudget
-from plano_agents.http.server.connection import HttpLimits
 from plano_agents.http.server.exchange import Exchange
+from plano_agents.http.server.limits import HttpLimits
 from tests.http.server.scripted_connection import (
     HIGH_WATER,
     Client,

@@ -1,0 +1,148 @@
+"""A bridge to ASGI applications: each of their requests is an exchange, as all others are.
+
+The application is told that its client left, as ASGI has it, and is not cancelled; of a request that is refused while
+its body comes it learns the same. What it leaves without an answer is answered 500, or 503 where the server stops.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import unquote
+
+from starlette.types import ASGIApp, Message, Scope
+
+from plano_agents.errors import PlanoError, ShuttingDownError
+from plano_agents.http.server.exchange import Exchange
+from plano_agents.http_syntax import is_field_value, is_token
+from plano_agents.protocol.openai_chat import encode_error
+
+_BODILESS = frozenset({204, 304})
+_FAILED = "The server failed on this request. Its log names the error."
+_STOPS = "The server stops and this request was not done in time. Send it again."
+
+
+class AsgiBridge:
+    """Serves exchanges by an ASGI application.
+
+    Args:
+        app: The application.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.state: dict[str, Any] = {}
+        """What the application's lifespan leaves for its requests."""
+
+    async def serve(self, exchange: Exchange) -> None:
+        """Serve one request."""
+        channel = _Channel(exchange)
+        try:
+            await self._app(build_scope(exchange, self.state), channel.receive, channel.send)
+        except asyncio.CancelledError:
+            channel.refuse(ShuttingDownError(_STOPS))
+            raise
+        except Exception:
+            if exchange.response_complete or exchange.disconnected:
+                return  # raised once more after the application's own handler has answered
+            channel.refuse(PlanoError(_FAILED))
+            raise
+        if not (exchange.response_started or exchange.disconnected):
+            channel.refuse(PlanoError(_FAILED))
+            raise RuntimeError("The application returned without an answer.")
+
+
+def build_scope(exchange: Exchange, state: dict[str, Any]) -> Scope:
+    """Build a request's scope, as the ASGI specification has it."""
+    head = exchange.head
+    path, _, query = head.target.partition("?")
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": head.http_version,
+        "server": exchange.get_address("sockname"),
+        "client": exchange.get_address("peername"),
+        "scheme": "http",
+        "method": head.method,
+        "root_path": "",
+        "path": unquote(path),
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in head.headers],
+        "state": state.copy(),
+    }
+
+
+class _Channel:
+    """The messages of one request."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._is_read = False
+        self._has_body = self._is_chunked = False
+        self._missing: int | None = None
+
+    async def receive(self) -> Message:
+        """Give the next of the body, or word that the client left or was answered."""
+        exchange = self._exchange
+        while not (exchange.disconnected or exchange.response_complete):
+            if not self._is_read and (exchange.size or exchange.is_whole):
+                self._is_read = exchange.is_whole
+                body = exchange.take_body()
+                return {"type": "http.request", "body": body, "more_body": not self._is_read}
+            await exchange.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        """Write the next of the answer; once the client is gone, nothing is."""
+        exchange = self._exchange
+        await exchange.drain()
+        if exchange.disconnected:
+            return
+        expected = "http.response.body" if exchange.response_started else "http.response.start"
+        if message["type"] != expected or exchange.response_complete:
+            raise RuntimeError(f"An ASGI application sent {message['type']!r} out of turn.")
+        if exchange.response_started:
+            self._write(message.get("body", b""), is_last=not message.get("more_body", False))
+        else:
+            self._begin(message["status"], message.get("headers", ()))
+
+    def refuse(self, error: PlanoError) -> None:
+        """Answer with an error, if no answer has begun and the client is there."""
+        exchange = self._exchange
+        if not (exchange.response_started or exchange.disconnected):
+            exchange.keep_alive = False
+            exchange.answer(error.status_code, {"content-type": "application/json"}, encode_error(error))
+
+    def _begin(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        exchange, head = self._exchange, self._exchange.head
+        fields = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers]
+        if not all(is_token(name) and is_field_value(value) for name, value in fields):
+            raise ValueError("An answer's header breaks the rules of RFC 9110.")
+        names = dict(fields)
+        if "close" in names.get("connection", "").lower():
+            exchange.keep_alive = False
+            fields = [field for field in fields if field[0] != "connection"]
+        self._has_body = head.method != "HEAD" and status not in _BODILESS
+        if "content-length" in names:
+            self._missing = int(names["content-length"])
+        elif self._has_body and head.http_version != "1.0":  # which ends with its connection
+            self._is_chunked = True
+            if "transfer-encoding" not in names:
+                fields.append(("transfer-encoding", "chunked"))
+        lines = "".join([f"{name}: {value}\r\n" for name, value in fields])
+        exchange.put(exchange.encode_head(status, lines, "\r\n"))
+
+    def _write(self, body: bytes, *, is_last: bool) -> None:
+        exchange = self._exchange
+        if self._is_chunked:
+            data = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            exchange.put(data + b"0\r\n\r\n" if is_last else data)
+        elif self._has_body:
+            if self._missing is not None:
+                self._missing -= len(body)
+                if self._missing < 0 or (is_last and self._missing > 0):
+                    raise RuntimeError("An answer's body is not as long as its Content-Length says.")
+            exchange.put(bytes(body))
+        if is_last:
+            exchange.complete()
+            exchange.wake()

@@ -1,0 +1,39 @@
+"""What serves which path: some directly, and all else an ASGI application."""
+
+from typing import Protocol, runtime_checkable
+from urllib.parse import unquote
+
+from starlette.types import ASGIApp
+
+from plano_agents.http.server.asgi import AsgiBridge
+from plano_agents.http.server.exchange import Serve
+
+
+@runtime_checkable
+class DirectApp(Protocol):
+    """An ASGI application that serves some paths directly."""
+
+    def find_direct(self, path: str) -> Serve | None:
+        """Say what serves a path; None for what is served as ASGI has it."""
+
+
+class Handlers:
+    """Serves the requests of one server.
+
+    Args:
+        app: The application; a `DirectApp` serves some paths without ASGI.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._direct = app if isinstance(app, DirectApp) else None
+        self.bridge = AsgiBridge(app)
+        """Serves what is not served directly."""
+
+    def find_direct(self, target: str) -> Serve | None:
+        """Say what serves a request's target directly, however its path is written."""
+        if self._direct is None:
+            return None
+        serve = self._direct.find_direct(target)
+        if serve is not None or not ("?" in target or "%" in target):
+            return serve
+        return self._direct.find_direct(unquote(target.partition("?")[0]))

@@ -1,0 +1,71 @@
+"""A server: one application on one listening socket, from its lifespan's begin to its end."""
+
+import asyncio
+import contextlib
+import socket
+
+from starlette.types import ASGIApp
+
+from plano_agents.http.server.connection import ServerConnection
+from plano_agents.http.server.handlers import Handlers
+from plano_agents.http.server.lifespan import Lifespan
+from plano_agents.http.server.shared import Shared
+
+LAST_WORD_SECONDS = 2.0
+"""How long what is cancelled may take to tell its client so, and to end."""
+
+
+class Server:
+    """Serves an application.
+
+    Args:
+        app: What answers; a `handlers.DirectApp` serves some paths without ASGI.
+        shared: What its connections share.
+    """
+
+    def __init__(self, app: ASGIApp, shared: Shared) -> None:
+        self._shared = shared
+        self._handlers = Handlers(app)
+        self._lifespan = Lifespan(app, self._handlers.bridge.state)
+        self._listening: asyncio.Server | None = None
+
+    async def start(self, listener: socket.socket) -> None:
+        """Start the application, then listen.
+
+        Args:
+            listener: The listening socket; it is closed when the server stops.
+
+        Raises:
+            Exception: The application's own, where it cannot start.
+        """
+        await self._lifespan.start()
+        loop = asyncio.get_running_loop()
+        self._listening = await loop.create_server(self.build_connection, sock=listener)
+
+    def build_connection(self) -> ServerConnection:
+        """Build what serves a new connection."""
+        return ServerConnection(self._shared, self._handlers)
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Listen no more, let requests in flight end, then stop the application.
+
+        Args:
+            grace_seconds: How long requests in flight may go on; what is left then is cancelled.
+        """
+        shared = self._shared
+        shared.is_stopping = True
+        if self._listening is not None:
+            self._listening.close()
+        for member in list(shared.members):
+            member.finish()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace_seconds):
+                await shared.wait_until_left()
+        tasks = set(shared.tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=LAST_WORD_SECONDS)
+        for member in list(shared.members):
+            member.abandon()
+        await self._lifespan.stop()
