@@ -1,5 +1,6 @@
 """``POST /v1/messages/count_tokens``."""
 
+import gzip
 import json
 
 import pytest
@@ -123,3 +124,12 @@ async def test_a_count_begins_no_session() -> None:
 async def test_an_unknown_models_count_is_refused() -> None:
     seen = await count(build_service(build_config(GPT), MemoryUpstream()), model="zzz")
     assert (seen.status, json.loads(seen.body)["error"]["type"]) == (404, "not_found_error")
+
+
+async def test_a_count_that_came_compressed_is_passed_on_as_it_was_before() -> None:
+    headers = {**JSON, "content-encoding": "gzip"}
+    upstream = MemoryUpstream(
+        MemoryResponse(headers=headers, pieces=(gzip.compress(b'{"input_tokens": 9}'),))
+    )
+    seen = await count(build_service(build_config(CLAUDE), upstream))
+    assert (seen.body, "content-encoding" in seen.headers) == (b'{"input_tokens": 9}', False)
