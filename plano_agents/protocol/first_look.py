@@ -106,6 +106,8 @@ _EVENT = msgspec.json.Decoder(_Event)
 
 def looks_like_events(body: bytes) -> bool:
     """Whether bytes are the beginning of server-sent events, whatever their content type says."""
+    if body[:1] == b"{":
+        return False  # mostly it is JSON
     return body.removeprefix(_BOM).lstrip().startswith(_EVENT_STARTS)
 
 

@@ -26,24 +26,24 @@ from plano_agents.protocol.overflow import says_too_long
 from plano_agents.providers.refusals import is_about_target
 from plano_agents.router.request.candidates import Opened
 from plano_agents.router.request.retry import is_retryable
-from plano_agents.router.request.upstream_answer import SUCCESS, Answered, StreamedAnswer, WholeAnswer
+from plano_agents.router.request.upstream_answer import SUCCESS, Answered, WholeAnswer
 from plano_agents.sessions.pin import MoveReason
 
 Verdict = MoveReason | Literal["answered", "again"]
 """What is done next: the reason why another candidate may do better, or neither."""
 
 
-def judge(came: Answered | UpstreamError, opened: Opened) -> Verdict:
+def judge(came: WholeAnswer | UpstreamError, opened: Opened) -> Verdict:
     """Judge what came of a sending.
 
     Args:
-        came: The answer, or why there is none.
+        came: The answer, or why there is none; a stream that began needs no judgement.
         opened: What was sent.
     """
     if isinstance(came, UpstreamError):
         is_late = isinstance(came, UpstreamTimeoutError) and not isinstance(came, ConnectTimeoutError)
         return "upstream_failed" if is_late and not opened.streams else "again"
-    if isinstance(came, StreamedAnswer) or came.status in SUCCESS:
+    if came.status in SUCCESS:
         return "answered"
     if is_retryable(came.status):
         return "again"
