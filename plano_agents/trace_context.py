@@ -5,7 +5,7 @@ a valid ``traceparent`` counts for nothing. What a request causes carries the sp
 own context, if somebody uses that here, and else what came in (`inbound_trace`).
 
 Standard library only: OpenTelemetry is asked only where it is loaded already. Making spans is left to
-``router.watch.tracing`` and ``server.tracing``.
+``router.watch.spans`` and ``agent_server.tracing``.
 """
 
 import re

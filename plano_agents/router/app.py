@@ -28,12 +28,12 @@ from plano_agents.router.request.health import Health
 from plano_agents.router.request.service import Service
 from plano_agents.router.request.strategies import build_strategy
 from plano_agents.router.request.trail import show_to
+from plano_agents.router.watch.collectors import Collectors
 from plano_agents.router.watch.inspector.answers import OwnInspector
 from plano_agents.router.watch.inspector.seam import Inspector, build_observer
 from plano_agents.router.watch.inspector.site import InspectorSite
 from plano_agents.router.watch.metrics import Metrics
 from plano_agents.router.watch.request_log import RequestLog
-from plano_agents.router.watch.traces import Traces
 from plano_agents.routing.candidates import ModelMetrics
 from plano_agents.routing.strategy import Strategy
 from plano_agents.sessions.build import build_store
@@ -96,7 +96,7 @@ class Router:
         self._fetch = fetch
         self._strategy = strategy
         self._watching: asyncio.Task[None] | None = None
-        self._traces = Traces()
+        self._collectors = Collectors()
         self._admission = Admission(config.limits)
         self._health = Health(config, on_change=self._note_breaker)
         self._inspector = inspector if inspector is not None else OwnInspector()
@@ -162,7 +162,7 @@ class Router:
         """Stop asking the sources of measurements, send the last spans, and close the session store."""
         self._stop_watching()
         self._serving.readiness.stop()
-        await self._traces.aclose()
+        await self._collectors.aclose()
         await self._pinning.store.aclose()
 
     def _count_violation(self) -> None:
@@ -191,7 +191,7 @@ class Router:
         def read_metrics() -> Mapping[str, ModelMetrics]:
             return measurements.metrics if measurements is not None else {}
 
-        sampler, tracers = self._traces.observe(config)
+        sampler, tracers = self._collectors.observe(config)
         strategy = self._strategy or build_strategy(config, self._upstream)
         health = self._health
         service = Service(

@@ -29,7 +29,7 @@ from plano_agents.testing import FakeUpstream, UpstreamExchange
 from tests.agent_server.conftest import USER, Script, build_graph, connect
 from tests.observe.spans.collector import Collector, grpc_collector
 from tests.router.conftest import GPT
-from tests.router.watch.test_tracing import CHAT, INBOUND, PARENT, find_sent, trace_to
+from tests.router.watch.test_spans import CHAT, INBOUND, PARENT, find_sent, trace_to
 
 RUN = "POST /agent/run"
 WITHOUT = """

@@ -23,7 +23,7 @@ from plano_agents.router.request.candidates import Candidate, Opened
 from plano_agents.router.request.health import Health
 from plano_agents.router.request.outcomes import Telling, judge, rank_failure
 from plano_agents.router.request.retry import RetryBudget, choose_delay, parse_retry_after
-from plano_agents.router.request.trace import Trace
+from plano_agents.router.request.sampling import Trace
 from plano_agents.router.request.trail import Try
 from plano_agents.router.request.upstream_answer import (
     SUCCESS,

@@ -7,7 +7,7 @@ from plano_agents.config.model import Config
 from plano_agents.router.request.candidates import Served
 from plano_agents.router.request.choice import Chooser
 from plano_agents.router.request.dispatch import Dispatcher
-from plano_agents.router.request.trace import Sampler
+from plano_agents.router.request.sampling import Sampler
 from plano_agents.router.request.trail import Observer
 from plano_agents.router.request.turns import Turns
 from plano_agents.sessions.pinning import Pinning

@@ -21,11 +21,11 @@ from plano_agents.router.request.choice import Choice
 from plano_agents.router.request.counting import CountCandidate, answer_count, check_countable
 from plano_agents.router.request.dispatch import Sent
 from plano_agents.router.request.explain import answer_decision, explain, wants_explanation
+from plano_agents.router.request.sampling import new_trace_id
 from plano_agents.router.request.service import Service
 from plano_agents.router.request.stream_encoders import build_encoder
 from plano_agents.router.request.streams import Stream
 from plano_agents.router.request.surfaces import Endpoint
-from plano_agents.router.request.trace import new_trace_id
 from plano_agents.router.request.trail import Trail
 from plano_agents.router.request.upstream_answer import SUCCESS, StreamedAnswer
 from plano_agents.sessions.decide import Route, decide_after_move, decide_without_session
@@ -95,7 +95,7 @@ class Story:
         return answer
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self._end(error)
 
@@ -140,7 +140,7 @@ class Story:
             await asyncio.sleep(0)  # others are served between its splitting, its reading and its translation
         choice = service.chooser.read(body)
         turn = await service.turns.find_turn(request.headers, fields, trail.affinity_id, body)
-        draft = Draft(endpoint.surface.form, body, fields, int(service.wall_clock()))
+        draft = Draft(endpoint.surface.form, body, fields, int(trail.began_at))
         if endpoint.counts_only:
             return await self._count(draft, choice, turn)
         trail.decision = await self._decide(choice, turn)
@@ -225,7 +225,6 @@ class Story:
         """Make the provider's answer the client's; what it cost is read once it has been sent."""
         trail, answer, opened = self.trail, sent.answer, sent.opened
         headers = {**pass_back(answer.headers), **build_headers(trail)}
-        headers.pop("content-encoding", None)
         if isinstance(answer, StreamedAnswer):
             return Answer(answer.status, headers | _EVENTS, self._pass_on(answer, sent))
         body, is_good = answer.body, answer.status in SUCCESS

@@ -1,7 +1,7 @@
 """What is known of a request: it fills while the request is handled, and is shown to observers once it is over.
 
-Headers, log lines, metrics, traces and the inspector's page all tell of the same trail. Nothing of a prompt is in it, unless
-traces are to tell it.
+Headers, log lines, metrics, spans and the inspector's page all tell of the same trail. Nothing of a prompt is in it, unless
+spans are to tell it.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from msgspec import Struct, field
 
 from plano_agents.protocol.adjustment import Adjustment
 from plano_agents.protocol.usage import NO_TOKENS, Tokens
-from plano_agents.router.request.trace import Trace
+from plano_agents.router.request.sampling import Trace
 from plano_agents.routing.strategy import Ranking
 from plano_agents.sessions.pin import Decision, SessionKey
 

@@ -1,7 +1,7 @@
 """The router's spans, made of a request's trail once it is over: the request, its routing decision, each sending.
 
-Their ids were made when the request came (``trace``), for its sendings name theirs to the provider. Names and
-attributes follow OpenTelemetry's conventions for HTTP servers and for generative AI (``telemetry.attributes``); the
+Their ids were made when the request came (``sampling``), for its sendings name theirs to the provider. Names and
+attributes follow OpenTelemetry's conventions for HTTP servers and for generative AI (``observe.spans.attributes``); the
 sendings are the clients' spans of the latter. Nothing of what was said is among them, unless the settings want it.
 """
 
@@ -27,8 +27,8 @@ from plano_agents.observe.spans.spans import build_parent, fail
 from plano_agents.protocol.identity import read_identity
 from plano_agents.providers.target import build_target
 from plano_agents.router.request.bugs import report_bug
+from plano_agents.router.request.sampling import DECISION, FIRST_SENDING, Sampler, Trace
 from plano_agents.router.request.surfaces import ENDPOINTS
-from plano_agents.router.request.trace import DECISION, FIRST_SENDING, Sampler, Trace
 from plano_agents.router.request.trail import Trail, Try
 
 SERVER_ERROR = 500
@@ -45,7 +45,7 @@ of an id are added."""
 Attributes = dict[str, Any]
 
 
-class Tracing:
+class Collector:
     """The router's way to its collector.
 
     Args:

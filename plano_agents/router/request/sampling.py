@@ -1,7 +1,7 @@
-"""A traced request's ids, made before there is any span: what its sendings carry must name their spans.
+"""Sampling: whether a request is traced, and its spans' ids, made before any span: what it sends carries them.
 
 Of a request only its ids and whether it is sampled are decided up front; the spans themselves are made of its trail
-once it is over (``tracing``). A span's id is a random number and its place in the request, so that it is known
+once it is over (``router.watch.spans``). A span's id is a random number and its place in the request, so that it is known
 without being kept: the request's own, the decision's, then one for each sending.
 
 Sampling is parent-based: a client that has decided is followed. For others the last 64 bits of the trace id decide,

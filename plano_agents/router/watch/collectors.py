@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 
 from plano_agents.config.model import Config
 from plano_agents.observe.spans.destination import Destination, find_destination
-from plano_agents.router.request.trace import Sampler
+from plano_agents.router.request.sampling import Sampler
 from plano_agents.router.request.trail import Observer
 
 if TYPE_CHECKING:
-    from plano_agents.router.watch.tracing import Tracing
+    from plano_agents.router.watch.spans import Collector
 
 
-class Traces:
-    """The router's exporters, by collector."""
+class Collectors:
+    """The collectors that the router sends spans to, by address."""
 
     def __init__(self) -> None:
-        self._open: dict[Destination, Tracing] = {}
+        self._open: dict[Destination, Collector] = {}
 
     def observe(self, config: Config) -> tuple[Sampler | None, tuple[Observer, ...]]:
         """Say what begins and what ends the traces of requests under a configuration: nothing where it traces none.
@@ -35,9 +35,9 @@ class Traces:
         if destination is None:
             return None, ()
         if destination not in self._open:
-            from plano_agents.router.watch.tracing import Tracing  # noqa: PLC0415 - an extra
+            from plano_agents.router.watch.spans import Collector  # noqa: PLC0415 - an extra
 
-            self._open[destination] = Tracing(destination)
+            self._open[destination] = Collector(destination)
         sampler, tell = self._open[destination].observe(config)
         return sampler, (tell,)
 

@@ -438,7 +438,7 @@ async def test_a_bug_in_tracing_is_a_line_for_the_operator_and_nothing_for_the_c
     def break_down(*_: object) -> None:
         raise RuntimeError(PROMPT)
 
-    monkeypatch.setattr("plano_agents.router.watch.tracing._describe_session", break_down)
+    monkeypatch.setattr("plano_agents.router.watch.spans._describe_session", break_down)
     async with FakeUpstream(counted) as provider, traced(trace_to(collector, provider)) as client:
         answer = await ask(client)
     assert answer.content == COUNTED
