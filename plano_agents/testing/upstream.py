@@ -58,6 +58,11 @@ class FakeUpstream:
         self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._failures: list[Exception] = []
 
+    @property
+    def affinity_ids(self) -> list[str | None]:
+        """The affinity id of each request, in order; None for one that came without."""
+        return [exchange.affinity_id for exchange in self.exchanges]
+
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, self._host, 0, ssl=self._tls)
         host, port = self._server.sockets[0].getsockname()[:2]

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from plano_agents import ChatPlano, bind_context, current_affinity_id, model_affinity
-from tests.integrations.conftest import RecordingRouter
+from plano_agents.testing import FakeUpstream
+from tests.integrations.conftest import read_prompt
 
 RUNS = 100
 CALLS_PER_RUN = 20
@@ -33,7 +34,7 @@ class Run:
         affinity_id: The run's id.
     """
 
-    def __init__(self, router: RecordingRouter, pool: ThreadPoolExecutor, affinity_id: str) -> None:
+    def __init__(self, router: FakeUpstream, pool: ThreadPoolExecutor, affinity_id: str) -> None:
         self._llm = ChatPlano(base_url=router.url)
         self._flaky = ChatPlano(base_url=f"{router.url}/flaky")
         self._pool = pool
@@ -90,7 +91,7 @@ class Run:
 
 
 async def test_2000_interleaved_calls_keep_their_runs_apart(
-    router: RecordingRouter, pool: ThreadPoolExecutor
+    router: FakeUpstream, pool: ThreadPoolExecutor
 ) -> None:
     room = asyncio.Semaphore(RUNS_AT_ONCE)
 
@@ -100,8 +101,8 @@ async def test_2000_interleaved_calls_keep_their_runs_apart(
 
     await asyncio.gather(*(run(number) for number in range(RUNS)))
     # Each call arrives; how often one is sent anew, a connection that breaks on a busy machine has a say in too.
-    assert len(router.requests) >= RUNS * CALLS_PER_RUN
-    crossed = Counter((each.prompt, each.affinity_id) for each in router.requests)
+    assert len(router.exchanges) >= RUNS * CALLS_PER_RUN
+    crossed = Counter((read_prompt(each), each.affinity_id) for each in router.exchanges)
     assert {pair for pair in crossed if pair[0] != pair[1]} == set()
     assert crossed["run-0", "run-0"] >= 5 + 3 + 2 + 3
     assert crossed["run-0/critic", "run-0/critic"] >= 2

@@ -5,7 +5,7 @@ from typing import Any
 
 from plano_agents import ChatPlano
 from plano_agents.integrations.http_clients import build_async_client, build_client, load_tls_context
-from tests.integrations.conftest import RecordingRouter
+from plano_agents.testing import FakeUpstream
 
 
 def test_certificates_are_loaded_once() -> None:
@@ -17,13 +17,13 @@ def test_one_client_serves_all_models_and_a_proxy_has_its_own() -> None:
     assert build_client(None) is not build_client("http://127.0.0.1:3128")
 
 
-def test_one_model_serves_one_event_loop_after_another(router: RecordingRouter) -> None:
+def test_one_model_serves_one_event_loop_after_another(router: FakeUpstream) -> None:
     llm = ChatPlano(base_url=router.url)
     for _ in range(3):
         assert asyncio.run(llm.ainvoke("hello")).content == "echo: hello"
 
 
-def test_a_loops_connections_are_closed_with_it(router: RecordingRouter) -> None:
+def test_a_loops_connections_are_closed_with_it(router: FakeUpstream) -> None:
     llm = ChatPlano(base_url=router.url)
     clients = build_async_client(None)._per_loop
 
@@ -36,7 +36,7 @@ def test_a_loops_connections_are_closed_with_it(router: RecordingRouter) -> None
     assert client not in [each for each, _ in clients.values()]
 
 
-def test_a_loop_that_was_never_shut_down_is_forgotten(router: RecordingRouter) -> None:
+def test_a_loop_that_was_never_shut_down_is_forgotten(router: FakeUpstream) -> None:
     llm = ChatPlano(base_url=router.url)
     clients = build_async_client(None)._per_loop
     loop = asyncio.new_event_loop()

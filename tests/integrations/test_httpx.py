@@ -2,10 +2,10 @@
 """`instrument`: whose requests carry the id, and whose never do."""
 
 import functools
-import threading
+import re
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import httpx2
@@ -14,55 +14,29 @@ import pytest
 
 from plano_agents import bind_context, instrument, model_affinity, uninstrument
 from plano_agents.integrations import httpx as instrumentation
-from tests.integrations.conftest import RecordingRouter
+from plano_agents.testing import FakeUpstream, UpstreamExchange, fail, say
 
+AFFINITY_VALUES = re.compile(r"^x-model-affinity: (.*)\r$", re.IGNORECASE | re.MULTILINE)
 LIBRARIES = [httpx, httpx2]
 every_library = pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.__name__)
 
 
-class Recorder(BaseHTTPRequestHandler):
-    """Answers every request; ``/to/URL`` sends elsewhere, ``/fail`` fails the first time."""
-
-    def do_GET(self) -> None:
-        seen = self.server.seen  # type: ignore[attr-defined] # the fixture's
-        failed = self.path == "/fail" and not any(path == "/fail" for path, _ in seen)
-        seen.append((self.path, self.headers.get_all("x-model-affinity") or []))
-        _, found, target = self.path.partition("/to/")
-        self.send_response(307 if found else 503 if failed else 200)
-        if found:
-            self.send_header("location", target)
-        self.send_header("content-length", "0")
-        self.end_headers()
-
-    def do_POST(self) -> None:
-        self.do_GET()
-
-    def log_message(self, *arguments: object) -> None:
-        """Say nothing."""
+async def redirect_or_answer(exchange: UpstreamExchange) -> None:
+    """Answer every request; ``/to/URL`` sends elsewhere."""
+    _, found, target = exchange.path.partition("/to/")
+    await exchange.answer(b"", status=307 if found else 200, headers={"location": target} if found else {})
 
 
-class Server(ThreadingHTTPServer):
-    """Remembers its requests' paths and affinity headers."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Recorder)
-        self.seen: list[tuple[str, list[str]]] = []
-        self.url = f"http://127.0.0.1:{self.server_port}"
-
-    @property
-    def ids(self) -> list[list[str]]:
-        return [ids for _, ids in self.seen]
+def list_ids(upstream: FakeUpstream) -> list[list[str]]:
+    """The values of each request's affinity headers."""
+    return [AFFINITY_VALUES.findall(exchange.head) for exchange in upstream.exchanges]
 
 
 @pytest.fixture
-def servers() -> Iterator[tuple[Server, Server]]:
+def servers() -> Iterator[tuple[FakeUpstream, FakeUpstream]]:
     """A router's address, and a third party's."""
-    with Server() as ours, Server() as theirs:
-        for server in (ours, theirs):
-            threading.Thread(target=functools.partial(server.serve_forever, 0.01), daemon=True).start()
+    with FakeUpstream(redirect_or_answer) as ours, FakeUpstream(redirect_or_answer) as theirs:
         yield ours, theirs
-        for server in (ours, theirs):
-            server.shutdown()
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +52,9 @@ def all_clients() -> list[Any]:
 
 
 @every_library
-async def test_requests_to_a_router_carry_the_scopes_id(library: Any, servers: tuple[Server, Server]) -> None:
+async def test_requests_to_a_router_carry_the_scopes_id(
+    library: Any, servers: tuple[FakeUpstream, FakeUpstream]
+) -> None:
     ours, _ = servers
     with library.Client() as before, model_affinity("run-1"):
         instrument(ours.url)
@@ -88,11 +64,11 @@ async def test_requests_to_a_router_carry_the_scopes_id(library: Any, servers: t
             answer.read()
         async with library.AsyncClient() as client:
             await client.get(ours.url)
-    assert ours.ids == [["run-1"]] * 4
+    assert list_ids(ours) == [["run-1"]] * 4
 
 
 @every_library
-async def test_nobody_else_is_ever_told(library: Any, servers: tuple[Server, Server]) -> None:
+async def test_nobody_else_is_ever_told(library: Any, servers: tuple[FakeUpstream, FakeUpstream]) -> None:
     ours, theirs = servers
     instrument(ours.url)
     with model_affinity("run-1"):
@@ -100,12 +76,12 @@ async def test_nobody_else_is_ever_told(library: Any, servers: tuple[Server, Ser
         library.get(f"{theirs.url}/to/{theirs.url}/{ours.url}", follow_redirects=True)
         async with library.AsyncClient() as client:
             await client.get(theirs.url)
-    assert theirs.ids == [[]] * 4
+    assert list_ids(theirs) == [[]] * 4
 
 
 @every_library
 async def test_a_redirect_elsewhere_leaves_the_id_behind_and_one_within_keeps_it(
-    library: Any, servers: tuple[Server, Server]
+    library: Any, servers: tuple[FakeUpstream, FakeUpstream]
 ) -> None:
     ours, theirs = servers
     instrument(ours.url)
@@ -114,53 +90,60 @@ async def test_a_redirect_elsewhere_leaves_the_id_behind_and_one_within_keeps_it
         library.get(f"{ours.url}/to/{ours.url}/x", follow_redirects=True)
         async with library.AsyncClient(follow_redirects=True) as client:
             await client.get(f"{ours.url}/to/{theirs.url}/x")
-    assert ours.ids == [["run-1"]] * 4
-    assert theirs.ids == [[], []]
+    assert list_ids(ours) == [["run-1"]] * 4
+    assert list_ids(theirs) == [[], []]
 
 
 @every_library
-def test_a_look_alike_of_a_router_is_not_one(library: Any, servers: tuple[Server, Server]) -> None:
+def test_a_look_alike_of_a_router_is_not_one(
+    library: Any, servers: tuple[FakeUpstream, FakeUpstream]
+) -> None:
     ours, theirs = servers
     instrument(f"{ours.url}/gateway")
     with model_affinity("run-1"):
         for url in (ours.url, f"{ours.url}/gateway2", f"{ours.url}/x/gateway"):
             library.get(url)
-        library.get(theirs.url.replace("127.0.0.1", f"127.0.0.1:{ours.server_port}@127.0.0.1"))
+        library.get(theirs.url.replace("127.0.0.1", f"{urlsplit(ours.url).netloc}@127.0.0.1"))
         library.get(f"{ours.url}/gateway/v1/models")
-    assert ours.ids == [[], [], [], ["run-1"]]
-    assert theirs.ids == [[]]
+    assert list_ids(ours) == [[], [], [], ["run-1"]]
+    assert list_ids(theirs) == [[]]
 
 
 @every_library
-def test_the_names_of_this_machine_are_one_host(library: Any, servers: tuple[Server, Server]) -> None:
+def test_the_names_of_this_machine_are_one_host(
+    library: Any, servers: tuple[FakeUpstream, FakeUpstream]
+) -> None:
     ours, _ = servers
     instrument(ours.url.replace("127.0.0.1", "localhost"))
     with model_affinity("run-1"):
         library.get(ours.url)
-    assert ours.ids == [["run-1"]]
+    assert list_ids(ours) == [["run-1"]]
 
 
 @every_library
 def test_an_id_of_the_callers_own_is_kept_and_none_is_made_up(
-    library: Any, servers: tuple[Server, Server]
+    library: Any, servers: tuple[FakeUpstream, FakeUpstream]
 ) -> None:
     ours, _ = servers
     instrument(ours.url)
     library.get(ours.url)
     with model_affinity("run-1"):
         library.get(ours.url, headers={"x-MODEL-affinity": "own"})
-    assert ours.ids == [[], ["own"]]
+    assert list_ids(ours) == [[], ["own"]]
 
 
-def test_a_retry_carries_the_id_too(servers: tuple[Server, Server]) -> None:
-    ours, _ = servers
-    instrument(ours.url)
-    with openai.OpenAI(base_url=ours.url, api_key="none", max_retries=1) as client, model_affinity("run-1"):
-        client.get("/fail", cast_to=httpx2.Response, options={"headers": {"x-should-retry": "true"}})
-    assert ours.ids == [["run-1"]] * 2
+def test_a_retry_carries_the_id_too() -> None:
+    with FakeUpstream(fail(503, retry_after_ms="1"), say("hello")) as ours:
+        instrument(ours.url)
+        with (
+            openai.OpenAI(base_url=ours.url, api_key="none", max_retries=1) as client,
+            model_affinity("run-1"),
+        ):
+            client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hello"}])
+    assert list_ids(ours) == [["run-1"]] * 2
 
 
-def test_an_sdk_that_knows_nothing_of_it_is_reached(router: RecordingRouter) -> None:
+def test_an_sdk_that_knows_nothing_of_it_is_reached(router: FakeUpstream) -> None:
     instrument(router.url)
     with openai.OpenAI(base_url=f"{router.url}/v1", api_key="none") as client, model_affinity("run-1"):
         client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hello"}])
@@ -168,17 +151,17 @@ def test_an_sdk_that_knows_nothing_of_it_is_reached(router: RecordingRouter) -> 
 
 
 def test_a_bare_thread_needs_bind_context(
-    servers: tuple[Server, Server], in_thread: Callable[[Callable[[], object]], None]
+    servers: tuple[FakeUpstream, FakeUpstream], in_thread: Callable[[Callable[[], object]], None]
 ) -> None:
     ours, _ = servers
     instrument(ours.url)
     with model_affinity("run-1"):
         in_thread(lambda: httpx.get(ours.url))
         in_thread(bind_context(lambda: httpx.get(ours.url)))
-    assert ours.ids == [[], ["run-1"]]
+    assert list_ids(ours) == [[], ["run-1"]]
 
 
-def test_addresses_add_up_and_are_left_out_one_by_one(servers: tuple[Server, Server]) -> None:
+def test_addresses_add_up_and_are_left_out_one_by_one(servers: tuple[FakeUpstream, FakeUpstream]) -> None:
     ours, theirs = servers
     instrument(ours.url)
     instrument(f"{theirs.url}/v1", ours.url)
@@ -188,22 +171,22 @@ def test_addresses_add_up_and_are_left_out_one_by_one(servers: tuple[Server, Ser
         httpx.get(theirs.url)
         uninstrument()
         httpx.get(theirs.url)
-    assert (ours.ids, theirs.ids) == ([[]], [["run-1"], []])
+    assert (list_ids(ours), list_ids(theirs)) == ([[]], [["run-1"], []])
 
 
 def test_without_an_address_the_environments_router_is_meant(
-    servers: tuple[Server, Server], monkeypatch: pytest.MonkeyPatch
+    servers: tuple[FakeUpstream, FakeUpstream], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours, _ = servers
     monkeypatch.setenv("PLANO_BASE_URL", f"{ours.url}/v1")
     instrument()
     with model_affinity("run-1"):
         httpx.get(ours.url)
-    assert ours.ids == [["run-1"]]
+    assert list_ids(ours) == [["run-1"]]
 
 
 def test_whoever_hooked_in_later_is_left_in_place(
-    servers: tuple[Server, Server], monkeypatch: pytest.MonkeyPatch
+    servers: tuple[FakeUpstream, FakeUpstream], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours, _ = servers
     with monkeypatch.context() as patch:
@@ -216,7 +199,7 @@ def test_whoever_hooked_in_later_is_left_in_place(
         with model_affinity("run-1"):
             httpx.get(ours.url)
         patch.setattr(httpx.Client, "_send_single_request", inner.__wrapped__)
-        assert ours.ids == [[]]
+        assert list_ids(ours) == [[]]
     httpx.Client._send_single_request = inner.__wrapped__  # type: ignore[method-assign] # what the patch found was ours
 
 

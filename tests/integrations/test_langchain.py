@@ -12,7 +12,8 @@ from pydantic import BaseModel
 from plano_agents import ChatPlano, PlanoError, bind_context, model_affinity
 from plano_agents.affinity import derive_affinity_id
 from plano_agents.errors import InvalidAffinityIdError
-from tests.integrations.conftest import RecordingRouter
+from plano_agents.testing import FakeUpstream
+from tests.integrations.conftest import read_prompt
 
 PLANO = {"model": "anthropic/claude-sonnet-4-6"}
 THREAD: RunnableConfig = {"configurable": {"thread_id": "t-42"}}
@@ -43,26 +44,26 @@ every_way = pytest.mark.parametrize("ask", [ask_plainly, ask_for_a_stream, ask_i
 
 
 @every_way
-def test_a_call_in_a_scope_carries_the_scopes_id(router: RecordingRouter, llm: ChatPlano, ask: Ask) -> None:
+def test_a_call_in_a_scope_carries_the_scopes_id(router: FakeUpstream, llm: ChatPlano, ask: Ask) -> None:
     with model_affinity("run-1"):
         ask(llm)
     assert set(router.affinity_ids) == {"run-1"}
 
 
 @every_way
-def test_without_any_id_no_header_is_sent(router: RecordingRouter, llm: ChatPlano, ask: Ask) -> None:
+def test_without_any_id_no_header_is_sent(router: FakeUpstream, llm: ChatPlano, ask: Ask) -> None:
     ask(llm)
     assert set(router.affinity_ids) == {None}
 
 
 @every_way
-def test_a_thread_id_gives_its_hash(router: RecordingRouter, llm: ChatPlano, ask: Ask) -> None:
+def test_a_thread_id_gives_its_hash(router: FakeUpstream, llm: ChatPlano, ask: Ask) -> None:
     ask(llm, THREAD)
     assert set(router.affinity_ids) == {derive_affinity_id("t-42")}
 
 
 @every_way
-def test_the_call_argument_outranks_everything(router: RecordingRouter, ask: Ask) -> None:
+def test_the_call_argument_outranks_everything(router: FakeUpstream, ask: Ask) -> None:
     llm = ChatPlano(base_url=router.url, affinity_id="field")
     with model_affinity("scope"):
         ask(llm, NAMED, affinity_id="call", extra_headers={"X-Model-Affinity": "header"})
@@ -70,34 +71,32 @@ def test_the_call_argument_outranks_everything(router: RecordingRouter, ask: Ask
 
 
 @every_way
-def test_the_callers_own_header_outranks_the_field_and_is_sent_once(
-    router: RecordingRouter, ask: Ask
-) -> None:
+def test_the_callers_own_header_outranks_the_field_and_is_sent_once(router: FakeUpstream, ask: Ask) -> None:
     llm = ChatPlano(base_url=router.url, affinity_id="field")
     with model_affinity("scope"):
         ask(llm, NAMED, extra_headers={"x-MODEL-affinity": "header"})
     assert set(router.affinity_ids) == {"header"}
 
 
-def test_the_field_outranks_config_and_scope(router: RecordingRouter) -> None:
+def test_the_field_outranks_config_and_scope(router: FakeUpstream) -> None:
     with model_affinity("scope"):
         ChatPlano(base_url=router.url, affinity_id="field").invoke("hello", NAMED)
     assert router.affinity_ids == ["field"]
 
 
-def test_the_configs_id_outranks_the_scope(router: RecordingRouter, llm: ChatPlano) -> None:
+def test_the_configs_id_outranks_the_scope(router: FakeUpstream, llm: ChatPlano) -> None:
     with model_affinity("scope"):
         llm.invoke("hello", NAMED)
     assert router.affinity_ids == ["config"]
 
 
-def test_the_scope_outranks_the_thread(router: RecordingRouter, llm: ChatPlano) -> None:
+def test_the_scope_outranks_the_thread(router: FakeUpstream, llm: ChatPlano) -> None:
     with model_affinity("scope"):
         llm.invoke("hello", THREAD)
     assert router.affinity_ids == ["scope"]
 
 
-def test_bound_models_pass_their_id_on(router: RecordingRouter, llm: ChatPlano) -> None:
+def test_bound_models_pass_their_id_on(router: FakeUpstream, llm: ChatPlano) -> None:
     llm.bind(affinity_id="bound").invoke("hello")
     llm.bind_tools([Place], affinity_id="tools").invoke("hello")
     llm.with_structured_output(Place, affinity_id="structured").invoke("hello")
@@ -105,29 +104,29 @@ def test_bound_models_pass_their_id_on(router: RecordingRouter, llm: ChatPlano) 
     assert router.affinity_ids == ["bound", "tools", "structured", "configured"]
 
 
-def test_an_affinity_header_among_the_default_headers_counts_as_the_field(router: RecordingRouter) -> None:
+def test_an_affinity_header_among_the_default_headers_counts_as_the_field(router: FakeUpstream) -> None:
     llm = ChatPlano(base_url=router.url, default_headers={"x-model-affinity": "default", "X-Team": "search"})
     llm.invoke("hello")
     llm.invoke("hello", affinity_id="call")
     assert router.affinity_ids == ["default", "call"]
-    assert router.requests[0].headers["x-team"] == "search"
+    assert router.exchanges[0].headers["x-team"] == "search"
 
 
-def test_the_argument_never_reaches_the_body(router: RecordingRouter, llm: ChatPlano) -> None:
+def test_the_argument_never_reaches_the_body(router: FakeUpstream, llm: ChatPlano) -> None:
     llm.invoke("hello", affinity_id="call")
     llm.generate([[HumanMessage("hello")]], affinity_id="call")
     list(llm.stream("hello", affinity_id="call"))
-    assert not [request for request in router.requests if "affinity_id" in request.body]
+    assert not [request for request in router.exchanges if "affinity_id" in request.json]
 
 
-def test_generate_takes_the_id_too(router: RecordingRouter, llm: ChatPlano) -> None:
+def test_generate_takes_the_id_too(router: FakeUpstream, llm: ChatPlano) -> None:
     with model_affinity("run-1"):
         llm.generate([[HumanMessage("hello")], [HumanMessage("again")]])
     llm.generate([[HumanMessage("hello")]], affinity_id="call")
     assert router.affinity_ids == ["run-1", "run-1", "call"]
 
 
-def test_a_stream_read_after_its_scope_still_belongs_to_it(router: RecordingRouter, llm: ChatPlano) -> None:
+def test_a_stream_read_after_its_scope_still_belongs_to_it(router: FakeUpstream, llm: ChatPlano) -> None:
     with model_affinity("run-1"):
         stream = llm.stream("hello")
     list(stream)
@@ -135,7 +134,7 @@ def test_a_stream_read_after_its_scope_still_belongs_to_it(router: RecordingRout
 
 
 def test_a_stream_asked_for_outside_a_scope_takes_none_from_its_reader(
-    router: RecordingRouter, llm: ChatPlano
+    router: FakeUpstream, llm: ChatPlano
 ) -> None:
     stream = llm.stream("hello")
     with model_affinity("reader"):
@@ -143,17 +142,20 @@ def test_a_stream_asked_for_outside_a_scope_takes_none_from_its_reader(
     assert router.affinity_ids == [None]
 
 
-def test_interleaved_streams_keep_their_own_ids(router: RecordingRouter, llm: ChatPlano) -> None:
+def test_interleaved_streams_keep_their_own_ids(router: FakeUpstream, llm: ChatPlano) -> None:
     with model_affinity("a"):
         first = llm.stream("of a")
     with model_affinity("b"):
         second = llm.stream("of b")
     for _ in zip(second, first, strict=True):
         pass
-    assert {request.prompt: request.affinity_id for request in router.requests} == {"of a": "a", "of b": "b"}
+    assert {read_prompt(request): request.affinity_id for request in router.exchanges} == {
+        "of a": "a",
+        "of b": "b",
+    }
 
 
-async def test_asynchronous_calls_carry_the_scopes_id(router: RecordingRouter, llm: ChatPlano) -> None:
+async def test_asynchronous_calls_carry_the_scopes_id(router: FakeUpstream, llm: ChatPlano) -> None:
     async with model_affinity("run-1"):
         await llm.ainvoke("hello")
         await llm.abatch(["hello", "hello"])
@@ -164,7 +166,7 @@ async def test_asynchronous_calls_carry_the_scopes_id(router: RecordingRouter, l
 
 
 async def test_asynchronous_calls_awaited_after_their_scope_still_belong_to_it(
-    router: RecordingRouter, llm: ChatPlano
+    router: FakeUpstream, llm: ChatPlano
 ) -> None:
     with model_affinity("run-1"):
         answer, stream, events = llm.ainvoke("hello"), llm.astream("hello"), llm.astream_events("hello")
@@ -175,7 +177,7 @@ async def test_asynchronous_calls_awaited_after_their_scope_still_belong_to_it(
 
 
 def test_bind_context_carries_the_scope_into_a_bare_thread(
-    router: RecordingRouter, llm: ChatPlano, in_thread: Callable[[Callable[[], object]], None]
+    router: FakeUpstream, llm: ChatPlano, in_thread: Callable[[Callable[[], object]], None]
 ) -> None:
     with model_affinity("run-1"):
         in_thread(lambda: llm.invoke("hello"))
@@ -183,19 +185,19 @@ def test_bind_context_carries_the_scope_into_a_bare_thread(
     assert router.affinity_ids == [None, "run-1"]
 
 
-def test_a_bad_id_is_refused_before_anything_is_sent(router: RecordingRouter, llm: ChatPlano) -> None:
+def test_a_bad_id_is_refused_before_anything_is_sent(router: FakeUpstream, llm: ChatPlano) -> None:
     with pytest.raises(InvalidAffinityIdError, match="visible ASCII"):
         llm.stream("hello", affinity_id="two words")
     with pytest.raises(PlanoError):
         ChatPlano(affinity_id="")
-    assert router.requests == []
+    assert router.exchanges == []
 
 
-def test_the_transcripts_model_is_sent_as_a_hint(router: RecordingRouter, llm: ChatPlano) -> None:
+def test_the_transcripts_model_is_sent_as_a_hint(router: FakeUpstream, llm: ChatPlano) -> None:
     question = HumanMessage("hello")
     answer = llm.invoke([question], affinity_id="run-1")
     llm.invoke([question, answer, HumanMessage("and now?")], affinity_id="run-1")
-    assert [request.headers.get("x-model-affinity-hint") for request in router.requests] == [
+    assert [request.headers.get("x-model-affinity-hint") for request in router.exchanges] == [
         None,
         "anthropic/claude-sonnet-4-6",
     ]
@@ -216,7 +218,7 @@ def test_the_transcripts_model_is_sent_as_a_hint(router: RecordingRouter, llm: C
     ids=["no id", "another provider's answer", "an unusable name", "the caller's own"],
 )
 def test_no_hint_replaces(
-    router: RecordingRouter,
+    router: FakeUpstream,
     llm: ChatPlano,
     metadata: dict[str, Any],
     kwargs: dict[str, Any],
@@ -225,4 +227,4 @@ def test_no_hint_replaces(
     llm.invoke(
         [HumanMessage("hi"), AIMessage("yes?", response_metadata=metadata), HumanMessage("go")], **kwargs
     )
-    assert router.requests[0].headers.get("x-model-affinity-hint") == expected
+    assert router.exchanges[0].headers.get("x-model-affinity-hint") == expected

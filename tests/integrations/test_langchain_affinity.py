@@ -16,7 +16,7 @@ from pydantic import SecretStr, ValidationError
 
 from plano_agents import ModelAffinityMixin, model_affinity
 from plano_agents.affinity import derive_affinity_id
-from tests.integrations.conftest import RecordingRouter
+from plano_agents.testing import FakeUpstream
 from tests.integrations.router_view import RouterView
 
 
@@ -118,7 +118,7 @@ def test_the_order_of_precedence_is_chat_planos(llm: Any, view: RouterView, affi
     assert view.turns(derive_affinity_id(affinity_id)) == 1
 
 
-def test_a_field_outranks_the_scope_and_is_checked(router: RecordingRouter) -> None:
+def test_a_field_outranks_the_scope_and_is_checked(router: FakeUpstream) -> None:
     llm = StickyChatOpenAI(
         model="m", base_url=f"{router.url}/v1", api_key=SecretStr("k"), affinity_id="field"
     )
@@ -129,7 +129,7 @@ def test_a_field_outranks_the_scope_and_is_checked(router: RecordingRouter) -> N
         StickyChatOpenAI(model="m", api_key=SecretStr("k"), affinity_id=42)
 
 
-def test_an_affinity_header_among_the_default_headers_counts_as_the_field(router: RecordingRouter) -> None:
+def test_an_affinity_header_among_the_default_headers_counts_as_the_field(router: FakeUpstream) -> None:
     headers = {"x-model-affinity": "default", "X-Team": "search"}
     llm = StickyChatOpenAI(
         model="m", base_url=f"{router.url}/v1", api_key=SecretStr("k"), default_headers=headers
@@ -137,28 +137,26 @@ def test_an_affinity_header_among_the_default_headers_counts_as_the_field(router
     llm.invoke("hello")
     llm.invoke("hello", affinity_id="call")
     assert router.affinity_ids == ["default", "call"]
-    assert router.requests[1].headers["x-team"] == "search"
+    assert router.exchanges[1].headers["x-team"] == "search"
 
 
 @pytest.mark.parametrize(("kind", "address"), OPENAI_LIKE, ids=lambda value: getattr(value, "__name__", None))
-def test_an_answer_that_keeps_its_headers_is_hinted_at(
-    router: RecordingRouter, kind: Any, address: str
-) -> None:
+def test_an_answer_that_keeps_its_headers_is_hinted_at(router: FakeUpstream, kind: Any, address: str) -> None:
     options = {address: f"{router.url}/v1", "api_key": SecretStr("k"), "include_response_headers": True}
     llm = kind(model="m", **options)
     question = HumanMessage("hello")
     answer = llm.invoke([question], affinity_id="run-1")
     llm.invoke([question, answer, question], affinity_id="run-1")
-    hints = [request.headers.get("x-model-affinity-hint") for request in router.requests]
+    hints = [request.headers.get("x-model-affinity-hint") for request in router.exchanges]
     assert hints == [None, "anthropic/claude-sonnet-4-6"]
 
 
-def test_the_id_is_in_no_body_and_no_serialized_form(router: RecordingRouter) -> None:
+def test_the_id_is_in_no_body_and_no_serialized_form(router: FakeUpstream) -> None:
     llm = StickyChatOpenAI(
         model="m", base_url=f"{router.url}/v1", api_key=SecretStr("k"), affinity_id="field"
     )
     llm.invoke("hello")
-    assert "affinity" not in json.dumps(router.requests[0].body) + json.dumps(llm.model_dump(), default=str)
+    assert "affinity" not in json.dumps(router.exchanges[0].json) + json.dumps(llm.model_dump(), default=str)
 
 
 def test_a_model_that_builds_requests_otherwise_is_refused_with_the_way_out() -> None:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from plano_agents import ChatPlano, model_affinity
 from plano_agents.integrations.router_address import build_base_url
-from tests.integrations.conftest import RecordingRouter
+from plano_agents.testing import FakeUpstream
 
 PLANO = {
     "model": "anthropic/claude-sonnet-4-6",
@@ -60,7 +60,7 @@ async def test_a_streams_aggregate_holds_each_value_once(llm: ChatPlano) -> None
         assert message.usage_metadata["total_tokens"] == 18
 
 
-def test_a_server_without_router_headers_serves_as_well(router: RecordingRouter) -> None:
+def test_a_server_without_router_headers_serves_as_well(router: FakeUpstream) -> None:
     llm = ChatPlano(base_url=f"{router.url}/plain", affinity_id="run-1")
     answer = llm.invoke("hello")
     assert answer.content == "echo: hello"
@@ -68,16 +68,16 @@ def test_a_server_without_router_headers_serves_as_well(router: RecordingRouter)
     assert "plano" not in merge(list(llm.stream("hello"))).response_metadata
 
 
-def test_raw_headers_are_kept_for_those_who_ask(router: RecordingRouter) -> None:
+def test_raw_headers_are_kept_for_those_who_ask(router: FakeUpstream) -> None:
     llm = ChatPlano(base_url=router.url, include_response_headers=True)
     assert llm.invoke("hello").response_metadata["headers"]["x-plano-route"] == "complex_reasoning"
 
 
-def test_structured_output_works_by_tool_calls_whatever_the_models_name(router: RecordingRouter) -> None:
+def test_structured_output_works_by_tool_calls_whatever_the_models_name(router: FakeUpstream) -> None:
     for model in ("gpt-4o-mini", "gpt-5-pro", "gpt-6"):
         llm = ChatPlano(model=model, base_url=router.url)
         assert llm.with_structured_output(Place).invoke("where?") == Place(city="Oslo")
-    assert all(request.body["tools"] for request in router.requests)
+    assert all(request.json["tools"] for request in router.exchanges)
 
 
 @pytest.mark.parametrize("schema", [Place, Place.model_json_schema()], ids=["class", "schema"])
@@ -113,7 +113,7 @@ def test_an_address_with_a_query_is_refused_with_the_way_out() -> None:
 
 
 def test_openai_and_langsmith_variables_are_not_read(
-    router: RecordingRouter, monkeypatch: pytest.MonkeyPatch
+    router: FakeUpstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "LANGSMITH_API_KEY"):
         monkeypatch.setenv(name, "stolen")
@@ -123,13 +123,13 @@ def test_openai_and_langsmith_variables_are_not_read(
     monkeypatch.setenv("PLANO_BASE_URL", router.url)
     monkeypatch.setenv("PLANO_API_KEY", "client-key")
     ChatPlano().invoke("hello")
-    assert router.requests[0].headers["authorization"] == "Bearer client-key"
-    assert "stolen" not in str(router.requests[0].headers)
+    assert router.exchanges[0].headers["authorization"] == "Bearer client-key"
+    assert "stolen" not in str(router.exchanges[0].headers)
 
 
-def test_without_a_model_the_body_names_none(router: RecordingRouter) -> None:
+def test_without_a_model_the_body_names_none(router: FakeUpstream) -> None:
     ChatPlano(base_url=router.url).invoke("hello")
-    assert "model" not in router.requests[0].body
+    assert "model" not in router.exchanges[0].json
 
 
 def test_the_key_is_in_no_repr_error_or_serialized_form() -> None:
@@ -152,7 +152,7 @@ def test_a_model_survives_being_written_down(monkeypatch: pytest.MonkeyPatch) ->
     assert "include_response_headers" not in revived.model_fields_set
 
 
-def test_a_cached_answer_serves_another_id(router: RecordingRouter) -> None:
+def test_a_cached_answer_serves_another_id(router: FakeUpstream) -> None:
     cache = InMemoryCache()
     for affinity_id in ("a", "b"):
         llm = ChatPlano(base_url=router.url, cache=cache, affinity_id=affinity_id)
@@ -169,7 +169,7 @@ def test_models_of_a_process_share_their_connections() -> None:
 
 
 def test_half_a_character_in_a_transcript_does_not_stop_the_next_request(
-    router: RecordingRouter, llm: ChatPlano
+    router: FakeUpstream, llm: ChatPlano
 ) -> None:
     llm.invoke([HumanMessage("which?"), AIMessage("this \ud83d"), HumanMessage("why?")])
-    assert router.requests[-1].body["messages"][1]["content"] == "this \ufffd"
+    assert router.exchanges[-1].json["messages"][1]["content"] == "this \ufffd"

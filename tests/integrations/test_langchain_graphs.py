@@ -16,7 +16,7 @@ from langgraph.types import Send
 
 from plano_agents import ChatPlano, bind_context, current_affinity_id, model_affinity
 from plano_agents.affinity import derive_affinity_id
-from tests.integrations.conftest import RecordingRouter
+from plano_agents.testing import FakeUpstream
 
 THREAD: RunnableConfig = {"configurable": {"thread_id": "t-42"}}
 NAMED: RunnableConfig = {"configurable": {"model_affinity_id": "run-1", "thread_id": "t-42"}}
@@ -74,16 +74,14 @@ def ask(text: str = "hello") -> Chat:
     return {"messages": [HumanMessage(text)]}
 
 
-async def test_a_node_that_passes_no_config_still_has_the_runs_id(
-    router: RecordingRouter, graph: Any
-) -> None:
+async def test_a_node_that_passes_no_config_still_has_the_runs_id(router: FakeUpstream, graph: Any) -> None:
     await graph.ainvoke(ask(), THREAD)
     await graph.ainvoke(ask(), NAMED)
     assert router.affinity_ids == [derive_affinity_id("t-42")] * 2 + ["run-1"] * 2
 
 
 def test_a_node_with_a_configurable_of_its_own_keeps_the_runs_id(
-    router: RecordingRouter, llm: ChatPlano
+    router: FakeUpstream, llm: ChatPlano
 ) -> None:
     def ask_otherwise(state: Chat) -> Chat:
         return {"messages": [llm.invoke(state["messages"], {"configurable": {"tone": "dry"}})]}
@@ -93,16 +91,12 @@ def test_a_node_with_a_configurable_of_its_own_keeps_the_runs_id(
     assert router.affinity_ids == ["run-1"]
 
 
-def test_an_agents_turns_and_its_tools_calls_share_the_threads_id(
-    router: RecordingRouter, agent: Any
-) -> None:
+def test_an_agents_turns_and_its_tools_calls_share_the_threads_id(router: FakeUpstream, agent: Any) -> None:
     agent.invoke(ask(), THREAD)
     assert router.affinity_ids == [derive_affinity_id("t-42")] * 3
 
 
-async def test_an_agent_in_a_scope_carries_its_id_however_it_is_run(
-    router: RecordingRouter, agent: Any
-) -> None:
+async def test_an_agent_in_a_scope_carries_its_id_however_it_is_run(router: FakeUpstream, agent: Any) -> None:
     with model_affinity("run-1"):
         agent.invoke(ask())
         await agent.ainvoke(ask())
@@ -111,15 +105,15 @@ async def test_an_agent_in_a_scope_carries_its_id_however_it_is_run(
     assert router.affinity_ids == ["run-1"] * 12
 
 
-def test_an_agents_later_turns_hint_at_the_model_of_the_first(router: RecordingRouter, agent: Any) -> None:
+def test_an_agents_later_turns_hint_at_the_model_of_the_first(router: FakeUpstream, agent: Any) -> None:
     agent.invoke(ask(), NAMED)
-    first, tool, last = router.requests
+    first, tool, last = router.exchanges
     assert "x-model-affinity-hint" not in first.headers
     assert "x-model-affinity-hint" not in tool.headers
     assert last.headers["x-model-affinity-hint"] == "anthropic/claude-sonnet-4-6"
 
 
-def test_messages_sent_side_by_side_share_the_runs_id(router: RecordingRouter, llm: ChatPlano) -> None:
+def test_messages_sent_side_by_side_share_the_runs_id(router: FakeUpstream, llm: ChatPlano) -> None:
     def answer(state: Question) -> dict[str, list[str]]:
         return {"answers": [str(llm.invoke(state["question"]).content)]}
 
@@ -135,7 +129,7 @@ def test_messages_sent_side_by_side_share_the_runs_id(router: RecordingRouter, l
     assert router.affinity_ids == ["run-1"] * 3
 
 
-def test_lanes_give_sub_agents_ids_of_their_own(router: RecordingRouter, agent: Any) -> None:
+def test_lanes_give_sub_agents_ids_of_their_own(router: FakeUpstream, agent: Any) -> None:
     with model_affinity("run-1"):
         agent.invoke(ask())
         with model_affinity(lane="researcher"):
@@ -144,7 +138,7 @@ def test_lanes_give_sub_agents_ids_of_their_own(router: RecordingRouter, agent: 
 
 
 def test_an_agent_in_a_bare_thread_needs_bind_context(
-    router: RecordingRouter,
+    router: FakeUpstream,
     agent: Any,
     in_thread: Callable[[Callable[[], object]], None],
 ) -> None:
@@ -153,16 +147,16 @@ def test_an_agent_in_a_bare_thread_needs_bind_context(
     assert router.affinity_ids == ["run-1"] * 3
 
 
-async def test_200_concurrent_runs_keep_their_ids_apart(router: RecordingRouter, graph: Any) -> None:
+async def test_200_concurrent_runs_keep_their_ids_apart(router: FakeUpstream, graph: Any) -> None:
     async def run(number: int) -> None:
         async with model_affinity(f"run-{number}"):
             await graph.ainvoke(ask(f"run-{number}"))
             assert current_affinity_id() == f"run-{number}"
 
     await asyncio.gather(*(run(number) for number in range(200)))
-    assert len(router.requests) == 400
+    assert len(router.exchanges) == 400
     assert not [
         request
-        for request in router.requests
-        if request.body["messages"][0]["content"] != request.affinity_id
+        for request in router.exchanges
+        if request.json["messages"][0]["content"] != request.affinity_id
     ]

@@ -15,13 +15,13 @@ from pydantic import SecretStr
 
 from plano_agents import ChatPlano, ModelAffinityMiddleware, model_affinity
 from plano_agents.affinity import derive_affinity_id
-from tests.integrations.conftest import RecordingRouter
+from plano_agents.testing import FakeUpstream
 
 ASK = {"messages": [HumanMessage("hello")]}
 
 
 @pytest.fixture
-async def stock(router: RecordingRouter) -> AsyncIterator[ChatOpenAI]:
+async def stock(router: FakeUpstream) -> AsyncIterator[ChatOpenAI]:
     async with openai.DefaultAsyncHttpxClient() as client:  # the stock one outlives the test's event loop
         yield ChatOpenAI(
             model="m",
@@ -42,7 +42,7 @@ def build_agent(llm: Any, inner: Any = None, **options: Any) -> Any:
     return create_agent(llm, [look_up], middleware=[ModelAffinityMiddleware()], **options)
 
 
-def test_a_run_of_a_stock_model_gets_an_id_of_its_own(router: RecordingRouter, stock: ChatOpenAI) -> None:
+def test_a_run_of_a_stock_model_gets_an_id_of_its_own(router: FakeUpstream, stock: ChatOpenAI) -> None:
     agent = build_agent(stock)
     agent.invoke(ASK)
     agent.invoke(ASK)
@@ -51,9 +51,7 @@ def test_a_run_of_a_stock_model_gets_an_id_of_its_own(router: RecordingRouter, s
     assert second == last != first
 
 
-async def test_however_an_agent_is_run_its_turns_share_an_id(
-    router: RecordingRouter, stock: ChatOpenAI
-) -> None:
+async def test_however_an_agent_is_run_its_turns_share_an_id(router: FakeUpstream, stock: ChatOpenAI) -> None:
     agent = build_agent(stock)
     await agent.ainvoke(ASK)
     list(agent.stream(ASK, stream_mode="messages"))
@@ -63,7 +61,7 @@ async def test_however_an_agent_is_run_its_turns_share_an_id(
     assert ids[::2] == ids[1::2]
 
 
-def test_the_runs_own_id_comes_first(router: RecordingRouter, stock: ChatOpenAI) -> None:
+def test_the_runs_own_id_comes_first(router: FakeUpstream, stock: ChatOpenAI) -> None:
     agent = build_agent(stock)
     named: RunnableConfig = {"configurable": {"model_affinity_id": "config", "thread_id": "t-42"}}
     with model_affinity("scope"):
@@ -74,31 +72,29 @@ def test_the_runs_own_id_comes_first(router: RecordingRouter, stock: ChatOpenAI)
 
 
 def test_what_a_tool_asks_goes_out_under_the_runs_id(
-    router: RecordingRouter, stock: ChatOpenAI, llm: ChatPlano
+    router: FakeUpstream, stock: ChatOpenAI, llm: ChatPlano
 ) -> None:
     build_agent(stock, llm).invoke(ASK)
-    assert len(router.requests) == 3
+    assert len(router.exchanges) == 3
     assert len(set(router.affinity_ids)) == 1
 
 
 async def test_a_tool_of_an_asynchronous_run_does_so_too(
-    router: RecordingRouter, stock: ChatOpenAI, llm: ChatPlano
+    router: FakeUpstream, stock: ChatOpenAI, llm: ChatPlano
 ) -> None:
     await build_agent(stock, llm).ainvoke(ASK)
-    assert len(router.requests) == 3
+    assert len(router.exchanges) == 3
     assert len(set(router.affinity_ids)) == 1
 
 
-def test_a_callers_header_and_a_models_field_are_left_alone(
-    router: RecordingRouter, stock: ChatOpenAI
-) -> None:
+def test_a_callers_header_and_a_models_field_are_left_alone(router: FakeUpstream, stock: ChatOpenAI) -> None:
     build_agent(ChatPlano(base_url=router.url, affinity_id="field")).invoke(ASK)
     assert router.affinity_ids == ["field"] * 2
 
 
-def test_later_turns_hint_at_the_model_of_the_first(router: RecordingRouter, stock: ChatOpenAI) -> None:
+def test_later_turns_hint_at_the_model_of_the_first(router: FakeUpstream, stock: ChatOpenAI) -> None:
     build_agent(stock).invoke(ASK)
-    hints = [request.headers.get("x-model-affinity-hint") for request in router.requests]
+    hints = [request.headers.get("x-model-affinity-hint") for request in router.exchanges]
     assert hints == [None, "anthropic/claude-sonnet-4-6"]
 
 
@@ -108,7 +104,7 @@ def test_the_id_is_neither_an_input_nor_an_output(stock: ChatOpenAI) -> None:
     assert "model_affinity_id" not in agent.get_input_jsonschema()["properties"]
 
 
-def test_a_run_that_was_interrupted_goes_on_under_its_id(router: RecordingRouter, stock: ChatOpenAI) -> None:
+def test_a_run_that_was_interrupted_goes_on_under_its_id(router: FakeUpstream, stock: ChatOpenAI) -> None:
     agent = build_agent(stock, checkpointer=InMemorySaver(), interrupt_before=["tools"])
     thread: RunnableConfig = {"configurable": {"thread_id": "t-1"}}
     with model_affinity("first"):

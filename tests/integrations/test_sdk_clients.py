@@ -4,8 +4,6 @@
 import asyncio
 import uuid
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 from typing import Any
 
 import anthropic
@@ -16,7 +14,7 @@ from plano_agents import model_affinity
 from plano_agents.anthropic import Anthropic, AsyncAnthropic
 from plano_agents.errors import InvalidAffinityIdError
 from plano_agents.openai import AsyncOpenAI, OpenAI
-from tests.integrations.conftest import RecordingRouter
+from plano_agents.testing import FakeUpstream, give
 from tests.integrations.router_view import RouterView
 
 MESSAGES: Any = [{"role": "user", "content": "hello"}]
@@ -120,7 +118,7 @@ def test_a_bad_id_or_address_is_refused_at_once(kind: Any) -> None:
 
 
 def test_nothing_of_a_providers_environment_is_sent(
-    router: RecordingRouter, monkeypatch: pytest.MonkeyPatch
+    router: FakeUpstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_BASE_URL"):
         monkeypatch.setenv(name, "http://stolen.invalid")
@@ -129,7 +127,7 @@ def test_nothing_of_a_providers_environment_is_sent(
     with OpenAI(base_url=router.url) as client, client.with_options(timeout=30) as copied:
         ask(client)
         ask(copied)
-    for request in router.requests:
+    for request in router.exchanges:
         assert request.headers["authorization"] == "Bearer client-key"
         assert "stolen" not in str(request.headers)
 
@@ -138,23 +136,8 @@ def test_nothing_of_a_providers_environment_is_sent(
 def redirecting(view: RouterView) -> Iterator[str]:
     """A server that sends everybody on to the real router, which is another host's port."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["content-length"]))
-            self.send_response(307)
-            self.send_header("location", f"{view.url}/chat/completions")
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, *arguments: object) -> None:
-            """Say nothing."""
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with FakeUpstream(give(b"", status=307, headers={"location": f"{view.url}/chat/completions"})) as server:
+        yield server.url
 
 
 def test_a_redirect_is_not_followed_for_nobody_else_was_meant_to_see_the_id(
