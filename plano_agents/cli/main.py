@@ -7,6 +7,7 @@ is theirs.
 import logging
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -29,6 +30,10 @@ PACED = SimulatorSettings(time_to_first_token_ms=150, tokens_per_second=1_200)
 
 AT_ONCE = SimulatorSettings()
 """The same with ``--fast``."""
+
+
+ACT_HELP = "the simulated models also call tools that run, write, edit, delete, send, spawn or schedule."
+"""What ``--act`` is for, in the words of ``--help``."""
 
 
 def main() -> None:
@@ -67,6 +72,7 @@ def cli() -> None:
 )
 @click.option("--offline", is_flag=True, help="Put simulated models behind every provider; no key is needed.")
 @click.option("--fast", is_flag=True, help="With --offline: the simulated models answer at once.")
+@click.option("--act", is_flag=True, help=f"With --offline: {ACT_HELP}")
 @click.option("--no-auth", is_flag=True, help="Listen beyond this machine although clients need no key.")
 @log_options
 @click.option(
@@ -84,6 +90,7 @@ def up(
     *,
     offline: bool,
     fast: bool,
+    act: bool,
     no_auth: bool,
     workers: int,
     log_level: str,
@@ -93,13 +100,15 @@ def up(
     configure_log(log_level, log_format, environ=os.environ)
     if fast and not offline:
         raise click.UsageError("--fast is for simulated models; add --offline.")
+    if act and not offline:
+        raise click.UsageError("--act is for simulated models; add --offline.")
 
     simulated: processes.Site | None = None
     offline_url: str | None = None
     if offline:
         from plano_agents.simulator.app import create_app  # noqa: PLC0415 - slow to import
 
-        app = create_app(AT_ONCE if fast else PACED)
+        app = create_app(replace(AT_ONCE if fast else PACED, act=act))
         simulated = processes.Site(app, processes.bind("127.0.0.1", 0))
         offline_url = processes.url_of(simulated.listener)
 
@@ -162,6 +171,7 @@ def up(
 @click.option(
     "--seed", type=int, default=0, show_default=True, help="Varies ids; the same seed repeats a run exactly."
 )
+@click.option("--act", is_flag=True, help=ACT_HELP[0].upper() + ACT_HELP[1:])
 def simulate(
     *,
     host: str,
@@ -170,6 +180,7 @@ def simulate(
     time_to_first_token_ms: float,
     tokens_per_second: float,
     seed: int,
+    act: bool,
 ) -> None:
     """Start the simulated models alone: OpenAI chat completions and Anthropic messages, offline."""
     from plano_agents.simulator.app import create_app  # noqa: PLC0415 - slow to import
@@ -182,6 +193,7 @@ def simulate(
         time_to_first_token_ms=time_to_first_token_ms,
         tokens_per_second=tokens_per_second,
         seed=seed,
+        act=act,
     )
     url = processes.url_of(listener)
 

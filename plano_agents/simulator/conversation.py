@@ -44,9 +44,9 @@ class ToolResult:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of the user or the model; tool results are the user's."""
+    """One turn of the user or the model, or instructions between them; tool results are the user's."""
 
-    role: Literal["user", "assistant"]
+    role: Literal["user", "assistant", "system"]
     """Whose it is."""
     text: str = ""
     """The words, joined by newlines."""
@@ -72,6 +72,8 @@ class Tool:
     """What it takes."""
     definition: str
     """The whole definition as canonical JSON: what the prompt holds of it."""
+    is_callable: bool = True
+    """Whether the simulated models know how to call it; a tool that takes free text, or that the provider runs, is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from fastapi import Request as HttpRequest
 from fastapi.responses import Response, StreamingResponse
 
 from plano_agents.simulator.agent.json_answer import UnwritableError
-from plano_agents.simulator.agent.reply import build_reply
+from plano_agents.simulator.agent.reply import UncallableError, build_reply
 from plano_agents.simulator.breaking import BrokenResponse, wait_for_disconnect
 from plano_agents.simulator.conversation import render_prompt
 from plano_agents.simulator.faults import FAULT_HEADER, Fault, Faults, parse_fault
@@ -124,8 +124,10 @@ class Endpoint:
         )
         prompt = self._cache.record(request.model, split_tokens(render_prompt(request.conversation)))
         try:
-            reply = build_reply(request.conversation, request.model, self._settings.seed)
-        except UnwritableError as problem:
+            reply = build_reply(
+                request.conversation, request.model, self._settings.seed, act=self._settings.act
+            )
+        except (UnwritableError, UncallableError) as problem:
             raise exchange.wire.refuse(str(problem)) from None
         answer = build_answer(reply, request, prompt, int(self._wall_clock()))
         self._record(exchange, OK, answer)

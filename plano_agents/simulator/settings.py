@@ -16,6 +16,8 @@ class SimulatorSettings:
     """The models' names; none means that any name is served."""
     seed: int = 0
     """Changes the ids of answers and calls, and nothing else."""
+    act: bool = False
+    """Whether the models call tools that act: that run, write, edit, delete, send, spawn or schedule something."""
     time_to_first_token_ms: float = 0
     """The wait before an answer's first token, in milliseconds."""
     tokens_per_second: float = 0

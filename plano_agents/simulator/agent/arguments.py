@@ -3,6 +3,7 @@
 For each value, the first that there is: a choice that the user's text names, the default, the first choice, and
 otherwise what in the text looks like the value: a number, an address, a quoted phrase, a name, or the text itself.
 Optional parameters are filled only where the text names one of their choices; several numbers, one after the other.
+Files and commands are taken from what the text itself says, never from what it quotes, unless that is asked for.
 """
 
 import re
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 
 from pydantic import JsonValue
 
+from plano_agents.simulator.agent.envelopes import strip_quotations
 from plano_agents.simulator.schema import Schema
 
 MAX_TEXT = 200
@@ -23,12 +25,20 @@ _NUMBERS = frozenset({"integer", "number"})
 _WHOLE_TEXT = re.compile(r"query|question|text|prompt|input|message|request|task|content")
 
 
-def fill_arguments(schema: Schema, text: str) -> dict[str, JsonValue]:
+_FILE = re.compile(
+    r"(?:^|_)(?:path|file|filename|dir|directory|folder|cwd|notebook)(?:$|_)|[Pp]ath$|[Ff]ile$"
+)
+_COMMAND = re.compile(r"(?:^|_)(?:cmd|command|script|code)(?:$|_)")
+_PATH = re.compile(r"(?:[~.]{0,2}/)?[\w.@-]+(?:/[\w.@-]+)+/?|[~.]{0,2}/[\w.@-]+|\b[\w-]+\.[a-z]\w{0,5}\b")
+
+
+def fill_arguments(schema: Schema, text: str, *, quoted: bool = False) -> dict[str, JsonValue]:
     """Fill an object's members.
 
     Args:
         schema: The tool's parameters.
         text: The user's words.
+        quoted: Whether files and commands may be what the words quote.
     """
     filled: dict[str, JsonValue] = {}
     unused = text  # from the first number on that no member has had
@@ -36,7 +46,7 @@ def fill_arguments(schema: Schema, text: str) -> dict[str, JsonValue]:
         if not member.required and not find_named(member.schema, text):
             continue
         takes = member.schema.type in _NUMBERS and member.schema.default is None and not member.schema.choices
-        filled[member.name] = _fill(member.schema, member.name, unused if takes else text)
+        filled[member.name] = _fill(member.schema, member.name, unused if takes else text, quoted=quoted)
         if takes and (found := _NUMBER.search(unused)) and _NUMBER.search(unused, found.end()):
             unused = unused[found.end() :]
     return filled
@@ -66,6 +76,15 @@ def pick_text(name: str, text: str) -> str:
     return (found or text.strip())[:MAX_TEXT]
 
 
+def lacks_file(schema: Schema, text: str, *, quoted: bool) -> bool:
+    """Whether a tool needs a file or a command, and a text names none; what it quotes counts where that is asked for."""
+    return any(
+        _find_file(member.name, text, quoted=quoted) is None
+        for member in schema.properties
+        if member.required and _takes_file(member.schema, member.name)
+    )
+
+
 def can_fill(schema: Schema, text: str) -> bool:
     """Whether a text names what a tool needs: a choice, or something that looks like the value."""
     return any(
@@ -77,21 +96,39 @@ def can_fill(schema: Schema, text: str) -> bool:
     )
 
 
-def _fill(schema: Schema, name: str, text: str) -> JsonValue:
-    if named := find_named(schema, text):
-        return named[0]
-    if schema.default is not None or schema.choices:
-        return schema.default if schema.default is not None else schema.choices[0]
+def _takes_file(schema: Schema, name: str) -> bool:
+    return (
+        schema.type == "string"
+        and not schema.choices
+        and schema.default is None
+        and bool(_FILE.search(name) or _COMMAND.search(name))
+    )
+
+
+def _fill(schema: Schema, name: str, text: str, *, quoted: bool) -> JsonValue:
+    default = [] if schema.default is None else [schema.default]
+    if given := [*find_named(schema, text), *default, *schema.choices]:
+        return given[0]
     if schema.type in _NUMBERS:
         found = find_number(text)
         number = float(found) if found else max(schema.minimum or 1, 1)
         return int(number) if schema.type == "integer" else number
     if schema.type == "object":
-        return fill_arguments(schema, text)
+        return fill_arguments(schema, text, quoted=quoted)
     if schema.type == "array":
         items = schema.items or Schema()
-        return [*find_named(items, text)] or [_fill(items, name, text)]
+        return [*find_named(items, text)] or [_fill(items, name, text, quoted=quoted)]
+    if _takes_file(schema, name):
+        return _find_file(name, text, quoted=quoted) or strip_quotations(text).strip()[:MAX_TEXT]
     return {"boolean": True, "null": None}.get(schema.type, pick_text(name, text))
+
+
+def _find_file(name: str, text: str, *, quoted: bool) -> str | None:
+    if _COMMAND.search(name):
+        found = _QUOTED.search(text) if quoted else None
+        return found.group(1) if found else None
+    found = _PATH.search(text if quoted else strip_quotations(text))
+    return found.group() if found else None
 
 
 def _find_text(text: str) -> str | None:

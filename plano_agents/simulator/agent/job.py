@@ -1,6 +1,8 @@
 """The job in hand: what the user asked for last, and what the tools have answered since.
 
 A new user message starts afresh; what was found and said before it is kept apart, for messages that follow up on it.
+A message beside tools' results is the request from then on, but starts nothing afresh: programs write there too, and a
+tool that had its round must not get another for it.
 """
 
 import json
@@ -9,6 +11,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from plano_agents.simulator.agent.envelopes import strip_envelopes
 from plano_agents.simulator.conversation import Conversation, Message, ToolCall, ToolResult
 
 
@@ -31,13 +34,17 @@ class Job:
     """What there is to do."""
 
     request: str
-    """The user's words."""
+    """The user's own words, without what a program wrote around them."""
     findings: tuple[Finding, ...] = ()
     """What the tools have answered, in the order of the calls."""
     earlier: tuple[Finding, ...] = ()
     """What they had answered before the request."""
     said: tuple[str, ...] = ()
     """The answers that earlier requests got, the oldest first."""
+
+    def count_calls(self, tool: str) -> int:
+        """How often a tool was called in this job."""
+        return sum(finding.call.name == tool for finding in self.findings)
 
     def has_called(self, call: ToolCall) -> bool:
         """Whether this was asked before, in this job."""
@@ -47,10 +54,12 @@ class Job:
 def parse_job(conversation: Conversation) -> Job:
     """Find the job in a conversation."""
     messages = conversation.messages
-    start = max((at for at, message in enumerate(messages) if _is_request(message)), default=-1)
+    said = [strip_envelopes(message.text) if message.role == "user" else "" for message in messages]
+    asked = [at for at, message in enumerate(messages) if said[at] or message.images or message.documents]
+    start = max((at for at in asked if not messages[at].results), default=-1)
     before = messages[: max(start, 0)]
     return Job(
-        request=messages[start].text if start >= 0 else "",
+        request=said[asked[-1]] if asked else "",
         findings=_gather(messages[start + 1 :]),
         earlier=_gather(before),
         said=tuple(m.text for m in before if m.role == "assistant" and m.text and not m.calls),
@@ -65,14 +74,6 @@ def _gather(messages: Sequence[Message]) -> tuple[Finding, ...]:
         for message in messages
         for call in message.calls
         if call.id in results
-    )
-
-
-def _is_request(message: Message) -> bool:
-    return (
-        message.role == "user"
-        and not message.results
-        and bool(message.text.strip() or message.images or message.documents)
     )
 
 

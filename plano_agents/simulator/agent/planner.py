@@ -1,7 +1,8 @@
 """What the simulated agent does with tools it knows nothing about, or with none.
 
-A tool is useful when the user's text shares a word with its name or description, or names what it needs. Each useful
-tool is called once per job, once for each choice that the text names; then the results are summed up.
+A tool is useful when the user's text shares a word with its name or with how its description begins, or names what it
+needs. Each useful tool has one round per job, with a call for each choice that the text names; then the results are
+summed up. Tools that act are left alone, unless acting is asked for.
 """
 
 import json
@@ -10,7 +11,8 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from plano_agents.simulator.agent.arguments import can_fill, fill_arguments, find_named
+from plano_agents.simulator.agent.acting import acts
+from plano_agents.simulator.agent.arguments import can_fill, fill_arguments, find_named, lacks_file
 from plano_agents.simulator.agent.job import Finding, Job
 from plano_agents.simulator.conversation import Conversation, Tool, ToolCall
 
@@ -82,26 +84,41 @@ def is_small_talk(text: str) -> bool:
     return _SMALL_TALK.fullmatch(text) is not None
 
 
-def plan_turn(conversation: Conversation, job: Job) -> Plan:
+def may_call(tool: Tool, *, act: bool) -> bool:
+    """Whether the agent calls a tool at all."""
+    return tool.is_callable and (act or not acts(tool))
+
+
+def plan_turn(conversation: Conversation, job: Job, *, act: bool) -> Plan:
     """Decide what comes next: the useful calls that were not made yet, or the answer."""
+    useful = [
+        tool
+        for tool in conversation.tools
+        if not is_small_talk(job.request) and _is_useful(tool, job.request) and tool.is_callable
+    ]
     calls = tuple(
         call
-        for tool in conversation.tools
-        if not is_small_talk(job.request) and _is_useful(tool, job.request)
-        for call in build_calls(tool, job.request)
-        if not job.has_called(call)
+        for tool in useful
+        if may_call(tool, act=act) and not lacks_file(tool.parameters, job.request, quoted=act)
+        for call in _list_missing(tool, job, act=act, parallel=conversation.choice.parallel)
     )
     if not calls:
-        return conclude(job)
+        return conclude(job, left_alone=tuple(tool.name for tool in useful if not may_call(tool, act=act)))
     names = list(dict.fromkeys(call.name for call in calls))
     news = report(tuple(finding for finding in job.findings if finding.is_new))
     opening = f"{news}\n\nNext" if news else "To answer that"
     return Plan(f"{opening} I call {_join(names)}.", calls)
 
 
-def build_calls(tool: Tool, text: str) -> list[ToolCall]:
+def _list_missing(tool: Tool, job: Job, *, act: bool, parallel: bool) -> list[ToolCall]:
+    """The calls of a tool's round; where one turn may hold one call only, those that are left of it."""
+    made = job.count_calls(tool.name)
+    return [] if made and parallel else build_calls(tool, job.request, act=act)[made:]
+
+
+def build_calls(tool: Tool, text: str, *, act: bool) -> list[ToolCall]:
     """The calls of one tool that a text asks for: one for each choice it names, else one."""
-    arguments = fill_arguments(tool.parameters, text)
+    arguments = fill_arguments(tool.parameters, text, quoted=act)
     for member in tool.parameters.properties:
         named = find_named(member.schema, text)
         if len(named) > 1:
@@ -111,8 +128,13 @@ def build_calls(tool: Tool, text: str) -> list[ToolCall]:
     return [ToolCall("", tool.name, arguments)]
 
 
-def conclude(job: Job) -> Plan:
-    """Answer with what was found, or directly where nothing was looked up."""
+def conclude(job: Job, left_alone: tuple[str, ...] = ()) -> Plan:
+    """Answer with what was found, or directly where nothing was looked up.
+
+    Args:
+        job: What was asked and found.
+        left_alone: The useful tools that were not called because they act.
+    """
     if job.findings:
         return Plan(f"Here is what I found.\n\n{report(job.findings)}", signed=True)
     talk = _SMALL_TALK.fullmatch(job.request)
@@ -123,7 +145,7 @@ def conclude(job: Job) -> Plan:
     stop = "" if re.search(r"[.?!…]”$", asked) else "."
     return Plan(
         f"This is a simulated model, and it was sent {asked}{stop} {_describe_real_answer(job.request)} "
-        "Connect a real model, or offer tools that fit, for more than that."
+        f"{_describe_way_out(left_alone)}"
     )
 
 
@@ -131,6 +153,15 @@ def quote(text: str) -> str:
     """A text as one line of quotation, cut where it is long."""
     line = " ".join(text.split())
     return line if len(line) <= 120 else line[:117] + "…"  # noqa: PLR2004 - one line
+
+
+def _describe_way_out(left_alone: tuple[str, ...]) -> str:
+    if not left_alone:
+        return "Connect a real model, or offer tools that fit, for more than that."
+    return (
+        f"Simulated models leave tools alone that act ({', '.join(left_alone)}): connect a real model, or start the "
+        "simulated ones with --act."
+    )
 
 
 def _describe_real_answer(request: str) -> str:
@@ -162,7 +193,8 @@ def _brief(value: JsonValue, limit: int = 300) -> str:
 
 
 def _is_useful(tool: Tool, text: str) -> bool:
-    return bool(_words(text) & _words(f"{tool.name} {tool.description}")) or can_fill(tool.parameters, text)
+    beginning = tool.description.strip().partition("\n\n")[0]
+    return bool(_words(text) & _words(f"{tool.name} {beginning}")) or can_fill(tool.parameters, text)
 
 
 def _words(text: str) -> set[str]:

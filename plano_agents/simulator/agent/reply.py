@@ -17,12 +17,32 @@ from plano_agents.simulator.agent.planner import (
     build_calls,
     conclude,
     is_small_talk,
+    may_call,
     plan_turn,
     quote,
 )
 from plano_agents.simulator.conversation import Conversation, Tool, ToolCall, digest_conversation
 
 _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz0123456789"
+
+
+class UncallableError(Exception):
+    """A demand for a call that the simulated models do not make.
+
+    Args:
+        name: The tool; empty where any would do, and none can be called.
+    """
+
+    def __init__(self, name: str) -> None:
+        what = (
+            f"{name!r}, a tool that acts or that they"
+            if name
+            else "any of these tools, which act or which they"
+        )
+        super().__init__(
+            f"The simulated models do not call {what} cannot fill in. Offer a tool that looks something up, or start them "
+            "with --act."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +59,21 @@ class Reply:
     """What it thinks before it answers; shown where its wire shows thoughts, and asked to."""
 
 
-def build_reply(conversation: Conversation, model: str, seed: int = 0) -> Reply:
+def build_reply(conversation: Conversation, model: str, seed: int = 0, *, act: bool = False) -> Reply:
     """Answer a conversation.
 
     Args:
         conversation: What was sent; its tool choice is obeyed.
         model: The name that final answers are signed with.
         seed: Changes the ids, and nothing else.
+        act: Whether tools that act may be called: that run, write, edit, delete, send, spawn or schedule something.
 
     Raises:
         UnwritableError: An answer in JSON is asked for, and cannot be written for its schema.
+        UncallableError: A call is demanded that the simulated models do not make.
     """
     job = parse_job(conversation)
-    plan = _plan(conversation, job)
+    plan = _plan(conversation, job, act=act)
     digest = digest_conversation(conversation, seed)
     calls = plan.calls if conversation.choice.parallel else plan.calls[:1]
     return Reply(
@@ -79,7 +101,7 @@ def _think(job: Job, plan: Plan) -> str:
     return f"{asked} {found}"
 
 
-def _plan(conversation: Conversation, job: Job) -> Plan:
+def _plan(conversation: Conversation, job: Job, *, act: bool) -> Plan:
     choice = conversation.choice
     chooses_database = is_database_job(conversation) and not is_small_talk(job.request)
     follows_up = is_follow_up(job) and not is_small_talk(job.request)
@@ -88,17 +110,25 @@ def _plan(conversation: Conversation, job: Job) -> Plan:
     elif choice.mode == "none" or not conversation.tools:
         return recommend(conversation, job) if chooses_database and job.findings else conclude(job)
     else:
-        plan = plan_database_turn(conversation, job) if chooses_database else plan_turn(conversation, job)
+        plan = (
+            plan_database_turn(conversation, job)
+            if chooses_database
+            else plan_turn(conversation, job, act=act)
+        )
     if choice.mode in {"auto", "none"} or not conversation.tools:
         return plan
-    tool = conversation.find_tool(choice.name) if choice.mode == "named" else conversation.tools[0]
-    wanted = plan.calls if choice.mode == "required" else _only(plan.calls, tool)
+    demanded = [tool for tool in conversation.tools if choice.mode == "required" or tool.name == choice.name]
+    wanted = tuple(call for call in plan.calls if any(call.name == tool.name for tool in demanded))
     # A call that is demanded comes without words, as from the real ones.
-    return Plan("", wanted or (tuple(build_calls(tool, job.request)) if tool is not None else ()))
+    return Plan("", wanted or _call_first(demanded, job, act=act))
 
 
-def _only(calls: tuple[ToolCall, ...], tool: Tool | None) -> tuple[ToolCall, ...]:
-    return tuple(call for call in calls if tool is not None and call.name == tool.name)
+def _call_first(tools: list[Tool], job: Job, *, act: bool) -> tuple[ToolCall, ...]:
+    """Call the first of some tools that may be called."""
+    tool = next((tool for tool in tools if may_call(tool, act=act)), None)
+    if tool is None:
+        raise UncallableError(tools[0].name if len(tools) == 1 else "")
+    return tuple(build_calls(tool, job.request, act=act))
 
 
 def _build_id(digest: bytes, purpose: str) -> str:

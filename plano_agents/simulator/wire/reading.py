@@ -20,6 +20,12 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+class Lenient(Strict):
+    """The fields named, and others that change nothing here."""
+
+    model_config = ConfigDict(extra="allow")
+
+
 W = TypeVar("W", bound=Strict)
 ANY_JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 
@@ -56,6 +62,12 @@ def build_tool(name: str, description: str | None, parameters: dict[str, JsonVal
     """Build a tool of what its definition says."""
     definition = {"name": name, "description": description, "parameters": parameters}
     return Tool(name, description or "", parse_schema(parameters), encode_json(definition).decode())
+
+
+def build_foreign_tool(name: str, definition: Strict) -> Tool:
+    """Build a tool that the simulated models take, and never call: the provider runs it, or it takes free text."""
+    source = encode_json(definition.model_dump(exclude_none=True)).decode()
+    return Tool(name, "", parse_schema({}), source, is_callable=False)
 
 
 def pick_problem(problems: ValidationError) -> "ErrorDetails":

@@ -1,7 +1,8 @@
 """The body of Anthropic's messages endpoint, as its API reference gives it ("Create a Message").
 
 What the reference knows and this lacks is refused, as is what neither knows; ``limits`` tells the two apart. Markers of
-``cache_control`` are checked and accepted; what counts as cached does not depend on them.
+``cache_control`` are checked and accepted; what counts as cached does not depend on them. So are tools that the provider
+runs and their blocks: the simulated models do without. Betas that Claude Code uses are taken without their header.
 """
 
 from typing import Annotated, Literal, TypeAlias
@@ -10,7 +11,7 @@ from pydantic import Field, JsonValue
 
 from plano_agents.simulator.wire.anthropic.documents import CacheControl, Document
 from plano_agents.simulator.wire.anthropic.thinking import RedactedThought, Thinking, Thought
-from plano_agents.simulator.wire.reading import Strict
+from plano_agents.simulator.wire.reading import Lenient, Strict
 
 
 class Block(Strict):
@@ -44,23 +45,62 @@ class ToolUse(Block):
     caller: dict[str, JsonValue] | None = None
 
 
+class ToolReference(Block):
+    """A tool that a search for tools has found."""
+
+    type: Literal["tool_reference"]
+    tool_name: str
+
+
+class SearchResult(Lenient):
+    """A result of a search, to be cited."""
+
+    type: Literal["search_result"]
+    cache_control: CacheControl | None = None
+
+
+ResultPart: TypeAlias = Text | Image | Document | ToolReference | SearchResult
+
+
 class ToolResult(Block):
     """What a tool answered."""
 
     type: Literal["tool_result"]
     tool_use_id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]+$")]
-    content: str | list[Annotated[Text | Image | Document, Field(discriminator="type")]] = ""
+    content: str | list[Annotated[ResultPart, Field(discriminator="type")]] = ""
     is_error: bool | None = None
 
 
-AnyBlock: TypeAlias = Text | Image | Document | ToolUse | ToolResult | Thought | RedactedThought
+class ProviderBlock(Lenient):
+    """A call of a tool that the provider runs, or its result."""
+
+    type: Literal[
+        "server_tool_use",
+        "mcp_tool_use",
+        "mcp_tool_result",
+        "advisor_tool_result",
+        "bash_code_execution_tool_result",
+        "code_execution_tool_result",
+        "text_editor_code_execution_tool_result",
+        "tool_search_tool_result",
+        "web_fetch_tool_result",
+        "web_search_tool_result",
+    ]
+    cache_control: CacheControl | None = None
+
+
+AnyBlock: TypeAlias = (
+    Text | Image | Document | SearchResult | ToolUse | ToolResult | Thought | RedactedThought | ProviderBlock
+)
 
 
 class Message(Strict):
-    """One turn."""
+    """One turn, or instructions between turns."""
 
-    role: Literal["user", "assistant"]
+    role: Literal["user", "assistant", "system"]
     content: str | list[Annotated[AnyBlock, Field(discriminator="type")]]
+    clear_at: Literal["next_user_message", "never"] | None = None
+    output_config: dict[str, JsonValue] | None = None
 
     @property
     def blocks(self) -> list[AnyBlock]:
@@ -94,6 +134,16 @@ class Tool(Block):
     strict: bool | None = None
     input_examples: list[dict[str, JsonValue]] | None = None
     eager_input_streaming: bool | None = None
+    defer_loading: bool | None = None
+    allowed_callers: list[str] | None = None
+
+
+class ProviderTool(Lenient):
+    """A tool that the provider defines, such as ``web_search_20250305``; most of them it also runs."""
+
+    type: Annotated[str, Field(pattern=r"^[a-z0-9_]+_20\d{6}$")]
+    name: str
+    cache_control: CacheControl | None = None
 
 
 class Auto(Strict):
@@ -129,6 +179,7 @@ class OutputConfig(Strict):
 
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
     format: JsonFormat | None = None
+    task_budget: dict[str, JsonValue] | None = None
 
 
 class Body(Strict):
@@ -138,7 +189,7 @@ class Body(Strict):
     max_tokens: Annotated[int, Field(ge=1)]
     messages: list[Message]
     system: str | list[Text] = ""
-    tools: list[Tool] = Field(default_factory=list)
+    tools: list[Tool | ProviderTool] = Field(default_factory=list)
     tool_choice: Annotated[Auto | Named | NoTool, Field(discriminator="type")] | None = None
     stream: bool = False
     stop_sequences: list[str] | None = None
@@ -150,6 +201,7 @@ class Body(Strict):
     thinking: Thinking | None = None
     output_config: OutputConfig | None = None
     cache_control: CacheControl | None = None
+    context_management: dict[str, JsonValue] | None = None
     inference_geo: str | None = None
     speed: Literal["standard", "fast"] | None = None
     user_profile_id: str | None = None
@@ -157,11 +209,10 @@ class Body(Strict):
     @property
     def cache_marks(self) -> int:
         """How many blocks are marked with ``cache_control``."""
-        blocks: list[Block | Document] = [*self.tools]
+        blocks: list[AnyBlock | ResultPart | Tool | ProviderTool] = [*self.tools]
         blocks += [] if isinstance(self.system, str) else self.system
         for block in (block for message in self.messages for block in message.blocks):
-            if isinstance(block, Block | Document):
-                blocks.append(block)
+            blocks.append(block)
             if isinstance(block, ToolResult) and isinstance(block.content, list):
                 blocks += block.content
-        return sum(block.cache_control is not None for block in blocks)
+        return sum(getattr(block, "cache_control", None) is not None for block in blocks)

@@ -49,6 +49,8 @@ class CacheControl(Strict):
 
     type: Literal["ephemeral"]
     ttl: Literal["5m", "1h"] = "5m"
+    scope: Literal["global"] | None = None
+    """Of the beta ``prompt-caching-scope-2026-01-05``, which Claude Code uses."""
 
 
 class Document(Strict):

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 
 FIELDS: Mapping[str, str] = {
     "container": "run no code, so they take no container",
-    "context_management": "do not edit their context",
     "diagnostics": "give no diagnostics",
     "mcp_servers": "do not call MCP servers",
 }
@@ -13,11 +12,8 @@ FIELDS: Mapping[str, str] = {
 
 _TYPES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"url|file"), "do not fetch documents; send a base64, text or content source"),
-    (re.compile(r"container_upload|tool_reference|browser_state|search_result"), "do not read such blocks"),
-    (
-        re.compile(r"server_tool_use|[a-z_]+_tool_result|[a-z_]+_20\d{6}|mcp_toolset"),
-        "do not run the provider's own tools; offer a tool with an `input_schema`",
-    ),
+    (re.compile(r"container_upload|browser_state"), "do not read such blocks"),
+    (re.compile(r"mcp_toolset"), "do not call MCP servers"),
 )
 
 

@@ -65,12 +65,6 @@ def describe_problem(problems: ValidationError, raw: JsonValue) -> Refusal:
         problems: What did not fit.
         raw: The request's body; tells the steps of a path from pydantic's names of union members.
     """
-    for problem in problems.errors(include_url=False):
-        if problem["loc"][-1:] == ("role",) and problem["input"] == "system":
-            return refuse(
-                'messages: Unexpected role "system". The Messages API accepts a top-level `system` parameter, not '
-                '"system" as an input message role.'
-            )
     problem = pick_problem(problems)
     steps = trace_path(problem, raw)
     path = ".".join(str(step) for step in steps)

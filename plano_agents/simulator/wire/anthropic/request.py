@@ -6,6 +6,7 @@ from plano_agents.simulator.conversation import (
     AnswerFormat,
     Conversation,
     Message,
+    Tool,
     ToolCall,
     ToolChoice,
     ToolResult,
@@ -21,9 +22,16 @@ from plano_agents.simulator.wire.anthropic.thinking import (
     check_thought,
 )
 from plano_agents.simulator.wire.exchange import Refusal, Request
-from plano_agents.simulator.wire.reading import build_tool, parse_body
+from plano_agents.simulator.wire.reading import build_foreign_tool, build_tool, parse_body
 
 MAX_CACHE_MARKS = 4
+
+_ALLOWED = {
+    "user": (body.Text, body.Image, Document, body.SearchResult, body.ToolResult, body.ProviderBlock),
+    "assistant": (body.Text, body.ToolUse, Thought, RedactedThought, body.ProviderBlock),
+    "system": (body.Text,),
+}
+"""The blocks that a message of each role may hold."""
 
 _JSON_ALONE = re.compile(r"\bone JSON object and nothing else\b", re.IGNORECASE)
 
@@ -60,7 +68,7 @@ def parse_anthropic_request(source: bytes) -> Request:
         conversation=Conversation(
             messages=tuple(_build_message(message, at) for at, message in enumerate(asked.messages)),
             system=_join(asked.system),
-            tools=tuple(build_tool(tool.name, tool.description, tool.input_schema) for tool in asked.tools),
+            tools=tuple(_build_tool(tool) for tool in asked.tools),
             choice=_build_choice(asked.tool_choice),
             format=_build_format(asked.output_config) or _read_demand(_join(asked.system)),
         ),
@@ -74,29 +82,35 @@ def parse_anthropic_request(source: bytes) -> Request:
 def _check_messages(messages: list[body.Message], model: str) -> None:
     if not messages:
         raise refuse("messages: at least one message is required")
+    if messages[0].role == "system":
+        raise refuse(
+            'messages: Unexpected role "system". The Messages API accepts a top-level `system` parameter, not "system" as an '
+            "input message role."
+        )
     if messages[0].role != "user":
         raise refuse('messages: first message must use the "user" role')
     for at, message in enumerate(messages):
-        last = at == len(messages) - 1
-        if not message.content and not (last and message.role == "assistant"):
-            raise refuse(
-                f"messages.{at}: all messages must have non-empty content except for the optional final assistant message"
-            )
-        if not isinstance(message.content, str) and any(
-            isinstance(block, body.Text) and not block.text for block in message.content
-        ):
-            raise refuse("messages: text content blocks must be non-empty")
-        allowed = (
-            (body.Text, body.Image, Document, body.ToolResult)
-            if message.role == "user"
-            else (body.Text, body.ToolUse, Thought, RedactedThought)
-        )
+        _check_text(message, at, is_last=at == len(messages) - 1)
+        if message.role == "system" and messages[at - 1].role != "user":
+            raise refuse(f"messages.{at}: role 'system' messages must immediately follow a 'user' message")
+        allowed = _ALLOWED[message.role]
         for place, block in enumerate(message.blocks):
             path = f"messages.{at}.content.{place}"
             if not isinstance(block, allowed):
                 raise refuse(f"{path}: `{block.type}` blocks are not allowed in `{message.role}` messages")
             if isinstance(block, Thought | RedactedThought):
                 check_thought(block, model, path)
+
+
+def _check_text(message: body.Message, at: int, *, is_last: bool) -> None:
+    if not message.content and not (is_last and message.role == "assistant"):
+        raise refuse(
+            f"messages.{at}: all messages must have non-empty content except for the optional final assistant message"
+        )
+    if not isinstance(message.content, str) and any(
+        isinstance(block, body.Text) and not block.text for block in message.content
+    ):
+        raise refuse("messages: text content blocks must be non-empty")
 
 
 def _check_calls(messages: list[body.Message]) -> None:
@@ -172,7 +186,13 @@ def _build_message(message: body.Message, at: int) -> Message:
     )
 
 
-def _join(content: str | list[body.Text] | list[body.Text | body.Image | Document]) -> str:
+def _build_tool(tool: body.Tool | body.ProviderTool) -> Tool:
+    if isinstance(tool, body.ProviderTool):
+        return build_foreign_tool(tool.name, tool)
+    return build_tool(tool.name, tool.description, tool.input_schema)
+
+
+def _join(content: str | list[body.Text] | list[body.ResultPart]) -> str:
     if isinstance(content, str):
         return content
     return "\n".join(block.text for block in content if isinstance(block, body.Text))

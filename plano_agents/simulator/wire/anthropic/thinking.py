@@ -10,7 +10,7 @@ import binascii
 import hashlib
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from plano_agents.simulator.wire.anthropic.refusals import refuse
 from plano_agents.simulator.wire.exchange import Thoughts
@@ -20,6 +20,9 @@ _GUIDE = (
     "Please consult our documentation at https://docs.claude.com/en/docs/build-with-claude/extended-thinking"
 )
 _MIN_TOP_P = 0.95
+
+Display: TypeAlias = Literal["summarized", "omitted", "updates"]
+"""How thoughts are shown; ``updates`` (a beta that Claude Code uses) shows here what ``summarized`` shows."""
 
 
 class Thought(Strict):
@@ -42,14 +45,16 @@ class Enabled(Strict):
 
     type: Literal["enabled"]
     budget_tokens: Annotated[int, Field(ge=1024)]
-    display: Literal["summarized", "omitted"] | None = None
+    display: Display | None = None
+    block_binding: dict[str, JsonValue] | None = None
 
 
 class Adaptive(Strict):
     """Thinking as the model sees fit."""
 
     type: Literal["adaptive"]
-    display: Literal["summarized", "omitted"] | None = None
+    display: Display | None = None
+    block_binding: dict[str, JsonValue] | None = None
 
 
 class Off(Strict):

@@ -100,6 +100,21 @@ class Call(Strict):
     function: CalledFunction
 
 
+class CalledCustom(Strict):
+    """What was called, with its free text."""
+
+    name: str
+    input: str
+
+
+class CustomCall(Strict):
+    """A call of a custom tool."""
+
+    id: str
+    type: Literal["custom"]
+    custom: CalledCustom
+
+
 class Assistant(Strict):
     """The model's turn."""
 
@@ -110,7 +125,9 @@ class Assistant(Strict):
     annotations: list[JsonValue] | None = None
     audio: None = None
     function_call: None = None
-    tool_calls: Annotated[list[Call], Field(min_length=1)] | None = None
+    tool_calls: (
+        Annotated[list[Annotated[Call | CustomCall, Field(discriminator="type")]], Field(min_length=1)] | None
+    ) = None
 
 
 class ToolAnswer(Strict):
@@ -133,10 +150,28 @@ class Function(Strict):
 
 
 class Tool(Strict):
-    """A tool; functions are the only kind."""
+    """A function."""
 
     type: Literal["function"]
     function: Function
+
+
+class Custom(Strict):
+    """A tool that takes free text."""
+
+    name: ToolName
+    description: str | None = None
+    format: dict[str, JsonValue] | None = None
+
+
+class CustomTool(Strict):
+    """A tool that takes free text; the simulated models never call one."""
+
+    type: Literal["custom"]
+    custom: Custom
+
+
+AnyTool: TypeAlias = Annotated[Tool | CustomTool, Field(discriminator="type")]
 
 
 class NamedFunction(Strict):
@@ -184,7 +219,7 @@ class Body(Strict):
 
     model: str
     messages: Annotated[list[Message], Field(min_length=1)]
-    tools: Annotated[list[Tool], Field(min_length=1, max_length=128)] | None = None
+    tools: Annotated[list[AnyTool], Field(min_length=1, max_length=128)] | None = None
     tool_choice: Literal["none", "auto", "required"] | NamedChoice | None = None
     parallel_tool_calls: bool | None = None
     stream: bool | None = None

@@ -17,7 +17,7 @@ FIELDS: Mapping[str, str] = {
 
 TYPES: Mapping[str, str] = {
     "allowed_tools": "do not limit a turn to some of the `tools`",
-    "custom": "take function tools only, no custom ones",
+    "custom": "call function tools only, no custom ones",
     "function": "take `tools`, not the legacy `functions`",
     "input_audio": "do not listen",
 }

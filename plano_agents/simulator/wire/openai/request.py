@@ -7,6 +7,7 @@ from plano_agents.simulator.conversation import (
     AnswerFormat,
     Conversation,
     Message,
+    Tool,
     ToolCall,
     ToolChoice,
     ToolResult,
@@ -16,7 +17,7 @@ from plano_agents.simulator.wire.exchange import Refusal, Request
 from plano_agents.simulator.wire.openai import body
 from plano_agents.simulator.wire.openai.refusals import describe_problem, refuse
 from plano_agents.simulator.wire.openai.response_format import build_format
-from plano_agents.simulator.wire.reading import ANY_JSON, build_tool, parse_body
+from plano_agents.simulator.wire.reading import ANY_JSON, build_foreign_tool, build_tool, parse_body
 
 _NOT_JSON = (
     "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library "
@@ -55,7 +56,7 @@ def _check_settings(asked: body.Body) -> None:
             )
     if isinstance(asked.tool_choice, body.NamedChoice) and asked.tools is not None:
         wanted = asked.tool_choice.function.name
-        if all(tool.function.name != wanted for tool in asked.tools):
+        if all(isinstance(tool, body.CustomTool) or tool.function.name != wanted for tool in asked.tools):
             raise refuse(f"Tool choice '{wanted}' not found in 'tools' parameter.", "tool_choice")
     if asked.stream_options is not None and not asked.stream:
         raise refuse(
@@ -124,24 +125,30 @@ def _read_texts(asked: body.Body) -> str:
 
 
 def _build_conversation(asked: body.Body, answer_format: AnswerFormat | None) -> Conversation:
-    system = [_join(message.content) for message in asked.messages if isinstance(message, body.System)]
+    begins = next((at for at, each in enumerate(asked.messages) if not isinstance(each, body.System)), None)
+    system = [_join(message.content or "") for message in asked.messages[:begins]]
     return Conversation(
         messages=tuple(
             _build_message(message, at)
             for at, message in enumerate(asked.messages)
-            if not isinstance(message, body.System)
+            if begins is not None and at >= begins
         ),
         system="\n".join(system),
-        tools=tuple(
-            build_tool(tool.function.name, tool.function.description, tool.function.parameters or {})
-            for tool in asked.tools or ()
-        ),
+        tools=tuple(_build_tool(tool) for tool in asked.tools or ()),
         choice=_build_choice(asked),
         format=answer_format,
     )
 
 
-def _build_message(message: body.User | body.Assistant | body.ToolAnswer, at: int) -> Message:
+def _build_tool(tool: body.Tool | body.CustomTool) -> Tool:
+    if isinstance(tool, body.CustomTool):
+        return build_foreign_tool(tool.custom.name, tool)
+    return build_tool(tool.function.name, tool.function.description, tool.function.parameters or {})
+
+
+def _build_message(message: body.Message, at: int) -> Message:
+    if isinstance(message, body.System):
+        return Message("system", _join(message.content))
     if isinstance(message, body.ToolAnswer):
         return Message("user", results=(ToolResult(message.tool_call_id, _join(message.content)),))
     if isinstance(message, body.User):
@@ -153,11 +160,14 @@ def _build_message(message: body.User | body.Assistant | body.ToolAnswer, at: in
             if isinstance(part, body.File)
         )
         return Message("user", _join(message.content), images=images, documents=documents)
-    calls = (
-        ToolCall(call.id, call.function.name, _parse_arguments(call.function.arguments))
-        for call in message.tool_calls or ()
-    )
+    calls = (_build_call(call) for call in message.tool_calls or ())
     return Message("assistant", _join(message.content or message.refusal or ""), calls=tuple(calls))
+
+
+def _build_call(call: body.Call | body.CustomCall) -> ToolCall:
+    if isinstance(call, body.CustomCall):
+        return ToolCall(call.id, call.custom.name, {"input": call.custom.input})
+    return ToolCall(call.id, call.function.name, _parse_arguments(call.function.arguments))
 
 
 def _read_file(file: body.FileData, path: str) -> str:

@@ -79,10 +79,6 @@ def test_a_document_that_would_have_to_be_fetched_is_the_simulators_limit(source
 @pytest.mark.parametrize(
     ("block", "message"),
     [
-        (
-            {"type": "server_tool_use", "id": "a", "name": "web_search", "input": {}},
-            "The simulated models do not run",
-        ),
         ({"type": "container_upload", "file_id": "f"}, "The simulated models do not read such blocks"),
         ({"type": "poem"}, "Input tag 'poem'"),
     ],

@@ -85,8 +85,8 @@ def test_every_field_of_the_sdk_is_taken_or_named_as_a_limit() -> None:
     [
         ({"container": "c"}, "container: The simulated models run no code"),
         (
-            {"tools": [{"type": "bash_20250124", "name": "bash"}]},
-            "tools.0.type: The simulated models do not run",
+            {"tools": [{"type": "mcp_toolset", "mcp_server_name": "m"}]},
+            "tools.0.type: The simulated models do not call MCP servers",
         ),
         ({"stream_options": {}}, "stream_options: Extra inputs are not permitted"),
     ],

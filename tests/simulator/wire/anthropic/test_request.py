@@ -53,7 +53,7 @@ def refusal_of(source: bytes) -> Refusal:
             'messages: first message must use the "user" role',
         ),
         (body({"role": "system", "content": "x"}), 'messages: Unexpected role "system".'),
-        (body({"role": "robot", "content": "x"}), "messages.0.role: Input should be 'user' or 'assistant'"),
+        (body({"role": "robot", "content": "x"}), "messages.0.role: Input should be 'user', 'assistant' or"),
         (body({"role": "user", "content": ""}), "messages.0: all messages must have non-empty content"),
         (
             body({"role": "user", "content": [{"type": "text", "text": ""}]}),

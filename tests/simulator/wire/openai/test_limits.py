@@ -53,8 +53,8 @@ def test_fields_that_change_nothing_are_accepted() -> None:
         ({"modalities": ["text", "audio"]}, "The simulated models answer in text only."),
         ({"web_search_options": {}}, "The simulated models do not search the web."),
         (
-            {"tools": [{"type": "custom", "custom": {"name": "f"}}]},
-            "The simulated models take function tools only, no custom ones.",
+            {"tool_choice": {"type": "custom", "custom": {"name": "f"}}},
+            "The simulated models call function tools only, no custom ones.",
         ),
         (
             {"message": {"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}},

@@ -1,0 +1,107 @@
+"""Which tools act, rather than look something up: they run, write, edit, delete, send, spawn or schedule.
+
+The simulated agent reads words, not intentions, so it leaves such tools alone: behind a real agent they have effects.
+A tool acts when its name says so (``exec_command``, ``todowrite``), when a sentence of its description begins with it
+("Executes a command", "Use this to send mail", "Reads and edits a file"), or when it takes a command. A name or a
+description that begins with looking something up makes nouns of the words after it: ``get_order`` reads.
+"""
+
+import re
+
+from plano_agents.simulator.conversation import Tool
+
+
+def _list_words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_READS = _list_words(
+    "check compare compute calculate convert count describe detect diff estimate explain fetch find get glob grep"
+    " inspect list load look lookup ls measure peek query read recall retrieve search show summarize view wait watch"
+)
+"""Verbs of looking something up."""
+
+_ACTS = _list_words(
+    "act append apply archive assign attempt bash cancel charge checkout clone cmd command commit commission console"
+    " create cron delegate delete deploy destroy disable dispatch download drop edit email enable enqueue erase eval"
+    " exec execute fork handoff import insert install interpreter invoke kill launch lock merge modify mkdir multiedit"
+    " mutate notify overwrite patch pay powershell publish purchase purge push python rebase refund remind remove rename"
+    " repl replace restart revert rm run save schedule sed send shell skill spawn stdin submit subagent subscribe"
+    " terminal terminate toggle todo trigger truncate unlink unlock update upload wake wakeup wipe worktree write"
+    " write_stdin workflow"
+)
+"""Words that say of a tool that it acts, wherever they stand in its name."""
+
+_ACTS_AS_VERB = _list_words(
+    "add agent ask book browse buy call clear click close comment complete connect copy enter exit goal handle mail make"
+    " mark mcp message mode move new order post press put register reject report request reset resume set"
+    " share skip slash start stop switch task tell transfer type use"
+)
+"""Words that say so as the first of a name, and are nouns elsewhere."""
+
+_DESCRIBES = _list_words(
+    "append archive book buy cancel clear clone close commit create delegate delete deploy destroy dispatch drop edit"
+    " email enqueue erase execute hand handoff insert install invoke kill launch mail merge modify move notify overwrite"
+    " patch pay post publish purchase push put rebase remove rename replace restart run save schedule send spawn"
+    " start stop submit terminate transfer trigger update upload wipe write"
+)
+"""Verbs that say so at the beginning of a sentence."""
+
+_NAME_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_WITHIN = re.compile(
+    r"^(?:creat|delet|edit(?!ion)|exec|install|modif|remov|run(?!time|n)|schedul|send|spawn|updat|writ)|write$|command|shell"
+)
+"""The same in words that are run together: ``runcommand``, ``todowrite``."""
+
+_COMMANDS = re.compile(r"cmd|command|script|shell|argv", re.IGNORECASE)
+_SENTENCE = re.compile(r"[.!?;:]\s+|\n[\s*•-]*")
+_CLAUSE = re.compile(r",?\s+(?:and|or|then|to|that|which|can|will|for|by)\s+|,\s+", re.IGNORECASE)
+_LEAD_IN = re.compile(
+    r"(?:(?:use|call|useful|helpful|allows?|lets?|enables?|a|an|the|this|it|you|me|tools?|functions?|is|used|can|will"
+    r"|to|that|which|safely|directly|always|please)\s+)+",
+    re.IGNORECASE,
+)
+_FORBIDDEN = re.compile(r"\b(?:never|do not|don't) (?:call|use|invoke) this\b", re.IGNORECASE)
+
+
+def acts(tool: Tool) -> bool:
+    """Whether a tool has effects, by its name, its description and its parameters."""
+    return (
+        _says_so(_split_name(tool.name))
+        or any(_COMMANDS.search(member.name) for member in tool.parameters.properties)
+        or _describes_acting(tool.description)
+    )
+
+
+def _split_name(name: str) -> list[str]:
+    """The words of a name, without the name of the server in front of them: ``mcp__mail__send``, ``ListAgents``."""
+    return [part.lower() for part in _NAME_PART.findall(name.rpartition("__")[2] or name)]
+
+
+def _says_so(words: list[str]) -> bool:
+    if "and" in words:
+        at = words.index("and")
+        return _says_so(words[:at]) or _says_so(words[at + 1 :])
+    if not words or words[0] in _READS:
+        return False
+    return words[0] in _ACTS_AS_VERB or any(word in _ACTS or _WITHIN.search(word) for word in words)
+
+
+def _describes_acting(description: str) -> bool:
+    first, *others = [sentence for sentence in _SENTENCE.split(description) if sentence] or [""]
+    clauses = [*_CLAUSE.split(first), *others]
+    return _FORBIDDEN.search(description) is not None or any(map(_begins_with_acting, clauses))
+
+
+def _begins_with_acting(clause: str) -> bool:
+    word = re.match(r"[A-Za-z]+", _LEAD_IN.sub("", clause.strip(), count=1))
+    return word is not None and any(stem in _DESCRIBES for stem in _list_stems(word.group().lower()))
+
+
+def _list_stems(word: str) -> set[str]:
+    """The verbs that a form may be of: ``runs``, ``running``, ``writes``, ``writing``, ``copies``."""
+    stems = {word}
+    for ending, replacements in (("ies", ("y",)), ("es", ("", "e")), ("s", ("",)), ("ing", ("", "e"))):
+        if word.endswith(ending):
+            stems |= {word.removesuffix(ending) + each for each in replacements}
+    return stems | {stem[:-1] for stem in stems if stem[-2:-1] == stem[-1:]}
