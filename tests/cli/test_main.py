@@ -190,8 +190,9 @@ def test_listening_beyond_this_machine_works_with_keys(config: Path) -> None:
         read_until(process, "Ctrl-C")
 
 
-def test_fast_without_offline_is_a_usage_error(config: Path) -> None:
-    ended = run("up", str(config), "--fast")
+@pytest.mark.parametrize("option", ["--fast", "--act"])
+def test_an_option_for_simulated_models_without_offline_is_a_usage_error(config: Path, option: str) -> None:
+    ended = run("up", str(config), option)
     assert (ended.returncode, "--offline" in ended.stderr) == (2, True)
 
 
