@@ -40,12 +40,15 @@ _ACTS_AS_VERB = _list_words(
 """Words that say so as the first of a name, and are nouns elsewhere."""
 
 _DESCRIBES = _list_words(
-    "append archive book buy cancel clear clone close commit create delegate delete deploy destroy dispatch drop edit"
+    "append archive book buy cancel clear clone close commit delegate delete deploy destroy dispatch drop edit"
     " email enqueue erase execute hand handoff insert install invoke kill launch mail merge modify move notify overwrite"
     " patch pay post publish purchase push put rebase remove rename replace restart run save schedule send spawn"
     " start stop submit terminate transfer trigger update upload wipe write"
 )
 """Verbs that say so at the beginning of a sentence."""
+
+_COMMANDS = _list_words("argv cmd command commands script shell")
+"""Words that say so in the name of a parameter."""
 
 _NAME_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _WITHIN = re.compile(
@@ -53,7 +56,6 @@ _WITHIN = re.compile(
 )
 """The same in words that are run together: ``runcommand``, ``todowrite``."""
 
-_COMMANDS = re.compile(r"cmd|command|script|shell|argv", re.IGNORECASE)
 _SENTENCE = re.compile(r"[.!?;:]\s+|\n[\s*•-]*")
 _CLAUSE = re.compile(r",?\s+(?:and|or|then|to|that|which|can|will|for|by)\s+|,\s+", re.IGNORECASE)
 _LEAD_IN = re.compile(
@@ -61,6 +63,12 @@ _LEAD_IN = re.compile(
     r"|to|that|which|safely|directly|always|please)\s+)+",
     re.IGNORECASE,
 )
+_CREATES = re.compile(
+    r"creat(?:e|es|ing)\b.*\b(?:files?|folders?|directory|branch|issue|ticket|process|agents?)\b",
+    re.IGNORECASE,
+)
+"""Making something of the world outside; a model that creates "a customer" may only be filling in a form."""
+
 _FORBIDDEN = re.compile(r"\b(?:never|do not|don't) (?:call|use|invoke) this\b", re.IGNORECASE)
 
 
@@ -68,7 +76,7 @@ def acts(tool: Tool) -> bool:
     """Whether a tool has effects, by its name, its description and its parameters."""
     return (
         _says_so(_split_name(tool.name))
-        or any(_COMMANDS.search(member.name) for member in tool.parameters.properties)
+        or any(_COMMANDS & {*_split_name(member.name)} for member in tool.parameters.properties)
         or _describes_acting(tool.description)
     )
 
@@ -94,8 +102,11 @@ def _describes_acting(description: str) -> bool:
 
 
 def _begins_with_acting(clause: str) -> bool:
-    word = re.match(r"[A-Za-z]+", _LEAD_IN.sub("", clause.strip(), count=1))
-    return word is not None and any(stem in _DESCRIBES for stem in _list_stems(word.group().lower()))
+    said = _LEAD_IN.sub("", clause.strip(), count=1)
+    word = re.match(r"[A-Za-z]+", said)
+    if word is None:
+        return False
+    return not _list_stems(word.group().lower()).isdisjoint(_DESCRIBES) or _CREATES.match(said) is not None
 
 
 def _list_stems(word: str) -> set[str]:

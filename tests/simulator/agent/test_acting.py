@@ -59,6 +59,7 @@ def build(name: str, description: str, parameter: str = "query") -> Tool:
         ("helper", "Useful for running Python."),
         ("helper", "A helper. Removes the branch afterwards."),
         ("query_database", "Run a SQL query."),
+        ("helper", "Creates a file of that name."),
     ],
 )
 def test_a_tool_that_has_effects_acts(name: str, description: str) -> None:
@@ -85,11 +86,15 @@ def test_a_tool_that_has_effects_acts(name: str, description: str) -> None:
         ("my_adder_tool", "Adds two integers"),
         ("magic_function", "Applies a magic function to an input."),
         ("Joke", "Joke to tell user."),
+        ("unicode_customer", "Create a customer with Unicode name."),
     ],
 )
 def test_a_tool_that_looks_something_up_does_not(name: str, description: str) -> None:
     assert not acts(build(name, description))
 
 
-def test_a_tool_that_takes_a_command_acts() -> None:
-    assert acts(build("helper", "Helps.", parameter="command"))
+@pytest.mark.parametrize(
+    ("parameter", "is_command"), [("command", True), ("shellCommand", True), ("description", False)]
+)
+def test_a_tool_that_takes_a_command_acts(parameter: str, is_command: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    assert acts(build("helper", "Helps.", parameter=parameter)) is is_command
