@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from plano_agents.cli.options import settings_option
 from plano_agents.config.load import load_config
 from plano_agents.config.model import Config
 from plano_agents.errors import PlanoError
@@ -40,11 +41,7 @@ SHOWN_CHARACTERS = 200
     show_default=True,
     help="The router's config.yaml.",
 )
-@click.option(
-    "--settings",
-    type=click.Path(path_type=Path),
-    help="Our settings  [default: plano-agents.yaml beside the configuration]",
-)
+@settings_option("the configuration")
 @click.option("--model", help="The model that the request names  [default: the configuration's]")
 @click.option("--embedded", is_flag=True, help="Leave a configured routing model alone; no key is needed.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, as the router explains it.")

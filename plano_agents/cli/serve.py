@@ -1,13 +1,12 @@
-"""``plano-agents serve``: any LangGraph graph behind the agent server; and ``hash-key`` for its clients' keys."""
+"""``plano-agents serve``: any LangGraph graph behind the agent server."""
 
 import os
-import sys
 from pathlib import Path
 
 import click
 
 from plano_agents import processes
-from plano_agents.cli.log import log_options
+from plano_agents.cli.options import log_options
 from plano_agents.observe.log import Form, announce, configure_log
 
 
@@ -84,24 +83,3 @@ def serve_command(
     said = run.describe(app, settings, listener, describe_place(loaded, settings))
     processes.run(run.serve_app(app, listener, on_ready=lambda: announce(said)))
     announce("stopped")
-
-
-@click.command("hash-key")
-@click.option("--new", is_flag=True, help="Make a key, and print it with its hash.")
-def hash_key_command(*, new: bool) -> None:
-    """Hash an API key for the agent server's settings; it is asked for, or read from standard input."""
-    from plano_agents.agent_server.keys import hash_key, new_key  # noqa: PLC0415
-
-    if new:
-        key = new_key()
-        click.echo(f"key   {key}\nhash  {hash_key(key)}")
-        click.echo("Give the key to the client, and put the hash under api_keys. It is shown once.", err=True)
-        return
-    key = click.prompt("Key", hide_input=True) if sys.stdin.isatty() else sys.stdin.readline().strip()
-    try:
-        click.echo(hash_key(key))
-    except ValueError as error:
-        message = str(error)
-        raise click.ClickException(
-            f"{message[0].upper()}{message[1:]}: plano-agents hash-key --new."
-        ) from None

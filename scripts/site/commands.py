@@ -1,4 +1,4 @@
-"""The command line for its page: ``mkdocs-click`` sees the commands that a group holds, and ours loads some late."""
+"""The command line for its page: ``mkdocs-click`` sees the commands that a group holds, and ours loads its late."""
 
 import click
 

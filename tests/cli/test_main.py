@@ -224,7 +224,7 @@ def test_a_number_of_workers_that_is_none_is_a_usage_error(config: Path, count: 
 
 def test_the_metrics_library_is_not_loaded_before_somebody_asks_for_metrics() -> None:
     program = (
-        "import sys, plano_agents.cli.main, plano_agents.router.run\n"
+        "import sys, plano_agents.cli.main, plano_agents.cli.up, plano_agents.router.run\n"
         "print(*[name for name in sys.modules if name.startswith('prometheus_client')])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from plano_agents import processes
-from plano_agents.cli.main import describe
+from plano_agents.cli.up import describe
 from plano_agents.config.load import load_config
 from plano_agents.config.model import Preference
 from plano_agents.http.client.client import HttpUpstream

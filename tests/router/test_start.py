@@ -19,7 +19,7 @@ HEAVY = [
 ]
 PROGRAM = """
 import asyncio, sys
-import plano_agents.cli.main
+import plano_agents.cli.main, plano_agents.cli.up
 from plano_agents import processes
 from plano_agents.config import Config, Model
 from plano_agents.router.app import Router

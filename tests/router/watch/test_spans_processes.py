@@ -12,7 +12,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from plano_agents.cli.main import cli, describe
+from plano_agents.cli.main import cli
+from plano_agents.cli.up import describe
 from plano_agents.config.options import Tracing
 from plano_agents.testing import FakeUpstream
 from tests.faults.redis_server import free_port
@@ -28,7 +29,7 @@ WITHOUT = """
 import asyncio, sys
 import httpx
 from plano_agents import processes
-from plano_agents.cli import main as cli, serve as cli_serve
+from plano_agents.cli import main as cli, serve as cli_serve, up as cli_up
 from plano_agents.config.model import Config, Model
 from plano_agents.errors import UpstreamUnreachableError
 from plano_agents.router.app import Router

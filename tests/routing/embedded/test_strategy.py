@@ -188,7 +188,7 @@ def test_scores_are_the_same_alone_and_in_a_batch() -> None:
 
 def test_nothing_of_it_loads_before_it_is_needed() -> None:
     program = (
-        "import sys; from plano_agents.router.app import Router; import plano_agents.cli.main; "
+        "import sys; from plano_agents.router.app import Router; import plano_agents.cli.up; "
         "sys.exit('numpy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

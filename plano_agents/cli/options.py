@@ -1,6 +1,7 @@
-"""Logging options shared by the command line's servers."""
+"""Options that several commands share: the configuration's files, and how a server logs."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -9,6 +10,23 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 LEVELS = ("debug", "info", "warning", "error")
 FORMS = ("text", "json")
+ACT_HELP = "the simulated models also call tools that run, write, edit, delete, send, spawn or schedule."
+"""The purpose of ``--act``, in the words of ``--help``."""
+
+
+def settings_option(beside: str) -> Callable[[Command], Command]:
+    """Build ``--settings``, whose help names what the file lies beside."""
+    return click.option(
+        "--settings",
+        type=click.Path(path_type=Path),
+        help=f"Our settings  [default: plano-agents.yaml beside {beside}]",
+    )
+
+
+def config_argument(command: Command) -> Command:
+    """Add the argument ``CONFIG`` and ``--settings``."""
+    add = click.argument("config", type=click.Path(path_type=Path), default="config.yaml")
+    return add(settings_option("CONFIG")(command))
 
 
 def log_options(command: Command) -> Command:

@@ -1,0 +1,26 @@
+"""``plano-agents hash-key``: hashes of clients' keys, for the agent server's settings."""
+
+import sys
+
+import click
+
+
+@click.command("hash-key")
+@click.option("--new", is_flag=True, help="Make a key, and print it with its hash.")
+def hash_key_command(*, new: bool) -> None:
+    """Hash an API key for the agent server's settings; it is asked for, or read from standard input."""
+    from plano_agents.agent_server.keys import hash_key, new_key  # noqa: PLC0415
+
+    if new:
+        key = new_key()
+        click.echo(f"key   {key}\nhash  {hash_key(key)}")
+        click.echo("Give the key to the client, and put the hash under api_keys. It is shown once.", err=True)
+        return
+    key = click.prompt("Key", hide_input=True) if sys.stdin.isatty() else sys.stdin.readline().strip()
+    try:
+        click.echo(hash_key(key))
+    except ValueError as error:
+        message = str(error)
+        raise click.ClickException(
+            f"{message[0].upper()}{message[1:]}: plano-agents hash-key --new."
+        ) from None
