@@ -101,10 +101,11 @@ class RedactedThinkingBlock(Struct, frozen=True, tag_field="type", tag="redacted
     data: str
 
 
-class ToolUseBlock(Shape, frozen=True, tag_field="type", tag="tool_use"):
+class ToolUseBlock(Shape, frozen=True, kw_only=True, tag_field="type", tag="tool_use"):
     """A tool call."""
 
-    id: str
+    id: str | None = None
+    """See `openai_chat_request.ToolCall.id`."""
     name: str
     input: msgspec.Raw
     """A JSON object, untouched."""
@@ -119,7 +120,7 @@ ResultPart = TextBlock | ImageBlock | DocumentBlock | SearchResultBlock | ToolRe
 class ToolResultBlock(Shape, frozen=True, tag_field="type", tag="tool_result"):
     """A tool's result."""
 
-    tool_use_id: str
+    tool_use_id: str | None = None
     content: str | tuple[ResultPart, ...] = ()
     is_error: bool | None = None
     toolset_name: str | None = None

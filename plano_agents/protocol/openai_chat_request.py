@@ -38,7 +38,8 @@ class ImageUrl(Struct, frozen=True, omit_defaults=True):
 class ImagePart(CacheMarked, frozen=True, tag_field="type", tag="image_url"):
     """An image."""
 
-    image_url: ImageUrl
+    image_url: ImageUrl | str
+    """An address alone is Mistral's form."""
 
 
 class RefusalPart(Struct, frozen=True, tag_field="type", tag="refusal"):
@@ -85,11 +86,14 @@ class FunctionCall(Struct, frozen=True):
 class ToolCall(Struct, frozen=True):
     """One call of a function tool."""
 
-    id: str
     function: FunctionCall
+    id: str | None = None
+    """Some servers give none, so that their clients have none to send; `providers.fit` gives it one."""
     type: Literal["function"] = "function"
     extra_content: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     """What Gemini adds to a call: its thought signature; see `thought_signature`."""
+    cache_control: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    """See `CacheMarked`."""
 
 
 class SystemMessage(CacheMarked, frozen=True, tag_field="role", tag="system"):
@@ -131,8 +135,9 @@ class AssistantMessage(
 class ToolMessage(CacheMarked, frozen=True, omit_defaults=True, tag_field="role", tag="tool"):
     """A tool's result."""
 
-    tool_call_id: str
-    content: Content
+    tool_call_id: str | None = None
+    """Its call's id."""
+    content: Content = None
     is_error: bool | None = None
     """Whether the tool failed; an extension of the hub's."""
 
@@ -277,6 +282,7 @@ def list_call_ids(request: ChatRequest) -> frozenset[str]:
         for message in request.messages
         if isinstance(message, AssistantMessage)
         for call in message.tool_calls or ()
+        if call.id
     )
 
 

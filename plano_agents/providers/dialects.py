@@ -54,16 +54,20 @@ class IdRule:
     length: int
     """How long a rewritten id is, at most."""
     own: str
-    """A pattern of the provider's own ids, which need no look."""
+    """A pattern of the provider's own ids, which need no look as long as none stands twice."""
     alphabet: Literal["word", "alphanumeric"] = "word"
     """What a rewritten id is made of."""
     unique: bool = False
     """Whether an id may stand for one call of the conversation alone."""
 
     @cached_property
-    def foreign(self) -> re.Pattern[bytes]:
-        """Finds an id that may not be the provider's own in a conversation's bytes."""
-        return re.compile(rf'id"\s*:\s*"(?!{self.own}")'.encode())
+    def calls(self) -> re.Pattern[bytes]:
+        """Finds the ids in a conversation's bytes; of one that may not be the provider's own, nothing."""
+        return re.compile(rf'id"\s*+:\s*+(?:"({self.own})"|)'.encode())
+
+
+ANY_ID = IdRule(re.compile(r".+", re.DOTALL), 40, r'[^"\\]+')
+"""Takes every id, but each call needs one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,10 @@ class Dialect:
     """Whether a stop sequence may be white space."""
     blank_text: bool = True
     """Whether a text may be empty or white space."""
+    cache_marks: bool = True
+    """Whether Anthropic's marks for its cache are taken within messages and tools."""
+    refused_message_fields: frozenset[str] = frozenset()
+    """Fields of messages that it refuses, of those that clients send, or send back."""
     roles: frozenset[str] | None = None
     """The roles of chat messages; None where others pass."""
     system_first: bool = False
@@ -106,11 +114,11 @@ class Dialect:
     """Whether a user's message may follow a tool's."""
     user_first: bool = False
     """Whether the conversation must begin with the user."""
-    call_ids: IdRule | None = None
+    call_ids: IdRule = ANY_ID
     """The ids of tool calls."""
     name_length: int | None = None
     """How long a tool's name may be, in `WORD` characters; None where any passes."""
-    tool_schemas: Literal["any", "object"] = "any"
+    tool_schemas: Literal["any", "object", "object or none"] = "any"
     """The schemas of tools: any, or objects without alternatives at the top."""
     answer_schemas: Literal["any", "closed", "strict"] = "any"
     """The schemas of structured output and strict tools: any, closed objects without bounds, or those with every
@@ -127,18 +135,29 @@ class Dialect:
     """What a field asks for no reasoning, in place of ``reasoning_effort: none``."""
 
 
+_OPENAI_ROLES = frozenset({"system", "user", "assistant", "tool"})
+
 COMPATIBLE = Dialect(
     "openai_compatible",
-    "a server of unknown make; BerriAI/litellm and vllm-project/vllm take OpenAI's fields and ignore others",
+    "a server of unknown make; BerriAI/litellm and vllm-project/vllm take OpenAI's fields and ignore others; chat "
+    "templates know no developer (QwenLM/Qwen3.8#186)",
+    roles=_OPENAI_ROLES,
 )
 """An OpenAI-compatible server of unknown make."""
+
+_SENT_BACK = words(
+    "annotations audio function_call parsed provider_specific_fields reasoning reasoning_details refusal"
+)
+"""Fields of answers, of OpenAI's and of gateways', that clients send back within the transcript."""
 
 _OPENAI = Dialect(
     "openai",
     "OpenAI's OpenAPI document (CreateChatCompletionRequest, FunctionObject, safety_identifier); "
     "platform.openai.com/docs/guides/structured-outputs; maximhq/bifrost PR 1000 (user); call ids: OpenAI's 400 "
-    "string_above_max_length",
+    "string_above_max_length; langchain-ai/langchainjs#9804 (alternatives at a tool schema's top)",
     refused=_OTHERS,
+    cache_marks=False,
+    refused_message_fields=words("parsed provider_specific_fields reasoning reasoning_details"),
     user_field="user",
     user_length=64,
     max_temperature=2.0,
@@ -146,10 +165,9 @@ _OPENAI = Dialect(
     call_ids=IdRule(re.compile(r".{1,40}", re.DOTALL), 40, "call_[a-zA-Z0-9_]{1,35}"),
     reasoning_content=False,
     name_length=64,
+    tool_schemas="object or none",
     answer_schemas="strict",
 )
-
-_OPENAI_ROLES = frozenset({"system", "user", "assistant", "tool"})
 
 _ANTHROPIC = Dialect(
     "anthropic",
@@ -184,6 +202,8 @@ _MISTRAL = Dialect(
     limit_field="max_tokens",
     include_usage=False,
     max_temperature=1.5,
+    cache_marks=False,
+    refused_message_fields=_SENT_BACK | {"name"},
     roles=_OPENAI_ROLES,
     user_after_tool=False,
     call_ids=IdRule(re.compile(r"[a-zA-Z0-9]{9}"), 9, "[a-zA-Z0-9]{9}", "alphanumeric"),
@@ -201,21 +221,26 @@ _GEMINI = Dialect(
     ),
     user_field="user",
     max_temperature=2.0,
+    cache_marks=False,
     reasoning_content=False,
     name_length=64,
 )
 
 _DEEPSEEK = Dialect(
     "deepseek",
-    "api-docs.deepseek.com/api/create-chat-completion, guides/thinking_mode; earendil-works/pi#1048 (roles)",
+    "api-docs.deepseek.com/api/create-chat-completion, guides/thinking_mode; earendil-works/pi#1048 (roles); "
+    "vercel/ai#7924, Vizards/deepseek-v4-for-copilot#280 (tools without a schema of type object)",
+    refused=frozenset({"cache_control"}),
     limit_field="max_tokens",
     max_temperature=2.0,
     max_stops=16,
+    cache_marks=False,
     roles=_OPENAI_ROLES,
     call_ids=IdRule(re.compile(r".{1,40}", re.DOTALL), 40, "call_[a-zA-Z0-9_]{1,35}"),
     reasoning_content=True,
     reasoning_placeholder="",
     name_length=64,
+    tool_schemas="object",
     no_effort=MappingProxyType({"thinking": {"type": "disabled"}}),
 )
 
@@ -236,10 +261,27 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
         ),
         "groq": Dialect(
             "groq",
-            "console.groq.com/docs/openai, docs/api-reference",
+            "console.groq.com/docs/openai, docs/api-reference; sipeed/picoclaw PR 1196 (unknown fields)",
+            fields=words(
+                """model messages stream stream_options max_tokens max_completion_tokens temperature top_p stop seed
+                presence_penalty frequency_penalty tools tool_choice parallel_tool_calls functions function_call
+                response_format reasoning_effort reasoning_format include_reasoning user service_tier store metadata
+                citation_options compound_custom disable_tool_validation documents exclude_domains include_domains
+                search_settings"""
+            ),
             max_temperature=2.0,
             max_stops=4,
+            cache_marks=False,
+            refused_message_fields=_SENT_BACK | {"name"},
             reasoning_content=False,
+            name_length=64,
+        ),
+        "xai": Dialect(
+            "xai",
+            "docs.x.ai/developers/advanced-api-usage; BerriAI/litellm (OpenAIGPTConfig: cache marks)",
+            refused=frozenset({"cache_control"}),
+            max_temperature=2.0,
+            cache_marks=False,
             name_length=64,
         ),
         "moonshotai": Dialect(
@@ -299,6 +341,12 @@ def _find_provider(model: Model, wire: Form, *, is_own_host: bool) -> Dialect:
         found = _OPENAI if model.interface in {"openai", "azure_openai"} else None
         return COMPATIBLE if found is None else replace(found, refused=frozenset())
     if found is _OPENAI and not is_own_host:
-        lenient = replace(found, refused=frozenset(), reasoning_content=None)
+        lenient = replace(
+            found,
+            refused=frozenset(),
+            refused_message_fields=frozenset(),
+            cache_marks=True,
+            reasoning_content=None,
+        )
         return lenient if model.provider == model.interface else COMPATIBLE
     return found if model.provider == model.interface else replace(found, fields=None)

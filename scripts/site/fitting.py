@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 
-from plano_agents.providers.dialects import COMPATIBLE, DIALECTS, Dialect
+from plano_agents.providers.dialects import ANY_ID, COMPATIBLE, DIALECTS, Dialect
 from plano_agents.providers.profiles import ModelRow, parse_rows
 
 PAGE = Path(__file__).parents[2] / "docs" / "providers.md"
@@ -51,7 +51,7 @@ def _render_dialect(name: str, dialect: Dialect) -> str:
     else:
         fields = "not those of others" if dialect.refused else ""
     rule = dialect.call_ids
-    ids = "" if rule is None else f"`{rule.pattern.pattern}`{', once each' if rule.unique else ''}"
+    ids = "" if rule is ANY_ID else f"`{rule.pattern.pattern}`{', once each' if rule.unique else ''}"
     cells = [
         f"`{name}`" if name in DIALECTS else name,
         fields,
@@ -71,6 +71,10 @@ def _say_most(value: float | None) -> str:
     return "" if value is None else f"≤ {value:g}"
 
 
+def _list_names(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(names))
+
+
 def _say_more(dialect: Dialect) -> Iterable[str]:
     more = {
         f"`{dialect.limit_field}`": dialect.limit_field is not None,
@@ -80,7 +84,9 @@ def _say_more(dialect: Dialect) -> Iterable[str]:
         "no user's message right after a tool's": not dialect.user_after_tool,
         "the user begins": dialect.user_first,
         "no blank text": not dialect.blank_text,
-        "tools' schemas are plain objects": dialect.tool_schemas == "object",
+        "tools' schemas are plain objects": dialect.tool_schemas != "any",
+        "no `cache_control`": not dialect.cache_marks,
+        f"no {_list_names(dialect.refused_message_fields)} in messages": bool(dialect.refused_message_fields),
         "answers' schemas are closed, without bounds": dialect.answer_schemas == "closed",
         "strict schemas require every property": dialect.answer_schemas == "strict",
         "no `stream_options`": not dialect.include_usage,

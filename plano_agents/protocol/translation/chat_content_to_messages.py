@@ -15,6 +15,9 @@ from plano_agents.protocol import anthropic_request as anthropic
 from plano_agents.protocol import openai_chat_request as openai
 from plano_agents.protocol.decoding import ABSENT
 
+UNNAMED = "application/octet-stream"
+"""The media type of a data URL that names none; images are told by their bytes."""
+
 ContentBlock = anthropic.TextBlock | anthropic.ImageBlock | anthropic.DocumentBlock
 
 
@@ -43,7 +46,7 @@ def build_content(
             case openai.TextPart(text=text):
                 yield anthropic.TextBlock(text=text, cache_control=_choose(part.cache_control, mark))
             case openai.ImagePart(image_url=image):
-                source = _build_image_source(image.url, place)
+                source = _build_image_source(image if isinstance(image, str) else image.url, place)
                 yield anthropic.ImageBlock(source=source, cache_control=_choose(part.cache_control, mark))
             case openai.FilePart(file=file):
                 block = _build_document(file, place)
@@ -116,6 +119,6 @@ def _split_data_url(url: str, where: str) -> anthropic.Base64Source:
     """Take a ``data:`` URL (RFC 2397) apart."""
     head, comma, data = url.partition(",")
     media_type, _, encoding = head.removeprefix("data:").partition(";")
-    if not (comma and head.startswith("data:") and media_type and encoding.endswith("base64")):
+    if not (comma and head.startswith("data:") and encoding.endswith("base64")):
         raise RequestError(f"{where!r} is not a base64 data URL. Write data:image/png;base64,…", param=where)
-    return anthropic.Base64Source(media_type, data)
+    return anthropic.Base64Source(media_type or UNNAMED, data)

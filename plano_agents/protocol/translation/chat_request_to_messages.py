@@ -5,6 +5,7 @@ that are choices, not renamings:
 
 - System and developer messages at the beginning go into ``system``; later ones stay where they stand, as turns of
   their own, so that what came before them stays the same (`providers.fit` says them as the model takes them).
+- System messages alone, which OpenAI's wire takes, become the user's turn.
 - Tool results come first in their user turn, in the order given; neighbours of one role become one turn.
 - Thinking blocks come first in their assistant turn, byte for byte; reasoning without blocks is left out, for it has
   no signature that Anthropic could check.
@@ -123,10 +124,11 @@ def build_messages_request(
     """
     request = openai.resolve_tool_choice(request)
     system, messages = _split_messages(request.messages)
+    if system and not messages:
+        system, messages = (), (anthropic.Message("user", system),)
+        tell(rewritten("messages", "system messages sent as the user's"))
     if not messages:
-        raise RequestError(
-            "At least one user or assistant message is needed besides system messages.", param="messages"
-        )
+        raise RequestError("At least one message that says something is needed.", param="messages")
     if request.verbosity not in {None, "medium"}:
         tell(dropped("verbosity"))
     if request.response_format is not None and request.response_format.type == "json_object":
@@ -257,7 +259,7 @@ def _build_blocks(
     if isinstance(message, openai.ToolMessage):
         content = tuple(build_content(message.content, where))
         yield anthropic.ToolResultBlock(
-            tool_use_id=message.tool_call_id,
+            tool_use_id=message.tool_call_id or "",
             content=content,
             is_error=message.is_error or None,
             cache_control=message.cache_control,
@@ -288,7 +290,10 @@ def _build_assistant_blocks(
         yield anthropic.TextBlock(text=message.refusal)
     for call in message.tool_calls or ():
         arguments = read_object(call.function.arguments)
-        yield anthropic.ToolUseBlock(id=call.id, name=call.function.name, input=arguments)
+        mark = ABSENT if call.cache_control is msgspec.UNSET else call.cache_control
+        yield anthropic.ToolUseBlock(
+            id=call.id or "", name=call.function.name, input=arguments, cache_control=mark
+        )
 
 
 def _cache_mark(tool: openai.Tool) -> msgspec.Raw:

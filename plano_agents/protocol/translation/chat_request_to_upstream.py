@@ -69,7 +69,7 @@ def _plain_messages(messages: tuple[openai.Message, ...]) -> Iterator[openai.Mes
             case openai.ToolMessage():
                 text, media = _split_result(message)
                 shown.extend(media)
-                yield openai.ToolMessage(message.tool_call_id, text)
+                yield openai.ToolMessage(message.tool_call_id or "", text)
             case openai.DeveloperMessage(content=content) | openai.SystemMessage(content=content):
                 yield openai.SystemMessage(_unmarked(content))
             case openai.UserMessage(content=content):
@@ -102,7 +102,7 @@ def _split_result(message: openai.ToolMessage) -> tuple[str, list[openai.Part]]:
     media: list[openai.Part] = [part for part in parts if not isinstance(part, openai.TextPart)]
     if not media:
         return mark + text, []
-    label = openai.TextPart(f"Shown by the tool call {message.tool_call_id}:")
+    label = openai.TextPart(f"Shown by the tool call {message.tool_call_id or 'above'}:")
     return mark + (text or "The result follows in the next user message."), [label, *media]
 
 

@@ -52,13 +52,13 @@ def read_text_only(content: str | tuple[Block, ...], where: str) -> str | tuple[
 def read_result(block: anthropic.ToolResultBlock, where: str, tell: Tell) -> openai.ToolMessage:
     """Read a tool's result."""
     if isinstance(block.content, str):
-        return openai.ToolMessage(unseal_call_id(block.tool_use_id)[0], block.content, block.is_error)
+        return openai.ToolMessage(unseal_call_id(block.tool_use_id or "")[0], block.content, block.is_error)
     parts = tuple(
         part
         for number, piece in enumerate(block.content)
         for part in read_part(piece, f"{where}.content[{number}]", tell)
     )
-    return openai.ToolMessage(unseal_call_id(block.tool_use_id)[0], simplify(parts), block.is_error)
+    return openai.ToolMessage(unseal_call_id(block.tool_use_id or "")[0], simplify(parts), block.is_error)
 
 
 def simplify(parts: tuple[openai.Part, ...]) -> str | tuple[openai.Part, ...]:

@@ -195,9 +195,9 @@ def _read_assistant_turn(blocks: tuple[Block, ...], where: str, tell: Tell) -> o
                 texts.append(text)
             case anthropic.ToolUseBlock(id=call_id, name=name, input=arguments):
                 text = read_input(arguments, f"{where}.content[{number}].input")
-                own_id, extra_content = unseal_call_id(call_id)
+                own_id, extra_content = unseal_call_id(call_id or "")
                 function = openai.FunctionCall(name, text)
-                calls.append(openai.ToolCall(own_id, function, extra_content=extra_content))
+                calls.append(openai.ToolCall(function, own_id, extra_content=extra_content))
             case anthropic.ThinkingBlock(thinking=thinking, signature=signature):
                 thoughts.append(thinking)
                 if signature:

@@ -118,7 +118,7 @@ def _gather(message: _Assistant, item: responses.Item, where: str, tools: Client
         name = tools.send(ClientTool(kind, item.name or kind, item.namespace))
         call = openai.FunctionCall(name, read_arguments(item))
         call_id, extra_content = unseal_call_id(_call_id(item, where))
-        message.calls.append(openai.ToolCall(call_id, call, extra_content=extra_content))
+        message.calls.append(openai.ToolCall(call, call_id, extra_content=extra_content))
     else:
         content = _read_content(item.content, f"{where}.content")
         message.parts.extend((openai.TextPart(content),) if isinstance(content, str) else content)
@@ -172,7 +172,9 @@ def _is_left_out(item: responses.Item) -> bool:
 
 
 def _call_id(item: responses.Item, where: str) -> str:
-    call_id = item.call_id or (item.id if str(item.type).startswith("local_shell_call") else None)
+    call_id = item.call_id
+    if call_id is None and str(item.type).startswith("local_shell_call"):
+        call_id = item.id
     if call_id is None:
         raise RequestError(f"{where!r} has no 'call_id'.", param=f"{where}.call_id")
     return call_id

@@ -19,6 +19,7 @@ from plano_agents.protocol.decoding import BAD_JSON, address
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.signature_mark import build_mark, mark_events, mark_message
 from plano_agents.providers.dialects import find_dialect
+from plano_agents.providers.fit.cache_marks import fit_cache_marks
 from plano_agents.providers.fit.document import Document
 from plano_agents.providers.fit.effort import fit_effort
 from plano_agents.providers.fit.fields import fit_fields, fit_users
@@ -53,6 +54,7 @@ STEPS: tuple[Step, ...] = (
     fit_answer_schema,
     fit_reasoning,
     fit_chat_messages,
+    fit_cache_marks,
     fit_turns,
 )
 """All steps, in order: what a later one looks at is written by an earlier one."""

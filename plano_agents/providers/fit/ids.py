@@ -1,11 +1,12 @@
 """Ids of tool calls within the provider's pattern and length, and unique where they must be.
 
 An id that has to change becomes a hash of itself and of how often it stood before: so a call and its result agree,
-a conversation that grows keeps the ids of its earlier turns, and every router writes the same.
+a conversation that grows keeps the ids of its earlier turns, and every router writes the same. Calls of one step that
+share an id, as some servers give them, or have none, are told apart, and their results are theirs in order.
 """
 
 import hashlib
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 
 from plano_agents.protocol.adjustment import rewritten
@@ -21,15 +22,19 @@ _HEX_DIGITS = 24
 def fit_call_ids(document: Document, rules: Rules) -> None:
     """Rewrite the ids of calls, and of their results alike."""
     rule = rules.dialect.call_ids
-    if rule is None:
-        return
     field, marks, edit = _CONVERSATIONS[rules.wire]
-    if not document.contains(field, marks) or rule.foreign.search(document.fields[field]) is None:
+    if not document.contains(field, marks) or not _may_change(bytes(document.fields[field]), rule):
         return
     ids = _Ids(rule)
     document.edit_list(field, lambda pieces: ids.edit([edit(each, ids) for each in pieces]))
     if ids.changed:
         document.tell(rewritten(field, "call ids rewritten"))
+
+
+def _may_change(conversation: bytes, rule: IdRule) -> bool:
+    """Whether an id is not the provider's own, or stands at two calls; a call and its result make two."""
+    found = Counter(rule.calls.findall(conversation))
+    return b"" in found or max(found.values(), default=0) > _CALL_AND_RESULT
 
 
 class _Ids:
@@ -42,22 +47,30 @@ class _Ids:
     def __init__(self, rule: IdRule) -> None:
         self._rule = rule
         self._seen: Counter[str] = Counter()
-        self._current: dict[str, str] = {}
+        self._step: dict[str, deque[str]] = {}
+        self._is_answering = False
         self.changed = False
 
     def call(self, old: str) -> str:
         """Give a call's id; its result's is the same."""
-        number = self._seen[old]
+        if self._is_answering:
+            self._step, self._is_answering = {}, False
+        waiting = self._step.setdefault(old, deque())
+        number = self._seen[old] if self._rule.unique else len(waiting)
         self._seen[old] += 1
-        fits = self._rule.pattern.fullmatch(old) is not None and not (self._rule.unique and number)
-        new = old if fits else rewrite_id(old, number if self._rule.unique else 0, self._rule)
-        self._current[old] = new
+        fits = self._rule.pattern.fullmatch(old) is not None and not number
+        new = old if fits else rewrite_id(old, number, self._rule)
+        waiting.append(new)
         self.changed = self.changed or new != old
         return new
 
     def result(self, old: str) -> str:
-        """Give the id of a result: that of the last call with its old one."""
-        return self._current.get(old) or self.call(old)
+        """Give the id of a result: that of the step's next call with its old one."""
+        waiting = self._step.get(old)
+        if not waiting:
+            return self.call(old)
+        self._is_answering = True
+        return waiting.popleft() if len(waiting) > 1 else waiting[0]
 
     def edit(self, pieces: list[Pieces]) -> list[Pieces] | None:
         """Give the conversation where it was changed."""
@@ -69,7 +82,7 @@ def rewrite_id(old: str, number: int, rule: IdRule) -> str:
 
     Args:
         old: The id, of any form.
-        number: How many calls of the conversation had it before.
+        number: How many calls had it before, of the conversation or of the step.
         rule: What the new one must be.
     """
     digest = hashlib.sha256(f"{number}:{old}".encode(errors="surrogatepass")).digest()
@@ -87,7 +100,7 @@ def _edit_chat(message: Pieces, ids: _Ids) -> Pieces:
     calls = message.get("tool_calls")
     if is_list(calls) and calls is not None:
         return {**message, "tool_calls": pack([_edit(call, "id", ids.call) for call in split_list(calls)])}
-    return _edit(message, "tool_call_id", ids.result)
+    return _edit(message, "tool_call_id", ids.result) if read_text(message.get("role")) == "tool" else message
 
 
 def _edit_turn(turn: Pieces, ids: _Ids) -> Pieces:
@@ -108,15 +121,18 @@ def _edit_block(block: Pieces, ids: _Ids) -> Pieces:
 
 
 def _edit_item(item: Pieces, ids: _Ids) -> Pieces:
+    if "call_id" not in item:
+        return item
     kind = read_text(item.get("type")) or ""
     return _edit(item, "call_id", ids.result if kind.endswith("_output") else ids.call)
 
 
 def _edit(pieces: Pieces, name: str, change: Callable[[str], str]) -> Pieces:
-    old = read_text(pieces.get(name))
-    return pieces if old is None else {**pieces, name: pack(change(old))}
+    """Change an id; where there is none it is empty."""
+    return {**pieces, name: pack(change(read_text(pieces.get(name)) or ""))}
 
 
+_CALL_AND_RESULT = 2
 _CONVERSATIONS: dict[Form, tuple[str, tuple[bytes, ...], Callable[[Pieces, _Ids], Pieces]]] = {
     Form.OPENAI_CHAT: ("messages", (b'"tool_calls"', b'"tool_call_id"'), _edit_chat),
     Form.ANTHROPIC_MESSAGES: ("messages", (b'"tool_use"', b'"tool_use_id"'), _edit_turn),

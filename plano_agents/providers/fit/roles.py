@@ -1,6 +1,6 @@
 """Chat messages in the roles and in the order that the provider takes."""
 
-from plano_agents.protocol.adjustment import rewritten
+from plano_agents.protocol.adjustment import dropped_within, rewritten
 from plano_agents.protocol.form import Form
 from plano_agents.providers.fit.document import Document, Pieces, pack, read_text
 from plano_agents.providers.fit.rules import Rules
@@ -9,6 +9,7 @@ AFTER_TOOL = "Done."
 """What the assistant says between a tool's result and a user's message, where one may not follow the other; as
 anomalyco/opencode does for Mistral."""
 
+_SAYS_NOTHING = (b"null", b"[]", b'""')
 _SYSTEM = frozenset({"system", "developer"})
 
 
@@ -17,6 +18,9 @@ def fit_chat_messages(document: Document, rules: Rules) -> None:
     dialect = rules.dialect
     if rules.wire is not Form.OPENAI_CHAT:
         return
+    refused = dialect.refused_message_fields
+    if refused and document.contains("messages", (f'"{name}"'.encode() for name in refused)):
+        document.edit_list("messages", lambda messages: _without(document, messages, refused))
     if (
         dialect.roles is not None
         and "developer" not in dialect.roles
@@ -29,6 +33,20 @@ def fit_chat_messages(document: Document, rules: Rules) -> None:
         document.edit_list("messages", lambda messages: _move_system(document, messages))
     if not dialect.user_after_tool and document.contains("messages", (b'"tool"',)):
         document.edit_list("messages", lambda messages: _part(document, messages))
+
+
+def _without(document: Document, messages: list[Pieces], refused: frozenset[str]) -> list[Pieces] | None:
+    """Leave out fields that the provider refuses; those that say nothing without a word."""
+    found = [refused & message.keys() for message in messages]
+    if not any(found):
+        return None
+    for message, names in zip(messages, found, strict=True):
+        said = [name for name in sorted(names) if bytes(message[name]) not in _SAYS_NOTHING]
+        document.tell(*(dropped_within("messages", name) for name in said))
+    return [
+        {name: raw for name, raw in message.items() if name not in names} if names else message
+        for message, names in zip(messages, found, strict=True)
+    ]
 
 
 def _rename(document: Document, message: Pieces) -> Pieces:

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from plano_agents.config.model import ModelProfile
 from plano_agents.protocol.form import Form
-from plano_agents.providers.dialects import COMPATIBLE, Dialect
+from plano_agents.providers.dialects import ANY_ID, COMPATIBLE, Dialect
 
 CONVERSATIONS = {
     Form.OPENAI_CHAT: "messages",
@@ -21,6 +21,9 @@ PLAIN = {
     Form.OPENAI_RESPONSES: frozenset({"model", "input", "stream", "instructions", "store", "include"}),
 }
 """Fields of each wire that no rule looks at but for what stands within the conversation."""
+
+_NO_ID = r'(?:tool_call_)?id"\s*+:\s*+(?:""|null)'
+"""A call or a result without an id, after its first quotation mark."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,14 +53,17 @@ class Rules:
             return re.compile(rb'plano\.v1\.|call_id"|__thought_')
         words = ["thinking_blocks"]
         needs_reasoning = dialect.reasoning_placeholder is not None or dialect.thought_signatures == "needed"
-        if dialect.call_ids is not None or dialect.name_length is not None or needs_reasoning:
-            words.append("tool_call")
+        looks_at_calls = dialect.call_ids is not ANY_ID or dialect.name_length is not None or needs_reasoning
+        words.append("tool_call" if looks_at_calls else _NO_ID)
         if dialect.reasoning_content is False:
             words.append("reasoning_content")
         if not dialect.thought_signatures:
             words.append("extra_content")
         if dialect.roles is not None:
             words.append("developer")
+        if not dialect.cache_marks:
+            words.append("cache_control")
+        words += sorted(dialect.refused_message_fields)
         if dialect.system_first or self.profile.system_first:
             words.append("system")
         if not dialect.user_after_tool:

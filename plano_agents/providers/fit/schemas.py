@@ -1,7 +1,7 @@
 """JSON Schemas of tools and answers in the dialect that the provider takes.
 
 - ``object``: a tool's schema is of type object, without alternatives or a reference at its top; those become
-  properties of the object itself, required where every alternative requires them.
+  properties of the object itself, required where every alternative requires them. ``object or none``: where there is one.
 - ``closed`` (Anthropic's structured output and strict tools): every object is closed, and bounds become words of the
   description, as Anthropic's SDKs write them.
 - ``strict`` (OpenAI's): every object is closed and every property required, an optional one nullable.
@@ -16,7 +16,7 @@ import msgspec
 
 from plano_agents.protocol.adjustment import rewritten
 from plano_agents.protocol.form import Form
-from plano_agents.providers.dialects import words
+from plano_agents.providers.dialects import Dialect, words
 from plano_agents.providers.fit.document import Document, Pieces, pack, split
 from plano_agents.providers.fit.rules import Rules
 
@@ -37,6 +37,7 @@ NOT_STRICT = words(
 )
 """What OpenAI's strict schemas cannot say: platform.openai.com, structured outputs, "Supported schemas"."""
 
+_NOT_AT_TOP = ("enum", "const", "not")
 _MAPS = ("properties", "$defs", "definitions")
 _FALSE = msgspec.Raw(b"false")
 _EMPTY: Schema = {"type": "object", "properties": {}}
@@ -63,11 +64,27 @@ def fit_tool_schema(tool: Pieces, rules: Rules) -> Pieces:
     if rules.wire is Form.ANTHROPIC_MESSAGES:
         tool = _fit_object_tool(tool) if dialect.tool_schemas == "object" else tool
         return _fit_closed_tool(tool) if dialect.answer_schemas == "closed" else tool
-    if dialect.answer_schemas != "strict":
+    if dialect.tool_schemas == "any":
         return tool
     if rules.wire is Form.OPENAI_CHAT:
-        return _within(tool, "function", _fit_strict_tool)
-    return _fit_strict_tool(tool)
+        return _within(tool, "function", lambda function: _fit_function(function, dialect))
+    return _fit_function(tool, dialect) if _read(tool, "type") == "function" else tool
+
+
+def _fit_function(function: Pieces, dialect: Dialect) -> Pieces:
+    given = _read(function, "parameters")
+    if given is not None or dialect.tool_schemas == "object":
+        function = _replace(function, "parameters", given, _open_function(given))
+    return _fit_strict_tool(function) if dialect.answer_schemas == "strict" else function
+
+
+def _open_function(schema: object) -> object:
+    """Open a function's schema, which OpenAI wants to have properties, and no other word that stands for alternatives."""
+    opened = open_top(schema)
+    if not isinstance(opened, dict):
+        return opened
+    kept = {name: value for name, value in opened.items() if name not in _NOT_AT_TOP}
+    return kept if isinstance(kept.get("properties"), dict) else {**kept, "properties": {}}
 
 
 def _fit_object(document: Document, field: str, edit: Callable[[Pieces], Pieces]) -> None:

@@ -26,7 +26,19 @@ MAGIC = (
 )
 """How files of each type begin; WebP is RIFF with WEBP at its ninth byte."""
 
-_BLANK = re.compile(rb't"\s*:\s*"(?:\s|\\[nrt])*"')
+OTHER_NAMES = {
+    "image/jpg": "image/jpeg",
+    "image/jfif": "image/jpeg",
+    "image/pjpeg": "image/jpeg",
+    "image/x-png": "image/png",
+}
+"""Media types as they are miscalled."""
+
+_BLANK = re.compile(
+    rb't"\s*+:\s*+"(?:\s|\\[bfnrt]|\\u[0-9a-fA-F]{4}'
+    rb'|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\xaf]|\xe2\x81\x9f|\xe3\x80\x80)*+"'
+)
+"""Finds text that may be blank, of Unicode's spaces too, as they are or escaped."""
 _ROLE = re.compile(rb'"role"\s*:\s*"(\w+)"')
 _HEAD_CHARACTERS = 24
 """How much of an image's base64 is read; it tells its type."""
@@ -148,8 +160,11 @@ def _fit_image(document: Document, block: Pieces) -> Pieces:
         return block
     source = split(block["source"])
     data, told = read_text(source.get("data")), read_text(source.get("media_type"))
-    real = find_media_type(data) if data is not None else None
-    if real is None or real == told:
+    if data is None or told is None:
+        return block
+    name = told.partition(";")[0].strip().lower()
+    real = find_media_type(data) or OTHER_NAMES.get(name, name)
+    if real == told:
         return block
     document.tell(rewritten("messages", f"an image sent as {real}"))
     return {**block, "source": pack({**source, "media_type": real})}

@@ -309,7 +309,7 @@ def test_empty_text_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("messages", "param"),
     [
-        ([{"role": "system", "content": "only"}], "messages"),
+        ([{"role": "system", "content": ""}], "messages"),
         (
             [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "ftp://x"}}]}],
             "messages[0].content[0]",

@@ -154,8 +154,8 @@ def test_parallel_calls_keep_their_order_and_arguments() -> None:
         '{"type":"tool_use","id":"t2","name":"now","input":{},"caller":{"type":"direct"}}]}]}'
     )
     calls = (
-        hub.ToolCall("t1", hub.FunctionCall("add", '{"a": 1.10}')),
-        hub.ToolCall("t2", hub.FunctionCall("now", "{}")),
+        hub.ToolCall(hub.FunctionCall("add", '{"a": 1.10}'), "t1"),
+        hub.ToolCall(hub.FunctionCall("now", "{}"), "t2"),
     )
     expected = hub.AssistantMessage(content="See.", tool_calls=calls)
     assert parse_messages_request(body.encode()).messages == (expected,)

@@ -20,7 +20,7 @@ TOOL = {
     "parameters": {"type": "object"},
     "strict": True,
 }
-TOOL_CALL = hub.ToolCall("t1", hub.FunctionCall("add", '{"a": 1.10}'))
+TOOL_CALL = hub.ToolCall(hub.FunctionCall("add", '{"a": 1.10}'), "t1")
 HI = hub.UserMessage("hi")
 
 
@@ -165,7 +165,7 @@ def test_an_earlier_refusal_stays_one() -> None:
 def test_neighbouring_assistant_items_are_one_message() -> None:
     second = {**CALL, "call_id": "t2"}
     assert carry(say({"type": "output_text", "text": "See."}, role="assistant"), CALL, second, OUTPUT) == (
-        hub.AssistantMessage(content="See.", tool_calls=(TOOL_CALL, hub.ToolCall("t2", TOOL_CALL.function))),
+        hub.AssistantMessage(content="See.", tool_calls=(TOOL_CALL, hub.ToolCall(TOOL_CALL.function, "t2"))),
         hub.ToolMessage("t1", "2"),
     )
 

@@ -313,6 +313,27 @@ def check_gpt_schemas(body: Body) -> None:
             refuse("Invalid schema")
 
 
+def check_functions(body: Body) -> None:
+    """langchain-ai/langchainjs#9804 (OpenAI), vercel/ai#7924 (DeepSeek): an object without alternatives at its top."""
+    for tool in body.get("tools") or ():
+        schema = tool["function"].get("parameters")
+        if schema is None:
+            continue
+        if schema.get("type") != "object" or {"anyOf", "oneOf", "allOf", "enum", "not"} & schema.keys():
+            refuse(
+                "schema must have type 'object' and not have 'oneOf'/'anyOf'/'allOf'/'enum'/'not' at the top level"
+            )
+        if "properties" not in schema:
+            refuse("object schema missing properties")
+
+
+def check_functions_are_described(body: Body) -> None:
+    """Vizards/deepseek-v4-for-copilot#280: each function has parameters."""
+    for tool in body.get("tools") or ():
+        if tool["function"].get("parameters") is None:
+            refuse("parameters must be valid JSON")
+
+
 def check_gpt_values(body: Body) -> None:
     """OpenAI's API reference: stop, temperature; BerriAI/litellm PR 33738; reasoning guide: efforts."""
     stop = body.get("stop")
@@ -389,7 +410,13 @@ CLAUDE: tuple[Check, ...] = (
     check_claude_rest,
 )
 GPT: tuple[Check, ...] = (
-    *(check_gpt_limit, check_gpt_strings, check_names, check_calls(40), check_gpt_schemas, check_gpt_values),
+    check_gpt_limit,
+    check_gpt_strings,
+    check_names,
+    check_calls(40),
+    check_functions,
+    check_gpt_schemas,
+    check_gpt_values,
 )
 MISTRAL: tuple[Check, ...] = (
     check_fields(
@@ -407,7 +434,13 @@ GEMINI: tuple[Check, ...] = (
     ),
     check_names,
 )
-DEEPSEEK: tuple[Check, ...] = (check_roles, check_names, check_calls(40))
+DEEPSEEK: tuple[Check, ...] = (
+    check_roles,
+    check_names,
+    check_calls(40),
+    check_functions,
+    check_functions_are_described,
+)
 OLLAMA: tuple[Check, ...] = (check_roles, check_system_first)
 
 TARGETS: dict[str, tuple[Check, ...]] = {

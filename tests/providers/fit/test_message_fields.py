@@ -1,0 +1,94 @@
+"""Fields within messages and tools that a provider refuses: left out, and told where they said something."""
+
+import json
+from typing import Any
+
+import pytest
+
+from plano_agents.protocol.adjustment import Adjustment
+from tests.providers.fit.conftest import CHAT, fit, sent
+from tests.providers.fit.test_rows import SCHEMA, USER
+
+MARK = {"cache_control": {"type": "ephemeral"}}
+CALL = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+MARKED: dict[str, Any] = {
+    "messages": [
+        {"role": "system", "content": [{"type": "text", "text": "You help.", **MARK}]},
+        {**USER, **MARK},
+        {"role": "assistant", "content": None, "tool_calls": [{**CALL, **MARK}]},
+        {"role": "tool", "tool_call_id": "call_1", "content": [{"type": "text", "text": "ok", **MARK}]},
+    ],
+    "tools": [
+        {"type": "function", "function": {"name": "f", "parameters": SCHEMA}, **MARK},
+        {"type": "function", "function": {"name": "g", "parameters": SCHEMA, **MARK}},
+    ],
+}
+SENT_BACK: dict[str, object] = {
+    "role": "assistant",
+    "content": "Hello.",
+    "refusal": None,
+    "annotations": [],
+    "audio": None,
+    "function_call": None,
+    "reasoning": "I greet.",
+}
+
+
+def tell(target: str, body: dict[str, Any]) -> tuple[Adjustment, ...]:
+    return fit(CHAT, target, body).adjustments
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["openai/gpt-4o", "mistral/mistral-large-latest", "groq/llama-3.3-70b", "deepseek/deepseek-v4-flash"],
+)
+def test_marks_for_anthropics_cache_do_not_reach_who_refuses_them(target: str) -> None:
+    fitted = fit(CHAT, target, MARKED)
+    assert b"cache_control" not in fitted.body
+    assert "cache_control" in {each.field for each in fitted.adjustments}
+
+
+@pytest.mark.parametrize("target", ["openrouter/anthropic/claude-sonnet-4.6", "zhipu/glm-5"])
+def test_marks_for_the_cache_reach_who_takes_them(target: str) -> None:
+    assert json.dumps(sent(CHAT, target, MARKED)).count("cache_control") == json.dumps(MARKED).count(
+        "cache_control"
+    )
+
+
+def test_a_mark_at_a_call_reaches_claude() -> None:
+    body = sent(CHAT, "anthropic/claude-sonnet-4-6", MARKED)
+    assert body["messages"][1]["content"][0]["cache_control"] == MARK["cache_control"]
+
+
+@pytest.mark.parametrize("target", ["mistral/mistral-large-latest", "groq/llama-3.3-70b"])
+def test_an_answers_fields_may_be_sent_back_to_who_refuses_them(target: str) -> None:
+    body = {"messages": [{**USER, "name": "bob"}, SENT_BACK, USER]}
+    assert sent(CHAT, target, body)["messages"][1] == {"role": "assistant", "content": "Hello."}
+    assert [each.text for each in tell(target, body)] == [
+        "messages: name dropped",
+        "messages: reasoning dropped",
+    ]
+
+
+def test_openai_gets_its_own_fields_of_an_answer_back() -> None:
+    body = {"messages": [USER, SENT_BACK, USER]}
+    assert sent(CHAT, "openai/gpt-4o", body)["messages"][1] == {
+        name: value for name, value in SENT_BACK.items() if name != "reasoning"
+    }
+
+
+def test_groq_gets_no_field_that_it_refuses() -> None:
+    body = {"messages": [USER], "prompt_cache_key": "k", "logit_bias": {"1": 5}, "logprobs": False, "n": 1}
+    assert sent(CHAT, "groq/llama-3.3-70b", body).keys() == {"model", "messages"}
+
+
+def test_a_server_of_unknown_make_gets_the_developers_message_as_the_systems() -> None:
+    body = {"messages": [{"role": "developer", "content": "You help."}, USER]}
+    assert sent(CHAT, "vllm/qwen3.8", body, interface="openai")["messages"][0]["role"] == "system"
+
+
+def test_system_messages_alone_become_the_users_turn() -> None:
+    body = {"messages": [{"role": "system", "content": "Say hi."}]}
+    found = sent(CHAT, "anthropic/claude-sonnet-4-6", body)
+    assert found["messages"] == [{"role": "user", "content": [{"type": "text", "text": "Say hi."}]}]
+    assert "system" not in found
