@@ -5,15 +5,23 @@ open-telemetry/semantic-conventions-genai. It is read for a trace only, so nothi
 or answer, or was cut, gives what could be read of it. Images, files and the like are named, not carried.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from plano_agents.errors import UpstreamProtocolError
+from plano_agents.protocol import openai_completion as openai
 from plano_agents.protocol import sse
 from plano_agents.protocol.decoding import BAD_JSON
 from plano_agents.protocol.form import Form
+from plano_agents.protocol.translation.calls import CallIds
+from plano_agents.protocol.translation.chat_stream import ChatStreamReader
+from plano_agents.protocol.translation.messages_stream_to_chat import MessagesStreamReader
+from plano_agents.protocol.translation.stream import Reader
+from plano_agents.protocol.translation.whole import join_chunks
 
 Part = dict[str, Any]
 Message = dict[str, Any]
@@ -69,7 +77,7 @@ def read_output(form: Form, reply: bytes, *, streams: bool) -> list[Message]:
     """
     if not streams:
         return _READERS[form](_decode(reply))
-    return _STREAM_READERS[form]([_decode(event.data) for event in sse.decode_events(reply)])
+    return _STREAM_READERS[form](reply)
 
 
 def encode_messages(messages: object) -> str:
@@ -186,78 +194,23 @@ def _read_responses(answer: Mapping[str, Any]) -> list[Message]:
     return [_finish({"role": "assistant", "parts": parts}, reason)] if parts else []
 
 
-@dataclass(slots=True)
-class _Assembly:
-    """A message that comes in pieces."""
-
-    text: list[str] = field(default_factory=list)
-    thoughts: list[str] = field(default_factory=list)
-    calls: dict[str, dict[str, Any]] = field(default_factory=dict)
-    finish: object = None
-
-    def add_call(self, index: object, number: object, name: object, arguments: object) -> None:
-        call = self.calls.setdefault(str(index), {"id": None, "name": "", "arguments": []})
-        call["id"] = number or call["id"]
-        call["name"] = name or call["name"]
-        call["arguments"].append(_text(arguments))
-
-    def build(self) -> Message:
-        said = [("reasoning", "".join(self.thoughts)), ("text", "".join(self.text))]
-        parts = [{"type": kind, "content": text} for kind, text in said if text]
-        calls = [_call(call["id"], call["name"], "".join(call["arguments"])) for call in self.calls.values()]
-        return _finish({"role": "assistant", "parts": [*parts, *calls]}, self.finish)
+def _assemble(reader: Reader, events: bytes) -> list[Message]:
+    """Put a stream of chat completions or of messages together, as far as it can be read."""
+    chunks: list[openai.Chunk] = []
+    with suppress(UpstreamProtocolError):
+        chunks.extend(item for item in reader.feed(events) if isinstance(item, openai.Chunk))
+    return _read_chat(_decode(msgspec.json.encode(join_chunks(chunks))))
 
 
-def _assemble_chat(events: Iterable[Mapping[str, Any]]) -> list[Message]:
-    choices: dict[str, _Assembly] = {}
-    for choice in _list_choices(events):
-        one = choices.setdefault(str(choice.get("index", 0)), _Assembly())
-        delta = _dict(choice.get("delta"))
-        one.text.append(_text(delta.get("content")))
-        one.thoughts.append(_text(delta.get("reasoning_content")))
-        for call in _dicts(delta.get("tool_calls")):
-            function = _dict(call.get("function"))
-            one.add_call(
-                call.get("index", 0), call.get("id"), function.get("name"), function.get("arguments")
-            )
-        one.finish = choice.get("finish_reason") or one.finish
-    return [one.build() for one in choices.values()]
-
-
-def _list_choices(events: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    for event in events:
-        yield from _dicts(event.get("choices"))
-
-
-def _assemble_messages(events: Iterable[Mapping[str, Any]]) -> list[Message]:
-    one = _Assembly()
-    for event in events:
-        delta = _dict(event.get("delta"))
-        index = event.get("index", 0)
-        match event.get("type"):
-            case "content_block_start":
-                block = _dict(event.get("content_block"))
-                if block.get("type") == "tool_use":
-                    one.add_call(index, block.get("id"), block.get("name"), "")
-            case "content_block_delta" if "partial_json" in delta:
-                one.add_call(index, None, None, delta["partial_json"])
-            case "content_block_delta":
-                one.text.append(_text(delta.get("text")))
-                one.thoughts.append(_text(delta.get("thinking")))
-            case "message_delta":
-                one.finish = delta.get("stop_reason") or one.finish
-    return [one.build()]
-
-
-def _assemble_responses(events: Iterable[Mapping[str, Any]]) -> list[Message]:
+def _assemble_responses(stream: bytes) -> list[Message]:
     """Read the last response: it holds the whole answer; of one that was cut, the text that came."""
-    events = list(events)
+    events = [_decode(event.data) for event in sse.decode_events(stream)]
     for event in reversed(events):
         whole = event.get("response")
         if isinstance(whole, dict) and (found := _read_responses(whole)):
             return found
     pieces = [event.get("delta") for event in events if event.get("type") == "response.output_text.delta"]
-    return [_Assembly(text=[*map(_text, pieces)]).build()]
+    return [_finish({"role": "assistant", "parts": _read_parts("".join(map(_text, pieces)))}, None)]
 
 
 _READERS: Mapping[Form, Callable[[Mapping[str, Any]], list[Message]]] = {
@@ -265,8 +218,8 @@ _READERS: Mapping[Form, Callable[[Mapping[str, Any]], list[Message]]] = {
     Form.ANTHROPIC_MESSAGES: _read_messages,
     Form.OPENAI_RESPONSES: _read_responses,
 }
-_STREAM_READERS: Mapping[Form, Callable[[Iterable[Mapping[str, Any]]], list[Message]]] = {
-    Form.OPENAI_CHAT: _assemble_chat,
-    Form.ANTHROPIC_MESSAGES: _assemble_messages,
+_STREAM_READERS: Mapping[Form, Callable[[bytes], list[Message]]] = {
+    Form.OPENAI_CHAT: lambda events: _assemble(ChatStreamReader(), events),
+    Form.ANTHROPIC_MESSAGES: lambda events: _assemble(MessagesStreamReader(CallIds(), created=0), events),
     Form.OPENAI_RESPONSES: _assemble_responses,
 }

@@ -142,6 +142,7 @@ STREAMS = {
     ),
     Form.ANTHROPIC_MESSAGES: stream(
         {"type": "message_start", "message": {"id": "m"}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": ""}},
         {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "hm"}},
         {"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": "hel"}},
         {"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": "lo"}},
