@@ -2,14 +2,15 @@
 """A scripted chat model that notes what it is asked, graphs on it, and the server on a real socket."""
 
 import asyncio
-import socket
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import httpx
+import pytest
 import uvicorn
 from langchain.agents import create_agent
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -21,6 +22,7 @@ from langchain_core.tools import BaseTool, tool
 from langgraph.checkpoint.memory import InMemorySaver
 from starlette.types import ASGIApp
 
+from plano_agents import processes
 from plano_agents.affinity import current_affinity_id, resolve_affinity_id
 from plano_agents.agent_server.app import create_app
 from plano_agents.agent_server.settings import build_settings
@@ -173,22 +175,47 @@ def build_graph(script: Script, *extra_tools: BaseTool, remember: bool = True) -
 
 
 @asynccontextmanager
-async def connect(app: ASGIApp) -> AsyncGenerator[httpx.AsyncClient, None]:
-    """A client of the app on a real socket, in this event loop."""
-    listener = socket.create_server(("127.0.0.1", 0))
+async def serve_by_ours(app: ASGIApp) -> AsyncGenerator[str, None]:
+    """Serve an app by the server that ships; gives its address."""
+    listener = processes.bind("127.0.0.1", 0)
+    async with processes.running([processes.Site(app, listener)]):
+        yield processes.url_of(listener)
+
+
+@asynccontextmanager
+async def serve_by_uvicorn(app: ASGIApp) -> AsyncGenerator[str, None]:
+    """Serve an app by another server than ours, as ``uvicorn module:app`` does; gives its address."""
+    listener = processes.bind("127.0.0.1", 0)
+    url = processes.url_of(listener)
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none"))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    limits = httpx.Limits(max_connections=None)
     try:
-        async with httpx.AsyncClient(
-            base_url=url, timeout=PATIENCE_SECONDS, limits=limits, trust_env=False
-        ) as client:
-            yield client
+        yield url
     finally:
         server.should_exit = True
         with suppress(asyncio.CancelledError):
             await serving
+
+
+SERVERS = {"ours": serve_by_ours, "uvicorn": serve_by_uvicorn}
+Connect = Callable[[ASGIApp], AbstractAsyncContextManager[httpx.AsyncClient]]
+
+
+@asynccontextmanager
+async def connect(app: ASGIApp, server: str = "ours") -> AsyncGenerator[httpx.AsyncClient, None]:
+    """A client of the app on a real socket, in this event loop."""
+    limits = httpx.Limits(max_connections=None)
+    async with (
+        SERVERS[server](app) as url,
+        httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS, limits=limits, trust_env=False) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(params=SERVERS)
+def connect_to_each(request: pytest.FixtureRequest) -> Connect:
+    """`connect`, by our server and by uvicorn, for what a server may do differently."""
+    return partial(connect, server=request.param)
 
 
 def call_app(

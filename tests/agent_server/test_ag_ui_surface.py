@@ -16,7 +16,7 @@ from plano_agents.agent_server.app import create_app
 from plano_agents.agent_server.keys import hash_key
 from plano_agents.agent_server.run import describe
 from plano_agents.agent_server.settings import build_settings
-from tests.agent_server.conftest import Script, build_graph, call_app, call_transport, connect
+from tests.agent_server.conftest import Connect, Script, build_graph, call_app, call_transport
 from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.filterwarnings("ignore::langgraph.warnings.LangGraphDeprecatedSinceV10")
@@ -115,7 +115,7 @@ async def test_a_run_that_takes_too_long_ends_with_an_error() -> None:
     assert (events[-1]["type"], events[-1]["code"]) == ("RUN_ERROR", "run_timeout")
 
 
-async def test_a_client_that_leaves_cancels_the_model_and_frees_the_thread() -> None:
+async def test_a_client_that_leaves_cancels_the_model_and_frees_the_thread(connect_to_each: Connect) -> None:
     entered, cancelled = asyncio.Event(), asyncio.Event()
 
     async def hang_on() -> None:
@@ -126,7 +126,7 @@ async def test_a_client_that_leaves_cancels_the_model_and_frees_the_thread() -> 
             cancelled.set()
 
     script = Script(wait=hang_on)
-    async with connect(create_app(build_graph(script))) as client:
+    async with connect_to_each(create_app(build_graph(script))) as client:
         left = asyncio.create_task(client.post("/ag-ui", json=build_body("hi")))
         await entered.wait()
         left.cancel()

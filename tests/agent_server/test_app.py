@@ -14,7 +14,7 @@ from plano_agents.agent_server.app import create_app
 from plano_agents.agent_server.events import Answer
 from plano_agents.protocol.sse import Event, EventDecoder
 from plano_agents.protocol.values import MAX_VALUES
-from tests.agent_server.conftest import USER, Script, build_graph, call_app, connect
+from tests.agent_server.conftest import USER, Connect, Script, build_graph, call_app
 
 EVENTS = {"accept": "text/event-stream"}
 
@@ -249,7 +249,7 @@ async def test_a_failure_on_a_stream_is_one_error_event_and_the_last() -> None:
     assert set(json.loads(last.data)) == {"message", "type", "code"}
 
 
-async def test_events_arrive_while_the_run_is_on() -> None:
+async def test_events_arrive_while_the_run_is_on(connect_to_each: Connect) -> None:
     entered, go_on = asyncio.Event(), asyncio.Event()
 
     async def pause() -> None:
@@ -260,7 +260,7 @@ async def test_events_arrive_while_the_run_is_on() -> None:
     script = Script(wait=pause)
     decoder = EventDecoder()
     async with (
-        connect(create_app(build_graph(script))) as client,
+        connect_to_each(create_app(build_graph(script))) as client,
         client.stream("POST", "/agent/run", json={"input": "hi"}, headers=EVENTS) as response,
     ):
         chunks = response.aiter_raw()
@@ -274,7 +274,9 @@ async def test_events_arrive_while_the_run_is_on() -> None:
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
-async def test_a_client_that_leaves_cancels_the_run_and_frees_its_thread(accept: str) -> None:
+async def test_a_client_that_leaves_cancels_the_run_and_frees_its_thread(
+    accept: str, connect_to_each: Connect
+) -> None:
     entered, cancelled = asyncio.Event(), asyncio.Event()
 
     async def hang() -> None:
@@ -287,7 +289,7 @@ async def test_a_client_that_leaves_cancels_the_run_and_frees_its_thread(accept:
 
     script = Script(wait=hang)
     body = {"input": "hi", "thread_id": "t-1"}
-    async with connect(create_app(build_graph(script))) as client:
+    async with connect_to_each(create_app(build_graph(script))) as client:
         left = asyncio.create_task(client.post("/agent/run", json=body, headers={"accept": accept}))
         await entered.wait()
         left.cancel()
@@ -322,10 +324,10 @@ async def test_a_second_run_on_a_busy_thread_is_a_409(accept: str) -> None:
     assert "'t-1'" in str(read_error(second)["message"])
 
 
-async def test_two_hundred_runs_at_once_do_not_cross() -> None:
+async def test_two_hundred_runs_at_once_do_not_cross(connect_to_each: Connect) -> None:
     script = Script()
     ids = [f"run-{number}" for number in range(200)]
-    async with connect(create_app(build_graph(script))) as client:
+    async with connect_to_each(create_app(build_graph(script))) as client:
         answers = await asyncio.gather(
             *(
                 client.post(

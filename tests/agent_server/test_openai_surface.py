@@ -10,7 +10,7 @@ from langchain_core.tools import BaseTool, tool
 from plano_agents.affinity import AFFINITY_HEADER
 from plano_agents.agent_server.app import create_app
 from plano_agents.agent_server.settings import build_settings
-from tests.agent_server.conftest import Script, ScriptedModel, build_graph, call_app, connect
+from tests.agent_server.conftest import Connect, Script, ScriptedModel, build_graph, call_app, connect
 
 QUESTION: list[openai.types.chat.ChatCompletionMessageParam] = [{"role": "user", "content": "Which city?"}]
 
@@ -100,10 +100,12 @@ async def test_the_agent_is_listed_as_the_one_model() -> None:
 
 
 @pytest.mark.parametrize("extra", [{}, {"stream": True}], ids=["plain", "streamed"])
-async def test_the_clients_id_reaches_the_models_and_is_echoed(extra: dict[str, bool]) -> None:
+async def test_the_clients_id_reaches_the_models_and_is_echoed(
+    extra: dict[str, bool], connect_to_each: Connect
+) -> None:
     script = Script()
     body = {"messages": QUESTION} | extra
-    async with connect(create_app(build_graph(script))) as client:
+    async with connect_to_each(create_app(build_graph(script))) as client:
         response = await client.post("/v1/chat/completions", json=body, headers={AFFINITY_HEADER: "mine"})
     assert response.headers[AFFINITY_HEADER] == "mine"
     assert {asked.affinity_id for asked in script.asked} == {"mine"}

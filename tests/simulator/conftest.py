@@ -1,12 +1,10 @@
 """A simulator on a real socket, and an agent loop without one."""
 
 import json
-import socket
-import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from pydantic import JsonValue
 
@@ -14,6 +12,7 @@ from plano_agents.simulator.agent.reply import Reply, build_reply
 from plano_agents.simulator.app import create_app
 from plano_agents.simulator.conversation import Conversation, Message, Tool, ToolResult
 from plano_agents.simulator.schema import parse_schema
+from tests.serving import serving
 
 MAX_TURNS = 12
 
@@ -35,25 +34,13 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="module")
 def serve() -> Iterator[Callable[[FastAPI], str]]:
-    """Start a simulator on a free port; gives its address. All stop together, for a stop takes a tenth of a second."""
-    running: list[tuple[uvicorn.Server, threading.Thread]] = []
+    """Start a simulator on a free port, in a thread of its own; gives its address."""
+    with ExitStack() as stack:
 
-    def start(app: FastAPI) -> str:
-        listener = socket.socket()
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()  # connections made before the server is up wait in the backlog
-        config = uvicorn.Config(app, log_level="critical", ws="none", timeout_graceful_shutdown=1)
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        running.append((server, thread))
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+        def start(app: FastAPI) -> str:
+            return stack.enter_context(serving(app))
 
-    yield start
-    for server, _ in running:
-        server.should_exit = True
-    for _, thread in running:
-        thread.join()
+        yield start
 
 
 @pytest.fixture
