@@ -83,6 +83,11 @@ class PlanoError(Exception):
         self.param = param
         self.retry_after_seconds = retry_after_seconds
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that an HTTP answer with this error carries, names in lower case."""
+        return {} if self.retry_after_seconds is None else {"retry-after": str(self.retry_after_seconds)}
+
 
 class ConfigError(PlanoError):
     """A configuration file that cannot be used.
@@ -201,6 +206,11 @@ class AuthenticationError(RequestError):
     code = "invalid_api_key"
     type = "authentication_error"
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header that names the way to bring a key (RFC 9110, section 15.5.2)."""
+        return {"www-authenticate": "Bearer"}
+
 
 class AdminOnlyError(RequestError):
     """An operator's endpoint, asked by somebody who may not."""
@@ -255,10 +265,24 @@ class ThreadNotFoundError(RequestError):
 
 
 class MethodNotAllowedError(RequestError):
-    """A method that the endpoint does not take."""
+    """A method that the endpoint does not take.
+
+    Args:
+        message: The path and the method.
+        allow: The methods that it takes, as ``Allow`` lists them (RFC 9110, section 15.5.6).
+    """
 
     status_code = 405
     code = "method_not_allowed"
+
+    def __init__(self, message: str, *, allow: str) -> None:
+        super().__init__(message)
+        self.allow = allow
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header that names the methods."""
+        return {"allow": self.allow}
 
 
 class MalformedRequestError(RequestError):
@@ -293,6 +317,11 @@ class UpgradeRefusedError(RequestError):
 
     status_code = 426
     code = "upgrade_refused"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The header that names the protocol that is served (RFC 9110, section 15.5.22)."""
+        return {"upgrade": "HTTP/1.1"}
 
 
 class HeadTooLargeError(RequestError):

@@ -15,7 +15,6 @@ from starlette.responses import Response
 from plano_agents.affinity import AFFINITY_HEADER
 from plano_agents.agent_server.agent_surface import add_agent_surface
 from plano_agents.agent_server.connection import (
-    OPEN_PATH,
     AffinityMiddleware,
     BodyLimitMiddleware,
     KeyMiddleware,
@@ -29,6 +28,7 @@ from plano_agents.agent_server.tools import Graph
 from plano_agents.agent_server.traces import TraceMiddleware, open_tracing
 from plano_agents.errors import EndpointNotFoundError
 from plano_agents.http.api_page import add_api_page
+from plano_agents.http.health_page import HEALTH_PATH, add_health_page
 from plano_agents.http.origin import KeylessDoor
 from plano_agents.integrations.httpx import instrument
 from plano_agents.observe import exposition
@@ -86,16 +86,11 @@ def create_app(
         redoc_url=None,
     )
     add_api_page(app)
+    add_health_page(app)
     app.state.buffered = agent.buffered
     add_agent_surface(app, agent)
     add_openai_surface(app, agent, now=now)
     _add_ag_ui_surface(app, agent)
-
-    @app.head(OPEN_PATH, include_in_schema=False)
-    @app.get(OPEN_PATH, responses={200: {"content": {"application/json": {"example": {"status": "ok"}}}}})
-    async def healthz() -> dict[str, str]:
-        """Whether the server is up; nothing is asked of the router, and no key is needed."""
-        return {"status": "ok"}
 
     @app.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
     async def metrics() -> Response:
@@ -107,7 +102,7 @@ def create_app(
     # What is added last is asked first.
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
     app.add_middleware(AffinityMiddleware)
-    app.add_middleware(TraceMiddleware, agent=agent, open_path=OPEN_PATH)
+    app.add_middleware(TraceMiddleware, agent=agent, open_path=HEALTH_PATH)
     door = KeylessDoor(settings.allowed_hosts, settings.cors_origins)
     app.add_middleware(KeyMiddleware, hashes=settings.api_keys, door=door)
     app.add_middleware(MetricsMiddleware, metrics=agent.metrics)

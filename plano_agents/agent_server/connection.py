@@ -15,7 +15,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from plano_agents.affinity import AFFINITY_HEADER, model_affinity, parse_affinity_id
 from plano_agents.agent_server.keys import find_owner
 from plano_agents.errors import (
-    AuthenticationError,
     BodyTooLargeError,
     InvalidAffinityIdError,
     PlanoError,
@@ -23,6 +22,7 @@ from plano_agents.errors import (
     RunTimeoutError,
     ShuttingDownError,
 )
+from plano_agents.http.health_page import HEALTH_PATH
 from plano_agents.http.origin import KeylessDoor, find_peer
 from plano_agents.http.server.departure import while_connected
 from plano_agents.protocol.openai_chat import encode_error
@@ -33,9 +33,6 @@ STATE_KEY = "affinity_id"
 
 OWNER_STATE_KEY = "owner"
 """Where the request's state holds whose API key it brings."""
-
-OPEN_PATH = "/healthz"
-"""What is answered without a key."""
 
 LAST_WORD_SECONDS = 1.0
 """How long a client that does not read may keep a server from stopping."""
@@ -49,7 +46,7 @@ def error_response(error: PlanoError, status_code: int | None = None) -> Respons
         status_code: The HTTP status, where it is not the error's own.
     """
     return Response(
-        encode_error(error), status_code=status_code or error.status_code, media_type="application/json"
+        encode_error(error), status_code or error.status_code, error.headers, media_type="application/json"
     )
 
 
@@ -81,10 +78,7 @@ class KeyMiddleware:
                     headers.get("x-api-key"),
                 )
             except RequestError as error:
-                refusal = error_response(error)
-                if isinstance(error, AuthenticationError):
-                    refusal.headers["www-authenticate"] = "Bearer"
-                await refusal(scope, receive, send)
+                await error_response(error)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
@@ -92,7 +86,7 @@ class KeyMiddleware:
 def _is_open(scope: Scope) -> bool:
     """Whether a path is answered without a key, wherever the app is mounted."""
     path: str = scope["path"]
-    return path.removeprefix(scope.get("root_path", "")) == OPEN_PATH
+    return path.removeprefix(scope.get("root_path", "")) == HEALTH_PATH
 
 
 class AffinityMiddleware:

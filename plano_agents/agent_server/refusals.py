@@ -26,18 +26,14 @@ async def _answer_failure(_request: Request, error: Exception) -> Response:
 async def _answer_http(request: Request, error: Exception) -> Response:
     """Answer what FastAPI refuses by itself: an unknown path or method, an unreadable body."""
     assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
-    kinds = {kind.status_code: kind for kind in (EndpointNotFoundError, MethodNotAllowedError)}
-    kind = kinds.get(error.status_code, RequestError)
-    base = (
-        f" Set the base address of OpenAI's SDKs to {request.base_url}v1."
-        if kind is EndpointNotFoundError
-        else ""
-    )
-    response = error_response(kind(f"{error.detail}.{base} See /docs for what there is."), error.status_code)
-    response.headers.update(error.headers or {})
-    if kind is MethodNotAllowedError:
-        response.headers["allow"] = find_methods(request.app, request.scope)
-    return response
+    see = "See /docs for what there is."
+    if error.status_code == MethodNotAllowedError.status_code:
+        allow = find_methods(request.app, request.scope)
+        return error_response(MethodNotAllowedError(f"{error.detail}. {see}", allow=allow))
+    if error.status_code == EndpointNotFoundError.status_code:
+        base = f"Set the base address of OpenAI's SDKs to {request.base_url}v1."
+        return error_response(EndpointNotFoundError(f"{error.detail}. {base} {see}"))
+    return error_response(RequestError(f"{error.detail}. {see}"), error.status_code)
 
 
 async def _answer_invalid(_request: Request, error: Exception) -> Response:

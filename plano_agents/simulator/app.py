@@ -15,6 +15,7 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, BaseModel
 
+from plano_agents.http.health_page import add_health_page
 from plano_agents.simulator.endpoint import JSON, Endpoint
 from plano_agents.simulator.faults import parse_fault
 from plano_agents.simulator.request_log import LoggedRequest
@@ -42,7 +43,7 @@ def create_app(
     settings = settings or SimulatorSettings()
     endpoint = Endpoint(settings, clock=clock, wall_clock=wall_clock, sleep=sleep)
     app = FastAPI(title="plano-agents simulator", description="Offline models on real wire formats.")
-    app.get("/healthz")(_healthz)
+    add_health_page(app)
     for wire in (OPENAI, ANTHROPIC):
         for path in (wire.path, "/{prefix:path}" + wire.path):
             app.add_api_route(
@@ -60,11 +61,6 @@ def _build_handler(
         return await serve(request)
 
     return handle
-
-
-async def _healthz() -> dict[str, str]:
-    """Say that the server runs."""
-    return {"status": "ok"}
 
 
 async def _list_models(settings: SimulatorSettings, request: Request) -> Response:

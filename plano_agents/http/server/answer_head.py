@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from email.utils import formatdate
 
-from plano_agents.errors import PlanoError, UpgradeRefusedError
+from plano_agents.errors import PlanoError
 from plano_agents.protocol import openai_chat
 
 DATE_SECONDS = 1.0
@@ -50,12 +50,8 @@ def encode_headers(headers: Mapping[str, str]) -> str:
 def encode_refusal(error: PlanoError, beginnings: Beginnings) -> bytes:
     """Encode a whole answer that refuses a request and ends its connection, in OpenAI's form."""
     content = openai_chat.encode_error(error)
-    headers = {"content-type": "application/json", "content-length": str(len(content)), "connection": "close"}
-    if isinstance(error, UpgradeRefusedError):
-        # A 426 names what is served (RFC 9110, 15.5.22).
-        headers |= {"connection": "close, upgrade", "upgrade": "HTTP/1.1"}
-    if error.retry_after_seconds is not None:
-        headers["retry-after"] = str(int(error.retry_after_seconds))
+    headers = {**error.headers, "content-type": "application/json", "content-length": str(len(content))}
+    headers["connection"] = "close, upgrade" if "upgrade" in headers else "close"
     return beginnings[error.status_code] + f"{encode_headers(headers)}\r\n".encode() + content
 
 

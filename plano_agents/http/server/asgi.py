@@ -111,7 +111,8 @@ class _Channel:
         exchange = self._exchange
         if not (exchange.response_started or exchange.disconnected):
             exchange.keep_alive = False
-            exchange.answer(error.status_code, {"content-type": "application/json"}, encode_error(error))
+            headers = {**error.headers, "content-type": "application/json"}
+            exchange.answer(error.status_code, headers, encode_error(error))
 
     def _begin(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         exchange, head = self._exchange, self._exchange.head

@@ -12,13 +12,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from plano_agents.config.model import Config
 from plano_agents.errors import PlanoError
+from plano_agents.http.health_page import ALIVE, HEALTH_PATH
 from plano_agents.http.origin import find_peer
 from plano_agents.router.operate.admin import is_operators
 from plano_agents.router.operate.client_keys import ClientKeys
 from plano_agents.router.request.answer import Answer, answer_error
 from plano_agents.router.request.surfaces import choose_error_form
 
-HEALTH = {"/healthz": {"status": "ok"}, "/readyz": {"status": "ready"}}
+HEALTH = {HEALTH_PATH: ALIVE, "/readyz": {"status": "ready"}}
 """What answers without a client key, and how where all is well."""
 LOADING = {"status": "loading"}
 """How ``/readyz`` answers, with a 503, until what routing needs is loaded."""

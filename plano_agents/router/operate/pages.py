@@ -1,7 +1,6 @@
 """The pages beside the proxied endpoints, as FastAPI: health, models, documentation; operators' are added to them."""
 
 import uuid
-from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -13,6 +12,7 @@ import plano_agents
 from plano_agents.config.model import Config
 from plano_agents.errors import EndpointNotFoundError, MethodNotAllowedError, PlanoError, RequestError
 from plano_agents.http.api_page import add_api_page
+from plano_agents.http.health_page import add_health_page
 from plano_agents.http.server.methods import find_methods
 from plano_agents.router.operate.gate import HEALTH
 from plano_agents.router.operate.models import list_models, retrieve_model
@@ -49,16 +49,16 @@ def create_pages(config: Config) -> FastAPI:
         redirect_slashes=False,
     )
     add_api_page(app)
+    add_health_page(app)
 
     @app.exception_handler(HTTPException)
     async def answer_http_error(request: Request, error: HTTPException) -> Response:
         asked = f"{request.method} {request.url.path} is not served here."
-        headers = {name.lower(): value for name, value in (error.headers or {}).items()}
         if error.status_code == MethodNotAllowedError.status_code:
-            headers["allow"] = find_methods(app, request.scope)
-            return _answer(MethodNotAllowedError(f"{asked} See /docs for what is."), request, headers)
+            allow = find_methods(app, request.scope)
+            return _answer(MethodNotAllowedError(f"{asked} See /docs for what is.", allow=allow), request)
         bases = explain_bases(request.headers.get("host", ""))
-        return _answer(EndpointNotFoundError(f"{asked} {bases}"), request, headers)
+        return _answer(EndpointNotFoundError(f"{asked} {bases}"), request)
 
     @app.exception_handler(PlanoError)
     async def answer_error(request: Request, error: PlanoError) -> Response:
@@ -71,11 +71,6 @@ def create_pages(config: Config) -> FastAPI:
     @app.exception_handler(Exception)
     async def answer_bug(request: Request, error: Exception) -> Response:
         return _answer(report_bug(error, uuid.uuid4().hex), request)
-
-    @app.head("/healthz", include_in_schema=False)
-    @app.get("/healthz", summary="Is the process alive?")
-    async def healthz() -> dict[str, str]:
-        return HEALTH["/healthz"]
 
     @app.head("/readyz", include_in_schema=False)
     @app.get(
@@ -101,9 +96,9 @@ def create_pages(config: Config) -> FastAPI:
     return app
 
 
-def _answer(error: PlanoError, request: Request, headers: Mapping[str, str] | None = None) -> Response:
+def _answer(error: PlanoError, request: Request) -> Response:
     encode = choose_error_form(request.headers)
-    return Response(encode(error), error.status_code, media_type="application/json", headers=headers)
+    return Response(encode(error), error.status_code, error.headers, media_type="application/json")
 
 
 def _explain(error: RequestValidationError) -> RequestError:

@@ -122,7 +122,5 @@ def answer_error(error: PlanoError, trail: Trail | None, encode: Callable[[Plano
         encode: Writes it in the form of the client's API.
     """
     headers = build_headers(trail) if trail is not None else {}
-    headers["content-type"] = "application/json"
-    if error.retry_after_seconds is not None:
-        headers["retry-after"] = str(error.retry_after_seconds)
+    headers |= {"content-type": "application/json", **error.headers}
     return Answer(error.status_code, headers, encode(error))

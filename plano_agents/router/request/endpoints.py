@@ -87,8 +87,7 @@ class ProxiedEndpoints:
                 self._admission.leave()
         except PlanoError as error:
             self._on_refused(error.code)
-            answer = answer_error(error, None, endpoint.surface.encode_error)
-            await _write(_with_allow(answer, error), exchange)
+            await _write(answer_error(error, None, endpoint.surface.encode_error), exchange)
         except asyncio.CancelledError:
             if not exchange.disconnected:
                 await _tell_shutdown(endpoint, exchange)
@@ -139,7 +138,7 @@ async def _tell_shutdown(endpoint: Endpoint, exchange: Exchange) -> None:
 
 def _check_method(endpoint: Endpoint, method: str) -> None:
     if method != "POST":
-        raise MethodNotAllowedError(f"{endpoint.path} takes POST; got {method}.")
+        raise MethodNotAllowedError(f"{endpoint.path} takes POST; got {method}.", allow="POST")
 
 
 def _check_encoding(fields: Mapping[str, str]) -> None:
@@ -148,11 +147,3 @@ def _check_encoding(fields: Mapping[str, str]) -> None:
         raise UnsupportedEncodingError(
             f"The request body is compressed ({encoding!r}), and is not unpacked here. Send it as it is."
         )
-
-
-def _with_allow(answer: Answer, error: PlanoError) -> Answer:
-    """Name the method that the endpoint takes, as a 405 must (RFC 9110, section 15.5.6)."""
-    if not isinstance(error, MethodNotAllowedError):
-        return answer
-    headers: Mapping[str, str] = {**answer.headers, "allow": "POST"}
-    return Answer(answer.status, headers, answer.body)

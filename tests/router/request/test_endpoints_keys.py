@@ -14,8 +14,9 @@ KEYED = build_config(base_url="http://127.0.0.1:1", client_keys=(SecretStr("k-1"
 
 @pytest.mark.parametrize("headers", [(), ("authorization: Bearer k-3",), ("x-api-key: ",), ("cookie: k-1",)])
 async def test_without_a_known_key_nobody_is_served(headers: tuple[str, ...]) -> None:
-    status, _, body = await ask(build_request(chat(), *headers), KEYED)
+    status, answered, body = await ask(build_request(chat(), *headers), KEYED)
     assert (status, json.loads(body)["error"]["code"]) == (401, "invalid_api_key")
+    assert "\r\nwww-authenticate: bearer\r\n" in answered
     assert b"k-3" not in body
 
 

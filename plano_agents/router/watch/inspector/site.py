@@ -10,7 +10,6 @@ for.
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from urllib.parse import parse_qsl
@@ -86,9 +85,8 @@ class InspectorSite:
 
     async def _answer(self, path: str, scope: Scope, headers: Mapping[str, str]) -> Reply:
         if scope["method"] not in _METHODS:
-            error = MethodNotAllowedError(f"{path[:80]} takes GET; got {scope['method']}.")
-            refused = refuse(error)
-            return replace(refused, headers={**refused.headers, "allow": ", ".join(_METHODS)})
+            taken = ", ".join(_METHODS)
+            raise MethodNotAllowedError(f"{path[:80]} takes GET; got {scope['method']}.", allow=taken)
         if path.startswith(_API):
             return await self._ask(path.removeprefix(_API), scope, headers)
         return _show(path, headers.get("if-none-match"))
