@@ -1,19 +1,11 @@
-# ruff: noqa: ANN401 - options are the SDK's own
 """`Anthropic` and `AsyncAnthropic`: the SDK's clients, for a router, with the affinity id on every request.
 
 They take what the SDK's take. Anthropic's environment variables are not read: a router's key is not an Anthropic key.
 """
 
-from typing import Any
-
 import anthropic
 
-from plano_agents.integrations.sdk_clients import (
-    AsyncAffinityClient,
-    SyncAffinityClient,
-    find_api_key,
-    find_base_url,
-)
+from plano_agents.integrations.sdk_clients import AsyncAffinityClient, SyncAffinityClient
 
 
 class Anthropic(SyncAffinityClient, anthropic.Anthropic):
@@ -42,12 +34,7 @@ class Anthropic(SyncAffinityClient, anthropic.Anthropic):
         'run-anthropic'
     """
 
-    def __init__(
-        self, *, base_url: Any = None, api_key: Any = None, affinity_id: str | None = None, **options: Any
-    ) -> None:
-        address = find_base_url(base_url).removesuffix("/v1")
-        super().__init__(base_url=address, api_key=find_api_key(api_key), **options)
-        self._settle(affinity_id, options.get("default_headers"))
+    _base_path = ""
 
 
 class AsyncAnthropic(AsyncAffinityClient, anthropic.AsyncAnthropic):
@@ -80,9 +67,4 @@ class AsyncAnthropic(AsyncAffinityClient, anthropic.AsyncAnthropic):
         'run-async-anthropic'
     """
 
-    def __init__(
-        self, *, base_url: Any = None, api_key: Any = None, affinity_id: str | None = None, **options: Any
-    ) -> None:
-        address = find_base_url(base_url).removesuffix("/v1")
-        super().__init__(base_url=address, api_key=find_api_key(api_key), **options)
-        self._settle(affinity_id, options.get("default_headers"))
+    _base_path = ""

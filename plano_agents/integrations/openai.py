@@ -1,19 +1,11 @@
-# ruff: noqa: ANN401 - options are the SDK's own
 """`OpenAI` and `AsyncOpenAI`: the SDK's clients, for a router, with the affinity id on every request.
 
 They take what the SDK's take. OpenAI's environment variables are not read: a router's key is not an OpenAI key.
 """
 
-from typing import Any
-
 import openai
 
-from plano_agents.integrations.sdk_clients import (
-    AsyncAffinityClient,
-    SyncAffinityClient,
-    find_api_key,
-    find_base_url,
-)
+from plano_agents.integrations.sdk_clients import AsyncAffinityClient, SyncAffinityClient
 
 
 class OpenAI(SyncAffinityClient, openai.OpenAI):
@@ -42,12 +34,7 @@ class OpenAI(SyncAffinityClient, openai.OpenAI):
         'run-openai'
     """
 
-    def __init__(
-        self, *, base_url: Any = None, api_key: Any = None, affinity_id: str | None = None, **options: Any
-    ) -> None:
-        super().__init__(base_url=find_base_url(base_url), api_key=find_api_key(api_key), **options)
-        self._settle(affinity_id, options.get("default_headers"))
-        self.organization, self.project = options.get("organization"), options.get("project")
+    _account_options = ("organization", "project")
 
 
 class AsyncOpenAI(AsyncAffinityClient, openai.AsyncOpenAI):
@@ -80,9 +67,4 @@ class AsyncOpenAI(AsyncAffinityClient, openai.AsyncOpenAI):
         'run-async-openai'
     """
 
-    def __init__(
-        self, *, base_url: Any = None, api_key: Any = None, affinity_id: str | None = None, **options: Any
-    ) -> None:
-        super().__init__(base_url=find_base_url(base_url), api_key=find_api_key(api_key), **options)
-        self._settle(affinity_id, options.get("default_headers"))
-        self.organization, self.project = options.get("organization"), options.get("project")
+    _account_options = ("organization", "project")

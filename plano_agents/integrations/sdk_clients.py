@@ -16,30 +16,41 @@ from plano_agents.trace_context import add_trace_headers
 _NO_KEY = "no-key"
 
 
-def find_base_url(given: object) -> str:
-    """Find the router: what is given, else ``PLANO_BASE_URL``, else the default; ``/v1`` included.
+class AffinityClient:
+    """A client with an affinity id of its own; goes before an SDK's class, whose arguments it passes on.
+
+    Args:
+        base_url: The router's address; else ``PLANO_BASE_URL``, else the default.
+        api_key: The router's client key; else ``PLANO_API_KEY``, else a placeholder; never a provider's.
+        affinity_id: The id of requests that name none themselves.
+        options: What else the SDK's class takes.
 
     Raises:
-        ValueError: It is no address.
+        ValueError: ``base_url`` is no address.
+        InvalidAffinityIdError: ``affinity_id`` breaks the id rules.
     """
-    return build_base_url(str(given or os.environ.get("PLANO_BASE_URL") or DEFAULT_BASE_URL))
 
-
-def find_api_key(given: Any) -> Any:
-    """Find the router's client key: what is given, else ``PLANO_API_KEY``, else a placeholder; never a provider's."""
-    return given or os.environ.get("PLANO_API_KEY") or _NO_KEY
-
-
-class AffinityClient:
-    """A client with an affinity id of its own; goes before an SDK's class."""
-
-    affinity_id: str | None = None
+    _base_path = "/v1"
+    """What the SDK's own address ends with."""
+    _account_options: tuple[str, ...] = ()
+    """The options that name an account of the provider's; the environment's are not sent to a router."""
+    affinity_id: str | None
     """The id of requests that name none themselves; it outranks the scope."""
 
-    def _settle(self, affinity_id: str | None, default_headers: Any) -> None:
-        """Take the id, and leave out the headers that the environment holds for the provider's own service."""
+    def __init__(
+        self, *, base_url: Any = None, api_key: Any = None, affinity_id: str | None = None, **options: Any
+    ) -> None:
+        address = build_base_url(str(base_url or os.environ.get("PLANO_BASE_URL") or DEFAULT_BASE_URL))
+        super().__init__(  # type: ignore[call-arg] # the SDK's
+            base_url=address.removesuffix("/v1") + self._base_path,
+            api_key=api_key or os.environ.get("PLANO_API_KEY") or _NO_KEY,
+            **options,
+        )
         self.affinity_id = None if affinity_id is None else parse_affinity_id(affinity_id)
-        self._custom_headers = default_headers or {}
+        # The environment's headers are for the provider's own service.
+        self._custom_headers = options.get("default_headers") or {}
+        for name in self._account_options:
+            setattr(self, name, options.get(name))
 
     def copy(self, *, affinity_id: str | None = None, **options: Any) -> Self:
         """Make a client like this one.
