@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -25,7 +26,7 @@ from plano_agents.http.client.client import HttpUpstream
 from plano_agents.integrations.httpx import uninstrument
 from plano_agents.observe.spans.attributes import ATTRIBUTES, hash_affinity_id
 from plano_agents.router.app import Router
-from plano_agents.testing import FakeUpstream, UpstreamExchange
+from plano_agents.testing import FakeUpstream, Reply, ToolCall, UpstreamExchange
 from tests.agent_server.conftest import USER, Script, build_graph, connect
 from tests.observe.spans.collector import Collector, grpc_collector
 from tests.router.conftest import GPT
@@ -71,7 +72,7 @@ TREE = [
     "        route",
     "        chat gpt-4o",
 ]
-USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 5}}
+COUNTED = Reply(model="gpt-4o-x", input_tokens=7, cached_tokens=5, output_tokens=3)
 
 
 @pytest.fixture
@@ -87,31 +88,13 @@ def _leave_no_hooks() -> Iterator[None]:
     uninstrument()
 
 
-def complete(message: dict[str, object], reason: str) -> bytes:
-    choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": reason}
-    return json.dumps(
-        {
-            "id": "c1",
-            "object": "chat.completion",
-            "created": 1,
-            "model": "gpt-4o-x",
-            "choices": [choice],
-            "usage": USAGE,
-        }
-    ).encode()
-
-
 async def call_tool_once(exchange: UpstreamExchange) -> None:
     """A model that calls the tool, and answers once it has its result."""
     if b'"tool"' in exchange.body or b'"tools"' not in exchange.body:
-        await exchange.answer(complete({"content": "answer-canary"}, "stop"))
-        return
-    call = {
-        "id": "call-1",
-        "type": "function",
-        "function": {"name": "ask_again", "arguments": '{"question": "argument-canary"}'},
-    }
-    await exchange.answer(complete({"content": None, "tool_calls": [call]}, "tool_calls"))
+        reply = replace(COUNTED, text="answer-canary")
+    else:
+        reply = replace(COUNTED, calls=[ToolCall("ask_again", {"question": "argument-canary"})])
+    await exchange.reply(reply)
 
 
 @asynccontextmanager
@@ -237,7 +220,7 @@ async def test_a_run_says_what_it_came_to_and_its_turns_and_tools_what_they_were
         "gen_ai.operation.name": "execute_tool",
         "gen_ai.tool.name": "ask_again",
         "gen_ai.tool.type": "function",
-        "gen_ai.tool.call.id": "call-1",
+        "gen_ai.tool.call.id": "call_1",
     }
     request = collector.find(RUN).attributes
     assert (request["http.response.status_code"], request["http.route"]) == (200, "/agent/run")
