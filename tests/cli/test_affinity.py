@@ -2,11 +2,8 @@
 
 import json
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from threading import Thread
 from uuid import uuid4
 
 import pytest
@@ -14,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from plano_agents.cli.affinity import _write_seconds, affinity_group
 from plano_agents.demos.child import local_router
+from plano_agents.testing import FakeUpstream, give
 
 Run = Callable[..., Result]
 
@@ -127,50 +125,25 @@ def test_what_is_no_address_is_refused(run: Run, url: str) -> None:
     assert "Traceback" not in result.output
 
 
-@contextmanager
-def serving(status: int, body: bytes, location: str = "") -> Iterator[tuple[str, list[str | None]]]:
-    """Another HTTP server: its address, and the credentials that it was shown."""
-    shown: list[str | None] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            shown.append(self.headers["authorization"])
-            self.send_response(status)
-            self.send_header("location", location)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *arguments: object) -> None:
-            """Say nothing."""
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}", shown
-        server.shutdown()
-        thread.join()
-
-
 @pytest.mark.parametrize(
     ("status", "body"),
     [(200, b"<html>"), (200, b"[]"), (200, b"{}"), (404, b"not here"), (500, b'{"error": "x"}')],
 )
 @pytest.mark.parametrize("command", [("list",), ("show", "x")])
 def test_what_is_no_router_is_told(run: Run, command: Sequence[str], status: int, body: bytes) -> None:
-    with serving(status, body) as (url, _):
-        result = run(*command, "--url", url)
+    with FakeUpstream(give(body, status=status)) as other:
+        result = run(*command, "--url", other.url)
     assert result.exit_code == 1
     assert "is no plano-agents router" in result.stderr
 
 
 def test_the_admin_token_follows_no_redirect(run: Run) -> None:
-    with serving(200, b'{"sessions": [], "next": null}') as (elsewhere, shown):
-        with serving(302, b"", location=f"{elsewhere}/affinity") as (url, _):
-            result = run("list", "--url", url, PLANO_ADMIN_TOKEN="canary")
+    with FakeUpstream(give({"sessions": [], "next": None})) as elsewhere:
+        with FakeUpstream(give(b"", status=302, headers={"location": f"{elsewhere.url}/affinity"})) as router:
+            result = run("list", "--url", router.url, PLANO_ADMIN_TOKEN="canary")
         assert result.exit_code == 1
         assert "status 302" in result.stderr
-        assert shown == []
+        assert elsewhere.exchanges == []
 
 
 @pytest.mark.parametrize("token", ["canary\n", "canär", "\u65e5"])
@@ -189,10 +162,9 @@ def test_an_argument_that_is_no_text_is_refused(run: Run) -> None:
 
 def test_nothing_of_a_session_acts_on_the_terminal(run: Run) -> None:
     session = SESSION | {"tenant": "\x9b31m\x1b[2J\u202e"}
-    with serving(200, json.dumps({"sessions": [session], "next": None}).encode()) as (url, _):
-        listed = run("list", "--url", url).output
-    with serving(200, json.dumps(session).encode()) as (url, _):
-        shown = run("show", "x", "--url", url).output
+    with FakeUpstream(give({"sessions": [session], "next": None}), give(session)) as router:
+        listed = run("list", "--url", router.url).output
+        shown = run("show", "x", "--url", router.url).output
     for output in (listed, shown):
         assert r"\x9b31m\x1b[2J\u202e" in output
         assert output.replace("\n", "").isprintable()
