@@ -14,16 +14,14 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from urllib.parse import urlsplit
 
 import pytest
 
 from plano_agents.demos.child import ROUTER_READY, running_server
+from plano_agents.testing import FakeUpstream, UpstreamExchange
 from tests.clients.conftest import SIMULATOR_READY
 from tests.patience import PATIENCE_SECONDS
 
@@ -95,29 +93,9 @@ class Process:
         return answer.status, f"{answer.headers}{content.decode()}"
 
 
-class Blabbing(BaseHTTPRequestHandler):
-    """A provider that repeats the key and the prompt it was sent, in an error."""
-
-    def do_POST(self) -> None:
-        sent = self.rfile.read(int(self.headers["content-length"])).decode()
-        said = f"wrong key {self.headers['authorization']} for {sent}"
-        body = json.dumps({"error": {"message": said, "type": "invalid_request_error"}}).encode()
-        self.send_response(401)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *arguments: object) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def blabbing_provider() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Blabbing) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+async def blab(exchange: UpstreamExchange) -> None:
+    """Repeat the key and the prompt that were sent, in an error."""
+    await exchange.fail(401, f"wrong key {exchange.headers['authorization']} for {exchange.body.decode()}")
 
 
 @pytest.fixture
@@ -125,7 +103,7 @@ def router(tmp_path: Path) -> Iterator[Process]:
     config = tmp_path / "config.yaml"
     (tmp_path / "plano-agents.yaml").write_text(SETTINGS)
     simulate = ["-m", "plano_agents", "simulate", "--port", "0"]
-    with running_server(simulate, SIMULATOR_READY) as simulator, blabbing_provider() as blabbing:
+    with running_server(simulate, SIMULATOR_READY) as simulator, FakeUpstream(blab) as blabbing:
         models = [
             f"{{model: {provider}/{provider}-{name}, base_url: '{simulator}', access_key: $PROVIDER_KEY, "
             f"headers: {{x-simulate-fault: '{fault}', x-further: $PROVIDER_HEADER}}}}"
@@ -134,7 +112,7 @@ def router(tmp_path: Path) -> Iterator[Process]:
         ]
         models += [
             "{model: openai/down, base_url: 'http://127.0.0.1:9', access_key: $PROVIDER_KEY}",
-            f"{{model: openai/blabbing, base_url: '{blabbing}', access_key: $PROVIDER_KEY}}",
+            f"{{model: openai/blabbing, base_url: '{blabbing.url}', access_key: $PROVIDER_KEY}}",
         ]
         config.write_text(LISTENER + "".join(f"  - {model}\n" for model in models))
         command = [sys.executable, "-u", "-m", "plano_agents", "up", str(config), "--port", "0"]
