@@ -8,7 +8,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage
 
-from plano_agents.testing import FakeUpstream, UpstreamExchange
+from plano_agents.testing import FakeUpstream, Reply, ToolCall, UpstreamExchange
 from tests.faults.redis_server import free_port
 from tests.faults.router_process import RouterProcess, start_router
 
@@ -52,14 +52,10 @@ class Router:
 
 async def complete(exchange: UpstreamExchange) -> None:
     """Call the offered tool for what a user says, and answer in words once its result is there."""
-    body = json.loads(exchange.body)
-    message: dict[str, Any] = {"role": "assistant", "content": "done"}
-    if body["messages"][-1]["role"] == "user":
-        call = {"id": "call_1", "type": "function", "function": {"name": "look_up", "arguments": "{}"}}
-        message = {"role": "assistant", "content": None, "tool_calls": [call]}
-    choice = {"index": 0, "finish_reason": "stop", "message": message}
-    answer = {"id": "c", "object": "chat.completion", "created": 1, "model": f"{body['model']}-2024"}
-    await exchange.answer(json.dumps(answer | {"choices": [choice]}).encode())
+    is_asked = exchange.json["messages"][-1]["role"] == "user"
+    calls = [ToolCall("look_up")] if is_asked else []
+    text = "" if is_asked else "done"
+    await exchange.reply(Reply(text, calls, model=f"{exchange.json['model']}-2024"))
 
 
 @asynccontextmanager
@@ -91,4 +87,4 @@ def told(state: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def asked(provider: FakeUpstream) -> list[str]:
-    return [json.loads(exchange.body)["model"] for exchange in provider.exchanges]
+    return [exchange.json["model"] for exchange in provider.exchanges]

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 
 from plano_agents.demos.child import local_router
+from plano_agents.testing import FakeUpstream, UpstreamExchange, keep_silent
 from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -43,41 +44,30 @@ REQUESTS = {
 }
 
 
-@dataclass
-class SilentProvider:
-    """Takes requests, and answers none."""
-
-    asked: asyncio.Queue[None] = field(default_factory=asyncio.Queue)
-    """An entry for each request that came."""
-    left: asyncio.Queue[None] = field(default_factory=asyncio.Queue)
-    """An entry for each whose client went away."""
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        self.asked.put_nowait(None)
-        while await reader.read(65_536):
-            pass
-        self.left.put_nowait(None)
-        writer.close()
-
-
 @dataclass(frozen=True)
 class Served:
-    """An agent server, and the provider at the end of the line."""
+    """An agent server, and a provider at the end of the line that takes requests and answers none."""
 
     url: str
     process: "subprocess.Popen[str]"
-    provider: SilentProvider
+    asked: asyncio.Queue[None]
+    """An entry for each request that came to the provider."""
+    left: asyncio.Queue[None]
+    """An entry for each whose client went away."""
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Served, None]:
-    provider = SilentProvider()
-    listener = await asyncio.start_server(provider.serve, "127.0.0.1", 0)
-    address = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
-    with serve_graph(tmp_path_factory.mktemp("served"), address) as (url, process):
-        yield Served(url, process, provider)
-    listener.close()
+    asked, left = asyncio.Queue[None](), asyncio.Queue[None]()
+
+    async def answer_nothing(exchange: UpstreamExchange) -> None:
+        asked.put_nowait(None)
+        await keep_silent(exchange)
+        left.put_nowait(None)
+
+    async with FakeUpstream(answer_nothing) as provider:
+        with serve_graph(tmp_path_factory.mktemp("served"), provider.url) as (url, process):
+            yield Served(url, process, asked, left)
 
 
 @contextmanager
@@ -116,10 +106,10 @@ async def test_a_client_that_leaves_has_its_model_call_ended(served: Served, req
 
     async with aiohttp.ClientSession() as session:
         asked = asyncio.create_task(ask())
-        await served.provider.asked.get()
+        await served.asked.get()
         asked.cancel()
         async with asyncio.timeout(PATIENCE_SECONDS):
-            await served.provider.left.get()
+            await served.left.get()
 
 
 async def test_a_server_that_is_told_to_stop_ends_a_run_with_a_terminal_event(served: Served) -> None:
@@ -129,7 +119,7 @@ async def test_a_server_that_is_told_to_stop_ends_a_run_with_a_terminal_event(se
         aiohttp.ClientSession() as session,
         session.post(served.url + path, json=body, headers={"accept": accept}) as answer,
     ):
-        await served.provider.asked.get()
+        await served.asked.get()
         served.process.send_signal(signal.SIGTERM)
         try:
             async for piece in answer.content.iter_any():

@@ -1,17 +1,16 @@
 """The demo as a process: what it shows must follow from the configuration, not from the show."""
 
+import asyncio
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
-import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import pytest
 import yaml
 
 from plano_agents.config import parse_config
+from plano_agents.testing import FakeUpstream, UpstreamExchange, give
 from tests.children import running
 from tests.patience import PATIENCE_SECONDS
 
@@ -168,41 +168,23 @@ def test_a_router_that_runs_already_is_used(root: Path, offline_router: str) -> 
     assert (found.data["router"], found.data["simulated_models"]) == (offline_router, False)
 
 
-class ForgetfulProxy(BaseHTTPRequestHandler):
-    """Stands in front of a router and loses the affinity header."""
-
-    router = ""
-
-    def do_GET(self) -> None:
-        self.forward(None)
-
-    def do_POST(self) -> None:
-        self.forward(self.rfile.read(int(self.headers["content-length"])))
-
-    def forward(self, body: bytes | None) -> None:
-        url = self.router.removesuffix("/v1") + self.path
-        request = urllib.request.Request(url, body, {"content-type": "application/json"})
-        with urllib.request.urlopen(request) as answer:
-            content = answer.read()
-            self.send_response(answer.status)
-            for name in ("content-type", "x-plano-route"):
-                if name in answer.headers:
-                    self.send_header(name, answer.headers[name])
-        self.send_header("content-length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Keep quiet."""
-
-
 @pytest.fixture
 def forgetful_router(offline_router: str) -> Iterator[str]:
-    handler = type("Handler", (ForgetfulProxy,), {"router": offline_router})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    """What stands in front of a router and loses the affinity header."""
+
+    def ask(path: str, body: bytes) -> tuple[bytes, dict[str, str]]:
+        url = offline_router.removesuffix("/v1") + path
+        request = urllib.request.Request(url, body or None, {"content-type": "application/json"})
+        with urllib.request.urlopen(request) as answer:
+            names = {"content-type", "x-plano-route"} & {name.lower() for name in answer.headers}
+            return answer.read(), {name: answer.headers[name] for name in names}
+
+    async def forward(exchange: UpstreamExchange) -> None:
+        body, headers = await asyncio.to_thread(ask, exchange.path, exchange.body)
+        await exchange.answer(body, headers=headers)
+
+    with FakeUpstream(forward) as proxy:
+        yield proxy.url
 
 
 def test_a_router_that_does_not_pin_gets_its_cross(root: Path, forgetful_router: str) -> None:
@@ -258,32 +240,11 @@ def test_what_is_for_ones_own_router_is_refused_beside_one_that_runs(
     assert "PLANO_BASE_URL names a router that runs already" in ended.stderr
 
 
-class WebServer(BaseHTTPRequestHandler):
-    """Answers everything with a page."""
-
-    def do_GET(self) -> None:
-        size = int(self.headers.get("content-length", 0))
-        self.rfile.read(size)
-        content = b"<html>hello</html>"
-        self.send_response(200)
-        self.send_header("content-type", "text/html")
-        self.send_header("content-length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def do_POST(self) -> None:
-        self.do_GET()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Keep quiet."""
-
-
 @pytest.fixture
 def web_server() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), WebServer) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    """What answers everything with a page."""
+    with FakeUpstream(give(b"<html>hello</html>", headers={"content-type": "text/html"})) as server:
+        yield server.url
 
 
 @pytest.mark.parametrize(
