@@ -12,11 +12,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from plano_agents import ChatPlano, instrument, uninstrument
 from plano_agents.openai import AsyncOpenAI
-from plano_agents.testing import FakeUpstream, UpstreamExchange
+from plano_agents.testing import FakeUpstream
 from plano_agents.trace_context import TraceContext, inbound_trace
 
-ANSWER = b"""{"id": "c1", "object": "chat.completion", "created": 1, "model": "m", "choices": [
-{"index": 0, "message": {"role": "assistant", "content": "hello"}, "finish_reason": "stop"}]}"""
 CAME = TraceContext("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", 1, "vendor=1")
 MESSAGES = [{"role": "user", "content": "hello"}]
 
@@ -44,10 +42,6 @@ async def ask_instrumented(url: str) -> None:
 each_client = pytest.mark.parametrize("ask", [ask_chat_plano, ask_openai, ask_instrumented])
 
 
-async def answer(exchange: UpstreamExchange) -> None:
-    await exchange.answer(ANSWER)
-
-
 def read_headers(provider: FakeUpstream) -> dict[str, str]:
     (exchange,) = provider.exchanges
     return dict(re.findall(r"\n(trace\w+): ([^\r]*)\r", exchange.head))
@@ -55,7 +49,7 @@ def read_headers(provider: FakeUpstream) -> dict[str, str]:
 
 @each_client
 async def test_a_request_goes_on_with_the_trace_that_came_in(ask: Ask) -> None:
-    async with FakeUpstream(answer) as router:
+    async with FakeUpstream() as router:
         with inbound_trace(CAME):
             await ask(router.url)
         assert read_headers(router) == CAME.headers
@@ -64,7 +58,7 @@ async def test_a_request_goes_on_with_the_trace_that_came_in(ask: Ask) -> None:
 @each_client
 async def test_the_current_span_is_named_without_any_instrumentation_of_the_http_library(ask: Ask) -> None:
     tracer = TracerProvider(shutdown_on_exit=False).get_tracer("mine")
-    async with FakeUpstream(answer) as router:
+    async with FakeUpstream() as router:
         with tracer.start_as_current_span("my agent") as span:
             await ask(router.url)
         context = span.get_span_context()
@@ -75,7 +69,7 @@ async def test_the_current_span_is_named_without_any_instrumentation_of_the_http
 
 @each_client
 async def test_without_a_trace_no_header_is_sent(ask: Ask) -> None:
-    async with FakeUpstream(answer) as router:
+    async with FakeUpstream() as router:
         await ask(router.url)
         assert read_headers(router) == {}
 
@@ -84,7 +78,7 @@ async def test_an_instrumented_http_client_names_its_own_span() -> None:
     kept = InMemorySpanExporter()
     mine = TracerProvider(shutdown_on_exit=False)
     mine.add_span_processor(SimpleSpanProcessor(kept))
-    async with FakeUpstream(answer) as router:
+    async with FakeUpstream() as router:
         instrument(router.url)
         try:
             async with httpx.AsyncClient(trust_env=False) as client:
@@ -100,7 +94,7 @@ async def test_an_instrumented_http_client_names_its_own_span() -> None:
 
 
 async def test_a_callers_own_traceparent_is_kept() -> None:
-    async with FakeUpstream(answer) as router:
+    async with FakeUpstream() as router:
         with inbound_trace(CAME):
             await ChatPlano(base_url=router.url, model="m").ainvoke(
                 "hello", extra_headers={"Traceparent": "00-own"}

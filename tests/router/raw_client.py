@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 from openai import AsyncOpenAI
 
+from plano_agents import testing
 from plano_agents.config.model import Config
-from plano_agents.testing import FakeUpstream, UpstreamExchange
+from plano_agents.testing import FakeUpstream
 from tests.router.conftest import CHUNKS, build_config, run_router
 
 COMPLETION = json.dumps(
@@ -25,14 +26,8 @@ COMPLETION = json.dumps(
 ).encode()
 
 
-async def complete(exchange: UpstreamExchange) -> None:
-    await exchange.answer(COMPLETION)
-
-
-async def stream(exchange: UpstreamExchange) -> None:
-    await exchange.start_stream()
-    for chunk in (*CHUNKS, b""):
-        await exchange.chunk(chunk)
+complete = testing.give(COMPLETION)
+stream = testing.stream(*CHUNKS)
 
 
 def build_client(url: str) -> AsyncOpenAI:

@@ -25,12 +25,7 @@ from plano_agents.config import Config, Model
 from plano_agents.router.app import Router
 from plano_agents.router.run import run_router
 from plano_agents.http.client.client import HttpUpstream
-
-ANSWER = b'HTTP/1.1 200 OK\\r\\ncontent-type: application/json\\r\\ncontent-length: 16\\r\\n\\r\\n{"choices":[{}]}'
-
-async def provide(reader, writer):
-    await reader.readuntil(b'gpt-4o"}')
-    writer.write(ANSWER)
+from plano_agents.testing import FakeUpstream
 
 async def talk(listener, request):
     reader, writer = await asyncio.open_connection(*listener.getsockname()[:2])
@@ -40,9 +35,10 @@ async def talk(listener, request):
     assert answer.startswith(b'HTTP/1.1 200 OK'), answer
 
 async def main():
-    provider = await asyncio.start_server(provide, '127.0.0.1', 0)
-    port = provider.sockets[0].getsockname()[1]
-    model = Model('openai/gpt-4o', 'openai', 'gpt-4o', interface='openai', base_url=f'http://127.0.0.1:{port}')
+    async with FakeUpstream() as provider:
+        await ask_everything(Model('openai/gpt-4o', 'openai', 'gpt-4o', interface='openai', base_url=provider.url))
+
+async def ask_everything(model):
     listener = processes.bind('127.0.0.1', 0)
     upstream = HttpUpstream()
     router = Router(Config(models=(model,)), upstream)

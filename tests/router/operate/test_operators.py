@@ -15,7 +15,7 @@ from plano_agents.config.options import PromptCaching, Retries, SessionCache
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pin import Session, SessionKey
 from plano_agents.sessions.store import Held, SessionStore
-from plano_agents.testing import FakeUpstream, UpstreamExchange
+from plano_agents.testing import FakeUpstream, UpstreamExchange, give
 from tests.router.conftest import build_config, chat, run_router
 
 GPT, MINI, OTHER = "openai/gpt-4o", "openai/gpt-4o-mini", "openai/other"
@@ -25,8 +25,7 @@ USAGE = (
 )
 
 
-async def answer(exchange: UpstreamExchange) -> None:
-    await exchange.answer(USAGE)
+answer = give(USAGE)
 
 
 async def fail_as_gpt(exchange: UpstreamExchange) -> None:

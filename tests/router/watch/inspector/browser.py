@@ -18,7 +18,7 @@ from plano_agents.config.model import Config
 from plano_agents.http.client.client import HttpUpstream
 from plano_agents.router.app import Router
 from plano_agents.router.watch.inspector.answers import OwnInspector
-from plano_agents.testing import FakeUpstream, UpstreamExchange
+from plano_agents.testing import FakeUpstream, UpstreamExchange, give
 from tests.faults.redis_server import NEEDED
 from tests.router.conftest import PROMPT, chat
 
@@ -129,9 +129,7 @@ class Site:
         return urlsplit(url).netloc == urlsplit(self.url).netloc
 
 
-async def answer(exchange: UpstreamExchange) -> None:
-    """Answer as a provider does that counts tokens."""
-    await exchange.answer(USAGE)
+answer = give(USAGE)
 
 
 async def fail_as_gpt(exchange: UpstreamExchange) -> None:
