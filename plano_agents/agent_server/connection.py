@@ -25,6 +25,7 @@ from plano_agents.errors import (
 from plano_agents.http.health_page import HEALTH_PATH
 from plano_agents.http.origin import KeylessDoor, find_peer
 from plano_agents.http.server.departure import while_connected
+from plano_agents.http.server.last_word import LAST_WORD_SECONDS
 from plano_agents.protocol.openai_chat import encode_error
 from plano_agents.protocol.values import MAX_VALUES, has_more_values
 
@@ -33,9 +34,6 @@ STATE_KEY = "affinity_id"
 
 OWNER_STATE_KEY = "owner"
 """Where the request's state holds whose API key it brings."""
-
-LAST_WORD_SECONDS = 1.0
-"""How long a client that does not read may keep a server from stopping."""
 
 
 def error_response(error: PlanoError, status_code: int | None = None) -> Response:

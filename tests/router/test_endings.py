@@ -409,7 +409,7 @@ async def test_nothing_of_a_request_outlives_the_servers_end(way: str, path: str
         await scene.asked.wait()
         if streamed:
             await reader.readuntil(b"data: ")
-    assert b"The router stops" in await reader.read(-1)
+    assert b"The server stops" in await reader.read(-1)
     writer.close()
     del reader, writer, scene
     assert await wait_until_gone(OF_REQUESTS) == {}

@@ -83,7 +83,7 @@ async def test_a_stream_that_is_not_done_in_the_grace_period_gets_an_error_event
             rest = await reader.read(-1)
         held.release.set()
     assert (code, errors) == (0, "")
-    assert b'data: {"error":{"message":"The router stops' in rest
+    assert b'data: {"error":{"message":"The server stops' in rest
     assert b'"code":"shutting_down"' in rest
     assert not rest.endswith(b"0\r\n\r\n")
 

@@ -11,14 +11,13 @@ from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message, Scope
 
-from plano_agents.errors import PlanoError, ShuttingDownError
+from plano_agents.errors import PlanoError
 from plano_agents.http.server.exchange import Exchange
+from plano_agents.http.server.last_word import tell_shutdown
 from plano_agents.http_syntax import is_field_value, is_token
 from plano_agents.protocol.openai_chat import encode_error
 
 _BODILESS = frozenset({204, 304})
-_FAILED = "The server failed on this request. Its log names the error."
-_STOPS = "The server stops and this request was not done in time. Send it again."
 
 
 class AsgiBridge:
@@ -39,15 +38,15 @@ class AsgiBridge:
         try:
             await self._app(build_scope(exchange, self.state), channel.receive, channel.send)
         except asyncio.CancelledError:
-            channel.refuse(ShuttingDownError(_STOPS))
+            await tell_shutdown(exchange, encode_error)
             raise
         except Exception:
             if exchange.response_complete or exchange.disconnected:
                 return  # raised once more after the application's own handler has answered
-            channel.refuse(PlanoError(_FAILED))
+            _answer_failure(exchange)
             raise
         if not (exchange.response_started or exchange.disconnected):
-            channel.refuse(PlanoError(_FAILED))
+            _answer_failure(exchange)
             raise RuntimeError("The application returned without an answer.")
 
 
@@ -70,6 +69,14 @@ def build_scope(exchange: Exchange, state: dict[str, Any]) -> Scope:
         "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in head.headers],
         "state": state.copy(),
     }
+
+
+def _answer_failure(exchange: Exchange) -> None:
+    """Answer 500 in the application's place, if no answer has begun."""
+    if not exchange.response_started:
+        error = PlanoError("The server failed on this request. Its log names the error.")
+        exchange.keep_alive = False
+        exchange.answer(error.status_code, {"content-type": "application/json"}, encode_error(error))
 
 
 class _Channel:
@@ -105,14 +112,6 @@ class _Channel:
             self._write(message.get("body", b""), is_last=not message.get("more_body", False))
         else:
             self._begin(message["status"], message.get("headers", ()))
-
-    def refuse(self, error: PlanoError) -> None:
-        """Answer with an error, if no answer has begun and the client is there."""
-        exchange = self._exchange
-        if not (exchange.response_started or exchange.disconnected):
-            exchange.keep_alive = False
-            headers = {**error.headers, "content-type": "application/json"}
-            exchange.answer(error.status_code, headers, encode_error(error))
 
     def _begin(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         exchange, head = self._exchange, self._exchange.head

@@ -8,11 +8,12 @@ from starlette.types import ASGIApp
 
 from plano_agents.http.server.connection import ServerConnection
 from plano_agents.http.server.handlers import Handlers
+from plano_agents.http.server.last_word import LAST_WORD_SECONDS
 from plano_agents.http.server.lifespan import Lifespan
 from plano_agents.http.server.shared import Shared
 
-LAST_WORD_SECONDS = 2.0
-"""How long what is cancelled may take to tell its client so, and to end."""
+END_SECONDS = LAST_WORD_SECONDS + 1.0
+"""How long cancelled work may take to tell its client so, and to end."""
 
 
 class Server:
@@ -65,7 +66,7 @@ class Server:
         for task in tasks:
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks, timeout=LAST_WORD_SECONDS)
+            await asyncio.wait(tasks, timeout=END_SECONDS)
         for member in list(shared.members):
             member.abandon()
         await self._lifespan.stop()

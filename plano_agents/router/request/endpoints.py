@@ -13,19 +13,16 @@ from plano_agents.config.model import Config
 from plano_agents.errors import (
     MethodNotAllowedError,
     PlanoError,
-    ShuttingDownError,
     UnsupportedEncodingError,
 )
 from plano_agents.http.server.exchange import Exchange, Serve
+from plano_agents.http.server.last_word import tell_shutdown
 from plano_agents.http_syntax import Header
 from plano_agents.router.request.admission import Admission
 from plano_agents.router.request.answer import Answer, AnswerStream, StreamBrokenError, answer_error
 from plano_agents.router.request.service import Service
 from plano_agents.router.request.story import ProxyRequest, Story
 from plano_agents.router.request.surfaces import ENDPOINTS, Endpoint
-
-LAST_WORD_SECONDS = 1.0
-"""How long a client that does not read may keep a server from stopping."""
 
 RAISE_LIMIT = "Raise limits.max_body_bytes in plano-agents.yaml."
 """The way out of too large a body."""
@@ -89,8 +86,8 @@ class ProxiedEndpoints:
             self._on_refused(error.code)
             await _write(answer_error(error, None, endpoint.surface.encode_error), exchange)
         except asyncio.CancelledError:
-            if not exchange.disconnected:
-                await _tell_shutdown(endpoint, exchange)
+            surface = endpoint.surface
+            await tell_shutdown(exchange, surface.encode_error, surface.encode_error_event)
             raise
 
 
@@ -116,24 +113,6 @@ async def _write_stream(
     except StreamBrokenError:
         return
     exchange.end(last)
-
-
-async def _tell_shutdown(endpoint: Endpoint, exchange: Exchange) -> None:
-    """Tell a client, as far as it can still be told, that its request will not be finished."""
-    if exchange.response_complete:
-        return
-    error = ShuttingDownError("The router stops and this request was not done in time. Send it again.")
-    surface = endpoint.surface
-    try:
-        async with asyncio.timeout(LAST_WORD_SECONDS):
-            await exchange.drain()
-    except TimeoutError:
-        return
-    if exchange.response_started:
-        exchange.write(surface.encode_error_event(error))
-    else:
-        answer = answer_error(error, None, surface.encode_error)
-        exchange.answer(answer.status, answer.headers, surface.encode_error(error))
 
 
 def _check_method(endpoint: Endpoint, method: str) -> None:
