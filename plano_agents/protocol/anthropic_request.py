@@ -138,11 +138,18 @@ Block = (
 )
 
 
+class TurnConfig(Struct, frozen=True, forbid_unknown_fields=True):
+    """How answers are to be made from a system turn on."""
+
+    effort: str | None = None
+
+
 class Turn(Struct, frozen=True, forbid_unknown_fields=True):
     """One turn as a client sends it."""
 
     role: Literal["user", "assistant", "system"]
     content: str | tuple[Block | ServerBlock, ...]
+    output_config: TurnConfig | None = None
 
 
 class Message(Struct, frozen=True):

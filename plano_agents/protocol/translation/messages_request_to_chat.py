@@ -119,6 +119,9 @@ def _read_format(config: anthropic.OutputConfig | None) -> openai.ResponseFormat
 
 
 def _read_effort(request: anthropic.ClientRequest) -> str | None:
+    for turn in reversed(request.messages):
+        if turn.output_config is not None and turn.output_config.effort is not None:
+            return turn.output_config.effort
     if request.output_config is not None and request.output_config.effort is not None:
         return request.output_config.effort
     thinking = request.thinking
@@ -140,7 +143,8 @@ def _read_messages(request: anthropic.ClientRequest, tell: Tell) -> Iterator[ope
         if position == start and not isinstance(content, str):
             content = content[first:]
         if turn.role == "system":
-            yield openai.SystemMessage(_join_text(read_text_only(content, where)))
+            if content or turn.output_config is None:
+                yield openai.SystemMessage(_join_text(read_text_only(content, where)))
         elif isinstance(content, str):
             yield (
                 openai.UserMessage(content)

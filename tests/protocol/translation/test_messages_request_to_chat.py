@@ -53,6 +53,21 @@ def test_a_parameter_is_carried(body: dict[str, object], expected: dict[str, obj
     assert {name: getattr(found, name) for name in expected} == expected
 
 
+def test_the_last_turn_that_sets_an_effort_decides_it() -> None:
+    """Claude Code sets it in the system turn that it begins with, and again where it changes."""
+    efforts: list[dict[str, object]] = [
+        {"role": "system", "content": content, "output_config": {"effort": effort}}
+        for content, effort in (("Environment", "medium"), ([], "low"))
+    ]
+    found = translate(messages=[USER, *efforts, USER], output_config={"effort": "high"})
+    assert found.reasoning_effort == "low"
+    assert [type(message).__name__ for message in found.messages] == [
+        "UserMessage",
+        "SystemMessage",
+        "UserMessage",
+    ]
+
+
 @pytest.mark.parametrize(
     ("body", "param"),
     [
