@@ -48,6 +48,8 @@ class Reply:
     """How many of these are said to come from the provider's cache."""
     output_tokens: int = 5
     """What the answer is said to have taken."""
+    id: str = "1"
+    """What the answer's own id ends in. An agent may take two answers with one id for two parts of one."""
 
     @property
     def words(self) -> list[str]:
@@ -105,13 +107,13 @@ def _build_chat(reply: Reply, model: str) -> _Fields:
     if reply.calls:
         message["tool_calls"] = [_build_call(call) for call in reply.calls]
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _find_finish(reply)}
-    return _frame_chat("chat.completion", model, [choice]) | {"usage": _build_chat_usage(reply)}
+    return _frame_chat(reply, "chat.completion", model, [choice]) | {"usage": _build_chat_usage(reply)}
 
 
 def _build_chunks(reply: Reply, model: str, include_usage: bool) -> Iterator[_Fields]:  # noqa: FBT001
     def chunk(delta: _Fields, finish: str | None = None) -> _Fields:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-        return _frame_chat("chat.completion.chunk", model, [choice])
+        return _frame_chat(reply, "chat.completion.chunk", model, [choice])
 
     yield chunk({"role": "assistant", "content": "" if reply.text else None})
     for word in reply.words:
@@ -122,11 +124,11 @@ def _build_chunks(reply: Reply, model: str, include_usage: bool) -> Iterator[_Fi
         yield chunk({"tool_calls": [{"index": index, "function": {"arguments": call.arguments_json}}]})
     yield chunk({}, _find_finish(reply))
     if include_usage:
-        yield _frame_chat("chat.completion.chunk", model, []) | {"usage": _build_chat_usage(reply)}
+        yield _frame_chat(reply, "chat.completion.chunk", model, []) | {"usage": _build_chat_usage(reply)}
 
 
-def _frame_chat(kind: str, model: str, choices: list[_Fields]) -> _Fields:
-    return {"id": "chatcmpl-1", "object": kind, "created": 1, "model": model, "choices": choices}
+def _frame_chat(reply: Reply, kind: str, model: str, choices: list[_Fields]) -> _Fields:
+    return {"id": f"chatcmpl-{reply.id}", "object": kind, "created": 1, "model": model, "choices": choices}
 
 
 def _build_call(call: ToolCall) -> _Fields:
@@ -163,7 +165,7 @@ def _build_message(reply: Reply, model: str) -> _Fields:
         "output_tokens": reply.output_tokens,
     }
     return {
-        "id": "msg_1",
+        "id": f"msg_{reply.id}",
         "type": "message",
         "role": "assistant",
         "model": model,
@@ -199,7 +201,7 @@ def _build_message_events(reply: Reply, model: str) -> Iterator[_Fields]:
 
 
 def _build_response(reply: Reply, model: str) -> _Fields:
-    output = [_build_text_item(reply.text)] if reply.text else []
+    output = [_build_text_item(reply)] if reply.text else []
     output += [_build_call_item(call, index) for index, call in enumerate(reply.calls)]
     usage = {
         "input_tokens": reply.input_tokens,
@@ -209,7 +211,7 @@ def _build_response(reply: Reply, model: str) -> _Fields:
         "total_tokens": reply.input_tokens + reply.output_tokens,
     }
     return {
-        "id": "resp_1",
+        "id": f"resp_{reply.id}",
         "object": "response",
         "created_at": 1,
         "status": "completed",
@@ -224,9 +226,15 @@ def _build_response(reply: Reply, model: str) -> _Fields:
     }
 
 
-def _build_text_item(text: str) -> _Fields:
-    part = {"type": "output_text", "text": text, "annotations": []}
-    return {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": [part]}
+def _build_text_item(reply: Reply) -> _Fields:
+    part = {"type": "output_text", "text": reply.text, "annotations": []}
+    return {
+        "id": f"msg_{reply.id}",
+        "type": "message",
+        "role": "assistant",
+        "status": "completed",
+        "content": [part],
+    }
 
 
 def _build_call_item(call: ToolCall, index: int) -> _Fields:
