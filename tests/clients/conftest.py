@@ -1,24 +1,17 @@
 """Fixtures of the client tests: a router whose models fail on demand, and SDKs set up once per checkout.
 
-Setting up asks package indexes. Where that fails its tests are skipped; with ``PLANO_REQUIRE_CLIENTS`` set, as CI
-sets it, they fail.
+Setting up asks package indexes; where that fails, ``tests/installing.py`` says what follows.
 """
 
-import fcntl
-import os
 import re
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
 from plano_agents.demos.child import local_router, running_server
-from tests.patience import PATIENCE_SECONDS
+from tests.installing import alone_in, find_node, install_packages, set_up
 
 HERE = Path(__file__).parent
 SIMULATOR_READY = re.compile(r"simulated models on (\S+)")
@@ -60,17 +53,11 @@ def _declare(provider: str, name: str, simulator: str) -> str:
 @pytest.fixture(scope="session")
 def node() -> Path:
     """Node, with the SDKs that ``package.json`` names installed beside the scripts."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    node, npm = shutil.which("node", path=path), shutil.which("npm", path=path)
-    if node is None or npm is None:
-        give_up("node and npm are needed; the dev group brings them: scripts/uv sync --group dev")
+    node, _ = find_node()
     installed, wanted = HERE / "node_modules" / ".package-lock.json", HERE / "package.json"
-    with _alone():
+    with alone_in(HERE):
         if not installed.exists() or installed.stat().st_mtime < wanted.stat().st_mtime:
-            command = [npm, "install", "--engine-strict", "--no-package-lock", "--no-audit", "--no-fund"]
-            # Trust what the system trusts, as behind a company's proxy; and do not try for minutes what fails.
-            environ = {"PATH": path, "NODE_OPTIONS": "--use-system-ca", "npm_config_fetch_retries": "1"}
-            _set_up(command, environ)
+            install_packages(HERE, "--engine-strict")
             installed.touch()
     return Path(node)
 
@@ -93,37 +80,10 @@ def _fill(name: str, root: Path, *requirements: str) -> Path:
     """Set up an environment whose versions are not the project's (``--no-config``); give the folder of its programs."""
     folder = HERE / name
     mark, wanted, uv = folder / "complete", root / "pyproject.toml", str(root / "scripts" / "uv")
-    with _alone():
+    with alone_in(HERE):
         if not mark.exists() or mark.stat().st_mtime < wanted.stat().st_mtime:
-            _set_up([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)])
+            set_up([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)], folder=HERE)
             into = ["--quiet", "--no-config", "--python", str(folder / "bin" / "python")]
-            _set_up([uv, "pip", "install", *into, *requirements])
+            set_up([uv, "pip", "install", *into, *requirements], folder=HERE)
             mark.touch()
     return folder / "bin"
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Let one process at a time set up; the folder itself is the lock."""
-    folder = os.open(HERE, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(folder)
-
-
-def _set_up(command: list[str], environ: dict[str, str] | None = None) -> None:
-    environ = {**os.environ, **(environ or {})}
-    ended = subprocess.run(
-        command, cwd=HERE, env=environ, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
-    )
-    if ended.returncode:
-        give_up(f"{' '.join(command)} failed: {ended.stderr.strip()[-500:]}")
-
-
-def give_up(reason: str) -> NoReturn:
-    """Skip a test whose client cannot be set up; fail it where clients must be there."""
-    if os.environ.get("PLANO_REQUIRE_CLIENTS"):
-        pytest.fail(reason)
-    pytest.skip(reason)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.conftest import give_up
 from tests.frameworks.catalogue import ALL, IN_CI, INSTALLED, Framework, load_framework, render_table
+from tests.installing import give_up
 from tests.integrations.router_view import RouterView
 
 RUNS = 4
