@@ -12,7 +12,11 @@ from tests.patience import PATIENCE_SECONDS
 
 @contextmanager
 def running(
-    command: Sequence[str | Path], *, cwd: Path | None = None, environ: dict[str, str] | None = None
+    command: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    environ: dict[str, str] | None = None,
+    stdin: int | None = None,
 ) -> Iterator["subprocess.Popen[str]"]:
     """Run a program, and kill it when the ``with`` ends.
 
@@ -20,9 +24,16 @@ def running(
         command: The program and its arguments.
         cwd: Its folder; the test's own unless given.
         environ: Its environment; the test's own unless given.
+        stdin: Its standard input, as ``subprocess`` takes it; the test's own unless given.
     """
     with subprocess.Popen(
-        command, cwd=cwd, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=cwd,
+        env=environ,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         try:
             yield process

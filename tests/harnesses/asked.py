@@ -1,0 +1,61 @@
+"""What a scripted model looks at in a request, on each of the three wires."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from plano_agents.testing import UpstreamExchange
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a script looks at in a request."""
+
+    tools: tuple[str, ...]
+    """The offered tools' names."""
+    words: tuple[str, ...]
+    """What users' messages say, in order, with `CALLED` for each turn of an assistant that makes calls."""
+    wants_json: bool
+    """Whether the answer has a schema."""
+    text: str
+    """The whole request, as JSON."""
+
+
+CALLED = "\0called"
+
+
+def read_request(exchange: UpstreamExchange) -> Asked:
+    """Read a request on the wire that it came by."""
+    body: Json = exchange.json
+    tools = [tool.get("function", tool).get("name") or tool["type"] for tool in body.get("tools") or ()]
+    words = _read_items(body["input"]) if exchange.wire == "responses" else _read_messages(body["messages"])
+    form = body.get("response_format") or (body.get("text") or {}).get("format")
+    form = form or (body.get("output_config") or {}).get("format") or {}
+    wants_json = form.get("type") in {"json_schema", "json_object"}
+    return Asked(tuple(tools), tuple(words), wants_json, exchange.body.decode())
+
+
+def _read_messages(messages: list[Json]) -> Iterator[str]:
+    for message in messages:
+        content = message.get("content")
+        blocks = content if isinstance(content, list) else [{"type": "text", "text": content or ""}]
+        if message["role"] == "user":
+            yield "\n".join(block["text"] for block in blocks if block["type"] == "text")
+        elif message["role"] == "assistant" and (
+            message.get("tool_calls") or any(block["type"] == "tool_use" for block in blocks)
+        ):
+            yield CALLED
+
+
+def _read_items(items: str | list[Json]) -> Iterator[str]:
+    calling = False
+    for item in [{"role": "user", "content": items}] if isinstance(items, str) else items:
+        if item.get("role") == "user":
+            content = item["content"]
+            yield content if isinstance(content, str) else "\n".join(part.get("text", "") for part in content)
+        is_call = str(item.get("type")).endswith("_call")
+        if is_call and not calling:
+            yield CALLED
+        calling = is_call

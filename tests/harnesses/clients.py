@@ -1,0 +1,271 @@
+"""The agents as child processes: how each is pointed at the router, begun and gone on with, and what it calls its tools.
+
+Each has a home of its own, an invented key, and no way out: what is not on loopback goes to a proxy that is not there.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import IO, Any, ClassVar
+
+from tests.children import running
+from tests.harnesses import late_tools
+from tests.harnesses.asked import Asked
+from tests.harnesses.script import Kind, Use
+from tests.patience import PATIENCE_SECONDS
+
+MCP_COMMAND = [sys.executable, late_tools.__file__]
+KEY = "sk-invented"
+
+
+class ClientFailedError(Exception):
+    """A client ended badly."""
+
+
+class Client(ABC):
+    """An agent in a folder of its own.
+
+    Args:
+        program: Its program.
+        folder: Where its home and its project are made.
+        url: The router's address, without ``/v1``.
+        small: The model that it asks for small tasks.
+    """
+
+    tools: ClassVar[dict[Kind, str]]
+    """What its tools are called, at the end of their names."""
+
+    def __init__(self, program: Path, folder: Path, url: str, small: str) -> None:
+        self._program = program
+        self._home, self._project = folder / "home", folder / "project"
+        self._url = url
+        self._small = small
+        self._home.mkdir(parents=True)
+        self._project.mkdir()
+        self.configure()
+
+    @abstractmethod
+    def configure(self) -> None:
+        """Write its configuration."""
+
+    @abstractmethod
+    def environ(self) -> dict[str, str]:
+        """What its environment says beside its home."""
+
+    @abstractmethod
+    def begin(self, words: str) -> str:
+        """Begin a session with a user's words; give the last words of the answer."""
+
+    @abstractmethod
+    def go_on(self, words: str) -> str:
+        """Go on with the session, in another process."""
+
+    @classmethod
+    @abstractmethod
+    def arguments(cls, use: Use, asked: Asked) -> dict[str, Any]:
+        """What a tool of its takes for a use."""
+
+    @classmethod
+    def name_tool(cls, use: Use, asked: Asked) -> tuple[str, dict[str, Any]]:
+        """Give the tool of its for a use, by its offered name, and the arguments."""
+        wanted = cls.tools[use.kind]
+        name = next((name for name in asked.tools if name.split("__")[-1] == wanted), wanted)
+        return name, cls.arguments(use, asked)
+
+    def _run(self, *options: str) -> str:
+        """Run it to its end; give what it said on standard output."""
+        with self._running(*options, stdin=subprocess.DEVNULL) as process:
+            said, complaints = process.communicate(timeout=PATIENCE_SECONDS)
+        if process.returncode:
+            raise ClientFailedError(
+                f"{options} ended with {process.returncode}: {said[-2000:]}{complaints[-2000:]}"
+            )
+        return said
+
+    def _running(self, *options: str, stdin: int) -> AbstractContextManager["subprocess.Popen[str]"]:
+        nowhere = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+        environ = {"HOME": str(self._home), "PATH": "/usr/bin:/bin", "NO_PROXY": "127.0.0.1", **nowhere}
+        command: list[str | Path] = [self._program, *options]
+        return running(command, cwd=self._project, environ=environ | self.environ(), stdin=stdin)
+
+
+class ClaudeCode(Client):
+    """Claude Code: it asks for a title by its SDK's control message, as its windows do."""
+
+    tools: ClassVar[dict[Kind, str]] = {
+        "shell": "Bash",
+        "agent": "Agent",
+        "search": "ToolSearch",
+        "unlock": late_tools.FIRST,
+        "late": late_tools.LATE,
+    }
+
+    def configure(self) -> None:
+        server = {"command": MCP_COMMAND[0], "args": MCP_COMMAND[1:]}
+        (self._home / "mcp.json").write_text(json.dumps({"mcpServers": {"late": server}}))
+
+    def environ(self) -> dict[str, str]:
+        return {
+            "ANTHROPIC_BASE_URL": self._url,
+            "ANTHROPIC_AUTH_TOKEN": KEY,
+            "ANTHROPIC_DEFAULT_HAIKU_MODEL": self._small,
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        }
+
+    def begin(self, words: str) -> str:
+        messages = ["--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]
+        with self._running("-p", *messages, *self._options(), stdin=subprocess.PIPE) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            title = {"subtype": "generate_session_title", "description": words, "persist": True}
+            for name, request in (("hello", {"subtype": "initialize", "hooks": {}}), ("title", title)):
+                _write(process.stdin, {"type": "control_request", "request_id": name, "request": request})
+                if not any('"control_response"' in line for line in process.stdout):
+                    raise ClientFailedError(f"It answered no {request['subtype']!r}")
+            _write(process.stdin, {"type": "user", "message": {"role": "user", "content": words}})
+            process.stdin.close()
+            ended = [json.loads(line) for line in process.stdout if '"type":"result"' in line]
+        return str(ended[-1]["result"] if ended else None)
+
+    def go_on(self, words: str) -> str:
+        return self._run("-p", "--continue", words, *self._options()).strip()
+
+    def _options(self) -> list[str]:
+        allowed = ["Bash", "Agent", "ToolSearch", "WebSearch", "mcp__late"]
+        servers = ["--mcp-config", str(self._home / "mcp.json"), "--strict-mcp-config"]
+        return ["--allowedTools", *allowed, *servers]
+
+    @classmethod
+    def arguments(cls, use: Use, asked: Asked) -> dict[str, Any]:
+        if use.kind == "shell":
+            return {"command": use.argument, "description": "A command"}
+        if use.kind == "agent":
+            return {
+                "description": "A task",
+                "prompt": use.argument,
+                "subagent_type": "general-purpose",
+                "run_in_background": False,
+            }
+        return {"query": use.argument} if use.kind == "search" else {}
+
+
+class OpenCode(Client):
+    """opencode: its provider is the router, on one of the three APIs; it asks for a title by itself.
+
+    Args:
+        package: The package of the AI SDK that speaks the API.
+    """
+
+    tools: ClassVar[dict[Kind, str]] = {
+        "shell": "bash",
+        "agent": "task",
+        "unlock": f"late_{late_tools.FIRST}",
+        "late": f"late_{late_tools.LATE}",
+    }
+
+    def __init__(
+        self, program: Path, folder: Path, url: str, small: str, *, package: str = "@ai-sdk/openai-compatible"
+    ) -> None:
+        self._package = package
+        super().__init__(program, folder, url, small)
+
+    def configure(self) -> None:
+        provider = {
+            "npm": self._package,
+            "options": {"baseURL": f"{self._url}/v1", "apiKey": KEY},
+            "models": {"auto": {}, self._small: {}},
+        }
+        configuration = {
+            "model": "plano/auto",
+            "small_model": f"plano/{self._small}",
+            "provider": {"plano": provider},
+            "permission": "allow",
+            "autoupdate": False,
+            "share": "disabled",
+            "mcp": {"late": {"type": "local", "command": MCP_COMMAND}},
+        }
+        (self._project / "opencode.json").write_text(json.dumps(configuration))
+
+    def environ(self) -> dict[str, str]:
+        off = ("AUTOUPDATE", "MODELS_FETCH", "LSP_DOWNLOAD", "DEFAULT_PLUGINS")
+        return {f"OPENCODE_DISABLE_{name}": "1" for name in off}
+
+    def begin(self, words: str) -> str:
+        return self._run("run", words).strip().splitlines()[-1]
+
+    def go_on(self, words: str) -> str:
+        return self._run("run", "--continue", words).strip().splitlines()[-1]
+
+    @classmethod
+    def arguments(cls, use: Use, asked: Asked) -> dict[str, Any]:
+        if use.kind == "shell":
+            return {"command": use.argument, "description": "A command"}
+        if use.kind == "agent":
+            return {"description": "A task", "prompt": use.argument, "subagent_type": "general"}
+        return {}
+
+
+class Codex(Client):
+    """Codex: its provider is the router, on Responses; it asks for no title."""
+
+    tools: ClassVar[dict[Kind, str]] = {
+        "shell": "exec_command",
+        "agent": "spawn_agent",
+        "wait": "wait_agent",
+        "unlock": late_tools.FIRST,
+        "late": late_tools.LATE,
+    }
+
+    def configure(self) -> None:
+        folder = self._home / ".codex"
+        folder.mkdir()
+        (folder / "config.toml").write_text(
+            f"""\
+model = "auto"
+model_provider = "plano"
+check_for_update_on_startup = false
+analytics.enabled = false
+
+[model_providers.plano]
+name = "Plano"
+base_url = "{self._url}/v1"
+env_key = "PLANO_KEY"
+wire_api = "responses"
+
+[mcp_servers.late]
+command = {json.dumps(MCP_COMMAND[0])}
+args = {json.dumps(MCP_COMMAND[1:])}
+"""
+        )
+
+    def environ(self) -> dict[str, str]:
+        return {"PLANO_KEY": KEY}
+
+    def begin(self, words: str) -> str:
+        return self._execute(words)
+
+    def go_on(self, words: str) -> str:
+        return self._execute("resume", "--last", words)
+
+    def _execute(self, *words: str) -> str:
+        free = ["--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox"]
+        return self._run("exec", *free, *words).strip()
+
+    @classmethod
+    def arguments(cls, use: Use, asked: Asked) -> dict[str, Any]:
+        if use.kind == "shell":
+            return {"cmd": use.argument}
+        if use.kind == "agent":
+            return {"message": use.argument}
+        if use.kind == "wait":
+            return {"targets": re.findall(r"agent_id\W+([0-9a-f-]{36})", asked.text)[-1:]}
+        return {}
+
+
+def _write(stream: IO[str], message: dict[str, Any]) -> None:
+    stream.write(json.dumps(message) + "\n")
+    stream.flush()

@@ -1,0 +1,105 @@
+"""An agent's run through a router: two preferences, a scripted provider, and a relay that sees what is answered."""
+
+import json
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from plano_agents.demos.child import local_router
+from plano_agents.testing import FakeUpstream, UpstreamExchange
+from tests.harnesses.script import Script
+from tests.harnesses.tap import Exchanged, Tap
+from tests.providers.fit.providers import CLAUDE, GPT, RefusedError
+
+SMALL = "gpt-4o-mini"
+"""The configured model that small tasks ask for."""
+
+MOST_REQUESTS = 60
+"""How many requests a run may have: an agent whose script has a gap would ask for ever."""
+
+_RULES = {"chat": GPT, "messages": CLAUDE, "responses": ()}
+_VIOLATIONS = "plano_affinity_violations_total "
+
+
+@dataclass
+class Stage:
+    """What is seen of a run from both sides of the router."""
+
+    url: str
+    """The router's address, by way of the relay; without ``/v1``."""
+    exchanges: list[Exchanged]
+    """What the agent asked, and what the router answered."""
+    refused: list[str]
+    """What the provider refused, and why."""
+    metrics: str
+    """Where the router counts."""
+
+    @property
+    def errors(self) -> list[str]:
+        """The answers that are errors."""
+        return [each.error for each in self.exchanges if each.error]
+
+    @property
+    def violations(self) -> float:
+        """How many promises the router has broken, as it says."""
+        with urllib.request.urlopen(self.metrics) as answer:
+            lines = answer.read().decode().splitlines()
+        return float(next(line for line in lines if line.startswith(_VIOLATIONS)).removeprefix(_VIOLATIONS))
+
+    def lanes(self) -> dict[str, list[Exchanged]]:
+        """The exchanges of each lane, by what the router calls it."""
+        lanes: dict[str, list[Exchanged]] = {}
+        for each in self.exchanges:
+            lanes.setdefault(each.answer.get("x-plano-session", "none"), []).append(each)
+        return lanes
+
+
+@contextmanager
+def stage(folder: Path, models: Sequence[str], script: Script, **routing: object) -> Iterator[Stage]:
+    """Set a router between an agent and a scripted provider that refuses what real ones refuse.
+
+    Args:
+        folder: Where its configuration is written.
+        models: The models of the two preferences: who writes code, and who talks.
+        script: What the models do.
+        routing: What stands under ``routing`` in ``plano-agents.yaml``.
+    """
+    refused: list[str] = []
+
+    def rule(exchange: UpstreamExchange) -> str | None:
+        if len(provider.exchanges) > MOST_REQUESTS:
+            return "The script has a gap."
+        try:
+            for check in _RULES[exchange.wire or "responses"]:
+                check(exchange.json)
+        except RefusedError as refusal:
+            refused.append(f"{exchange.path} for {exchange.json['model']}: {refusal}")
+            return str(refusal)
+        return None
+
+    with FakeUpstream(script, rule=rule) as provider:
+        config = _write_config(folder, provider.url, models, routing)
+        with local_router(config, offline=False, fast=False) as router, Tap(router) as tap:
+            yield Stage(tap.url, tap.exchanges, refused, f"{router.removesuffix('/v1')}/metrics")
+
+
+def _write_config(folder: Path, url: str, models: Sequence[str], routing: Mapping[str, object]) -> Path:
+    coder, talker = models
+    entries = [
+        {"model": name, "base_url": url, "access_key": "sk-any"} for name in (*models, f"openai/{SMALL}")
+    ]
+    config = {
+        "version": "v0.4.0",
+        "listeners": [{"type": "model", "name": "m", "port": 12_000}],
+        "model_providers": entries,
+        "routing_preferences": [
+            {"name": "code", "description": "writing code, a function in Python", "models": [coder]},
+            {"name": "talk", "description": "small talk, hello", "models": [talker]},
+        ],
+    }
+    path = folder / "config.yaml"
+    path.write_text(json.dumps(config))
+    (folder / "plano-agents.yaml").write_text(json.dumps({"routing": routing} if routing else {}))
+    return path

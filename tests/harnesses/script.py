@@ -1,0 +1,82 @@
+"""What a scripted model does in an agent's run: which words it hears, which tools it uses, what it says in the end.
+
+A scene begins with words of a user (or with a sub-agent's task, which is the first thing that this sub-agent hears). Which
+step is next is read from the transcript alone, so that agents that work side by side do not meet.
+"""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from plano_agents.testing import Reply, ToolCall, UpstreamExchange
+from tests.harnesses.asked import CALLED, Asked, read_request
+
+Kind = Literal["shell", "agent", "wait", "search", "unlock", "late"]
+"""The kinds of tools that agents have: a shell, a sub-agent and the wait for it, a search of tools, and the two of
+``late_tools``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """The use of a tool, whatever a harness calls it."""
+
+    kind: Kind
+    """The kind of tool."""
+    argument: str = ""
+    """A command, a task, or what is searched for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What follows on some words."""
+
+    words: str
+    """What a user's message contains."""
+    steps: tuple[tuple[Use, ...], ...] = ()
+    """The uses of tools, a turn each; those of one turn are made side by side."""
+    end: str = "All done."
+    """What is said after the last step."""
+
+
+TITLE = "Sorting a list"
+
+
+NameTool = Callable[[Use, Asked], tuple[str, dict[str, Any]]]
+"""Gives the name of a harness' tool, and the arguments that it takes for a use."""
+
+
+@dataclass
+class Script:
+    """A scripted model: an answer of `plano_agents.testing`.
+
+    Args:
+        scenes: What it does on which words.
+        name_tool: What the harness calls its tools.
+    """
+
+    scenes: Sequence[Scene]
+    name_tool: NameTool
+    _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    async def __call__(self, exchange: UpstreamExchange) -> None:
+        await exchange.reply(replace(self.answer(read_request(exchange)), id=str(next(self._numbers))))
+
+    def answer(self, asked: Asked) -> Reply:
+        """Answer a request: a title where no tools are offered, else the next step of the latest scene."""
+        if not asked.tools:
+            return Reply(f'{{"title": "{TITLE}"}}' if asked.wants_json else TITLE)
+        places = [
+            (at, scene) for at, said in enumerate(asked.words) for scene in self.scenes if scene.words in said
+        ]
+        if not places:
+            return Reply("I do not know what to do.")
+        begun, scene = places[-1]
+        step = asked.words[begun:].count(CALLED)
+        if step >= len(scene.steps):
+            return Reply(scene.end)
+        return Reply(calls=[self._call(use, asked) for use in scene.steps[step]])
+
+    def _call(self, use: Use, asked: Asked) -> ToolCall:
+        name, arguments = self.name_tool(use, asked)
+        return ToolCall(name, arguments, id=f"call_{next(self._numbers)}")

@@ -1,0 +1,63 @@
+"""Real agents through a router with default settings: their tool loops end well, whoever serves the models.
+
+Each run has two turns on different subjects, in two processes, a sub-agent on the second subject, and a tool that loads
+in the middle.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from tests.harnesses.clients import ClaudeCode, Codex, OpenCode
+from tests.harnesses.runs import SMALL, Stage, stage
+from tests.harnesses.script import Scene, Script, Use
+
+CODE, TALK = "Write a Python function that sorts a list", "Hello, some small talk"
+TASK = "Hello, have some small talk while you look around"
+CHAT = ("openai/gpt-4.1", "openai/gpt-4o")
+MESSAGES = ("anthropic/claude-opus-4-8", "anthropic/claude-sonnet-5")
+MIXED = ("anthropic/claude-sonnet-5", "openai/gpt-4.1")
+
+SHELL = (Use("shell", "true"),)
+PARALLEL = (Use("shell", "echo one"), Use("shell", "echo two"))
+LATE = ((Use("unlock"),), SHELL, SHELL, (Use("late"),))
+REST = (Scene(TASK, (SHELL,), "Looked around."), Scene(TALK, (SHELL,), "Hello."))
+
+
+def search(name: str) -> tuple[Use, ...]:
+    return (Use("search", f"select:mcp__late__{name}"),)
+
+
+@pytest.mark.parametrize("models", [CHAT, MESSAGES, MIXED], ids=["chat", "messages", "mixed"])
+def test_claude_code_ends_its_tool_loop_well(
+    claude_code: Path, tmp_path: Path, models: tuple[str, str]
+) -> None:
+    late = (search("unlock"), (Use("unlock"),), SHELL, search("late_tool"), (Use("late"),))
+    job = Scene(CODE, (PARALLEL, (Use("agent", TASK),), *late))
+    with stage(tmp_path, models, Script((job, *REST), ClaudeCode.name_tool)) as seen:
+        client = ClaudeCode(claude_code, tmp_path / "client", seen.url, SMALL)
+        assert (client.begin(CODE), client.go_on(TALK)) == ("All done.", "Hello.")
+        check(seen, models[0])
+
+
+def test_opencode_ends_its_tool_loop_well(opencode: Path, tmp_path: Path) -> None:
+    job = Scene(CODE, (PARALLEL, (Use("agent", TASK),), *LATE))
+    with stage(tmp_path, CHAT, Script((job, *REST), OpenCode.name_tool)) as seen:
+        client = OpenCode(opencode, tmp_path / "client", seen.url, SMALL)
+        assert (client.begin(CODE), client.go_on(TALK)) == ("All done.", "Hello.")
+        check(seen, CHAT[0])
+
+
+@pytest.mark.parametrize("models", [CHAT, MESSAGES], ids=["chat", "messages"])
+def test_codex_ends_its_tool_loop_well(codex: Path, tmp_path: Path, models: tuple[str, str]) -> None:
+    job = Scene(CODE, (PARALLEL, (Use("agent", TASK),), (Use("wait"),), *LATE))
+    with stage(tmp_path, models, Script((job, *REST), Codex.name_tool)) as seen:
+        client = Codex(codex, tmp_path / "client", seen.url, SMALL)
+        assert (client.begin(CODE), client.go_on(TALK)) == ("All done.", "Hello.")
+        check(seen, models[0])
+
+
+def check(seen: Stage, model: str) -> None:
+    """Check that a run was served without an error."""
+    assert (seen.errors, seen.refused, seen.violations) == ([], [], 0)
+    assert model in {each.answer["x-plano-model"] for each in seen.exchanges}
