@@ -18,6 +18,7 @@ from plano_agents.router.measurements import Fetch, Measurements
 from plano_agents.router.operate.admin import check_operator
 from plano_agents.router.operate.client_keys import ClientKeys
 from plano_agents.router.operate.gate import Gate
+from plano_agents.router.operate.probes import Probes
 from plano_agents.router.operate.readiness import Readiness
 from plano_agents.router.request.addresses import correct_path
 from plano_agents.router.request.admission import Admission
@@ -53,8 +54,12 @@ class _Serving(NamedTuple):
 
     endpoints: ProxiedEndpoints
     """The proxied endpoints."""
+    probes: Probes
+    """What orchestrators poll."""
+    inspector: InspectorSite
+    """The inspector's page and its answers."""
     pages: ASGIApp
-    """Everything else."""
+    """Everything else, as ASGI has it."""
     readiness: Readiness
     """Whether what routing needs is loaded."""
 
@@ -62,8 +67,8 @@ class _Serving(NamedTuple):
 class Router:
     """The whole router: one application, whose configuration can be exchanged while it serves.
 
-    The proxied endpoints are served directly (`http.server.exchange`), by our own HTTP server alone; what ASGI can
-    reach is the rest.
+    The proxied endpoints, the probes and the inspector are served directly (`http.server.exchange`), by our own HTTP
+    server alone; what ASGI can reach is the rest.
 
     Args:
         config: What is configured.
@@ -174,15 +179,20 @@ class Router:
             self._watching.cancel()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection event that is none of the proxied endpoints', as ASGI has it."""
+        """Serve one connection event that is not served directly, as ASGI has it."""
         if scope["type"] == "http":
             scope = {**scope, "path": correct_path(scope["path"])}
         await self._serving.pages(scope, receive, send)
 
     def find_direct(self, path: str) -> Serve | None:
         """See `plano_agents.http.server.handlers.DirectApp`."""
-        endpoints = self._serving.endpoints
-        return endpoints.find_direct(path) or endpoints.find_direct(correct_path(path))
+        endpoints, probes, inspector = self._serving.endpoints, self._serving.probes, self._serving.inspector
+        return (
+            endpoints.find_direct(path)
+            or endpoints.find_direct(correct_path(path))
+            or probes.find_direct(path)
+            or inspector.find_direct(path)
+        )
 
     def _start(self, config: Config) -> _Serving:
         """Build what serves a configuration, and let its measurements take the old ones' place."""
@@ -227,11 +237,11 @@ class Router:
         pages = Gate(
             partial(self._build_pages, config),
             config,
-            is_ready=readiness.check,
             on_refused=self._metrics.count_refusal,
         )
         check = partial(check_operator, config.admin_token)
-        return _Serving(endpoints, InspectorSite(pages, self._inspector, config, check), readiness)
+        site = InspectorSite(self._inspector, config, check)
+        return _Serving(endpoints, Probes(readiness.check), site, pages, readiness)
 
     def _note_breaker(self, model: str, is_open: bool) -> None:  # noqa: FBT001 - a callback's
         self._metrics.count_breaker(model, is_open)

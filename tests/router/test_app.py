@@ -44,6 +44,13 @@ async def test_load_balancers_may_ask_for_health_by_head(path: str) -> None:
     assert (status, body) == (200, b"")
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/inspector", "/inspector/api/sessions"])
+async def test_what_takes_questions_alone_says_so(path: str) -> None:
+    status, headers, body = await ask(build_request(method="DELETE", path=path))
+    assert (status, "allow: get, head\r\n" in headers) == (405, True)
+    assert json.loads(body)["error"]["code"] == "method_not_allowed"
+
+
 @pytest.mark.parametrize(
     "path", ["/v1/models", "/docs", "/openapi.json", "/nothing", "/healthz/x", "//healthz"]
 )

@@ -1,28 +1,24 @@
-"""The gate before the pages beside the proxied endpoints: access, and health before the rest is loaded.
+"""The gate before the pages beside the proxied endpoints: they are loaded when something first asks, and need a key.
 
-The pages are FastAPI's, which takes half a second to load and is seldom asked for; it is loaded, on a thread, when
-something first asks. ``/healthz`` and ``/readyz``, which orchestrators poll from the start, are answered here.
+The pages are FastAPI's, which takes half a second to load and is seldom asked for; it is loaded on a thread.
 """
 
 import asyncio
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from plano_agents.config.model import Config
 from plano_agents.errors import PlanoError
-from plano_agents.http.health_page import ALIVE, HEALTH_PATH
 from plano_agents.http.origin import find_peer
 from plano_agents.router.operate.admin import is_operators
 from plano_agents.router.operate.client_keys import ClientKeys
 from plano_agents.router.request.answer import Answer, answer_error
 from plano_agents.router.request.surfaces import choose_error_form
 
-HEALTH = {HEALTH_PATH: ALIVE, "/readyz": {"status": "ready"}}
-"""What answers without a client key, and how where all is well."""
-LOADING = {"status": "loading"}
-"""How ``/readyz`` answers, with a 503, until what routing needs is loaded."""
+if TYPE_CHECKING:
+    from starlette.responses import Response
 
 
 class Gate:
@@ -31,7 +27,6 @@ class Gate:
     Args:
         build_pages: Loads what serves them; called once, on a thread.
         config: Its client keys hold here.
-        is_ready: Tells whether requests may be sent here.
         on_refused: Gets the error's code of every request that is not let in.
     """
 
@@ -40,11 +35,9 @@ class Gate:
         build_pages: Callable[[], ASGIApp],
         config: Config,
         *,
-        is_ready: Callable[[], bool],
         on_refused: Callable[[str], None],
     ) -> None:
         self._build_pages = build_pages
-        self._is_ready = is_ready
         self._on_refused = on_refused
         self._keys = ClientKeys(config.client_keys, config.limits.allowed_hosts)
         self._pages: asyncio.Task[ASGIApp] | None = None
@@ -53,22 +46,14 @@ class Gate:
         """Serve one connection event, as ASGI has it; there is nothing to start or to stop."""
         if scope["type"] != "http":
             return
-        path = scope["path"]
-        if path in HEALTH and scope["method"] in {"GET", "HEAD"}:
-            well = path != "/readyz" or self._is_ready()
-            body = msgspec.json.encode(HEALTH[path] if well else LOADING)
-            await _send(Answer(200 if well else 503, {"content-type": "application/json"}, body), send)
-            return
+        pages = await self._load()
         headers = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"]]
         try:
-            if path not in HEALTH and not is_operators(path):
+            if not is_operators(scope["path"]):
                 self._keys.let_in(scope["method"], headers, find_peer(scope))
         except PlanoError as error:
             self._on_refused(error.code)
-            encode = choose_error_form(dict(headers))
-            await _send(answer_error(error, None, encode), send)
-            return
-        pages = await self._load()
+            pages = build_response(answer_error(error, None, choose_error_form(dict(headers))))
         await pages(scope, receive, send)
 
     async def _load(self) -> ASGIApp:
@@ -77,9 +62,8 @@ class Gate:
         return await asyncio.shield(self._pages)
 
 
-async def _send(answer: Answer, send: Send) -> None:
-    assert isinstance(answer.body, bytes), "these are whole"  # noqa: S101 - cannot happen
-    headers = {**answer.headers, "content-length": str(len(answer.body))}
-    encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": encoded})
-    await send({"type": "http.response.body", "body": answer.body})
+def build_response(answer: Answer) -> "Response":
+    """Build what sends an answer over ASGI."""
+    from starlette.responses import Response  # noqa: PLC0415 - slow to import, and loaded with the pages
+
+    return Response(answer.body, answer.status, answer.headers)

@@ -1,4 +1,4 @@
-"""The proxied endpoints in the OpenAPI document: described here, for FastAPI does not serve them.
+"""The proxied endpoints and the probes in the OpenAPI document: described here, for FastAPI does not serve them.
 
 A body is described by what the router reads of it. Everything else is between the client and the provider, whose
 own reference describes it.
@@ -157,9 +157,24 @@ _ANSWER_HEADERS: Document = {
     )
 }
 
+_PROBES: Document = {
+    "/healthz": {
+        "get": {"summary": "Is the process alive?", "responses": {"200": {"description": "It is."}}},
+    },
+    "/readyz": {
+        "get": {
+            "summary": "May requests be sent here?",
+            "responses": {
+                "200": {"description": "They may."},
+                "503": {"description": "What routing needs is being loaded."},
+            },
+        },
+    },
+}
+
 
 def describe_endpoints(document: Document) -> Document:
-    """Add the proxied endpoints to an OpenAPI document.
+    """Add the proxied endpoints and the probes to an OpenAPI document.
 
     Args:
         document: The document of what FastAPI serves.
@@ -174,6 +189,7 @@ def describe_endpoints(document: Document) -> Document:
         **document,
         "paths": {
             **{path: {"post": _describe_endpoint(endpoint)} for path, endpoint in ENDPOINTS.items()},
+            **_PROBES,
             **document["paths"],
         },
         "components": {**components, "schemas": {**components.get("schemas", {}), **schemas}},

@@ -1,4 +1,4 @@
-"""The pages beside the proxied endpoints, as FastAPI: health, models, documentation; operators' are added to them."""
+"""The pages beside the proxied endpoints, as FastAPI: models and documentation; operators' are added to them."""
 
 import uuid
 from typing import Any
@@ -12,12 +12,12 @@ import plano_agents
 from plano_agents.config.model import Config
 from plano_agents.errors import EndpointNotFoundError, MethodNotAllowedError, PlanoError, RequestError
 from plano_agents.http.api_page import add_api_page
-from plano_agents.http.health_page import add_health_page
 from plano_agents.http.server.methods import find_methods
-from plano_agents.router.operate.gate import HEALTH
+from plano_agents.router.operate.gate import build_response
 from plano_agents.router.operate.models import list_models, retrieve_model
 from plano_agents.router.operate.openapi import describe_endpoints
 from plano_agents.router.request.addresses import explain_bases
+from plano_agents.router.request.answer import answer_error
 from plano_agents.router.request.bugs import report_bug
 from plano_agents.router.request.surfaces import choose_error_form, speaks_anthropic
 
@@ -26,7 +26,7 @@ MAX_SHOWN = 60
 
 
 class _Pages(FastAPI):
-    """FastAPI, whose document also describes the proxied endpoints, which it does not serve."""
+    """FastAPI, whose document also describes what it does not serve: the proxied endpoints and the probes."""
 
     def openapi(self) -> dict[str, Any]:
         """Write the OpenAPI document, once."""
@@ -49,7 +49,6 @@ def create_pages(config: Config) -> FastAPI:
         redirect_slashes=False,
     )
     add_api_page(app)
-    add_health_page(app)
 
     @app.exception_handler(HTTPException)
     async def answer_http_error(request: Request, error: HTTPException) -> Response:
@@ -61,7 +60,7 @@ def create_pages(config: Config) -> FastAPI:
         return _answer(EndpointNotFoundError(f"{asked} {bases}"), request)
 
     @app.exception_handler(PlanoError)
-    async def answer_error(request: Request, error: PlanoError) -> Response:
+    async def answer_failure(request: Request, error: PlanoError) -> Response:
         return _answer(error, request)
 
     @app.exception_handler(RequestValidationError)
@@ -71,15 +70,6 @@ def create_pages(config: Config) -> FastAPI:
     @app.exception_handler(Exception)
     async def answer_bug(request: Request, error: Exception) -> Response:
         return _answer(report_bug(error, uuid.uuid4().hex), request)
-
-    @app.head("/readyz", include_in_schema=False)
-    @app.get(
-        "/readyz",
-        summary="May requests be sent here?",
-        responses={503: {"description": "What routing needs is being loaded."}},
-    )
-    async def readyz() -> dict[str, str]:
-        return HEALTH["/readyz"]
 
     @app.get("/v1/models", summary="Configured models and aliases, in OpenAI's form or Anthropic's")
     async def models(request: Request) -> JSONResponse:
@@ -97,8 +87,7 @@ def create_pages(config: Config) -> FastAPI:
 
 
 def _answer(error: PlanoError, request: Request) -> Response:
-    encode = choose_error_form(request.headers)
-    return Response(encode(error), error.status_code, error.headers, media_type="application/json")
+    return build_response(answer_error(error, None, choose_error_form(request.headers)))
 
 
 def _explain(error: RequestValidationError) -> RequestError:

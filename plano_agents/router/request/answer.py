@@ -3,7 +3,8 @@
 The wire contract's response headers are written here and nowhere else.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Protocol
 from urllib.parse import quote
@@ -55,6 +56,41 @@ class AnswerStream(Protocol):
         Raises:
             StreamBrokenError: The stream was cut, and its last piece has said so.
         """
+
+    async def aclose(self) -> None:
+        """End it, written to its end or not."""
+
+
+class Pieces:
+    """A body in the pieces that a generator gives.
+
+    Args:
+        pieces: Gives them, none of them empty; one that raises `StreamBrokenError` was cut.
+    """
+
+    def __init__(self, pieces: AsyncGenerator[bytes, None]) -> None:
+        self._pieces = pieces
+
+    async def forward(self, write: Callable[[bytes], bool]) -> bytes | None:
+        """See `AnswerStream.forward`."""
+        async for piece in self._pieces:
+            if not write(piece):
+                return None
+        return b""
+
+    async def aclose(self) -> None:
+        """See `AnswerStream.aclose`."""
+        await self._pieces.aclose()
+
+
+@asynccontextmanager
+async def closing(answer: Answer) -> AsyncIterator[None]:
+    """Close an answer's stream at the end, however far it was written."""
+    try:
+        yield
+    finally:
+        if not isinstance(answer.body, bytes):
+            await answer.body.aclose()
 
 
 class StreamBrokenError(Exception):

@@ -6,6 +6,7 @@ The line names the place and the trace id. The exception's own message may hold 
 import logging
 
 from plano_agents.errors import PlanoError
+from plano_agents.observe.log import locate
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +31,7 @@ def report_bug(error: Exception, trace_id: str) -> PlanoError:
     Returns:
         What the client is told.
     """
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else "?"
-    log.error("trace %s: unexpected %s at %s", trace_id, type(error).__name__, place)
+    log.error("trace %s: unexpected %s", trace_id, locate(error))
     return PlanoError(
         f"The router failed on this request. Its log names the place, under trace id {trace_id}."
     )

@@ -11,7 +11,6 @@ from functools import partial
 
 from plano_agents.config.model import Config
 from plano_agents.errors import (
-    MethodNotAllowedError,
     PlanoError,
     UnsupportedEncodingError,
 )
@@ -19,10 +18,11 @@ from plano_agents.http.server.exchange import Exchange, Serve
 from plano_agents.http.server.last_word import tell_shutdown
 from plano_agents.http_syntax import Header
 from plano_agents.router.request.admission import Admission
-from plano_agents.router.request.answer import Answer, AnswerStream, StreamBrokenError, answer_error
+from plano_agents.router.request.answer import answer_error
 from plano_agents.router.request.service import Service
 from plano_agents.router.request.story import ProxyRequest, Story
 from plano_agents.router.request.surfaces import ENDPOINTS, Endpoint
+from plano_agents.router.request.writing import check_method, write_answer
 
 RAISE_LIMIT = "Raise limits.max_body_bytes in plano-agents.yaml."
 """The way out of too large a body."""
@@ -68,14 +68,14 @@ class ProxiedEndpoints:
         """Answer one request; failures are answers too."""
         try:
             headers = self._let_in(exchange.head.method, exchange.head.headers, exchange.peer)
-            _check_method(endpoint, exchange.head.method)
+            check_method(endpoint.path, exchange.head.method, "POST")
             body = await exchange.read_body(self._limits.max_body_bytes, way_out=RAISE_LIMIT)
             self._admission.enter()
             try:
                 request = ProxyRequest(headers, body)
                 _check_encoding(request.fields)
                 async with Story(self._service, endpoint, request) as answer:
-                    await _write(answer, exchange)
+                    await write_answer(answer, exchange)
                 if exchange.is_paused:
                     # Until the client has taken what waits for it, its place is taken; nothing else is kept for it.
                     del body, request, answer
@@ -84,40 +84,11 @@ class ProxiedEndpoints:
                 self._admission.leave()
         except PlanoError as error:
             self._on_refused(error.code)
-            await _write(answer_error(error, None, endpoint.surface.encode_error), exchange)
+            await write_answer(answer_error(error, None, endpoint.surface.encode_error), exchange)
         except asyncio.CancelledError:
             surface = endpoint.surface
             await tell_shutdown(exchange, surface.encode_error, surface.encode_error_event)
             raise
-
-
-async def _write(answer: Answer, exchange: Exchange) -> None:
-    """Write an answer, whole or as it comes."""
-    if exchange.is_paused:
-        await exchange.drain()
-    body = answer.body
-    if isinstance(body, bytes):
-        exchange.answer(answer.status, answer.headers, body)
-        return
-    await _write_stream(answer.status, answer.headers, body, exchange)
-
-
-async def _write_stream(
-    status: int, headers: Mapping[str, str], stream: AnswerStream, exchange: Exchange
-) -> None:
-    """Write pieces as they come, the head together with the first."""
-    exchange.begin(status, headers)
-    try:
-        while (last := await stream.forward(exchange.write)) is None:
-            await exchange.drain()
-    except StreamBrokenError:
-        return
-    exchange.end(last)
-
-
-def _check_method(endpoint: Endpoint, method: str) -> None:
-    if method != "POST":
-        raise MethodNotAllowedError(f"{endpoint.path} takes POST; got {method}.", allow="POST")
 
 
 def _check_encoding(fields: Mapping[str, str]) -> None:

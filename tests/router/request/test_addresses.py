@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plano_agents.router.operate.admin import OPERATORS_PATHS, is_operators
-from plano_agents.router.operate.gate import HEALTH
+from plano_agents.router.operate.probes import PROBES
 from plano_agents.router.request.addresses import correct_path
 from plano_agents.router.request.surfaces import ENDPOINTS
 
 SERVED = (*ENDPOINTS, "/v1/models")
-OWN = (*OPERATORS_PATHS, *HEALTH, "/docs", "/openapi.json", "/inspector/api/requests")
+OWN = (*OPERATORS_PATHS, *PROBES, "/docs", "/openapi.json", "/inspector/api/requests")
 PIECES = st.sampled_from(
     [
         "/",

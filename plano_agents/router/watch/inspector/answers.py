@@ -17,6 +17,7 @@ from collections.abc import Mapping
 import msgspec
 
 from plano_agents.errors import EndpointNotFoundError, RequestError, SessionNotFoundError
+from plano_agents.router.request.answer import Answer, Pieces
 from plano_agents.router.watch.inspector.events import (
     HEARTBEAT_SECONDS,
     Events,
@@ -26,7 +27,7 @@ from plano_agents.router.watch.inspector.events import (
 )
 from plano_agents.router.watch.inspector.history import Counts, History, Remembered
 from plano_agents.router.watch.inspector.record import Record
-from plano_agents.router.watch.inspector.seam import Question, Reply
+from plano_agents.router.watch.inspector.seam import Question
 
 PAGE_SESSIONS = 100
 """How many sessions a page has at most."""
@@ -77,7 +78,7 @@ class OwnInspector:
         """The number of pages that watch now."""
         return self._events.watchers
 
-    async def ask(self, question: Question) -> Reply:
+    async def ask(self, question: Question) -> Answer:
         """Answer a question.
 
         Raises:
@@ -92,7 +93,7 @@ class OwnInspector:
             case "session":
                 return _encode(self._find(question.parameters))
             case "events":
-                return Reply(200, _STREAM, self._events.watch(question.last_event_id))
+                return Answer(200, _STREAM, Pieces(self._events.watch(question.last_event_id)))
         raise EndpointNotFoundError(f"The inspector has no answer to {question.name[:80]!r}.")
 
     def _list(self, before: int | None) -> _Page:
@@ -140,5 +141,5 @@ def _read_before(given: str | None) -> int | None:
     return int(given)
 
 
-def _encode(content: object) -> Reply:
-    return Reply(200, _JSON, msgspec.json.encode(content))
+def _encode(content: object) -> Answer:
+    return Answer(200, _JSON, msgspec.json.encode(content))

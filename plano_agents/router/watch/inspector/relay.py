@@ -24,9 +24,10 @@ from starlette.types import Message
 
 from plano_agents.errors import InspectorUnavailableError, PlanoError
 from plano_agents.http.server.departure import while_connected
-from plano_agents.router.request.answer import StreamBrokenError
+from plano_agents.protocol.openai_chat import encode_error
+from plano_agents.router.request.answer import Answer, Pieces, StreamBrokenError, answer_error, closing
 from plano_agents.router.watch.inspector.record import Record
-from plano_agents.router.watch.inspector.seam import Inspector, Question, Reply, closing, refuse
+from plano_agents.router.watch.inspector.seam import Inspector, Question
 
 MAX_PENDING = 5_000
 """How many records a worker holds until they are sent."""
@@ -113,7 +114,7 @@ class RelayedInspector:
         self._violations += 1
         self._begin()
 
-    async def ask(self, question: Question) -> Reply:
+    async def ask(self, question: Question) -> Answer:
         """Pass a question on.
 
         Raises:
@@ -132,7 +133,7 @@ class RelayedInspector:
                 "The process that remembers for the inspector does not answer; it is started again when it has ended. "
                 "Try again in a moment."
             ) from error
-        return Reply(head.status, head.headers, _read_pieces(reader, writer))
+        return Answer(head.status, head.headers, Pieces(_read_pieces(reader, writer)))
 
     def close(self) -> None:
         """Send nothing any more; streams end where they come from."""
@@ -201,27 +202,32 @@ class Rememberer:
         self, question: Question, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         try:
-            reply = await self._inspector.ask(question)
+            answer = await self._inspector.ask(question)
         except PlanoError as error:
-            reply = refuse(error)
+            answer = answer_error(error, None, encode_error)
 
         async def receive() -> Message:
             await reader.read(1)
             return {"type": "http.disconnect"}
 
-        async with closing(reply):
-            await while_connected(receive, _write(writer, reply))
+        async with closing(answer):
+            await while_connected(receive, _write(writer, answer))
 
 
-async def _write(writer: asyncio.StreamWriter, reply: Reply) -> None:
-    writer.write(_frame(_encode(Head(reply.status, dict(reply.headers)))))
-    if isinstance(reply.body, bytes):
-        writer.write(_frame(reply.body))
+async def _write(writer: asyncio.StreamWriter, answer: Answer) -> None:
+    def write(piece: bytes) -> bool:
+        writer.write(_frame(piece))
+        return False
+
+    write(_encode(Head(answer.status, dict(answer.headers))))
+    if isinstance(answer.body, bytes):
+        write(answer.body)
     else:
-        async for piece in reply.body:
-            writer.write(_frame(piece))
+        while (last := await answer.body.forward(write)) is None:
             await writer.drain()
-    writer.write(_frame(b""))
+        if last:
+            write(last)
+    write(b"")
     await writer.drain()
 
 

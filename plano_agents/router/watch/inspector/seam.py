@@ -1,15 +1,11 @@
 """The seam between the router and the inspector's memory: this process, or one for several workers."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import msgspec
 
-from plano_agents.errors import PlanoError
-from plano_agents.protocol import openai_chat
-from plano_agents.router.request.answer import answer_error
+from plano_agents.router.request.answer import Answer
 from plano_agents.router.request.trail import Observer, Trail
 from plano_agents.router.watch.inspector.record import Record, build_record
 from plano_agents.routing.candidates import ModelMetrics
@@ -26,18 +22,6 @@ class Question(msgspec.Struct, frozen=True, tag=True):
     """The last event that the page knows, for ``events``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer for the page."""
-
-    status: int
-    """The HTTP status."""
-    headers: Mapping[str, str]
-    """Names in lower case."""
-    body: bytes | AsyncGenerator[bytes, None] = field(repr=False)
-    """Whole, or as it comes; one that raises `StreamBrokenError` was cut."""
-
-
 class Inspector(Protocol):
     """Remembers requests that are over, and answers questions about them."""
 
@@ -51,7 +35,7 @@ class Inspector(Protocol):
     def count_violation(self) -> None:
         """Count a broken promise."""
 
-    async def ask(self, question: Question) -> Reply:
+    async def ask(self, question: Question) -> Answer:
         """Answer a question; a body that is a stream must be closed.
 
         Raises:
@@ -60,23 +44,6 @@ class Inspector(Protocol):
 
     def close(self) -> None:
         """End the streams that have no end of their own, for the router stops."""
-
-
-@asynccontextmanager
-async def closing(reply: Reply) -> AsyncIterator[None]:
-    """Close a reply's stream at the end, however far it was read."""
-    try:
-        yield
-    finally:
-        if isinstance(reply.body, AsyncGenerator):
-            await reply.body.aclose()
-
-
-def refuse(error: PlanoError) -> Reply:
-    """Reply with an error of ours, in OpenAI's form."""
-    refused = answer_error(error, None, openai_chat.encode_error)
-    assert isinstance(refused.body, bytes), "errors are whole"  # noqa: S101 - cannot happen
-    return Reply(refused.status, refused.headers, refused.body)
 
 
 def build_observer(inspector: Inspector, read_metrics: Callable[[], Mapping[str, ModelMetrics]]) -> Observer:

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from plano_agents.errors import InspectorUnavailableError
-from plano_agents.router.request.answer import StreamBrokenError
+from plano_agents.router.request.answer import Answer, StreamBrokenError, closing
 from plano_agents.router.watch.inspector.answers import OwnInspector
 from plano_agents.router.watch.inspector.history import History
 from plano_agents.router.watch.inspector.relay import RelayedInspector, Rememberer, open_socket
-from plano_agents.router.watch.inspector.seam import Question, Reply, closing
+from plano_agents.router.watch.inspector.seam import Question
 from tests.router.watch.inspector.conftest import build_record
 
 SESSIONS = Question("sessions", {})
@@ -46,10 +46,25 @@ async def remembering(history: History) -> AsyncGenerator[str, None]:
             server.close()
 
 
-async def read(answer: Reply) -> bytes:
+async def read_piece(answer: Answer) -> bytes:
+    """Read the next piece of an answer; empty at its end."""
     assert not isinstance(answer.body, bytes)
+    pieces: list[bytes] = []
+
+    def take(piece: bytes) -> bool:
+        pieces.append(piece)
+        return False
+
+    last = await answer.body.forward(take)
+    return pieces[0] if last is None else last
+
+
+async def read(answer: Answer) -> bytes:
     async with closing(answer):
-        return b"".join([piece async for piece in answer.body])
+        pieces = []
+        while piece := await read_piece(answer):
+            pieces.append(piece)
+        return b"".join(pieces)
 
 
 async def test_what_all_workers_served_is_told_by_each() -> None:
@@ -91,13 +106,11 @@ async def test_events_are_passed_on_as_they_come_and_end_with_their_end() -> Non
         worker = RelayedInspector(listener.getsockname(), 2)
         server = await asyncio.start_unix_server(Rememberer(inspector).serve, sock=listener)
         answer = await worker.ask(Question("events", {}))
-        assert not isinstance(answer.body, bytes)
-        pieces = answer.body
-        assert await anext(pieces) == b"retry: 1000\n\n"
+        assert await read_piece(answer) == b"retry: 1000\n\n"
         history.add(build_record("run-1"))
-        assert b'"run-1"' in await anext(pieces)
+        assert b'"run-1"' in await read_piece(answer)
         inspector.close()
-        assert await anext(pieces, None) is None
+        assert await read_piece(answer) == b""
         server.close()
 
 
@@ -116,8 +129,7 @@ async def test_a_page_that_leaves_ends_its_stream_where_it_comes_from() -> None:
         server = await asyncio.start_unix_server(Noticed(inspector).serve, sock=listener)
         answer = await worker.ask(Question("events", {}))
         async with closing(answer):
-            assert not isinstance(answer.body, bytes)
-            await anext(answer.body)
+            await read_piece(answer)
         await left.wait()
         assert inspector.watchers == 0
         server.close()

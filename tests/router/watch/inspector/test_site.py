@@ -66,6 +66,11 @@ async def test_nothing_is_changed_here(http: httpx.AsyncClient) -> None:
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
 
 
+async def test_the_head_of_the_events_alone_ends(http: httpx.AsyncClient) -> None:
+    answer = await http.head("/inspector/api/events")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+
+
 async def test_sessions_are_told_in_pages(http: httpx.AsyncClient) -> None:
     for number in range(3):
         await http.post("/v1/chat/completions", content=chat(), headers={"x-model-affinity": f"run-{number}"})
