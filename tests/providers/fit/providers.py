@@ -145,13 +145,13 @@ def check_claude_thinking(body: Body) -> None:
             refuse("max_tokens must be greater than thinking.budget_tokens")
         if body.get("temperature", 1) != 1:
             refuse("temperature may only be set to 1 when thinking is enabled")
-    if thinking.get("type") == "adaptive" and re.search(r"4-5|4-1", model):
+    if thinking.get("type") == "adaptive" and re.search(r"4-5|4-1|3-5", model):
         refuse("adaptive thinking is not supported")
 
 
 def check_claude_limit(body: Body) -> None:
     """platform.claude.com, models overview: the most output tokens."""
-    limits = (("opus-4-1", 32_000), ("4-5", 64_000), ("", 128_000))
+    limits = (("3-5", 8_192), ("opus-4-1", 32_000), ("4-5", 64_000), ("", 128_000))
     most = next(limit for part, limit in limits if part in body["model"])
     if body["max_tokens"] > most:
         refuse(f"max_tokens: {body['max_tokens']} > {most}")
@@ -448,6 +448,7 @@ TARGETS: dict[str, tuple[Check, ...]] = {
         f"anthropic/{name}": CLAUDE
         for name in (
             *(
+                "claude-3-5-haiku-20241022",
                 "claude-opus-4-1",
                 "claude-opus-4-5",
                 "claude-haiku-4-5",

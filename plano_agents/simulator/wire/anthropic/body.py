@@ -13,6 +13,9 @@ from plano_agents.simulator.wire.anthropic.documents import CacheControl, Docume
 from plano_agents.simulator.wire.anthropic.thinking import RedactedThought, Thinking, Thought
 from plano_agents.simulator.wire.reading import Lenient, Strict
 
+MAX_USER_ID = 256
+"""How long ``metadata.user_id`` may be, in characters."""
+
 
 class Block(Strict):
     """What all blocks have in common."""

@@ -15,6 +15,7 @@ from plano_agents.simulator.schema import walk_schema
 from plano_agents.simulator.wire.anthropic import body
 from plano_agents.simulator.wire.anthropic.documents import Document, read_document
 from plano_agents.simulator.wire.anthropic.refusals import describe_problem, refuse
+from plano_agents.simulator.wire.anthropic.rules import check_rules
 from plano_agents.simulator.wire.anthropic.thinking import (
     RedactedThought,
     Thought,
@@ -47,13 +48,14 @@ def parse_anthropic_request(source: bytes) -> Request:
     """
     not_json = refuse("The request body is not valid JSON")
     asked = parse_body(body.Body, source, describe=describe_problem, not_json=not_json)
-    _check_messages(asked.messages, asked.model)
+    _check_messages(asked.messages)
     if asked.cache_marks > MAX_CACHE_MARKS:
         raise refuse(
             f"A maximum of {MAX_CACHE_MARKS} blocks with cache_control may be provided. Found {asked.cache_marks}."
         )
     _check_calls(asked.messages)
     _check_choice(asked)
+    check_rules(asked)
     thoughts = check_thinking(
         asked.thinking,
         max_tokens=asked.max_tokens,
@@ -79,7 +81,7 @@ def parse_anthropic_request(source: bytes) -> Request:
     )
 
 
-def _check_messages(messages: list[body.Message], model: str) -> None:
+def _check_messages(messages: list[body.Message]) -> None:
     if not messages:
         raise refuse("messages: at least one message is required")
     if messages[0].role == "system":
@@ -99,7 +101,7 @@ def _check_messages(messages: list[body.Message], model: str) -> None:
             if not isinstance(block, allowed):
                 raise refuse(f"{path}: `{block.type}` blocks are not allowed in `{message.role}` messages")
             if isinstance(block, Thought | RedactedThought):
-                check_thought(block, model, path)
+                check_thought(block, path)
 
 
 def _check_text(message: body.Message, at: int, *, is_last: bool) -> None:
@@ -107,10 +109,15 @@ def _check_text(message: body.Message, at: int, *, is_last: bool) -> None:
         raise refuse(
             f"messages.{at}: all messages must have non-empty content except for the optional final assistant message"
         )
-    if not isinstance(message.content, str) and any(
-        isinstance(block, body.Text) and not block.text for block in message.content
-    ):
+    if isinstance(message.content, str):
+        return
+    texts = [block.text for block in message.content if isinstance(block, body.Text)]
+    if not all(texts):
         raise refuse("messages: text content blocks must be non-empty")
+    if any(not text.strip() for text in texts):  # anomalyco/opencode#31259, anthropics/claude-code#23440
+        raise refuse("messages: text content blocks must contain non-whitespace text")
+    if is_last and message.role == "assistant" and texts and texts[-1] != texts[-1].rstrip():
+        raise refuse("messages: final assistant content cannot end with trailing whitespace")
 
 
 def _check_calls(messages: list[body.Message]) -> None:

@@ -1,8 +1,9 @@
 """``thinking``: how it is asked for, what it forbids, and how thoughts are signed.
 
-A signature belongs to a model and to the text that was shown; a thought that comes back is taken only with the
-signature that this model gave it. Thoughts of other providers' encryption (``redacted_thinking``) are taken if they are
-base64: nobody but their maker can read them.
+A signature belongs to a model and to the text that was shown. A thought that comes back with another one is refused; one
+that another Claude signed is taken, and dropped, for a model reads few of the others' thoughts
+(platform.claude.com/docs/en/build-with-claude/preserved-thinking). Thoughts of other providers' encryption
+(``redacted_thinking``) are taken if they are base64: nobody but their maker can read them.
 """
 
 import base64
@@ -19,6 +20,7 @@ from plano_agents.simulator.wire.reading import Strict
 _GUIDE = (
     "Please consult our documentation at https://docs.claude.com/en/docs/build-with-claude/extended-thinking"
 )
+_DIGEST_SIZE = hashlib.sha512().digest_size
 _MIN_TOP_P = 0.95
 
 Display: TypeAlias = Literal["summarized", "omitted", "updates"]
@@ -108,30 +110,32 @@ def check_thinking(
     return "omitted" if asked.display == "omitted" else "shown"
 
 
-def check_thought(thought: Thought | RedactedThought, model: str, path: str) -> None:
+def check_thought(thought: Thought | RedactedThought, path: str) -> None:
     """Check a thought that is sent back.
 
     Args:
         thought: The block.
-        model: The model that is asked.
         path: Where the block stands, e.g. ``messages.1.content.0``.
 
     Raises:
-        Refusal: Its signature is not this model's, or its data is no base64.
+        Refusal: Its signature is none of its text, or its data is no base64.
     """
     if isinstance(thought, Thought):
-        if thought.signature != sign_thought(model, thought.thinking):
+        signer = _decode(thought.signature)[_DIGEST_SIZE:].decode("utf-8", "replace")
+        if thought.signature != sign_thought(signer, thought.thinking):
             raise refuse(f"{path}: Invalid `signature` in `thinking` block")
-        return
-    try:
-        data = base64.b64decode(thought.data, validate=True)
-    except (binascii.Error, ValueError):
-        data = b""
-    if not data:
+    elif not _decode(thought.data):
         raise refuse(f"{path}: Invalid `data` in `redacted_thinking` block")
 
 
 def sign_thought(model: str, text: str) -> str:
-    """The signature of a thought, the same in every process: base64, as the provider's are."""
+    """The signature of a thought, the same in every process: base64, as the provider's are; it names the model."""
     digest = hashlib.sha512(f"simulated thought\0{model}\0{text}".encode("utf-8", "surrogatepass")).digest()
-    return base64.b64encode(digest).decode()
+    return base64.b64encode(digest + model.encode("utf-8", "replace")).decode()
+
+
+def _decode(source: str) -> bytes:
+    try:
+        return base64.b64decode(source, validate=True)
+    except (binascii.Error, ValueError):
+        return b""

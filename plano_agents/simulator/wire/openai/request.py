@@ -17,6 +17,7 @@ from plano_agents.simulator.wire.exchange import Refusal, Request
 from plano_agents.simulator.wire.openai import body
 from plano_agents.simulator.wire.openai.refusals import describe_problem, refuse
 from plano_agents.simulator.wire.openai.response_format import build_format
+from plano_agents.simulator.wire.openai.rules import check_rules
 from plano_agents.simulator.wire.reading import ANY_JSON, build_foreign_tool, build_tool, parse_body
 
 _NOT_JSON = (
@@ -37,6 +38,7 @@ def parse_openai_request(source: bytes) -> Request:
     asked = parse_body(body.Body, source, describe=describe_problem, not_json=refuse(_NOT_JSON))
     _check_settings(asked)
     _check_calls(asked.messages)
+    check_rules(asked)
     stop = [asked.stop] if isinstance(asked.stop, str) else asked.stop or []
     return Request(
         model=asked.model,

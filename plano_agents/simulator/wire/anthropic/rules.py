@@ -1,0 +1,148 @@
+"""What Anthropic's models take beyond the form of a request: limits, effort, thinking, sampling, white space, turns.
+
+A model whose name is of no family here is asked for nothing. Each rule names the page or the report that it was written
+from, all read on 2026-11-28 and 29; the table is the simulator's own, so that it judges what the router makes of its own.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from plano_agents.simulator.wire.anthropic import body
+from plano_agents.simulator.wire.anthropic.refusals import refuse
+from plano_agents.simulator.wire.anthropic.thinking import Adaptive, Enabled
+
+_BUDGET, _EITHER, _ADAPTIVE = (
+    frozenset({"enabled"}),
+    frozenset({"enabled", "adaptive"}),
+    frozenset({"adaptive"}),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Models that take the same."""
+
+    names: str
+    """A pattern of their names' beginning."""
+    max_output_tokens: int
+    """platform.claude.com/docs/en/about-claude/models/overview, and the models' own pages; for Claude 3 and 4
+    UKGovernmentBEIS/inspect_ai PR 2675."""
+    thinking: frozenset[str] = frozenset()
+    """platform.claude.com/docs/en/about-claude/models/extended-thinking-models."""
+    efforts: tuple[str, ...] = ()
+    """platform.claude.com/docs/en/build-with-claude/effort."""
+    sampling: Literal["any", "one", "none"] = "any"
+    """Temperature and top_p: both, either (router-for-me/CLIProxyAPI#193), or none (what's new in Claude Opus 4.7)."""
+    prefill: bool = True
+    """Whether the conversation may end with the model's turn: migration guide, Claude Opus 4.6."""
+    system_turns: bool = False
+    """Whether instructions may stand between turns: what's new in Claude Opus 4.8; anthropics/claude-code#61412."""
+
+
+_THREE = ("low", "medium", "high")
+_FOUR = (*_THREE, "max")
+_FIVE = (*_THREE, "xhigh", "max")
+
+FAMILIES = (
+    Family(r"claude-3-(haiku|sonnet|opus)", 4_096),
+    Family(r"claude-3-5", 8_192),
+    Family(r"claude-3-7", 64_000, _BUDGET),
+    Family(r"claude-opus-4-(0|2025)", 32_000, _BUDGET),
+    Family(r"claude-opus-4-1", 32_000, _BUDGET, sampling="one"),
+    Family(r"claude-sonnet-4-(0|2025)", 64_000, _BUDGET),
+    Family(r"claude-opus-4-5", 64_000, _BUDGET, _THREE, "one"),
+    Family(r"claude-(sonnet|haiku)-4-5", 64_000, _BUDGET, sampling="one"),
+    Family(r"claude-(sonnet|opus)-4-6", 128_000, _EITHER, _FOUR, "one", prefill=False),
+    Family(r"claude-opus-4-7", 128_000, _ADAPTIVE, _FIVE, "none", prefill=False),
+    Family(
+        r"claude-(opus-4-8|(opus|sonnet|haiku|fable|mythos)-5)",
+        *(128_000, _ADAPTIVE, _FIVE, "none"),
+        prefill=False,
+        system_turns=True,
+    ),
+)
+"""The families, the first that fits counts."""
+
+
+def find_family(model: str) -> Family | None:
+    """The family of a model's name."""
+    return next((family for family in FAMILIES if re.match(family.names, model)), None)
+
+
+def check_rules(asked: body.Body) -> None:
+    """Refuse what a model does not take.
+
+    Raises:
+        Refusal: With the provider's words.
+    """
+    _check_values(asked)
+    _check_tools(asked)
+    family = find_family(asked.model)
+    if family is not None:
+        _check_limit(asked, family)
+        _check_effort(asked, family)
+        _check_sampling(asked, family)
+        _check_turns(asked, family)
+
+
+def _check_values(asked: body.Body) -> None:
+    # BerriAI/litellm#3286.
+    if any(not stop.strip() for stop in asked.stop_sequences or ()):
+        raise refuse("stop_sequences: each stop sequence must contain non-whitespace")
+    # vercel/ai PR 12419.
+    user = (asked.metadata or {}).get("user_id")
+    if isinstance(user, str) and len(user) > body.MAX_USER_ID:
+        raise refuse(f"metadata.user_id: String should have at most {body.MAX_USER_ID} characters")
+
+
+def _check_tools(asked: body.Body) -> None:
+    """platform.claude.com/docs/en/agents-and-tools/tool-use: a tool's input is an object without alternatives."""
+    for at, tool in enumerate(asked.tools):
+        if isinstance(tool, body.ProviderTool):
+            continue
+        if tool.input_schema.get("type") != "object":
+            raise refuse(f"tools.{at}.custom.input_schema.type: Field required")
+        if {"anyOf", "oneOf", "allOf"} & tool.input_schema.keys():
+            raise refuse(
+                f"tools.{at}.custom.input_schema: input_schema does not support oneOf, allOf, or anyOf at the top level"
+            )
+
+
+def _check_limit(asked: body.Body, family: Family) -> None:
+    if asked.max_tokens > family.max_output_tokens:
+        raise refuse(
+            f"max_tokens: {asked.max_tokens} > {family.max_output_tokens}, which is the maximum allowed number of output "
+            f"tokens for {asked.model}"
+        )
+
+
+def _check_effort(asked: body.Body, family: Family) -> None:
+    effort = asked.output_config.effort if asked.output_config is not None else None
+    if effort is not None and not family.efforts:
+        raise refuse("This model does not support the effort parameter.")
+    if effort is not None and effort not in family.efforts:
+        raise refuse(f"output_config.effort: This model does not support effort level '{effort}'.")
+    if isinstance(asked.thinking, Adaptive) and "adaptive" not in family.thinking:
+        raise refuse("adaptive thinking is not supported on this model")
+    if isinstance(asked.thinking, Enabled) and "enabled" not in family.thinking:
+        raise refuse('"thinking.type.enabled" is not supported for this model.')
+
+
+def _check_sampling(asked: body.Body, family: Family) -> None:
+    given = [name for name in ("temperature", "top_p", "top_k") if getattr(asked, name) is not None]
+    if given and family.sampling == "none":
+        raise refuse(f"`{given[0]}` is deprecated for this model.")
+    if {"temperature", "top_p"} <= {*given} and family.sampling == "one":
+        raise refuse(
+            "`temperature` and `top_p` cannot both be specified for this model. Please use only one."
+        )
+
+
+def _check_turns(asked: body.Body, family: Family) -> None:
+    if asked.messages[-1].role == "assistant" and not family.prefill:
+        raise refuse(
+            "This model does not support assistant message prefill. The conversation must end with a user message."
+        )
+    if not family.system_turns and any(message.role == "system" for message in asked.messages):
+        raise refuse("role 'system' is not supported on this model")
