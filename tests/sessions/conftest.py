@@ -4,13 +4,12 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import uvloop
 
-from plano_agents.protocol.usage import Tokens
 from plano_agents.sessions.build import name_store
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.outage import PROBE_SECONDS, Outage
@@ -124,34 +123,6 @@ def log() -> Iterator[OutageLog]:
     logging.getLogger("plano_agents.sessions.outage").addHandler(handler)
     yield handler
     logging.getLogger("plano_agents.sessions.outage").removeHandler(handler)
-
-
-@contextmanager
-def in_use(
-    store: SessionStore, *keys: SessionKey, ttl: float = TTL, turn: Tokens | None = None
-) -> Iterator[None]:
-    for key in keys:
-        store.open(key, ttl)
-    try:
-        yield
-    finally:
-        for key in keys:
-            store.close(key, turn)
-
-
-async def use(
-    store: SessionStore,
-    key: SessionKey,
-    pin: Pin | None = None,
-    *,
-    ttl: float = TTL,
-    turn: Tokens | None = None,
-) -> Pin | None:
-    """Take a turn: pin if there is a pin to write, else look; give the pin that holds."""
-    with in_use(store, key, ttl=ttl, turn=turn):
-        held = await (store.pin(key, pin) if pin is not None else store.get(key))
-        assert not held.degraded
-        return held.pin
 
 
 @asynccontextmanager

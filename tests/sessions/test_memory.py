@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from plano_agents.protocol.usage import NO_TOKENS
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pin import SessionKey
-from tests.sessions.conftest import A, B, C, Clock, build_pin, in_use, use
+from plano_agents.testing.session_store import in_use, use
+from tests.sessions.conftest import A, B, C, Clock, build_pin
 
 PIN = build_pin()
 
@@ -75,8 +76,8 @@ async def test_idle_time_starts_when_the_last_request_ends() -> None:
 async def test_sessions_of_different_idle_times_each_live_by_their_own() -> None:
     clock = Clock()
     store = build(clock)
-    await use(store, A, PIN, ttl=600)
-    await use(store, B, PIN, ttl=10)
+    await use(store, A, PIN, ttl_seconds=600)
+    await use(store, B, PIN, ttl_seconds=10)
     clock.now = 11
     assert await use(store, B) is None
     assert await use(store, A) == PIN
@@ -85,8 +86,8 @@ async def test_sessions_of_different_idle_times_each_live_by_their_own() -> None
 async def test_an_expired_session_behind_a_living_one_is_not_listed() -> None:
     clock = Clock()
     store = build(clock)
-    await use(store, A, PIN, ttl=600)
-    await use(store, B, PIN, ttl=10)
+    await use(store, A, PIN, ttl_seconds=600)
+    await use(store, B, PIN, ttl_seconds=10)
     clock.now = 11
     assert await store.find(B) == (None, False)
     assert not await store.drop(B)

@@ -13,6 +13,7 @@ from plano_agents.sessions.redis_encoding import USAGE_PREFIX, encode_key
 from plano_agents.sessions.renewer import RENEWALS_PER_LIFE, WRITE_SECONDS
 from plano_agents.sessions.shared import SharedSessionStore
 from plano_agents.sessions.store import Held, Wanted
+from plano_agents.testing.session_store import in_use, use
 from tests.faults.redis_server import RedisServer
 from tests.sessions.conftest import (
     CLAUDE,
@@ -24,10 +25,8 @@ from tests.sessions.conftest import (
     Clock,
     OutageLog,
     build_pin,
-    in_use,
     probe_until,
     share,
-    use,
 )
 
 P, Q = build_pin(), build_pin(CLAUDE, lineage="2", route=None)
@@ -119,7 +118,7 @@ class TestWhileTheStoreAnswers:
         assert await replicas.here.salt() == await replicas.there.salt()
 
     async def test_a_session_at_rest_lives_on_for_its_idle_time(self, replicas: Replicas) -> None:
-        await use(replicas.here, A, P, ttl=60)
+        await use(replicas.here, A, P, ttl_seconds=60)
         await replicas.server.tell("PEXPIRE", encode_key(A), 5_000)
         await replicas.alarm.ring(WRITE_SECONDS)
         await replicas.here.find(A)  # whatever was asked before is answered

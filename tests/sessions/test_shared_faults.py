@@ -14,9 +14,10 @@ from plano_agents.sessions.outage import PROBE_SECONDS
 from plano_agents.sessions.pin import Decision, SessionKey
 from plano_agents.sessions.pinning import Pinning
 from plano_agents.sessions.shared import SharedSessionStore
+from plano_agents.testing.session_store import in_use
 from tests.faults.redis_script import answer_by
 from tests.faults.redis_server import RedisServer
-from tests.sessions.conftest import CLAUDE, GPT, A, Alarm, B, C, OutageLog, in_use, probe_until, share
+from tests.sessions.conftest import CLAUDE, GPT, A, Alarm, B, C, OutageLog, probe_until, share
 
 PASSWORD = "pass-word"
 
