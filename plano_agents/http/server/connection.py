@@ -150,6 +150,11 @@ class ServerConnection(asyncio.Protocol):
 
     # What the exchange calls.
 
+    def read_on(self) -> None:
+        """Let the client send, unless what came of its next requests is more than is kept."""
+        if len(self._buffer) <= PIPELINED_BYTES:
+            self.flow.resume_reading()
+
     def end_answer(self) -> None:
         """Go on to the next request, after what is left of this one."""
         exchange = self._exchange

@@ -39,6 +39,9 @@ class Link(Protocol):
     peer: str | None
     """The client's address; None where it has none, on a Unix socket."""
 
+    def read_on(self) -> None:
+        """Let the client send, as far as there is room for what it sends."""
+
     def end_answer(self) -> None:
         """Go on: the answer's end was written."""
 
@@ -179,9 +182,10 @@ class Exchange:
         if self.owes_continue and not self.response_started:
             self.owes_continue = False
             self._link.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        self._link.flow.resume_reading()
+        self._link.read_on()
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
+        # Applications that look again and again whether the client is there leave one each time.
+        self._waiters = [waiter, *(each for each in self._waiters if not each.done())]
         await waiter
 
     def wake(self) -> None:

@@ -7,6 +7,7 @@ import logging
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from plano_agents.http.server.connection import PIPELINED_BYTES
 from plano_agents.http.server.exchange import HELD_BYTES
 from tests.http.server.scripted_connection import (
     Client,
@@ -281,3 +282,24 @@ async def test_a_request_sees_what_the_lifespan_left_and_not_what_other_requests
     client.send(2 * (GET % (b"GET", b"1.1")))
     await settle()
     assert seen == 2 * [{"pool": "there"}]
+
+
+@clocked
+async def test_a_flood_behind_a_request_is_not_read_however_often_its_application_looks_for_its_client() -> (
+    None
+):
+    look = asyncio.Event()
+
+    async def app(_scope: Scope, receive: Receive, _send: Send) -> None:
+        await read_asgi(receive)
+        await look.wait()
+        for _ in range(3):
+            looking = asyncio.ensure_future(receive())
+            await asyncio.sleep(0)
+            looking.cancel()
+
+    client = Server(asgi=app).connect()
+    client.send(build_head("/", 0) + b"x" * (PIPELINED_BYTES + 1))
+    look.set()
+    await settle()
+    assert client.flow.read_paused
