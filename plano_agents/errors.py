@@ -366,7 +366,7 @@ class UpstreamProtocolError(UpstreamError):
 
 
 class UpstreamUnavailableError(UpstreamError):
-    """Every provider that could answer has failed over and over, and is left alone for a while."""
+    """The circuit breakers of all models that could answer are open, after failures in a row."""
 
     status_code = 503
     code = "upstream_unavailable"

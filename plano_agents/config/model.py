@@ -139,7 +139,7 @@ class Config:
     retries: Retries = field(default_factory=Retries)
     """How often a failed request is sent again."""
     breaker: Breaker = field(default_factory=Breaker)
-    """When an upstream is left alone."""
+    """When a model's circuit breaker opens, and for how long."""
     limits: Limits = field(default_factory=Limits)
     """What is refused for its size, its slowness or its number."""
     unsupported_params: UnsupportedParams = "adapt"

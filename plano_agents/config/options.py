@@ -250,7 +250,7 @@ class Retries(Values):
 
 @dataclass(frozen=True, slots=True)
 class Breaker(Values):
-    """``breaker``: when an upstream is left alone."""
+    """``breaker``: when a model's circuit breaker opens, and for how long."""
 
     failures: Count = 5
     """Failures in a row that open it."""

@@ -96,7 +96,7 @@ class Settings(Section):
     retries: Retries = Retries()
     """How often a failed request is sent again."""
     breaker: Breaker = Breaker()
-    """When an upstream is left alone."""
+    """When a model's circuit breaker opens, and for how long."""
     limits: Limits = Limits()
     """What is refused for its size, its slowness or its number."""
     tracing: TracingSettings = TracingSettings()

@@ -103,7 +103,7 @@ class Metrics:
             *(self._input_tokens, self._cached_tokens, self._output_tokens),
             Reading(
                 "plano_upstream_breaker_open",
-                "Processes that leave the model alone now, because it failed several times in a row.",
+                "Processes whose circuit breaker for the model is open, after failures in a row.",
                 lambda: self._gauge_breakers(breakers()),
                 ["model"],
             ),

@@ -59,7 +59,7 @@ class RequestLog:
             self._tell_failures(trail)
 
     def note_breaker(self, model: str, *, is_open: bool) -> None:
-        """Tell that a model is left alone, or serves again.
+        """Tell that a model's circuit breaker has opened or closed.
 
         Args:
             model: Its provider-qualified name.
@@ -67,10 +67,10 @@ class RequestLog:
         """
         if is_open:
             policy = self._config.breaker
-            told = "%s is left alone for %g s (failures in a row: %d)"
+            told = "the circuit breaker of %s is open for %g s (failures in a row: %d)"
             logger.warning(told, model, policy.open_seconds, policy.failures)
         else:
-            logger.warning("%s answers again", model)
+            logger.warning("the circuit breaker of %s is closed again", model)
 
     def _widen(self, column: str, names: Iterable[str]) -> None:
         longest = max(map(len, names), default=0)

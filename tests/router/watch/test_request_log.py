@@ -264,7 +264,7 @@ async def test_a_router_tells_of_requests_on_its_output_and_of_breakers_and_the_
             errors = router.process.stderr
             assert errors is not None
             await talk(router.url, build_request(chat()))
-            opened = await read_error(errors, "is left alone")
+            opened = await read_error(errors, "is open for")
             healthy.set()
             await redis.kill()
             while (await talk(router.url, build_request(chat(), "x-model-affinity: run-1")))[0] != 200:
@@ -275,7 +275,10 @@ async def test_a_router_tells_of_requests_on_its_output_and_of_breakers_and_the_
             router.process.terminate()
             assert router.process.stdout is not None
             said = (await router.process.stdout.read()).decode()
-    assert re.search(rf"Z  w[12]  WARNING  {GPT} is left alone for 0.1 s \(failures in a row: 1\)\n", opened)
+    assert re.search(
+        rf"Z  w[12]  WARNING  the circuit breaker of {GPT} is open for 0.1 s \(failures in a row: 1\)\n",
+        opened,
+    )
     assert all(re.search(r"Z  w[12]  WARNING  ", line) for line in (lost, back))
     assert re.search(r"Z  w[12]  run-1 +initialize first_turn .*degraded=store\n", said)
     assert said.endswith("\nstopped\n")
