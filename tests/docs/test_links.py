@@ -9,7 +9,7 @@ import pytest
 from tests.docs.fences import ROOT
 from tests.docs.snippets import list_pages
 
-REFERENCE = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+REFERENCE = re.compile(r"`((?:tests|plano_agents/testing)/[\w/]+\.py)::(\w+)`")
 
 
 def list_names(path: Path) -> set[str]:
