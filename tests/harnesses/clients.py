@@ -99,6 +99,7 @@ class ClaudeCode(Client):
     tools: ClassVar[dict[Kind, str]] = {
         "shell": "Bash",
         "agent": "Agent",
+        "web": "WebSearch",
         "search": "ToolSearch",
         "unlock": late_tools.FIRST,
         "late": late_tools.LATE,
@@ -150,7 +151,7 @@ class ClaudeCode(Client):
                 "subagent_type": "general-purpose",
                 "run_in_background": False,
             }
-        return {"query": use.argument} if use.kind == "search" else {}
+        return {"query": use.argument} if use.kind in {"search", "web"} else {}
 
 
 class OpenCode(Client):

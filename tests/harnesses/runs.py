@@ -16,6 +16,9 @@ from tests.providers.fit.providers import CLAUDE, GPT, RefusedError
 SMALL = "gpt-4o-mini"
 """The configured model that small tasks ask for."""
 
+Models = tuple[Sequence[str], Sequence[str]]
+"""The models that write code, and those that talk, the preferred one first."""
+
 MOST_REQUESTS = 60
 """How many requests a run may have: an agent whose script has a gap would ask for ever."""
 
@@ -57,12 +60,12 @@ class Stage:
 
 
 @contextmanager
-def stage(folder: Path, models: Sequence[str], script: Script, **routing: object) -> Iterator[Stage]:
+def stage(folder: Path, models: Models, script: Script, **routing: object) -> Iterator[Stage]:
     """Set a router between an agent and a scripted provider that refuses what real ones refuse.
 
     Args:
         folder: Where its configuration is written.
-        models: The models of the two preferences: who writes code, and who talks.
+        models: The models of the two preferences.
         script: What the models do.
         routing: What stands under ``routing`` in ``plano-agents.yaml``.
     """
@@ -85,18 +88,19 @@ def stage(folder: Path, models: Sequence[str], script: Script, **routing: object
             yield Stage(tap.url, tap.exchanges, refused, f"{router.removesuffix('/v1')}/metrics")
 
 
-def _write_config(folder: Path, url: str, models: Sequence[str], routing: Mapping[str, object]) -> Path:
-    coder, talker = models
+def _write_config(folder: Path, url: str, models: Models, routing: Mapping[str, object]) -> Path:
+    coders, talkers = models
     entries = [
-        {"model": name, "base_url": url, "access_key": "sk-any"} for name in (*models, f"openai/{SMALL}")
+        {"model": name, "base_url": url, "access_key": "sk-any"}
+        for name in {*coders, *talkers, f"openai/{SMALL}"}
     ]
     config = {
         "version": "v0.4.0",
         "listeners": [{"type": "model", "name": "m", "port": 12_000}],
         "model_providers": entries,
         "routing_preferences": [
-            {"name": "code", "description": "writing code, a function in Python", "models": [coder]},
-            {"name": "talk", "description": "small talk, hello", "models": [talker]},
+            {"name": "code", "description": "writing code, a function in Python", "models": coders},
+            {"name": "talk", "description": "small talk, hello", "models": talkers},
         ],
     }
     path = folder / "config.yaml"
