@@ -3,12 +3,17 @@
 ==========  ===============  =======================================================================
 decision    reason           when
 ==========  ===============  =======================================================================
-none        (none)           the request has no affinity id: routed afresh, nothing remembered
-initialize  first_turn       no live pin: routed, then pinned
-initialize  hint             no live pin, and the transcript's own model is configured: pinned unrouted
+none        (none)           the request is of no session: routed afresh, nothing remembered
+initialize  first_turn       no live pin: routed, then pinned; where the first candidate cannot serve
+                             the request, the next is pinned
+initialize  hint             no live pin, and the transcript's own model is configured: pinned unrouted,
+                             or the next, where what it cannot serve stays in the transcript
 retain      pinned           the pin holds: routing is skipped
+detour      unsuitable       the pinned model cannot serve this one request, and nothing of the reason
+                             stays in the transcript: another model serves it, the pin stays
 switch      upstream_failed  the pinned model failed for good, another answered: the pin moves to it
-switch      unsuitable       the pinned model cannot serve this request, another can: the pin moves to it
+switch      unsuitable       what the pinned model cannot serve stays in the transcript, and another
+                             model can: the pin moves to it
 switch      model_removed    the pinned model left the configuration: routed, then pinned anew
 ==========  ===============  =======================================================================
 
@@ -21,7 +26,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from plano_agents.sessions.pin import Decision, Degraded, MoveReason, Pin, create_pin
+from plano_agents.sessions.pin import Cause, Decision, Degraded, Pin, create_pin
 
 
 class Route(NamedTuple):
@@ -50,7 +55,12 @@ def decide_without_session(route: Route) -> Decision:
 
 
 def decide_before_routing(
-    pin: Pin | None, *, hint: str | None, find_model: Callable[[str], str | None], now: float
+    pin: Pin | None,
+    *,
+    hint: str | None,
+    find_model: Callable[[str], str | None],
+    now: float,
+    find_hinted: Callable[[str], str | None] | None = None,
 ) -> Settled | None:
     """Decide as far as can be without routing.
 
@@ -59,13 +69,15 @@ def decide_before_routing(
         hint: The model that the request's transcript was made by, as the client spells it, or None.
         find_model: From any spelling to the provider-qualified name; None for what is not configured.
         now: Unix time in seconds.
+        find_hinted: The same for a hint, where the model that goes on with a transcript may be another than the one
+            that made it.
 
     Returns:
         The decision, or None when the request must be routed.
     """
     if pin is not None:
         return decide_by_pin(pin) if find_model(pin.model) is not None else None
-    hinted = find_model(hint) if hint is not None else None
+    hinted = (find_hinted or find_model)(hint) if hint is not None else None
     if hinted is None:
         return None
     return Settled(Decision(hinted, None, "initialize", "hint"), create_pin(hinted, None, "hint", now))
@@ -91,14 +103,27 @@ def decide_after_routing(pin: Pin | None, route: Route, *, now: float) -> Settle
     return Settled(decision, create_pin(route.model, route.name, "first_turn", now))
 
 
-def decide_after_move(decision: Decision, model: str, reason: MoveReason) -> Decision:
+def decide_after_move(decision: Decision, model: str, cause: Cause) -> Decision:
     """Decide for a request that another candidate answered than the one decided on.
 
     Args:
         decision: What had been decided.
         model: Who answered, provider-qualified.
-        reason: Why the one decided on did not.
+        cause: Why the one decided on did not.
+
+    Returns:
+        A detour, of which the pin hears nothing, where the cause is this request's alone; else a switch.
     """
     if decision.kind == "none":
         return replace(decision, model=model)
-    return Decision(model, decision.route, "switch", reason, decision.degraded)
+    if cause.reason == "unsuitable" and not cause.stays:
+        return Decision(
+            model,
+            decision.route,
+            "detour",
+            "unsuitable",
+            decision.degraded,
+            cause.because,
+            decision.model,
+        )
+    return Decision(model, decision.route, "switch", cause.reason, decision.degraded, cause.because)

@@ -3,12 +3,13 @@
 import secrets
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
+from urllib.parse import quote
 
 from msgspec import Struct
 
 from plano_agents.protocol.usage import Tokens
 
-Kind = Literal["none", "initialize", "retain", "switch"]
+Kind = Literal["none", "initialize", "retain", "detour", "switch"]
 MoveReason = Literal["upstream_failed", "unsuitable"]
 SwitchReason = Literal["model_removed"] | MoveReason
 Reason = Literal["first_turn", "hint", "pinned"] | SwitchReason
@@ -16,6 +17,12 @@ Degraded = Literal["store", "routing"]
 
 MAX_SWITCHES = 16
 """How many of a session's latest switches are remembered."""
+
+MAX_BECAUSE_CHARACTERS = 100
+"""How much of what made a model another a header tells."""
+
+_HEADER_SAFE = " !#$&'()*+,/:<=>?@[]^`{|}~"
+"""What a header's part keeps: all visible ASCII but what ends a part or begins an escape."""
 
 IMPLICIT = "implicit·"
 """What the id of an implicit session begins with: its last character is none of an id's, so no client can send one."""
@@ -42,6 +49,19 @@ class Switch:
     """Provider-qualified."""
     reason: SwitchReason
     """Why."""
+    because: str | None = None
+    """What exactly: the field, the status, the limit; None where the reason says it all."""
+
+
+class Cause(NamedTuple):
+    """Why another model serves a request than the one decided on."""
+
+    reason: MoveReason
+    """The reason."""
+    because: str | None = None
+    """What exactly: the field, the status, the limit; None where the reason says it all."""
+    stays: bool = True
+    """Whether it will still hold at the session's next request: then the pin moves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +83,9 @@ class Pin:
     switches: tuple[Switch, ...] = ()
     """Its latest moves, oldest first, `MAX_SWITCHES` at most."""
 
-    def move(self, model: str, route: str | None, reason: SwitchReason, at: float) -> "Pin":
+    def move(
+        self, model: str, route: str | None, reason: SwitchReason, at: float, because: str | None = None
+    ) -> "Pin":
         """The same pin on another model.
 
         Args:
@@ -71,8 +93,9 @@ class Pin:
             route: The preference that chose it.
             reason: Why it moves.
             at: Unix time in seconds.
+            because: What exactly made it move.
         """
-        switches = (*self.switches, Switch(at, self.model, model, reason))[-MAX_SWITCHES:]
+        switches = (*self.switches, Switch(at, self.model, model, reason, because))[-MAX_SWITCHES:]
         return replace(self, model=model, route=route, moves=self.moves + 1, switches=switches)
 
     def begin_anew(self) -> "Pin":
@@ -122,6 +145,10 @@ class Decision(Struct, frozen=True):
     """Why; None where there is no session."""
     degraded: tuple[Degraded, ...] = ()
     """What had to be done without: the shared store, the routing model."""
+    because: str | None = None
+    """What exactly made the model another than the pinned one: the field, the status, the limit."""
+    pinned: str | None = None
+    """The model that the session keeps, where another one serves this request alone."""
 
     @property
     def header(self) -> str:
@@ -129,6 +156,10 @@ class Decision(Struct, frozen=True):
         parts: list[str] = [self.kind]
         if self.reason is not None:
             parts.append(f"reason={self.reason}")
+        if self.pinned is not None:
+            parts.append(f"pinned={quote(self.pinned, safe=_HEADER_SAFE)}")
+        if self.because is not None:
+            parts.append(f"because={quote(self.because[:MAX_BECAUSE_CHARACTERS], safe=_HEADER_SAFE)}")
         if self.degraded:
             parts.append(f"degraded={','.join(self.degraded)}")
         return "; ".join(parts)

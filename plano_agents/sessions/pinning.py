@@ -23,7 +23,7 @@ from plano_agents.sessions.decide import (
     decide_by_pin,
 )
 from plano_agents.sessions.ledger import Ledger
-from plano_agents.sessions.pin import Decision, MoveReason, Pin, SessionKey
+from plano_agents.sessions.pin import Cause, Decision, Pin, SessionKey
 from plano_agents.sessions.store import Held, SessionStore
 
 
@@ -147,6 +147,7 @@ class Turn:
         hint: str | None,
         find_model: Callable[[str], str | None],
         route: Callable[[], Awaitable[Route]],
+        find_hinted: Callable[[str], str | None] | None = None,
     ) -> Decision:
         """Decide which model serves the request.
 
@@ -154,6 +155,7 @@ class Turn:
             hint: The model that the request's transcript was made by, or None.
             find_model: From any spelling to the provider-qualified name; None for what is not configured.
             route: Routes the request; called only where no pin and no hint decides.
+            find_hinted: From a hint to the model that goes on with its transcript; where None, as `find_model`.
 
         Returns:
             The decision; the pin that it stands for is kept.
@@ -167,7 +169,9 @@ class Turn:
             decided = gate.find(self._decided) if self._pinning.store.is_shared else None
             pin = self._read(decided) if decided is not None else await self._look()
             now = self._pinning.wall_clock()
-            settled = decide_before_routing(pin, hint=hint, find_model=find_model, now=now)
+            settled = decide_before_routing(
+                pin, hint=hint, find_model=find_model, now=now, find_hinted=find_hinted
+            )
             if settled is None:
                 settled = decide_after_routing(pin, await route(), now=now)
             settled = await self._keep(pin, settled, find_model)
@@ -187,29 +191,37 @@ class Turn:
         if pin is not None and model == pin.model:
             self._pinning.ledger.note(self.key, pin, model, decided=self._decided, era=self._era)
 
-    async def follow(self, decision: Decision, model: str, reason: MoveReason) -> Decision:
-        """Move the session's pin to the model that answered, where the one decided on did not.
+    async def follow(self, decision: Decision, model: str, cause: Cause) -> Decision:
+        """Decide for another model than the one decided on, and move the session's pin to it where that is a switch.
 
-        A pin that another request has moved meanwhile stays where it is.
+        A pin that another request has moved meanwhile stays where it is. A detour moves none: the ledger checks the
+        model that it names as pinned.
 
         Args:
             decision: What had been decided.
-            model: Who answered, provider-qualified.
-            reason: Why the one decided on did not.
+            model: Who serves the request, provider-qualified.
+            cause: Why the one decided on does not.
 
         Returns:
             The decision that the caller is told.
         """
-        old = self._pin
-        assert old is not None, "what failed was decided on"  # noqa: S101 - cannot happen
-        new = old.move(model, decision.route, reason, self._pinning.wall_clock())
+        followed = decide_after_move(decision, model, cause)
+        pin = self._pin
+        assert pin is not None, "what failed was decided on"  # noqa: S101 - cannot happen
+        if followed.pinned is not None:
+            self._pinning.ledger.note(self.key, pin, followed.pinned, decided=self._decided, era=self._era)
+        else:
+            new = pin.move(model, decision.route, cause.reason, self._pinning.wall_clock(), cause.because)
+            await self._move(pin, new)
+        return self._tell(followed)
+
+    async def _move(self, old: Pin, new: Pin) -> None:
         held = await self._pinning.store.move(self.key, old, new)
         self._degraded = self._degraded or held.degraded
         era = self._pinning.ledger.observe(degraded=held.degraded)
         if held.pin == new:
             self._pin = new
             self._pinning.ledger.note_move(self.key, new, era=era)
-        return self._tell(decide_after_move(decision, model, reason))
 
     async def _look(self) -> Pin | None:
         self._decided = self._pinning.ledger.tick()

@@ -8,7 +8,7 @@ from plano_agents.sessions.decide import (
     decide_before_routing,
     decide_without_session,
 )
-from plano_agents.sessions.pin import MAX_SWITCHES, Decision, Pin
+from plano_agents.sessions.pin import MAX_SWITCHES, Cause, Decision, Kind, Pin
 from tests.sessions.conftest import CLAUDE, GPT, build_pin
 
 REMOVED = build_pin("openai/removed")
@@ -75,15 +75,60 @@ def test_a_decision_writes_its_header() -> None:
 
 def test_a_session_whose_model_failed_switches() -> None:
     decided = Decision(GPT, "r", "retain", "pinned", ("store",))
-    assert decide_after_move(decided, CLAUDE, "unsuitable") == Decision(
-        CLAUDE, "r", "switch", "unsuitable", ("store",)
+    assert decide_after_move(decided, CLAUDE, Cause("upstream_failed", "status 503")) == Decision(
+        CLAUDE, "r", "switch", "upstream_failed", ("store",), "status 503"
     )
 
 
-def test_without_a_session_another_model_is_just_another_model() -> None:
-    assert decide_after_move(Decision(GPT, "r", "none", None), CLAUDE, "upstream_failed") == Decision(
-        CLAUDE, "r", "none", None
+def test_what_the_model_cannot_serve_and_stays_in_the_transcript_is_a_switch() -> None:
+    decided = Decision(GPT, "r", "retain", "pinned")
+    assert decide_after_move(decided, CLAUDE, Cause("unsuitable", "images")) == Decision(
+        CLAUDE, "r", "switch", "unsuitable", (), "images"
     )
+
+
+@pytest.mark.parametrize("kind", ["retain", "initialize"])
+def test_what_the_model_cannot_serve_this_once_is_a_detour_that_names_the_pin(kind: Kind) -> None:
+    decided = Decision(GPT, "r", kind, "pinned", ("store",))
+    assert decide_after_move(decided, CLAUDE, Cause("unsuitable", "logprobs", stays=False)) == Decision(
+        CLAUDE, "r", "detour", "unsuitable", ("store",), "logprobs", GPT
+    )
+
+
+@pytest.mark.parametrize(
+    "cause", [Cause("upstream_failed", "status 503"), Cause("unsuitable", "logprobs", stays=False)]
+)
+def test_without_a_session_another_model_is_just_another_model(cause: Cause) -> None:
+    told = decide_after_move(Decision(GPT, "r", "none", None), CLAUDE, cause)
+    assert told == Decision(CLAUDE, "r", "none", None)
+
+
+def test_a_detours_header_names_the_pin_and_because() -> None:
+    told = Decision(CLAUDE, "r", "detour", "unsuitable", ("store",), "logprobs", GPT)
+    assert told.header == f"detour; reason=unsuitable; pinned={GPT}; because=logprobs; degraded=store"
+
+
+@pytest.mark.parametrize("because", ["a;b", "ä", "x\ny", "%41", "x" * 1_000])
+def test_because_is_one_part_of_a_header(because: str) -> None:
+    header = Decision(CLAUDE, "r", "switch", "unsuitable", (), because).header
+    assert header.isascii()
+    assert header.isprintable()
+    assert header.count(";") == 2
+    assert len(header) < 400
+
+
+def test_a_hint_whose_model_cannot_go_on_pins_the_next_one() -> None:
+    settled = decide_before_routing(
+        None, hint="gpt-4o", find_model=find, now=5.0, find_hinted=lambda _: CLAUDE
+    )
+    assert settled is not None
+    assert settled.decision == Decision(CLAUDE, None, "initialize", "hint")
+    assert settled.pin.model == CLAUDE
+
+
+def test_a_move_remembers_because() -> None:
+    pin = build_pin().move(CLAUDE, "r", "unsuitable", 9.0, "images")
+    assert [each.because for each in pin.switches] == ["images"]
 
 
 def test_a_pin_remembers_its_latest_switches_only() -> None:

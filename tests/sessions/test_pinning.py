@@ -3,11 +3,12 @@ from collections.abc import Awaitable, Callable
 from contextlib import closing
 
 import pytest
+from msgspec.structs import replace
 
 from plano_agents.sessions.decide import Route
 from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.memory import MemorySessionStore
-from plano_agents.sessions.pin import Decision, Pin, SessionKey
+from plano_agents.sessions.pin import Cause, Decision, Pin, SessionKey, Switch
 from plano_agents.sessions.pinning import Pinning
 
 KEY = SessionKey("", "run-1")
@@ -169,8 +170,8 @@ async def test_a_pin_follows_to_the_model_that_answered() -> None:
     router.go.set()
     with closing(pinning.turn(KEY, 600).open()) as turn:
         first = await turn.decide(hint=None, find_model=str, route=router)
-        told = await turn.follow(first, CLAUDE, "upstream_failed")
-    assert told.header == "switch; reason=upstream_failed"
+        told = await turn.follow(first, CLAUDE, Cause("upstream_failed", "status 503"))
+    assert told.header == "switch; reason=upstream_failed; because=status 503"
     assert await ask(pinning, router) == Decision(CLAUDE, "r", "retain", "pinned")
 
 
@@ -179,8 +180,8 @@ async def test_a_late_failure_does_not_move_a_pin_that_was_moved_meanwhile() -> 
     router.go.set()
     with closing(pinning.turn(KEY, 600).open()) as early, closing(pinning.turn(KEY, 600).open()) as late:
         decisions = [await turn.decide(hint=None, find_model=str, route=router) for turn in (early, late)]
-        await early.follow(decisions[0], CLAUDE, "upstream_failed")
-        await late.follow(decisions[1], GPT, "upstream_failed")
+        await early.follow(decisions[0], CLAUDE, Cause("upstream_failed", "status 503"))
+        await late.follow(decisions[1], GPT, Cause("upstream_failed", "status 503"))
     assert (await ask(pinning, router)).model == CLAUDE
 
 
@@ -188,11 +189,39 @@ async def test_the_switch_is_told_with_its_time_and_reason() -> None:
     pinning, router = build(), Router()
     router.go.set()
     with closing(pinning.turn(KEY, 600).open()) as turn:
-        await turn.follow(await turn.decide(hint=None, find_model=str, route=router), CLAUDE, "unsuitable")
+        await turn.follow(
+            await turn.decide(hint=None, find_model=str, route=router), CLAUDE, Cause("unsuitable", "images")
+        )
     switch = (await find_pin(pinning)).switches[0]
-    assert (switch.at, switch.from_model, switch.to_model, switch.reason) == (
-        5.0,
-        "m/1",
-        CLAUDE,
-        "unsuitable",
-    )
+    assert switch == Switch(5.0, "m/1", CLAUDE, "unsuitable", "images")
+
+
+async def test_a_detour_leaves_the_pin_where_it_is() -> None:
+    pinning, router = build(), Router()
+    router.go.set()
+    with closing(pinning.turn(KEY, 600).open()) as turn:
+        first = await turn.decide(hint=None, find_model=str, route=router)
+        before = await find_pin(pinning)
+        told = await turn.follow(first, CLAUDE, Cause("unsuitable", "logprobs", stays=False))
+    assert (told.model, told.pinned) == (CLAUDE, "m/1")
+    assert await find_pin(pinning) == before
+    assert await ask(pinning, router) == Decision("m/1", "r", "retain", "pinned")
+    assert pinning.ledger.violations == 0
+
+
+async def test_a_detour_counts_against_the_pin_that_it_names() -> None:
+    pinning, router = build(), Router()
+    router.go.set()
+    with closing(pinning.turn(KEY, 600).open()) as turn:
+        first = await turn.decide(hint=None, find_model=str, route=router)
+        turn.note_dispatch("m/1")
+        await turn.follow(replace(first, model=GPT), CLAUDE, Cause("unsuitable", "logprobs", stays=False))
+    assert pinning.ledger.violations == 1
+
+
+async def test_a_hint_whose_model_cannot_go_on_is_not_pinned() -> None:
+    pinning = build()
+    with closing(pinning.turn(KEY, 600).open()) as turn:
+        told = await turn.decide(hint=GPT, find_model=str, route=Router(), find_hinted=lambda _: CLAUDE)
+    assert told == Decision(CLAUDE, None, "initialize", "hint")
+    assert (await find_pin(pinning)).model == CLAUDE

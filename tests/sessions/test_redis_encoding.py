@@ -17,7 +17,7 @@ from plano_agents.sessions.redis_encoding import (
     parse_cursor,
     read_time,
 )
-from tests.sessions.conftest import build_pin
+from tests.sessions.conftest import CLAUDE, build_pin
 
 keys = st.builds(SessionKey, st.text(), st.text(st.characters(min_codepoint=32, max_codepoint=126)))
 
@@ -70,3 +70,16 @@ def test_a_pin_of_a_time_that_no_calendar_has_counts_as_none(at: float) -> None:
 @pytest.mark.parametrize("text", ["nan", "inf", "1e300", "-1", "soon"])
 def test_a_time_of_last_use_that_no_calendar_has_is_not_known(text: str) -> None:
     assert read_time({"last_used": text}) is None
+
+
+def test_a_pin_of_the_release_before_is_read() -> None:
+    value = (
+        b'{"model":"anthropic/claude","route":"r","reason":"first_turn","pinned_at":1700000000.5,"lineage":"1","moves":1,'
+        b'"switches":[{"at":1.0,"from_model":"openai/gpt-4o","to_model":"anthropic/claude","reason":"unsuitable"}]}'
+    )
+    assert decode_pin(value) == build_pin().move(CLAUDE, "r", "unsuitable", 1.0)
+
+
+def test_a_pin_is_read_with_what_made_it_move() -> None:
+    pin = build_pin().move(CLAUDE, "r", "unsuitable", 1.0, "images")
+    assert decode_pin(msgspec.json.encode(pin)) == pin

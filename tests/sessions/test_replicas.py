@@ -13,7 +13,7 @@ import pytest
 from plano_agents.sessions.decide import Route
 from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.memory import MemorySessionStore
-from plano_agents.sessions.pin import Decision, SessionKey
+from plano_agents.sessions.pin import Cause, Decision, SessionKey
 from plano_agents.sessions.pinning import Pinning
 from plano_agents.sessions.redis_encoding import encode_key
 from plano_agents.sessions.shared import SharedSessionStore
@@ -50,7 +50,7 @@ class Replica:
             turn.note_dispatch(decision.model)
             self.sent[key].add(decision.model)
             if fails_over_to is not None:
-                decision = await turn.follow(decision, fails_over_to, "upstream_failed")
+                decision = await turn.follow(decision, fails_over_to, Cause("upstream_failed", "status 503"))
             return decision
 
 

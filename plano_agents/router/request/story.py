@@ -29,7 +29,7 @@ from plano_agents.router.request.surfaces import Endpoint
 from plano_agents.router.request.trail import Trail
 from plano_agents.router.request.upstream_answer import SUCCESS, StreamedAnswer
 from plano_agents.sessions.decide import Route, decide_after_move, decide_without_session
-from plano_agents.sessions.pin import Decision, MoveReason
+from plano_agents.sessions.pin import Cause, Decision, MoveReason
 from plano_agents.sessions.pinning import Turn
 from plano_agents.trace_context import parse_trace_context
 
@@ -175,8 +175,8 @@ class Story:
     async def _move(self, decision: Decision, model: str, reason: MoveReason) -> Decision:
         """Decide for another model than the one decided on; a session's pin follows."""
         if self._turn is None:
-            return decide_after_move(decision, model, reason)
-        return await self._turn.follow(decision, model, reason)
+            return decide_after_move(decision, model, Cause(reason))
+        return await self._turn.follow(decision, model, Cause(reason))
 
     def _list_candidates(self, choice: Choice, decision: Decision) -> Iterator[str]:
         return choice.candidates(decision, by_hint=self._turn is not None and self._turn.is_hinted)
