@@ -3,6 +3,7 @@
 Decides the valid keys and values. Where the file lies is left to ``load``.
 """
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Annotated, TypeVar
@@ -54,6 +55,14 @@ UNFIT_HEADERS = frozenset(
     }
 )
 """Headers that every request of a client may share, or that hold its key: no id of a run."""
+
+UNFIT_FIELDS = frozenset(
+    {"input", "instructions", "messages", "model", "routing_preferences", "stream", "system", "tools"}
+)
+"""Fields of a body that hold the conversation, or that every request of a client may share."""
+
+_FIELD = re.compile(r"\w+(\.\w+)*", re.ASCII)
+"""A field's path within a body."""
 
 DEFAULT_TIMEOUTS = Timeouts()
 DEFAULT_RETRIES = Retries()
@@ -151,6 +160,7 @@ def parse_settings(
         ]
         token = settings.admin_token
         headers = _read_affinity_headers(settings.routing.affinity_headers, findings)
+        _check_affinity_fields(settings.routing.affinity_fields, findings)
         _check_models(settings.models, models, findings)
         _check_aliases(settings.model_aliases, models, findings)
         _check_preferences(settings.preferences, preference_names, findings)
@@ -234,6 +244,21 @@ def _read_affinity_headers(names: Sequence[str], findings: Findings) -> tuple[st
             continue
         findings.add_problem(path, f"the affinity header {format_value(name)} {message}")
     return tuple(headers)
+
+
+def _check_affinity_fields(names: Sequence[str], findings: Findings) -> None:
+    for index, name in enumerate(names):
+        if not _FIELD.fullmatch(name):
+            message = "is not a field's path. Write names with dots between them, such as 'metadata.user_id'."
+        elif name.partition(".")[0] in UNFIT_FIELDS:
+            message = "does not tell one run from another. Name a field such as 'prompt_cache_key'."
+        elif name in names[:index]:
+            message = "stands twice. Keep one."
+        else:
+            continue
+        findings.add_problem(
+            ("routing", "affinity_fields", index), f"the affinity field {format_value(name)} {message}"
+        )
 
 
 def _check_preferences(

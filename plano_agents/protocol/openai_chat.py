@@ -74,8 +74,6 @@ class ChatHead(Struct, frozen=True):
     routing_preferences: tuple[PreferenceOverride, ...] | None = None
     system: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     """The system prompt, where it stands beside the messages."""
-    tools: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    """The tools that the model is offered."""
 
 
 _HEAD = msgspec.json.Decoder(ChatHead)

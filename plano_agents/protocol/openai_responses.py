@@ -51,7 +51,6 @@ class _Head(Struct, frozen=True):
     stream: bool | None = None
     routing_preferences: tuple[PreferenceOverride, ...] | None = None
     instructions: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    tools: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 class _SealedItem(Struct, frozen=True):
@@ -79,7 +78,7 @@ def parse_head(body: bytes) -> ChatHead:
         else tuple(HeadMessage(item.role, item.content) for item in head.input if item.role is not None)
     )
     return check_head(
-        ChatHead(messages, head.model, head.stream, head.routing_preferences, head.instructions, head.tools)
+        ChatHead(messages, head.model, head.stream, head.routing_preferences, head.instructions)
     )
 
 

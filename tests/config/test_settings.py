@@ -64,7 +64,8 @@ def test_an_alias_that_can_serve_nothing_is_a_problem(entry: str, told: str) -> 
 
 def test_every_key_is_read() -> None:
     settings = parse_settings(
-        "routing: {affinity_headers: [X-Session-Id, x-run]}\n"
+        "routing: {affinity_headers: [X-Session-Id, x-run], affinity_fields: [user, metadata.user_id], "
+        "harness_sessions: false}\n"
         "models: {openai/gpt-4o: {context_window: 1, images: false, tools: true}, ollama/*: {}}\n"
         "timeouts: {connect_seconds: 1, first_byte_seconds: 2, between_bytes_seconds: 3.5, total_seconds: 4}\n"
         "retries: {max_per_candidate: 0, base_seconds: 0, max_delay_seconds: 1, budget_ratio: 0.5, budget_min: 0}\n"
@@ -79,6 +80,8 @@ def test_every_key_is_read() -> None:
         environ={"A": "a", "B": "b"},
     )
     assert settings.routing.affinity_headers == ("x-session-id", "x-run")
+    assert settings.routing.affinity_fields == ("user", "metadata.user_id")
+    assert settings.routing.harness_sessions is False
     assert settings.models == {
         "openai/gpt-4o": ModelProfile(1, images=False, tools=True),
         "ollama/*": ModelProfile(),
@@ -107,6 +110,22 @@ def test_every_key_is_read() -> None:
 def test_a_header_that_cannot_hold_an_id_is_refused(name: str, words: str) -> None:
     (problem,) = fail(f"routing:\n  affinity_headers:\n    - x-ok\n    - {name}\n")
     assert problem.startswith(f"s.yaml:4: the affinity header {words}")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("'x y'", "'x'… is not a field's path"),
+        ("''", "'' is not a field's path"),
+        ("a..b", "'a..b' is not a field's path"),
+        ("model", "'model' does not tell one run from another"),
+        ("messages.0", "'messages.0' does not tell one run from another"),
+        ("user", "'user' stands twice"),
+    ],
+)
+def test_a_field_that_cannot_hold_an_id_is_refused(name: str, words: str) -> None:
+    (problem,) = fail(f"routing:\n  affinity_fields:\n    - user\n    - {name}\n")
+    assert problem.startswith(f"s.yaml:4: the affinity field {words}")
 
 
 @pytest.mark.parametrize(

@@ -98,9 +98,45 @@ async def test_what_is_no_part_of_the_prompt_changes_nothing(surface: Surface) -
     assert await router.ask(surface, json.dumps(varied).encode()) == (ONE, RETAINED)
 
 
+AIDERS_EXAMPLES = (
+    user("Change get_factorial() to use math.factorial"),
+    Said("assistant", "To make this change we need to modify mathweb/flask/app.py."),
+    user(
+        "I switched to a new code base. Please don't consider the above files or try to edit them any longer."
+    ),
+    Said("assistant", "Ok."),
+)
+AIDERS_FILES = (
+    user("I have *added these files to the chat* so you can go ahead and edit them.\n\napp.py\n{version}"),
+    Said("assistant", "Ok, any changes I propose will be to those files."),
+)
+
+
+def aiders(version: str) -> tuple[Said, ...]:
+    return tuple(said._replace(text=said.text.replace("{version}", version)) for said in AIDERS_FILES)
+
+
+@by_surface
+async def test_a_tool_that_loads_in_the_middle_of_a_run_starts_no_session(surface: Surface) -> None:
+    router = Router(build_config(caching=PER_CONVERSATION))
+    await router.ask(surface, write(surface, ASKED))
+    assert await router.ask(surface, write(surface, ASKED, *CALLED, tool="search")) == (ONE, RETAINED)
+
+
+@by_surface
+async def test_two_jobs_of_aider_are_two_sessions_for_all_their_fixed_first_messages(
+    surface: Surface,
+) -> None:
+    router = Router(build_config(caching=PER_CONVERSATION))
+    job, other = user("Add a test."), user("Fix the build.")
+    assert (await router.ask(surface, write(surface, *AIDERS_EXAMPLES, *aiders("1"), job)))[1] == FIRST
+    assert (await router.ask(surface, write(surface, *AIDERS_EXAMPLES, *aiders("1"), other)))[1] == FIRST
+    again = (*AIDERS_EXAMPLES, job, Said("assistant", "Done."), *aiders("2"), user("Go on."))
+    assert await router.ask(surface, write(surface, *again)) == (ONE, RETAINED)
+
+
 OTHERS: Mapping[str, tuple[Said, Mapping[str, str], Mapping[str, str]]] = {
     "system prompt": (ASKED, {"system": "Be long."}, {}),
-    "tools": (ASKED, {"tool": "search"}, {}),
     "first message": (user("What is the weather in Oslo?"), {}, {}),
     "tenant": (ASKED, {}, {"x-tenant": "b"}),
 }
