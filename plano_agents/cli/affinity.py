@@ -248,6 +248,7 @@ def _build_page(session: Session) -> Table:
             "",
             _show(
                 f"{_write_time(switch['at'])}  {switch['from_model']} → {switch['to_model']}  {switch['reason']}"
+                + (f": {switch['because']}" if switch.get("because") else "")
             ),
         )
     return table

@@ -7,6 +7,7 @@
 import math
 from collections.abc import Iterable, Mapping, MutableMapping
 from typing import TypedDict
+from urllib.parse import unquote
 
 from plano_agents.affinity import AFFINITY_HEADER, HINT_HEADER
 
@@ -21,9 +22,15 @@ class PlanoMetadata(TypedDict, total=False):
     route: str
     """The preference that matched."""
     decision: str
-    """``none``, ``initialize``, ``retain`` or ``switch``."""
+    """``none``, ``initialize``, ``retain``, ``detour`` or ``switch``."""
     reason: str
     """Why: ``first_turn``, ``pinned``, …"""
+    pinned: str
+    """The model that the session keeps, where another answered this request alone (``detour``)."""
+    because: str
+    """What exactly made the model another: the field, the status, the limit."""
+    session: str
+    """Where the session's id comes from, where it is not the affinity id: ``harness=claude-code; lane=…``."""
     degraded: str
     """What the router had to do without, e.g. ``store``."""
     affinity_id: str
@@ -56,10 +63,9 @@ def parse_plano_headers(headers: Mapping[str, str]) -> PlanoMetadata:
     details = dict(pair.partition("=")[::2] for pair in pairs)
     if decision:
         metadata["decision"] = decision
-    if reason := details.get("reason"):
-        metadata["reason"] = reason
-    if degraded := details.get("degraded"):
-        metadata["degraded"] = degraded
+    metadata.update(_read_details(details))
+    if session := lower.get("x-plano-session"):
+        metadata["session"] = session
     if affinity_id := lower.get(AFFINITY_HEADER.lower()):
         metadata["affinity_id"] = affinity_id
     timings = parse_server_timing(lower.get("server-timing", ""))
@@ -69,6 +75,20 @@ def parse_plano_headers(headers: Mapping[str, str]) -> PlanoMetadata:
         metadata["upstream_ms"] = upstream_ms
     if trace_id := lower.get("x-plano-trace-id"):
         metadata["trace_id"] = trace_id
+    return metadata
+
+
+def _read_details(details: Mapping[str, str]) -> PlanoMetadata:
+    """Read what ``X-Plano-Affinity`` says beyond the decision."""
+    metadata = PlanoMetadata()
+    if reason := details.get("reason"):
+        metadata["reason"] = reason
+    if pinned := details.get("pinned"):
+        metadata["pinned"] = unquote(pinned)
+    if because := details.get("because"):
+        metadata["because"] = unquote(because)
+    if degraded := details.get("degraded"):
+        metadata["degraded"] = degraded
     return metadata
 
 
@@ -144,12 +164,13 @@ def find_hint(metadata: Iterable[Mapping[str, object]]) -> str | None:
             anywhere, so nothing about it is taken for granted.
 
     Returns:
-        The newest message's model, provider-qualified; None unless a router named it, in ``plano`` or in the raw
-        ``headers`` that a stock model keeps on request.
+        The newest message's model, provider-qualified, or, where another model answered that message alone, the one
+        that was kept; None unless a router named it, in ``plano`` or in the raw ``headers`` that a stock model keeps
+        on request.
     """
     newest = next(iter(metadata), {})
     plano, headers = newest.get("plano"), newest.get("headers")
     if newest.get("model_provider") != "plano":
         plano = parse_plano_headers(headers) if isinstance(headers, Mapping) else None
-    model = plano.get("model") if isinstance(plano, Mapping) else None
+    model = plano.get("pinned", plano.get("model")) if isinstance(plano, Mapping) else None
     return model if isinstance(model, str) and model.isascii() and model.isprintable() and model else None

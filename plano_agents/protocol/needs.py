@@ -89,8 +89,13 @@ class Needs:
     @cached_property
     def tools(self) -> bool:
         """Whether tools are offered."""
-        offered = [self._fields[name] for name in _TOOL_FIELDS if name in self._fields]
-        return any(_NOT_EMPTY.match(value) is not None for value in offered)
+        return offers_tools(self._fields)
+
+
+def offers_tools(fields: Mapping[str, msgspec.Raw]) -> bool:
+    """Whether a request offers its model tools; an empty list of them is none."""
+    offered = [fields[name] for name in _TOOL_FIELDS if name in fields]
+    return any(_NOT_EMPTY.match(value) is not None for value in offered)
 
 
 def _count_characters(body: bytes) -> Iterator[int]:

@@ -17,11 +17,22 @@ def can_serve(profile: ModelProfile, needs: Needs) -> bool:
         profile: What the model can take.
         needs: What the request needs.
     """
-    if profile.context_window is not None and not needs.fits(profile.context_window):
-        return False
+    return find_unmet(profile, needs) is None
+
+
+def find_unmet(profile: ModelProfile, needs: Needs) -> str | None:
+    """Find what a request needs that a model cannot give: the limit or the capability; None where it can serve it.
+
+    Args:
+        profile: What the model can take.
+        needs: What the request needs.
+    """
+    window = profile.context_window
+    if window is not None and not needs.fits(window):
+        return f"context_window {window}"
     if profile.images is False and needs.images:
-        return False
-    return not (profile.tools is False and needs.tools)
+        return "images"
+    return "tools" if profile.tools is False and needs.tools else None
 
 
 def put_suitable_first(models: Iterable[str], is_suitable: Callable[[str], bool]) -> list[str]:

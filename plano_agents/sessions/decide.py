@@ -4,8 +4,9 @@
 decision    reason           when
 ==========  ===============  =======================================================================
 none        (none)           the request is of no session: routed afresh, nothing remembered
-initialize  first_turn       no live pin: routed, then pinned; where the first candidate cannot serve
-                             the request, the next is pinned
+initialize  first_turn       no live pin: routed, or, in a lane beside a harness' main one, the model
+                             asked for by name; then pinned. Where the first candidate cannot serve the
+                             request, the next is pinned
 initialize  hint             no live pin, and the transcript's own model is configured: pinned unrouted,
                              or the next, where what it cannot serve stays in the transcript
 retain      pinned           the pin holds: routing is skipped
@@ -26,6 +27,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from plano_agents.sessions.lanes import Lane
 from plano_agents.sessions.pin import Cause, Decision, Degraded, Pin, create_pin
 
 
@@ -86,6 +88,20 @@ def decide_before_routing(
 def decide_by_pin(pin: Pin) -> Settled:
     """Decide for a request whose session is pinned."""
     return Settled(Decision(pin.model, pin.route, "retain", "pinned"), pin)
+
+
+def decide_lanes_model(lane: Lane, named: str, *, is_mains: bool) -> str | None:
+    """Decide whether a lane begins with the model that it asks for.
+
+    Args:
+        lane: The lane.
+        named: The configured model that it asks for by name, provider-qualified.
+        is_mains: Whether the session's main lane asks for that model too.
+
+    Returns:
+        The model; None where the request is routed, as the main lane's is, and that of a lane that asks for the same model.
+    """
+    return None if lane.is_main or is_mains else named
 
 
 def decide_after_routing(pin: Pin | None, route: Route, *, now: float) -> Settled:

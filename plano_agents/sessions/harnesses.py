@@ -186,8 +186,8 @@ def recognise(headers: Mapping[str, str], fields: Mapping[str, msgspec.Raw]) -> 
     session = _find_id(row, headers) or _read_field(row, fields)
     if session is None:
         return None
-    agent = _read_id(headers, row.agent)
-    parent = _read_id(headers, row.parent)
+    agent = read_id(headers, row.agent)
+    parent = read_id(headers, row.parent)
     if parent is not None and parent != session:
         session, agent = parent, session
     return Shown(row.name, session, agent)
@@ -213,11 +213,12 @@ def _find_row(headers: Mapping[str, str], fields: Mapping[str, msgspec.Raw]) -> 
 def _find_id(row: Harness, headers: Mapping[str, str]) -> str | None:
     for name in row.ids:
         if name in headers:
-            return _read_id(headers, name)
+            return read_id(headers, name)
     return None
 
 
-def _read_id(headers: Mapping[str, str], name: str | None) -> str | None:
+def read_id(headers: Mapping[str, str], name: str | None) -> str | None:
+    """Read a header that holds an id; None where there is none, or what stands there is no id."""
     value = headers.get(name) if name is not None else None
     return value if value is not None and _ID.fullmatch(value) is not None else None
 

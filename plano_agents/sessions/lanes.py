@@ -82,6 +82,6 @@ def build_lane(shown: Shown, model: str | None, *, has_tools: bool) -> Lane:
     return Lane(*shown, model or "", has_tools)
 
 
-def name_agent_lane(affinity_id: str, agent: str) -> str:
-    """Name the lane of a sub-agent whose client names both the session, as an explicit id, and the agent."""
-    return f"{affinity_id}{SEPARATOR}agent/{quote(agent, safe=_SAFE)}"
+def name_agent_lane(agent: str) -> str:
+    """Name a sub-agent's lane of an explicit id, where a harness names both; it stands after the id and `SEPARATOR`."""
+    return f"agent/{quote(agent, safe=_SAFE)}"

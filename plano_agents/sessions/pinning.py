@@ -21,7 +21,9 @@ from plano_agents.sessions.decide import (
     decide_after_routing,
     decide_before_routing,
     decide_by_pin,
+    decide_lanes_model,
 )
+from plano_agents.sessions.lanes import Lane
 from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.pin import Cause, Decision, Pin, SessionKey
 from plano_agents.sessions.store import Held, SessionStore
@@ -45,14 +47,30 @@ class Pinning:
         # A gate lives as long as somebody holds or awaits it.
         self._gates: WeakValueDictionary[SessionKey, Gate] = WeakValueDictionary()
 
-    def turn(self, key: SessionKey, ttl_seconds: float) -> "Turn":
+    def turn(
+        self, key: SessionKey, ttl_seconds: float, *, lane: Lane | None = None, source: str | None = None
+    ) -> "Turn":
         """Give a request of a session its turn, which is not open yet.
 
         Args:
             key: The session.
             ttl_seconds: How long its pin lives after its last use.
+            lane: The lane of a harness' session that it is of; None for another session.
+            source: Where the session's id comes from, as the caller is told; None where the answer repeats the id.
         """
-        return Turn(self, key, ttl_seconds)
+        return Turn(self, key, ttl_seconds, lane, source)
+
+    async def find_lane(self, tenant: str, lane: Lane) -> Lane:
+        """Find the lane whose pin a harness' request has: its own, or, without tools, that with tools; else its own."""
+        if lane.has_tools or await self.is_pinned(SessionKey(tenant, lane.key)):
+            return lane
+        with_tools = lane.with_tools
+        return with_tools if await self.is_pinned(SessionKey(tenant, with_tools.key)) else lane
+
+    async def is_pinned(self, key: SessionKey) -> bool:
+        """Whether a session has a live pin, which is not renewed."""
+        session, _ = await self.store.find(key)
+        return session is not None
 
     def gate(self, key: SessionKey) -> "Gate":
         """Where a session's first requests wait while one of them decides."""
@@ -100,6 +118,8 @@ class Turn:
         pinning: Keeps the session.
         key: The session.
         ttl_seconds: How long its pin lives after its last use.
+        lane: The lane of a harness' session that it is of; None for another session.
+        source: Where the session's id comes from, as the caller is told; None where the answer repeats the id.
     """
 
     __slots__ = (
@@ -111,11 +131,22 @@ class Turn:
         "_pinning",
         "_ttl_seconds",
         "key",
+        "lane",
+        "source",
     )
 
-    def __init__(self, pinning: Pinning, key: SessionKey, ttl_seconds: float) -> None:
+    def __init__(
+        self,
+        pinning: Pinning,
+        key: SessionKey,
+        ttl_seconds: float,
+        lane: Lane | None = None,
+        source: str | None = None,
+    ) -> None:
         self._pinning = pinning
         self.key = key
+        self.lane = lane
+        self.source = source
         self._ttl_seconds = ttl_seconds
         self._pin: Pin | None = None
         self._degraded = False
@@ -178,6 +209,18 @@ class Turn:
             if decided is None:
                 gate.open(settled.pin, self._pinning.ledger.tick(), degraded=self._degraded)
             return self._settle(settled)
+
+    async def find_named(self, named: str | None) -> str | None:
+        """Find the model that a lane gets by the name that it asks for, as it begins; None where it is routed.
+
+        Args:
+            named: The configured model that the request asks for by name, provider-qualified; None where there is none.
+        """
+        lane = self.lane
+        if lane is None or lane.is_main or named is None:
+            return None
+        is_mains = await self._pinning.is_pinned(SessionKey(self.key.tenant, lane.main.key))
+        return decide_lanes_model(lane, named, is_mains=is_mains)
 
     async def peek(self) -> Pin | None:
         """Read the session's live pin without beginning a turn, and without renewing it."""

@@ -66,6 +66,26 @@ def test_an_unusable_transcript_gives_no_hint(plano: object) -> None:
     assert find_hint([{"model_provider": "plano", "plano": plano}]) is None
 
 
+def test_a_detour_hints_at_the_pin_and_not_at_the_stand_in() -> None:
+    headers = {
+        "x-plano-model": "anthropic/claude",
+        "x-plano-affinity": "detour; reason=unsuitable; pinned=openai/gpt-4o; because=tools[0].type",
+    }
+    plano = parse_plano_headers(headers)
+    assert (plano["decision"], plano["pinned"], plano["because"]) == (
+        "detour",
+        "openai/gpt-4o",
+        "tools[0].type",
+    )
+    assert find_hint([{"model_provider": "plano", "plano": plano}]) == "openai/gpt-4o"
+    assert find_hint([{"model_provider": "openai", "headers": headers}]) == "openai/gpt-4o"
+
+
+def test_the_source_of_a_session_is_read() -> None:
+    told = "harness=claude-code; lane=main/claude-sonnet-4-6"
+    assert parse_plano_headers({"X-Plano-Session": told})["session"] == told
+
+
 def test_the_newest_message_alone_gives_the_hint() -> None:
     by_router = {"model_provider": "plano", "plano": {"model": "openai/gpt-4o"}}
     assert find_hint([by_router, {}]) == "openai/gpt-4o"

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 from plano_agents.affinity import parse_affinity_id
 from plano_agents.errors import InvalidAffinityIdError
 from plano_agents.sessions.harnesses import Shown
-from plano_agents.sessions.lanes import Lane, build_lane, name_agent_lane
+from plano_agents.sessions.lanes import SEPARATOR, Lane, build_lane, name_agent_lane
 
 ids = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=6)
 slashed = st.text("a/b%-", min_size=1, max_size=4)
@@ -36,8 +36,9 @@ def test_no_two_lanes_share_a_key(one: Lane, other: Lane) -> None:
 @given(lanes, ids, ids)
 def test_no_client_can_claim_a_lane(lane: Lane, affinity_id: str, agent: str) -> None:
     assert not is_an_id(lane.key)
-    assert not is_an_id(name_agent_lane(affinity_id, agent))
-    assert name_agent_lane(affinity_id, agent) != lane.key
+    named = f"{affinity_id}{SEPARATOR}{name_agent_lane(agent)}"
+    assert not is_an_id(named)
+    assert named != lane.key
 
 
 @given(lanes)

@@ -41,6 +41,8 @@ SERVER_PORT = "server.port"
 ERROR = "error.type"
 DECISION = "plano.affinity.decision"
 REASON = "plano.affinity.reason"
+BECAUSE = "plano.affinity.because"
+PINNED = "plano.affinity.pinned"
 DEGRADED = "plano.affinity.degraded"
 ROUTE = "plano.route"
 MODEL = "plano.model"
@@ -85,8 +87,10 @@ ATTRIBUTES: Mapping[str, str] = MappingProxyType(
         SERVER_ADDRESS: "the provider's host",
         SERVER_PORT: "its port",
         ERROR: "the code of what failed, as in errors to the client, or the provider's HTTP status",
-        DECISION: "`none`, `initialize`, `retain` or `switch`",
+        DECISION: "`none`, `initialize`, `retain`, `detour` or `switch`",
         REASON: "why: `first_turn`, `hint`, `pinned`, …",
+        BECAUSE: "what exactly made the model another: the field, the status, the limit",
+        PINNED: "the model that the session keeps, where another served this request alone",
         DEGRADED: "what the decision was made without: `store`, `routing`",
         ROUTE: "the preference that matched",
         MODEL: "the model that serves, provider-qualified",

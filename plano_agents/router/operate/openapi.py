@@ -112,8 +112,9 @@ _SCHEMAS: Mapping[str, Document] = {
             "session_id": _NULLABLE_TEXT,
             "pinned": {"type": "boolean"},
             "switched": {"type": "boolean"},
-            "decision": {"enum": ["none", "initialize", "retain", "switch"]},
+            "decision": {"enum": ["none", "initialize", "retain", "detour", "switch"]},
             "reason": _NULLABLE_TEXT,
+            "because": _NULLABLE_TEXT,
             "explanation": {"$ref": _COMPONENTS.format(name="Explanation")},
         },
     },
@@ -151,7 +152,14 @@ _ANSWER_HEADERS: Document = {
         (AFFINITY_HEADER, "The session's id, as it was sent."),
         ("X-Plano-Model", "The model that answered, with its provider."),
         ("X-Plano-Route", "The preference that the request matched, if one did."),
-        ("X-Plano-Affinity", "`<decision>; reason=<reason>`: what was decided, and why."),
+        (
+            "X-Plano-Affinity",
+            "`<decision>; reason=<reason>; …`: what was decided, why, `because` of what, and at a detour what is `pinned`.",
+        ),
+        (
+            "X-Plano-Session",
+            "Where the session's id comes from, where that is not the affinity id: `harness=<name>; lane=<lane>`.",
+        ),
         ("X-Plano-Trace-Id", "The request's trace id."),
         ("Server-Timing", "How long routing and the provider took, in milliseconds."),
     )

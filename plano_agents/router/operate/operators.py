@@ -19,7 +19,8 @@ from plano_agents.http.origin import find_peer
 from plano_agents.observe.exposition import CONTENT_TYPE
 from plano_agents.router.operate.admin import check_operator
 from plano_agents.router.watch.metrics import Metrics
-from plano_agents.sessions.pin import IMPLICIT, Pin, Session, SessionKey
+from plano_agents.sessions.lanes import SEPARATOR
+from plano_agents.sessions.pin import Pin, Session, SessionKey
 from plano_agents.sessions.store import SessionStore, Wanted
 
 _REFUSAL = {"application/json": {"schema": {"$ref": "#/components/schemas/OpenAIError"}}}
@@ -43,6 +44,7 @@ class SwitchInfo(BaseModel):
     from_model: str
     to_model: str
     reason: Literal["upstream_failed", "unsuitable", "model_removed"]
+    because: str | None = Field(None, description="What exactly: the field, the status, the limit.")
 
 
 class TokensInfo(BaseModel):
@@ -199,7 +201,11 @@ def describe_session(session: Session, *, now: float) -> SessionInfo:
         switch_count=pin.moves,
         switches=[
             SwitchInfo(
-                at=_time(each.at), from_model=each.from_model, to_model=each.to_model, reason=each.reason
+                at=_time(each.at),
+                from_model=each.from_model,
+                to_model=each.to_model,
+                reason=each.reason,
+                because=each.because,
             )
             for each in pin.switches
         ],
@@ -214,7 +220,8 @@ def _say_why(pin: Pin) -> str:
             "unsuitable": f"{last.from_model} could not serve a request, and {last.to_model} could",
             "model_removed": f"{last.from_model} left the configuration, and the request was routed anew",
         }
-        return reasons[last.reason]
+        because = f" ({last.because})" if last.because is not None else ""
+        return reasons[last.reason] + because
     if pin.reason == "hint":
         return "the transcript was made by this model (X-Model-Affinity-Hint), and no pin was left"
     matched = f"matched the preference {pin.route!r}" if pin.route is not None else "matched no preference"
@@ -222,8 +229,9 @@ def _say_why(pin: Pin) -> str:
 
 
 def _check_id(affinity_id: str) -> str:
-    """Check an id; those of implicit sessions, which no client may send, can be asked for."""
-    parse_affinity_id(affinity_id.removeprefix(IMPLICIT))
+    """Check an id; those of sessions that no client can name, implicit ones and harnesses', can be asked for."""
+    for part in affinity_id.split(SEPARATOR):
+        parse_affinity_id(part)
     return affinity_id
 
 

@@ -17,10 +17,11 @@ from plano_agents.protocol.request_body import RequestBody
 from plano_agents.providers.profiles import find_profile
 from plano_agents.routing.candidates import ModelMetrics, order_candidates
 from plano_agents.routing.strategy import Ranking, Strategy
-from plano_agents.routing.suitability import can_serve, put_suitable_first
+from plano_agents.routing.suitability import can_serve, find_unmet, put_suitable_first
 from plano_agents.routing.text import Utterance, read_conversation
 from plano_agents.sessions.decide import Route
-from plano_agents.sessions.pin import Decision, Degraded
+from plano_agents.sessions.pin import Cause, Decision, Degraded
+from plano_agents.sessions.pinning import Turn
 
 MAX_REMEMBERED = 256
 """How many names that nothing declares are looked up once."""
@@ -98,6 +99,16 @@ class Chooser:
         """Whether a model can serve a request, as far as is known."""
         return can_serve(self._find_profile(name), needs)
 
+    def find_unmet(self, name: str, needs: Needs) -> str | None:
+        """Find what a request needs that a model cannot give; None where it can serve it, as far as is known."""
+        return find_unmet(self._find_profile(name), needs)
+
+    @property
+    def default(self) -> str | None:
+        """The default model, qualified; None where there is none."""
+        default = self._config.default_model
+        return default.name if default is not None else None
+
     @property
     def reads_users_only(self) -> bool:
         """Whether only users' messages are read."""
@@ -113,10 +124,7 @@ class Chooser:
         return known
 
     def _find_requested(self, name: str | None) -> str | None:
-        if name is not None:
-            return self.find_asked(name)
-        default = self._config.default_model
-        return default.name if default is not None else None
+        return self.default if name is None else self.find_asked(name)
 
     def _look_up(self, name: str) -> str | None:
         model = find_asked(self._config, name)
@@ -150,7 +158,7 @@ class Choice:
         preferences: The request's own, or the configured ones.
     """
 
-    __slots__ = ("_chooser", "_needs", "_request", "_requested", "preferences", "ranking")
+    __slots__ = ("_chooser", "_needs", "_request", "_requested", "falls_back", "preferences", "ranking")
 
     def __init__(
         self, chooser: Chooser, request: RequestBody, requested: str | None, preferences: Sequence[Preference]
@@ -162,6 +170,8 @@ class Choice:
         self.preferences = preferences
         self.ranking: Ranking | None = None
         """What the strategy made of the request; None where it was not asked."""
+        self.falls_back = False
+        """Whether the default serves a name that nothing serves: so it is for a harness, whose helpers ask for its own."""
 
     @property
     def requested(self) -> str:
@@ -170,7 +180,10 @@ class Choice:
         Raises:
             ModelNotFoundError: It is not configured, or none is named and there is no default.
         """
-        if self._requested is None:
+        requested = self._requested
+        if requested is None and self.falls_back:
+            requested = self._chooser.default
+        if requested is None:
             name = self._request.model
             raise ModelNotFoundError(
                 self._chooser.word_unknown(name)
@@ -178,7 +191,32 @@ class Choice:
                 else "No model is named, and the configuration has no default. Send 'model'.",
                 param="model",
             )
-        return self._requested
+        return requested
+
+    @property
+    def named(self) -> str | None:
+        """The configured model that the request asks for by name, qualified; None where it asks for none."""
+        return self._requested if self._request.model is not None else None
+
+    async def route_turn(self, turn: Turn) -> Route:
+        """Route a request of a session: the model that its lane asks for by name, or as `route` does."""
+        named = await turn.find_named(self.named)
+        return await self.route() if named is None else Route(named, None)
+
+    def find_hinted(self, hint: str) -> str | None:
+        """Find the model that goes on with the transcript that a hint's model made; None for what is not configured.
+
+        That model itself; where it cannot serve what stays in the transcript, the first that can of those that share a
+        preference with it.
+        """
+        hinted = self._chooser.find_name(hint)
+        if hinted is None or self.is_suitable(hinted):
+            return hinted
+        return next(self.candidates(Decision(hinted, None, "initialize", "hint"), by_hint=True))
+
+    def find_cause(self, name: str) -> Cause:
+        """Tell why a model that cannot serve the request cannot."""
+        return Cause("unsuitable", self._chooser.find_unmet(name, self._needs))
 
     def tell_replaced(self, model: str) -> tuple[Adjustment, ...]:
         """Tell that the model that serves the request stands in for a name that nothing declares.

@@ -41,6 +41,8 @@ class Trail(Struct):
     """When it came, in seconds on the service's monotonic clock."""
     affinity_id: str | None = None
     """The client's affinity id, once it is checked."""
+    source: str | None = None
+    """Where the session's id comes from, as the caller is told; None without a session, and where the answer repeats the id."""
     session: SessionKey | None = None
     """The session that it is a turn of, an implicit one included."""
     decision: Decision | None = None

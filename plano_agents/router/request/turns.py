@@ -1,16 +1,33 @@
-"""Which session a request is a turn of: the affinity id's, an implicit one's, or none.
+"""Which session a request is a turn of: an affinity id's, a recognised harness', an implicit one's, or none.
 
-An explicit id outranks everything. Without one, the request may still be recognised by how its conversation begins
-(``sessions.implicit``), where that is configured. What the session does with it is decided by ``sessions``.
+=====  ==================================================  ====================================================
+order  whose session                                       ``X-Plano-Session``
+=====  ==================================================  ====================================================
+1      ``X-Model-Affinity``                                none: the answer repeats the id
+2      a header of ``routing.affinity_headers``            ``header=<name>``, and a sub-agent's lane where the
+                                                           harness that sends the header names it
+3      a field of ``routing.affinity_fields``              ``field=<path>``
+4      the id of a recognised harness                      ``harness=<name>; lane=<lane>``
+       (``routing.harness_sessions``)
+5      how the conversation begins, where configured       ``implicit``
+=====  ==================================================  ====================================================
+
+An explicit id (1 to 3) is taken as it is, and outranks everything. What the session does with a request is decided by ``sessions``.
 """
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from plano_agents.affinity import AFFINITY_HEADER, parse_affinity_id
 from plano_agents.config.model import Config
 from plano_agents.errors import InvalidAffinityIdError, RequestError
+from plano_agents.protocol.decoding import BAD_JSON
+from plano_agents.protocol.needs import offers_tools
 from plano_agents.protocol.request_body import RequestBody
+from plano_agents.sessions.harnesses import NAMED_LANES, read_id, recognise
 from plano_agents.sessions.implicit import derive_implicit_id
+from plano_agents.sessions.lanes import SEPARATOR, build_lane, name_agent_lane
 from plano_agents.sessions.pin import SessionKey
 from plano_agents.sessions.pinning import Pinning, Turn
 
@@ -20,19 +37,23 @@ Header = tuple[str, str]
 MAX_TENANT_CHARACTERS = 256
 """The longest tenant: it is held with every pin."""
 
+_OURS = AFFINITY_HEADER.lower()
+
 
 class Turns:
     """Takes requests as turns of their sessions.
 
     Args:
-        config: Which headers carry ids and tenants, and which requests get an implicit session.
+        config: Which headers and fields carry ids and tenants, and which requests get another session.
         pinning: Keeps the sessions.
     """
 
     def __init__(self, config: Config, pinning: Pinning) -> None:
         routing, caching = config.routing, config.prompt_caching
         self._pinning = pinning
-        self._id_headers = (AFFINITY_HEADER.lower(), *routing.affinity_headers)
+        self._id_headers = (_OURS, *routing.affinity_headers)
+        self._id_fields = routing.affinity_fields
+        self._takes_harnesses = routing.harness_sessions
         self._tenant_header = routing.session_cache.tenant_header or ""
         self._ttl_seconds = routing.session_ttl_seconds
         self._per_user_turn = routing.route_on_user_only
@@ -61,6 +82,18 @@ class Turns:
                 return parse_affinity_id(value)
         return None
 
+    def read_affinity_id(self, request: RequestBody) -> str | None:
+        """Take the affinity id from the first field of the body that holds one.
+
+        Raises:
+            InvalidAffinityIdError: The id breaks the id rules.
+        """
+        for path in self._id_fields:
+            value = _read_field(request.fields, path)
+            if value is not None:
+                return parse_affinity_id(value)
+        return None
+
     async def find_turn(
         self,
         headers: Sequence[Header],
@@ -73,7 +106,7 @@ class Turns:
         Args:
             headers: The request's, in the order they came, names in lower case.
             fields: The same by name.
-            affinity_id: Its affinity id, or None.
+            affinity_id: Its affinity id, from a header or a field, or None.
             request: Its body.
 
         Returns:
@@ -83,14 +116,38 @@ class Turns:
             RequestError: The tenant is too long, or its header came more than once.
         """
         tenant = self._find_tenant(headers, fields)
-        ttl_seconds = self._ttl_seconds
-        if affinity_id is None and self._takes_implicit:
-            salt = await self._pinning.store.salt()
-            affinity_id = derive_implicit_id(request.head, tenant, salt, per_user_turn=self._per_user_turn)
-            ttl_seconds = self._implicit_ttl_seconds
-        if affinity_id is None:
+        if affinity_id is not None:
+            if _OURS in fields:
+                return self._pinning.turn(SessionKey(tenant, affinity_id), self._ttl_seconds)
+            name, source = self._name_session(fields, affinity_id, request)
+            return self._pinning.turn(SessionKey(tenant, name), self._ttl_seconds, source=source)
+        shown = recognise(fields, request.fields) if self._takes_harnesses else None
+        if shown is not None:
+            lane = build_lane(shown, request.model, has_tools=offers_tools(request.fields))
+            lane = await self._pinning.find_lane(tenant, lane)
+            key = SessionKey(tenant, lane.key)
+            return self._pinning.turn(key, self._ttl_seconds, lane=lane, source=lane.source)
+        if not self._takes_implicit:
             return None
-        return self._pinning.turn(SessionKey(tenant, affinity_id), ttl_seconds)
+        salt = await self._pinning.store.salt()
+        implicit = derive_implicit_id(request.head, tenant, salt, per_user_turn=self._per_user_turn)
+        if implicit is None:
+            return None
+        return self._pinning.turn(SessionKey(tenant, implicit), self._implicit_ttl_seconds, source="implicit")
+
+    def _name_session(
+        self, fields: Mapping[str, str], affinity_id: str, request: RequestBody
+    ) -> tuple[str, str]:
+        """Name the session of an id that came in a configured header or field, and where it came from."""
+        header = next((name for name in self._id_headers if name in fields), None)
+        if header is None:
+            path = next(path for path in self._id_fields if _read_field(request.fields, path) is not None)
+            return affinity_id, f"field={path}"
+        agent = read_id(fields, NAMED_LANES.get(header))
+        if agent is None:
+            return affinity_id, f"header={header}"
+        lane = name_agent_lane(agent)
+        return f"{affinity_id}{SEPARATOR}{lane}", f"header={header}; lane={lane}"
 
     def _find_tenant(self, headers: Sequence[Header], fields: Mapping[str, str]) -> str:
         tenant = fields.get(self._tenant_header)
@@ -108,6 +165,20 @@ class Turns:
                 param=self._tenant_header,
             )
         return tenant
+
+
+def _read_field(fields: Mapping[str, msgspec.Raw], path: str) -> object:
+    """Read a field of a body; None where there is none, or null."""
+    first, *others = path.split(".")
+    if first not in fields:
+        return None
+    try:
+        value: object = msgspec.json.decode(fields[first])
+    except BAD_JSON:
+        return None
+    for name in others:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def _count(headers: Sequence[Header], fields: Mapping[str, str], wanted: str) -> int:

@@ -28,7 +28,12 @@ REPEAT_SECONDS = 60.0
 KEY_REFUSALS = frozenset({401, 403})
 
 _CLIENT_ERROR, _SERVER_ERROR = 400, 500
-_STYLES: Mapping[str, Style] = {"initialize": "cyan", "retain": "green", "switch": "yellow"}
+_STYLES: Mapping[str, Style] = {
+    "initialize": "cyan",
+    "retain": "green",
+    "detour": "yellow",
+    "switch": "yellow",
+}
 
 
 class RequestLog:
@@ -154,9 +159,12 @@ class RequestLine(Event):
             "path": trail.path,
             "affinity_id": trail.affinity_id,
             "session": trail.session.affinity_id if trail.session is not None else None,
+            "session_source": trail.source,
             "tenant": (trail.session.tenant if trail.session is not None else "") or None,
             "decision": decision.kind if decision is not None else None,
             "reason": decision.reason if decision is not None else None,
+            "because": decision.because if decision is not None else None,
+            "pinned": decision.pinned if decision is not None else None,
             "degraded": list(decision.degraded) if decision is not None else [],
             "model": decision.model if decision is not None else None,
             "route": decision.route if decision is not None else None,
@@ -208,6 +216,10 @@ class RequestLine(Event):
         told += [f"adjusted: {escape(each.text)}" for each in trail.adjustments]
         if trail.client_left:
             told.append("client left")
+        if trail.decision is not None and trail.decision.pinned is not None:
+            told.append(f"pinned={escape(trail.decision.pinned)}")
+        if trail.decision is not None and trail.decision.because is not None:
+            told.append(f"because {escape(trail.decision.because)}")
         if trail.decision is not None and trail.decision.degraded:
             told.append(f"degraded={','.join(trail.decision.degraded)}")
         if len(trail.tries) > 1:
@@ -222,9 +234,12 @@ def shorten_id(affinity_id: str | None) -> str:
     """Shorten an affinity id, always alike."""
     if affinity_id is None:
         return "-"
+    lane = affinity_id.partition("·")[2]
+    if "·" in lane:
+        affinity_id = lane  # the session and its lane tell more than the harness' name
     if len(affinity_id) > 2 * ID_END + 1:
         affinity_id = f"{affinity_id[:ID_END]}~{affinity_id[-ID_END:]}"
-    return affinity_id.replace("·", ":")  # an implicit session's, which clients cannot send
+    return affinity_id.replace("·", ":")  # a session's that no client can name
 
 
 def tell_duration(milliseconds: float | None) -> str:

@@ -295,6 +295,10 @@ def _describe_decision(trail: Trail) -> Attributes:
     found: Attributes = {names.DECISION: decision.kind, names.MODEL: decision.model}
     if decision.reason is not None:
         found[names.REASON] = decision.reason
+    if decision.because is not None:
+        found[names.BECAUSE] = decision.because
+    if decision.pinned is not None:
+        found[names.PINNED] = decision.pinned
     if decision.degraded:
         found[names.DEGRADED] = decision.degraded
     if decision.route is not None:

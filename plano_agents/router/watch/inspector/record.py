@@ -61,6 +61,12 @@ class Record(msgspec.Struct, gc=False, omit_defaults=True):
     """What was decided about the session."""
     reason: str | None = None
     """Why."""
+    because: str | None = None
+    """What exactly made the model another than the pinned one."""
+    pinned: str | None = None
+    """The model that the session keeps, where another served this request alone."""
+    source: str | None = None
+    """Where the session's id comes from; None where it is the affinity id."""
     degraded: tuple[str, ...] = ()
     """What had to be done without."""
     strategy: str | None = None
@@ -130,11 +136,13 @@ def build_record(trail: Trail, metrics: Mapping[str, ModelMetrics]) -> Record:
         input=tokens.input,
         output=tokens.output,
         cached=tokens.cached,
+        source=_cut(trail.source),
     )
     decision = trail.decision
     if decision is not None:
         record.model, record.route = decision.model, _cut(decision.route)
         record.decision, record.reason, record.degraded = decision.kind, decision.reason, decision.degraded
+        record.because, record.pinned = _cut(decision.because), decision.pinned
         cost = compute_cost(decision.model, tokens, metrics) if metrics else None
         if cost is not None:
             record.cost_usd, record.cost_is_most = cost

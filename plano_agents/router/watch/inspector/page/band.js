@@ -10,7 +10,7 @@ const CELL = 24;
 const SIGN = 22;
 const CHARACTER = 6.7;
 
-const SIGNS = { switch: ["⇄", "switched"], initialize: ["↻", "pinned anew"] };
+const SIGNS = { switch: ["⇄", "switched"], detour: ["⤳", "for this request alone"], initialize: ["↻", "pinned anew"] };
 
 /** Cut turns into runs on one model; a run begins with what was decided. */
 function cut(turns) {

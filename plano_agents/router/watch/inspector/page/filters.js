@@ -4,7 +4,7 @@
 import { h } from "./dom.js";
 import { hasFailed } from "./words.js";
 
-const DECISIONS = ["initialize", "retain", "switch", "none", "refused"];
+const DECISIONS = ["initialize", "retain", "detour", "switch", "none", "refused"];
 
 /** Read the filters from an address. */
 export function readFilters(parameters) {

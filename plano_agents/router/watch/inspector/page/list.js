@@ -6,7 +6,7 @@ import { admitsSession, admitsTurn, FilterForm, isFiltering } from "./filters.js
 import { ago, brief, clock, date, percent, plural, usd } from "./format.js";
 import { label } from "./models.js";
 import { Totals } from "./totals.js";
-import { IMPLICIT, nameSession } from "./words.js";
+import { IMPLICIT, nameHarness, nameSession } from "./words.js";
 
 const STEP = 40;
 const POINTER_MS = 2_000;
@@ -21,11 +21,12 @@ export function addressOf(session, turn) {
 export function badges(session) {
   return [
     session.session?.startsWith(IMPLICIT) ? h("span", { class: "badge", title: "made from the prompt's beginning, for a request without an id" }, "implicit") : null,
+    nameHarness(session) ? h("span", { class: "badge", title: "an agent harness, recognised by its requests" }, nameHarness(session)) : null,
     session.tenant ? h("span", { class: "badge tenant", title: "tenant" }, session.tenant) : null,
   ];
 }
 
-export const showId = (session) => nameSession(session).replace(IMPLICIT, "");
+export const showId = (session) => nameSession(session).replace(IMPLICIT, "").replace(`${nameHarness(session)}·`, "").replace("·", " · ");
 
 class Row {
   constructor(session, list) {

@@ -6,6 +6,7 @@ const WHY = {
   hint: "Pinned without routing to the model that made the transcript (hint).",
   pinned: "Kept on the pinned model; routing was skipped.",
   upstream_failed: "The pinned model failed for good; this one answered, and the pin moved to it.",
+  detour: "The pinned model cannot serve this one request; another did, and the pin stays.",
   unsuitable: "The pinned model cannot serve this request; the pin moved to one that can.",
   model_removed: "The pinned model left the configuration; routed and pinned anew.",
 };
@@ -20,8 +21,10 @@ export const hasFailed = (turn) => Boolean(turn.failure) || (turn.status ?? 0) >
 /** Say why a turn was served by its model. */
 export function explain(turn) {
   if (!turn.decision) return "Refused before a model was decided on.";
-  const why = WHY[turn.reason ?? turn.decision] ?? `${turn.decision}: ${turn.reason}.`;
-  return [why, ...(turn.degraded ?? []).map((each) => DEGRADED[each])].join(" ");
+  const why = WHY[turn.decision === "detour" ? "detour" : (turn.reason ?? turn.decision)] ?? `${turn.decision}: ${turn.reason}.`;
+  const because = turn.because ? `Because: ${turn.because}.` : null;
+  const pinned = turn.pinned ? `Pinned: ${turn.pinned}.` : null;
+  return [why, because, pinned, ...(turn.degraded ?? []).map((each) => DEGRADED[each])].filter(Boolean).join(" ");
 }
 
 /** Name the decision and its reason. */
@@ -38,6 +41,12 @@ export function conclude(turn) {
 
 /** Name a session, or the group of requests without one. */
 export const nameSession = (session) => session.session ?? "Requests without a session";
+
+/** Name the harness whose lane a session is: its key is the harness, the session and the lane, which no client can send. */
+export const nameHarness = (session) => {
+  const parts = session.session?.split("·") ?? [];
+  return parts.length === 3 ? parts[0] : null;
+};
 
 /** The mark of an implicit session's id, which no client can send. */
 export const IMPLICIT = "implicit·";
