@@ -113,10 +113,23 @@ def decide_after_routing(pin: Pin | None, route: Route, *, now: float) -> Settle
         now: Unix time in seconds.
     """
     if pin is not None:
-        decision = Decision(route.model, route.name, "switch", "model_removed", route.degraded)
-        return Settled(decision, pin.move(route.model, route.name, "model_removed", now))
+        decision = Decision(route.model, route.name, "switch", "model_removed", route.degraded, pin.model)
+        return Settled(decision, pin.move(route.model, route.name, "model_removed", now, pin.model))
     decision = Decision(route.model, route.name, "initialize", "first_turn", route.degraded)
     return Settled(decision, create_pin(route.model, route.name, "first_turn", now))
+
+
+_TRANSCRIPT = ("messages", "input", "system", "instructions", "file_url")
+"""Where what a request holds comes again with its session's next one; ``file_url`` is a part of a message."""
+
+
+def name_refusal(param: str | None) -> Cause:
+    """Name the cause of a model's being passed over for what cannot be carried to it.
+
+    Args:
+        param: The path of the field at fault, as in errors to the client.
+    """
+    return Cause("unsuitable", param, stays=param is not None and param.startswith(_TRANSCRIPT))
 
 
 def decide_after_move(decision: Decision, model: str, cause: Cause) -> Decision:

@@ -77,6 +77,15 @@ class Lane(NamedTuple):
         return self._replace(agent=None, has_tools=True)
 
 
+class Origin(NamedTuple):
+    """Where a session's id comes from, where that is not our own header, whose id the answer repeats."""
+
+    source: str
+    """As the caller is told it."""
+    lane: Lane | None = None
+    """The lane of a harness' session; None for another session."""
+
+
 def build_lane(shown: Shown, model: str | None, *, has_tools: bool) -> Lane:
     """Build the lane that a harness' request is of."""
     return Lane(*shown, model or "", has_tools)

@@ -23,7 +23,7 @@ from plano_agents.sessions.decide import (
     decide_by_pin,
     decide_lanes_model,
 )
-from plano_agents.sessions.lanes import Lane
+from plano_agents.sessions.lanes import Lane, Origin
 from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.pin import Cause, Decision, Pin, SessionKey
 from plano_agents.sessions.store import Held, SessionStore
@@ -47,18 +47,15 @@ class Pinning:
         # A gate lives as long as somebody holds or awaits it.
         self._gates: WeakValueDictionary[SessionKey, Gate] = WeakValueDictionary()
 
-    def turn(
-        self, key: SessionKey, ttl_seconds: float, *, lane: Lane | None = None, source: str | None = None
-    ) -> "Turn":
+    def turn(self, key: SessionKey, ttl_seconds: float, origin: Origin | None = None) -> "Turn":
         """Give a request of a session its turn, which is not open yet.
 
         Args:
             key: The session.
             ttl_seconds: How long its pin lives after its last use.
-            lane: The lane of a harness' session that it is of; None for another session.
-            source: Where the session's id comes from, as the caller is told; None where the answer repeats the id.
+            origin: Where the session's id comes from; None for our own header.
         """
-        return Turn(self, key, ttl_seconds, lane, source)
+        return Turn(self, key, ttl_seconds, origin)
 
     async def find_lane(self, tenant: str, lane: Lane) -> Lane:
         """Find the lane whose pin a harness' request has: its own, or, without tools, that with tools; else its own."""
@@ -118,8 +115,7 @@ class Turn:
         pinning: Keeps the session.
         key: The session.
         ttl_seconds: How long its pin lives after its last use.
-        lane: The lane of a harness' session that it is of; None for another session.
-        source: Where the session's id comes from, as the caller is told; None where the answer repeats the id.
+        origin: Where the session's id comes from; None for our own header.
     """
 
     __slots__ = (
@@ -131,8 +127,7 @@ class Turn:
         "_pinning",
         "_ttl_seconds",
         "key",
-        "lane",
-        "source",
+        "origin",
     )
 
     def __init__(
@@ -140,13 +135,11 @@ class Turn:
         pinning: Pinning,
         key: SessionKey,
         ttl_seconds: float,
-        lane: Lane | None = None,
-        source: str | None = None,
+        origin: Origin | None = None,
     ) -> None:
         self._pinning = pinning
         self.key = key
-        self.lane = lane
-        self.source = source
+        self.origin = origin
         self._ttl_seconds = ttl_seconds
         self._pin: Pin | None = None
         self._degraded = False
@@ -166,6 +159,11 @@ class Turn:
             tokens: What it cost.
         """
         self._pinning.store.close(self.key, tokens if self._is_sent else None)
+
+    @property
+    def lane(self) -> Lane | None:
+        """The lane of a harness' session that it is of; None for another session."""
+        return self.origin.lane if self.origin is not None else None
 
     @property
     def is_hinted(self) -> bool:

@@ -110,7 +110,12 @@ async def test_retain_pinned(client: Client) -> None:
 async def test_switch_upstream_failed(client: Client) -> None:
     service = serve(config(FIRST, SECOND), client.good, BROKEN, client.good)
     await client.ask(service, ID)
-    assert await client.ask(service, ID) == (SECOND, "switch; reason=upstream_failed", "work", "run-1")
+    assert await client.ask(service, ID) == (
+        SECOND,
+        "switch; reason=upstream_failed; because=status 500",
+        "work",
+        "run-1",
+    )
     assert await client.ask(service, ID) == (SECOND, "retain; reason=pinned", "work", "run-1")
 
 
@@ -119,7 +124,7 @@ async def test_switch_unsuitable(client: Client) -> None:
     await client.ask(service, ID)
     assert await client.ask(service, ID, body=OFFERED) == (
         SECOND,
-        "switch; reason=unsuitable",
+        "switch; reason=unsuitable; because=tools",
         "work",
         "run-1",
     )
@@ -130,12 +135,22 @@ async def test_switch_model_removed(client: Client) -> None:
     pinning = build_pinning()
     await client.ask(serve(config(FIRST), client.good, pinning=pinning), ID)
     after = serve(config(ADDED), client.good, pinning=pinning)
-    assert await client.ask(after, ID) == (ADDED, "switch; reason=model_removed", "work", "run-1")
+    assert await client.ask(after, ID) == (
+        ADDED,
+        f"switch; reason=model_removed; because={FIRST}",
+        "work",
+        "run-1",
+    )
     assert await client.ask(after, ID) == (ADDED, "retain; reason=pinned", "work", "run-1")
 
 
 async def test_a_session_pinned_by_a_hint_has_the_stand_ins_of_its_models_preference(client: Client) -> None:
     service = serve(config(FIRST, SECOND), client.good, BROKEN, client.good)
     await client.ask(service, ID, ("x-model-affinity-hint", FIRST))
-    assert await client.ask(service, ID) == (SECOND, "switch; reason=upstream_failed", None, "run-1")
+    assert await client.ask(service, ID) == (
+        SECOND,
+        "switch; reason=upstream_failed; because=status 500",
+        None,
+        "run-1",
+    )
     assert await client.ask(service, ID) == (SECOND, "retain; reason=pinned", None, "run-1")

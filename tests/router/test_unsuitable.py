@@ -115,13 +115,38 @@ def serve(config: Config, *answers: MemoryResponse) -> tuple[Service, MemoryUpst
 
 
 def told(seen: Seen) -> tuple[int, str, str]:
-    return seen.status, seen.headers["x-plano-model"], seen.headers["x-plano-affinity"]
+    decision = seen.headers["x-plano-affinity"].partition("; because=")[0]
+    return seen.status, seen.headers["x-plano-model"], decision
+
+
+def because(seen: Seen) -> str:
+    return seen.headers["x-plano-affinity"].partition("; because=")[2]
 
 
 def good_answer(surface: Surface, *, streamed: bool) -> MemoryResponse:
     if not streamed:
         return MemoryResponse(pieces=(COMPLETION,))
     return MemoryResponse(headers=SSE, pieces=EVENTS if surface is RESPONSES else STREAM)
+
+
+@pytest.mark.parametrize(
+    ("demand", "words"),
+    [
+        ("an image", "images"),
+        ("tools", "tools"),
+        ("length", f"context_window {LIMITED[SMALL].context_window}"),
+    ],
+)
+async def test_a_switch_tells_what_the_model_does_not_take(demand: str, words: str) -> None:
+    service, _ = serve(routed(SMALL, LARGE, profiles=LIMITED))
+    await ask(service, chat(), ID)
+    assert because(await ask(service, json.dumps(DEMANDING[demand][CHAT]).encode(), ID)) == words
+
+
+async def test_a_switch_tells_that_the_provider_found_it_too_long() -> None:
+    service, _ = serve(routed(SMALL, LARGE), FakeResponse(), TOO_LONG, FakeResponse())
+    await ask(service, chat(), ID)
+    assert because(await ask(service, chat(), ID)) == "context_window"
 
 
 @pytest.mark.parametrize("surface", [CHAT, MESSAGES, RESPONSES], ids=lambda surface: surface.path)

@@ -58,7 +58,7 @@ def test_two_first_turns_never_make_the_same_pin() -> None:
 
 def test_a_pinned_model_that_was_removed_is_switched_and_its_pin_moves() -> None:
     decision, pin = decide_after_routing(REMOVED, Route(GPT, "s"), now=9.0)
-    assert decision == Decision(GPT, "s", "switch", "model_removed")
+    assert decision == Decision(GPT, "s", "switch", "model_removed", (), REMOVED.model)
     assert (pin.lineage, pin.moves, pin.model, pin.route) == (REMOVED.lineage, 1, GPT, "s")
     assert [(each.at, each.reason) for each in pin.switches] == [(9.0, "model_removed")]
 

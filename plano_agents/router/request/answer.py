@@ -115,8 +115,8 @@ def build_headers(trail: Trail) -> dict[str, str]:
     headers = {"x-plano-trace-id": trail.trace_id}
     if trail.affinity_id is not None:
         headers[_AFFINITY] = trail.affinity_id
-    if trail.source is not None:
-        headers["x-plano-session"] = trail.source
+    if trail.origin is not None:
+        headers["x-plano-session"] = trail.origin.source
     if trail.decision is not None:
         headers["x-plano-model"] = _encode_name(trail.decision.model)
         headers["x-plano-affinity"] = trail.decision.header

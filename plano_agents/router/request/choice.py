@@ -198,10 +198,16 @@ class Choice:
         """The configured model that the request asks for by name, qualified; None where it asks for none."""
         return self._requested if self._request.model is not None else None
 
-    async def route_turn(self, turn: Turn) -> Route:
-        """Route a request of a session: the model that its lane asks for by name, or as `route` does."""
+    async def route_turn(self, turn: Turn, carries: Callable[[str], bool]) -> Route:
+        """Route a request of a session: to the model that its lane asks for by name, or as `route` does.
+
+        Args:
+            turn: The session's turn that it is.
+            carries: Whether the request can be written for a model.
+        """
+        self.falls_back = turn.lane is not None
         named = await turn.find_named(self.named)
-        return await self.route() if named is None else Route(named, None)
+        return await self.route(carries) if named is None else Route(named, None)
 
     def find_hinted(self, hint: str) -> str | None:
         """Find the model that goes on with the transcript that a hint's model made; None for what is not configured.
@@ -252,8 +258,11 @@ class Choice:
             self.ranking = await self._chooser.strategy.rank(self.conversation, self.preferences)
         return self.ranking
 
-    async def route(self) -> Route:
+    async def route(self, carries: Callable[[str], bool] = lambda _model: True) -> Route:
         """Route the request: the matching preference's first model that can serve it now, or the client's own.
+
+        Args:
+            carries: Whether the request can be written for a model; asked where there is a choice of them.
 
         Raises:
             RequestError: Its conversation is none.
@@ -264,7 +273,9 @@ class Choice:
         ranking = await self.rank()
         degraded: tuple[Degraded, ...] = ("routing",) if ranking.degraded is not None else ()
         name = ranking.match.name if ranking.match is not None else None
-        return Route(self.list_routed(ranking.match)[0], name, degraded)
+        models = self.list_routed(ranking.match)
+        able = (each for each in models if self.is_suitable(each) and carries(each))
+        return Route(next(able, models[0]) if len(models) > 1 else models[0], name, degraded)
 
     def list_routed(self, match: Preference | None) -> list[str]:
         """List the models that a match leads to, in the order in which they are tried; without one the client's own."""

@@ -21,7 +21,7 @@ from plano_agents.http.client import Upstream
 from plano_agents.router.request.breaker import Attempt
 from plano_agents.router.request.candidates import Candidate, Opened
 from plano_agents.router.request.health import Health
-from plano_agents.router.request.outcomes import Telling, judge, rank_failure
+from plano_agents.router.request.outcomes import Telling, judge, name_cause, rank_failure
 from plano_agents.router.request.retry import RetryBudget, choose_delay, parse_retry_after
 from plano_agents.router.request.sampling import Trace
 from plano_agents.router.request.trail import Try
@@ -32,9 +32,12 @@ from plano_agents.router.request.upstream_answer import (
     WholeAnswer,
     read_answer,
 )
-from plano_agents.sessions.pin import MoveReason
+from plano_agents.sessions.pin import Cause
 
 SERVER_ERROR = 500
+
+UNSUITABLE = Cause("unsuitable")
+"""Why another model answers than the one decided on, where that one is known to be none for the request."""
 
 
 class Sent(Struct, frozen=True):
@@ -44,7 +47,7 @@ class Sent(Struct, frozen=True):
     """The answer; a stream is to be closed."""
     opened: Opened
     """What it answers."""
-    moved: MoveReason | None = None
+    moved: Cause | None = None
     """Why another model answered well than the one decided on; None where that one did, or nobody."""
 
 
@@ -55,13 +58,19 @@ class _Failure(Struct, frozen=True):
     """Provider-qualified."""
     came: Sent | UpstreamError | RequestError | None
     """Its refusal, or why it gave no answer; None where its circuit breaker is open."""
-    reason: MoveReason
-    """Why another may do better."""
+
+    @property
+    def _outcome(self) -> Answered | UpstreamError | RequestError | None:
+        return self.came.answer if isinstance(self.came, Sent) else self.came
+
+    @property
+    def cause(self) -> Cause:
+        """Why another is asked."""
+        return name_cause(self._outcome)
 
     def rank(self, decided: str) -> Telling:
         """Rank how much its error tells the client; see `rank_failure`."""
-        came = self.came.answer if isinstance(self.came, Sent) else self.came
-        return rank_failure(came, is_decided=self.model == decided)
+        return rank_failure(self._outcome, is_decided=self.model == decided)
 
 
 NoteTry = Callable[[Try], None]
@@ -127,7 +136,7 @@ class Dispatcher:
             UpstreamError: No candidate gave an answer.
         """
         failures: list[_Failure] = []
-        moved: MoveReason = "unsuitable"
+        moved = UNSUITABLE
         for candidate in candidates:
             came = await self._ask(candidate, note, trace)
             is_decided = candidate.model == decided
@@ -136,9 +145,9 @@ class Dispatcher:
                     return came
                 if came.answer.status in SUCCESS:
                     return replace(came, moved=moved)
-                came = _Failure(candidate.model, came, "upstream_failed")
+                came = _Failure(candidate.model, came)
             if is_decided and not failures:
-                moved = came.reason
+                moved = came.cause
             failures.append(came)
         told = min(failures, key=lambda each: (each.rank(decided), each.model != decided))
         if isinstance(told.came, Sent):
@@ -154,12 +163,12 @@ class Dispatcher:
         health = self._health.of(model)
         attempt = health.breaker.allow()
         if attempt is None:
-            return _Failure(model, None, "upstream_failed")
+            return _Failure(model, None)
         try:
             opened = candidate.open()
         except RequestError as error:
             attempt.abandon()
-            return _Failure(model, error, "unsuitable")
+            return _Failure(model, error)
         except BaseException:
             attempt.abandon()
             raise
@@ -176,8 +185,7 @@ class Dispatcher:
             if verdict != "again" or not await self._wait(came, tries, health.budget):
                 break
             attempt = health.breaker.allow()
-        failed = came if isinstance(came, UpstreamError) else Sent(came, opened)
-        return _Failure(model, failed, "unsuitable" if verdict == "unsuitable" else "upstream_failed")
+        return _Failure(model, came if isinstance(came, UpstreamError) else Sent(came, opened))
 
     async def _wait(self, came: WholeAnswer | UpstreamError, tries: int, budget: RetryBudget) -> bool:
         """Wait before a candidate is tried again; whether it may be.

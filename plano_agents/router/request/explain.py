@@ -139,6 +139,7 @@ def answer_decision(
         "switched": decision.kind == "switch",
         "decision": decision.kind,
         "reason": decision.reason,
+        "because": decision.because,
     }
     if explanation is not None:
         content["explanation"] = explanation

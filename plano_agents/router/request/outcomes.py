@@ -4,7 +4,9 @@
 what came of a candidate                                         then              a pin moves, because
 ===============================================================  ================  ===================
 a good answer, a stream that began                               answered
-its wire cannot carry the request, or the request is too long    next              ``unsuitable``
+its wire cannot carry the request                                next              ``unsuitable``, a detour
+                                                                                   where it is no content
+the request is too long                                          next              ``unsuitable``
 no connection; a stream that is late, cut or nonsense            again, then next  ``upstream_failed``
 408, 429, 5xx but 501                                            again, then next  ``upstream_failed``
 a whole answer that is late: it is billed, and would be again    next              ``upstream_failed``
@@ -27,10 +29,11 @@ from plano_agents.providers.refusals import is_about_target
 from plano_agents.router.request.candidates import Opened
 from plano_agents.router.request.retry import is_retryable
 from plano_agents.router.request.upstream_answer import SUCCESS, Answered, WholeAnswer
-from plano_agents.sessions.pin import MoveReason
+from plano_agents.sessions.decide import name_refusal
+from plano_agents.sessions.pin import Cause
 
-Verdict = MoveReason | Literal["answered", "again"]
-"""What is done next: the reason why another candidate may do better, or neither."""
+Verdict = Literal["answered", "again", "next"]
+"""What is done next."""
 
 
 def judge(came: WholeAnswer | UpstreamError, opened: Opened) -> Verdict:
@@ -42,15 +45,32 @@ def judge(came: WholeAnswer | UpstreamError, opened: Opened) -> Verdict:
     """
     if isinstance(came, UpstreamError):
         is_late = isinstance(came, UpstreamTimeoutError) and not isinstance(came, ConnectTimeoutError)
-        return "upstream_failed" if is_late and not opened.streams else "again"
+        return "next" if is_late and not opened.streams else "again"
     if came.status in SUCCESS:
         return "answered"
     if is_retryable(came.status):
         return "again"
     if says_too_long(came.status, came.body):
-        return "unsuitable"
+        return "next"
     is_elsewhere_better = is_about_target(came.status, came.body, by_client_key=opened.by_client_key)
-    return "upstream_failed" if is_elsewhere_better else "answered"
+    return "next" if is_elsewhere_better else "answered"
+
+
+def name_cause(came: Answered | UpstreamError | RequestError | None) -> Cause:
+    """Name the cause of another candidate's being asked.
+
+    Args:
+        came: What came of this one; None where its circuit breaker is open.
+    """
+    if came is None:
+        return Cause("upstream_failed", "circuit breaker open")
+    if isinstance(came, RequestError):
+        return name_refusal(came.param)
+    if isinstance(came, UpstreamError):
+        return Cause("upstream_failed", came.code)
+    if isinstance(came, WholeAnswer) and says_too_long(came.status, came.body):
+        return Cause("unsuitable", "context_window")
+    return Cause("upstream_failed", f"status {came.status}")
 
 
 class Telling(IntEnum):

@@ -11,7 +11,7 @@ from functools import partial
 from types import TracebackType
 
 from plano_agents.affinity import HINT_HEADER
-from plano_agents.errors import PlanoError
+from plano_agents.errors import PlanoError, RefusedFieldError, RequestError
 from plano_agents.protocol.request_body import RequestBody
 from plano_agents.protocol.usage import Tokens, UsageMeter, read_usage
 from plano_agents.router.request.answer import Answer, answer_error, build_headers, pass_back
@@ -19,7 +19,7 @@ from plano_agents.router.request.bugs import explain_failure
 from plano_agents.router.request.candidates import Candidate, Draft, ModelCandidate
 from plano_agents.router.request.choice import Choice
 from plano_agents.router.request.counting import CountCandidate, answer_count, check_countable
-from plano_agents.router.request.dispatch import Sent
+from plano_agents.router.request.dispatch import UNSUITABLE, Sent
 from plano_agents.router.request.explain import answer_decision, explain, wants_explanation
 from plano_agents.router.request.sampling import new_trace_id
 from plano_agents.router.request.service import Service
@@ -29,7 +29,7 @@ from plano_agents.router.request.surfaces import Endpoint
 from plano_agents.router.request.trail import Trail
 from plano_agents.router.request.upstream_answer import SUCCESS, StreamedAnswer
 from plano_agents.sessions.decide import Route, decide_after_move, decide_without_session
-from plano_agents.sessions.pin import Cause, Decision, MoveReason
+from plano_agents.sessions.pin import Cause, Decision
 from plano_agents.sessions.pinning import Turn
 from plano_agents.trace_context import parse_trace_context
 
@@ -139,11 +139,13 @@ class Story:
         if len(request.body) > LARGE_BODY_BYTES:
             await asyncio.sleep(0)  # others are served between its splitting, its reading and its translation
         choice = service.chooser.read(body)
+        if trail.affinity_id is None:
+            trail.affinity_id = service.turns.read_affinity_id(body)
         turn = await service.turns.find_turn(request.headers, fields, trail.affinity_id, body)
         draft = Draft(endpoint.surface.form, body, fields, int(trail.began_at))
         if endpoint.counts_only:
             return await self._count(draft, choice, turn)
-        trail.decision = await self._decide(choice, turn)
+        trail.decision = await self._decide(draft, choice, turn)
         if len(request.body) > LARGE_BODY_BYTES:
             await asyncio.sleep(0)
         if endpoint.decides_only:
@@ -155,28 +157,51 @@ class Story:
         sent = await self._send(candidates, trail.decision)
         model = sent.answer.model
         if sent.moved is not None:
-            trail.decision = await self._move(trail.decision, model, sent.moved)
+            trail.decision = await self._move(choice, trail.decision, model, sent.moved)
         trail.adjustments = (*choice.tell_replaced(model), *sent.opened.fitted.adjustments)
         return self._pass_back(sent)
 
-    async def _decide(self, choice: Choice, turn: Turn | None) -> Decision:
+    async def _decide(self, draft: Draft, choice: Choice, turn: Turn | None) -> Decision:
         """Decide which model serves the request: its session's, or the one that it is routed to."""
         trail = self.trail
         if turn is None:
             decision = decide_without_session(await choice.route())
         else:
-            self._turn, trail.session = turn.open(), turn.key
+            self._turn, trail.session, trail.origin = turn.open(), turn.key, turn.origin
             hint, find_model = self._request.fields.get(_HINT), self._service.chooser.find_name
-            decision = await turn.decide(hint=hint, find_model=find_model, route=choice.route)
+            decision = await turn.decide(
+                hint=hint,
+                find_model=find_model,
+                find_hinted=choice.find_hinted,
+                route=lambda: self._route(draft, choice, turn),
+            )
         trail.ranking = choice.ranking
         trail.routing_ms = self._measure()
         return decision
 
-    async def _move(self, decision: Decision, model: str, reason: MoveReason) -> Decision:
-        """Decide for another model than the one decided on; a session's pin follows."""
+    async def _route(self, draft: Draft, choice: Choice, turn: Turn) -> Route:
+        """Route a request of a session, to a model that it can be written for, where there is a choice of them."""
+
+        def carries(name: str) -> bool:
+            if self._endpoint.decides_only:
+                return True
+            try:
+                ModelCandidate(name, self._service.find_served(name), draft, turn=None).open()
+            except RequestError:
+                return False
+            except RefusedFieldError:
+                return True  # it is told as it is, and no other model is asked
+            return True
+
+        return await choice.route_turn(turn, carries)
+
+    async def _move(self, choice: Choice, decision: Decision, model: str, cause: Cause) -> Decision:
+        """Decide for another model than the one decided on; a session's pin follows, unless it is a detour."""
+        if cause is UNSUITABLE:
+            cause = choice.find_cause(decision.model)
         if self._turn is None:
-            return decide_after_move(decision, model, Cause(reason))
-        return await self._turn.follow(decision, model, Cause(reason))
+            return decide_after_move(decision, model, cause)
+        return await self._turn.follow(decision, model, cause)
 
     def _list_candidates(self, choice: Choice, decision: Decision) -> Iterator[str]:
         return choice.candidates(decision, by_hint=self._turn is not None and self._turn.is_hinted)
@@ -202,7 +227,7 @@ class Story:
         assert decision is not None, "it was just made"  # noqa: S101 - cannot happen
         first, *_ = self._list_candidates(choice, decision)
         if first != decision.model:
-            trail.decision = decision = await self._move(decision, first, "unsuitable")
+            trail.decision = decision = await self._move(choice, decision, first, UNSUITABLE)
         explanation = await explain(choice) if wants_explanation(self._request.fields) else None
         candidates = [*self._list_candidates(choice, decision)]
         return answer_decision(trail, decision, candidates, asked, explanation)
@@ -212,6 +237,7 @@ class Story:
         service, trail = self._service, self.trail
         check_countable(draft.body)
         pin = await turn.peek() if turn is not None else None
+        choice.falls_back = turn is not None and turn.lane is not None
         model = (service.chooser.find_name(pin.model) if pin is not None else None) or choice.requested
         trail.decision = decide_without_session(Route(model, None))
         trail.adjustments = choice.tell_replaced(model)

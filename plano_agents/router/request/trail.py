@@ -12,6 +12,7 @@ from plano_agents.protocol.adjustment import Adjustment
 from plano_agents.protocol.usage import NO_TOKENS, Tokens
 from plano_agents.router.request.sampling import Trace
 from plano_agents.routing.strategy import Ranking
+from plano_agents.sessions.lanes import Origin
 from plano_agents.sessions.pin import Decision, SessionKey
 
 
@@ -41,8 +42,8 @@ class Trail(Struct):
     """When it came, in seconds on the service's monotonic clock."""
     affinity_id: str | None = None
     """The client's affinity id, once it is checked."""
-    source: str | None = None
-    """Where the session's id comes from, as the caller is told; None without a session, and where the answer repeats the id."""
+    origin: Origin | None = None
+    """Where the session's id comes from; None without a session, and where the answer repeats the id."""
     session: SessionKey | None = None
     """The session that it is a turn of, an implicit one included."""
     decision: Decision | None = None

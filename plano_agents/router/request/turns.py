@@ -27,7 +27,7 @@ from plano_agents.protocol.needs import offers_tools
 from plano_agents.protocol.request_body import RequestBody
 from plano_agents.sessions.harnesses import NAMED_LANES, read_id, recognise
 from plano_agents.sessions.implicit import derive_implicit_id
-from plano_agents.sessions.lanes import SEPARATOR, build_lane, name_agent_lane
+from plano_agents.sessions.lanes import SEPARATOR, Origin, build_lane, name_agent_lane
 from plano_agents.sessions.pin import SessionKey
 from plano_agents.sessions.pinning import Pinning, Turn
 
@@ -120,20 +120,22 @@ class Turns:
             if _OURS in fields:
                 return self._pinning.turn(SessionKey(tenant, affinity_id), self._ttl_seconds)
             name, source = self._name_session(fields, affinity_id, request)
-            return self._pinning.turn(SessionKey(tenant, name), self._ttl_seconds, source=source)
+            return self._pinning.turn(SessionKey(tenant, name), self._ttl_seconds, Origin(source))
         shown = recognise(fields, request.fields) if self._takes_harnesses else None
         if shown is not None:
             lane = build_lane(shown, request.model, has_tools=offers_tools(request.fields))
             lane = await self._pinning.find_lane(tenant, lane)
             key = SessionKey(tenant, lane.key)
-            return self._pinning.turn(key, self._ttl_seconds, lane=lane, source=lane.source)
+            return self._pinning.turn(key, self._ttl_seconds, Origin(lane.source, lane))
         if not self._takes_implicit:
             return None
         salt = await self._pinning.store.salt()
         implicit = derive_implicit_id(request.head, tenant, salt, per_user_turn=self._per_user_turn)
         if implicit is None:
             return None
-        return self._pinning.turn(SessionKey(tenant, implicit), self._implicit_ttl_seconds, source="implicit")
+        return self._pinning.turn(
+            SessionKey(tenant, implicit), self._implicit_ttl_seconds, Origin("implicit")
+        )
 
     def _name_session(
         self, fields: Mapping[str, str], affinity_id: str, request: RequestBody

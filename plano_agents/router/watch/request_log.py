@@ -159,7 +159,7 @@ class RequestLine(Event):
             "path": trail.path,
             "affinity_id": trail.affinity_id,
             "session": trail.session.affinity_id if trail.session is not None else None,
-            "session_source": trail.source,
+            "session_source": trail.origin.source if trail.origin is not None else None,
             "tenant": (trail.session.tenant if trail.session is not None else "") or None,
             "decision": decision.kind if decision is not None else None,
             "reason": decision.reason if decision is not None else None,

@@ -41,6 +41,11 @@ BUSY = MemoryResponse(status=503, headers=JSON)
 TOO_LONG = MemoryResponse(400, pieces=(b'{"error": {"code": "context_length_exceeded", "message": "long"}}',))
 
 
+def why(sent: Sent) -> str | None:
+    """Give the reason why another model answered than the one decided on."""
+    return sent.moved.reason if sent.moved is not None else None
+
+
 class Scene:
     """A dispatcher over providers in memory, on a clock that its waits move."""
 
@@ -96,7 +101,7 @@ class Unsuitable(Asked):
 async def test_a_good_answer_is_taken_at_once() -> None:
     scene = Scene(OK)
     sent = await scene.send(GPT, CLAUDE)
-    assert (sent.answer.status, sent.moved, scene.asked) == (200, None, [GPT])
+    assert (sent.answer.status, why(sent), scene.asked) == (200, None, [GPT])
 
 
 @pytest.mark.parametrize(
@@ -129,13 +134,13 @@ async def test_what_the_request_caused_is_answered_at_once(status: int) -> None:
 async def test_what_is_about_who_was_asked_goes_to_the_next_at_once(refusal: MemoryResponse) -> None:
     scene = Scene(refusal, OK)
     sent = await scene.send(GPT, CLAUDE)
-    assert (sent.answer.model, sent.moved, scene.asked) == (CLAUDE, "upstream_failed", [GPT, CLAUDE])
+    assert (sent.answer.model, why(sent), scene.asked) == (CLAUDE, "upstream_failed", [GPT, CLAUDE])
 
 
 @pytest.mark.parametrize("status", [401, 402, 403, 404])
 async def test_where_no_other_does_better_the_refusal_is_told(status: int) -> None:
     sent = await Scene(MemoryResponse(status=status), BUSY).send(GPT, CLAUDE)
-    assert (sent.answer.status, sent.answer.model, sent.moved) == (status, GPT, None)
+    assert (sent.answer.status, sent.answer.model, why(sent)) == (status, GPT, None)
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -168,7 +173,7 @@ async def test_a_whole_answer_that_is_late_is_not_asked_for_again(error: Excepti
 async def test_a_failure_within_a_200_is_one(body: bytes) -> None:
     scene = Scene(*[MemoryResponse(pieces=(body,))] * 3, OK)
     sent = await scene.send(GPT, CLAUDE)
-    assert (sent.answer.model, sent.moved, scene.asked) == (
+    assert (sent.answer.model, why(sent), scene.asked) == (
         CLAUDE,
         "upstream_failed",
         [GPT, GPT, GPT, CLAUDE],
@@ -187,7 +192,7 @@ async def test_a_stream_whose_first_word_is_an_error_failed_wherever_it_is_cut(p
         scene = Scene(failing, failing, failing, MemoryResponse(headers=SSE, pieces=CHUNKS))
         candidates = [Asked(GPT, streams=True), Asked(CLAUDE, streams=True)]
         sent = await scene.dispatcher.send(candidates, decided=GPT)
-        assert (sent.answer.model, sent.moved) == (CLAUDE, "upstream_failed")
+        assert (sent.answer.model, why(sent)) == (CLAUDE, "upstream_failed")
         assert failing.closed
 
 
@@ -218,7 +223,7 @@ async def test_json_that_calls_itself_otherwise_is_read_whole(kind: str) -> None
 async def test_after_three_tries_comes_the_next_candidate() -> None:
     scene = Scene(DOWN, BUSY, DOWN, OK)
     sent = await scene.send(GPT, CLAUDE)
-    assert (sent.answer.model, sent.moved, scene.asked) == (
+    assert (sent.answer.model, why(sent), scene.asked) == (
         CLAUDE,
         "upstream_failed",
         [GPT, GPT, GPT, CLAUDE],
@@ -228,7 +233,7 @@ async def test_after_three_tries_comes_the_next_candidate() -> None:
 async def test_when_all_fail_what_came_of_the_decided_model_is_told() -> None:
     scene = Scene(BUSY, BUSY, BUSY, DOWN)
     sent = await scene.send(GPT, CLAUDE)
-    assert (sent.answer.status, sent.answer.model, sent.moved) == (503, GPT, None)
+    assert (sent.answer.status, sent.answer.model, why(sent)) == (503, GPT, None)
 
 
 TELLING: Mapping[str, MemoryResponse | Exception] = {
@@ -269,12 +274,12 @@ async def test_of_two_errors_of_one_rank_the_decided_models_is_told(failure: Mem
 async def test_a_stand_ins_refusal_helps_nobody_and_the_next_is_asked(status: int) -> None:
     scene = Scene(DOWN, DOWN, DOWN, MemoryResponse(status=status), OK)
     sent = await scene.send(GPT, CLAUDE, "openai/o3")
-    assert (sent.answer.status, sent.answer.model, sent.moved) == (200, "openai/o3", "upstream_failed")
+    assert (sent.answer.status, sent.answer.model, why(sent)) == (200, "openai/o3", "upstream_failed")
 
 
 async def test_a_session_does_not_move_to_a_stand_in_that_refuses() -> None:
     sent = await Scene(DOWN, DOWN, DOWN, MemoryResponse(status=401)).send(GPT, CLAUDE)
-    assert (sent.answer.status, sent.moved) == (401, None)
+    assert (sent.answer.status, why(sent)) == (401, None)
 
 
 async def test_a_provider_that_says_when_is_taken_at_its_word() -> None:
@@ -322,13 +327,13 @@ async def test_a_provider_left_alone_is_passed_over_for_the_next_candidate() -> 
     await scene.send(GPT, CLAUDE)
     scene.upstream.requests.clear()
     sent = await scene.send(GPT, CLAUDE)
-    assert (sent.moved, scene.asked) == ("upstream_failed", [CLAUDE])
+    assert (why(sent), scene.asked) == ("upstream_failed", [CLAUDE])
 
 
 async def test_a_candidate_that_cannot_carry_the_request_is_passed_over() -> None:
     scene = Scene(OK)
     sent = await scene.dispatcher.send([Unsuitable(CLAUDE), Asked(GPT)], decided=CLAUDE)
-    assert (sent.answer.model, sent.moved) == (GPT, "unsuitable")
+    assert (sent.answer.model, why(sent)) == (GPT, "unsuitable")
 
 
 async def test_a_request_that_no_candidate_can_carry_is_refused_by_its_field() -> None:
@@ -341,7 +346,7 @@ async def test_a_request_that_no_candidate_can_carry_is_refused_by_its_field() -
 async def test_a_candidate_whose_provider_says_that_it_is_too_long_is_passed_over_at_once() -> None:
     scene = Scene(TOO_LONG, OK)
     sent = await scene.send(GPT, CLAUDE)
-    assert (sent.answer.model, sent.moved, scene.asked, scene.waits) == (
+    assert (sent.answer.model, why(sent), scene.asked, scene.waits) == (
         CLAUDE,
         "unsuitable",
         [GPT, CLAUDE],
@@ -355,7 +360,7 @@ async def test_a_request_that_is_too_long_for_all_is_answered_with_the_decided_m
 ) -> None:
     scene = Scene(TOO_LONG, MemoryResponse(status=413))
     sent = await scene.send(*order, decided=GPT)
-    assert (sent.answer.model, sent.moved, scene.asked) == (GPT, None, list(order))
+    assert (sent.answer.model, why(sent), scene.asked) == (GPT, None, list(order))
 
 
 async def test_requests_that_are_too_long_open_no_breaker() -> None:
@@ -368,7 +373,7 @@ async def test_requests_that_are_too_long_open_no_breaker() -> None:
 async def test_a_failure_that_may_pass_is_told_rather_than_a_stand_ins_shorter_reach() -> None:
     scene = Scene(BUSY, BUSY, BUSY, TOO_LONG)
     sent = await scene.send(GPT, CLAUDE)
-    assert (sent.answer.status, sent.answer.model, sent.moved) == (503, GPT, None)
+    assert (sent.answer.status, sent.answer.model, why(sent)) == (503, GPT, None)
 
 
 async def test_while_the_decided_model_is_left_alone_a_stand_ins_shorter_reach_is_no_answer() -> None:
@@ -382,13 +387,13 @@ async def test_while_the_decided_model_is_left_alone_a_stand_ins_shorter_reach_i
 
 async def test_a_stand_in_for_a_model_known_to_be_unsuitable_says_so() -> None:
     sent = await Scene(OK).send(CLAUDE, GPT, decided=GPT)
-    assert (sent.answer.model, sent.moved) == (CLAUDE, "unsuitable")
+    assert (sent.answer.model, why(sent)) == (CLAUDE, "unsuitable")
 
 
 async def test_a_model_thought_unsuitable_that_answers_after_all_has_not_moved() -> None:
     scene = Scene(DOWN, DOWN, DOWN, OK)
     sent = await scene.send(CLAUDE, GPT, decided=GPT)
-    assert (sent.answer.model, sent.moved) == (GPT, None)
+    assert (sent.answer.model, why(sent)) == (GPT, None)
 
 
 async def test_a_client_that_leaves_in_the_wait_ends_it() -> None:

@@ -114,7 +114,7 @@ async def test_a_session_whose_model_left_the_configuration_is_switched_and_says
     await ask(before, chat(model=GPT), ID)
     after = build_service(build_config(MINI), MemoryUpstream(), pinning=pinning)
     switched, kept = await ask(after, chat(), ID), await ask(after, chat(), ID)
-    assert switched.headers["x-plano-affinity"] == "switch; reason=model_removed"
+    assert switched.headers["x-plano-affinity"] == "switch; reason=model_removed; because=openai/gpt-4o"
     assert switched.headers["x-plano-model"] == MINI
     assert kept.headers["x-plano-affinity"] == "retain; reason=pinned"
 

@@ -136,7 +136,7 @@ def build_record(trail: Trail, metrics: Mapping[str, ModelMetrics]) -> Record:
         input=tokens.input,
         output=tokens.output,
         cached=tokens.cached,
-        source=_cut(trail.source),
+        source=_cut(trail.origin.source if trail.origin is not None else None),
     )
     decision = trail.decision
     if decision is not None:
