@@ -27,7 +27,9 @@ class Request:
     hint: str | None = None
     """A model, however spelt."""
     image: bool = False
-    """Whether it shows an image."""
+    """Whether it shows an image, which stays in the transcript."""
+    stop: bool = False
+    """Whether it names a stop sequence, which is this request's alone."""
     decides_only: bool = False
     """Whether it is posted to the routing endpoint."""
 
@@ -53,6 +55,8 @@ class Told(NamedTuple):
     reason: str | None
     ok: bool
     """Whether a model answered well."""
+    pinned: str | None = None
+    """The model that is kept, where another one served this request alone."""
 
 
 @dataclass(slots=True)
@@ -76,15 +80,22 @@ class Contract:
     Args:
         routes: Every preference's models, best first.
         blind: The models that take no images.
+        endless: The models that take no stop sequences.
         models: The configured models; the first is the default.
         cap: How many sessions at rest are remembered that a model was asked for, and as many of the others.
     """
 
     def __init__(
-        self, routes: Mapping[str, Sequence[str]], blind: frozenset[str], models: Sequence[str], cap: int
+        self,
+        routes: Mapping[str, Sequence[str]],
+        blind: frozenset[str],
+        endless: frozenset[str],
+        models: Sequence[str],
+        cap: int,
     ) -> None:
         self._routes = routes
         self._blind = blind
+        self._endless = endless
         self.models = models
         self.cap = cap
         self.down: set[str] = set()
@@ -97,9 +108,15 @@ class Contract:
     def ask(self, request: Request) -> Told:
         """Serve a request from its beginning to its end."""
         self.begin(request.key)
-        told = self.finish(request, self.decide(request))
-        self.end(request.key, served=not request.decides_only)
+        decided = self.decide(request)
+        told = self.finish(request, decided)
+        self.end(request.key, served=self.is_sent(request, decided))
         return told
+
+    def is_sent(self, request: Request, decided: Decided) -> bool:
+        """Whether any model is asked for a request that was decided on."""
+        tried = [decided.model, *self._list_others(decided)]
+        return not request.decides_only and any(self._carries(each, request) for each in tried)
 
     def begin(self, key: Key | None) -> None:
         if key is not None:
@@ -136,6 +153,8 @@ class Contract:
             return Told(model, decided.kind, decided.reason, ok=answered)
         if request.key is None:
             return Told(model, "none", None, ok=True)
+        if cause == "detour":
+            return Told(model, "detour", "unsuitable", ok=True, pinned=decided.model)
         pin = self.pins[request.key]
         if len(pin.switches) == decided.moves:
             pin.model = model
@@ -178,14 +197,19 @@ class Contract:
             return Decided("switch", "model_removed", *self._route(request))
         for model in self.models:
             if request.hint in (model, model.partition("/")[2]):
-                return Decided("initialize", "hint", model, None)
+                going_on = [model, *self._list_sharing(model)]
+                able = next((each for each in going_on if self._can(each, request)), model)
+                return Decided("initialize", "hint", able, None)
         return Decided("initialize", "first_turn", *self._route(request))
 
     def _route(self, request: Request) -> tuple[str, str | None]:
+        """The first model that can serve the request; a session's first is also one that it can be written for."""
         found = self._route_models(request.topic)
         if not found:
             return self.models[0], None
-        return next((model for model in found if self._can(model, request)), found[0]), request.topic
+        able = [model for model in found if self._can(model, request)]
+        written = [model for model in able if request.decides_only or self._carries(model, request)]
+        return [*(written if request.key else []), *able, *found][0], request.topic
 
     def _route_models(self, name: str | None) -> list[str]:
         return [model for model in self._routes.get(name or "", ()) if model in self.models]
@@ -194,25 +218,32 @@ class Contract:
         """List who may stand in: the models of the route; where a hint chose, those that share a preference."""
         if decided.route is not None or not decided.by_hint:
             return self._route_models(decided.route)
-        sharing = [self._route_models(name) for name in self._routes if decided.model in self._routes[name]]
+        return self._list_sharing(decided.model)
+
+    def _list_sharing(self, model: str) -> list[str]:
+        sharing = [self._route_models(name) for name in self._routes if model in self._routes[name]]
         return list(dict.fromkeys(model for models in sharing for model in models))
 
     def _can(self, model: str, request: Request) -> bool:
         return not (request.image and model in self._blind)
+
+    def _carries(self, model: str, request: Request) -> bool:
+        return not (request.stop and model in self._endless)
 
     def _answer(self, request: Request, decided: Decided) -> tuple[bool, str, str | None]:
         """Whether anybody answers well; who, the one decided on if nobody; and why another than that one."""
         others = [each for each in self._list_others(decided) if each != decided.model]
         able = [each for each in others if self._can(each, request)]
         rest = [each for each in others if each not in able]
+        own = "upstream_failed" if self._carries(decided.model, request) else "detour"
         if self._can(decided.model, request):
-            order, cause = [decided.model, *able, *rest], "upstream_failed"
+            order, cause = [decided.model, *able, *rest], own
         else:
             order = [*able, decided.model, *rest]
-            cause = "unsuitable" if able else "upstream_failed"
+            cause = "unsuitable" if able else own
         if request.decides_only:
             return True, order[0], None if order[0] == decided.model else cause
         for each in order:
-            if each not in self.down:
+            if each not in self.down and self._carries(each, request):
                 return True, each, None if each == decided.model else cause
         return False, decided.model, None

@@ -49,6 +49,7 @@ ROUTES = {
     "solo": ("openai/c",),
 }
 BLIND = frozenset({"openai/b", "openai/d"})
+ENDLESS = frozenset({"openai/a", "openai/d"})
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
 
 KEYS: Sequence[Key] = [("a", "b:c"), ("a:b", "c"), ("", "c"), ("", "run-1"), ("", "run-2"), ("a", "run-1")]
@@ -63,6 +64,7 @@ requests = st.builds(
     topic=topics,
     hint=hints,
     image=st.booleans(),
+    stop=st.sampled_from([False, False, True]),
     decides_only=st.booleans(),
 )
 configured = st.one_of(st.permutations(MODELS), st.lists(st.sampled_from(MODELS), min_size=1, unique=True))
@@ -137,7 +139,13 @@ def build(models: Sequence[str], cap: int) -> Config:
     return Config(
         models=tuple(map(build_model, models)),
         preferences=tuple(Preference(name, name, found) for name, found in kept.items() if found),
-        profiles={name: ModelProfile(images=False) for name in BLIND},
+        profiles={
+            name: ModelProfile(
+                images=False if name in BLIND else None, stop_sequences=0 if name in ENDLESS else None
+            )
+            for name in MODELS
+        },
+        unsupported_params="move",
         routing=Routing(TTL, cap, session_cache=SessionCache(tenant_header="x-tenant")),
         retries=Retries(max_per_candidate=0),
         breaker=Breaker(failures=1_000_000),
@@ -150,13 +158,18 @@ def encode(request: Request, *, stream: bool = False) -> ProxyRequest:
     parts: list[dict[str, object]] = [{"type": "text", "text": request.topic}]
     if request.image:
         parts.append({"type": "image_url", "image_url": {"url": PIXEL}})
-    body = {"messages": [{"role": "user", "content": parts}], "stream": stream}
+    body: dict[str, object] = {"messages": [{"role": "user", "content": parts}], "stream": stream}
+    if request.stop:
+        body["stop"] = ["."]
     return ProxyRequest([pair for pair in headers.items() if pair[1]], json.dumps(body).encode())  # type: ignore[misc]
 
 
 def read(answer: Answer) -> Told:
-    kind, _, reason = answer.headers["x-plano-affinity"].partition("; reason=")
-    return Told(answer.headers["x-plano-model"], kind, reason or None, ok=answer.status == 200)
+    kind, *parts = answer.headers["x-plano-affinity"].split("; ")
+    told = dict(part.split("=", 1) for part in parts)
+    assert ("because" in told) is (kind in {"detour", "switch"})
+    model, is_ok = answer.headers.get("x-plano-model", ""), answer.status == 200
+    return Told(model, kind, told.get("reason"), ok=is_ok, pinned=told.get("pinned"))
 
 
 class AffinityMachine(RuleBasedStateMachine):
@@ -169,7 +182,7 @@ class AffinityMachine(RuleBasedStateMachine):
         self.ledger = Ledger(max_entries=100, is_shared=False)
         self.store = MemorySessionStore(max_entries=1, clock=self.clock, on_end=self.ledger.forget)
         self.pinning = Pinning(self.store, self.ledger)
-        self.streams: list[tuple[Key | None, AsyncExitStack]] = []
+        self.streams: list[tuple[Key | None, AsyncExitStack, bool]] = []
         self.last: Key | None = None
         self.strategy = self.run(self.build_strategy())
 
@@ -181,7 +194,7 @@ class AffinityMachine(RuleBasedStateMachine):
 
     @initialize(models=configured, cap=caps)
     def start(self, models: Sequence[str], cap: int) -> None:
-        self.contract = Contract(ROUTES, BLIND, models, cap)
+        self.contract = Contract(ROUTES, BLIND, ENDLESS, models, cap)
         self.upstream = Upstream(self.contract.down)
         self.configure(models, cap)
 
@@ -214,23 +227,27 @@ class AffinityMachine(RuleBasedStateMachine):
         """Begin a request that stays open."""
         request = replace(request, decides_only=False)
         stack = AsyncExitStack()
-        self.streams.append((request.key, stack))
         self.contract.begin(request.key)
         answer = self.run(self.open(request, stack))
-        assert read(answer) == self.contract.finish(request, self.contract.decide(request))
+        decided = self.contract.decide(request)
+        assert read(answer) == self.contract.finish(request, decided)
+        self.streams.append((request.key, stack, self.contract.is_sent(request, decided)))
 
     @precondition(lambda self: self.streams)
     @rule(data=st.data())
     def close(self, data: st.DataObject) -> None:
-        key, stack = self.streams.pop(data.draw(st.integers(0, len(self.streams) - 1)))
+        key, stack, is_sent = self.streams.pop(data.draw(st.integers(0, len(self.streams) - 1)))
         self.run(stack.aclose())
-        self.contract.end(key)
+        self.contract.end(key, served=is_sent)
 
     @rule(key=keys, crowd=st.lists(requests, min_size=2, max_size=5), cancelled=st.booleans())
     def concurrent_turns(self, key: Key, crowd: Sequence[Request], *, cancelled: bool) -> None:
-        """Ask many times at once; the first may be cancelled as it is routed, or as its model is asked."""
+        """Ask many times at once; the first may be cancelled as it is routed, or as its model is asked.
+
+        All of them reach a provider, so none names a stop sequence, which a route may have no model for.
+        """
         self.last = key
-        asked = [replace(request, key=key, decides_only=False) for request in crowd]
+        asked = [replace(request, key=key, decides_only=False, stop=False) for request in crowd]
         told, was_routing = self.run(self.ask_at_once(asked, cancelled=cancelled))
         for _ in asked:
             self.contract.begin(key)
@@ -301,7 +318,7 @@ class AffinityMachine(RuleBasedStateMachine):
         assert self.ledger.violations == 0
 
     def teardown(self) -> None:
-        for _, stack in self.streams:
+        for _, stack, _ in self.streams:
             self.run(stack.aclose())
         self.runner.close()
 

@@ -80,7 +80,7 @@ async def test_a_failed_model_is_stood_in_for_and_the_pin_follows() -> None:
         answers = [await talk(url, request) for _ in range(2)]
     assert [status for status, _, _ in answers] == [200, 200]
     assert [find_header(head, "x-plano-affinity") for _, head, _ in answers] == [
-        "switch; reason=upstream_failed; because=status 503",
+        "switch; reason=upstream_failed; because=status 500",
         "retain; reason=pinned",
     ]
     assert [find_header(head, "x-plano-model") for _, head, _ in answers] == [MINI, MINI]

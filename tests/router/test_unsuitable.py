@@ -144,7 +144,7 @@ async def test_a_switch_tells_what_the_model_does_not_take(demand: str, words: s
 
 
 async def test_a_switch_tells_that_the_provider_found_it_too_long() -> None:
-    service, _ = serve(routed(SMALL, LARGE), FakeResponse(), TOO_LONG, FakeResponse())
+    service, _ = serve(routed(SMALL, LARGE), MemoryResponse(), TOO_LONG, MemoryResponse())
     await ask(service, chat(), ID)
     assert because(await ask(service, chat(), ID)) == "context_window"
 

@@ -146,7 +146,7 @@ async def test_a_pin_made_elsewhere_of_a_model_that_is_not_configured_here_is_mo
 
     known = lambda name: None if name == CLAUDE else name  # noqa: E731 - shorter than a def
     decision = await ask(here, route_while_the_other_decides, configured=known)
-    assert decision == Decision(GPT, "r", "switch", "model_removed")
+    assert decision == Decision(GPT, "r", "switch", "model_removed", (), CLAUDE)
     assert (await find_pin(here)).model == GPT
 
 
