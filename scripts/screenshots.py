@@ -125,7 +125,7 @@ async def running_world() -> AsyncGenerator[World, None]:
     urls = [processes.url_of(listener) for listener in listeners]
     config = load_config(ROOT / "config.yaml", environ={}, offline=True).offline(urls[1])
     routing = replace(config.routing, session_cache=SessionCache(tenant_header="x-tenant"))
-    prices = CostSource("models.dev", f"{urls[2]}/api.json")
+    prices = CostSource("cost", "models.dev", f"{urls[2]}/api.json")
     config = replace(config, routing=routing, metrics_sources=(prices,), retries=Retries(base_seconds=0.02))
     upstream = HttpUpstream()
     async with processes.running(

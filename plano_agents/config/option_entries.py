@@ -4,26 +4,16 @@ A section with a problem still yields a value; it is meaningful only when no pro
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from plano_agents.config.findings import Findings, KeyPath, format_path, format_value
-from plano_agents.config.options import CostSource, LatencySource, MetricsSource, SessionCache, Tracing
-from plano_agents.config.schema import CostEntry, LatencyEntry, TracingSection
+from plano_agents.config.options import CostSource, MetricsSource, PlanoTracing, SessionCache
 from plano_agents.config.secrets import SecretReader, has_reference
 from plano_agents.http_syntax import is_token, split_address
-
-CATALOGS: Mapping[str, str] = MappingProxyType(
-    {
-        "digitalocean": "https://api.digitalocean.com/v2/gen-ai/models/catalog",
-        "models.dev": "https://models.dev/api.json",
-    }
-)
-"""Where prices are, unless ``url`` says otherwise; as in Plano."""
 
 # The text form of a protobuf duration, which is what Envoy reads under Plano.
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
@@ -102,23 +92,23 @@ def _is_store_url(url: str) -> bool:
         return False
 
 
-def build_tracing(section: TracingSection, findings: Findings, secrets: SecretReader | None) -> Tracing:
+def build_tracing(section: PlanoTracing, findings: Findings, secrets: SecretReader | None) -> PlanoTracing:
     """Read ``tracing``; offline, a collector from the environment is left out."""
     if section.opentracing_grpc_endpoint is not None and section.random_sampling == 0:
         findings.add_warning(
             ("tracing", "opentracing_grpc_endpoint"),
             "this collector gets nothing: tracing.random_sampling is 0. Set how many of 100 requests are traced",
         )
-    return Tracing(
-        random_sampling=section.random_sampling,
-        trace_arch_internal=section.trace_arch_internal,
+    prefixes = tuple(prefix.lower() for prefix in section.span_attributes.header_prefixes)
+    return replace(
+        section,
         opentracing_grpc_endpoint=_read_collector(section, findings, secrets),
-        header_prefixes=tuple(prefix.lower() for prefix in section.span_attributes.header_prefixes),
-        static_attributes=MappingProxyType(dict(section.span_attributes.static)),
+        span_attributes=replace(section.span_attributes, header_prefixes=prefixes),
+        exporters=None,  # nothing acts on them
     )
 
 
-def _read_collector(section: TracingSection, findings: Findings, secrets: SecretReader | None) -> str | None:
+def _read_collector(section: PlanoTracing, findings: Findings, secrets: SecretReader | None) -> str | None:
     path: KeyPath = ("tracing", "opentracing_grpc_endpoint")
     given = section.opentracing_grpc_endpoint
     if given is not None and has_reference(given):
@@ -137,9 +127,7 @@ def _read_collector(section: TracingSection, findings: Findings, secrets: Secret
     return given.rstrip("/")
 
 
-def build_metrics_sources(
-    entries: Sequence[CostEntry | LatencyEntry], findings: Findings
-) -> tuple[MetricsSource, ...]:
+def build_metrics_sources(entries: Sequence[MetricsSource], findings: Findings) -> tuple[MetricsSource, ...]:
     """Check ``model_metrics_sources``.
 
     Args:
@@ -147,33 +135,20 @@ def build_metrics_sources(
         findings: Where problems are noted.
 
     Returns:
-        The sources in that order, one of each type.
+        The sources in that order, one of each type, each with its address.
     """
-    sources: list[MetricsSource] = []
     seen: set[str] = set()
     for index, entry in enumerate(entries):
         path: KeyPath = ("model_metrics_sources", index)
         if entry.type in seen:
             findings.add_problem(path, f"this is a second metrics source of type {entry.type!r}. Keep one.")
         seen.add(entry.type)
-        sources.append(_build_metrics_source(entry, path, findings))
-    return tuple(sources)
-
-
-def _build_metrics_source(
-    entry: CostEntry | LatencyEntry, path: KeyPath, findings: Findings
-) -> MetricsSource:
-    if entry.url is not None and split_address(entry.url, frozenset({"http", "https"})) is None:
-        findings.add_problem(
-            (*path, "url"),
-            f"the url of this {entry.type} source is not an address. Write http:// or https:// and a host, "
-            "without credentials.",
-        )
-    if isinstance(entry, CostEntry):
-        return CostSource(
-            provider=entry.provider,
-            url=CATALOGS[entry.provider] if entry.url is None else entry.url,
-            refresh_seconds=entry.refresh_interval,
-            model_aliases=MappingProxyType(dict(entry.model_aliases)),
-        )
-    return LatencySource(entry.provider, entry.url.rstrip("/"), entry.query, entry.refresh_interval)
+        if entry.url is not None and split_address(entry.url, frozenset({"http", "https"})) is None:
+            findings.add_problem(
+                (*path, "url"),
+                f"the url of this {entry.type} source is not an address. Write http:// or https:// and a host, "
+                "without credentials.",
+            )
+    return tuple(
+        replace(entry, url=entry.address) if isinstance(entry, CostSource) else entry for entry in entries
+    )

@@ -174,52 +174,106 @@ class PromptCaching(Values):
 
 
 @dataclass(frozen=True, slots=True)
-class Tracing:
-    """``tracing``: Plano's, and whether prompts go along, which is ours."""
+class SpanAttributes(Values):
+    """``tracing.span_attributes``."""
 
-    random_sampling: int = 0
-    """How many of 100 requests are traced, where the client has not decided that; 0 makes no span at all."""
-    trace_arch_internal: bool = False
-    """Whether Plano's own steps get spans; has no meaning here."""
+    header_prefixes: Listing[str] = ()
+    """Request headers that become attributes: ``x-acme-tenant-id`` under ``x-acme-`` is ``tenant.id``."""
+    static: dict[str, str] = field(default_factory=dict)
+    """Attributes of every span."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exporter(Values):
+    """One entry of ``tracing.exporters``."""
+
+    type: Literal["posthog"]
+    """The only kind there is."""
+    url: str
+    """Where events go."""
+    api_key: SecretStr
+    """The key, or ``$VAR``."""
+    distinct_id_header: str | None = None
+    """The header that names the user."""
+    capture_messages: bool = False
+    """Whether prompts go along."""
+
+
+@dataclass(frozen=True)
+class PlanoTracing(Values):
+    """Plano's ``tracing``."""
+
+    random_sampling: Annotated[int, Field(ge=0, le=100)] = 0
+    """How many of 100 requests are traced where the client has not decided; 0 makes no span."""
+    trace_arch_internal: NotActedOn[bool] = False
+    """Whether Plano's own steps get spans."""
     opentracing_grpc_endpoint: str | None = None
-    """The OpenTelemetry collector, ``http://host:port``; None for what the environment says."""
-    header_prefixes: tuple[str, ...] = ()
-    """Request headers that start so become span attributes."""
-    static_attributes: Mapping[str, str] = field(default_factory=lambda: EMPTY)
-    """Attributes that every span gets."""
+    """The collector, OTLP over gRPC; may hold ``$VAR``; the environment's where absent."""
+    span_attributes: SpanAttributes = field(default_factory=SpanAttributes)
+    """Further attributes."""
+    exporters: NotActedOn[list[Exporter] | None] = None
+
+
+@dataclass(frozen=True)
+class TracingSettings(Values):
+    """``tracing`` of our settings."""
+
     content: bool = False
     """Whether prompts and answers are written into spans."""
 
 
-@dataclass(frozen=True, slots=True)
-class CostSource:
-    """An entry of ``model_metrics_sources`` that says what models cost."""
+@dataclass(frozen=True)
+class Tracing(TracingSettings, PlanoTracing):
+    """``tracing`` of both files."""
 
+
+CATALOGS: Mapping[str, str] = MappingProxyType(
+    {
+        "digitalocean": "https://api.digitalocean.com/v2/gen-ai/models/catalog",
+        "models.dev": "https://models.dev/api.json",
+    }
+)
+"""Where prices are, unless ``url`` says otherwise; as in Plano."""
+
+
+@dataclass(frozen=True, slots=True)
+class CostSource(Values):
+    """An entry of ``model_metrics_sources`` of type ``cost``."""
+
+    type: Literal["cost"]
+    """What it says of models: prices, or response times; one source of each at most."""
     provider: Literal["digitalocean", "models.dev"]
-    """Whose catalog's shape the answer has."""
-    url: str
-    """What is asked, with GET."""
-    refresh_seconds: int | None = None
-    """How often it is asked again; None for once, at start."""
-    model_aliases: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    """Whose catalog's, or API's, shape the answer has."""
+    url: str | None = None
+    """Its address; the catalog's usual one where absent, needed by ``prometheus``."""
+    refresh_interval: Lifetime | None = None
+    """How often it is asked, in seconds; once, at start, where absent."""
+    model_aliases: dict[str, str] = field(default_factory=dict)
     """The catalog's name of a model to its name in routes."""
 
+    @property
+    def address(self) -> str:
+        """The URL that is asked, with GET."""
+        return self.url if self.url is not None else CATALOGS[self.provider]
+
 
 @dataclass(frozen=True, slots=True)
-class LatencySource:
-    """An entry of ``model_metrics_sources`` that says how fast models are."""
+class LatencySource(Values):
+    """An entry of ``model_metrics_sources`` of type ``latency``."""
 
+    type: Literal["latency"]
+    """What it says of models: prices, or response times; one source of each at most."""
     provider: Literal["prometheus"]
-    """Whose API is asked."""
+    """Whose catalog's, or API's, shape the answer has."""
     url: str
-    """Prometheus' address, without ``/api/v1/query``."""
-    query: str
-    """An instant query whose series carry the label ``model_name``; the lower value is the faster model."""
-    refresh_seconds: int | None = None
-    """How often it is asked again; None for once, at start."""
+    """Its address; the catalog's usual one where absent, needed by ``prometheus``."""
+    query: Text
+    """Of ``latency``: an instant query whose series carry the label ``model_name``, the lower the faster."""
+    refresh_interval: Lifetime | None = None
+    """How often it is asked, in seconds; once, at start, where absent."""
 
 
-MetricsSource = CostSource | LatencySource
+MetricsSource = Annotated[CostSource | LatencySource, Field(discriminator="type")]
 
 
 @dataclass(frozen=True, slots=True)

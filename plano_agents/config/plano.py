@@ -18,6 +18,7 @@ from plano_agents.config.option_entries import (
     build_tracing,
     read_seconds,
 )
+from plano_agents.config.options import Tracing
 from plano_agents.config.preferences import build_aliases, build_preferences
 from plano_agents.config.schema import LegacyListener, LegacyListeners, ListenerEntry, PlanoFile
 from plano_agents.config.secrets import SecretReader
@@ -89,7 +90,7 @@ def parse_config(
         retries=settings.retries,
         breaker=settings.breaker,
         limits=settings.limits,
-        tracing=replace(config.tracing, content=settings.tracing.content),
+        tracing=replace(config.tracing, **vars(settings.tracing)),
         unsupported_params=settings.unsupported_params,
         proxy_from_environment=settings.proxy_from_environment,
         client_keys=tuple(settings.client_keys),
@@ -144,7 +145,7 @@ def _build_config(file: PlanoFile, findings: Findings, secrets: SecretReader | N
         metrics_sources=build_metrics_sources(file.model_metrics_sources or (), findings),
         overrides=replace(file.overrides, upstream_connect_timeout=None),
         prompt_caching=file.prompt_caching,
-        tracing=build_tracing(file.tracing, findings, secrets),
+        tracing=Tracing(**vars(build_tracing(file.tracing, findings, secrets))),
     )
 
 

@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, SecretStr, Tag
 
-from plano_agents.config.options import Overrides, PlanoRouting, PromptCaching
-from plano_agents.config.sections import Lifetime, Loose, LooseList, NotActedOn, Port, Section, Text
+from plano_agents.config.options import MetricsSource, Overrides, PlanoRouting, PlanoTracing, PromptCaching
+from plano_agents.config.sections import Loose, LooseList, NotActedOn, Port, Section, Text
 
 Version = Literal["v0.1", "v0.1.0", "0.1-beta", "0.2.0", "v0.3.0", "v0.4.0"]
 """The schema versions Plano reads; inline preferences are lifted below v0.4.0."""
@@ -165,77 +165,6 @@ Listeners = Annotated[
 ]
 
 
-class SpanAttributes(Section):
-    """``tracing.span_attributes``."""
-
-    header_prefixes: list[str] = Field(default_factory=list)
-    """Request headers that become attributes: ``x-acme-tenant-id`` under ``x-acme-`` is ``tenant.id``."""
-    static: dict[str, str] = Field(default_factory=dict)
-    """Attributes of every span."""
-
-
-class ExporterEntry(Section):
-    """One entry of ``tracing.exporters``."""
-
-    type: Literal["posthog"]
-    """The only kind there is."""
-    url: str
-    """Where events go."""
-    api_key: SecretStr
-    """The key, or ``$VAR``."""
-    distinct_id_header: str | None = None
-    """The header that names the user."""
-    capture_messages: bool = False
-    """Whether prompts go along."""
-
-
-class TracingSection(Section):
-    """``tracing``."""
-
-    random_sampling: Annotated[int, Field(ge=0, le=100)] = 0
-    """How many of 100 requests are traced where the client has not decided; 0 makes no span."""
-    trace_arch_internal: NotActedOn[bool] = False
-    """Whether Plano's own steps get spans."""
-    opentracing_grpc_endpoint: str | None = None
-    """The collector, OTLP over gRPC; may hold ``$VAR``; the environment's where absent."""
-    span_attributes: SpanAttributes = SpanAttributes()
-    """Further attributes."""
-    exporters: NotActedOn[list[ExporterEntry] | None] = None
-
-
-class CostEntry(Section):
-    """An entry of ``model_metrics_sources`` of type ``cost``."""
-
-    type: Literal["cost"]
-    """What it says of models: prices, or response times; one source of each at most."""
-    provider: Literal["digitalocean", "models.dev"]
-    """Whose catalog's, or API's, shape the answer has."""
-    url: str | None = None
-    """Its address; the catalog's usual one where absent, needed by ``prometheus``."""
-    refresh_interval: Lifetime | None = None
-    """How often it is asked, in seconds; once, at start, where absent."""
-    model_aliases: dict[str, str] = Field(default_factory=dict)
-    """The catalog's name of a model to its name in routes."""
-
-
-class LatencyEntry(Section):
-    """An entry of ``model_metrics_sources`` of type ``latency``."""
-
-    type: Literal["latency"]
-    """What it says of models: prices, or response times; one source of each at most."""
-    provider: Literal["prometheus"]
-    """Whose catalog's, or API's, shape the answer has."""
-    url: str
-    """Its address; the catalog's usual one where absent, needed by ``prometheus``."""
-    query: Text
-    """Of ``latency``: an instant query whose series carry the label ``model_name``, the lower the faster."""
-    refresh_interval: Lifetime | None = None
-    """How often it is asked, in seconds; once, at start, where absent."""
-
-
-MetricsEntry = Annotated[CostEntry | LatencyEntry, Field(discriminator="type")]
-
-
 class PlanoFile(Section):
     """A whole ``config.yaml``."""
 
@@ -253,13 +182,13 @@ class PlanoFile(Section):
     """Further names of models."""
     routing: PlanoRouting = PlanoRouting()
     """How sessions are kept."""
-    model_metrics_sources: list[MetricsEntry] | None = None
+    model_metrics_sources: list[MetricsSource] | None = None
     """What models cost, and how fast they are."""
     overrides: Overrides = Overrides()
     """Timeouts, certificates and the routing model."""
     prompt_caching: PromptCaching = PromptCaching()
     """Providers' caches, and sessions of requests without an affinity id."""
-    tracing: TracingSection = TracingSection()
+    tracing: PlanoTracing = PlanoTracing()
     """Spans."""
     agents: LooseList = None
     filters: LooseList = None

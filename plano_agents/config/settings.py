@@ -20,6 +20,7 @@ from plano_agents.config.options import (
     Retries,
     RoutingSettings,
     Timeouts,
+    TracingSettings,
     UnsupportedParams,
 )
 from plano_agents.config.secrets import SecretReader
@@ -79,13 +80,6 @@ class PreferenceSettings(Values):
 
     examples: Annotated[Listing[Example], Field(max_length=MAX_EXAMPLES)] = ()
     """Prompts that belong to the preference, for the embedded strategy; 64 at most."""
-
-
-class TracingSettings(Section):
-    """``tracing``."""
-
-    content: bool = False
-    """Whether prompts and answers are written into spans."""
 
 
 class Settings(Section):

@@ -65,9 +65,9 @@ class Measurements:
                 if failing:
                     log.warning("model_metrics_sources: %s answers again", source.provider)
                 failing = False
-                if source.refresh_seconds is None:
+                if source.refresh_interval is None:
                     return
-            interval = source.refresh_seconds or RETRY_SECONDS
+            interval = source.refresh_interval or RETRY_SECONDS
             await self._sleep(min(interval, RETRY_SECONDS) if failing else interval)
 
     async def _ask(self, source: MetricsSource) -> dict[str, ModelMetrics]:

@@ -76,8 +76,8 @@ def build_source_url(source: MetricsSource) -> str:
         The URL, query included.
     """
     if isinstance(source, CostSource):
-        return source.url
-    return f"{source.url}/api/v1/query?query={quote(source.query, safe='')}"
+        return source.address
+    return f"{source.url.rstrip('/')}/api/v1/query?query={quote(source.query, safe='')}"
 
 
 def parse_source(source: MetricsSource, body: bytes) -> dict[str, ModelMetrics]:

@@ -13,6 +13,7 @@ from plano_agents.config import (
     SessionCache,
     Tracing,
 )
+from plano_agents.config.options import SpanAttributes
 
 Parse = Callable[..., Config]
 Problems = Callable[..., tuple[str, ...]]
@@ -66,8 +67,7 @@ def test_tracing_is_read(parse: Parse, minimal: str) -> None:
         random_sampling=50,
         trace_arch_internal=True,
         opentracing_grpc_endpoint="http://otel:4317",
-        header_prefixes=("x-team-",),
-        static_attributes={"env": "prod"},
+        span_attributes=SpanAttributes(("x-team-",), {"env": "prod"}),
     )
 
 
@@ -159,12 +159,13 @@ def test_metrics_sources_are_read(parse: Parse, minimal: str) -> None:
     config = parse(f"{minimal}model_metrics_sources: [{cost}, {LATENCY}]\n")
     assert config.metrics_sources == (
         CostSource(
+            "cost",
             "digitalocean",
             "https://api.digitalocean.com/v2/gen-ai/models/catalog",
             60,
             {"a/b": "openai/gpt-4o"},
         ),
-        LatencySource("prometheus", "http://p:9090", "up", None),
+        LatencySource("latency", "prometheus", "http://p:9090/", "up", None),
     )
 
 

@@ -22,6 +22,7 @@ routing_preferences: [{name: code, description: writes code, models: [gpt-4o]}]
 model_aliases: {four: {target: gpt-4o}}
 routing: {session_cache: {type: redis, url: 'redis://:canary@h'}}
 model_metrics_sources: [{type: cost, provider: models.dev, url: 'https://x.example/api?token=canary'}]
+tracing: {exporters: [{type: posthog, url: 'https://x.example', api_key: canary}]}
 """
 
 SETTINGS = "client_keys: [canary-client]\nadmin_token: canary-admin\ntimeouts: {total_seconds: 30}\n"

@@ -11,11 +11,18 @@ import pytest
 import yaml
 
 from plano_agents.config import KNOWN_PROVIDERS, NEED_BASE_URL, parse_config
-from plano_agents.config.options import Overrides, PlanoRouting, PromptCaching, SessionCache
+from plano_agents.config.options import (
+    CostSource,
+    Exporter,
+    LatencySource,
+    Overrides,
+    PlanoRouting,
+    PlanoTracing,
+    PromptCaching,
+    SessionCache,
+    SpanAttributes,
+)
 from plano_agents.config.schema import (
-    CostEntry,
-    ExporterEntry,
-    LatencyEntry,
     LegacyListener,
     LegacyListeners,
     ListenerEntry,
@@ -23,8 +30,6 @@ from plano_agents.config.schema import (
     PreferenceEntry,
     ProviderEntry,
     ProviderInterface,
-    SpanAttributes,
-    TracingSection,
     Version,
 )
 from plano_agents.config.sections import Section, Values, list_fields
@@ -145,11 +150,11 @@ def find_sections() -> list[tuple[type[Section | Values], dict[str, Any]]]:
         (SessionCache, plano["routing"]["properties"]["session_cache"]["properties"]),
         (Overrides, plano["overrides"]["properties"]),
         (PromptCaching, plano["prompt_caching"]["properties"]),
-        (TracingSection, tracing),
+        (PlanoTracing, tracing),
         (SpanAttributes, tracing["span_attributes"]["properties"]),
-        (ExporterEntry, tracing["exporters"]["items"]["oneOf"][0]["properties"]),
-        (CostEntry, sources[0]["properties"]),
-        (LatencyEntry, sources[1]["properties"]),
+        (Exporter, tracing["exporters"]["items"]["oneOf"][0]["properties"]),
+        (CostSource, sources[0]["properties"]),
+        (LatencySource, sources[1]["properties"]),
     ]
 
 

@@ -23,8 +23,8 @@ CATALOG = json.dumps(
 SERIES = json.dumps(
     {"data": {"result": [{"metric": {"model_name": "gpt-4o"}, "value": [0, "2.5"]}]}}
 ).encode()
-COST = CostSource("models.dev", "http://prices.test/api.json", refresh_seconds=300)
-LATENCY = LatencySource("prometheus", "http://prometheus.test", "p50", refresh_seconds=30)
+COST = CostSource("cost", "models.dev", "http://prices.test/api.json", refresh_interval=300)
+LATENCY = LatencySource("latency", "prometheus", "http://prometheus.test", "p50", refresh_interval=30)
 
 
 class Source:

@@ -58,9 +58,9 @@ def vector(*series: tuple[dict[str, str], str]) -> bytes:
 
 LATENCIES = vector(({"model_name": "openai/gpt-4o", "job": "j"}, "0.25"), ({"job": "j"}, "1"))
 
-COST = CostSource("models.dev", "https://models.dev/api.json")
-CATALOG_COST = CostSource("digitalocean", "https://do.example/catalog")
-LATENCY = LatencySource("prometheus", "http://prometheus:9090", 'avg by (model_name) (x{a="b"})')
+COST = CostSource("cost", "models.dev", "https://models.dev/api.json")
+CATALOG_COST = CostSource("cost", "digitalocean", "https://do.example/catalog")
+LATENCY = LatencySource("latency", "prometheus", "http://prometheus:9090", 'avg by (model_name) (x{a="b"})')
 
 
 def test_models_dev_prices_are_named_by_provider_and_id() -> None:

@@ -131,9 +131,9 @@ class _Spans:
     def __init__(self, config: Config, start: Callable[..., Span]) -> None:
         self._config = config
         self._start = start
-        self._prefixes = config.tracing.header_prefixes
+        self._prefixes = config.tracing.span_attributes.header_prefixes
         self._not_told = _NOT_TOLD.union(config.routing.affinity_headers)
-        self._static = dict(config.tracing.static_attributes)
+        self._static = config.tracing.span_attributes.static
         self._find_address = lru_cache(CACHED_ADDRESSES)(self._read_address)
 
     def find_attributes(self, headers: Mapping[str, str]) -> Mapping[str, str]:

@@ -6,14 +6,13 @@ import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import replace
-from types import MappingProxyType
 
 import httpx
 import pytest
 
 from plano_agents import processes
 from plano_agents.config.model import Breaker, Config, Preference, Retries, Timeouts
-from plano_agents.config.options import Routing, Tracing
+from plano_agents.config.options import Routing, SpanAttributes, Tracing
 from plano_agents.http.client.client import HttpUpstream
 from plano_agents.observe.spans.attributes import ATTRIBUTES, hash_affinity_id
 from plano_agents.router.app import Router
@@ -370,7 +369,7 @@ async def test_the_decision_alone_is_traced_without_a_sending(collector: Collect
 
 async def test_neither_content_nor_keys_nor_the_id_itself_reach_the_collector(collector: Collector) -> None:
     async with FakeUpstream(counted, stream) as provider:
-        config = trace_to(collector, provider, GPT, header_prefixes=("x-", "auth"))
+        config = trace_to(collector, provider, GPT, span_attributes=SpanAttributes(("x-", "auth")))
         config = replace(config, routing=Routing(affinity_headers=("x-thread",)))
         async with traced(config) as client:
             for body in (chat(), chat(stream=True)):
@@ -452,8 +451,7 @@ async def test_configured_headers_and_values_become_attributes_as_in_plano(colle
         config = trace_to(
             collector,
             provider,
-            header_prefixes=("x-acme-",),
-            static_attributes=MappingProxyType({"team": "search"}),
+            span_attributes=SpanAttributes(("x-acme-",), {"team": "search"}),
         )
         async with traced(config) as client:
             await ask(client, x_acme_tenant_id="t-4", x_other="no")

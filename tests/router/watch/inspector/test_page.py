@@ -243,7 +243,7 @@ async def test_tenants_and_implicit_sessions_are_told_apart(browser: Browser) ->
 async def test_costs_are_shown_where_prices_are_known(browser: Browser) -> None:
     prices = {"openai": {"models": {"gpt-4o": {"cost": {"input": 2.5, "output": 10, "cache_read": 1.25}}}}}
     listener = processes.bind("127.0.0.1", 0)
-    source = CostSource("models.dev", f"{processes.url_of(listener)}/api.json")
+    source = CostSource("cost", "models.dev", f"{processes.url_of(listener)}/api.json")
     async with (
         processes.running([processes.Site(JSONResponse(prices), listener)]),
         running_site(browser, build_config(GPT, metrics_sources=(source,))) as site,
