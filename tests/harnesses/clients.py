@@ -1,6 +1,7 @@
-"""The agents as child processes: how each is pointed at the router, begun and gone on with, and what it calls its tools.
+"""The agents as child processes: how each is begun and gone on with, and what it calls its tools.
 
-Each has a home of its own, an invented key, and no way out: what is not on loopback goes to a proxy that is not there.
+Each is pointed at the router as ``docs/coding-agents.md`` says. It has a home of its own and no way out: what is not on
+loopback goes to a proxy that is not there.
 """
 
 import json
@@ -19,7 +20,7 @@ from tests.harnesses.script import Kind, Use
 from tests.patience import PATIENCE_SECONDS
 
 MCP_COMMAND = [sys.executable, late_tools.__file__]
-KEY = "sk-invented"
+PAGE = Path(__file__).parents[2] / "docs" / "coding-agents.md"
 
 
 class ClientFailedError(Exception):
@@ -33,17 +34,15 @@ class Client(ABC):
         program: Its program.
         folder: Where its home and its project are made.
         url: The router's address, without ``/v1``.
-        small: The model that it asks for small tasks.
     """
 
     tools: ClassVar[dict[Kind, str]]
     """What its tools are called, at the end of their names."""
 
-    def __init__(self, program: Path, folder: Path, url: str, small: str) -> None:
+    def __init__(self, program: Path, folder: Path, url: str) -> None:
         self._program = program
         self._home, self._project = folder / "home", folder / "project"
         self._url = url
-        self._small = small
         self._home.mkdir(parents=True)
         self._project.mkdir()
         self.configure()
@@ -51,6 +50,11 @@ class Client(ABC):
     @abstractmethod
     def configure(self) -> None:
         """Write its configuration."""
+
+    def read_page(self, language: str) -> str:
+        """Give the page's block of a language, with the router's address."""
+        (block,) = re.findall(rf"^```{language}\b.*?\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+        return str(block).replace("http://127.0.0.1:12000", self._url)
 
     @abstractmethod
     def environ(self) -> dict[str, str]:
@@ -110,12 +114,8 @@ class ClaudeCode(Client):
         (self._home / "mcp.json").write_text(json.dumps({"mcpServers": {"late": server}}))
 
     def environ(self) -> dict[str, str]:
-        return {
-            "ANTHROPIC_BASE_URL": self._url,
-            "ANTHROPIC_AUTH_TOKEN": KEY,
-            "ANTHROPIC_DEFAULT_HAIKU_MODEL": self._small,
-            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
-        }
+        exported = dict(re.findall(r"^export (\w+)=(\S+)$", self.read_page("sh"), re.MULTILINE))
+        return exported | {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"}
 
     def begin(self, words: str) -> str:
         messages = ["--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]
@@ -168,27 +168,15 @@ class OpenCode(Client):
         "late": f"late_{late_tools.LATE}",
     }
 
-    def __init__(
-        self, program: Path, folder: Path, url: str, small: str, *, package: str = "@ai-sdk/openai-compatible"
-    ) -> None:
+    def __init__(self, program: Path, folder: Path, url: str, *, package: str) -> None:
         self._package = package
-        super().__init__(program, folder, url, small)
+        super().__init__(program, folder, url)
 
     def configure(self) -> None:
-        provider = {
-            "npm": self._package,
-            "options": {"baseURL": f"{self._url}/v1", "apiKey": KEY},
-            "models": {"auto": {}, self._small: {}},
-        }
-        configuration = {
-            "model": "plano/auto",
-            "small_model": f"plano/{self._small}",
-            "provider": {"plano": provider},
-            "permission": "allow",
-            "autoupdate": False,
-            "share": "disabled",
-            "mcp": {"late": {"type": "local", "command": MCP_COMMAND}},
-        }
+        configuration = json.loads(self.read_page("json"))
+        configuration["provider"]["plano"]["npm"] = self._package
+        configuration |= {"permission": "allow", "autoupdate": False, "share": "disabled"}
+        configuration["mcp"] = {"late": {"type": "local", "command": MCP_COMMAND}}
         (self._project / "opencode.json").write_text(json.dumps(configuration))
 
     def environ(self) -> dict[str, str]:
@@ -226,17 +214,9 @@ class Codex(Client):
         folder.mkdir()
         (folder / "config.toml").write_text(
             f"""\
-model = "auto"
-model_provider = "plano"
 check_for_update_on_startup = false
 analytics.enabled = false
-
-[model_providers.plano]
-name = "Plano"
-base_url = "{self._url}/v1"
-env_key = "PLANO_KEY"
-wire_api = "responses"
-
+{self.read_page("toml")}
 [mcp_servers.late]
 command = {json.dumps(MCP_COMMAND[0])}
 args = {json.dumps(MCP_COMMAND[1:])}
@@ -244,7 +224,7 @@ args = {json.dumps(MCP_COMMAND[1:])}
         )
 
     def environ(self) -> dict[str, str]:
-        return {"PLANO_KEY": KEY}
+        return {"PLANO_KEY": "none"}
 
     def begin(self, words: str) -> str:
         return self._execute(words)

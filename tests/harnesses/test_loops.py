@@ -10,7 +10,7 @@ import pytest
 
 from tests.harnesses.clients import ClaudeCode, Codex, OpenCode
 from tests.harnesses.recorded import IS_RECORDING, write_recorded
-from tests.harnesses.runs import SMALL, Models, Stage, stage
+from tests.harnesses.runs import Models, Stage, stage
 from tests.harnesses.script import Scene, Script, Use
 
 CODE, TALK = "Write a Python function that sorts a list", "Hello, some small talk"
@@ -34,7 +34,7 @@ def test_claude_code_ends_its_loop_well(claude_code: Path, tmp_path: Path, model
     late = (search("unlock"), (Use("unlock"),), SHELL, search("late_tool"), (Use("late"),))
     job = Scene(CODE, (PARALLEL, (Use("agent", TASK),), *late))
     with stage(tmp_path, models, Script((job, *REST), ClaudeCode.name_tool)) as seen:
-        client = ClaudeCode(claude_code, tmp_path / "client", seen.url, SMALL)
+        client = ClaudeCode(claude_code, tmp_path / "client", seen.url)
         assert (client.begin(CODE), client.go_on(TALK)) == ("All done.", "Hello.")
         check(seen, "claude-code", tmp_path)
 
@@ -48,7 +48,7 @@ def test_claude_code_searches_the_web_and_compacts(claude_code: Path, tmp_path: 
     )
     models = (["openai/gpt-4.1", "anthropic/claude-sonnet-5"], ["openai/gpt-4o"])
     with stage(tmp_path, models, Script(scenes, ClaudeCode.name_tool)) as seen:
-        client = ClaudeCode(claude_code, tmp_path / "client", seen.url, SMALL)
+        client = ClaudeCode(claude_code, tmp_path / "client", seen.url)
         assert client.begin(CODE) == "All done."
         client.go_on("/compact")
         assert client.go_on(TALK) == "Hello."
@@ -59,7 +59,7 @@ def test_claude_code_searches_the_web_and_compacts(claude_code: Path, tmp_path: 
 def test_opencode_ends_its_loop_well(opencode: Path, tmp_path: Path, package: str) -> None:
     job = Scene(CODE, (PARALLEL, (Use("agent", TASK),), *LATE))
     with stage(tmp_path, CHAT, Script((job, *REST), OpenCode.name_tool)) as seen:
-        client = OpenCode(opencode, tmp_path / "client", seen.url, SMALL, package=f"@ai-sdk/{package}")
+        client = OpenCode(opencode, tmp_path / "client", seen.url, package=f"@ai-sdk/{package}")
         assert (client.begin(CODE), client.go_on(TALK)) == ("All done.", "Hello.")
         check(seen, f"opencode-{package}", tmp_path)
 
@@ -68,7 +68,7 @@ def test_opencode_ends_its_loop_well(opencode: Path, tmp_path: Path, package: st
 def test_codex_ends_its_loop_well(codex: Path, tmp_path: Path, models: Models) -> None:
     job = Scene(CODE, (PARALLEL, (Use("agent", TASK),), (Use("wait"),), *LATE))
     with stage(tmp_path, models, Script((job, *REST), Codex.name_tool)) as seen:
-        client = Codex(codex, tmp_path / "client", seen.url, SMALL)
+        client = Codex(codex, tmp_path / "client", seen.url)
         assert (client.begin(CODE), client.go_on(TALK)) == ("All done.", "Hello.")
         check(seen, "codex", tmp_path)
 
