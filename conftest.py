@@ -12,6 +12,16 @@ from plano_agents.demos.child import local_router
 
 ROOT = Path(__file__).parent
 
+NAMED_MODELS = """\
+version: v0.4.0
+listeners: [{type: model, name: model_listener, port: 12000}]
+model_providers:
+  - {model: openai/gpt-4o, access_key: $OPENAI_API_KEY, default: true}
+  - {model: openai/gpt-4o-mini, access_key: $OPENAI_API_KEY}
+  - {model: anthropic/claude-sonnet-4-6, access_key: $ANTHROPIC_API_KEY}
+  - {model: anthropic/claude-haiku-4-5, access_key: $ANTHROPIC_API_KEY}
+"""
+
 settings.register_profile(
     "any machine", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -42,6 +52,15 @@ def root() -> Path:
 def offline_router() -> Iterator[str]:
     """The base URL of a router process on the project's own configuration, every provider simulated."""
     with local_router(ROOT / "config.yaml", offline=True, fast=True) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def named_router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The base URL of a router process without preferences, every provider simulated: the model asked for answers."""
+    config = tmp_path_factory.mktemp("named_router") / "config.yaml"
+    config.write_text(NAMED_MODELS)
+    with local_router(config, offline=True, fast=True) as url:
         yield url
 
 

@@ -117,13 +117,13 @@ class Through(ChatModelIntegrationTests):
         return {"invoke": ["cache_read_input"], "stream": ["cache_read_input"]}
 
     def invoke_with_cache_read_input(self, *, stream: bool = False) -> AIMessage:
-        return self.ask_twice(stream=stream)[1]
+        return ask_twice(self.chat_model_class(**self.chat_model_params), stream=stream)[1]
 
-    def ask_twice(self, *, stream: bool) -> list[AIMessage]:
-        """Ask the same long question twice."""
-        llm = self.chat_model_class(**self.chat_model_params)
-        question = f"{uuid.uuid4()} " + "What is a prompt cache good for? " * 300
-        return [merge(llm.stream(question)) if stream else llm.invoke(question) for _ in range(2)]
+
+def ask_twice(llm: BaseChatModel, *, stream: bool) -> list[AIMessage]:
+    """Ask the same long question twice."""
+    question = f"{uuid.uuid4()} " + "What is a prompt cache good for? " * 300
+    return [merge(llm.stream(question)) if stream else llm.invoke(question) for _ in range(2)]
 
 
 def merge(chunks: Iterable[AIMessageChunk]) -> AIMessage:
@@ -168,4 +168,4 @@ class TestThroughToAnthropic(Through):
         return {"invoke": details, "stream": details}
 
     def invoke_with_cache_creation_input(self, *, stream: bool = False) -> AIMessage:
-        return self.ask_twice(stream=stream)[0]
+        return ask_twice(self.chat_model_class(**self.chat_model_params), stream=stream)[0]

@@ -2,23 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from plano_agents.demos.child import local_router
 from tests.simulator.wire.anthropic.test_claude_code import REQUEST as CLAUDE_CODE
-
-CONFIG = """\
-version: v0.4.0
-listeners: [{type: model, name: model_listener, port: 12000}]
-model_providers:
-  - {model: openai/gpt-4o, access_key: $OPENAI_API_KEY, default: true}
-  - {model: anthropic/claude-sonnet-4-6, access_key: $ANTHROPIC_API_KEY}
-"""
 
 MODELS = ("openai/gpt-4o", "anthropic/claude-sonnet-4-6")
 
@@ -101,15 +90,6 @@ CODEX: dict[str, Any] = {
 """As Codex 0.1xx sends it, shortened: recorded from the program, against a server on loopback."""
 
 
-@pytest.fixture(scope="module")
-def router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A router without preferences: each model is asked by its name."""
-    config: Path = tmp_path_factory.mktemp("router") / "config.yaml"
-    config.write_text(CONFIG)
-    with local_router(config, offline=True, fast=True) as url:
-        yield url
-
-
 def list_calls(events: str, kinds: str) -> list[str]:
     """The tools that a streamed answer calls."""
     data = [json.loads(line[6:]) for line in events.splitlines() if line.startswith("data: {")]
@@ -118,9 +98,11 @@ def list_calls(events: str, kinds: str) -> list[str]:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_claude_codes_request_is_answered_and_nothing_is_run(router: str, model: str) -> None:
+def test_claude_codes_request_is_answered_and_nothing_is_run(named_router: str, model: str) -> None:
     answer = httpx.post(
-        f"{router}/messages", json=CLAUDE_CODE | {"model": model}, headers={"anthropic-version": "2023-06-01"}
+        f"{named_router}/messages",
+        json=CLAUDE_CODE | {"model": model},
+        headers={"anthropic-version": "2023-06-01"},
     )
     assert (answer.status_code, answer.headers["x-plano-model"]) == (200, model)
     assert "message_stop" in answer.text
@@ -128,8 +110,8 @@ def test_claude_codes_request_is_answered_and_nothing_is_run(router: str, model:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_codexs_request_is_answered_and_nothing_is_run(router: str, model: str) -> None:
-    answer = httpx.post(f"{router}/responses", json=CODEX | {"model": model})
+def test_codexs_request_is_answered_and_nothing_is_run(named_router: str, model: str) -> None:
+    answer = httpx.post(f"{named_router}/responses", json=CODEX | {"model": model})
     assert (answer.status_code, answer.headers["x-plano-model"]) == (200, model)
     assert "response.completed" in answer.text
     assert list_calls(answer.text, "function_call|custom_tool_call") == []

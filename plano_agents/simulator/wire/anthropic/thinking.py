@@ -1,9 +1,9 @@
 """``thinking``: how it is asked for, what it forbids, and how thoughts are signed.
 
-A signature belongs to a model and to the text that was shown. A thought that comes back with another one is refused; one
-that another Claude signed is taken, and dropped, for a model reads few of the others' thoughts
-(platform.claude.com/docs/en/build-with-claude/preserved-thinking). Thoughts of other providers' encryption
-(``redacted_thinking``) are taken if they are base64: nobody but their maker can read them.
+A signature belongs to a model and to the text that was shown. A thought of these models that comes back with another text
+is refused. One that another Claude signed, simulated or real, is taken and dropped, for a model reads few of the others'
+thoughts (platform.claude.com/docs/en/build-with-claude/preserved-thinking). Signatures and ``redacted_thinking`` are at
+least base64: nobody but their maker can read them.
 """
 
 import base64
@@ -20,7 +20,7 @@ from plano_agents.simulator.wire.reading import Strict
 _GUIDE = (
     "Please consult our documentation at https://docs.claude.com/en/docs/build-with-claude/extended-thinking"
 )
-_DIGEST_SIZE = hashlib.sha512().digest_size
+_MAKER = b"simulated thought\0"
 _MIN_TOP_P = 0.95
 
 Display: TypeAlias = Literal["summarized", "omitted", "updates"]
@@ -118,11 +118,13 @@ def check_thought(thought: Thought | RedactedThought, path: str) -> None:
         path: Where the block stands, e.g. ``messages.1.content.0``.
 
     Raises:
-        Refusal: Its signature is none of its text, or its data is no base64.
+        Refusal: Its signature is that of another text, or no base64 as its data may be.
     """
     if isinstance(thought, Thought):
-        signer = _decode(thought.signature)[_DIGEST_SIZE:].decode("utf-8", "replace")
-        if thought.signature != sign_thought(signer, thought.thinking):
+        signature = _decode(thought.signature)
+        signer = signature.removeprefix(_MAKER).partition(b"\0")[0].decode("utf-8", "replace")
+        is_own = signature.startswith(_MAKER)
+        if not signature or (is_own and thought.signature != sign_thought(signer, thought.thinking)):
             raise refuse(f"{path}: Invalid `signature` in `thinking` block")
     elif not _decode(thought.data):
         raise refuse(f"{path}: Invalid `data` in `redacted_thinking` block")
@@ -130,8 +132,9 @@ def check_thought(thought: Thought | RedactedThought, path: str) -> None:
 
 def sign_thought(model: str, text: str) -> str:
     """The signature of a thought, the same in every process: base64, as the provider's are; it names the model."""
-    digest = hashlib.sha512(f"simulated thought\0{model}\0{text}".encode("utf-8", "surrogatepass")).digest()
-    return base64.b64encode(digest + model.encode("utf-8", "replace")).decode()
+    signer = _MAKER + model.encode("utf-8", "replace") + b"\0"
+    digest = hashlib.sha512(signer + text.encode("utf-8", "surrogatepass")).digest()
+    return base64.b64encode(signer + digest).decode()
 
 
 def _decode(source: str) -> bytes:

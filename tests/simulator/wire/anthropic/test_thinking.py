@@ -83,6 +83,15 @@ def parse(block: JsonValue = None, **fields: JsonValue) -> None:
     )
 
 
+def test_a_thought_that_a_real_claude_signed_is_taken() -> None:
+    parse({"type": "thinking", "thinking": "anything", "signature": "RXFRQ0NnSUlDQVFRQVJn"})
+
+
+def test_a_signature_that_is_no_base64_is_refused() -> None:
+    with pytest.raises(Refusal, match="Invalid `signature` in `thinking` block"):
+        parse({"type": "thinking", "thinking": "anything", "signature": "nobody's"})
+
+
 def test_an_altered_thought_is_refused() -> None:
     with pytest.raises(Refusal, match="Invalid `signature` in `thinking` block"):
         parse({"type": "thinking", "thinking": "altered", "signature": sign_thought("m", "as it was")})
