@@ -15,7 +15,6 @@ import multiprocessing
 import signal
 import socket
 import sys
-import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from types import MappingProxyType
 from typing import Generic, TypeVar
 
 from plano_agents.errors import ConfigError
+from plano_agents.observe.log import locate
 from plano_agents.processes.heartbeat import Heartbeat
 from plano_agents.processes.server import Site, run, running
 
@@ -127,9 +127,7 @@ def become(
         parent.answer(error.problems)
         sys.exit(1)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is told in one line
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        kind = type(error).__name__
-        _log.error("%s: unexpected %s at %s:%s", worker.name, kind, place.filename, place.lineno)
+        _log.error("%s: unexpected %s", worker.name, locate(error))
         sys.exit(1)
 
 
