@@ -25,6 +25,19 @@ from plano_agents.sessions.pinning import Turn
 _UNCHANGED = Fitted(b"")
 
 
+class Draft(Struct, frozen=True):
+    """A client's request as it was read: what every candidate's is written from."""
+
+    form: Form
+    """The wire that the client speaks."""
+    body: RequestBody
+    """Its body."""
+    headers: Mapping[str, str]
+    """Its headers, names in lower case."""
+    created: int
+    """When it came; Unix time in seconds."""
+
+
 class Opened(Struct, frozen=True):
     """A request as one candidate takes it, and how its answer is made the client's."""
 
@@ -32,6 +45,8 @@ class Opened(Struct, frozen=True):
     """What is sent."""
     form: Form | None
     """The wire that it is on; None where the answer is no model's, such as a count of tokens: then nobody looks at it."""
+    draft: Draft
+    """What it was written from."""
     streams: bool = False
     """Whether a stream is asked for."""
     by_client_key: bool = False
@@ -40,10 +55,6 @@ class Opened(Struct, frozen=True):
     """What was changed so that the model takes it."""
     translation: Translation | None = None
     """How the answer is translated back; None where the client speaks the same wire."""
-    content: bytes = b"{}"
-    """The client's request, as it came."""
-    created: int = 0
-    """When it came; Unix time in seconds."""
 
     def finish(self, body: bytes, *, is_events: bool) -> bytes:
         """Make what the client asked for, JSON or a stream, of a whole answer.
@@ -61,7 +72,7 @@ class Opened(Struct, frozen=True):
             return body
         if self.form is Form.OPENAI_RESPONSES:
             return openai_responses.write_events(body) if self.streams else openai_responses.join_events(body)
-        mirror = build_mirror(self.form, self.content, created=self.created)
+        mirror = build_mirror(self.form, self.draft.body.content, created=self.draft.created)
         return mirror.convert(body, streams=self.streams)
 
 
@@ -107,19 +118,6 @@ class Served:
         self.timeouts: Timeouts = config.timeouts
 
 
-class Draft(Struct, frozen=True):
-    """A client's request as it was read: what every candidate's is written from."""
-
-    form: Form
-    """The wire that the client speaks."""
-    body: RequestBody
-    """Its body."""
-    headers: Mapping[str, str]
-    """Its headers, names in lower case."""
-    created: int
-    """When it came; Unix time in seconds."""
-
-
 class ModelCandidate:
     """A configured model that may serve a request.
 
@@ -153,16 +151,8 @@ class ModelCandidate:
         if self._turn is not None:
             self._turn.note_dispatch(self.model)
         headers = build_request_headers(target, draft.headers)
-        return Opened(
-            UpstreamRequest(target.urls[wire], headers, fitted.body, served.timeouts),
-            wire,
-            body.streams,
-            served.by_client_key,
-            fitted,
-            translation,
-            body.content,
-            draft.created,
-        )
+        request = UpstreamRequest(target.urls[wire], headers, fitted.body, served.timeouts)
+        return Opened(request, wire, draft, body.streams, served.by_client_key, fitted, translation)
 
     def _translate(self, wire: Form) -> tuple[Translation, Fitted]:
         served, draft = self._served, self._draft

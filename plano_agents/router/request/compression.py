@@ -14,7 +14,8 @@ _ANY_HEADER = 47
 
 def is_compressed(headers: Mapping[str, str]) -> bool:
     """Whether an answer is compressed."""
-    return headers.get("content-encoding", "identity").strip().lower() != "identity"
+    encoding = headers.get("content-encoding")
+    return encoding is not None and encoding.strip().lower() != "identity"
 
 
 def decompress(body: bytes, headers: Mapping[str, str]) -> bytes:

@@ -75,7 +75,8 @@ class CountCandidate:
         counted = {name: value for name, value in split_fields(fitted).items() if name not in _OF_ANSWERS}
         url = served.target.urls[Form.ANTHROPIC_MESSAGES] + "/count_tokens"
         headers = build_request_headers(served.target, draft.headers)
-        return Opened(UpstreamRequest(url, headers, msgspec.json.encode(counted), served.timeouts), form=None)
+        request = UpstreamRequest(url, headers, msgspec.json.encode(counted), served.timeouts)
+        return Opened(request, None, draft)
 
 
 def answer_count(answer: Answered | None, body: RequestBody, trail: Trail) -> Answer:

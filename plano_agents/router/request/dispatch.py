@@ -29,7 +29,6 @@ from plano_agents.router.request.upstream_answer import (
     SUCCESS,
     Answered,
     StreamedAnswer,
-    WholeAnswer,
     read_answer,
 )
 from plano_agents.sessions.pin import Cause
@@ -177,17 +176,17 @@ class Dispatcher:
         while attempt is not None:
             tries += 1
             came = await self._try(model, opened, attempt, note, trace)
-            if isinstance(came, StreamedAnswer):
-                return Sent(came, opened)
-            verdict = judge(came, opened)
-            if verdict == "answered" and isinstance(came, WholeAnswer):
-                return Sent(came, opened)
+            if isinstance(came, Sent) and came.answer.status in SUCCESS:
+                return came
+            verdict = judge(came.answer if isinstance(came, Sent) else came, opened)
+            if verdict == "answered" and isinstance(came, Sent):
+                return came
             if verdict != "again" or not await self._wait(came, tries, health.budget):
                 break
             attempt = health.breaker.allow()
-        return _Failure(model, came if isinstance(came, UpstreamError) else Sent(came, opened))
+        return _Failure(model, came)
 
-    async def _wait(self, came: WholeAnswer | UpstreamError, tries: int, budget: RetryBudget) -> bool:
+    async def _wait(self, came: Sent | UpstreamError, tries: int, budget: RetryBudget) -> bool:
         """Wait before a candidate is tried again; whether it may be.
 
         Args:
@@ -195,9 +194,8 @@ class Dispatcher:
             tries: How many there were.
             budget: The candidate's.
         """
-        says = (
-            parse_retry_after(came.headers, now=self._wall_clock()) if isinstance(came, WholeAnswer) else None
-        )
+        headers = came.answer.headers if isinstance(came, Sent) else {}
+        says = parse_retry_after(headers, now=self._wall_clock())
         delay = choose_delay(self._retries, attempt=tries, retry_after=says, random=self._chance)
         if delay is None or not budget.take_retry():
             return False
@@ -206,7 +204,7 @@ class Dispatcher:
 
     async def _try(
         self, model: str, opened: Opened, attempt: Attempt, note: NoteTry, trace: Trace | None
-    ) -> Answered | UpstreamError:
+    ) -> Sent | UpstreamError:
         """Send once, and read the answer: to its end, or, where it is a stream, to its first bytes."""
         started, request = self._clock(), opened.request
         try:
@@ -226,7 +224,7 @@ class Dispatcher:
             attempt.begin()
         else:
             attempt.succeed()
-        return answer
+        return Sent(answer, opened)
 
     def _explain_open_breakers(self, models: Sequence[str]) -> UpstreamUnavailableError:
         waits = {model: self._health.of(model).breaker.seconds_left for model in models}

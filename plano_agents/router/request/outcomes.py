@@ -28,7 +28,7 @@ from plano_agents.protocol.overflow import says_too_long
 from plano_agents.providers.refusals import is_about_target
 from plano_agents.router.request.candidates import Opened
 from plano_agents.router.request.retry import is_retryable
-from plano_agents.router.request.upstream_answer import SUCCESS, Answered, WholeAnswer
+from plano_agents.router.request.upstream_answer import SUCCESS, Answered, StreamedAnswer, WholeAnswer
 from plano_agents.sessions.decide import name_refusal
 from plano_agents.sessions.pin import Cause
 
@@ -36,17 +36,17 @@ Verdict = Literal["answered", "again", "next"]
 """What is done next."""
 
 
-def judge(came: WholeAnswer | UpstreamError, opened: Opened) -> Verdict:
+def judge(came: Answered | UpstreamError, opened: Opened) -> Verdict:
     """Judge what came of a sending.
 
     Args:
-        came: The answer, or why there is none; a stream that began needs no judgement.
+        came: The answer, or why there is none.
         opened: What was sent.
     """
     if isinstance(came, UpstreamError):
         is_late = isinstance(came, UpstreamTimeoutError) and not isinstance(came, ConnectTimeoutError)
         return "next" if is_late and not opened.streams else "again"
-    if came.status in SUCCESS:
+    if isinstance(came, StreamedAnswer) or came.status in SUCCESS:
         return "answered"
     if is_retryable(came.status):
         return "again"

@@ -18,8 +18,10 @@ from plano_agents.errors import (
     UpstreamUnreachableError,
 )
 from plano_agents.http.client import UpstreamRequest
+from plano_agents.protocol import openai_chat
 from plano_agents.protocol.form import Form
-from plano_agents.router.request.candidates import Opened
+from plano_agents.protocol.request_body import RequestBody
+from plano_agents.router.request.candidates import Draft, Opened
 from plano_agents.router.request.dispatch import Dispatcher, Sent
 from plano_agents.router.request.health import Health
 from plano_agents.router.request.upstream_answer import StreamedAnswer, WholeAnswer
@@ -77,6 +79,9 @@ class Scene:
         return [request.url for request in self.upstream.requests]
 
 
+DRAFT = Draft(Form.OPENAI_CHAT, RequestBody(b"{}", openai_chat.parse_head), {}, 0)
+
+
 @dataclass
 class Asked:
     """A candidate whose address is its name."""
@@ -87,7 +92,7 @@ class Asked:
 
     def open(self) -> Opened:
         return Opened(
-            UpstreamRequest(self.model, {}, b"{}"), Form.OPENAI_CHAT, self.streams, self.by_client_key
+            UpstreamRequest(self.model, {}, b"{}"), Form.OPENAI_CHAT, DRAFT, self.streams, self.by_client_key
         )
 
 
