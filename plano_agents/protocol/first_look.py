@@ -30,10 +30,16 @@ _PARTS = {
 """What every whole answer of a form has."""
 _MARKS = {form: re.compile(rf'"{part}"\s*:\s*\[\s*{{'.encode()) for form, part in _PARTS.items()}
 
+NO_ERROR = (ABSENT, b"{}", b'""', b"[]", b"false")
+"""What providers write where there is no error."""
+
 _PRELUDES = frozenset(
     {"message_start", "ping", "response.created", "response.in_progress", "response.queued", "keepalive"}
 )
 """Events that say nothing yet."""
+
+_FAILED = "response.failed"
+_DONE = b"[DONE]"
 
 _EVENT_STARTS = (b"data:", b"event:", b"id:", b"retry:", b":")
 _BOM = b"\xef\xbb\xbf"
@@ -99,6 +105,8 @@ class _Event(Struct, frozen=True):
     error: msgspec.Raw = ABSENT
     choices: tuple[_Choice, ...] | None = None
     object: str | None = None
+    response: msgspec.Raw = ABSENT
+    """What a failed response says of itself."""
 
 
 _EVENT = msgspec.json.Decoder(_Event)
@@ -135,12 +143,13 @@ def check_whole(body: bytes, form: Form) -> FoundError | None:
         raise UpstreamProtocolError("The provider answered 200 with what is not a JSON object.") from error
     part = fields.get(_PARTS[form])
     said = part is not None and bytes(part) not in {b"null", b"[]"}
-    if not said or bytes(fields.get("error", ABSENT)) != b"null":
+    if not said or fields.get("error", ABSENT) not in NO_ERROR:
         found = read_provider_error(body) if not said or form is not Form.OPENAI_RESPONSES else None
         if found is not None:
             return FoundError(find_status(found), body)
-    if form is Form.OPENAI_CHAT and not said:
-        raise UpstreamProtocolError("The provider answered 200 without any choice.")
+    is_empty = part is not None and bytes(part) == b"[]"
+    if not said and (form is Form.OPENAI_CHAT or not is_empty):
+        raise UpstreamProtocolError(f"The provider answered 200 without {_PARTS[form]!r}.")
     return None
 
 
@@ -153,13 +162,18 @@ def judge_opening(opening: bytes) -> Opening | FoundError:
     for event in sse.decode_events(opening):
         try:
             read = _EVENT.decode(event.data)
-        except BAD_JSON:
+        except msgspec.ValidationError:
+            if event.data == _DONE:
+                continue
             error = read_provider_error(event.data)
             return Opening.BEGUN if error is None else FoundError(find_status(error), event.data)
-        if read.error != ABSENT or read.type == "error" or read.object == "error":
-            error = read_provider_error(event.data)
+        except BAD_JSON:
+            continue  # no answer's event
+        said = bytes(read.response) if read.type == _FAILED else event.data
+        if _may_be_error(read):
+            error = read_provider_error(said)
             if error is not None:
-                return FoundError(find_status(error), event.data)
+                return FoundError(find_status(error), said)
         if not _is_prelude(read):
             return Opening.BEGUN
     return Opening.SILENT if len(opening) < MAX_OPENING_BYTES else Opening.BEGUN
@@ -175,10 +189,16 @@ def find_status(error: ErrorDetail) -> int:
     return _STATUSES.get(code) or _STATUSES.get(error.type, _BAD_GATEWAY)
 
 
+def _may_be_error(event: _Event) -> bool:
+    is_unknown = event.type is None and event.choices is None
+    is_named = event.type in {"error", _FAILED} or event.object == "error"
+    return is_unknown or is_named or event.error not in NO_ERROR
+
+
 def _is_prelude(event: _Event) -> bool:
     if event.type is not None:
         return event.type in _PRELUDES
-    return event.choices is not None and all(map(_says_nothing, event.choices))
+    return event.choices is None or all(map(_says_nothing, event.choices))
 
 
 def _says_nothing(choice: _Choice) -> bool:

@@ -17,6 +17,9 @@ _UNTOUCHED = frozenset({"input"})
 _TEXT_FIELDS = ("text", "thinking", "reasoning", "summary", "content")
 """Where the text of a piece stands."""
 
+_NUMBERS = frozenset({"created", "index"})
+"""Fields, besides counts of tokens, whose value is a whole number."""
+
 _THINKING = frozenset({"thinking", "reasoning", "reasoning_content"})
 """The types and fields of what a model thinks, as Mistral and others name them."""
 
@@ -76,9 +79,17 @@ def _flatten_field(name: str, value: object) -> object:
         return msgspec.json.encode(value).decode()
     if name == "id" and isinstance(value, int):
         return str(value)
-    if name == "created" and isinstance(value, float):
-        return int(value)
+    if (name in _NUMBERS or name.endswith("_tokens")) and isinstance(value, float | str):
+        return _read_number(value)
     return _flatten(value)
+
+
+def _read_number(value: float | str) -> int:
+    """Read a whole number; 0 where it is none, such as a date."""
+    try:
+        return int(float(value))
+    except (ValueError, OverflowError):
+        return 0
 
 
 def read_text(value: object) -> str:

@@ -18,7 +18,7 @@ from plano_agents.protocol.decoding import decode_request
 from plano_agents.protocol.end_mark import EndMark
 
 END_MARK = EndMark(
-    re.compile(rb'"error"\s*:\s*(?P<error>[{"])'),
+    re.compile(rb'"error"\s*:\s*(?P<error>\{(?!\s*\})|"(?!"))'),
     re.compile(rb'"finish_reason"\s*:\s*"'),
     re.compile(rb"\[DONE\](?:(?<=^data: \[DONE\])|(?<=^data:\[DONE\]))", re.MULTILINE),
 )

@@ -149,6 +149,8 @@ class ChunkChoice(Struct, frozen=True):
     logprobs: msgspec.Raw = ABSENT
     native_finish_reason: str | UnsetType = UNSET
     """See `Choice.native_finish_reason`."""
+    message: Delta | UnsetType | None = UNSET
+    """A whole message in place of a delta, as some gateways stream; read, never written."""
 
 
 class Chunk(Struct, frozen=True):

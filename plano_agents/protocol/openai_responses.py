@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from plano_agents.errors import PlanoError, UpstreamProtocolError
 from plano_agents.protocol import sse
-from plano_agents.protocol.decoding import BAD_JSON, decode_request
+from plano_agents.protocol.decoding import ABSENT, BAD_JSON, decode_request
 from plano_agents.protocol.end_mark import EndMark
 from plano_agents.protocol.openai_chat import (
     ChatHead,
@@ -141,7 +141,7 @@ class _ResponseEvent(Struct, frozen=True):
     """An event that carries a response."""
 
     type: str = ""
-    response: msgspec.Raw | None = None
+    response: msgspec.Raw = ABSENT
 
 
 _RESPONSE_EVENT = msgspec.json.Decoder(_ResponseEvent)
@@ -160,7 +160,7 @@ def join_events(body: bytes) -> bytes:
             read = _RESPONSE_EVENT.decode(event.data)
         except BAD_JSON:
             continue
-        if read.type in _ENDS and read.response is not None:
+        if read.type in _ENDS and read.response != ABSENT:
             return bytes(read.response)
     raise UpstreamProtocolError("The provider's stream ended before the answer did.")
 

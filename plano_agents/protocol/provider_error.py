@@ -1,10 +1,11 @@
 """Errors as providers write them, read in every form that is known: their words are kept on any wire.
 
 OpenAI's and Anthropic's ``error`` objects, Gemini's list of one, the bare object of Mistral and vLLM
-(``object: error``), whose message may be a list of faults, and FastAPI's ``detail``. What is in none of these forms, as
-a gateway's page, is no error that can be read.
+(``object: error``), whose message may be a list of faults, FastAPI's ``detail``, and what gateways write in their place
+(`_WORDS`). What is in none of these forms, as a gateway's page, is no error that can be read.
 """
 
+import re
 from collections.abc import Mapping
 
 import msgspec
@@ -19,8 +20,21 @@ CONTEXT_CODE = "context_length_exceeded"
 TOO_LONG = "prompt is too long"
 """Anthropic's words for it; Claude Code compacts its conversation when it reads them."""
 
+_WORDS = (
+    *("message", "Message", "detail", "error_description", "msg", "error_msg", "errorMessage", "errors"),
+    *("base_resp", "reason", "title"),
+)
+"""Where an error says why: OpenAI, AWS, FastAPI, OAuth, Chinese gateways, Cloudflare, MiniMax, RFC 9457."""
+
+_ANSWERS = ("choices", "content", "output")
+"""What an answer has, and no error."""
+
 _LONGEST_MESSAGE = 8_192
 """How many characters of a message are kept."""
+_LONGEST_PAGE = 200
+"""How many of a page's."""
+
+_TAG = re.compile(r"<(?:script|style)\b.*?</(?:script|style)>|<[^>]{0,1000}>", re.DOTALL | re.IGNORECASE)
 
 
 def read_provider_error(body: bytes) -> ErrorDetail | None:
@@ -39,6 +53,21 @@ def read_provider_error(body: bytes) -> ErrorDetail | None:
     return _read(value[0] if isinstance(value, list) and value else value)
 
 
+def read_any_error(body: bytes, status: int) -> ErrorDetail:
+    """Read an error body in any form; of a page or a text, its first words.
+
+    Args:
+        body: What the provider said.
+        status: The HTTP status it said it with.
+    """
+    error = read_provider_error(body)
+    if error is not None:
+        return error
+    words = " ".join(_TAG.sub(" ", body[:_LONGEST_MESSAGE].decode(errors="replace")).split())
+    told = f": {words[:_LONGEST_PAGE]}" if words and not words.startswith(("{", "[", "null")) else "."
+    return ErrorDetail(f"The provider answered {status} without an error in its own form{told}")
+
+
 def is_too_long(error: ErrorDetail) -> bool:
     """Whether an error says that the request is too long for the model."""
     return tells_too_long(error.message, error.type, error.code)
@@ -48,24 +77,42 @@ def _read(value: object) -> ErrorDetail | None:
     if not isinstance(value, Mapping):
         return None
     error = value.get("error")
-    if isinstance(error, str):
-        return ErrorDetail(error[:_LONGEST_MESSAGE], _word(value.get("type")) or "upstream_error")
-    if isinstance(error, Mapping):
+    if error and isinstance(error, str):
+        words = _read_words(value.get("error_description")) or error
+        return ErrorDetail(words[:_LONGEST_MESSAGE], _word(value.get("type")) or "upstream_error")
+    if error and isinstance(error, Mapping):
         return _build(error)
-    is_bare = value.get("object") == "error" or value.get("type") == "error"
-    if is_bare or ("message" in value and "choices" not in value and "content" not in value):
+    if error and isinstance(error, list):
+        return _build({**value, "message": error})
+    if value.get("object") == "error" or value.get("type") == "error":
         return _build(value)
-    return _build({"message": value["detail"]}) if "detail" in value else None
+    is_bare = not any(value.get(name) for name in _ANSWERS) and _find_words(value)
+    return _build(value) if is_bare else None
+
+
+def _find_words(error: Mapping[str, object]) -> str:
+    return next(filter(None, (_read_words(error.get(name)) for name in _WORDS)), "")
 
 
 def _build(error: Mapping[str, object]) -> ErrorDetail:
     kind = _word(error.get("type")) or _word(error.get("status"))
+    inner = _read_inner(error.get("metadata"))
+    said = _find_words(error)
     return ErrorDetail(
-        _read_words(error.get("message") or error.get("detail"))[:_LONGEST_MESSAGE],
+        (f"{said}: {inner}" if inner else said)[:_LONGEST_MESSAGE],
         "upstream_error" if kind in {None, "error"} else str(kind),
         _word(error.get("param")),
         _word(error.get("code")),
     )
+
+
+def _read_inner(metadata: object) -> str:
+    """Read what OpenRouter says that its own provider said."""
+    raw = metadata.get("raw") if isinstance(metadata, Mapping) else None
+    if not isinstance(raw, str):
+        return ""
+    inner = read_provider_error(raw.encode(errors="replace"))
+    return inner.message if inner is not None else raw
 
 
 def _word(value: object) -> str | None:
@@ -81,8 +128,8 @@ def _read_words(value: object) -> str:
             return value
         case list():
             return "; ".join(filter(None, map(_read_words, value)))
-        case {"detail": detail}:
-            return _read_words(detail)
+        case {"detail": inner} | {"error": inner} | {"status_msg": inner}:
+            return _read_words(inner)
         case {"msg": str(words), "loc": [*place]}:
             return f"{'.'.join(map(str, place))}: {words}"
         case {"msg": str(words)} | {"message": str(words)}:

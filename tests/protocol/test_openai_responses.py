@@ -9,10 +9,12 @@ from plano_agents.errors import RequestError, UpstreamTimeoutError
 from plano_agents.protocol.decoding import address, split_fields
 from plano_agents.protocol.openai_responses import (
     encode_error_event,
+    join_events,
     leave_out_foreign,
     parse_head,
     seal_thinking,
     unseal_thinking,
+    write_events,
 )
 from plano_agents.routing.text import Utterance, read_conversation
 
@@ -79,6 +81,11 @@ def test_an_error_ends_the_stream_as_a_response_that_failed() -> None:
     assert data["type"] == "response.failed"
     assert data["response"]["status"] == "failed"
     assert data["response"]["error"] == {"code": "server_error", "message": "x"}
+
+
+def test_a_whole_response_and_its_events_are_made_of_each_other() -> None:
+    whole = b'{"id":"resp_1","status":"completed","output":[{"type":"message"}]}'
+    assert join_events(write_events(whole)) == whole
 
 
 @given(st.binary())

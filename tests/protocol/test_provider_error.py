@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plano_agents.protocol.provider_error import is_too_long, read_provider_error
+from plano_agents.protocol.provider_error import is_too_long, read_any_error, read_provider_error
 
 FAULT = {"type": "extra_forbidden", "loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}
 ERRORS = {
@@ -30,6 +30,22 @@ ERRORS = {
     "xAI": ({"error": "No such model", "code": "not-found"}, "No such model"),
     "responses": ({"type": "error", "code": "insufficient_quota", "message": "Pay"}, "Pay"),
     "a gateway": ({"message": "no Route matched"}, "no Route matched"),
+    "FastAPI, an object": ({"detail": {"error": {"message": "No worker"}}}, "No worker"),
+    "AWS": ({"Message": "Too long"}, "Too long"),
+    "OAuth": ({"error": "invalid_grant", "error_description": "Expired"}, "Expired"),
+    "Cloudflare": ({"success": False, "errors": [{"code": 7, "message": "No model"}]}, "No model"),
+    "MiniMax": ({"base_resp": {"status_code": 1004, "status_msg": "Bad key"}}, "Bad key"),
+    "RFC 9457": ({"title": "Bad Request", "detail": "No model", "status": 400}, "No model"),
+    "texts": ({"error": ["No model", "No key"]}, "No model; No key"),
+    "OpenRouter, its provider's": (
+        {
+            "error": {
+                "message": "Provider returned error",
+                "metadata": {"raw": '{"error": {"message": "Busy"}}'},
+            }
+        },
+        "Provider returned error: Busy",
+    ),
 }
 
 
@@ -39,6 +55,21 @@ def test_an_error_keeps_its_words_in_every_form(form: str) -> None:
     error = read_provider_error(json.dumps(body).encode())
     assert error is not None
     assert error.message == words
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"upstream connect error", ": upstream connect error"),
+        (b"<html><style>p {}</style><body><h1>502</h1>\n Bad Gateway</body></html>", ": 502 Bad Gateway"),
+        (b"<html>", "."),
+        (b"{}", "."),
+        (b"\xff", ": \ufffd"),
+    ],
+)
+def test_of_a_page_the_first_words_are_kept(body: bytes, words: str) -> None:
+    error = read_any_error(body, 502)
+    assert error.message == f"The provider answered 502 without an error in its own form{words}"
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"", b"[]", b"7", b"{}", b'{"id":"c","choices":[]}'])

@@ -27,6 +27,7 @@ class ChatStreamReader:
         self._events = sse.EventDecoder()
         self._ids = ids or CallIds()
         self._calls: dict[int, CallStream] = {}
+        self._has_unnamed_end = False
         self.finished = False
         """See `stream.Reader`."""
         self.answered = False
@@ -37,7 +38,7 @@ class ChatStreamReader:
         for event in self._events.feed(data):
             if event.data == _DONE:
                 if not self.answered:
-                    raise UpstreamProtocolError("The provider's stream ended without a finish reason.")
+                    yield self._end()
                 self.finished = True
                 return
             chunk = self._parse(event.data)
@@ -48,6 +49,13 @@ class ChatStreamReader:
             choices = tuple(map(self._read_choice, chunk.choices))
             self.answered = self.answered or any(choice.finish_reason for choice in choices)
             yield chunk if choices == chunk.choices else msgspec.structs.replace(chunk, choices=choices)
+
+    def _end(self) -> Chunk:
+        """Name the end of an answer that has come to one with an empty reason."""
+        if not self._has_unnamed_end:
+            raise UpstreamProtocolError("The provider's stream ended without a finish reason.")
+        reason = read_finish_reason("", calls=bool(self._calls))
+        return Chunk(choices=(ChunkChoice(finish_reason=reason),))
 
     def _parse(self, data: bytes) -> Chunk | ErrorDetail:
         """Read an event: a chunk, or an error in any form."""
@@ -64,6 +72,8 @@ class ChatStreamReader:
 
     def _read_choice(self, choice: ChunkChoice) -> ChunkChoice:
         """Put the choice's calls in order, and its finish reason into OpenAI's words."""
+        if choice.message:
+            choice = msgspec.structs.replace(choice, delta=choice.message, message=UNSET)
         calls = self._calls.get(choice.index)
         pieces = choice.delta.tool_calls
         if pieces:
@@ -73,6 +83,7 @@ class ChatStreamReader:
             choice = msgspec.structs.replace(choice, delta=delta)
         native = choice.finish_reason
         if not native:
+            self._has_unnamed_end = self._has_unnamed_end or native == ""
             return choice
         if calls is not None:
             calls.check()

@@ -17,7 +17,7 @@ from plano_agents.protocol.form import Form
 from plano_agents.protocol.openai_chat import ErrorDetail, encode_error_detail
 from plano_agents.protocol.openai_completion import Chunk, Completion
 from plano_agents.protocol.openai_response import Response
-from plano_agents.protocol.provider_error import CONTEXT_CODE, is_too_long, read_provider_error
+from plano_agents.protocol.provider_error import CONTEXT_CODE, TOO_LONG, is_too_long, read_any_error
 from plano_agents.protocol.signature_mark import mark_message
 from plano_agents.protocol.tool_names import ClientTools
 from plano_agents.protocol.translation import chat_reply_to_messages, messages_reply_to_chat
@@ -108,15 +108,10 @@ class Translation:
             body: What the upstream said.
             status: The HTTP status it said it with.
         """
-        error = read_provider_error(body) or ErrorDetail(
-            f"The provider answered {status} without an error in its own form."
-        )
-        if self.surface is Form.ANTHROPIC_MESSAGES:
-            return chat_reply_to_messages.encode_upstream_error(error, status)
-        code = CONTEXT_CODE if is_too_long(error) else error.code
-        if code is None and self.upstream is Form.ANTHROPIC_MESSAGES:
-            code = error.type  # Anthropic has types alone
-        return encode_error_detail(msgspec.structs.replace(error, code=code))
+        error = read_any_error(body, status)
+        if error.code is None and self.upstream is Form.ANTHROPIC_MESSAGES:
+            error = msgspec.structs.replace(error, code=error.type)  # Anthropic has types alone
+        return _encode_error(error, status, self.surface)
 
     def build_stream(self) -> StreamTranslator:
         """Build the translator of one streamed answer."""
@@ -160,6 +155,29 @@ class Translation:
         if self._frame is not None:
             return ResponsesStreamWriter(self._frame, self._tools)
         return ChatStreamWriter(include_usage=self._include_usage)
+
+
+def say_too_long(body: bytes, status: int, surface: Form) -> bytes:
+    """Say that a request is too long in the words that the surface's clients act on.
+
+    Args:
+        body: The error of a provider that speaks the client's wire.
+        status: The HTTP status it said it with.
+        surface: What the client speaks.
+
+    Returns:
+        The same where it says so in these words, or says something else.
+    """
+    error = read_any_error(body, status)
+    is_said = TOO_LONG in error.message if surface is Form.ANTHROPIC_MESSAGES else error.code == CONTEXT_CODE
+    return body if is_said or not is_too_long(error) else _encode_error(error, status, surface)
+
+
+def _encode_error(error: ErrorDetail, status: int, surface: Form) -> bytes:
+    if surface is Form.ANTHROPIC_MESSAGES:
+        return chat_reply_to_messages.encode_upstream_error(error, status)
+    code = CONTEXT_CODE if is_too_long(error) else error.code
+    return encode_error_detail(msgspec.structs.replace(error, code=code))
 
 
 def build_mirror(form: Form, body: bytes, *, created: int) -> Translation:

@@ -13,6 +13,7 @@ from types import TracebackType
 from plano_agents.affinity import HINT_HEADER
 from plano_agents.errors import PlanoError, RefusedFieldError, RequestError
 from plano_agents.protocol.request_body import RequestBody
+from plano_agents.protocol.translation.translation import say_too_long
 from plano_agents.protocol.usage import Tokens, UsageMeter, read_usage
 from plano_agents.router.request.answer import Answer, answer_error, build_headers, pass_back
 from plano_agents.router.request.bugs import explain_failure
@@ -37,6 +38,7 @@ LARGE_BODY_BYTES = 1024 * 1024
 """From which size on a body's steps are no longer taken at once, for each may take some 100 ms."""
 
 _HINT = HINT_HEADER.lower()
+_JSON = (b"{", b"[")
 _EVENTS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
 
 
@@ -257,10 +259,12 @@ class Story:
         if is_good and opened.streams:
             headers |= _EVENTS
             trail.streams = True
-        elif is_good or opened.translation is not None:
+        elif is_good or opened.translation is not None or body.startswith(_JSON):
             headers["content-type"] = "application/json"
         if opened.translation is not None and not is_good:
             body = opened.translation.encode_error(body, answer.status)
+        elif not is_good and opened.form is not None:
+            body = say_too_long(body, answer.status, opened.form)
         if opened.fitted.is_restored:
             restore = opened.fitted.restore if trail.streams else opened.fitted.restore_whole
             body = restore(body)

@@ -150,3 +150,46 @@ def test_an_unknown_finish_reason_stands_beside_one_of_openais() -> None:
     end = {"choices": [{"index": 0, "delta": {}, "finish_reason": "model_length"}]}
     choice = translate(write([end]))[-1]["choices"][0]
     assert (choice["finish_reason"], choice["native_finish_reason"]) == ("length", "model_length")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"created": "1700000000"},
+        {"created": "2026-11-28T00:00:00Z"},
+        {"created": 1.5},
+        {"id": 5},
+        {"usage": {"prompt_tokens": "3", "completion_tokens": 4.0, "total_tokens": 7}},
+        {"error": {}},
+        {"error": ""},
+    ],
+)
+def test_numbers_may_be_texts_and_errors_empty(fields: dict[str, Any]) -> None:
+    text = {"choices": [{"index": 0, "delta": {"content": "ok"}, "finish_reason": None}], **fields}
+    found = translate(write([text, END]))
+    assert found[0]["choices"][0]["delta"]["content"] == "ok"
+
+
+def test_a_calls_index_may_be_a_text() -> None:
+    calls = [add({"index": str(number), "id": f"c{number}", "function": {"name": "f"}}) for number in (0, 1)]
+    assert [call["index"] for chunk in translate(write([*calls, END])) for call in read_calls(chunk)] == [
+        0,
+        1,
+    ]
+
+
+def read_calls(chunk: dict[str, Any]) -> list[dict[str, Any]]:
+    calls: list[dict[str, Any]] = chunk["choices"][0]["delta"].get("tool_calls") or []
+    return calls
+
+
+def test_an_event_may_hold_a_whole_message() -> None:
+    message = {"role": "assistant", "content": "ok"}
+    whole = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    choice = translate(write([whole]))[0]["choices"][0]
+    assert (choice["delta"]["content"], choice["finish_reason"], "message" in choice) == ("ok", "stop", False)
+
+
+def test_an_empty_finish_reason_before_the_end_ends_the_answer() -> None:
+    end = {"choices": [{"index": 0, "delta": {"content": "ok"}, "finish_reason": ""}]}
+    assert translate(write([end]))[-1]["choices"][0]["finish_reason"] == "stop"

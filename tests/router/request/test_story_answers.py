@@ -11,6 +11,7 @@ from openai.types.chat import ChatCompletion
 
 from plano_agents.config.model import Retries
 from plano_agents.errors import PlanoError, UpstreamTimeoutError, UpstreamUnreachableError
+from plano_agents.router.request.surfaces import MESSAGES, Endpoint
 from tests.router.conftest import (
     CHUNKS,
     CLAUDE,
@@ -47,6 +48,9 @@ PASSED_BACK = {
     "x-ratelimit-remaining-requests": "7",
     "anthropic-ratelimit-tokens-limit": "8",
 }
+MESSAGES_BODY = (
+    b'{"model": "claude-sonnet-4-6", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}'
+)
 OVERLOADED = b'{"error": {"message": "slow  down", "type": "rate_limit"}}'
 
 
@@ -155,6 +159,27 @@ async def test_a_providers_error_keeps_status_and_body() -> None:
     seen = await ask(build_service(build_config(), MemoryUpstream(response)), chat(stream=True), ID)
     assert (seen.status, seen.body, seen.headers["retry-after"]) == (429, OVERLOADED, "3")
     assert seen.headers["x-plano-affinity"] == "initialize; reason=first_turn"
+
+
+async def test_too_long_a_prompt_is_told_in_the_words_that_a_surfaces_clients_act_on() -> None:
+    """Though the provider speaks their wire: compatible servers have words of their own."""
+    said = b'{"object": "error", "message": "maximum context length is 8192 tokens", "code": 400}'
+    response = MemoryResponse(400, {"content-type": "text/plain"}, (said,))
+    chat_seen = await ask(build_service(build_config(), MemoryUpstream(response)))
+    assert chat_seen.error["code"] == "context_length_exceeded"
+    assert chat_seen.headers["content-type"] == "application/json"
+    service = build_service(build_config(CLAUDE), MemoryUpstream(response))
+    seen = await ask(service, MESSAGES_BODY, endpoint=Endpoint(MESSAGES))
+    assert (seen.status, seen.error["type"]) == (400, "invalid_request_error")
+    assert seen.error["message"] == "prompt is too long: maximum context length is 8192 tokens"
+
+
+async def test_an_error_within_a_stream_is_answered_as_json() -> None:
+    events = b'event: error\ndata: {"error": {"message": "No", "type": "invalid_request_error"}}\n\n'
+    response = MemoryResponse(200, SSE, (events,))
+    seen = await ask(build_service(build_config(), MemoryUpstream(response)), chat(stream=True))
+    assert (seen.status, seen.headers["content-type"]) == (400, "application/json")
+    assert seen.error["message"] == "No"
 
 
 async def test_an_anthropic_error_is_written_in_openais_form() -> None:
