@@ -34,7 +34,7 @@ def is_token(text: str) -> bool:
 
 
 def is_field_value(text: str) -> bool:
-    """Whether a text can stand in a header line as its value: no control character but a tab (RFC 9110, section 5.5)."""
+    """Whether a text can be a header line's value: no control character but a tab (RFC 9110, section 5.5)."""
     return _FIELD_VALUE.fullmatch(text) is not None
 
 

@@ -160,7 +160,7 @@ class Memory:
             self._locks.release(thread_id, run_id)
 
     async def load(self, thread_id: str) -> StateSnapshot:
-        """Read a thread's state, whoever's it is.
+        """Read a thread's state, of any owner.
 
         Raises:
             StoreUnavailableError: The store does not answer.

@@ -79,7 +79,7 @@ class AgentMetrics:
 
 
 class MetricsMiddleware:
-    """Counts every request, whoever answers it.
+    """Counts every request, whatever answers it.
 
     Args:
         app: What answers.

@@ -84,7 +84,7 @@ async def _set_up(
     serializer: StrictSerializer,
 ) -> GuardedPostgres:
     """Connect, and make the tables; servers that start together take turns."""
-    # Not by waiting for the lock: the index that setup builds concurrently would wait for whoever waits so.
+    # Not by waiting for the lock: the index that setup builds concurrently would wait for a process that waits so.
     while not await locks.try_acquire(_SETUP_LOCK):  # noqa: ASYNC110 - other processes set no event
         await asyncio.sleep(SETUP_POLL_SECONDS)
     try:

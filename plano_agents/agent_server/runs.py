@@ -2,7 +2,7 @@
 
 Works for any compiled LangGraph graph whose state has ``messages``. The run's affinity id goes into the graph's
 config; the scope that tools' own requests read it from is opened by the caller, for one opened here, inside a
-generator, would leak into whoever consumes it.
+generator, would leak into its consumer.
 """
 
 import time

@@ -1,6 +1,6 @@
 """How threads' state is read: LangGraph's serializer, behind a check of every type that the bytes name.
 
-LangGraph's msgpack and JSON name modules and callables, which its serializer imports and calls: whoever could write the
+LangGraph's msgpack and JSON name modules and callables, which its serializer imports and calls: a writer of the
 store could run code. Here all names are looked at first, at any depth, and nothing is made of bytes that name one which
 is not allowed. The same check stands at writing, so that no run leaves a thread that cannot be read.
 """

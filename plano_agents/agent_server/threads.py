@@ -65,7 +65,7 @@ class ThreadLocks:
             raise
 
     def release(self, thread_id: str, run_id: str) -> None:
-        """Give the thread to whoever comes next; nothing happens where the run does not have it."""
+        """Give the thread to the next run; nothing happens where the run does not have it."""
         line = self._lines.get(thread_id)
         if line is None or line.holder != run_id:
             return

@@ -60,7 +60,7 @@ class _Limited(ToolNode):
             if not deadline.expired():
                 raise
         said = f"The tool took longer than {self.seconds:g} s and was stopped."
-        # A cancelled tool ends without a callback; whoever listens hears of it by this one.
+        # A cancelled tool ends without a callback; listeners hear of it by this one.
         told = {"tool_call_id": call["id"], "result": said}
         await adispatch_custom_event(STOPPED, told, config=tool_runtime.config)
         return ToolMessage(said, tool_call_id=call["id"] or "", name=call["name"], status="error")

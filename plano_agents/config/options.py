@@ -126,7 +126,8 @@ class RoutingSettings(Values):
     affinity_fields: Listing[str] = ()
     """Fields of the body taken as the affinity id where no header is, in order, such as ``metadata.user_id``."""
     harness_sessions: bool = True
-    """Whether the sessions of agent harnesses that are recognised, such as Claude Code and Codex, keep their models without an affinity id."""
+    """Whether the sessions of agent harnesses that are recognised, such as Claude Code and Codex, keep their models
+    without an affinity id."""
     threshold: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = DEFAULT_THRESHOLD
     """The score that a preference must exceed to match, by the embedded strategy."""
     model_timeout_seconds: Duration = 2.0

@@ -80,7 +80,7 @@ class BlockStop(Struct, frozen=True, tag_field="type", tag="content_block_stop")
 
 
 class Stopped(Struct, frozen=True):
-    """Why the answer ended."""
+    """The reason for which the answer ended."""
 
     stop_reason: str
     stop_sequence: str | None = None

@@ -41,7 +41,7 @@ class ReplyBlock(Struct, frozen=True):
 
 
 class StopDetails(Struct, frozen=True):
-    """Why an answer was stopped."""
+    """The reason for which an answer was stopped."""
 
     explanation: str | None = None
 

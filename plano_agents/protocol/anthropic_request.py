@@ -139,7 +139,7 @@ Block = (
 
 
 class TurnConfig(Struct, frozen=True, forbid_unknown_fields=True):
-    """How answers are to be made from a system turn on."""
+    """A change of the answer's settings, from a system turn on."""
 
     effort: str | None = None
 

@@ -137,13 +137,13 @@ class Usage(Struct, frozen=True):
 
 
 class IncompleteDetails(Struct, frozen=True):
-    """Why an answer is not whole."""
+    """The reason for which an answer is not whole."""
 
     reason: str
 
 
 class Failure(Struct, frozen=True):
-    """Why there is no answer."""
+    """The reason for which there is no answer."""
 
     code: str
     message: str

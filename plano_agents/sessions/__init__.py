@@ -1,1 +1,1 @@
-"""What is remembered of a session, and what its next request may do with it."""
+"""Sessions: what is remembered of each, and every decision about its model."""

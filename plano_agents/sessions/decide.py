@@ -32,7 +32,7 @@ from plano_agents.sessions.pin import Cause, Decision, Degraded, Pin, create_pin
 
 
 class Route(NamedTuple):
-    """What routing found."""
+    """The outcome of routing."""
 
     model: str
     """Provider-qualified: the first candidate."""

@@ -160,7 +160,7 @@ NAMED_LANES: Mapping[str, str] = MappingProxyType(
 
 
 class Shown(NamedTuple):
-    """Whose request it is, as its harness tells."""
+    """The session and agent that a harness names in a request."""
 
     harness: str
     """The harness' name."""

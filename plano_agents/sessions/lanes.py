@@ -45,7 +45,7 @@ class Lane(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What it is called within its session: ``main/claude-sonnet-4-6``, ``agent/a-1/claude-haiku-4-5``."""
+        """The lane's name within its session: ``main/claude-sonnet-4-6``, ``agent/a-1/claude-haiku-4-5``."""
         model = quote(self.model, safe=_SAFE + "/")
         if self.agent is None:
             return f"{'main' if self.has_tools else 'side'}/{model}"
@@ -58,7 +58,7 @@ class Lane(NamedTuple):
 
     @property
     def source(self) -> str:
-        """What the caller is told: where the session's id comes from, and which lane the request is of."""
+        """The header's value: the source of the session's id, and the request's lane."""
         return f"harness={self.harness}; lane={self.name}"
 
     @property
@@ -78,7 +78,7 @@ class Lane(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """Where a session's id comes from, where that is not our own header, whose id the answer repeats."""
+    """The source of a session's id, where that is not our own header, whose id the answer repeats."""
 
     source: str
     """As the caller is told it."""

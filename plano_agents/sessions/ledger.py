@@ -3,7 +3,7 @@
 The ledger is no part of the store and believes nothing that a store says of models; from a pin it takes only which pin
 it is (lineage) and how often it was moved. A session's model may differ from the last one dispatched when
 
-- the pin has moved since (for a listed reason, which whoever's request moved it was told), or
+- the pin has moved since (for a listed reason, which the client that moved it was told), or
 - the pin has ended and another one is dispatched: by its idle time, by eviction, by `drop`; a shared store may also
   lose it, or another replica drop it, without this one's being told.
 

@@ -46,7 +46,7 @@ class _Entry:
 
     @property
     def expires_at(self) -> float:
-        """When it ends if nobody uses it."""
+        """The time at which it ends if nobody uses it."""
         return self.used_at + self.ttl_seconds
 
 
@@ -96,7 +96,7 @@ class MemorySessionStore:
         self._evict(self._decided)
 
     def __len__(self) -> int:
-        """How many sessions are held, in use or at rest."""
+        """The number of sessions held, in use or at rest."""
         return len(self._in_use) + len(self._served) + len(self._decided)
 
     async def connect(self) -> None:
@@ -238,13 +238,13 @@ class MemorySessionStore:
         return {(): at_rest + sum(entry.pin is not None for entry in self._in_use.values())}
 
     def _expire(self, now: float) -> None:
-        """Let go of what has been idle for too long, from the front."""
+        """Drop what has been idle for too long, from the front."""
         for part in (self._served, self._decided):
             while part and next(iter(part.values())).expires_at <= now:
                 self._end(part.popitem(last=False)[0], "idle")
 
     def _evict(self, part: OrderedDict[SessionKey, _Entry]) -> None:
-        """Let go of the least recently used while there are too many."""
+        """Drop the least recently used while there are too many."""
         while len(part) > self._max_entries:
             self._end(part.popitem(last=False)[0], "evicted")
 

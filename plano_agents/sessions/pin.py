@@ -1,4 +1,4 @@
-"""What is remembered of a session: ids, models, routes, times, counts; nothing of a prompt."""
+"""The record of a session: ids, models, routes, times, counts; nothing of a prompt."""
 
 import secrets
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ IMPLICIT = "implicit·"
 
 
 class SessionKey(NamedTuple):
-    """Whose pin it is; a pair, so that no tenant and id can be joined into another's."""
+    """The key of a pin; a pair, so that no tenant and id can be joined into another's."""
 
     tenant: str
     """The tenant header's value; empty where tenants are not told apart."""
@@ -54,7 +54,7 @@ class Switch:
 
 
 class Cause(NamedTuple):
-    """Why another model serves a request than the one decided on."""
+    """The cause for which another model serves a request than the one decided on."""
 
     reason: MoveReason
     """The reason."""
@@ -133,7 +133,7 @@ def _new_lineage() -> str:
 
 
 class Decision(Struct, frozen=True):
-    """Which model serves a request, and why; a row of the affinity contract. One is made for every request."""
+    """The decision about a request's model, with its reason; a row of the affinity contract. Each request gets one."""
 
     model: str
     """Provider-qualified."""
@@ -167,7 +167,7 @@ class Decision(Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What an operator is told of a session."""
+    """An operator's view of a session."""
 
     key: SessionKey
     """Whose it is."""

@@ -70,12 +70,12 @@ class Pinning:
         return session is not None
 
     def gate(self, key: SessionKey) -> "Gate":
-        """Where a session's first requests wait while one of them decides."""
+        """The gate at which a session's first requests wait while one of them decides."""
         return self._gates.setdefault(key, Gate())
 
 
 class Gate:
-    """Where a session's first requests wait while one of them decides."""
+    """The gate at which a session's first requests wait while one of them decides."""
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()

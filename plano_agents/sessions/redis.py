@@ -72,7 +72,7 @@ return held
 
 
 class Renewal(NamedTuple):
-    """What a session has done since it was last said, to be written without rewriting its pin."""
+    """A session's use since it was last written, to be added without rewriting its pin."""
 
     key: SessionKey
     """Whose."""

@@ -1,6 +1,6 @@
 """Commands to a Redis server, batched: all that is asked while one batch is under way goes out as the next.
 
-So a thousand concurrent requests cost a few round trips instead of a thousand connections; and whoever stops waiting
+So a thousand concurrent requests cost a few round trips instead of a thousand connections; and a caller that stops waiting
 leaves its answer to nobody, for the batch reads every reply and gives each to the command that asked for it.
 A batch that is not answered in time fails, and with it all that waits behind it. Time counts from when a batch goes
 out: a crowd that waits for its turn is this process's business, and no sign that the server is out.
@@ -61,7 +61,7 @@ class _Asked:
     commands: Sequence[Command]
     """In order."""
     replies: "asyncio.Future[list[Reply] | StoreFailedError]" = field(default_factory=_new_future)
-    """What came of them. A failure is a result too: whoever stopped waiting need not have seen it."""
+    """What came of them. A failure is a result too: a caller that stopped waiting need not have seen it."""
 
 
 class RedisConnection:

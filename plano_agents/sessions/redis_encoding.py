@@ -1,4 +1,4 @@
-"""What stands in Redis: the names of keys, and what their values mean. Pure; anything else read there counts as absent.
+"""The encoding of pins in Redis: names of keys, and values. Pure; anything else read there counts as absent.
 
 ==========================================  ===========================================================
 key                                         value

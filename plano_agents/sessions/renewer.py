@@ -56,11 +56,11 @@ class Renewer:
             self._beating = asyncio.create_task(self._beat(self._beat_seconds))
 
     def ttl_seconds(self, key: SessionKey) -> float:
-        """How long the pin of a session in flight lives after its last use."""
+        """The lifetime of a pin in flight after its last use."""
         return self._in_flight[key][0]
 
     def count(self, key: SessionKey) -> int:
-        """How many requests of a session are in flight."""
+        """The number of a session's requests in flight."""
         return self._in_flight.get(key, (0.0, 0))[1]
 
     def close(self, key: SessionKey) -> None:

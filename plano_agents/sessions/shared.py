@@ -8,7 +8,7 @@ in memory, and while the store is out (`Outage`) that memory takes its place: re
 - it was decided while the store was out: the store never had it;
 - the store has lost its data since it had it: it bears another mark (`RedisPins.identify`). The pin then begins anew,
   under another lineage, for replicas may remember different moves of it, and the first to tell is right;
-- it was used while the store was out, past the time at which the store, unaware of that, let go of it.
+- it was used while the store was out, past the time at which the store, unaware of that, dropped it.
 
 So a pin that was dropped elsewhere stays dropped. A move that was made in an outage is made again where the store
 still has the pin that was moved; where it has another one by then, that one holds. So replicas that disagreed in an
@@ -33,7 +33,7 @@ from plano_agents.sessions.store import Held, Page, Wanted
 
 
 class _Copy(NamedTuple):
-    """What is known of the store's copy of a pin that this replica remembers."""
+    """The state of the store's copy of a pin that this replica remembers."""
 
     mark: bytes
     """The store's mark when it had it."""

@@ -1,4 +1,4 @@
-"""What every session store does, whatever it keeps pins in."""
+"""The interface of session stores."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from plano_agents.sessions.pin import Pin, Session, SessionKey
 
 
 class Held(NamedTuple):
-    """What a store holds for a session."""
+    """A store's entry for a session."""
 
     pin: Pin | None
     """The live pin; None when there is none, which is another thing than not knowing."""
@@ -20,7 +20,7 @@ class Held(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which sessions an operator asks for; a field that is None asks for any."""
+    """An operator's filter of sessions; a field that is None takes any."""
 
     tenant: str | None = None
     """The tenant header's value."""
@@ -64,7 +64,7 @@ class SessionStore(Protocol):
 
     @property
     def tallies(self) -> Sequence[Tally]:
-        """What it counts."""
+        """The tallies of the store."""
 
     def configure(self, *, max_entries: int) -> None:
         """Change how many pins are held in this process at most."""
@@ -138,4 +138,4 @@ class SessionStore(Protocol):
         """Give what implicit ids are salted with; replicas that share a store share it."""
 
     async def aclose(self) -> None:
-        """Finish what is under way and let go of connections."""
+        """Finish what is under way and close connections."""

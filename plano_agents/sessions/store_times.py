@@ -1,4 +1,4 @@
-"""How long a shared store's operations take, and how often they fail."""
+"""Durations and failures of a shared store's operations."""
 
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
@@ -36,7 +36,7 @@ class StoreTimes:
 
 
 class Timed(Protocol):
-    """What has its operations timed."""
+    """A store whose operations are timed."""
 
     times: StoreTimes
 

@@ -1,7 +1,7 @@
 """The simulator as a web application: the providers' endpoints, and its own controls.
 
 Any path that ends in ``/chat/completions`` or ``/messages`` is served, for providers put prefixes before them. The
-controls under ``/simulator`` answer on loopback only: what was asked of late, and the models' faults.
+controls under ``/simulator`` answer on loopback only: the latest requests, and the models' faults.
 """
 
 import asyncio

@@ -28,7 +28,7 @@ class PromptUsage:
 
 
 class PromptCache:
-    """The prefixes seen of late, as digests.
+    """The latest prefixes, as digests.
 
     Args:
         clock: Seconds, monotonic.

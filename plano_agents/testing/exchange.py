@@ -31,7 +31,7 @@ class BrokenOffError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """Where an answer breaks off, and how."""
+    """The place and manner of a break within an answer."""
 
     after: int
     """How many bytes of it are sent, its head among them."""

@@ -1,4 +1,4 @@
-"""What every session store promises, as a suite that runs on any of them.
+"""The promises of every session store, as a suite that runs on any of them.
 
 Each test opens a store of its own, in an event loop of its own: the loop that the router runs on. What depends on a
 store's clock, on eviction and on outages is left to the tests of each store.

@@ -170,7 +170,7 @@ def test_a_router_that_runs_already_is_used(root: Path, offline_router: str) -> 
 
 @pytest.fixture
 def forgetful_router(offline_router: str) -> Iterator[str]:
-    """What stands in front of a router and loses the affinity header."""
+    """A proxy in front of a router that loses the affinity header."""
 
     def ask(path: str, body: bytes) -> tuple[bytes, dict[str, str]]:
         url = offline_router.removesuffix("/v1") + path
@@ -242,7 +242,7 @@ def test_what_is_for_ones_own_router_is_refused_beside_one_that_runs(
 
 @pytest.fixture
 def web_server() -> Iterator[str]:
-    """What answers everything with a page."""
+    """A web server that answers everything with a page."""
     with FakeUpstream(give(b"<html>hello</html>", headers={"content-type": "text/html"})) as server:
         yield server.url
 

@@ -29,7 +29,7 @@ class PostgresServer:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The address it listens on."""
         return f"postgresql://plano@127.0.0.1:{self.port}/postgres"
 
     def __enter__(self) -> Self:
@@ -77,13 +77,13 @@ def running_postgres() -> Iterator[str]:
 
 
 def find_binaries() -> Path:
-    """Where the server's programs are; Debian keeps them off PATH."""
+    """The folder of the server's programs; Debian keeps them off PATH."""
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     return versions[-1].parent if versions else Path(require_program("initdb")).parent
 
 
 def find_user(folder: Path) -> dict[str, Any]:
-    """What makes a process run as somebody else, for PostgreSQL refuses root; that one gets the folder."""
+    """Build the arguments that run a process as another user, for PostgreSQL refuses root; that one owns the folder."""
     if getpass.getuser() != "root":
         return {}
     names = {entry.pw_name for entry in pwd.getpwall()}

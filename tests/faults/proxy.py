@@ -21,7 +21,7 @@ PIECE_BYTES = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens to the bytes of one direction of a connection; by default nothing."""
+    """A fault in one direction of a connection; by default none."""
 
     slice_bytes: int = PIECE_BYTES
     """How many bytes are passed on at a time, each time as a write of its own."""

@@ -1,4 +1,4 @@
-"""A peer in the place of a Redis server, which answers each command as the test says: what no real server can be made to do."""
+"""A peer in the place of a Redis server, which answers each command as the test says, as no real server would."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable

@@ -26,18 +26,18 @@ class RouterProcess:
 
     @property
     def resident_bytes(self) -> int:
-        """How much memory it holds (RSS)."""
+        """The memory that it holds (RSS)."""
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
     @property
     def open_files(self) -> int:
-        """How many file descriptors it has open."""
+        """The number of its open file descriptors."""
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))  # noqa: PTH208 - counts while they change
 
     @property
     def threads(self) -> int:
-        """How many threads it has."""
+        """The number of its threads."""
         return len(os.listdir(f"/proc/{self.process.pid}/task"))  # noqa: PTH208 - counts while they change
 
     @property
@@ -47,7 +47,7 @@ class RouterProcess:
         return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
 
     def find_server(self, client_port: int) -> int:
-        """Which of its workers holds the connection from a port; of one that was answered on it."""
+        """The worker that holds the connection from a port, on which one request was answered."""
         wanted = f":{urlsplit(self.url).port:04X}", f":{client_port:04X}"
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
         # The table may list a connection twice while it changes; one that has ended has no inode.

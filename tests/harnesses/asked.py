@@ -1,4 +1,4 @@
-"""What a scripted model looks at in a request, on each of the three wires."""
+"""A request as a scripted model looks at it, on each of the three wires."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a script looks at in a request."""
+    """The parts of a request that a script looks at."""
 
     tools: tuple[str, ...]
     """The offered tools' names."""

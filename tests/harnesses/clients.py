@@ -58,7 +58,7 @@ class Client(ABC):
 
     @abstractmethod
     def environ(self) -> dict[str, str]:
-        """What its environment says beside its home."""
+        """The harness' environment, beside its home."""
 
     @abstractmethod
     def begin(self, words: str) -> str:
@@ -71,7 +71,7 @@ class Client(ABC):
     @classmethod
     @abstractmethod
     def arguments(cls, use: Use, asked: Asked) -> dict[str, Any]:
-        """What a tool of its takes for a use."""
+        """The arguments of one of its tools for a use."""
 
     @classmethod
     def name_tool(cls, use: Use, asked: Asked) -> tuple[str, dict[str, Any]]:

@@ -1,7 +1,7 @@
 """The agents that people run, as programs: which versions, and where they are installed.
 
-Each goes into a folder named after it and its version under ``build/harnesses``, by npm, without running a script of its
-own. All three are native programs: none needs node to run.
+Each goes into a folder named after it and its version under ``build/harnesses``, by npm, without running a script of
+its own. All three are native programs: none needs node to run.
 """
 
 import platform

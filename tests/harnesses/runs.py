@@ -28,7 +28,7 @@ _VIOLATIONS = "plano_affinity_violations_total "
 
 @dataclass
 class Stage:
-    """What is seen of a run from both sides of the router."""
+    """A run as both sides of the router see it."""
 
     url: str
     """The router's address, by way of the relay; without ``/v1``."""
@@ -46,7 +46,7 @@ class Stage:
 
     @property
     def violations(self) -> float:
-        """How many promises the router has broken, as it says."""
+        """The router's own count of broken promises."""
         with urllib.request.urlopen(self.metrics) as answer:
             lines = answer.read().decode().splitlines()
         return float(next(line for line in lines if line.startswith(_VIOLATIONS)).removeprefix(_VIOLATIONS))

@@ -1,7 +1,7 @@
-"""What a scripted model does in an agent's run: which words it hears, which tools it uses, what it says in the end.
+"""A scripted model of an agent's run: the words that it hears, the tools that it uses, its last words.
 
-A scene begins with words of a user (or with a sub-agent's task, which is the first thing that this sub-agent hears). Which
-step is next is read from the transcript alone, so that agents that work side by side do not meet.
+A scene begins with words of a user (or with a sub-agent's task, which is the first thing that this sub-agent hears).
+Which step is next is read from the transcript alone, so that agents that work side by side do not meet.
 """
 
 import itertools
@@ -29,7 +29,7 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What follows on some words."""
+    """The step that follows on some words."""
 
     words: str
     """What a user's message contains."""

@@ -1,7 +1,7 @@
-"""Real agents through a router with default settings: their tool loops end well, whoever serves the models.
+"""Real agents through a router with default settings: their tool loops end well, whatever serves the models.
 
-Each loop has two turns on different subjects, in two processes, a sub-agent on the second subject, and a tool that loads
-in the middle.
+Each loop has two turns on different subjects, in two processes, a sub-agent on the second subject, and a tool that
+loads in the middle.
 """
 
 from pathlib import Path

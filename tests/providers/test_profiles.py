@@ -1,4 +1,4 @@
-"""What models can take: the table, and what the operator says over it."""
+"""Models' profiles: the table, and the operator's settings above it."""
 
 from importlib import resources
 

@@ -35,7 +35,7 @@ class Request:
 
 
 class Decided(NamedTuple):
-    """What is decided before any model is asked."""
+    """The decision before any model is asked."""
 
     kind: str
     reason: str | None
@@ -48,7 +48,7 @@ class Decided(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What the caller is told."""
+    """The decision as the caller is told."""
 
     model: str
     kind: str
@@ -172,7 +172,7 @@ class Contract:
             del self.pins[key]
 
     def left(self, pin: Pin) -> float:
-        """How long an idle session's pin lives on."""
+        """The remaining lifetime of an idle session's pin."""
         return pin.used_at + TTL - self.now
 
     def evict(self) -> None:

@@ -1,4 +1,4 @@
-"""What the router's tests share: configurations, an upstream in memory, and a router on a real socket."""
+"""Fixtures of the router's tests: configurations, an upstream in memory, and a router on a real socket."""
 
 import asyncio
 import json

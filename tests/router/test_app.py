@@ -1,4 +1,4 @@
-"""What the router serves besides the proxied endpoint."""
+"""The pages beside the proxied endpoints."""
 
 import json
 

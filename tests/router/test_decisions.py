@@ -47,7 +47,7 @@ class Client:
 
     @property
     def good(self) -> MemoryResponse:
-        """What a provider answers."""
+        """A provider's answer."""
         return good_answer(self.surface, streamed=self.streamed)
 
     async def ask(

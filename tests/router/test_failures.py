@@ -1,4 +1,4 @@
-"""What the router does when a provider fails, end to end: real sockets, real waits, short limits."""
+"""Failures of a provider, end to end: real sockets, real waits, short limits."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""When ``/readyz`` answers 200: once what routing needs is loaded, at the start and after a reload."""
+"""Readiness: ``/readyz`` answers 200 once what routing needs is loaded, at the start and after a reload."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What a router has loaded once it has served: whatever is slow to import waits until something needs it."""
+"""The modules that a router has loaded once it has served: slow imports wait until something needs them."""
 
 import subprocess
 import sys

@@ -67,7 +67,7 @@ def count_metrics_directories(folder: Path) -> int:
 async def test_every_worker_serves_the_port_and_the_one_who_started_them_has_but_one_thread(
     tmp_path: Path,
 ) -> None:
-    """Who has several threads must not fork."""
+    """A process with several threads must not fork."""
     async with FakeUpstream(complete) as provider, two_workers(tmp_path, provider) as router:
         bodies = await ask_until_all_answered(router, request=build_request(chat(), close=False))
         assert list(bodies.values()) == [COMPLETION, COMPLETION]

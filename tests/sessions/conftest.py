@@ -1,4 +1,4 @@
-"""What the stores' tests share: pins, time, and each store under one roof, on the event loop that the router runs on."""
+"""Fixtures of the stores' tests: pins, time, and each store, on the event loop that the router runs on."""
 
 import asyncio
 import logging

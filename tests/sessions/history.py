@@ -1,4 +1,4 @@
-"""What concurrent clients of a Redis did to its pins and were told, and whether that could have happened in some order."""
+"""The history of concurrent clients of a Redis, and the check that some order explains it."""
 
 import asyncio
 import itertools
@@ -50,7 +50,7 @@ Step = Get | Write | Move | Drop | Loss
 
 
 def apply(state: Pin | None, step: Step, *, is_known: bool) -> Pin | None:
-    """What a single pin does."""
+    """The sequential specification of a single pin."""
     match step:
         case Get(held):
             told, after = held, state
@@ -71,7 +71,7 @@ def apply(state: Pin | None, step: Step, *, is_known: bool) -> Pin | None:
 
 
 class History:
-    """What all clients did and were told, in one order; and the clients themselves.
+    """The operations and results of all clients, in one order; and the clients themselves.
 
     Args:
         seed: Decides what they do.
@@ -88,7 +88,7 @@ class History:
         self._open.set()
 
     def pause(self) -> None:
-        """Who fails from here on waits for `resume`."""
+        """Clients that fail from here on wait for `resume`."""
         self._open.clear()
 
     def resume(self) -> None:

@@ -18,7 +18,7 @@ Step = TypeVar("Step", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[Step]):
-    """What a client did, from when to when; moments are counted, not measured."""
+    """A client's operation, with its first and last moment; moments are counted, not measured."""
 
     step: Step
     began: int
@@ -70,7 +70,7 @@ def _find_next(
     apply: Callable[[State, Step], State],
     is_read: Callable[[Step], bool],
 ) -> list[tuple[int, State]]:
-    """What may happen next: which operations are done then, and the state."""
+    """The next steps that are possible: the operations done by then, and the state."""
     left = [(number, each) for number, each in enumerate(operations) if not done >> number & 1]
     first_end = min(each.ended for _, each in left)
     found: dict[object, tuple[int, State]] = {}

@@ -1,4 +1,4 @@
-"""What counts as a broken promise, and what does not."""
+"""Broken promises: changes that count as one, and those that do not."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""What pins in memory do beyond every store's promises: time, size, and telling of ends."""
+"""The memory store beyond every store's promises: time, size, and notice of ends."""
 
 from contextlib import ExitStack
 
@@ -114,7 +114,7 @@ async def test_a_session_in_use_is_passed_over_by_eviction() -> None:
 async def test_decisions_alone_push_out_no_pin_that_was_served(
     requests: list[tuple[int, bool]], cap: int, in_flight: int
 ) -> None:
-    """What is found of the served ones is the same whether others were only decided in between, or not."""
+    """The served sessions that are found stay the same, whether others were only decided in between, or not."""
     found: list[list[int]] = []
     for is_crowded in (False, True):
         store = build(Clock(), max_entries=cap)

@@ -27,14 +27,14 @@ async def pins(server: RedisServer) -> AsyncIterator[RedisPins]:
 
 
 async def count_calls(server: RedisServer) -> dict[str, int]:
-    """How often which command was called so far."""
+    """The number of calls of each command so far."""
     stats = await server.tell("INFO", "commandstats")
     assert isinstance(stats, dict)
     return {name.removeprefix("cmdstat_"): each["calls"] for name, each in stats.items()}
 
 
 async def list_writes(server: RedisServer, before: dict[str, int]) -> set[str]:
-    """Which commands were called since, the test's own left out."""
+    """The commands called since, without the test's own."""
     after = await count_calls(server)
     return {name for name in after if after[name] > before.get(name, 0)} - {"info", "client|setinfo"}
 
@@ -115,7 +115,7 @@ async def test_a_pin_expires_after_its_idle_time(server: RedisServer, pins: Redi
 
 
 async def left(server: RedisServer, key: bytes | str) -> float:
-    """How many seconds a key lives on."""
+    """The remaining lifetime of a key, in seconds."""
     milliseconds = await server.tell("PTTL", key)
     assert isinstance(milliseconds, int)
     return milliseconds / 1000

@@ -1,4 +1,4 @@
-"""Whatever befalls the store, no request gets an error, what it was decided without is said, and it comes back by itself."""
+"""Faults of the shared store: no request gets an error, the answer says so, and the store comes back by itself."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -54,7 +54,7 @@ def tell(*command: str) -> Step:
 
 
 class Fault(NamedTuple):
-    """What befalls a store."""
+    """A fault of a store."""
 
     begin: Step
     end: Step
@@ -231,7 +231,7 @@ async def test_wrong_credentials_are_told_without_them(
 
 
 async def test_an_old_server_is_told_to_be_too_old_once(log: OutageLog) -> None:
-    """What Redis 6.2 answers."""
+    """The answer of Redis 6.2."""
 
     def answer(command: list[bytes]) -> bytes:
         return b"-ERR syntax error\r\n" if command[0] == b"SET" else b"$-1\r\n"

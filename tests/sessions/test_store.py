@@ -1,4 +1,4 @@
-"""What every session store promises, on memory and on a real Redis alike."""
+"""The promises of every session store, on memory and on a real Redis alike."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager

@@ -37,7 +37,7 @@ class Proxy:
 
 
 class Origin(NamedTuple):
-    """Whom connections lead to: those to one origin are alike."""
+    """The server that connections lead to: those to one origin are alike."""
 
     scheme: str
     """``http`` or ``https``."""

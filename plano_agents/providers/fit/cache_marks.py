@@ -1,6 +1,7 @@
 """Anthropic's marks for its prompt cache, left out where the provider refuses fields that it does not know.
 
-They stand at messages, at their parts and calls, at tools and at functions; providers that refuse them cache by themselves.
+They stand at messages, at their parts and calls, at tools and at functions; providers that refuse them cache by
+themselves.
 """
 
 from plano_agents.protocol.adjustment import dropped

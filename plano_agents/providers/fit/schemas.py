@@ -1,7 +1,8 @@
 """JSON Schemas of tools and answers in the dialect that the provider takes.
 
 - ``object``: a tool's schema is of type object, without alternatives or a reference at its top; those become
-  properties of the object itself, required where every alternative requires them. ``object or none``: where there is one.
+  properties of the object itself, required where every alternative requires them. ``object or none``: where there is
+  one.
 - ``closed`` (Anthropic's structured output and strict tools): every object is closed, and bounds become words of the
   description, as Anthropic's SDKs write them.
 - ``strict`` (OpenAI's): every object is closed and every property required, an optional one nullable.
@@ -79,7 +80,7 @@ def _fit_function(function: Pieces, dialect: Dialect) -> Pieces:
 
 
 def _open_function(schema: object) -> object:
-    """Open a function's schema, which OpenAI wants to have properties, and no other word that stands for alternatives."""
+    """Open a function's schema, which OpenAI wants to have properties, and no other word for alternatives."""
     opened = open_top(schema)
     if not isinstance(opened, dict):
         return opened

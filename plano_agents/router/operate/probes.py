@@ -1,4 +1,4 @@
-"""``/healthz`` and ``/readyz``, which orchestrators poll from the start: answered without the pages, and without a key."""
+"""``/healthz`` and ``/readyz``, which orchestrators poll from the start: answered without pages and without a key."""
 
 from collections.abc import Callable, Mapping
 from functools import partial

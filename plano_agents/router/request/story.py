@@ -102,7 +102,7 @@ class Story:
         await self._end(error)
 
     async def _end(self, error: BaseException | None) -> None:
-        """Read what the answer cost, end the session's turn, tell the observer, and let go of the provider."""
+        """Read what the answer cost, end the session's turn, tell the observer, and release the provider."""
         trail = self.trail
         try:
             if error is not None:

@@ -1,7 +1,7 @@
 """A provider's stream on its way to the client: as it is or translated, and never ended well when it was cut.
 
 Both Python SDKs take a clean end for success. So what breaks, or ends before the answer did, gets an error event and
-then a broken connection. While nothing comes from the provider, comment lines keep whoever stands in between awake.
+then a broken connection. While nothing comes from the provider, comment lines keep intermediaries awake.
 """
 
 import asyncio

@@ -63,7 +63,7 @@ class StreamedAnswer:
         """Names compared in any case."""
         self._response = response
         self.attempt = attempt
-        """The attempt that it came of, for whoever sees its end to judge."""
+        """The attempt that it came of, to be judged where its end is seen."""
         self.opening = b""
         """The first bytes that say something, once they are there, and all before them; none at an end without any."""
         self.judged: Opening | FoundError = Opening.SILENT

@@ -1,4 +1,4 @@
-"""What the upstream client's tests share: both event loops, and a client for as long as a test needs one."""
+"""Fixtures of the upstream client's tests: both event loops, and a client for as long as a test needs one."""
 
 import asyncio
 import ssl

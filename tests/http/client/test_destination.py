@@ -1,4 +1,4 @@
-"""Where a URL leads: host, port, target, and the proxy that the environment names."""
+"""The destination of a URL: host, port, target, and the proxy that the environment names."""
 
 import socket
 

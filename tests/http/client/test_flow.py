@@ -1,4 +1,4 @@
-"""Who is faster than whom: readers that do not come, uploads that are not taken, answers that are too large or early."""
+"""Flow control: readers that do not come, uploads that are not taken, answers that are too large or early."""
 
 import asyncio
 

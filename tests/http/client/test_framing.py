@@ -1,4 +1,4 @@
-"""Where an answer ends: read as RFC 9112 has it, whatever way its bytes are split, and refused where it is unclear."""
+"""The framing of answers: read by RFC 9112, however their bytes are split, and refused where it is unclear."""
 
 import asyncio
 import itertools

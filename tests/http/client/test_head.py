@@ -1,4 +1,4 @@
-"""What a request's head is made of: nothing in it ends a line early, or says how long the body is but we."""
+"""A request's head: nothing in it ends a line early, and the body's length is ours to state."""
 
 import pytest
 from hypothesis import given

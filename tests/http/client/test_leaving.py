@@ -1,4 +1,4 @@
-"""Whoever gives up a request leaves nothing behind: no connection, no file, no task."""
+"""Requests that are given up leave nothing behind: no connection, no file, no task."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from tests.router.conftest import COMPLETE, COMPLETION
 
 
 def count_open() -> tuple[int, int]:
-    """How many files are open, and how many tasks run."""
+    """The numbers of open files and running tasks."""
     return len(os.listdir("/proc/self/fd")), len(asyncio.all_tasks())  # noqa: PTH208 - counts while they change
 
 

@@ -1,4 +1,4 @@
-"""Which connections are kept, and which are not used again."""
+"""The pool: connections that are kept, and those that are not used again."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine

@@ -24,14 +24,14 @@ def authority() -> trustme.CA:
 
 @pytest.fixture
 def trust(authority: trustme.CA) -> ssl.SSLContext:
-    """What a client checks certificates against."""
+    """The certificates that a client trusts."""
     context = ssl.create_default_context()
     authority.configure_trust(context)
     return context
 
 
 def certify(authority: trustme.CA, *names: str) -> ssl.SSLContext:
-    """What a server is known by."""
+    """The certificate of a server."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(*names).configure_cert(context)
     return context

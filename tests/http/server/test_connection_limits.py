@@ -1,4 +1,4 @@
-"""What connections buffer together, and how slow their clients may be, by a clock that tests move."""
+"""Limits on all connections' buffers and on their clients' slowness, by a clock that tests move."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What the fitting's tests share: a request on its way to a target, as the router sends it."""
+"""Fixtures of the fitting's tests: a request on its way to a target, as the router sends it."""
 
 import json
 from typing import Any

@@ -113,7 +113,7 @@ def check_claude_turns(body: Body) -> None:
 
 
 def check_claude_sampling(body: Body) -> None:
-    """router-for-me/CLIProxyAPI#193: one of temperature and top_p from 4.1 on; what's new in Claude 4.7: defaults alone."""
+    """router-for-me/CLIProxyAPI#193: one of temperature and top_p from 4.1 on; new in Claude 4.7: defaults alone."""
     model = body["model"]
     both = "temperature" in body and "top_p" in body
     if both and re.search(r"opus-4-1|4-[5-9]|-5$", model):

@@ -1,4 +1,4 @@
-"""What earlier turns thought, on its way to who takes it and who does not."""
+"""Reasoning of earlier turns, on its way to providers that take it and to those that do not."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What Claude takes of a turn: text that is more than Unicode's white space, images by the type that they are."""
+"""Claude's rules for a turn: text that is more than Unicode's white space, images by the type that they are."""
 
 import base64
 from typing import Any

@@ -1,4 +1,4 @@
-"""Who may use the operators' endpoints."""
+"""Access to the operators' endpoints."""
 
 import pytest
 from pydantic import SecretStr
@@ -95,7 +95,7 @@ def test_other_headers_show_no_proxy(header: str) -> None:
 
 
 def test_without_a_token_a_proxy_that_tells_nothing_but_its_old_http_is_refused() -> None:
-    """What nginx before 1.29.7 sends unless it is told to send more."""
+    """The headers that nginx before 1.29.7 sends by default."""
     with pytest.raises(AdminOnlyError, match=r"HTTP/1\.0"):
         check_operator(None, [HERE], "127.0.0.1", "1.0")
 

@@ -1,4 +1,4 @@
-"""What the router counts: of requests as the service shows them, and on real routers' pages."""
+"""The router's metrics: of requests as the service shows them, and on real routers' pages."""
 
 import asyncio
 import itertools

@@ -1,4 +1,4 @@
-"""What the router's log tells of requests: a readable line, an object, and what operators must act on."""
+"""The router's request log: a readable line, an object, and the lines that operators must act on."""
 
 import asyncio
 import json
@@ -72,7 +72,7 @@ def split(record: logging.LogRecord) -> list[str]:
 
 
 def warnings(records: list[logging.LogRecord]) -> list[str]:
-    """What was told beside the requests' own lines, trace ids left out."""
+    """The lines beside the requests' own, without trace ids."""
     return [
         re.sub(r"trace [0-9a-f]{32}: ", "", record.getMessage())
         for record in records

@@ -1,4 +1,4 @@
-"""Traces of routers that are processes: workers, a dead collector, the end; and that a router without them loads nothing."""
+"""Traces of routers that are processes: workers, a dead collector, the end; a router without them loads nothing."""
 
 import asyncio
 import re

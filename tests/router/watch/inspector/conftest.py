@@ -1,4 +1,4 @@
-"""What the inspector's tests share."""
+"""Fixtures of the inspector's tests."""
 
 from typing import Any
 

@@ -163,7 +163,7 @@ async def test_watchers_are_counted_and_no_more_are_let_in_than_there_is_room_fo
 
 
 async def test_pages_that_come_all_at_once_are_no_more_than_there_is_room_for() -> None:
-    """Whoever is let in is counted only once its stream is read."""
+    """A page that is let in is counted only once its stream is read."""
     events = Events(History())
     streams = [events.watch(None) for _ in range(MAX_WATCHERS + 2)]
     for stream in streams:

@@ -1,4 +1,4 @@
-"""What is remembered of sessions, and what is let go of."""
+"""The inspector's history: sessions that are kept, and those that are dropped."""
 
 from hypothesis import given
 from hypothesis import strategies as st

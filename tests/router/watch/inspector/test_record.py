@@ -1,4 +1,4 @@
-"""What is written down of a request, and what never is."""
+"""The inspector's record of a request, and the fields that it never has."""
 
 import pytest
 
