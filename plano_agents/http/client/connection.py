@@ -159,10 +159,12 @@ class Connection(asyncio.Protocol):
         """See `UpstreamResponse.forward`."""
         waiter = self._waiter = self._loop.create_future()
         self._take = take
-        if self._failure is not None and not self.pieces:
-            waiter.set_exception(self._failure())
-        else:
+        if self._failure is None:
             self._hand_on(take)
+        elif self.pieces and not take(self.take()):
+            self._wake()
+        else:
+            self._fail(self._failure)
         return waiter
 
     def wait_for_end(self, limit: int) -> asyncio.Future[bool]:

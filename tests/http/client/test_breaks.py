@@ -143,3 +143,32 @@ async def test_a_stream_that_breaks_while_it_is_read_is_an_error(rest: bytes) ->
             with pytest.raises(UpstreamError, match=provider.url):
                 async for _ in chunks:
                     pass
+
+
+async def test_a_stream_that_breaks_while_its_reader_takes_nothing_fails_once_all_of_it_is_taken() -> None:
+    """A reader that went on to wait for more would wait for ever: nothing comes, and no time runs."""
+    go_on = asyncio.Event()
+    taken: list[bytes] = []
+
+    async def stream(exchange: UpstreamExchange) -> None:
+        await exchange.start_stream()
+        await exchange.chunk(b"first")
+        await go_on.wait()
+        await exchange.chunk(b"second")
+        exchange.close()
+
+    def take(chunk: bytes) -> bool:
+        taken.append(chunk)
+        return chunk != b"first"
+
+    async with FakeUpstream(stream) as provider, connect() as upstream:  # noqa: SIM117 - reads in order
+        async with await upstream.send(request_to(provider.url)) as answer:
+            assert await answer.forward(take) is False
+            connection = answer._connection
+            assert connection is not None
+            go_on.set()
+            while not connection.is_closing:  # noqa: ASYNC110 - a broken connection sets no event
+                await asyncio.sleep(0)
+            with pytest.raises(UpstreamError):
+                await answer.forward(take)
+    assert taken == [b"first", b"second"]
