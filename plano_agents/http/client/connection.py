@@ -33,6 +33,8 @@ from plano_agents.http.deadline import Deadline
 
 HELD_BYTES = 65_536
 """How much of an answer is held for a reader that does not come; also how long a head, or trailers, may be."""
+TURN_BYTES = 32_768
+"""How much of a stream is handed on in one turn of the event loop, so that a fast provider delays no other stream."""
 WRITTEN_BYTES = 65_536
 """How much of a request's body is handed to the system at once."""
 
@@ -159,7 +161,9 @@ class Connection(asyncio.Protocol):
         """See `UpstreamResponse.forward`."""
         waiter = self._waiter = self._loop.create_future()
         self._take = take
-        if self._failure is None:
+        if self._failure is None and self._size > TURN_BYTES:
+            self._hand_on_in_turns()
+        elif self._failure is None:
             self._hand_on(take)
         elif self.pieces and not take(self.take()):
             self._wake()
@@ -194,6 +198,7 @@ class Connection(asyncio.Protocol):
         if (
             self.is_complete
             and self._keeps_alive
+            and self._take is None  # else not all is handed on
             and self._unsent is None
             and not self.is_closing
             and self._transport.get_write_buffer_size() == 0
@@ -234,10 +239,10 @@ class Connection(asyncio.Protocol):
             self._refuse()
             return
         self._size += len(data)
-        if self._take is not None:
+        if self._size > TURN_BYTES:
+            self._on_much()
+        elif self._take is not None:
             self._hand_on(self._take)
-        if self._size > self._limit:
-            self._on_too_much()
         if self._reads_whole and self._waiter is not None and self.pieces:
             self._body_has_begun = True
             self._deadline.move_to(self._next_byte_due())
@@ -312,6 +317,37 @@ class Connection(asyncio.Protocol):
         else:
             self._wake()
 
+    def _on_much(self) -> None:
+        """Take more than is handed on in one turn of the event loop."""
+        if self._take is not None and self.pieces:
+            self._hand_on_in_turns()
+            return
+        if self._take is not None:
+            self._hand_on(self._take)
+        if self._size > self._limit:
+            self._on_too_much()
+
+    def _hand_on_in_turns(self) -> None:
+        """Hand on what came a part at a time, so that others have their turns between; what follows is not read yet."""
+        take, waiter = self._take, self._waiter
+        if (
+            take is None or waiter is None or waiter.done()
+        ):  # the reader has had enough, or has left, or was told why
+            return
+        body = b"".join(self.pieces)
+        rest = body[TURN_BYTES:]
+        if not rest or self.is_closing:
+            self._hand_on(take)
+            return
+        self.pieces[:] = [rest]
+        self._size = len(rest)
+        self._body_has_begun = True
+        self._pause_reading()
+        if take(body[:TURN_BYTES]):
+            self._loop.call_soon(self._hand_on_in_turns)
+        else:
+            self._wake()
+
     def _wait_until(self, due: float) -> asyncio.Future[bool]:
         if self._failure is not None:
             raise self._failure()
@@ -323,7 +359,7 @@ class Connection(asyncio.Protocol):
     def _wake(self) -> None:
         waiter, self._waiter, self._take = self._waiter, None, None
         if waiter is not None and not waiter.done():
-            waiter.set_result(self.is_complete)
+            waiter.set_result(self.is_complete and not self.pieces)
 
     def _next_byte_due(self) -> float:
         if not self._body_has_begun:
@@ -347,7 +383,11 @@ class Connection(asyncio.Protocol):
             self._fail(partial(failures.gives_too_much, self.label, self._limit))
         elif not self.pieces:
             self._fail(partial(failures.has_no_end_of_head, self.label, self._limit))
-        elif not self._reading_is_paused and not self.is_closing:
+        else:
+            self._pause_reading()
+
+    def _pause_reading(self) -> None:
+        if not self._reading_is_paused and not self.is_closing:
             self._reading_is_paused = True
             self._transport.pause_reading()
 

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from plano_agents.errors import UpstreamProtocolError
+from plano_agents.http.client.connection import TURN_BYTES
 from plano_agents.testing import FakeUpstream, UpstreamExchange
 from tests.http.client.conftest import ask, chunks_of, connect, read_stream, request_to
 from tests.router.conftest import COMPLETE, COMPLETION
@@ -12,6 +13,10 @@ from tests.router.conftest import COMPLETE, COMPLETION
 MIB = 1024 * 1024
 LARGE = 48 * MIB
 """More than the system holds between two sockets."""
+
+
+MUCH = bytes(range(256)) * (TURN_BYTES * 5 // 2 // 256)
+"""More than is handed on in one turn."""
 
 
 async def stuck(event: asyncio.Event) -> bool:
@@ -150,3 +155,55 @@ async def test_a_request_is_written_on_while_its_answer_comes() -> None:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         status, echoed = await ask(upstream, url, body)
     assert (status, echoed == body) == (200, True)
+
+
+async def send_at_once(exchange: UpstreamExchange) -> None:
+    """Send an answer in one piece that is more than is handed on in one turn."""
+    await exchange.start_stream()
+    await exchange.send(b"%x\r\n%b\r\n0\r\n\r\n" % (len(MUCH), MUCH))
+
+
+async def test_of_a_fast_stream_a_part_is_handed_on_at_a_time_and_others_have_their_turns_between() -> None:
+    loop, turns, parts = asyncio.get_running_loop(), [0], list[tuple[int, bytes]]()
+
+    def turn() -> None:
+        turns[0] += 1
+        ticking[0] = loop.call_soon(turn)
+
+    def take(part: bytes) -> bool:
+        parts.append((turns[0], part))
+        return True
+
+    ticking = [loop.call_soon(turn)]
+    async with FakeUpstream(send_at_once) as provider, connect() as upstream:
+        for _ in range(2):
+            parts.clear()
+            async with await upstream.send(request_to(provider.url)) as answer:
+                assert await answer.forward(take)
+            assert b"".join(part for _, part in parts) == MUCH
+            assert max(len(part) for _, part in parts) <= TURN_BYTES
+            assert len({at for at, _ in parts}) == len(parts)
+    ticking[0].cancel()
+    assert provider.connections == 1
+
+
+async def test_a_reader_may_pause_within_much_that_came_at_once() -> None:
+    async with FakeUpstream(send_at_once) as provider, connect() as upstream:
+        assert await read_stream(upstream, provider.url) == MUCH
+
+
+async def test_a_reader_that_leaves_within_much_that_came_at_once_is_given_no_more() -> None:
+    taken: list[bytes] = []
+
+    def take(part: bytes) -> bool:
+        taken.append(part)
+        if len(taken) == 2:
+            reading.cancel()
+        return True
+
+    async with FakeUpstream(send_at_once) as provider, connect() as upstream:
+        async with await upstream.send(request_to(provider.url)) as answer:
+            reading = answer.forward(take)
+            await asyncio.wait([reading])
+        assert await read_stream(upstream, provider.url) == MUCH
+    assert len(taken) == 2
