@@ -8,7 +8,7 @@ import pytest
 from _pytest.doctest import DoctestItem, DoctestModule
 from hypothesis import HealthCheck, settings
 
-from plano_agents.demos.child import local_router
+from plano_agents import testing
 
 ROOT = Path(__file__).parent
 
@@ -51,16 +51,14 @@ def root() -> Path:
 @pytest.fixture(scope="session")
 def offline_router() -> Iterator[str]:
     """The base URL of a router process on the project's own configuration, every provider simulated."""
-    with local_router(ROOT / "config.yaml", offline=True, fast=True) as url:
+    with testing.offline_router(ROOT / "config.yaml") as url:
         yield url
 
 
 @pytest.fixture(scope="session")
-def named_router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def named_router() -> Iterator[str]:
     """The base URL of a router process without preferences, every provider simulated: the model asked for answers."""
-    config = tmp_path_factory.mktemp("named_router") / "config.yaml"
-    config.write_text(NAMED_MODELS)
-    with local_router(config, offline=True, fast=True) as url:
+    with testing.offline_router(NAMED_MODELS) as url:
         yield url
 
 

@@ -63,6 +63,10 @@ class FakeUpstream:
         """The affinity id of each request, in order; None for one that came without."""
         return [exchange.affinity_id for exchange in self.exchanges]
 
+    def answer_with(self, *answers: Answer) -> None:
+        """Give other answers from now on: in order, the last one again and again."""
+        self._answers = list(answers)
+
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, self._host, 0, ssl=self._tls)
         host, port = self._server.sockets[0].getsockname()[:2]
