@@ -6,9 +6,7 @@ import socket
 import sys
 
 from plano_agents.errors import ConfigError
-
-BACKLOG = 2048
-"""How many connections may wait to be accepted."""
+from plano_agents.http.server.server import BACKLOG
 
 
 def bind(host: str, port: int) -> socket.socket:

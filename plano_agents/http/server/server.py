@@ -12,6 +12,8 @@ from plano_agents.http.server.last_word import LAST_WORD_SECONDS
 from plano_agents.http.server.lifespan import Lifespan
 from plano_agents.http.server.shared import Shared
 
+BACKLOG = 2048
+"""How many connections may wait to be accepted."""
 END_SECONDS = LAST_WORD_SECONDS + 1.0
 """How long cancelled work may take to tell its client so, and to end."""
 
@@ -41,7 +43,7 @@ class Server:
         """
         await self._lifespan.start()
         loop = asyncio.get_running_loop()
-        self._listening = await loop.create_server(self.build_connection, sock=listener)
+        self._listening = await loop.create_server(self.build_connection, sock=listener, backlog=BACKLOG)
 
     def build_connection(self) -> ServerConnection:
         """Build what serves a new connection."""

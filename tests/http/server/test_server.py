@@ -1,6 +1,7 @@
 """A server's life: the application's lifespan around it, and its stop."""
 
 import asyncio
+import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -11,6 +12,7 @@ from plano_agents import processes
 from plano_agents.errors import ConfigError
 from plano_agents.http.server.server import Server
 from plano_agents.http.server.shared import Shared
+from tests.patience import PATIENCE_SECONDS
 
 GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 
@@ -112,3 +114,11 @@ async def test_a_server_that_stops_closes_what_is_idle_and_waits_for_what_is_not
         assert b"\r\nconnection: close\r\n" in await busy.read()
         for writer in (idle_writer, busy_writer):
             writer.close()
+
+
+async def test_many_who_connect_while_the_loop_is_busy_are_not_turned_away() -> None:
+    """An event loop sets the length of the queue anew, and to a hundred by default."""
+    async with started(Lived()) as (_, host, port):
+        waiting = [socket.create_connection((host, port), timeout=PATIENCE_SECONDS) for _ in range(300)]
+        for connection in waiting:
+            connection.close()
