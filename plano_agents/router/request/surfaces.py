@@ -4,7 +4,7 @@ What a surface's requests, answers and errors look like is known to ``protocol``
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from plano_agents.errors import PlanoError
 from plano_agents.protocol import anthropic_messages, openai_chat, openai_responses
@@ -39,16 +39,14 @@ class Endpoint:
     """The API spoken there."""
     decides_only: bool = False
     """Whether the answer is the routing decision, and no provider is asked."""
-
     counts_only: bool = False
     """Whether the answer is the number of the input's tokens."""
+    path: str = field(init=False)
+    """Where it is posted to."""
 
-    @property
-    def path(self) -> str:
-        """Where it is posted to."""
-        if self.counts_only:
-            return f"{self.surface.path}/count_tokens"
-        return f"/routing{self.surface.path}" if self.decides_only else self.surface.path
+    def __post_init__(self) -> None:
+        path = f"/routing{self.surface.path}" if self.decides_only else self.surface.path
+        object.__setattr__(self, "path", f"{path}/count_tokens" if self.counts_only else path)
 
 
 CHAT = Surface(
