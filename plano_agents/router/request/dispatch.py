@@ -127,7 +127,7 @@ class Dispatcher:
             trace: Names each sending's span; None where nothing is traced.
 
         Returns:
-            The decided model's answer, good or refused for good; else the first good one of its stand-ins; else the
+            The decided model's answer, good or refused for good; else the first good one of its fallbacks; else the
             most telling refusal.
 
         Raises:

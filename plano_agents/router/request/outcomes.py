@@ -16,8 +16,8 @@ any other status                                                 answered
 its circuit breaker is open                                      next              ``upstream_failed``
 ===============================================================  ================  ===================
 
-A stand-in's answer counts only where it is a good one. Where no candidate gives one, the most telling error is told,
-the decided model's before a stand-in's of the same rank: `Telling` lists the ranks, the most telling first.
+A fallback's answer counts only where it is a good one. Where no candidate gives one, the most telling error is told,
+the decided model's before a fallback's of the same rank: `Telling` lists the ranks, the most telling first.
 """
 
 from enum import IntEnum
@@ -91,7 +91,7 @@ class Telling(IntEnum):
     SILENT = 6
     """No usable answer: no connection, a timeout, nonsense, an open circuit breaker."""
     SMALL = 7
-    """What only a stand-in cannot carry, or is too small for: it says nothing of the decided model."""
+    """What only a fallback cannot carry, or is too small for: it says nothing of the decided model."""
 
 
 _TOO_MANY, _SERVER_ERROR = 429, 500
@@ -102,7 +102,7 @@ def rank_failure(failed: Answered | UpstreamError | RequestError | None, *, is_d
 
     Args:
         failed: What came of the candidate; None where its circuit breaker is open.
-        is_decided: Whether it is the model decided on, and no stand-in.
+        is_decided: Whether it is the model decided on, and no fallback.
     """
     if isinstance(failed, RequestError):
         return Telling.REQUEST if is_decided else Telling.SMALL

@@ -252,10 +252,10 @@ TELLING: Mapping[str, MemoryResponse | Exception] = {
 """Failures, the most telling first."""
 
 
-async def who_is_told(decided: MemoryResponse | Exception, stand_in: MemoryResponse | Exception) -> str:
-    """Let the decided model, `GPT`, and then its stand-in fail, and see whose words are told."""
+async def who_is_told(decided: MemoryResponse | Exception, fallback: MemoryResponse | Exception) -> str:
+    """Let the decided model, `GPT`, and then its fallback fail, and see whose words are told."""
     once = build_config(GPT, CLAUDE, retries=Retries(max_per_candidate=0))
-    return (await Scene(decided, stand_in, config=once).send(GPT, CLAUDE)).answer.model
+    return (await Scene(decided, fallback, config=once).send(GPT, CLAUDE)).answer.model
 
 
 @pytest.mark.parametrize(("more", "less"), list(combinations(TELLING, 2)))
@@ -276,13 +276,13 @@ async def test_of_two_errors_of_one_rank_the_decided_models_is_told(failure: Mem
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
-async def test_a_stand_ins_refusal_helps_nobody_and_the_next_is_asked(status: int) -> None:
+async def test_a_fallbacks_refusal_helps_nobody_and_the_next_is_asked(status: int) -> None:
     scene = Scene(DOWN, DOWN, DOWN, MemoryResponse(status=status), OK)
     sent = await scene.send(GPT, CLAUDE, "openai/o3")
     assert (sent.answer.status, sent.answer.model, why(sent)) == (200, "openai/o3", "upstream_failed")
 
 
-async def test_a_session_does_not_move_to_a_stand_in_that_refuses() -> None:
+async def test_a_session_does_not_move_to_a_fallback_that_refuses() -> None:
     sent = await Scene(DOWN, DOWN, DOWN, MemoryResponse(status=401)).send(GPT, CLAUDE)
     assert (sent.answer.status, why(sent)) == (401, None)
 
@@ -375,13 +375,13 @@ async def test_requests_that_are_too_long_open_no_breaker() -> None:
     assert len(scene.asked) == 3
 
 
-async def test_a_failure_that_may_pass_is_told_rather_than_a_stand_ins_shorter_reach() -> None:
+async def test_a_failure_that_may_pass_is_told_rather_than_a_fallbacks_shorter_reach() -> None:
     scene = Scene(BUSY, BUSY, BUSY, TOO_LONG)
     sent = await scene.send(GPT, CLAUDE)
     assert (sent.answer.status, sent.answer.model, why(sent)) == (503, GPT, None)
 
 
-async def test_while_the_decided_model_is_left_alone_a_stand_ins_shorter_reach_is_no_answer() -> None:
+async def test_while_the_decided_model_is_left_alone_a_fallbacks_shorter_reach_is_no_answer() -> None:
     scene = Scene(DOWN, TOO_LONG, config=build_config(GPT, CLAUDE, breaker=Breaker(failures=1)))
     with pytest.raises(UpstreamUnreachableError):
         await scene.send(GPT, CLAUDE)
@@ -390,7 +390,7 @@ async def test_while_the_decided_model_is_left_alone_a_stand_ins_shorter_reach_i
     assert caught.value.retry_after_seconds == 30
 
 
-async def test_a_stand_in_for_a_model_known_to_be_unsuitable_says_so() -> None:
+async def test_a_fallback_for_a_model_known_to_be_unsuitable_says_so() -> None:
     sent = await Scene(OK).send(CLAUDE, GPT, decided=GPT)
     assert (sent.answer.model, why(sent)) == (CLAUDE, "unsuitable")
 
