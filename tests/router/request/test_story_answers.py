@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from openai.types.chat import ChatCompletion
 
-from plano_agents.config.model import Retries
+from plano_agents.config.model import Preference, Retries
 from plano_agents.errors import PlanoError, UpstreamTimeoutError, UpstreamUnreachableError
 from plano_agents.router.request.surfaces import MESSAGES, Endpoint
 from tests.router.conftest import (
@@ -180,6 +180,22 @@ async def test_an_error_within_a_stream_is_answered_as_json() -> None:
     seen = await ask(build_service(build_config(), MemoryUpstream(response)), chat(stream=True))
     assert (seen.status, seen.headers["content-type"]) == (400, "application/json")
     assert seen.error["message"] == "No"
+
+
+async def test_when_every_model_fails_the_most_telling_error_is_told_and_the_pin_stays() -> None:
+    refusal = b'{"type": "error", "error": {"type": "authentication_error", "message": "invalid x-api-key"}}'
+    upstream = MemoryUpstream(
+        UpstreamUnreachableError("down"), MemoryResponse(401, JSON, (refusal,)), MemoryResponse()
+    )
+    config = build_config(
+        models=(build_model(GPT), build_model(CLAUDE)),
+        preferences=(Preference("work", "any work", (GPT, CLAUDE)),),
+        retries=Retries(max_per_candidate=0),
+    )
+    service = build_service(config, upstream, strategy=Choose("work"))
+    failed, served = await ask(service, None, ID), await ask(service, None, ID)
+    assert (failed.status, failed.error["message"]) == (401, "invalid x-api-key")
+    assert (served.status, served.headers["x-plano-affinity"]) == (200, "retain; reason=pinned")
 
 
 async def test_an_anthropic_error_is_written_in_openais_form() -> None:
