@@ -7,10 +7,6 @@ import anthropic
 import openai
 import pytest
 from langgraph.errors import GraphRecursionError
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
 
 from plano_agents.agent_server.failures import describe_failure
 from plano_agents.errors import (
@@ -21,7 +17,7 @@ from plano_agents.errors import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
-from tests.agent_server.conftest import connect
+from plano_agents.testing import FakeUpstream, fail
 
 
 def describe(error: Exception) -> PlanoError:
@@ -71,25 +67,15 @@ async def test_a_router_that_anthropics_sdk_waits_for_in_vain_is_a_timeout() -> 
 
 
 async def test_a_refusal_in_anthropics_form_keeps_its_words() -> None:
-    async def refuse(_request: Request) -> JSONResponse:
-        error = {"type": "not_found_error", "message": "no model 'm'; declare it"}
-        return JSONResponse({"type": "error", "error": error}, status_code=404)
-
-    app = Starlette(routes=[Route("/v1/messages", refuse, methods=["POST"])])
-    async with connect(app) as client:
-        failure = describe(await fail_with_anthropic(str(client.base_url)))
+    async with FakeUpstream(fail(404, "no model 'm'; declare it")) as router:
+        failure = describe(await fail_with_anthropic(router.url))
     assert type(failure) is UpstreamError
     assert failure.message.endswith("answered 404: no model 'm'; declare it")
 
 
 async def test_a_routers_refusal_keeps_its_status_and_words() -> None:
-    async def refuse(_request: Request) -> JSONResponse:
-        error = {"message": "no model 'm'; declare it", "type": "t", "param": None, "code": "model_not_found"}
-        return JSONResponse({"error": error}, status_code=404)
-
-    app = Starlette(routes=[Route("/v1/chat/completions", refuse, methods=["POST"])])
-    async with connect(app) as client:
-        failure = describe(await fail_against(f"{client.base_url}/v1"))
+    async with FakeUpstream(fail(404, "no model 'm'; declare it")) as router:
+        failure = describe(await fail_against(f"{router.url}/v1"))
     assert (type(failure), failure.status_code) == (UpstreamError, 502)
     assert failure.message.endswith("answered 404: no model 'm'; declare it")
 

@@ -15,7 +15,7 @@ from tests.replicas import replica
 from tests.replicas.haproxy import balance
 from tests.replicas.referee import Referee
 from tests.router.conftest import chat
-from tests.router.raw_client import COMPLETION, build_request, open_to
+from tests.router.raw_client import build_request, complete, open_to
 
 IDS = 400
 AT_ONCE = 16
@@ -33,18 +33,13 @@ class Answered:
     decision: str
 
 
-class Upstream(FakeUpstream):
-    """A provider that remembers which models each id's requests came to."""
-
-    def __init__(self) -> None:
-        super().__init__(self._answer)
-        self.models: defaultdict[str, set[str]] = defaultdict(set)
-
-    async def _answer(self, exchange: UpstreamExchange) -> None:
-        body = json.loads(exchange.body)
-        affinity_id, _ = body["messages"][0]["content"].split()
-        self.models[affinity_id].add(body["model"])
-        await exchange.answer(COMPLETION)
+def find_models(exchanges: Iterable[UpstreamExchange]) -> dict[str, set[str]]:
+    """The models that each id's requests came to the provider for."""
+    models: defaultdict[str, set[str]] = defaultdict(set)
+    for exchange in exchanges:
+        affinity_id, _ = exchange.json["messages"][0]["content"].split()
+        models[affinity_id].add(exchange.json["model"])
+    return models
 
 
 def write_config(folder: Path, upstream: str, redis: str) -> Path:
@@ -116,7 +111,7 @@ async def test_of_16_first_turns_over_two_replicas_one_decision_holds_for_each_i
 ) -> None:
     """No two requests of an id reach different models; each replica routes at most once; nothing is degraded."""
     async with (
-        Upstream() as upstream,
+        FakeUpstream(complete) as upstream,
         Referee() as referee,
         RedisServer(tmp_path) as redis,
         start_replicas(write_config(tmp_path, upstream.url, redis.url), referee) as replicas,
@@ -130,7 +125,7 @@ async def test_of_16_first_turns_over_two_replicas_one_decision_holds_for_each_i
         decisions[each.affinity_id].append(each.decision)
         models[each.affinity_id].add(each.model.partition("/")[2])
     assert {each.status for each in answered} == {200}
-    assert models == upstream.models
+    assert models == find_models(upstream.exchanges)
     assert {len(found) for found in models.values()} == {1}
     one = ["initialize; reason=first_turn", *["retain; reason=pinned"] * (AT_ONCE - 1)]
     assert [found for found in decisions.values() if sorted(found) != one] == []
