@@ -1,5 +1,7 @@
 """Answers to requests that fail before a run: every one in OpenAI's form, none with what the client said."""
 
+import logging
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
@@ -9,6 +11,9 @@ from plano_agents.agent_server import schema
 from plano_agents.agent_server.connection import error_response
 from plano_agents.errors import EndpointNotFoundError, MethodNotAllowedError, PlanoError, RequestError
 from plano_agents.http.server.methods import find_methods
+from plano_agents.observe.log import locate
+
+_log = logging.getLogger(__name__)
 
 
 def add_refusals(app: FastAPI) -> None:
@@ -16,11 +21,18 @@ def add_refusals(app: FastAPI) -> None:
     app.add_exception_handler(PlanoError, _answer_failure)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_http)
+    app.add_exception_handler(Exception, _answer_bug)
 
 
 async def _answer_failure(_request: Request, error: Exception) -> Response:
     assert isinstance(error, PlanoError)  # noqa: S101 - what it is registered for
     return error_response(error)
+
+
+async def _answer_bug(_request: Request, error: Exception) -> Response:
+    """Answer an exception that nobody foresaw; the log names its place, and neither says what it says."""
+    _log.error("unexpected %s", locate(error))
+    return error_response(PlanoError("The agent server failed on this request. Its log names the place."))
 
 
 async def _answer_http(request: Request, error: Exception) -> Response:

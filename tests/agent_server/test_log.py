@@ -8,8 +8,9 @@ import pytest
 from langchain_core.tools import tool
 
 from plano_agents.affinity import AFFINITY_HEADER
+from plano_agents.agent_server.app import create_app
 from plano_agents.observe.log import JsonFormatter, TextFormatter, leave_plain
-from tests.agent_server.conftest import Script, build_graph, call_app
+from tests.agent_server.conftest import Script, build_graph, call_app, connect
 
 HOSTILE = 'secret\n2026-01-01 ERROR root: forged\r\x1b[2J\u2028\x85\x00\x7f"\ud83d'
 
@@ -80,3 +81,20 @@ async def test_a_run_is_an_object_where_machines_read(caplog: pytest.LogCaptureF
     told = json.loads(JsonFormatter(log_content=False).write(record))
     assert (told["event"], told["outcome"], told["affinity"], told["turns"]) == ("run", "done", "mine", 1)
     assert "secret" not in str(told)
+
+
+async def test_a_bug_is_one_line_with_its_place_and_an_error_in_our_form(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = create_app(build_graph(Script()))
+
+    @app.get("/bug")
+    async def fail() -> None:
+        raise KeyError("secret")
+
+    async with connect(app) as client:
+        answer = await client.get("/bug")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
+    (line,) = [record.getMessage() for record in caplog.records if record.name.startswith("plano")]
+    assert f"unexpected KeyError at {__file__}" in line
+    assert "secret" not in answer.text + line

@@ -17,6 +17,7 @@ from plano_agents.http.server.budget import SMALL_BYTES
 from plano_agents.http.server.flow import Flow
 from plano_agents.http.server.head import RequestHead
 from plano_agents.http.server.shared import Shared
+from plano_agents.observe.log import locate
 
 Serve = Callable[["Exchange"], Coroutine[None, None, None]]
 """Answers a request. What it leaves without an end breaks the connection: a clean end would be taken for success."""
@@ -286,7 +287,7 @@ class Exchange:
             # a cycle wherever one of them knows the task, as a timeout does.
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, the connection must not look well ended
-            _log.error("Serving %s: unexpected %s", self.head.method, type(error).__name__)
+            _log.error("Serving %s: unexpected %s", self.head.method, locate(error))
         finally:
             if self._task is not None:
                 self._link.shared.tasks.discard(self._task)
