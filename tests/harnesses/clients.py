@@ -98,7 +98,11 @@ class Client(ABC):
 
 
 class ClaudeCode(Client):
-    """Claude Code: it asks for a title by its SDK's control message, as its windows do."""
+    """Claude Code: it asks for a title by its SDK's control message, as its windows do.
+
+    Args:
+        has_small_model: Whether it is told which model small tasks ask for.
+    """
 
     tools: ClassVar[dict[Kind, str]] = {
         "shell": "Bash",
@@ -109,24 +113,31 @@ class ClaudeCode(Client):
         "late": late_tools.LATE,
     }
 
+    def __init__(self, program: Path, folder: Path, url: str, *, has_small_model: bool = True) -> None:
+        self._has_small_model = has_small_model
+        super().__init__(program, folder, url)
+
     def configure(self) -> None:
         server = {"command": MCP_COMMAND[0], "args": MCP_COMMAND[1:]}
         (self._home / "mcp.json").write_text(json.dumps({"mcpServers": {"late": server}}))
 
     def environ(self) -> dict[str, str]:
         exported = dict(re.findall(r"^export (\w+)=(\S+)$", self.read_page("sh"), re.MULTILINE))
+        if not self._has_small_model:
+            del exported["ANTHROPIC_DEFAULT_HAIKU_MODEL"]
         return exported | {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"}
 
-    def begin(self, words: str) -> str:
+    def begin(self, words: str, *, title: str | None = None) -> str:
+        """Begin a session by asking for its title, from the user's words or from others."""
         messages = ["--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]
         with self._running("-p", *messages, *self._options(), stdin=subprocess.PIPE) as process:
             assert process.stdin is not None
             assert process.stdout is not None
-            title = {"subtype": "generate_session_title", "description": words, "persist": True}
-            for name, request in (("hello", {"subtype": "initialize", "hooks": {}}), ("title", title)):
-                _write(process.stdin, {"type": "control_request", "request_id": name, "request": request})
+            asking = {"subtype": "generate_session_title", "description": title or words, "persist": True}
+            for request in ({"subtype": "initialize"}, asking):
+                _write(process.stdin, {"type": "control_request", "request_id": "1", "request": request})
                 if not any('"control_response"' in line for line in process.stdout):
-                    raise ClientFailedError(f"It answered no {request['subtype']!r}")
+                    raise ClientFailedError(f"It answered no {request!r}")
             _write(process.stdin, {"type": "user", "message": {"role": "user", "content": words}})
             process.stdin.close()
             ended = [json.loads(line) for line in process.stdout if '"type":"result"' in line]

@@ -51,12 +51,15 @@ class Stage:
             lines = answer.read().decode().splitlines()
         return float(next(line for line in lines if line.startswith(_VIOLATIONS)).removeprefix(_VIOLATIONS))
 
-    def lanes(self) -> dict[str, list[Exchanged]]:
-        """The exchanges of each lane, by what the router calls it."""
-        lanes: dict[str, list[Exchanged]] = {}
+    def told(self) -> dict[str, list[tuple[str, str]]]:
+        """Give what each lane was told, in order: the model and the decision; the same once, however often it follows."""
+        told: dict[str, list[tuple[str, str]]] = {}
         for each in self.exchanges:
-            lanes.setdefault(each.answer.get("x-plano-session", "none"), []).append(each)
-        return lanes
+            lane = told.setdefault(each.lane, [])
+            said = each.answer["x-plano-model"], each.answer["x-plano-affinity"]
+            if lane[-1:] != [said]:
+                lane.append(said)
+        return told
 
 
 @contextmanager

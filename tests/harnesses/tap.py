@@ -29,12 +29,14 @@ class Exchanged:
     """The answer's body where it is an error."""
 
     @property
-    def tools(self) -> set[str]:
-        """The offered tools' names."""
-        return {
-            str(tool.get("function", tool).get("name") or tool["type"])
-            for tool in self.body.get("tools") or ()
-        }
+    def lane(self) -> str:
+        """The kind of lane that the router tells: ``main``, ``side``, ``agent``, or ``none``."""
+        _, _, lane = self.answer.get("x-plano-session", "").partition("; lane=")
+        return lane.partition("/")[0] or "none"
+
+    def offers(self, tool: str) -> bool:
+        """Whether a tool whose name ends so is offered."""
+        return f'{tool}"' in json.dumps(self.body.get("tools"))
 
 
 class Tap(ThreadingHTTPServer):

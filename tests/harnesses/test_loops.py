@@ -1,28 +1,32 @@
-"""Real agents through a router with default settings: their tool loops end well, whatever serves the models.
+"""Real agents through a router with default settings: their runs end well, and each lane keeps its model.
 
-Each loop has two turns on different subjects, in two processes, a sub-agent on the second subject, and a tool that
-loads in the middle.
+A run has a title, asked for first, two turns on different subjects, in two processes, a sub-agent on the second
+subject, and a tool that loads in the middle.
 """
 
 from pathlib import Path
 
 import pytest
 
+from tests.harnesses import late_tools
 from tests.harnesses.clients import ClaudeCode, Codex, OpenCode
 from tests.harnesses.recorded import IS_RECORDING, write_recorded
-from tests.harnesses.runs import Models, Stage, stage
+from tests.harnesses.runs import SMALL, Models, Stage, stage
 from tests.harnesses.script import Scene, Script, Use
 
 CODE, TALK = "Write a Python function that sorts a list", "Hello, some small talk"
 TASK = "Hello, have some small talk while you look around"
-CHAT: Models = (["openai/gpt-4.1"], ["openai/gpt-4o"])
-MESSAGES: Models = (["anthropic/claude-opus-4-8"], ["anthropic/claude-sonnet-5"])
-MIXED: Models = (["anthropic/claude-sonnet-5"], ["openai/gpt-4.1"])
+GPT, MINI, CLAUDE = "openai/gpt-4.1", f"openai/{SMALL}", "anthropic/claude-sonnet-5"
+CHAT: Models = ([GPT], ["openai/gpt-4o"])
+MESSAGES: Models = (["anthropic/claude-opus-4-8"], [CLAUDE])
+MIXED: Models = ([CLAUDE], [GPT])
 
 SHELL = (Use("shell", "true"),)
 PARALLEL = (Use("shell", "echo one"), Use("shell", "echo two"))
 LATE = ((Use("unlock"),), SHELL, SHELL, (Use("late"),))
 REST = (Scene(TASK, (SHELL,), "Looked around."), Scene(TALK, (SHELL,), "Hello."))
+
+BEGUN, KEPT = "initialize; reason=first_turn", "retain; reason=pinned"
 
 
 def search(name: str) -> tuple[Use, ...]:
@@ -30,51 +34,95 @@ def search(name: str) -> tuple[Use, ...]:
 
 
 @pytest.mark.parametrize("models", [CHAT, MESSAGES, MIXED], ids=["chat", "messages", "mixed"])
-def test_claude_code_ends_its_loop_well(claude_code: Path, tmp_path: Path, models: Models) -> None:
+def test_claude_code_keeps_one_model_per_lane(claude_code: Path, tmp_path: Path, models: Models) -> None:
     late = (search("unlock"), (Use("unlock"),), SHELL, search("late_tool"), (Use("late"),))
     job = Scene(CODE, (PARALLEL, (Use("agent", TASK),), *late))
     with stage(tmp_path, models, Script((job, *REST), ClaudeCode.name_tool)) as seen:
         client = ClaudeCode(claude_code, tmp_path / "client", seen.url)
         assert (client.begin(CODE), client.go_on(TALK)) == ("All done.", "Hello.")
-        check(seen, "claude-code", tmp_path)
+        check(seen, models, side=[(MINI, BEGUN)])
+    check_title_and_late_tool(seen)
+    record("claude-code", seen, tmp_path)
 
 
-def test_claude_code_searches_the_web_and_compacts(claude_code: Path, tmp_path: Path) -> None:
+def test_claude_codes_title_decides_nothing_although_it_asks_for_the_same_model(
+    claude_code: Path, tmp_path: Path
+) -> None:
+    with stage(tmp_path, CHAT, Script((Scene(CODE, (SHELL,)),), ClaudeCode.name_tool)) as seen:
+        client = ClaudeCode(claude_code, tmp_path / "client", seen.url, has_small_model=False)
+        client.begin(CODE, title=TALK)
+    assert seen.told() == {"side": [("openai/gpt-4o", BEGUN)], "main": [(GPT, BEGUN), (GPT, KEPT)]}
+
+
+def test_claude_code_searches_the_web_elsewhere_and_keeps_its_model_over_a_compaction(
+    claude_code: Path, tmp_path: Path
+) -> None:
     scenes = (
         Scene(CODE, ((Use("web", "how to sort"),),)),
         Scene("Perform a web search", end="Sort it."),
         Scene("Respond with TEXT ONLY", end="<analysis>-</analysis><summary>A list was sorted.</summary>"),
         Scene(TALK, end="Hello."),
     )
-    models = (["openai/gpt-4.1", "anthropic/claude-sonnet-5"], ["openai/gpt-4o"])
+    models = ([GPT, CLAUDE], ["openai/gpt-4o"])
     with stage(tmp_path, models, Script(scenes, ClaudeCode.name_tool)) as seen:
         client = ClaudeCode(claude_code, tmp_path / "client", seen.url)
         assert client.begin(CODE) == "All done."
         client.go_on("/compact")
         assert client.go_on(TALK) == "Hello."
-        check(seen, "claude-code-aside", tmp_path)
+        assert (seen.errors, seen.refused, seen.violations) == ([], [], 0)
+    detour = f"detour; reason=unsuitable; pinned={GPT}; because=tools[0].type"
+    assert seen.told() == {"side": [(MINI, BEGUN)], "main": [(GPT, BEGUN), (CLAUDE, detour), (GPT, KEPT)]}
+    record("claude-code-aside", seen, tmp_path)
 
 
 @pytest.mark.parametrize("package", ["openai-compatible", "openai", "anthropic"])
-def test_opencode_ends_its_loop_well(opencode: Path, tmp_path: Path, package: str) -> None:
+def test_opencode_keeps_one_model_per_lane(opencode: Path, tmp_path: Path, package: str) -> None:
     job = Scene(CODE, (PARALLEL, (Use("agent", TASK),), *LATE))
     with stage(tmp_path, CHAT, Script((job, *REST), OpenCode.name_tool)) as seen:
         client = OpenCode(opencode, tmp_path / "client", seen.url, package=f"@ai-sdk/{package}")
         assert (client.begin(CODE), client.go_on(TALK)) == ("All done.", "Hello.")
-        check(seen, f"opencode-{package}", tmp_path)
+        check(seen, CHAT, side=[(MINI, BEGUN)])
+    check_title_and_late_tool(seen)
+    record(f"opencode-{package}", seen, tmp_path)
 
 
 @pytest.mark.parametrize("models", [CHAT, MESSAGES], ids=["chat", "messages"])
-def test_codex_ends_its_loop_well(codex: Path, tmp_path: Path, models: Models) -> None:
-    job = Scene(CODE, (PARALLEL, (Use("agent", TASK),), (Use("wait"),), *LATE))
+def test_codex_keeps_one_model_per_lane(codex: Path, tmp_path: Path, models: Models) -> None:
+    """It asks for no title, and takes no tools that load in the middle."""
+    job = Scene(CODE, (PARALLEL, (Use("agent", TASK),), (Use("wait"),), (Use("unlock"),)))
     with stage(tmp_path, models, Script((job, *REST), Codex.name_tool)) as seen:
         client = Codex(codex, tmp_path / "client", seen.url)
         assert (client.begin(CODE), client.go_on(TALK)) == ("All done.", "Hello.")
-        check(seen, "codex", tmp_path)
+        check(seen, models)
+    record("codex", seen, tmp_path)
 
 
-def check(seen: Stage, name: str, folder: Path) -> None:
-    """Check that a run was served without an error."""
+def test_without_sessions_a_run_changes_its_model(codex: Path, tmp_path: Path) -> None:
+    """The subjects do differ: what the other tests see is the sessions' doing."""
+    scenes = (Scene(CODE, (SHELL,)), Scene(TALK, end="Hello."))
+    with stage(tmp_path, CHAT, Script(scenes, Codex.name_tool), harness_sessions=False) as seen:
+        client = Codex(codex, tmp_path / "client", seen.url)
+        client.begin(CODE)
+        client.go_on(TALK)
+    assert seen.told() == {"none": [(GPT, "none"), ("openai/gpt-4o", "none")]}
+
+
+def check(seen: Stage, models: Models, **others: list[tuple[str, str]]) -> None:
+    """Check that a run was served without an error: the main lane by who writes code, the sub-agent's by who talks."""
     assert (seen.errors, seen.refused, seen.violations) == ([], [], 0)
+    (coder,), (talker,) = models
+    lanes = {"main": [(coder, BEGUN), (coder, KEPT)], "agent": [(talker, BEGUN), (talker, KEPT)]}
+    assert seen.told() == lanes | others
+
+
+def check_title_and_late_tool(seen: Stage) -> None:
+    """Check that what might begin another session was there: a title first, and a tool that loads in the middle."""
+    assert seen.exchanges[0].lane == "side"
+    late = [each.offers(late_tools.LATE) for each in seen.exchanges if each.lane == "main"]
+    assert (late[0], any(late)) == (False, True)
+
+
+def record(name: str, seen: Stage, folder: Path) -> None:
+    """Write what was asked where that is wanted."""
     if IS_RECORDING:
         write_recorded(name, seen.exchanges, folder)
