@@ -1,7 +1,7 @@
 """Every row of the affinity contract, on every surface, plain and streamed, by the headers of the answer."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -20,7 +20,7 @@ from tests.router.conftest import (
     build_pinning,
     build_service,
 )
-from tests.router.test_unsuitable import OFFERED, PLAIN, good_answer
+from tests.router.test_unsuitable import OFFERED, PLAIN, SHOWN, good_answer
 
 FIRST, SECOND, ADDED = "openai/first", "openai/second", "openai/added"
 ID = ("x-model-affinity", "run-1")
@@ -117,6 +117,35 @@ async def test_switch_upstream_failed(client: Client) -> None:
         "run-1",
     )
     assert await client.ask(service, ID) == (SECOND, "retain; reason=pinned", "work", "run-1")
+
+
+async def test_detour_unsuitable(client: Client) -> None:
+    """A parameter that one model does not take, where `unsupported_params` asks for another."""
+    hot = {surface: body | {"temperature": 0.5} for surface, body in PLAIN.items()}
+    profiles = {FIRST: ModelProfile(sampling="default")}
+    service = serve(replace(config(FIRST, SECOND, profiles=profiles), unsupported_params="move"), client.good)
+    await client.ask(service, ID)
+    told = f"detour; reason=unsuitable; pinned={FIRST}; because=temperature"
+    assert await client.ask(service, ID, body=hot) == (SECOND, told, "work", "run-1")
+    assert await client.ask(service, ID) == (FIRST, "retain; reason=pinned", "work", "run-1")
+
+
+async def test_initialize_first_turn_with_the_next_where_the_first_cannot_serve_it(client: Client) -> None:
+    hot = {surface: body | {"temperature": 0.5} for surface, body in PLAIN.items()}
+    profiles = {FIRST: ModelProfile(sampling="default")}
+    service = serve(replace(config(FIRST, SECOND, profiles=profiles), unsupported_params="move"), client.good)
+    told = await client.ask(service, ID, body=hot)
+    assert told == (SECOND, "initialize; reason=first_turn", "work", "run-1")
+    assert await client.ask(service, ID) == (SECOND, "retain; reason=pinned", "work", "run-1")
+
+
+async def test_initialize_hint_with_the_next_where_the_transcript_holds_what_the_first_does_not_take(
+    client: Client,
+) -> None:
+    service = serve(config(FIRST, SECOND, profiles={FIRST: ModelProfile(images=False)}), client.good)
+    hinted = await client.ask(service, ID, ("x-model-affinity-hint", FIRST), body=SHOWN)
+    assert hinted == (SECOND, "initialize; reason=hint", None, "run-1")
+    assert await client.ask(service, ID) == (SECOND, "retain; reason=pinned", None, "run-1")
 
 
 async def test_switch_unsuitable(client: Client) -> None:
