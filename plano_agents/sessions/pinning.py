@@ -226,7 +226,7 @@ class Turn:
         return session.pin if session is not None else None
 
     def note_dispatch(self, model: str) -> None:
-        """Let the ledger check a dispatch; one to a stand-in has a reason that the caller will be told."""
+        """Let the ledger check a dispatch; one to a fallback has a reason that the caller will be told."""
         self._is_sent = True
         pin = self._pin
         if pin is not None and model == pin.model:

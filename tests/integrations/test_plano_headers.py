@@ -66,7 +66,7 @@ def test_an_unusable_transcript_gives_no_hint(plano: object) -> None:
     assert find_hint([{"model_provider": "plano", "plano": plano}]) is None
 
 
-def test_a_detour_hints_at_the_pin_and_not_at_the_stand_in() -> None:
+def test_a_detour_hints_at_the_pin_and_not_at_the_fallback() -> None:
     headers = {
         "x-plano-model": "anthropic/claude",
         "x-plano-affinity": "detour; reason=unsuitable; pinned=openai/gpt-4o; because=tools[0].type",
