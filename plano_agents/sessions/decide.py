@@ -62,7 +62,7 @@ def decide_before_routing(
     hint: str | None,
     find_model: Callable[[str], str | None],
     now: float,
-    find_hinted: Callable[[str], str | None] | None = None,
+    resume: Callable[[str], str | None] | None = None,
 ) -> Settled | None:
     """Decide as far as can be without routing.
 
@@ -71,7 +71,7 @@ def decide_before_routing(
         hint: The model that the request's transcript was made by, as the client spells it, or None.
         find_model: From any spelling to the provider-qualified name; None for what is not configured.
         now: Unix time in seconds.
-        find_hinted: The same for a hint, where the model that goes on with a transcript may be another than the one
+        resume: The same for a hint, where the model that goes on with a transcript may be another than the one
             that made it.
 
     Returns:
@@ -79,7 +79,7 @@ def decide_before_routing(
     """
     if pin is not None:
         return decide_by_pin(pin) if find_model(pin.model) is not None else None
-    hinted = (find_hinted or find_model)(hint) if hint is not None else None
+    hinted = (resume or find_model)(hint) if hint is not None else None
     if hinted is None:
         return None
     return Settled(Decision(hinted, None, "initialize", "hint"), create_pin(hinted, None, "hint", now))

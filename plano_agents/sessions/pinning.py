@@ -176,7 +176,7 @@ class Turn:
         hint: str | None,
         find_model: Callable[[str], str | None],
         route: Callable[[], Awaitable[Route]],
-        find_hinted: Callable[[str], str | None] | None = None,
+        resume: Callable[[str], str | None] | None = None,
     ) -> Decision:
         """Decide which model serves the request.
 
@@ -184,7 +184,7 @@ class Turn:
             hint: The model that the request's transcript was made by, or None.
             find_model: From any spelling to the provider-qualified name; None for what is not configured.
             route: Routes the request; called only where no pin and no hint decides.
-            find_hinted: From a hint to the model that goes on with its transcript; where None, as `find_model`.
+            resume: From a hint to the model that goes on with its transcript; where None, as `find_model`.
 
         Returns:
             The decision; the pin that it stands for is kept.
@@ -198,9 +198,7 @@ class Turn:
             decided = gate.find(self._decided) if self._pinning.store.is_shared else None
             pin = self._read(decided) if decided is not None else await self._look()
             now = self._pinning.wall_clock()
-            settled = decide_before_routing(
-                pin, hint=hint, find_model=find_model, now=now, find_hinted=find_hinted
-            )
+            settled = decide_before_routing(pin, hint=hint, find_model=find_model, now=now, resume=resume)
             if settled is None:
                 settled = decide_after_routing(pin, await route(), now=now)
             settled = await self._keep(pin, settled, find_model)

@@ -87,6 +87,9 @@ COMPLETION = json.dumps(
         ],
     }
 ).encode()
+ITEMS = json.dumps(
+    {"id": "r", "object": "response", "status": "completed", "model": "m", "output": []}
+).encode()
 STREAM = (
     b'data: {"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}\n\n',
     CHUNKS[-1],
@@ -125,7 +128,7 @@ def because(seen: Seen) -> str:
 
 def good_answer(surface: Surface, *, streamed: bool) -> MemoryResponse:
     if not streamed:
-        return MemoryResponse(pieces=(COMPLETION,))
+        return MemoryResponse(pieces=(ITEMS if surface is RESPONSES else COMPLETION,))
     return MemoryResponse(headers=SSE, pieces=EVENTS if surface is RESPONSES else STREAM)
 
 

@@ -118,9 +118,7 @@ def test_because_is_one_part_of_a_header(because: str) -> None:
 
 
 def test_a_hint_whose_model_cannot_go_on_pins_the_next_one() -> None:
-    settled = decide_before_routing(
-        None, hint="gpt-4o", find_model=find, now=5.0, find_hinted=lambda _: CLAUDE
-    )
+    settled = decide_before_routing(None, hint="gpt-4o", find_model=find, now=5.0, resume=lambda _: CLAUDE)
     assert settled is not None
     assert settled.decision == Decision(CLAUDE, None, "initialize", "hint")
     assert settled.pin.model == CLAUDE

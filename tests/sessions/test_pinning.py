@@ -224,6 +224,6 @@ async def test_a_detour_counts_against_the_pin_that_it_names() -> None:
 async def test_a_hint_whose_model_cannot_go_on_is_not_pinned() -> None:
     pinning = build()
     with closing(pinning.turn(KEY, 600).open()) as turn:
-        told = await turn.decide(hint=GPT, find_model=str, route=Router(), find_hinted=lambda _: CLAUDE)
+        told = await turn.decide(hint=GPT, find_model=str, route=Router(), resume=lambda _: CLAUDE)
     assert told == Decision(CLAUDE, None, "initialize", "hint")
     assert (await find_pin(pinning)).model == CLAUDE

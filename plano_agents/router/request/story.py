@@ -6,7 +6,7 @@ known to ``protocol``.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import partial
 from types import TracebackType
 
@@ -169,14 +169,13 @@ class Story:
         if turn is None:
             decision = decide_without_session(await choice.route())
         else:
+
+            def route() -> Awaitable[Route]:
+                return self._route(draft, choice, turn)
+
             self._turn, trail.session, trail.origin = turn.open(), turn.key, turn.origin
-            hint, find_model = self._request.fields.get(_HINT), self._service.chooser.find_name
-            decision = await turn.decide(
-                hint=hint,
-                find_model=find_model,
-                find_hinted=choice.find_hinted,
-                route=lambda: self._route(draft, choice, turn),
-            )
+            hint, find = self._request.fields.get(_HINT), self._service.chooser.find_name
+            decision = await turn.decide(hint=hint, find_model=find, resume=choice.find_hinted, route=route)
         trail.ranking = choice.ranking
         trail.routing_ms = self._measure()
         return decision
