@@ -1,4 +1,4 @@
-"""What a failed run is answered with."""
+"""Answers to runs that fail."""
 
 import logging
 import socket

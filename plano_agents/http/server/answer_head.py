@@ -14,7 +14,7 @@ DATE_SECONDS = 1.0
 
 
 class Beginnings(dict[int, bytes]):
-    """How answers begin, by their status: the status line and the date, written once a second."""
+    """The first lines of answers by status: the status line and the date, written once a second."""
 
     def __missing__(self, status: int) -> bytes:
         if not self:

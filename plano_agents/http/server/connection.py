@@ -111,7 +111,7 @@ class ServerConnection(asyncio.Protocol):
         self._deadline.watch()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - as asyncio has it
-        """Tell whoever works, and let go of everything, so that nothing waits for the garbage collector."""
+        """Tell the exchange, and drop everything, so that nothing waits for the garbage collector."""
         if self._exchange is not None:
             self._exchange.leave()
         self.shared.leave(self)

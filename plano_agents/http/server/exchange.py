@@ -3,7 +3,7 @@
 A router's endpoints serve exchanges directly: ASGI costs a message for every step and a task that waits for the
 client's leaving, and a request that needs a few dozen microseconds would spend most of them there. An ASGI application
 is served by a bridge (`asgi`). The connection hands in the body as it comes and says when the client is gone; that
-cancels the work at once, unless whoever works wants to be told instead.
+cancels the work at once, or tells it, where the exchange was made so.
 """
 
 import asyncio
@@ -125,7 +125,7 @@ class Exchange:
         self.wake()
 
     def refuse(self, error: PlanoError) -> bool:
-        """Have whoever reads the body answer with an error: the rest of it does not come.
+        """Have the reader of the body answer with an error: the rest of the body does not come.
 
         Returns:
             Whether the error was taken; if not, it is as if the client had left.

@@ -72,7 +72,7 @@ class Flow:
         self._budget.check_room(size)
 
     def close(self) -> None:
-        """Let go of the connection, which is lost."""
+        """Release what is held for the connection, which is lost."""
         self.resume_writing()
         self.body.release()
         self._on_reading_resumed = _tell_nobody

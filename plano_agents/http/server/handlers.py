@@ -1,4 +1,4 @@
-"""What serves which path: some directly, and all else an ASGI application."""
+"""The choice of what serves a request: some paths directly, all others by an ASGI application."""
 
 from typing import Protocol, runtime_checkable
 from urllib.parse import unquote

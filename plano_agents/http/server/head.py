@@ -96,7 +96,7 @@ def _parse_request_line(line: str) -> tuple[str, str, str]:
 
 
 class LinesSeen:
-    """What one connection's lines were read as.
+    """The lines that one connection has read before.
 
     A client repeats most of its lines on every request of a connection; one that was judged need not be again,
     which makes this parser as fast as one in C.

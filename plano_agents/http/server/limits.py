@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
-    """What one client may take."""
+    """The limits of one client."""
 
     header_seconds: float = 15.0
     """How long a request's head may take, from its first byte."""

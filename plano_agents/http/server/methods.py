@@ -1,4 +1,4 @@
-"""Which methods a path takes, for answers of 405: Starlette names those of the first route alone."""
+"""The methods that a path takes, for answers of 405: Starlette names those of the first route alone."""
 
 from starlette.applications import Starlette
 from starlette.routing import Match

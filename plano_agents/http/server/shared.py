@@ -1,4 +1,4 @@
-"""What the connections of one server share: their limits, their budget, the tasks that serve, and who is connected."""
+"""State that the connections of one server share: limits, budget, tasks, and which connections are open."""
 
 import asyncio
 from collections.abc import Callable
@@ -20,7 +20,7 @@ class Member(Protocol):
 
 
 class Shared:
-    """What the connections of one server share.
+    """State that the connections of one server share.
 
     Args:
         limits: What one client may take.
