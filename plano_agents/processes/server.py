@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from plano_agents.http.server.budget import BufferBudget
 from plano_agents.http.server.limits import HttpLimits
 from plano_agents.http.server.server import Server
-from plano_agents.http.server.shared import Shared
+from plano_agents.http.server.server_state import ServerState
 
 T = TypeVar("T")
 
@@ -69,7 +69,7 @@ async def serve(
 @asynccontextmanager
 async def running(sites: Sequence[Site]) -> AsyncGenerator[None, None]:
     """Serve for as long as the context is open; it opens when every site listens."""
-    servers = [Server(site.app, Shared(site.limits, site.budget, site.on_refused)) for site in sites]
+    servers = [Server(site.app, ServerState(site.limits, site.budget, site.on_refused)) for site in sites]
     try:
         for server, site in zip(servers, sites, strict=True):
             await server.start(site.listener)

@@ -36,7 +36,7 @@ from plano_agents.http.server.exchange import Exchange
 from plano_agents.http.server.flow import Flow
 from plano_agents.http.server.handlers import Handlers
 from plano_agents.http.server.head import HeadReader
-from plano_agents.http.server.shared import Shared
+from plano_agents.http.server.server_state import ServerState
 
 LINGER_SECONDS = 1.0
 """How long a refused client's bytes are still taken and dropped: closing on unread ones resets the connection, and
@@ -54,7 +54,7 @@ class ServerConnection(asyncio.Protocol):
     """One connection.
 
     Args:
-        shared: What it shares with the server's others.
+        server_state: What it shares with the server's others.
         handlers: Serve its requests.
     """
 
@@ -71,7 +71,7 @@ class ServerConnection(asyncio.Protocol):
         "_phase",
         "flow",
         "peer",
-        "shared",
+        "server_state",
         "transport",
     )
 
@@ -80,13 +80,13 @@ class ServerConnection(asyncio.Protocol):
     flow: Flow
     """Says whether it reads and writes for now."""
 
-    def __init__(self, shared: Shared, handlers: Handlers) -> None:
-        self.shared = shared
+    def __init__(self, server_state: ServerState, handlers: Handlers) -> None:
+        self.server_state = server_state
         """What it shares with the server's others."""
         self._handlers = handlers
         self._loop = asyncio.get_running_loop()
         self._buffer = bytearray()
-        self._heads = HeadReader(shared.limits.max_header_bytes)
+        self._heads = HeadReader(server_state.limits.max_header_bytes)
         self._body: Body = build_body(0)
         self._body_bytes = self._body_due = 0
         self._exchange: Exchange | None = None
@@ -100,21 +100,21 @@ class ServerConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # only those are made
         """Begin to wait for a request."""
         self.transport = transport
-        self.flow = Flow(transport, self.shared, self._on_reading_resumed)
-        self.shared.members.add(self)
+        self.flow = Flow(transport, self.server_state, self._on_reading_resumed)
+        self.server_state.members.add(self)
         address = transport.get_extra_info("peername")
         self.peer = str(address[0]) if isinstance(address, tuple) else None
-        if self.shared.is_stopping:
+        if self.server_state.is_stopping:
             transport.close()
             return
-        self._wait_for("idle", self.shared.limits.header_seconds)
+        self._wait_for("idle", self.server_state.limits.header_seconds)
         self._deadline.watch()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - as asyncio has it
         """Tell the exchange, and drop everything, so that nothing waits for the garbage collector."""
         if self._exchange is not None:
             self._exchange.leave()
-        self.shared.leave(self)
+        self.server_state.leave(self)
         self.flow.close()
         self._phase = "closing"
         self._buffer.clear()
@@ -177,7 +177,7 @@ class ServerConnection(asyncio.Protocol):
             self._deadline.watch()
         else:
             self._exchange = None
-            self._wait_for("idle", self.shared.limits.keep_alive_seconds)
+            self._wait_for("idle", self.server_state.limits.keep_alive_seconds)
             if self._buffer:
                 self._read()
             else:
@@ -201,7 +201,7 @@ class ServerConnection(asyncio.Protocol):
         head = self._heads.take(self._buffer)
         if head is None:
             if self._phase == "idle" and self._buffer:
-                self._wait_for("head", self.shared.limits.header_seconds)
+                self._wait_for("head", self.server_state.limits.header_seconds)
             return False
         # RFC 9110, 10.1.1: nobody waits for a 100 who has sent some of the body.
         owes_continue = head.expects_continue and not self._buffer
@@ -231,7 +231,7 @@ class ServerConnection(asyncio.Protocol):
             exchange.close_body()
             if exchange.response_complete:
                 self._exchange = None
-                self._wait_for("idle", self.shared.limits.keep_alive_seconds)
+                self._wait_for("idle", self.server_state.limits.keep_alive_seconds)
             else:
                 self._phase = "answer"
                 self._deadline.lift()
@@ -252,19 +252,19 @@ class ServerConnection(asyncio.Protocol):
         if exchange is None:
             self._answer(error)
         elif exchange.response_complete:
-            self.shared.on_refused(error.code)
+            self.server_state.on_refused(error.code)
             self.transport.close()
         elif not exchange.refuse(error):
             if exchange.response_started:
-                self.shared.on_refused(error.code)
+                self.server_state.on_refused(error.code)
                 self.transport.abort()
             else:
                 self._answer(error)
 
     def _answer(self, error: PlanoError) -> None:
         """Answer a request that no application answers, and end the connection."""
-        self.shared.on_refused(error.code)
-        self.transport.write(encode_refusal(error, self.shared.beginnings))
+        self.server_state.on_refused(error.code)
+        self.transport.write(encode_refusal(error, self.server_state.beginnings))
         self._linger()
 
     def _linger(self) -> None:
@@ -283,8 +283,8 @@ class ServerConnection(asyncio.Protocol):
 
     def _await_body(self) -> None:
         """Give the client its time for the next bytes of a body."""
-        self._body_due = self._body_bytes + self.shared.least_body_bytes
-        self._wait_for("body", self.shared.limits.body_seconds)
+        self._body_due = self._body_bytes + self.server_state.least_body_bytes
+        self._wait_for("body", self.server_state.limits.body_seconds)
 
     def _on_deadline(self) -> None:
         if self._phase == "head":

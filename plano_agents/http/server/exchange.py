@@ -16,7 +16,7 @@ from plano_agents.http.server.answer_head import encode_headers
 from plano_agents.http.server.budget import SMALL_BYTES
 from plano_agents.http.server.flow import Flow
 from plano_agents.http.server.head import RequestHead
-from plano_agents.http.server.shared import Shared
+from plano_agents.http.server.server_state import ServerState
 from plano_agents.observe.log import locate
 
 Serve = Callable[["Exchange"], Coroutine[None, None, None]]
@@ -35,7 +35,7 @@ class Link(Protocol):
     """Takes the answer."""
     flow: Flow
     """Says when the client does not read, and whether there is room for a large answer."""
-    shared: Shared
+    server_state: ServerState
     """Has the beginnings of answers, and knows the tasks that a stopping server waits for."""
     peer: str | None
     """The client's address; None where it has none, on a Unix socket."""
@@ -109,7 +109,7 @@ class Exchange:
     def start(self, serve: Serve, loop: asyncio.AbstractEventLoop) -> None:
         """Begin the work."""
         self._task = loop.create_task(self._run(serve))
-        self._link.shared.tasks.add(self._task)
+        self._link.server_state.tasks.add(self._task)
 
     def take(self, piece: bytes) -> None:
         """Take a piece of the body."""
@@ -150,7 +150,7 @@ class Exchange:
             self.wake()
             return
         # One that is cancelled before its first step never comes to take itself away.
-        task.add_done_callback(self._link.shared.tasks.discard)
+        task.add_done_callback(self._link.server_state.tasks.discard)
         task.cancel()
         self._let_go()
 
@@ -265,7 +265,7 @@ class Exchange:
             end: The line that says how the body is framed, if there is one, and the empty line.
         """
         closing = "" if self.keep_alive else "connection: close\r\n"
-        return self._link.shared.beginnings[status] + f"{lines}{closing}{end}".encode("latin-1")
+        return self._link.server_state.beginnings[status] + f"{lines}{closing}{end}".encode("latin-1")
 
     def put(self, data: bytes) -> None:
         """Write a part of the answer as it stands."""
@@ -290,7 +290,7 @@ class Exchange:
             _log.error("Serving %s: unexpected %s", self.head.method, locate(error))
         finally:
             if self._task is not None:
-                self._link.shared.tasks.discard(self._task)
+                self._link.server_state.tasks.discard(self._task)
             self._let_go()
             if not (self.response_complete or self.disconnected):
                 self._link.transport.close()

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from plano_agents.errors import OverloadedError
 from plano_agents.http.deadline import Deadline
 from plano_agents.http.server.budget import SMALL_BYTES, Holding
-from plano_agents.http.server.shared import Shared
+from plano_agents.http.server.server_state import ServerState
 from plano_agents.http.server.unread import count_unread
 
 _logger = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ class Flow:
 
     Args:
         transport: The connection's.
-        shared: Its limits, and the budget where its bytes count.
+        server_state: Its limits, and the budget where its bytes count.
         on_reading_resumed: Called when paused reading goes on: from then the client's time runs.
     """
 
@@ -31,7 +31,7 @@ class Flow:
         "_budget",
         "_deadline",
         "_on_reading_resumed",
-        "_shared",
+        "_server_state",
         "_transport",
         "_unread_bytes",
         "_writable",
@@ -42,11 +42,11 @@ class Flow:
     )
 
     def __init__(
-        self, transport: asyncio.Transport, shared: Shared, on_reading_resumed: Callable[[], None]
+        self, transport: asyncio.Transport, server_state: ServerState, on_reading_resumed: Callable[[], None]
     ) -> None:
         self._transport = transport
-        self._shared = shared
-        self._budget = shared.budget
+        self._server_state = server_state
+        self._budget = server_state.budget
         self._on_reading_resumed = on_reading_resumed
         self._writable = asyncio.Event()
         self._unread_bytes = 0
@@ -55,9 +55,9 @@ class Flow:
         """Whether the client is not read."""
         self.write_paused = False
         """Whether the client does not read."""
-        self.answer = Holding(shared.budget)
+        self.answer = Holding(server_state.budget)
         """The part of the budget that the answer takes which waits for the client."""
-        self.body = Holding(shared.budget)
+        self.body = Holding(server_state.budget)
         """The part of the budget that the request's body takes."""
 
     def make_room(self, size: int) -> None:
@@ -116,7 +116,7 @@ class Flow:
     def watch_unread(self) -> None:
         """Give the client its time to take what it has to of what waits for it."""
         self._unread_bytes = count_unread(self._transport)
-        self._deadline.move(self._shared.limits.send_seconds)
+        self._deadline.move(self._server_state.limits.send_seconds)
         self._deadline.watch()
 
     def _is_over_budget(self) -> bool:
@@ -127,13 +127,13 @@ class Flow:
         """Cut an answer that does not fit into the budget, unless it has been taken in the meantime."""
         if self._is_over_budget():
             _logger.debug("Cut an answer: %s", OverloadedError.code)
-            self._shared.on_refused(OverloadedError.code)
+            self._server_state.on_refused(OverloadedError.code)
             self._transport.abort()
 
     def _on_deadline(self) -> None:
         """Cut off a client that takes too little."""
         taken = self._unread_bytes - count_unread(self._transport)
-        if taken >= max(1, min(self._shared.least_sent_bytes, self._unread_bytes)):
+        if taken >= max(1, min(self._server_state.least_sent_bytes, self._unread_bytes)):
             self.watch_unread()
         else:
             self._transport.abort()

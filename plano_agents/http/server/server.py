@@ -10,7 +10,7 @@ from plano_agents.http.server.connection import ServerConnection
 from plano_agents.http.server.handlers import Handlers
 from plano_agents.http.server.last_word import LAST_WORD_SECONDS
 from plano_agents.http.server.lifespan import Lifespan
-from plano_agents.http.server.shared import Shared
+from plano_agents.http.server.server_state import ServerState
 
 BACKLOG = 2048
 """How many connections may wait to be accepted."""
@@ -23,11 +23,11 @@ class Server:
 
     Args:
         app: What answers; a `handlers.DirectApp` serves some paths without ASGI.
-        shared: What its connections share.
+        state: What its connections share.
     """
 
-    def __init__(self, app: ASGIApp, shared: Shared) -> None:
-        self._shared = shared
+    def __init__(self, app: ASGIApp, state: ServerState) -> None:
+        self._server_state = state
         self._handlers = Handlers(app)
         self._lifespan = Lifespan(app, self._handlers.bridge.state)
         self._listening: asyncio.Server | None = None
@@ -47,7 +47,7 @@ class Server:
 
     def build_connection(self) -> ServerConnection:
         """Build what serves a new connection."""
-        return ServerConnection(self._shared, self._handlers)
+        return ServerConnection(self._server_state, self._handlers)
 
     async def stop(self, grace_seconds: float) -> None:
         """Listen no more, let requests in flight end, then stop the application.
@@ -55,20 +55,20 @@ class Server:
         Args:
             grace_seconds: How long requests in flight may go on; what is left then is cancelled.
         """
-        shared = self._shared
-        shared.is_stopping = True
+        state = self._server_state
+        state.is_stopping = True
         if self._listening is not None:
             self._listening.close()
-        for member in list(shared.members):
+        for member in list(state.members):
             member.finish()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace_seconds):
-                await shared.wait_until_left()
-        tasks = set(shared.tasks)
+                await state.wait_until_left()
+        tasks = set(state.tasks)
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=END_SECONDS)
-        for member in list(shared.members):
+        for member in list(state.members):
             member.abandon()
         await self._lifespan.stop()

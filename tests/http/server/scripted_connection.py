@@ -14,7 +14,7 @@ from plano_agents.http.server.exchange import Serve
 from plano_agents.http.server.flow import Flow
 from plano_agents.http.server.handlers import Handlers
 from plano_agents.http.server.limits import HttpLimits
-from plano_agents.http.server.shared import Shared
+from plano_agents.http.server.server_state import ServerState
 
 P = ParamSpec("P")
 
@@ -144,7 +144,7 @@ class Server:
     clients: list[Client] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.shared = Shared(self.limits, self.budget, self.refused.append)
+        self.server_state = ServerState(self.limits, self.budget, self.refused.append)
         self.handlers = Handlers(self)
 
     def find_direct(self, path: str) -> Serve | None:
@@ -155,7 +155,7 @@ class Server:
 
     def connect(self) -> Client:
         client = Client()
-        client.protocol = ServerConnection(self.shared, self.handlers)
+        client.protocol = ServerConnection(self.server_state, self.handlers)
         client.protocol.connection_made(client)
         client.flow = client.protocol.flow
         self.clients.append(client)

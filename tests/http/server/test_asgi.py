@@ -244,7 +244,7 @@ async def test_a_body_that_is_not_read_is_not_taken_beyond_what_is_held() -> Non
 
 
 def cancel(server: Server) -> None:
-    for task in server.shared.tasks:
+    for task in server.server_state.tasks:
         task.cancel()
 
 

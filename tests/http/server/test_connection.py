@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 from plano_agents.http.server.connection import PIPELINED_BYTES
 from plano_agents.http.server.limits import HttpLimits
 from plano_agents.http.server.server import Server
-from plano_agents.http.server.shared import Member, Shared
+from plano_agents.http.server.server_state import Member, ServerState
 from tests.patience import PATIENCE_SECONDS
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
@@ -123,7 +123,7 @@ class EchoServer:
         self.address = listener.getsockname()
         lost, stop = self.lost, asyncio.Event()
 
-        class Noting(Shared):
+        class Noting(ServerState):
             def leave(self, member: Member) -> None:
                 super().leave(member)
                 lost.set()

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from plano_agents import processes
 from plano_agents.errors import ConfigError
 from plano_agents.http.server.server import Server
-from plano_agents.http.server.shared import Shared
+from plano_agents.http.server.server_state import ServerState
 from tests.patience import PATIENCE_SECONDS
 
 GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -21,7 +21,7 @@ GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 async def started(app: ASGIApp) -> AsyncGenerator[tuple[Server, str, int], None]:
     listener = processes.bind("127.0.0.1", 0)
     host, port = listener.getsockname()[:2]
-    server = Server(app, Shared())
+    server = Server(app, ServerState())
     try:
         await server.start(listener)
         yield server, host, port

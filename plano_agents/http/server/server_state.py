@@ -1,4 +1,4 @@
-"""State that the connections of one server share: limits, budget, tasks, and which connections are open."""
+"""The state of one server, as its connections share it: limits, budget, tasks, and which connections are open."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,8 +19,8 @@ class Member(Protocol):
         """Close, whatever is being answered."""
 
 
-class Shared:
-    """State that the connections of one server share.
+class ServerState:
+    """The state of one server, as its connections share it.
 
     Args:
         limits: What one client may take.
