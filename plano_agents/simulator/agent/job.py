@@ -1,6 +1,6 @@
 """The job in hand: what the user asked for last, and what the tools have answered since.
 
-A new user message starts afresh; what was found and said before it is kept apart, for messages that follow up on it.
+A new user message starts afresh; the answers that earlier ones got are kept apart.
 A message beside tools' results is the request from then on, but starts nothing afresh: programs write there too, and a
 tool that had its round must not get another for it.
 """
@@ -37,8 +37,6 @@ class Job:
     """The user's own words, without what a program wrote around them."""
     findings: tuple[Finding, ...] = ()
     """What the tools have answered, in the order of the calls."""
-    earlier: tuple[Finding, ...] = ()
-    """What they had answered before the request."""
     said: tuple[str, ...] = ()
     """The answers that earlier requests got, the oldest first."""
 
@@ -61,7 +59,6 @@ def parse_job(conversation: Conversation) -> Job:
     return Job(
         request=said[asked[-1]] if asked else "",
         findings=_gather(messages[start + 1 :]),
-        earlier=_gather(before),
         said=tuple(m.text for m in before if m.role == "assistant" and m.text and not m.calls),
     )
 

@@ -1,8 +1,9 @@
 """Answers in JSON: a text that is valid for the schema that was asked for.
 
-Values come from the user's words as a tool's arguments do. A reference is not followed inside itself, so a schema
-that holds itself ends at the first chance: at the branch without it, at an empty array, at a member left out. What
-the simulated models do not write, the keywords in `REFUSED` among it, is refused by its name.
+Values come from the user's words as a tool's arguments do. What SDKs make of types is written: objects, arrays, choices,
+alternatives, references, bounds, lengths and formats; the keywords in `REFUSED` are refused by name. Members that are not
+required are left out. A reference is not followed inside itself, so a schema that holds itself ends at the first chance:
+at the branch without it, or at an empty array.
 """
 
 import json
@@ -17,37 +18,19 @@ from plano_agents.simulator.conversation import AnswerFormat
 from plano_agents.simulator.schema import JsonObject, list_choices, to_object
 
 REFUSED = frozenset(
-    [
-        "$dynamicRef",
-        "$recursiveRef",
-        "additionalItems",
-        "contains",
-        "dependencies",
-        "dependentRequired",
-        "dependentSchemas",
-        "if",
-        "maxContains",
-        "maxProperties",
-        "minContains",
-        "minProperties",
-        "multipleOf",
-        "not",
-        "patternProperties",
-        "propertyNames",
-        "then",
-        "else",
-        "unevaluatedItems",
-        "unevaluatedProperties",
-    ]
+    re.findall(
+        r"\S+",
+        "$dynamicRef $recursiveRef additionalItems contains dependencies dependentRequired dependentSchemas else if"
+        " maxContains maxProperties minContains minProperties multipleOf not pattern patternProperties prefixItems"
+        " propertyNames then unevaluatedItems unevaluatedProperties",
+    )
 )
 """Keywords of JSON Schema that no answer is written for."""
 
 MAX_SIZE = 1000
 """How many items an array's ``minItems``, or characters a text's ``minLength``, may demand."""
 
-_BRANCHES = ("anyOf", "oneOf", "allOf")
 _ANNOTATIONS = frozenset({"title", "description", "default", "examples", "$comment", "deprecated"})
-
 _EXAMPLES = {
     "date": "2025-01-01",
     "date-time": "2025-01-01T12:00:00Z",
@@ -60,14 +43,7 @@ _EXAMPLES = {
     "uri": "https://example.com/1",
     "uuid": "00000000-0000-4000-8000-000000000001",
 }
-"""An example of each format."""
-
-_SPELLINGS = {
-    "date": re.compile(r"\b\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])\b"),
-    "email": re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[a-zA-Z]{2,}"),
-    "uri": re.compile(r"https?://[\w./~%-]*\w"),
-}
-"""How a text spells the formats that are looked for in it; of a date the days that every month has."""
+"""What is written in each format."""
 
 _KEY_WORD = re.compile(r"\b(?:keys?|fields?)\b", re.IGNORECASE)
 _QUOTED_KEY = re.compile(r"""(["'`])([A-Za-z_]\w*)\1""")
@@ -130,40 +106,20 @@ class _Writer:
             raise UnwritableError(
                 f"answers for the schema keyword {refused[0]!r}; leave it out of the schema"
             )
-        attempts = self._list_attempts(source)
+        branches = _list_branches(source)
+        write, attempts = (
+            (self.write, branches) if branches is not None else (self._write_kind, _list_types(source))
+        )
         problem = UnwritableError(f"a value for {name!r}, whose schema allows none")
-        for attempt, kind in attempts:
+        for attempt in attempts:
             try:
-                return (
-                    self._write_kind(attempt, kind, name, inside)
-                    if kind
-                    else self.write(attempt, name, inside)
-                )
+                return write(attempt, name, inside)
             except UnwritableError as found:
                 problem = found
         raise problem
 
-    def _list_attempts(self, source: JsonObject) -> list[tuple[JsonObject, str]]:
-        """The branches that may be taken, or types that a value may have, the best first, ``null`` last."""
-        for keyword in _BRANCHES:
-            branches = source.get(keyword)
-            if isinstance(branches, list):
-                if keyword == "allOf" and len(branches) > 1:
-                    raise UnwritableError(
-                        "answers for 'allOf' with several branches; write them as one schema"
-                    )
-                rest = {key: value for key, value in source.items() if key != keyword}
-                joined = [_join(rest, to_object(branch)) for branch in branches]
-                joined.sort(key=lambda each: (not self._is_named(each), each.get("type") == "null"))
-                return [(each, "") for each in joined]
-        kinds = source.get("type", _guess_type(source))
-        listed = kinds if isinstance(kinds, list) else [kinds]
-        return [(source, str(kind)) for kind in sorted(listed, key=lambda kind: kind == "null")]
-
     def _follow(self, source: JsonObject) -> JsonObject:
-        """Replace a reference, if it is one, by what it stands for."""
-        if "$ref" not in source:
-            return source
+        """Replace a reference by what it stands for."""
         reference = str(source["$ref"])
         at: JsonValue = dict(self.root)
         for step in filter(None, reference.removeprefix("#").split("/")):
@@ -173,15 +129,8 @@ class _Writer:
             at = at[key]
         return _join({key: value for key, value in source.items() if key != "$ref"}, to_object(at))
 
-    def _is_named(self, schema: JsonValue | JsonObject) -> bool:
-        """Whether the words name one of a schema's choices, or one of its members'."""
-        source = self._follow(to_object(schema))
-        members = [source, *map(self._follow, map(to_object, to_object(source.get("properties")).values()))]
-        choices = [choice for member in members for choice in list_choices(member) or ()]
-        return bool(find_choices([choice for choice in choices if isinstance(choice, str)], self.words))
-
-    def _write_kind(self, source: JsonObject, kind: str, name: str, inside: frozenset[str]) -> JsonValue:
-        choices = list_choices(source)
+    def _write_kind(self, source: JsonObject, name: str, inside: frozenset[str]) -> JsonValue:
+        choices, kind = list_choices(source), source["type"]
         if choices is not None:
             named = find_choices([choice for choice in choices if isinstance(choice, str)], self.words)
             if not choices:
@@ -198,39 +147,46 @@ class _Writer:
         return None if kind == "null" else True
 
     def _write_array(self, source: JsonObject, name: str, inside: frozenset[str]) -> JsonValue:
-        found, items = source.get("prefixItems"), source.get("items", True)
-        fixed = found if isinstance(found, list) else []
-        least, most = _read_size(source, "minItems", 0), _read_size(source, "maxItems", math.inf)
+        items, least = source.get("items", True), _read_size(source, "minItems", 0)
         named = find_choices(list_choices(to_object(items)) or (), self.words)
-        if source.get("uniqueItems") is True and not fixed and least > max(1, len(named)):
+        size = int(max(least, min(len(named) or 1, _read_size(source, "maxItems", math.inf))))
+        if source.get("uniqueItems") is True and least > max(1, len(named)):
             raise UnwritableError(
                 "answers for 'uniqueItems' with a 'minItems' above 1; leave one of them out"
             )
-        values: list[JsonValue] = []
-        while len(values) < max(least, min(max(len(fixed), len(named), 1), most)):
-            at = len(values)
-            choice: JsonValue = {"const": named[at]} if not fixed and at < len(named) else items
-            try:
-                values.append(self.write(fixed[at] if at < len(fixed) else choice, name, inside))
-            except UnwritableError:
-                if at < least:
-                    raise
-                break
-        return values
+        try:
+            return [*named[:size], *(self.write(items, name, inside) for _ in range(size - len(named)))]
+        except UnwritableError:
+            if least:
+                raise
+            return []
 
     def _write_object(self, source: JsonObject, inside: frozenset[str]) -> JsonValue:
-        members, needed = to_object(source.get("properties")), source.get("required")
-        required = [str(name) for name in needed] if isinstance(needed, list) else []
+        members, required = to_object(source.get("properties")), source.get("required")
         others = source.get("additionalProperties", True)
-        value: dict[str, JsonValue] = {}
-        for name in dict.fromkeys([*members, *required]):
-            if name in required or self._is_named(members[name]):
-                try:
-                    value[name] = self.write(members.get(name, others), name, inside)
-                except UnwritableError:
-                    if name in required:
-                        raise
-        return value
+        names = [str(name) for name in required] if isinstance(required, list) else []
+        ordered = [*filter(names.__contains__, members), *names]
+        return {name: self.write(members.get(name, others), name, inside) for name in dict.fromkeys(ordered)}
+
+
+def _list_branches(source: JsonObject) -> list[JsonObject] | None:
+    """The alternatives that a value may be written for, ``null`` last; None where there are none."""
+    for keyword in ("anyOf", "oneOf", "allOf"):
+        branches = source.get(keyword)
+        if isinstance(branches, list):
+            if keyword == "allOf" and len(branches) > 1:
+                raise UnwritableError("answers for 'allOf' with several branches; write them as one schema")
+            rest = {key: value for key, value in source.items() if key != keyword}
+            joined = [_join(rest, to_object(branch)) for branch in branches]
+            return sorted(joined, key=lambda each: each.get("type") == "null")
+    return None
+
+
+def _list_types(source: JsonObject) -> list[JsonObject]:
+    """The same schema for each type that a value may have, ``null`` last."""
+    kinds = source.get("type", _guess_type(source))
+    listed = sorted(kinds if isinstance(kinds, list) else [kinds], key=lambda kind: kind == "null")
+    return [{**source, "type": kind} for kind in listed]
 
 
 def _join(one: JsonObject, two: JsonObject) -> JsonObject:
@@ -244,59 +200,37 @@ def _join(one: JsonObject, two: JsonObject) -> JsonObject:
 def _guess_type(source: JsonObject) -> str:
     if {"properties", "required", "additionalProperties"} & source.keys():
         return "object"
-    return "array" if {"items", "prefixItems", "minItems"} & source.keys() else "string"
+    return "array" if {"items", "minItems"} & source.keys() else "string"
 
 
 def _read_size(source: JsonObject, keyword: str, default: float) -> float:
-    """The length or count that a schema demands."""
+    """The length, count or bound that a schema demands."""
     found = source.get(keyword)
     if not isinstance(found, int | float):
         return default
-    if keyword.startswith("min") and found > MAX_SIZE:
+    if keyword in {"minItems", "minLength"} and found > MAX_SIZE:
         raise UnwritableError(f"an answer with {keyword} {found!r}; {MAX_SIZE} is the most")
     return found
 
 
 def _write_number(source: JsonObject, words: str, *, whole: bool) -> int | float:
     """The number that the words name, else 1, moved to where the bounds allow it."""
-    low, above, high, below = (
-        float(bound) if isinstance(bound := source.get(keyword), int | float) else none
-        for keyword, none in (
-            ("minimum", -math.inf),
-            ("exclusiveMinimum", -math.inf),
-            ("maximum", math.inf),
-            ("exclusiveMaximum", math.inf),
-        )
-    )
+    low, high = _read_size(source, "minimum", -math.inf), _read_size(source, "maximum", math.inf)
+    above = _read_size(source, "exclusiveMinimum", -math.inf)
+    below = _read_size(source, "exclusiveMaximum", math.inf)
     least, most = max(low, above), min(high, below)
-    # An open end is left by a step of 1, or by half the way to the other end.
-    wanted = [float(find_number(words) or 1), least, most, least + 1, most - 1, least + (most - least) / 2, 1]
-    steps = (round, math.ceil, math.floor) if whole else (float, round)
-    for number in (step(number) for number in wanted if math.isfinite(number) for step in steps):
-        if low <= number <= high and above < number < below:
-            return int(number) if number == int(number) else number
+    wanted = [float(find_number(words) or 1), least, most, least + 1, most - 1, (least + most) / 2]
+    for number in filter(math.isfinite, wanted):
+        for moved in (math.floor(number), math.ceil(number)) if whole else (number,):
+            if low <= moved <= high and above < moved < below:
+                return int(moved) if moved == int(moved) else moved
     raise UnwritableError("a number within the bounds that the schema sets")
 
 
 def _write_text(source: JsonObject, name: str, words: str) -> str:
-    """What the words say for a name, in the format, length and pattern that the schema asks for."""
+    """What the words say for a name, in the format and length that the schema asks for."""
     least, most = _read_size(source, "minLength", 0), _read_size(source, "maxLength", math.inf)
-    kind, pattern = source.get("format"), source.get("pattern")
-    if isinstance(pattern, str):
-        try:
-            fitting = [text for text in (pick_text(name, words), *words.split()) if re.search(pattern, text)]
-        except re.error:
-            fitting = []
-        fitting = [text for text in fitting if least <= len(text) <= most]
-        if not fitting:
-            raise UnwritableError(
-                f"a text for the pattern {pattern!r} by themselves; name one in your message, or leave the pattern out"
-            )
-        return fitting[0]
-    if isinstance(kind, str) and kind in _EXAMPLES:
-        spelt = kind in _SPELLINGS and _SPELLINGS[kind].search(words)
-        return spelt.group() if spelt else _EXAMPLES[kind]
     if most < least:
         raise UnwritableError("a text within the lengths that the schema sets")
-    text = pick_text(name, words)
+    text = _EXAMPLES.get(str(source.get("format"))) or pick_text(name, words)
     return text[: int(min(len(text), most))].ljust(int(least), ".")

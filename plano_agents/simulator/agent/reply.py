@@ -7,9 +7,8 @@ under a final answer tells them apart. The seed changes the ids alone.
 import hashlib
 from dataclasses import dataclass, replace
 
-from plano_agents.simulator.agent.database.follow_up import is_follow_up, plan_follow_up
 from plano_agents.simulator.agent.database.job import plan_database_turn, recommend
-from plano_agents.simulator.agent.database.offer import is_database_job
+from plano_agents.simulator.agent.database.offer import is_database_job, is_recommended
 from plano_agents.simulator.agent.job import Job, parse_job
 from plano_agents.simulator.agent.json_answer import write_json
 from plano_agents.simulator.agent.planner import (
@@ -104,9 +103,8 @@ def _think(job: Job, plan: Plan) -> str:
 def _plan(conversation: Conversation, job: Job, *, act: bool) -> Plan:
     choice = conversation.choice
     chooses_database = is_database_job(conversation) and not is_small_talk(job.request)
-    follows_up = is_follow_up(job) and not is_small_talk(job.request)
-    if follows_up:
-        plan = plan_follow_up(job)
+    if chooses_database and is_recommended(job):
+        plan = conclude(job)
     elif choice.mode == "none" or not conversation.tools:
         return recommend(conversation, job) if chooses_database and job.findings else conclude(job)
     else:

@@ -16,6 +16,7 @@ from plano_agents.simulator.agent.database.evidence import (
     gather_evidence,
 )
 from plano_agents.simulator.agent.database.offer import (
+    VERDICT,
     build_database_calls,
     find_databases,
     find_features,
@@ -133,7 +134,7 @@ def recommend(conversation: Conversation, job: Job) -> Plan:
     reasons += [f"{describe_study(study)}." for study in for_it]
     warnings = [f"- {describe_study(study)}." for study in studies if study not in for_it][:3]
     parts = [
-        f"**Recommendation: {winner}**" + (f", over {others}." if others else "."),
+        f"{VERDICT}{winner}**" + (f", over {others}." if others else "."),
         "Reasons:\n" + "\n".join(f"{at}. {reason}" for at, reason in enumerate(reasons, 1))
         if reasons
         else "",

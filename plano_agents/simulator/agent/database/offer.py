@@ -1,4 +1,8 @@
-"""What the offered tools for choosing a database allow: which databases, workloads and features can be asked about."""
+"""What the offered tools for choosing a database allow: which databases, workloads and features can be asked about.
+
+Once a database was recommended, the work is done: what the user says then is answered in words, unless it asks to choose
+anew.
+"""
 
 import re
 
@@ -20,9 +24,25 @@ _COMMON_FEATURES = ("foreign_keys", "json_field_indexes", "horizontal_sharding")
 """What such tools commonly call these features, where they do not say."""
 
 
+VERDICT = "**Recommendation: "
+"""How an answer names the database that it recommends."""
+
+_ANEW = re.compile(
+    r"^(?!.*\b(why|did you|you (chose|picked|selected|decided|recommended))\b).*(\b(choose|pick|select|decide|recommend|evaluate)\b.*\bdatabases?\b"
+    r"|\bdatabases?\b.*\b(choose|pick|select|decide|recommend|evaluate)\b|\bwhich database\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""How a user asks for the whole work again."""
+
+
 def is_database_job(conversation: Conversation) -> bool:
     """Whether the tools for choosing a database are offered."""
     return any(find_parameter(conversation, name, "database") for name in TOOLS)
+
+
+def is_recommended(job: Job) -> bool:
+    """Whether a database was recommended already, and the user does not ask to choose anew."""
+    return any(VERDICT in said for said in job.said) and _ANEW.search(job.request) is None
 
 
 def build_database_calls(tool: str, databases: tuple[str, ...], **arguments: str) -> tuple[ToolCall, ...]:

@@ -53,18 +53,13 @@ def follow_up(done: tuple[Message, ...], text: str, tools: tuple[Tool, ...]) -> 
     return reply_to((*done, Message("user", text)), tools)
 
 
-def test_the_schema_is_written_as_code(done: tuple[Message, ...], tools: tuple[Tool, ...]) -> None:
-    reply = follow_up(done, "Now write the schema as code.", tools)
+@pytest.mark.parametrize("text", ["Now write the schema as code.", "Why did you choose that database?"])
+def test_what_the_user_says_then_is_answered_in_words(
+    done: tuple[Message, ...], tools: tuple[Tool, ...], text: str
+) -> None:
+    reply = follow_up(done, text, tools)
     assert reply.calls == ()
-    assert reply.text.startswith("This is the schema for AlphaDB")
-    assert "CREATE TABLE orders" in reply.text
-
-
-def test_the_reasons_are_told_again(done: tuple[Message, ...], tools: tuple[Tool, ...]) -> None:
-    reply = follow_up(done, "Why did you choose that database?", tools)
-    assert reply.calls == ()
-    assert reply.text.startswith("My recommendation stands: AlphaDB.")
-    assert "Under the mixed workload AlphaDB completes" in reply.text
+    assert f"“{text}”" in reply.text
 
 
 def test_what_was_not_looked_at_is_not_looked_up_afterwards(
@@ -77,22 +72,10 @@ def test_thanks_start_nothing(done: tuple[Message, ...], tools: tuple[Tool, ...]
     assert follow_up(done, "Thanks, that helps!", tools).text == "You are welcome."
 
 
-def test_another_subject_is_not_answered_with_the_recommendation(
-    done: tuple[Message, ...], tools: tuple[Tool, ...]
-) -> None:
-    reply = follow_up(done, "Write a haiku on autumn leaves", tools)
-    assert (reply.calls, "AlphaDB" in reply.text) == ((), False)
-
-
 def test_a_request_to_choose_again_starts_the_work_again(
     done: tuple[Message, ...], tools: tuple[Tool, ...]
 ) -> None:
     assert follow_up(done, "Which database would you choose for an archive of logs?", tools).calls
-
-
-def test_a_transcript_without_its_tool_results_is_followed_up_too(done: tuple[Message, ...]) -> None:
-    reply = follow_up((REQUEST, done[-1]), "Now write the schema as code.", ())
-    assert reply.text.startswith("This is the schema for AlphaDB")
 
 
 def test_a_greeting_before_the_request_is_no_answer_to_it(tools: tuple[Tool, ...]) -> None:
