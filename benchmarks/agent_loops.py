@@ -28,9 +28,9 @@ import yaml
 from benchmarks.routing_rivals import Score, build_embedded
 from benchmarks.routing_sets import DEFAULT_FOLDER, read_loops, read_preferences
 from plano_agents.config.model import DEFAULT_THRESHOLD, Preference
-from plano_agents.demos.child import local_router
 from plano_agents.routing.embedded.engine import Engine
 from plano_agents.routing.text import Utterance
+from plano_agents.testing import offline_router
 
 Messages = Sequence[Mapping[str, Any]]
 
@@ -152,7 +152,7 @@ def ask_router(
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "config.yaml"
         config.write_text(yaml.safe_dump(_configure(preferences, routing)))
-        with local_router(config, offline=True, fast=True) as router:
+        with offline_router(config) as router:
             url = router.replace("/v1", "/routing/v1/chat/completions")
             _ask(url, [{"role": "user", "content": "hello"}], None)
             for number, loop in enumerate(loops):

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from plano_agents.demos.child import local_router
+from plano_agents.testing import offline_router
 
 CONFIG = Path(__file__).parents[1] / "config.yaml"
 
@@ -24,7 +24,7 @@ def running_router(config: Path = CONFIG) -> Iterator[str]:
     if running:
         yield running
         return
-    with local_router(config, offline=True, fast=True) as url:
+    with offline_router(config) as url:
         yield url
 
 

@@ -15,7 +15,7 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from offline import CONFIG, show_plano
 
 from plano_agents import ChatPlano
-from plano_agents.demos.child import local_router
+from plano_agents.testing import offline_router
 
 THREAD: RunnableConfig = {"configurable": {"thread_id": "t-42"}}
 
@@ -31,9 +31,9 @@ def take_turn(url: str, checkpoints: Path, question: str) -> None:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "checkpoints.sqlite"
-        with local_router(CONFIG, offline=True, fast=True) as router:
+        with offline_router(CONFIG) as router:
             take_turn(router, file, "Weigh the trade-offs of two queue designs, then decide.")
         print("-- the router is started anew, and knows nothing")
-        with local_router(CONFIG, offline=True, fast=True) as router:
+        with offline_router(CONFIG) as router:
             take_turn(router, file, "Now write a function with boilerplate code for it.")
             take_turn(router, file, "And a function that tests it.")

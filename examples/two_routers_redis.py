@@ -18,8 +18,8 @@ from pathlib import Path
 from offline import CONFIG, show_turn
 
 from plano_agents import model_affinity
-from plano_agents.demos.child import local_router
 from plano_agents.openai import OpenAI
+from plano_agents.testing import offline_router
 
 QUESTIONS = (
     "Weigh the trade-offs of two queue designs, then decide.",
@@ -59,8 +59,8 @@ if __name__ == "__main__":
             )
         )
         with (
-            local_router(shared, offline=True, fast=True) as first,
-            local_router(shared, offline=True, fast=True) as second,
+            offline_router(shared) as first,
+            offline_router(shared) as second,
             model_affinity(),
         ):
             for at, question in enumerate(QUESTIONS):

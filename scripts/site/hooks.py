@@ -14,8 +14,8 @@ from typing import Any
 
 from mkdocs.exceptions import PluginError
 
-from plano_agents.demos.child import local_router
 from plano_agents.http.api_page import build_api_sections
+from plano_agents.testing import offline_router
 
 ROOT = Path(__file__).parents[2]
 
@@ -118,7 +118,7 @@ def load_document(name: str) -> dict[str, Any]:
         LookupError: There is no such server.
     """
     if name == "router":
-        with local_router(ROOT / "config.yaml", offline=True, fast=True) as url:
+        with offline_router(ROOT / "config.yaml") as url:
             address = url.removesuffix("/v1")
             with urllib.request.urlopen(f"{address}/openapi.json") as answer:  # noqa: S310 - our own router
                 return dict(json.load(answer))

@@ -10,8 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from plano_agents.cli.affinity import _write_seconds, affinity_group
-from plano_agents.demos.child import local_router
-from plano_agents.testing import FakeUpstream, give
+from plano_agents.testing import FakeUpstream, give, offline_router
 
 Run = Callable[..., Result]
 
@@ -170,11 +169,8 @@ def test_nothing_of_a_session_acts_on_the_terminal(run: Run) -> None:
         assert output.replace("\n", "").isprintable()
 
 
-def test_the_admin_token_is_asked_for_and_taken(run: Run, tmp_path: Path, root: Path) -> None:
-    config = root / "config.yaml"
-    (tmp_path / "config.yaml").write_text(config.read_text())
-    (tmp_path / "plano-agents.yaml").write_text("admin_token: canary\n")
-    with local_router(tmp_path / "config.yaml", offline=True, fast=True) as url:
+def test_the_admin_token_is_asked_for_and_taken(run: Run, root: Path) -> None:
+    with offline_router(root / "config.yaml", settings="admin_token: canary") as url:
         refused = run("list", PLANO_BASE_URL=url)
         assert (
             refused.stderr == "Error: The router asks for its admin token. Put it into PLANO_ADMIN_TOKEN.\n"

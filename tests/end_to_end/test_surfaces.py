@@ -3,14 +3,13 @@
 import json
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import anthropic
 import openai
 import pytest
 
-from plano_agents.demos.child import local_router
+from plano_agents.testing import offline_router
 
 CONFIG = """
 version: v0.4.0
@@ -29,10 +28,8 @@ QUESTION = "What is the weather in Paris and in Rome?"
 
 
 @pytest.fixture(scope="module")
-def router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    config: Path = tmp_path_factory.mktemp("surfaces") / "config.yaml"
-    config.write_text(CONFIG)
-    with local_router(config, offline=True, fast=True) as url:
+def router() -> Iterator[str]:
+    with offline_router(CONFIG) as url:
         yield url
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from plano_agents.affinity import derive_affinity_id
-from plano_agents.demos.child import local_router
+from plano_agents.testing import offline_router
 from tests.faults.postgres_server import running_postgres
 from tests.integrations.resumed_agent import Turn, take_turn
 
@@ -44,10 +44,10 @@ def thread_id() -> str:
 def test_a_conversation_goes_on_with_its_model_in_another_process_after_the_router_forgot_it(
     root: Path, checkpoints: str, thread_id: str
 ) -> None:
-    with local_router(root / "config.yaml", offline=True, fast=True) as router:
+    with offline_router(root / "config.yaml") as router:
         assert take_turn(router, checkpoints, thread_id, WEIGH) == Turn(REASONER, "first_turn", 2)
         assert take_turn(router, checkpoints, f"{thread_id}-other", WRITE) == Turn(CODER, "first_turn", 2)
-    with local_router(root / "config.yaml", offline=True, fast=True) as router:
+    with offline_router(root / "config.yaml") as router:
         command = [sys.executable, "-m", "tests.integrations.resumed_agent"]
         ended = subprocess.run(
             [*command, router, checkpoints, thread_id, WRITE],
