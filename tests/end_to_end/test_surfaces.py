@@ -151,6 +151,7 @@ def test_the_routing_endpoints_give_the_decision_alone(router: str, path: str) -
         "switched": False,
         "decision": "initialize",
         "reason": "first_turn",
+        "because": None,
     }
 
 
