@@ -77,7 +77,8 @@ def _load(path: Path, settings: Path | None, *, embedded: bool) -> Config:
 
 async def _explain(config: Config, text: str, model: str | None) -> "Explanation":
     from plano_agents.http.client.client import HttpUpstream  # noqa: PLC0415
-    from plano_agents.router.request.choice import Chooser  # noqa: PLC0415 - the rest of the command line does without
+    from plano_agents.router.request.choice import Choice  # noqa: PLC0415 - the rest of the command line does without
+    from plano_agents.router.request.chooser import Chooser  # noqa: PLC0415
     from plano_agents.router.request.explain import explain  # noqa: PLC0415
     from plano_agents.router.request.strategies import build_strategy  # noqa: PLC0415
 
@@ -85,7 +86,7 @@ async def _explain(config: Config, text: str, model: str | None) -> "Explanation
     try:
         chooser = Chooser(config, build_strategy(config, upstream))
         content = json.dumps({"messages": [{"role": "user", "content": text}], "model": model})
-        return await explain(chooser.read(RequestBody(content.encode(), parse_head)))
+        return await explain(Choice(chooser, RequestBody(content.encode(), parse_head)))
     finally:
         await upstream.close()
 

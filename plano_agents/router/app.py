@@ -22,7 +22,7 @@ from plano_agents.router.operate.probes import Probes
 from plano_agents.router.operate.readiness import Readiness
 from plano_agents.router.request.addresses import correct_path
 from plano_agents.router.request.admission import Admission
-from plano_agents.router.request.choice import Chooser
+from plano_agents.router.request.chooser import Chooser
 from plano_agents.router.request.dispatch import Dispatcher
 from plano_agents.router.request.endpoints import ProxiedEndpoints
 from plano_agents.router.request.health import Health

@@ -10,16 +10,6 @@ from plano_agents.config.model import ModelProfile
 from plano_agents.protocol.needs import Needs
 
 
-def can_serve(profile: ModelProfile, needs: Needs) -> bool:
-    """Whether a model can serve a request, as far as is known.
-
-    Args:
-        profile: What the model can take.
-        needs: What the request needs.
-    """
-    return find_unmet(profile, needs) is None
-
-
 def find_unmet(profile: ModelProfile, needs: Needs) -> str | None:
     """Find what a request needs that a model cannot give: the limit or the capability; None where it can serve it.
 

@@ -17,7 +17,7 @@ from plano_agents.http.client import TakeChunk, UpstreamRequest
 from plano_agents.http.client.client import HttpUpstream
 from plano_agents.router.app import Router
 from plano_agents.router.request.answer import StreamBrokenError
-from plano_agents.router.request.choice import Chooser
+from plano_agents.router.request.chooser import Chooser
 from plano_agents.router.request.dispatch import Dispatcher
 from plano_agents.router.request.health import Health
 from plano_agents.router.request.service import Service

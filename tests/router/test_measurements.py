@@ -10,7 +10,8 @@ from plano_agents.errors import UpstreamError, UpstreamUnreachableError
 from plano_agents.protocol.openai_chat import parse_head
 from plano_agents.protocol.request_body import RequestBody
 from plano_agents.router.measurements import RETRY_SECONDS, Measurements
-from plano_agents.router.request.choice import Chooser
+from plano_agents.router.request.choice import Choice
+from plano_agents.router.request.chooser import Chooser
 from plano_agents.routing.candidates import ModelMetrics
 from tests.router.conftest import CLAUDE, GPT, Choose, build_config
 
@@ -98,5 +99,7 @@ async def test_a_route_is_ordered_by_what_is_known_now(prefer: str, first: str) 
     preference = Preference("work", "any work", (CLAUDE, GPT), prefer)  # type: ignore[arg-type]  # one of the three
     known = {GPT: ModelMetrics(2.5, 10, 9.0), CLAUDE: ModelMetrics(3, 15, 1.0)}
     config = build_config(GPT, CLAUDE, preferences=(preference,))
-    choice = Chooser(config, Choose("work"), lambda: known).read(RequestBody(b'{"messages":[]}', parse_head))
+    choice = Choice(
+        Chooser(config, Choose("work"), lambda: known), RequestBody(b'{"messages":[]}', parse_head)
+    )
     assert (await choice.route()).model == first

@@ -7,7 +7,7 @@ import pytest
 from plano_agents.config.model import ModelProfile
 from plano_agents.protocol.decoding import split_fields
 from plano_agents.protocol.needs import Needs
-from plano_agents.routing.suitability import can_serve, put_suitable_first
+from plano_agents.routing.suitability import find_unmet, put_suitable_first
 
 PLAIN: dict[str, object] = {"messages": [{"role": "user", "content": "hi"}]}
 LONG: dict[str, object] = {"messages": [{"role": "user", "content": "word " * 1_000}]}
@@ -19,7 +19,7 @@ OFFERED = {**PLAIN, "tools": [{"name": "f"}]}
 
 def serves(profile: ModelProfile, body: dict[str, object]) -> bool:
     encoded = json.dumps(body).encode()
-    return can_serve(profile, Needs(encoded, split_fields(encoded)))
+    return find_unmet(profile, Needs(encoded, split_fields(encoded))) is None
 
 
 @pytest.mark.parametrize("body", [PLAIN, LONG, SHOWN, OFFERED])

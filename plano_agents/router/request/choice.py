@@ -3,149 +3,21 @@
 Pure but for the strategy, which may take its time. What a session makes of it is decided by ``sessions``.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from plano_agents.config.asked_models import find_asked, word_unknown
-from plano_agents.config.model import Config, ModelProfile, Preference
-from plano_agents.errors import ModelNotFoundError, RequestError
+from plano_agents.config.model import Preference
+from plano_agents.errors import ModelNotFoundError
 from plano_agents.protocol.adjustment import Adjustment, substituted
 from plano_agents.protocol.needs import Needs
-from plano_agents.protocol.openai_chat import PreferenceOverride
 from plano_agents.protocol.request_body import RequestBody
-from plano_agents.providers.profiles import find_profile
-from plano_agents.routing.candidates import ModelMetrics, order_candidates
-from plano_agents.routing.strategy import Ranking, Strategy
-from plano_agents.routing.suitability import can_serve, find_unmet, put_suitable_first
+from plano_agents.router.request.chooser import Chooser
+from plano_agents.routing.candidates import ModelMetrics
+from plano_agents.routing.strategy import Ranking
+from plano_agents.routing.suitability import find_unmet, put_suitable_first
 from plano_agents.routing.text import Utterance, read_conversation
 from plano_agents.sessions.decide import Route
 from plano_agents.sessions.pin import Cause, Decision, Degraded
 from plano_agents.sessions.pinning import Turn
-
-MAX_REMEMBERED = 256
-"""How many names that nothing declares are looked up once."""
-
-
-class Chooser:
-    """Reads from requests which models may serve them.
-
-    Args:
-        config: What is configured.
-        strategy: Says which preference a request matches.
-        metrics: Gives what is known of the models' prices and speed, by name.
-        is_down: Whether a model's breaker is open.
-    """
-
-    def __init__(
-        self,
-        config: Config,
-        strategy: Strategy,
-        metrics: Callable[[], Mapping[str, ModelMetrics]] = dict,
-        *,
-        is_down: Callable[[str], bool] = lambda _model: False,
-    ) -> None:
-        self._config = config
-        self.strategy = strategy
-        self.find_metrics = metrics
-        self.is_down = is_down
-        """Whether a model's breaker is open."""
-        self._profiles = {model.name: find_profile(model, config.profiles) for model in config.models}
-        spellings = [*self._profiles, *(model.model_id for model in config.models), *config.aliases]
-        self._find_undeclared = lru_cache(MAX_REMEMBERED)(self._look_up)
-        self._names = {
-            spelling: model.name
-            for spelling in spellings
-            if (model := config.find_model(spelling)) is not None
-        }
-        self._prefers_nothing = all(each.prefer == "none" for each in config.preferences)
-
-    def find_asked(self, name: str) -> str | None:
-        """Find the qualified name of the model that a client means; None for what nothing serves."""
-        return self._names.get(name) or self._find_undeclared(name)
-
-    def word_unknown(self, name: str) -> str:
-        """Word that a client's model is not configured."""
-        return word_unknown(self._config, name)
-
-    def find_name(self, name: str) -> str | None:
-        """Find the qualified name of a declared model; None for what is not declared."""
-        known = self._names.get(name)
-        if known is not None:
-            return known
-        model = self._config.find_model(name)
-        return model.name if model is not None else None
-
-    def read(self, request: RequestBody) -> "Choice":
-        """Read a request's choice.
-
-        Args:
-            request: The request.
-
-        Raises:
-            ModelNotFoundError: One of its own preferences names a model that is not configured.
-            RequestError: One of its own preferences has no models.
-        """
-        own = request.preferences
-        if own is not None:
-            preferences = tuple(self._check_preference(number, each) for number, each in enumerate(own))
-        elif self._prefers_nothing:
-            preferences = self._config.preferences
-        else:
-            preferences = tuple(map(self._order, self._config.preferences))
-        return Choice(self, request, self._find_requested(request.model), preferences)
-
-    def can_serve(self, name: str, needs: Needs) -> bool:
-        """Whether a model can serve a request, as far as is known."""
-        return can_serve(self._find_profile(name), needs)
-
-    def find_unmet(self, name: str, needs: Needs) -> str | None:
-        """Find what a request needs that a model cannot give; None where it can serve it, as far as is known."""
-        return find_unmet(self._find_profile(name), needs)
-
-    @property
-    def default(self) -> str | None:
-        """The default model, qualified; None where there is none."""
-        default = self._config.default_model
-        return default.name if default is not None else None
-
-    @property
-    def reads_users_only(self) -> bool:
-        """Whether only users' messages are read."""
-        return self._config.routing.route_on_user_only
-
-    def _find_profile(self, name: str) -> ModelProfile:
-        """Find what a configured model can take; a wildcard's is looked up each time, for its names have no end."""
-        known = self._profiles.get(name)
-        if known is None:
-            model = self._config.find_model(name)
-            assert model is not None, "a candidate is a configured model"  # noqa: S101 - cannot happen
-            known = find_profile(model, self._config.profiles)
-        return known
-
-    def _find_requested(self, name: str | None) -> str | None:
-        return self.default if name is None else self.find_asked(name)
-
-    def _look_up(self, name: str) -> str | None:
-        model = find_asked(self._config, name)
-        return model.name if model is not None else None
-
-    def _order(self, preference: Preference) -> Preference:
-        """Put a preference's models into the order that its selection policy asks for now."""
-        if preference.prefer == "none":
-            return preference
-        return replace(preference, models=order_candidates(preference, self.find_metrics()))
-
-    def _check_preference(self, number: int, given: PreferenceOverride) -> Preference:
-        param = f"routing_preferences[{number}].models"
-        if not given.models:
-            raise RequestError(f"{param!r} is empty; name at least one configured model.", param=param)
-        found: Mapping[str, str | None] = {name: self.find_asked(name) for name in given.models}
-        unknown = next((name for name, model in found.items() if model is None), None)
-        if unknown is not None:
-            raise ModelNotFoundError(f"{param!r}: {self.word_unknown(unknown)}", param=param)
-        models = tuple(model for model in found.values() if model is not None)
-        return Preference(given.name, given.description, models)
 
 
 class Choice:
@@ -154,20 +26,22 @@ class Choice:
     Args:
         chooser: What is configured.
         request: The request.
-        requested: The client's own model, qualified; the default where it named none; None where nothing serves it.
-        preferences: The request's own, or the configured ones.
+
+    Raises:
+        ModelNotFoundError: One of the request's own preferences names a model that is not configured.
+        RequestError: One of its own preferences has no models.
     """
 
     __slots__ = ("_chooser", "_needs", "_request", "_requested", "falls_back", "preferences", "ranking")
 
-    def __init__(
-        self, chooser: Chooser, request: RequestBody, requested: str | None, preferences: Sequence[Preference]
-    ) -> None:
+    def __init__(self, chooser: Chooser, request: RequestBody) -> None:
         self._chooser = chooser
         self._request = request
         self._needs = Needs(request.content, request.fields)
-        self._requested = requested
-        self.preferences = preferences
+        name = request.model
+        self._requested = chooser.default if name is None else chooser.find_asked(name)
+        self.preferences = chooser.list_preferences(request.preferences)
+        """The request's own, or the configured ones."""
         self.ranking: Ranking | None = None
         """What the strategy made of the request; None where it was not asked."""
         self.falls_back = False
@@ -222,7 +96,7 @@ class Choice:
 
     def find_cause(self, name: str) -> Cause:
         """Tell why a model that cannot serve the request cannot."""
-        return Cause("unsuitable", self._chooser.find_unmet(name, self._needs))
+        return Cause("unsuitable", self._find_unmet(name))
 
     def tell_replaced(self, model: str) -> tuple[Adjustment, ...]:
         """Tell that the model that serves the request stands in for a name that nothing declares.
@@ -237,7 +111,7 @@ class Choice:
 
     def is_suitable(self, name: str) -> bool:
         """Whether a model can serve the request, as far as is known."""
-        return self._chooser.can_serve(name, self._needs)
+        return self._find_unmet(name) is None
 
     def is_down(self, name: str) -> bool:
         """Whether a model's breaker is open."""
@@ -306,3 +180,7 @@ class Choice:
     def _put_ready_first(self, models: Iterable[str]) -> list[str]:
         """Order candidates: those that can serve the request now, then those left alone, then those that cannot."""
         return put_suitable_first(sorted(models, key=self.is_down), self.is_suitable)
+
+    def _find_unmet(self, name: str) -> str | None:
+        """Find what the request needs that a model cannot give; None where it can serve it, as far as is known."""
+        return find_unmet(self._chooser.find_profile(name), self._needs)

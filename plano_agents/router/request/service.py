@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from plano_agents.config.model import Config
 from plano_agents.router.request.candidates import Served
-from plano_agents.router.request.choice import Chooser
+from plano_agents.router.request.chooser import Chooser
 from plano_agents.router.request.dispatch import Dispatcher
 from plano_agents.router.request.sampling import Sampler
 from plano_agents.router.request.trail import Observer

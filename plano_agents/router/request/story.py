@@ -140,7 +140,7 @@ class Story:
         body = RequestBody(request.body, endpoint.surface.parse_head)
         if len(request.body) > LARGE_BODY_BYTES:
             await asyncio.sleep(0)  # others are served between its splitting, its reading and its translation
-        choice = service.chooser.read(body)
+        choice = Choice(service.chooser, body)
         if trail.affinity_id is None:
             trail.affinity_id = service.turns.read_affinity_id(body)
         turn = await service.turns.find_turn(request.headers, fields, trail.affinity_id, body)

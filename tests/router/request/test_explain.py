@@ -12,7 +12,8 @@ from plano_agents.errors import ConfigError, UpstreamUnreachableError
 from plano_agents.protocol.openai_chat import parse_head
 from plano_agents.protocol.request_body import RequestBody
 from plano_agents.router.app import Router
-from plano_agents.router.request.choice import Chooser
+from plano_agents.router.request.choice import Choice
+from plano_agents.router.request.chooser import Chooser
 from plano_agents.router.request.explain import Explanation, explain
 from plano_agents.router.request.health import Health
 from plano_agents.router.request.strategies import build_strategy
@@ -71,7 +72,7 @@ async def explain_text(
         lambda: metrics or {},
         is_down=down.__contains__,
     )
-    return await explain(chooser.read(build_body(("user", text))))
+    return await explain(Choice(chooser, build_body(("user", text))))
 
 
 async def test_the_embedded_strategy_tells_scores_threshold_and_what_was_read() -> None:
@@ -235,14 +236,14 @@ async def test_a_routing_model_that_is_down_marks_the_decision_degraded() -> Non
 async def test_a_new_session_begins_on_a_candidate_that_is_not_left_alone() -> None:
     config = three_candidates("none")
     chooser = Chooser(config, Choose("code"), is_down={GPT}.__contains__)
-    choice = chooser.read(build_body(("user", "hi")))
+    choice = Choice(chooser, build_body(("user", "hi")))
     assert (await choice.route()).model == MINI
 
 
 async def test_of_users_only_nothing_else_is_read() -> None:
     config = build_config(GPT, CLAUDE, routing=Routing(route_on_user_only=True))
     chooser = Chooser(config, Choose("code"))
-    choice = chooser.read(build_body(("user", "one"), ("assistant", "two")))
+    choice = Choice(chooser, build_body(("user", "one"), ("assistant", "two")))
     assert [said.text for said in choice.conversation] == ["one"]
 
 
