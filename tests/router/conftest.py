@@ -37,7 +37,8 @@ KEY = "sk-provider-canary"
 PROMPT = "prompt-canary"
 JSON = {"content-type": "application/json"}
 SSE = {"content-type": "text/event-stream"}
-COMPLETION = b'{"id": "c1",  "model": "gpt-4o-2024-08-06", "choices": [{"message": {}}]}'
+COMPLETION = b'{"id": "c1",  "model": "gpt-4o-2024-08-06", "choices": [{"message": {}}], "output": [{}]}'
+"""A whole answer on either of OpenAI's wires: each finds its own in it."""
 COMPLETE = give(COMPLETION)
 """Answers every request with the completion."""
 CHUNKS = (b'data: {"id":"c1","choices":[{"delta":{"content":"a"}}]}\n\n', b"data: [DONE]\n\n")

@@ -22,8 +22,10 @@ COMPLETION = json.dumps(
         "choices": [
             {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "hello"}}
         ],
+        "output": [{"type": "message", "role": "assistant", "content": []}],
     }
 ).encode()
+"""A whole answer on either of OpenAI's wires: each finds its own in it."""
 
 
 complete = testing.give(COMPLETION)
