@@ -2,8 +2,8 @@
 
 A name that has to change ends in a hash of itself, so it stays apart from every other and is always the same.
 
-The hub has functions alone. A responses client also offers tools in namespaces, tools whose input is free text, and
-tools that it runs under a name of the API's; each becomes a function under a name that every provider takes, and a call
+The hub has functions alone. A client of responses also offers tools in namespaces, tools whose input is free text (so does
+one of chat), and tools that it runs under a name of the API's; each becomes a function under a name that every provider takes, and a call
 of that function is given back as the client's own kind (`ClientTools`). A plain function keeps its name; where a
 provider does not take it, the fitting to that provider shortens it and puts it back (`providers.fit.names`).
 """
@@ -21,7 +21,7 @@ _OTHER = re.compile(r"[^a-zA-Z0-9_-]")
 _FITS = re.compile(rf"[a-zA-Z0-9_-]{{1,{LONGEST}}}")
 
 Kind = Literal["function", "custom", "local_shell", "tool_search"]
-"""The kinds of tool that a responses client runs itself."""
+"""The kinds of tool that a client runs itself."""
 
 
 def shorten_name(name: str, length: int, apart_by: str = "") -> str:
@@ -57,6 +57,11 @@ class ClientTools:
 
     def __contains__(self, tool: ClientTool) -> bool:
         return tool in self._sent
+
+    @property
+    def has_own(self) -> bool:
+        """Whether a tool was sent under a name."""
+        return bool(self._own)
 
     def send(self, tool: ClientTool) -> str:
         """Give the name of a tool's function: always the same, and another for each tool."""

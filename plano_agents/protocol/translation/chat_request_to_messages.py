@@ -12,6 +12,7 @@ that are choices, not renamings:
 - Limits, temperatures and efforts are carried as they are: what the model takes is known to `providers.fit`.
 - JSON mode becomes an instruction, for Anthropic's wire has none.
 - Arguments that are not a JSON object, as a limit of tokens cuts them, are wrapped into one (`arguments`).
+- Custom tools become functions (`chat_custom_tools`).
 - A transcript with tool calls but no ``tools`` gets the called tools declared, with ``tool_choice`` none.
 """
 
@@ -25,8 +26,10 @@ from plano_agents.protocol import anthropic_request as anthropic
 from plano_agents.protocol import openai_chat_request as openai
 from plano_agents.protocol.adjustment import ADVISORY, Tell, dropped, dropped_within, ignore, rewritten
 from plano_agents.protocol.decoding import ABSENT, refuse_unknown
+from plano_agents.protocol.tool_names import ClientTools
 from plano_agents.protocol.translation.arguments import read_object
 from plano_agents.protocol.translation.chat_content_to_messages import build_content, build_text
+from plano_agents.protocol.translation.chat_custom_tools import read_custom_tools
 
 _Role = Literal["user", "assistant", "system"]
 
@@ -74,20 +77,26 @@ class _Pieces(msgspec.Struct):
     tools: tuple[dict[str, msgspec.Raw], ...] | None = None
 
 
-def parse_chat_request(body: bytes, tell: Tell = ignore) -> openai.ChatRequest:
+def parse_chat_request(
+    body: bytes, tell: Tell = ignore, tools: ClientTools | None = None
+) -> openai.ChatRequest:
     """Read a chat client's request into the hub.
 
     Args:
         body: The request, JSON.
         tell: Is told what is left out.
+        tools: Takes the names of its custom tools, for the answer.
 
     Raises:
         RequestError: The body is no valid chat request.
         UnsupportedFieldError: It holds a field that only OpenAI's wire can carry; ``param`` names it.
     """
-    refuse_unknown(
+    fields = refuse_unknown(
         body, known=KNOWN, neutral=NEUTRAL, target="an Anthropic model", droppable=DROPPABLE, tell=tell
     )
+    if b'"custom"' in body:
+        written = read_custom_tools(fields, tools or ClientTools(), tell)
+        body = body if written is fields else msgspec.json.encode(written)
     request = openai.parse_request(body)
     _tell_unknown(body, tell)
     return request

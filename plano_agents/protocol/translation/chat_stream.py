@@ -11,7 +11,9 @@ from plano_agents.protocol.decoding import ABSENT
 from plano_agents.protocol.openai_chat import ErrorDetail
 from plano_agents.protocol.openai_completion import Chunk, ChunkChoice, parse_chunk, read_finish_reason
 from plano_agents.protocol.provider_error import read_provider_error
+from plano_agents.protocol.tool_names import ClientTools
 from plano_agents.protocol.translation.calls import CallIds, CallStream
+from plano_agents.protocol.translation.chat_custom_tools import CustomCalls
 
 _DONE = b"[DONE]"
 
@@ -98,10 +100,12 @@ class ChatStreamWriter:
 
     Args:
         include_usage: Whether the client asked for the usage chunk.
+        tools: Knows which of the client's tools the functions are; all are plain functions where None.
     """
 
-    def __init__(self, *, include_usage: bool) -> None:
+    def __init__(self, *, include_usage: bool, tools: ClientTools | None = None) -> None:
         self._include_usage = include_usage
+        self._calls = CustomCalls(tools) if tools is not None and tools.has_own else None
 
     def write(self, chunk: Chunk) -> bytes:
         """See `stream.Writer`."""
@@ -111,7 +115,8 @@ class ChatStreamWriter:
             shown = chunk
         else:
             return b""
-        return sse.encode_event(msgspec.json.encode(shown))
+        body = msgspec.json.encode(shown) if self._calls is None else self._calls.write(shown)
+        return sse.encode_event(body)
 
     def finish(self) -> bytes:
         """See `stream.Writer`."""

@@ -27,7 +27,8 @@ class CustomInput:
 
     def __init__(self) -> None:
         self._pending = ""
-        self._started = False
+        self.has_started = False
+        """Whether the arguments are in the form of a custom tool's."""
         self._ended = False
 
     def feed(self, piece: str) -> str:
@@ -42,12 +43,12 @@ class CustomInput:
         if self._ended:
             return ""
         self._pending += piece
-        if not self._started:
+        if not self.has_started:
             start = _START.match(self._pending)
             if start is None:
                 self._ended = len(self._pending) > _LONGEST_START
                 return ""
-            self._started = True
+            self.has_started = True
             self._pending = self._pending[start.end() :]
         found = _WHOLE.match(self._pending)
         assert found is not None, "it matches nothing too"  # noqa: S101 - cannot happen

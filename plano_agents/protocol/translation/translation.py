@@ -22,6 +22,7 @@ from plano_agents.protocol.signature_mark import mark_message
 from plano_agents.protocol.tool_names import ClientTools
 from plano_agents.protocol.translation import chat_reply_to_messages, messages_reply_to_chat
 from plano_agents.protocol.translation.calls import CallIds
+from plano_agents.protocol.translation.chat_custom_tools import write_completion
 from plano_agents.protocol.translation.chat_reply import read_completion
 from plano_agents.protocol.translation.chat_reply_to_responses import build_frame, encode_response
 from plano_agents.protocol.translation.chat_request_to_messages import (
@@ -63,7 +64,7 @@ class Translation:
     adjustments: tuple[Adjustment, ...] = ()
     """What was left out of the request, or said otherwise, on the way to the other wire."""
     _tools: ClientTools = field(default_factory=ClientTools, repr=False)
-    """Which of a responses client's tools the functions are."""
+    """Which of the client's tools the functions are."""
     _signature_mark: str = ""
     """What the upstream's signatures of thinking are marked with."""
 
@@ -80,7 +81,7 @@ class Translation:
             return chat_reply_to_messages.encode_message(completion)
         if self._frame is not None:
             return encode_response(completion, self._frame, self._tools)
-        return msgspec.json.encode(completion)
+        return write_completion(completion, self._tools)
 
     def convert(self, body: bytes, *, streams: bool) -> bytes:
         """Translate a whole answer of the upstream, JSON or all events of a stream, into what the client asked for.
@@ -154,7 +155,7 @@ class Translation:
             return MessagesStreamWriter()
         if self._frame is not None:
             return ResponsesStreamWriter(self._frame, self._tools)
-        return ChatStreamWriter(include_usage=self._include_usage)
+        return ChatStreamWriter(include_usage=self._include_usage, tools=self._tools)
 
 
 def say_too_long(body: bytes, status: int, surface: Form) -> bytes:
@@ -223,7 +224,7 @@ def translate_request(
     tools = ClientTools()
     match surface:
         case Form.OPENAI_CHAT:
-            request = parse_chat_request(body, told.append)
+            request = parse_chat_request(body, told.append, tools)
         case Form.ANTHROPIC_MESSAGES:
             request = parse_messages_request(body, told.append)
         case Form.OPENAI_RESPONSES:

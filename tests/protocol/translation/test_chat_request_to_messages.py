@@ -96,7 +96,7 @@ def test_a_parameter_is_carried(body: dict[str, object], expected: dict[str, obj
         ({"audio": {"voice": "x"}}, "audio"),
         ({"reasoning_effort": "enormous"}, "reasoning_effort"),
         ({"invented": 1}, "invented"),
-        ({"tools": [{"type": "custom", "custom": {"name": "x"}}]}, "tools[0].type"),
+        ({"tools": [{"type": "web_search", "web_search": {}}]}, "tools[0].type"),
         ({"messages": [USER, {"role": "assistant", "audio": {"id": "a"}}]}, "messages[1].audio"),
         (
             {"messages": [USER, {"role": "assistant", "function_call": {"name": "n", "arguments": "{}"}}]},
