@@ -29,6 +29,12 @@ OPENAI_HEADERS = frozenset({"openai-beta"})
 ACCOUNT_HEADERS = frozenset({"openai-organization", "openai-project"})
 """Those that name an account of OpenAI's: they go to OpenAI with the client's own key."""
 
+SESSION_HEADERS = frozenset({"x-session-affinity", "x-session-id"})
+"""Those that name a session: gateways and servers of one's own route by them (Fireworks, OpenRouter, vLLM's router)."""
+
+CLAUDE_KEY = "sk-ant-"
+"""How Anthropic's keys, and a Claude subscription's tokens, begin."""
+
 VERSION_HEADER = "anthropic-version"
 
 ENDPOINTS: Mapping[Form, str] = MappingProxyType(
@@ -59,6 +65,10 @@ class Target:
     """The client's headers that go along."""
     overridable: frozenset[str] = frozenset()
     """Those of them that stand above the target's own."""
+    takes_cache_key: bool = False
+    """Whether chat completions take a ``prompt_cache_key``, by which the provider finds what it has cached."""
+    withheld: frozenset[str] = frozenset()
+    """Those that hold the client's key, where Anthropic's are nobody's business."""
 
     @property
     def url(self) -> str:
@@ -114,14 +124,22 @@ def build_target(model: Model) -> Target:
         headers=_build_headers(model, row),
         limit_field=row.limit_field if own else "max_tokens",
         is_own_host=own,
-        forwarded=_choose_forwarded(row, passes_auth=model.passthrough_auth or signs_in),
+        forwarded=_choose_forwarded(row, passes_auth=model.passthrough_auth or signs_in, is_own_host=own),
         overridable=frozenset({VERSION_HEADER} - {name.lower() for name in model.headers}),
+        takes_cache_key=(own and row.name == "openai") or row.name == "azure_openai",
+        withheld=frozenset()
+        if _serves_claude(model, row, own)
+        else frozenset({"authorization", row.key_header}),
     )
 
 
-def _choose_forwarded(row: Provider, *, passes_auth: bool) -> frozenset[str]:
+def _serves_claude(model: Model, row: Provider, is_own_host: bool) -> bool:  # noqa: FBT001 - read by its place alone
+    return (row.name == "anthropic" and is_own_host) or "claude" in model.model_id
+
+
+def _choose_forwarded(row: Provider, *, passes_auth: bool, is_own_host: bool) -> frozenset[str]:
     """Choose the client's headers that the provider reads, or may read."""
-    names = FORWARDED
+    names = FORWARDED if is_own_host else FORWARDED | SESSION_HEADERS
     if Form.ANTHROPIC_MESSAGES in row.wires:
         names |= ANTHROPIC_HEADERS
     if row.name in {"openai", "chatgpt"}:
@@ -176,5 +194,8 @@ def build_request_headers(target: Target, client_headers: Mapping[str, str]) -> 
     if names.isdisjoint(client_headers):
         return target.headers
     given = {name: client_headers[name] for name in names & client_headers.keys()}
+    for name in target.withheld & given.keys():
+        if CLAUDE_KEY in given[name]:
+            del given[name]
     above = {name: given[name] for name in target.overridable & given.keys()}
     return {**given, **target.headers, **above}

@@ -248,3 +248,43 @@ def test_every_interface_of_planos_has_a_row() -> None:
 def test_a_model_id_that_is_a_step_in_a_path_is_refused(model_id: str) -> None:
     with pytest.raises(ConfigError, match="is no deployment's name"):
         build_target(model(f"azure_openai/{model_id}", "https://me.openai.azure.com"))
+
+
+@pytest.mark.parametrize(
+    ("name", "base_url", "sent"),
+    [
+        ("openai/m", "http://vllm:8000", "s-1"),
+        ("openai/gpt-4o", None, None),
+        ("anthropic/claude", None, None),
+    ],
+)
+def test_a_sessions_headers_go_to_servers_of_ones_own(
+    name: str, base_url: str | None, sent: str | None
+) -> None:
+    target = build_target(model(name, base_url))
+    assert build_request_headers(target, {"x-session-affinity": "s-1"}).get("x-session-affinity") == sent
+
+
+@pytest.mark.parametrize(
+    ("name", "base_url", "is_sent"),
+    [
+        ("anthropic/claude-sonnet-4-6", None, True),
+        ("anthropic/claude-sonnet-4-6", "https://gateway.corp", True),
+        ("anthropic/glm-5", "https://open.glm", False),
+        ("openai/gpt-4o", None, False),
+    ],
+)
+def test_anthropics_keys_go_to_claude_alone(name: str, base_url: str | None, *, is_sent: bool) -> None:
+    target = build_target(model(name, base_url, passthrough_auth=True))
+    sent = build_request_headers(target, {"authorization": "Bearer sk-ant-oat01-x"})
+    assert ("authorization" in sent) is is_sent
+    own = build_request_headers(target, {"authorization": "Bearer sk-other"})
+    assert own["authorization"] == "Bearer sk-other"
+
+
+@pytest.mark.parametrize(
+    ("name", "base_url", "takes"),
+    [("openai/gpt-4o", None, True), ("openai/gpt-4o", "http://me", False), ("mistral/large", None, False)],
+)
+def test_who_takes_a_cache_key(name: str, base_url: str | None, *, takes: bool) -> None:
+    assert build_target(model(name, base_url)).takes_cache_key is takes

@@ -1,6 +1,6 @@
 """OpenAI chat streams: read into the hub's chunks, and written from them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 from msgspec import UNSET
@@ -105,7 +105,9 @@ class ChatStreamWriter:
 
     def __init__(self, *, include_usage: bool, tools: ClientTools | None = None) -> None:
         self._include_usage = include_usage
-        self._calls = CustomCalls(tools) if tools is not None and tools.has_own else None
+        self._encode: Callable[[Chunk], bytes] = msgspec.json.encode
+        if tools is not None and tools.has_own:
+            self._encode = CustomCalls(tools).write
 
     def write(self, chunk: Chunk) -> bytes:
         """See `stream.Writer`."""
@@ -115,8 +117,7 @@ class ChatStreamWriter:
             shown = chunk
         else:
             return b""
-        body = msgspec.json.encode(shown) if self._calls is None else self._calls.write(shown)
-        return sse.encode_event(body)
+        return sse.encode_event(self._encode(shown))
 
     def finish(self) -> bytes:
         """See `stream.Writer`."""

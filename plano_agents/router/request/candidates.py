@@ -4,6 +4,7 @@ A candidate is opened when its turn has come: the client's request is translated
 and fitted to what the model takes. What that needs for the way back is kept with it: `Opened` is carried to the answer.
 """
 
+import hashlib
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -20,9 +21,11 @@ from plano_agents.protocol.translation.translation import Translation, build_mir
 from plano_agents.providers.fit import Fitted, build_fittings, refuse_altered
 from plano_agents.providers.profiles import find_profile
 from plano_agents.providers.target import build_request_headers, build_target
+from plano_agents.sessions.pin import SessionKey
 from plano_agents.sessions.pinning import Turn
 
 _UNCHANGED = Fitted(b"")
+_CACHE_KEY_DIGITS = 32
 
 
 class Draft(Struct, frozen=True):
@@ -166,6 +169,15 @@ class ModelCandidate:
             limit_field=served.target.limit_field,
             signature_mark=fitting.signature_mark,
         )
-        fitted = fitting.fit(split_fields(translation.request_body), is_translated=True)
+        fields = split_fields(translation.request_body)
+        if self._turn is not None and served.target.takes_cache_key:
+            fields.setdefault("prompt_cache_key", _build_cache_key(self._turn.key))
+        fitted = fitting.fit(fields, is_translated=True)
         told = (*translation.adjustments, *fitted.adjustments)
         return translation, msgspec.structs.replace(fitted, adjustments=told)
+
+
+def _build_cache_key(key: SessionKey) -> msgspec.Raw:
+    """Build the key that a provider finds the session's cached prompts by: a hash, for the id is the client's affair."""
+    digest = hashlib.sha256(f"prompt_cache_key {len(key.tenant)} {key.tenant} {key.affinity_id}".encode())
+    return msgspec.Raw(msgspec.json.encode(digest.hexdigest()[:_CACHE_KEY_DIGITS]))
