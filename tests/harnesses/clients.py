@@ -41,11 +41,15 @@ class Client(ABC):
 
     def __init__(self, program: Path, folder: Path, url: str) -> None:
         self._program = program
-        self._home, self._project = folder / "home", folder / "project"
+        self._home, self.project = folder / "home", folder / "project"
         self._url = url
         self._home.mkdir(parents=True)
-        self._project.mkdir()
+        self.project.mkdir()
         self.configure()
+
+    def files(self) -> dict[str, str]:
+        """Give what stands in its project, file by file."""
+        return {path.name: path.read_text() for path in self.project.rglob("*") if path.is_file()}
 
     @abstractmethod
     def configure(self) -> None:
@@ -94,7 +98,7 @@ class Client(ABC):
         nowhere = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
         environ = {"HOME": str(self._home), "PATH": "/usr/bin:/bin", "NO_PROXY": "127.0.0.1", **nowhere}
         command: list[str | Path] = [self._program, *options]
-        return running(command, cwd=self._project, environ=environ | self.environ(), stdin=stdin)
+        return running(command, cwd=self.project, environ=environ | self.environ(), stdin=stdin)
 
 
 class ClaudeCode(Client):
@@ -179,7 +183,9 @@ class OpenCode(Client):
         "late": f"late_{late_tools.LATE}",
     }
 
-    def __init__(self, program: Path, folder: Path, url: str, *, package: str) -> None:
+    def __init__(
+        self, program: Path, folder: Path, url: str, *, package: str = "@ai-sdk/openai-compatible"
+    ) -> None:
         self._package = package
         super().__init__(program, folder, url)
 
@@ -188,7 +194,7 @@ class OpenCode(Client):
         configuration["provider"]["plano"]["npm"] = self._package
         configuration |= {"permission": "allow", "autoupdate": False, "share": "disabled"}
         configuration["mcp"] = {"late": {"type": "local", "command": MCP_COMMAND}}
-        (self._project / "opencode.json").write_text(json.dumps(configuration))
+        (self.project / "opencode.json").write_text(json.dumps(configuration))
 
     def environ(self) -> dict[str, str]:
         off = ("AUTOUPDATE", "MODELS_FETCH", "LSP_DOWNLOAD", "DEFAULT_PLUGINS")
