@@ -3,7 +3,8 @@
 For each value, the first that there is: a choice that the user's text names, the default, the first choice, and
 otherwise what in the text looks like the value: a number, an address, a quoted phrase, a name, or the text itself.
 Optional parameters are filled only where the text names one of their choices; several numbers, one after the other.
-Files and commands are taken from what the text itself says, never from what it quotes, unless that is asked for.
+Files, addresses and commands are taken from what the text itself says, never from what it quotes, unless that is asked
+for.
 """
 
 import re
@@ -28,6 +29,7 @@ _WHOLE_TEXT = re.compile(r"query|question|text|prompt|input|message|request|task
 _FILE = re.compile(
     r"(?:^|_)(?:path|file|filename|dir|directory|folder|cwd|notebook)(?:$|_)|[Pp]ath$|[Ff]ile$"
 )
+_URL = re.compile(r"(?:^|_)(?:url|uri|href)(?:$|_)|Ur[li]$")
 _COMMAND = re.compile(r"(?:^|_)(?:cmd|command|script|code)(?:$|_)")
 _PATH = re.compile(r"(?:[~.]{0,2}/)?[\w.@-]+(?:/[\w.@-]+)+/?|[~.]{0,2}/[\w.@-]+|\b[\w-]+\.[a-z]\w{0,5}\b")
 
@@ -76,12 +78,12 @@ def pick_text(name: str, text: str) -> str:
     return (found or text.strip())[:MAX_TEXT]
 
 
-def lacks_file(schema: Schema, text: str, *, quoted: bool) -> bool:
-    """Whether a tool needs a file or a command, and a text names none; what it quotes counts where that is asked for."""
+def lacks_target(schema: Schema, text: str, *, quoted: bool) -> bool:
+    """Whether a tool needs a file, an address or a command, and a text names none; it may quote it where that is asked for."""
     return any(
-        _find_file(member.name, text, quoted=quoted) is None
+        _find_target(member.name, text, quoted=quoted) is None
         for member in schema.properties
-        if member.required and _takes_file(member.schema, member.name)
+        if member.required and _takes_target(member.schema, member.name)
     )
 
 
@@ -96,12 +98,12 @@ def can_fill(schema: Schema, text: str) -> bool:
     )
 
 
-def _takes_file(schema: Schema, name: str) -> bool:
+def _takes_target(schema: Schema, name: str) -> bool:
     return (
         schema.type == "string"
         and not schema.choices
         and schema.default is None
-        and bool(_FILE.search(name) or _COMMAND.search(name))
+        and any(kind.search(name) for kind in (_FILE, _URL, _COMMAND))
     )
 
 
@@ -118,17 +120,17 @@ def _fill(schema: Schema, name: str, text: str, *, quoted: bool) -> JsonValue:
     if schema.type == "array":
         items = schema.items or Schema()
         return [*find_named(items, text)] or [_fill(items, name, text, quoted=quoted)]
-    if _takes_file(schema, name):
-        return _find_file(name, text, quoted=quoted) or strip_quotations(text).strip()[:MAX_TEXT]
+    if _takes_target(schema, name):
+        return _find_target(name, text, quoted=quoted) or strip_quotations(text).strip()[:MAX_TEXT]
     return {"boolean": True, "null": None}.get(schema.type, pick_text(name, text))
 
 
-def _find_file(name: str, text: str, *, quoted: bool) -> str | None:
+def _find_target(name: str, text: str, *, quoted: bool) -> str | None:
     if _COMMAND.search(name):
         found = _QUOTED.search(text) if quoted else None
         return found.group(1) if found else None
-    found = _PATH.search(text if quoted else strip_quotations(text))
-    return found.group() if found else None
+    found = (_ADDRESS if _URL.search(name) else _PATH).search(text if quoted else strip_quotations(text))
+    return found.group().rstrip(".,;:!?)") if found else None
 
 
 def _find_text(text: str) -> str | None:

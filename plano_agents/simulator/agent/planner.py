@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from plano_agents.simulator.agent.acting import acts
-from plano_agents.simulator.agent.arguments import can_fill, fill_arguments, find_named, lacks_file
+from plano_agents.simulator.agent.arguments import can_fill, fill_arguments, find_named, lacks_target
 from plano_agents.simulator.agent.job import Finding, Job
 from plano_agents.simulator.conversation import Conversation, Tool, ToolCall
 
@@ -99,7 +99,7 @@ def plan_turn(conversation: Conversation, job: Job, *, act: bool) -> Plan:
     calls = tuple(
         call
         for tool in useful
-        if may_call(tool, act=act) and not lacks_file(tool.parameters, job.request, quoted=act)
+        if may_call(tool, act=act) and not lacks_target(tool.parameters, job.request, quoted=act)
         for call in _list_missing(tool, job, act=act, parallel=conversation.choice.parallel)
     )
     if not calls:

@@ -68,6 +68,21 @@ def test_a_file_that_the_words_do_not_name_is_not_read(read: Tool, text: str) ->
     assert ask(read, text=text).calls == ()
 
 
+@pytest.mark.parametrize(
+    ("text", "urls"),
+    [
+        ("Fetch https://example.com/a.", [{"url": "https://example.com/a"}]),
+        ("Fetch what `rm -rf build` does", []),
+        ("Fetch a page like `https://example.com/a`", []),
+    ],
+)
+def test_an_address_is_fetched_only_where_the_words_name_it(
+    build_tool: BuildTool, text: str, urls: list[dict[str, str]]
+) -> None:
+    fetch = build_tool("WebFetch", "Fetches a page.", {"url": TEXT})
+    assert [call.arguments for call in ask(fetch, text=text).calls] == urls
+
+
 def test_a_request_to_use_any_tool_is_met_with_one_that_does_not_act(bash: Tool, search: Tool) -> None:
     calls = ask(bash, search, text="bash", choice="required").calls
     assert [call.name for call in calls] == ["search"]
