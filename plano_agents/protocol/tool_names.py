@@ -2,10 +2,11 @@
 
 A name that has to change ends in a hash of itself, so it stays apart from every other and is always the same.
 
-The hub has functions alone. A client of responses also offers tools in namespaces, tools whose input is free text (so does
-one of chat), and tools that it runs under a name of the API's; each becomes a function under a name that every provider takes, and a call
-of that function is given back as the client's own kind (`ClientTools`). A plain function keeps its name; where a
-provider does not take it, the fitting to that provider shortens it and puts it back (`providers.fit.names`).
+The hub has functions alone. A client of responses also offers tools in namespaces, tools whose input is free text (so
+does one of chat), and tools that it runs under a name of the API's; each becomes a function under a name that every
+provider takes, and a call of that function is given back as the client's own kind (`ClientTools`). A plain function
+keeps its name; where a provider does not take it, the fitting to that provider shortens it and puts it back
+(`providers.fit.names`).
 """
 
 import hashlib

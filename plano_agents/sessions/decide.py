@@ -99,7 +99,8 @@ def decide_lanes_model(lane: Lane, named: str, *, is_mains: bool) -> str | None:
         is_mains: Whether the session's main lane asks for that model too.
 
     Returns:
-        The model; None where the request is routed, as the main lane's is, and that of a lane that asks for the same model.
+        The model; None where the request is routed, as the main lane's is, and that of a lane that asks for the same
+        model.
     """
     return None if lane.is_main or is_mains else named
 

@@ -1,8 +1,8 @@
 """The table of agent harnesses: how each shows itself in a request, and where it puts its session's id.
 
-A row holds only where the request shows the harness: by a header of its own name, by its user agent, or by what else no other
-client sends. A generic name alone (``session_id``, ``prompt_cache_key``) shows nothing, so a plain SDK's requests are of no
-session. Rows are read from the harnesses' sources:
+A row holds only where the request shows the harness: by a header of its own name, by its user agent, or by what else no
+other client sends. A generic name alone (``session_id``, ``prompt_cache_key``) shows nothing, so a plain SDK's requests
+are of no session. Rows are read from the harnesses' sources:
 
 =============  ================================================================================================
 harness        source

@@ -11,8 +11,9 @@ configured                        what makes a request one of a session's
 
 The id is a keyed hash (BLAKE2b, keyed with the store's salt), so that neither a log nor an answer tells a prompt; it
 begins with `IMPLICIT`, whose last character no client's id can hold. Tools do not count, for agents load some in the
-middle of a run; nor do the fixed messages that a harness puts before its user's first word. A conversation that was compacted, or whose system prompt
-carries the time of day, begins differently and is another session: an explicit id has no such limits.
+middle of a run; nor do the fixed messages that a harness puts before its user's first word. A conversation that was
+compacted, or whose system prompt carries the time of day, begins differently and is another session: an explicit id has
+no such limits.
 """
 
 import hashlib

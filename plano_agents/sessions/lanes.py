@@ -1,7 +1,7 @@
 """Lanes: the lines of work within a harness' session, each with a pin of its own.
 
-A lane is what the session, the agent, the model asked for and "tools or not" have in common. So a request that names the session
-(a small model, or no tools) decides nothing for the run, and neither does a sub-agent.
+A lane is what the session, the agent, the model asked for and "tools or not" have in common. So a request that names
+the session (a small model, or no tools) decides nothing for the run, and neither does a sub-agent.
 
 ===========  ============  ========  =========================================================================
 lane         agent         tools     its model, when it begins
@@ -13,8 +13,8 @@ agent-side   a sub-agent   no        the same
 ===========  ============  ========  =========================================================================
 
 A request looks for its own lane's pin; without tools it then looks for that of the lane with tools, the same agent and
-model; only then does its lane begin. A lane's pin never changes because another begins. A lane's key begins with the harness'
-name and holds `SEPARATOR`, which is none of an id's characters: no client can claim one.
+model; only then does its lane begin. A lane's pin never changes because another begins. A lane's key begins with the
+harness' name and holds `SEPARATOR`, which is none of an id's characters: no client can claim one.
 """
 
 from typing import NamedTuple

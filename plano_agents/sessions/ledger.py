@@ -7,11 +7,11 @@ it is (lineage) and how often it was moved. A session's model may differ from th
 - the pin has ended and another one is dispatched: by its idle time, by eviction, by `drop`; a shared store may also
   lose it, or another replica drop it, without this one's being told.
 
-A detour is counted against the model that it names as the pinned one, not against the one that serves it. Everything else is
-a violation: another model under the same pin, a pin that came back after it had moved, and, in a
-store that is not shared, another pin although none had ended. Not counted are requests that were decided before a move
-or an end and dispatched after it, and the first dispatch after the shared store went or came back: replicas may have
-disagreed meanwhile.
+A detour is counted against the model that it names as the pinned one, not against the one that serves it. Everything
+else is a violation: another model under the same pin, a pin that came back after it had moved, and, in a store that is
+not shared, another pin although none had ended. Not counted are requests that were decided before a move or an end and
+dispatched after it, and the first dispatch after the shared store went or came back: replicas may have disagreed
+meanwhile.
 """
 
 import logging

@@ -1,8 +1,8 @@
 """Pins in Redis 7.0 or newer; every step of a pin is one atomic command.
 
 Reading renews (GETEX), pinning writes if absent and reads in one step (SET NX GET), moving compares which pin it is,
-how often it was moved and to which model (a script). A value that is no pin counts as none, and the next pin takes its place.
-What to do when Redis does not answer is left to ``shared``.
+how often it was moved and to which model (a script). A value that is no pin counts as none, and the next pin takes its
+place. What to do when Redis does not answer is left to ``shared``.
 """
 
 import hashlib

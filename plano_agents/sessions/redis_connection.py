@@ -1,8 +1,8 @@
 """Commands to a Redis server, batched: all that is asked while one batch is under way goes out as the next.
 
-So a thousand concurrent requests cost a few round trips instead of a thousand connections; and a caller that stops waiting
-leaves its answer to nobody, for the batch reads every reply and gives each to the command that asked for it.
-A batch that is not answered in time fails, and with it all that waits behind it. Time counts from when a batch goes
+So a thousand concurrent requests cost a few round trips instead of a thousand connections; and a caller that stops
+waiting leaves its answer to nobody, for the batch reads every reply and gives each to the command that asked for it. A
+batch that is not answered in time fails, and with it all that waits behind it. Time counts from when a batch goes
 out: a crowd that waits for its turn is this process's business, and no sign that the server is out.
 
 Nothing is sent twice. A connection that was closed while nobody used it is opened anew, but a command whose answer got

@@ -1,4 +1,4 @@
-"""What was sent, whichever wire it came on: the frozen view that the simulated agent reads.
+"""The conversation on either wire: the frozen view that the simulated agent reads.
 
 Ids that a wire gives to calls are kept for matching results to calls, and left out of the rendering, so that the same
 conversation is the same prompt on both wires.
@@ -32,7 +32,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a tool answered."""
+    """A tool's result."""
 
     call_id: str
     """The call that it answers."""
@@ -73,7 +73,7 @@ class Tool:
     definition: str
     """The whole definition as canonical JSON: what the prompt holds of it."""
     is_callable: bool = True
-    """Whether the simulated models know how to call it; a tool that takes free text, or that the provider runs, is none."""
+    """Whether the simulated models can call it: not a tool that takes free text, or that the provider runs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ _GRAMMAR = "status=N, retry-after=N, delay-ms=N, cut-after=N, stall-after=N, tim
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What goes wrong."""
+    """A fault to simulate."""
 
     status: int | None = None
     """The error's HTTP status, 400 to 599."""

@@ -1,4 +1,4 @@
-"""How fast the simulated model is: a wait before the first token, then so many tokens per second.
+"""The simulated model's speed: a wait before the first token, then so many tokens per second.
 
 Time is kept against the answer's start, so late wake-ups do not add up.
 """

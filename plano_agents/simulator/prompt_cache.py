@@ -1,4 +1,4 @@
-"""Which part of a prompt counts as cached.
+"""The cached part of a prompt.
 
 Per model, a prefix that was seen within the last 5 minutes counts, from 1,024 tokens on, in steps of 128, as OpenAI
 documents for its prompt caching; each use renews it. The Anthropic wire is accounted for by the same rule, prefixes
@@ -17,7 +17,7 @@ TTL_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class PromptUsage:
-    """How a prompt's tokens are accounted for."""
+    """The account of a prompt's tokens."""
 
     total: int
     """All tokens of the prompt."""

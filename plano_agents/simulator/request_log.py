@@ -1,4 +1,4 @@
-"""What arrived of late: enough to tell which model was asked, never what was said or whose key it was."""
+"""The latest requests: enough to tell which model was asked, never what was said or whose key it was."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -50,7 +50,7 @@ class RequestLog:
 
     @property
     def entries(self) -> list[LoggedRequest]:
-        """What was recorded, oldest first."""
+        """The recorded requests, oldest first."""
         return list(self._entries)
 
     def next_order(self) -> int:

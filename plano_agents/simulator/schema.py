@@ -18,7 +18,7 @@ MAX_DEPTH = 4
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What one value must look like."""
+    """The schema of one value."""
 
     type: str = "string"
     """The JSON type: string, integer, number, boolean, array, object or null."""

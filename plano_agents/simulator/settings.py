@@ -1,4 +1,4 @@
-"""How a simulator is set up."""
+"""The simulator's settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from plano_agents.simulator.faults import Fault
 
 @dataclass(frozen=True, slots=True)
 class SimulatorSettings:
-    """What a simulator serves, and how well."""
+    """The models that a simulator serves, their speed and their faults."""
 
     models: tuple[str, ...] = ()
     """The models' names; none means that any name is served."""

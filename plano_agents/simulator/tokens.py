@@ -1,4 +1,4 @@
-"""How many tokens a text has: an estimate, about four characters of English or code each.
+"""An estimate of a text's tokens: about four characters of English or code each.
 
 No provider's vocabulary is at hand offline, and no two agree. Words are cut after eight letters, digits in threes,
 as the common vocabularies roughly do; scripts without spaces are counted too low.

@@ -52,7 +52,7 @@ class Stage:
         return float(next(line for line in lines if line.startswith(_VIOLATIONS)).removeprefix(_VIOLATIONS))
 
     def told(self) -> dict[str, list[tuple[str, str]]]:
-        """Give what each lane was told, in order: the model and the decision; the same once, however often it follows."""
+        """Give what each lane was told, in order: the model and the decision, repeated ones once."""
         told: dict[str, list[tuple[str, str]]] = {}
         for each in self.exchanges:
             lane = told.setdefault(each.lane, [])

@@ -1,6 +1,7 @@
 """LangChain's own suites for stock clients, each surface of the router on each provider's simulated models.
 
-Nothing of the suites' checks is changed; what they would fetch from the web is given to them. A flag that is off says why.
+Nothing of the suites' checks is changed; what they would fetch from the web is given to them. A flag that is off says
+why.
 """
 
 from typing import Any, ClassVar
@@ -33,7 +34,7 @@ pytestmark = [
 
 
 class Surface(ChatModelIntegrationTests):
-    """What holds for every client and model.
+    """LangChain's standard tests for every client and model.
 
     Off: sound, which no surface of the router takes; VCR, whose one test times a recorded stream.
     """
@@ -131,7 +132,7 @@ class AnthropicClient(Surface):
 
 
 class TestChatToOpenAI(OpenAIClient):
-    """Off also: what OpenAI's chat completions refuse, pictures and documents in a tool's result and Anthropic's blocks."""
+    """Off also, for OpenAI's chat completions refuse them: files in a tool's result and Anthropic's blocks."""
 
     models = OPENAI
 

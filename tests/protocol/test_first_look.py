@@ -1,4 +1,4 @@
-"""What a 200 holds before the client gets a byte of it: an answer, an error, or nothing."""
+"""The first look at a 200, before the client gets a byte of it: an answer, an error, or nothing."""
 
 import json
 

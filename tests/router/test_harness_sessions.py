@@ -1,4 +1,4 @@
-"""Whose session a request is: an id of its client's, a recognised harness', or none."""
+"""The session of a request: an id of its client's, a recognised harness', or none."""
 
 import json
 from collections.abc import Mapping

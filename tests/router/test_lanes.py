@@ -87,7 +87,7 @@ async def test_a_lane_of_no_named_model_is_routed() -> None:
 
 
 async def test_a_lanes_pin_is_its_own_to_the_end() -> None:
-    """Whatever begins beside it, and however the subject changes."""
+    """A pin stays, whatever begins beside it, and however the subject changes."""
     harness = Harness()
     lanes: Mapping[str, tuple[tuple[tuple[str, str], ...], dict[str, Any]]] = {
         "side": ((SESSION,), {"model": "small"}),

@@ -1,4 +1,4 @@
-"""The simulator judges what the router makes of a request: a wrong row in its table of models is refused or told here."""
+"""Requests as the router fits them, judged by the simulator: a wrong row in its table is refused or told here."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""Which tools act, rather than look something up: they run, write, edit, delete, send, spawn or schedule.
+"""Tools that act, rather than look something up: they run, write, edit, delete, send, spawn or schedule.
 
 The simulated agent reads words, not intentions, so it leaves such tools alone: behind a real agent they have effects.
 A tool acts when its name says so (``exec_command``, ``todowrite``), when a sentence of its description begins with it

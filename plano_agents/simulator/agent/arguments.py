@@ -1,4 +1,4 @@
-"""What the simulated agent fills a tool's parameters with.
+"""Arguments that the simulated agent calls a tool with.
 
 For each value, the first that there is: a choice that the user's text names, the default, the first choice, and
 otherwise what in the text looks like the value: a number, an address, a quoted phrase, a name, or the text itself.
@@ -73,13 +73,13 @@ def find_number(text: str) -> str | None:
 
 
 def pick_text(name: str, text: str) -> str:
-    """What in a text looks like the value of that name: an address, a quotation, a name; else the text itself."""
+    """Find the value of a name in a text: an address, a quotation, a name; else the text itself."""
     found = None if _WHOLE_TEXT.search(name.lower()) else _find_text(text)
     return (found or text.strip())[:MAX_TEXT]
 
 
 def lacks_target(schema: Schema, text: str, *, quoted: bool) -> bool:
-    """Whether a tool needs a file, an address or a command, and a text names none; it may quote it where that is asked for."""
+    """Whether a tool needs a file, an address or a command that a text does not name, or quote where that is asked for."""
     return any(
         _find_target(member.name, text, quoted=quoted) is None
         for member in schema.properties

@@ -31,7 +31,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What there is to do."""
+    """The simulated agent's job."""
 
     request: str
     """The user's own words, without what a program wrote around them."""
@@ -41,7 +41,7 @@ class Job:
     """The answers that earlier requests got, the oldest first."""
 
     def count_calls(self, tool: str) -> int:
-        """How often a tool was called in this job."""
+        """The number of calls of a tool in this job."""
         return sum(finding.call.name == tool for finding in self.findings)
 
     def has_called(self, call: ToolCall) -> bool:

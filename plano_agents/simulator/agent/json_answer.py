@@ -1,9 +1,9 @@
 """Answers in JSON: a text that is valid for the schema that was asked for.
 
-Values come from the user's words as a tool's arguments do. What SDKs make of types is written: objects, arrays, choices,
-alternatives, references, bounds, lengths and formats; the keywords in `REFUSED` are refused by name. Members that are not
-required are left out. A reference is not followed inside itself, so a schema that holds itself ends at the first chance:
-at the branch without it, or at an empty array.
+Values come from the user's words as a tool's arguments do. What SDKs make of types is written: objects, arrays,
+choices, alternatives, references, bounds, lengths and formats; the keywords in `REFUSED` are refused by name. Members
+that are not required are left out. A reference is not followed inside itself, so a schema that holds itself ends at the
+first chance: at the branch without it, or at an empty array.
 """
 
 import json
@@ -228,7 +228,7 @@ def _write_number(source: JsonObject, words: str, *, whole: bool) -> int | float
 
 
 def _write_text(source: JsonObject, name: str, words: str) -> str:
-    """What the words say for a name, in the format and length that the schema asks for."""
+    """Find the words' value for a name, in the format and length that the schema asks for."""
     least, most = _read_size(source, "minLength", 0), _read_size(source, "maxLength", math.inf)
     if most < least:
         raise UnwritableError("a text within the lengths that the schema sets")

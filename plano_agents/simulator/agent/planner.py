@@ -1,4 +1,4 @@
-"""What the simulated agent does with tools it knows nothing about, or with none.
+"""The simulated agent's plan with tools that it does not know, or with none.
 
 A tool is useful when the user's text shares a word with its name or with how its description begins, or names what it
 needs. Each useful tool has one round per job, with a call for each choice that the text names; then the results are
@@ -69,7 +69,7 @@ _REAL_ANSWERS = (
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to say and do in one turn."""
+    """The text and the calls of one turn."""
 
     text: str
     """The words beside the calls, or the answer."""

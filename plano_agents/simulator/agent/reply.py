@@ -46,7 +46,7 @@ class UncallableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the model answers."""
+    """A reply of the simulated model."""
 
     id: str
     """24 letters and digits that name the answer."""

@@ -1,4 +1,4 @@
-"""What is written is judged by jsonschema, which the simulator does not use."""
+"""The simulated agent's JSON answers, judged by jsonschema, which the simulator does not use."""
 
 import json
 import re

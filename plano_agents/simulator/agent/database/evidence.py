@@ -1,4 +1,4 @@
-"""What the job has brought so far about each database, and which of them it speaks for."""
+"""The evidence so far about each database, and the database that it speaks for."""
 
 from dataclasses import dataclass
 from typing import Final

@@ -1,4 +1,4 @@
-"""How the simulated agent chooses a database, once it is offered the tools for it.
+"""The simulated agent's choice of a database, once it is offered the tools for it.
 
 It works in the order an engineer would: measure, read what others lived through, draft the schema, check what the
 draft needs, look at the peak, then decide. A step whose tool is not offered, or that was done, is passed over.

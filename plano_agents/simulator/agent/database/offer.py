@@ -1,7 +1,7 @@
-"""What the offered tools for choosing a database allow: which databases, workloads and features can be asked about.
+"""The offered tools for choosing a database: the databases, workloads and features that can be asked about.
 
-Once a database was recommended, the work is done: what the user says then is answered in words, unless it asks to choose
-anew.
+Once a database was recommended, the work is done: what the user says then is answered in words, unless it asks to
+choose anew.
 """
 
 import re

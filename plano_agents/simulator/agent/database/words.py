@@ -1,4 +1,4 @@
-"""What the simulated agent says about its evidence: sentences with the numbers, names and gaps that it found."""
+"""The simulated agent's sentences about its evidence, with the numbers, names and gaps that it found."""
 
 from plano_agents.simulator.agent.database.readings import Benchmark, CaseStudy, FeatureCheck
 
@@ -57,7 +57,7 @@ def describe_study(study: CaseStudy) -> str:
 
 
 def describe_features(features: tuple[FeatureCheck, ...]) -> str:
-    """What the draft gets from each database, a line for each."""
+    """Describe what the draft gets from each database, a line for each."""
     lines = [
         f"- {check.database}, {check.feature.replace('_', ' ')}: {_SUPPORT[check.support]}"
         + (f" ({check.detail.rstrip('.')})" if check.detail else "")
@@ -67,7 +67,7 @@ def describe_features(features: tuple[FeatureCheck, ...]) -> str:
 
 
 def describe_gaps(features: tuple[FeatureCheck, ...]) -> str:
-    """Which of the features that the draft needs are not fully there, and where."""
+    """Name the features that the draft needs and that a database lacks in part."""
     gaps = [
         f"{check.database} {'lacks' if check.support == 'none' else 'only partly has'} "
         f"{check.feature.replace('_', ' ')}"

@@ -1,8 +1,9 @@
 """The body of Anthropic's messages endpoint, as its API reference gives it ("Create a Message").
 
 What the reference knows and this lacks is refused, as is what neither knows; ``limits`` tells the two apart. Markers of
-``cache_control`` are checked and accepted; what counts as cached does not depend on them. So are tools that the provider
-runs and their blocks: the simulated models do without. Betas that Claude Code uses are taken without their header.
+``cache_control`` are checked and accepted; what counts as cached does not depend on them. So are tools that the
+provider runs and their blocks: the simulated models do without. Betas that Claude Code uses are taken without their
+header.
 """
 
 from typing import Annotated, Literal, TypeAlias
@@ -18,7 +19,7 @@ MAX_USER_ID = 256
 
 
 class Block(Strict):
-    """What all blocks have in common."""
+    """The base of all blocks."""
 
     cache_control: CacheControl | None = None
 
@@ -66,7 +67,7 @@ ResultPart: TypeAlias = Text | Image | Document | ToolReference | SearchResult
 
 
 class ToolResult(Block):
-    """What a tool answered."""
+    """A tool's result."""
 
     type: Literal["tool_result"]
     tool_use_id: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]+$")]
@@ -178,7 +179,7 @@ class JsonFormat(Strict):
 
 
 class OutputConfig(Strict):
-    """How the answer is written."""
+    """The settings of the answer's output."""
 
     effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
     format: JsonFormat | None = None
@@ -211,7 +212,7 @@ class Body(Strict):
 
     @property
     def cache_marks(self) -> int:
-        """How many blocks are marked with ``cache_control``."""
+        """The number of blocks marked with ``cache_control``."""
         blocks: list[AnyBlock | ResultPart | Tool | ProviderTool] = [*self.tools]
         blocks += [] if isinstance(self.system, str) else self.system
         for block in (block for message in self.messages for block in message.blocks):

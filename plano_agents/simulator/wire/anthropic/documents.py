@@ -65,7 +65,7 @@ class Document(Strict):
 
 
 def read_document(document: Document, path: str) -> str:
-    """What a document adds to the prompt.
+    """The text that a document adds to the prompt.
 
     Args:
         document: The block.

@@ -1,4 +1,4 @@
-"""What the provider takes and the simulated models do not: each refusal says that it is theirs."""
+"""The simulator's own limits: what the provider takes and it does not; each refusal says so."""
 
 import re
 from collections.abc import Mapping
@@ -18,5 +18,5 @@ _TYPES: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def describe_type(kind: str) -> str | None:
-    """What is wrong with a block, source or tool of a type; None where the provider does not know it either."""
+    """Explain why a block, source or tool of a type is refused; None where the provider does not know it either."""
     return next((words for pattern, words in _TYPES if pattern.fullmatch(kind)), None)

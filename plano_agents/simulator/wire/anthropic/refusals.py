@@ -1,4 +1,4 @@
-"""How Anthropic words its refusals: pydantic's own findings, after the path to what they are about."""
+"""Anthropic's refusals: pydantic's own findings, after the path to what they are about."""
 
 from typing import TYPE_CHECKING
 
@@ -76,7 +76,7 @@ def describe_problem(problems: ValidationError, raw: JsonValue) -> Refusal:
 
 
 def _find_limit(problem: "ErrorDetails", path: list[str | int]) -> str | None:
-    """What the simulated models do not take, where the provider would."""
+    """Build the refusal of what the provider would take and the simulated models do not."""
     if problem["type"] == "union_tag_invalid":
         return limits.describe_type(str(problem.get("ctx", {}).get("tag")))
     if problem["type"] == "literal_error" and path[-1:] == ["type"]:

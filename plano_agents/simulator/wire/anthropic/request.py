@@ -1,4 +1,4 @@
-"""What Anthropic's messages endpoint reads in a request, and how it refuses a bad one."""
+"""Requests of Anthropic's messages endpoint, read or refused as it does."""
 
 import re
 

@@ -1,7 +1,8 @@
-"""What Anthropic's models take beyond the form of a request: limits, effort, thinking, sampling, white space, turns.
+"""Anthropic's rules beyond the form of a request: limits, effort, thinking, sampling, white space, turns.
 
 A model whose name is of no family here is asked for nothing. Each rule names the page or the report that it was written
-from, all read on 2026-11-28 and 29; the table is the simulator's own, so that it judges what the router makes of its own.
+from, all read on 2026-11-28 and 29; the table is the simulator's own, so that it judges what the router makes of its
+own.
 """
 
 import re

@@ -1,9 +1,9 @@
 """``thinking``: how it is asked for, what it forbids, and how thoughts are signed.
 
-A signature belongs to a model and to the text that was shown. A thought of these models that comes back with another text
-is refused. One that another Claude signed, simulated or real, is taken and dropped, for a model reads few of the others'
-thoughts (platform.claude.com/docs/en/build-with-claude/preserved-thinking). Signatures and ``redacted_thinking`` are at
-least base64: nobody but their maker can read them.
+A signature belongs to a model and to the text that was shown. A thought of these models that comes back with another
+text is refused. One that another Claude signed, simulated or real, is taken and dropped, for a model reads few of the
+others' thoughts (platform.claude.com/docs/en/build-with-claude/preserved-thinking). Signatures and
+``redacted_thinking`` are at least base64: nobody but their maker can read them.
 """
 
 import base64

@@ -30,7 +30,7 @@ class Text(Strict):
 
 
 class Url(Strict):
-    """Where an image is."""
+    """The address of an image."""
 
     url: str
     detail: Literal["auto", "low", "high", "original"] = "auto"
@@ -86,7 +86,7 @@ class User(Strict):
 
 
 class CalledFunction(Strict):
-    """What was called, with its arguments as JSON text."""
+    """A called function, with its arguments as JSON text."""
 
     name: str
     arguments: str
@@ -101,7 +101,7 @@ class Call(Strict):
 
 
 class CalledCustom(Strict):
-    """What was called, with its free text."""
+    """A called tool, with its free text."""
 
     name: str
     input: str
@@ -131,7 +131,7 @@ class Assistant(Strict):
 
 
 class ToolAnswer(Strict):
-    """What a tool answered."""
+    """A tool's result."""
 
     role: Literal["tool"]
     tool_call_id: str
@@ -188,21 +188,21 @@ class NamedChoice(Strict):
 
 
 class StreamOptions(Strict):
-    """What a stream holds beside the answer."""
+    """The options of a stream."""
 
     include_usage: bool = False
     include_obfuscation: bool = False
 
 
 class Prediction(Strict):
-    """What much of the answer is expected to be."""
+    """The predicted text of the answer."""
 
     type: Literal["content"]
     content: str | list[Text]
 
 
 class CacheOptions(Strict):
-    """How the prompt is cached."""
+    """The options of the prompt's cache."""
 
     mode: Literal["implicit", "explicit"] | None = None
     ttl: Literal["30m"] | None = None

@@ -1,4 +1,4 @@
-"""What the provider takes and the simulated models do not: each refusal says that it is theirs."""
+"""The simulator's own limits: what the provider takes and it does not; each refusal says so."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""How OpenAI words its refusals: pydantic's findings in the provider's terms."""
+"""OpenAI's refusals: pydantic's findings in the provider's terms."""
 
 from typing import TYPE_CHECKING
 

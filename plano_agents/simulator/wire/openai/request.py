@@ -1,4 +1,4 @@
-"""What OpenAI's chat completions endpoint reads in a request, and how it refuses a bad one."""
+"""Requests of OpenAI's chat completions endpoint, read or refused as it does."""
 
 from pydantic import JsonValue, ValidationError
 
@@ -173,7 +173,7 @@ def _build_call(call: body.Call | body.CustomCall) -> ToolCall:
 
 
 def _read_file(file: body.FileData, path: str) -> str:
-    """What a file adds to the prompt."""
+    """The text that a file adds to the prompt."""
     _, is_pdf, data = file.file_data.partition("data:application/pdf;base64,")
     pages = count_pages(data) if is_pdf else None
     if pages is None:

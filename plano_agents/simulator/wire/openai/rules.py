@@ -1,8 +1,8 @@
-"""What OpenAI's models take beyond the form of a request: limits, effort, sampling, stops, lengths of texts.
+"""OpenAI's rules beyond the form of a request: limits, effort, sampling, stops, lengths of texts.
 
 A model whose name is of no family here is asked for nothing but lengths. Each rule names the page or the report that it
-was written from, all read on 2026-11-28 and 29; the table is the simulator's own, so that it judges what the router makes
-of its own.
+was written from, all read on 2026-11-28 and 29; the table is the simulator's own, so that it judges what the router
+makes of its own.
 """
 
 import re

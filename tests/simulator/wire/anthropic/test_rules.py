@@ -1,4 +1,4 @@
-"""What each family of Claude refuses; the pages that say so stand in the module under test."""
+"""Refusals of each family of Claude; the pages that say so stand in the module under test."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What the provider takes is taken, or refused as the simulator's own limit."""
+"""The provider's requests: each is taken, or refused as the simulator's own limit."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What each family of OpenAI's models refuses; the pages that say so stand in the module under test."""
+"""Refusals of each family of OpenAI's models; the pages that say so stand in the module under test."""
 
 import json
 
