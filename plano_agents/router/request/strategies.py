@@ -9,14 +9,13 @@ from plano_agents.http.client import Upstream, UpstreamRequest
 from plano_agents.protocol.decoding import BAD_JSON
 from plano_agents.protocol.form import Form
 from plano_agents.providers.target import build_target
+from plano_agents.router.request.upstream_answer import SUCCESS
 from plano_agents.routing.embedded.strategy import EmbeddedStrategy
 from plano_agents.routing.routing_model import TEMPERATURE, Complete, RoutingModelStrategy
 from plano_agents.routing.strategy import Strategy
 
 MAX_ANSWER_TOKENS = 256
 """How long an answer may be: a name or a few."""
-
-SUCCESS = range(200, 300)
 
 
 class _Message(Struct):
