@@ -9,14 +9,12 @@ cancels the work at once, or tells it, where the exchange was made so.
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Protocol
 
 from plano_agents.errors import BodyTooLargeError, PlanoError
 from plano_agents.http.server.answer_head import encode_headers
 from plano_agents.http.server.budget import SMALL_BYTES
-from plano_agents.http.server.flow import Flow
 from plano_agents.http.server.head import RequestHead
-from plano_agents.http.server.server_state import ServerState
+from plano_agents.http.server.link import Link
 from plano_agents.observe.log import locate
 
 Serve = Callable[["Exchange"], Coroutine[None, None, None]]
@@ -26,25 +24,6 @@ HELD_BYTES = 65_536
 """How much of a body is held for an application that reads it piece by piece, before its client is not read."""
 
 _log = logging.getLogger(__name__)
-
-
-class Link(Protocol):
-    """A connection, as its exchange sees it."""
-
-    transport: asyncio.Transport
-    """Takes the answer."""
-    flow: Flow
-    """Says when the client does not read, and whether there is room for a large answer."""
-    server_state: ServerState
-    """Has the beginnings of answers, and knows the tasks that a stopping server waits for."""
-    peer: str | None
-    """The client's address; None where it has none, on a Unix socket."""
-
-    def read_on(self) -> None:
-        """Let the client send, as far as there is room for what it sends."""
-
-    def end_answer(self) -> None:
-        """Go on: the answer's end was written."""
 
 
 class Exchange:

@@ -1,0 +1,26 @@
+"""A connection as its exchange sees it."""
+
+import asyncio
+from typing import Protocol
+
+from plano_agents.http.server.flow import Flow
+from plano_agents.http.server.server_state import ServerState
+
+
+class Link(Protocol):
+    """A connection, as its exchange sees it."""
+
+    transport: asyncio.Transport
+    """Takes the answer."""
+    flow: Flow
+    """Says when the client does not read, and whether there is room for a large answer."""
+    server_state: ServerState
+    """Has the beginnings of answers, and knows the tasks that a stopping server waits for."""
+    peer: str | None
+    """The client's address; None where it has none, on a Unix socket."""
+
+    def read_on(self) -> None:
+        """Let the client send, as far as there is room for what it sends."""
+
+    def end_answer(self) -> None:
+        """Go on: the answer's end was written."""
