@@ -1,8 +1,8 @@
 """Paths of the API as clients meet them with a mistaken base address, corrected to those that are served.
 
 A client that gives OpenAI's SDK a base without ``/v1``, or Anthropic's one with it, or either a slash at its end, asks
-``/chat/completions``, ``/v1/v1/messages`` or ``//v1/responses``. Such a path has one meaning, so it is served. Only the API's
-own paths are ever the outcome, whatever comes in: no operators' path has a second spelling.
+``/chat/completions``, ``/v1/v1/messages`` or ``//v1/responses``. Such a path has one meaning, so it is served. Only the
+API's own paths are ever the outcome, whatever comes in: no operators' path has a second spelling.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What goes back to the client: status, headers and body, whichever way the answer came about.
+"""The answer to the client: status, headers and body, whichever way it came about.
 
 The wire contract's response headers are written here and nowhere else.
 """

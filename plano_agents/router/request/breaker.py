@@ -77,7 +77,7 @@ class CircuitBreaker:
 
     @property
     def seconds_left(self) -> float:
-        """How long nothing will be sent yet; 0 where a request may go."""
+        """Seconds until a request may go; 0 where one may go now."""
         if self._opened is None:
             return 0.0
         return max(0.0, self._opened + self._policy.open_seconds - self._clock())

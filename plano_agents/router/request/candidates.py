@@ -47,7 +47,7 @@ class Opened(Struct, frozen=True):
     request: UpstreamRequest
     """What is sent."""
     form: Form | None
-    """The wire that it is on; None where the answer is no model's, such as a count of tokens: then nobody looks at it."""
+    """The wire that it is on; None where the answer is no model's, such as a count of tokens, and is not looked at."""
     draft: Draft
     """What it was written from."""
     streams: bool = False
@@ -95,7 +95,7 @@ class Candidate(Protocol):
 
 
 class Served:
-    """Where a model is served, and how requests are fitted to it.
+    """A model's target, and the fitting of requests to it.
 
     Args:
         model: The model.
@@ -178,6 +178,6 @@ class ModelCandidate:
 
 
 def _build_cache_key(key: SessionKey) -> msgspec.Raw:
-    """Build the key that a provider finds the session's cached prompts by: a hash, for the id is the client's affair."""
+    """Build the provider's key of the session's cached prompts: a hash, for the id is the client's affair."""
     digest = hashlib.sha256(f"prompt_cache_key {len(key.tenant)} {key.tenant} {key.affinity_id}".encode())
     return msgspec.Raw(msgspec.json.encode(digest.hexdigest()[:_CACHE_KEY_DIGITS]))

@@ -1,4 +1,4 @@
-"""Which models may serve a request: the client's own, the matching preference's, in which order.
+"""The choice of models for a request: the client's own, the matching preference's, in order.
 
 Pure but for the strategy, which may take its time. What a session makes of it is decided by ``sessions``.
 """
@@ -21,7 +21,7 @@ from plano_agents.sessions.pinning import Turn
 
 
 class Choice:
-    """What one request has to choose from.
+    """The candidates of one request.
 
     Args:
         chooser: What is configured.
@@ -45,7 +45,7 @@ class Choice:
         self.ranking: Ranking | None = None
         """What the strategy made of the request; None where it was not asked."""
         self.falls_back = False
-        """Whether the default serves a name that nothing serves: so it is for a harness, whose helpers ask for its own."""
+        """Whether the default serves a name that nothing serves: a harness' helpers ask for models of its own."""
 
     @property
     def requested(self) -> str:
@@ -123,7 +123,7 @@ class Choice:
 
     @property
     def conversation(self) -> tuple[Utterance, ...]:
-        """What routing reads of the request."""
+        """The conversation, as routing reads it."""
         return read_conversation(self._request.head.messages, user_only=self._chooser.reads_users_only)
 
     async def rank(self) -> Ranking:
@@ -160,7 +160,7 @@ class Choice:
 
         Args:
             decision: The model decided on comes first; then the other models of its route, which stand in for it
-                when it fails. Those that are left alone for now come after the others, and those that cannot serve
+                when it fails. Those whose circuit breaker is open come after the others, and those that cannot serve
                 the request after both.
             by_hint: Whether the session was pinned by a hint, unrouted: then the models that share a preference with
                 its model stand in for it.
@@ -178,7 +178,7 @@ class Choice:
         yield from others if leads else put_suitable_first([decision.model, *others], self.is_suitable)
 
     def _put_ready_first(self, models: Iterable[str]) -> list[str]:
-        """Order candidates: those that can serve the request now, then those left alone, then those that cannot."""
+        """Order candidates: those that can serve the request, those with an open breaker, those that cannot serve it."""
         return put_suitable_first(sorted(models, key=self.is_down), self.is_suitable)
 
     def _find_unmet(self, name: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What a configuration offers requests to choose from: its models, by any spelling, what they take, its preferences."""
+"""A configuration's offer to requests: its models, by any spelling, what they take, its preferences."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ MAX_REMEMBERED = 256
 
 
 class Chooser:
-    """What all requests under one configuration choose from.
+    """The models and preferences that all requests under one configuration choose from.
 
     Args:
         config: What is configured.

@@ -1,7 +1,7 @@
 """``POST /v1/messages/count_tokens``: the provider's own count where it speaks Anthropic's wire, else an estimate.
 
-A count is no turn of a session: it begins none, renews none and moves none. It is made for the model that would serve the
-request as far as that is known without routing: the session's pinned one, else the client's own.
+A count is no turn of a session: it begins none, renews none and moves none. It is made for the model that would serve
+the request as far as that is known without routing: the session's pinned one, else the client's own.
 """
 
 import msgspec

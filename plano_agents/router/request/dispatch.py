@@ -64,7 +64,7 @@ class _Failure(Struct, frozen=True):
 
     @property
     def cause(self) -> Cause:
-        """Why another is asked."""
+        """The cause for which another is asked."""
         return name_cause(self._outcome)
 
     def rank(self, decided: str) -> Telling:
@@ -231,6 +231,6 @@ class Dispatcher:
         names = [model for model, seconds in waits.items() if seconds > 0] or list(waits)
         wait = max(1, round(min(waits[model] for model in names)))
         return UpstreamUnavailableError(
-            f"{', '.join(names)} failed several times in a row and is left alone for a while. Try again in {wait} s.",
+            f"{', '.join(names)} failed several times in a row, so the circuit breaker is open. Try again in {wait} s.",
             retry_after_seconds=wait,
         )

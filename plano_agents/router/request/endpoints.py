@@ -28,7 +28,7 @@ RAISE_LIMIT = "Raise limits.max_body_bytes in plano-agents.yaml."
 """The way out of too large a body."""
 
 LetIn = Callable[[str, Sequence[Header], str | None], Sequence[Header]]
-"""Takes a request's method, headers and peer, and gives the headers without the client's key; raises what refuses it."""
+"""Takes a request's method, headers and peer, and gives the headers without the client's key; raises the refusal."""
 
 
 class ProxiedEndpoints:

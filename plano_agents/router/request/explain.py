@@ -1,7 +1,8 @@
 """The answer of ``/routing/v1``: the decision alone, and, where asked, why a request is routed as it is.
 
-An explanation tells what was read, every preference's score, and the candidates in order. What is explained is routing, whatever a session makes of it: the decision itself, a pin's included, stands beside it
-in the answer. A pinned request is ranked for its explanation alone.
+An explanation tells what was read, every preference's score, and the candidates in order. What is explained is routing,
+whatever a session makes of it: the decision itself, a pin's included, stands beside it in the answer. A pinned request
+is ranked for its explanation alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,7 +47,7 @@ class OrderedCandidate(Struct, frozen=True):
     can_serve: bool
     """Whether it can, as far as is known: its context window, images and tools."""
     left_alone: bool
-    """Whether it failed several times in a row, and is left alone for a while."""
+    """Whether its circuit breaker is open, after failures in a row."""
     usd_per_million_tokens: float | None
     """Its price for a million tokens in and a million out, where it is known."""
     latency: float | None
@@ -54,7 +55,7 @@ class OrderedCandidate(Struct, frozen=True):
 
 
 class Explanation(Struct, frozen=True):
-    """Why a request is routed as it is."""
+    """The explanation of a request's routing."""
 
     strategy: str | None
     """Which strategy ranked: ``embedded``, or the routing model's name; None where there is no preference."""
@@ -69,7 +70,7 @@ class Explanation(Struct, frozen=True):
     match: str | None
     """The preference that the request matches."""
     prefer: str
-    """How its candidates are ordered, among those that can serve the request and are not left alone."""
+    """How its candidates are ordered, among those that can serve the request and whose breaker is closed."""
     candidates: list[OrderedCandidate]
     """In the order in which they would be tried; the request's own model alone where nothing matches."""
 

@@ -1,4 +1,4 @@
-"""What is known of each model's health: its breaker and its retry budget, over all configurations that serve.
+"""Each model's health: its breaker and its retry budget, over all configurations that serve.
 
 A wildcard's models have their own each. Their names come from clients and have no end, so those used last are kept, and
 of the others first those go that have nothing to tell.

@@ -1,4 +1,4 @@
-"""What is done about each outcome of asking a candidate, and which error is told when no candidate serves the request.
+"""The step after each outcome of asking a candidate, and the error that is told when none serves the request.
 
 ===============================================================  ================  ===================
 what came of a candidate                                         then              a pin moves, because
@@ -74,7 +74,7 @@ def name_cause(came: Answered | UpstreamError | RequestError | None) -> Cause:
 
 
 class Telling(IntEnum):
-    """How much an error tells a client, the most telling first."""
+    """The rank of an error for a client, the most telling first."""
 
     REQUEST = 0
     """The request is at fault: any 4xx but those below, or a field that the decided model's wire cannot carry."""

@@ -1,4 +1,4 @@
-"""When a failed request to a provider is sent again, and after how long.
+"""Retries: the failures after which a request is sent again, and the wait before.
 
 One policy for the whole router: what may work on another try is tried again (408, 429, 5xx, and failed
 connections), never what the request itself caused; after a random wait that doubles its range each time ("full
@@ -33,7 +33,7 @@ def is_retryable(status: int) -> bool:
 
 
 def parse_retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
-    """Read how long the provider wants to be left alone.
+    """Read how long the provider wants no request.
 
     Args:
         headers: The answer's headers, names compared in any case.

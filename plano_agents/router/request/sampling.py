@@ -1,8 +1,8 @@
 """Sampling: whether a request is traced, and its spans' ids, made before any span: what it sends carries them.
 
 Of a request only its ids and whether it is sampled are decided up front; the spans themselves are made of its trail
-once it is over (``router.watch.spans``). A span's id is a random number and its place in the request, so that it is known
-without being kept: the request's own, the decision's, then one for each sending.
+once it is over (``router.watch.spans``). A span's id is a random number and its place in the request, so that it is
+known without being kept: the request's own, the decision's, then one for each sending.
 
 Sampling is parent-based: a client that has decided is followed. For others the last 64 bits of the trace id decide,
 by the rule of OpenTelemetry's ``TraceIdRatioBased``, so that all who know the ratio come to the same.
@@ -48,7 +48,7 @@ class Sending(NamedTuple):
 
 @dataclass(slots=True)
 class Trace:
-    """What a request's spans have in common."""
+    """The common part of a request's spans."""
 
     trace_id: str
     """32 hexadecimal digits."""

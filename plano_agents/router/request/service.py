@@ -1,4 +1,4 @@
-"""What requests are answered with: one configuration's chooser, sessions, dispatcher and observers, for all its stories."""
+"""The service of one configuration: its chooser, sessions, dispatcher and observers, for all its stories."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from plano_agents.sessions.pinning import Pinning
 
 
 class Service:
-    """What the proxied endpoints' requests are answered with.
+    """The parts that answer the proxied endpoints' requests.
 
     Args:
         config: What is configured.

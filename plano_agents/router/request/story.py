@@ -130,7 +130,7 @@ class Story:
         return answer_error(told, self.trail, self._endpoint.surface.encode_error)
 
     def _measure(self) -> float:
-        """How long ago the request came, in milliseconds."""
+        """Milliseconds since the request came."""
         return (self._service.clock() - self.trail.started) * 1000
 
     async def _answer(self) -> Answer:

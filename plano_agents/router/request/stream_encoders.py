@@ -1,4 +1,4 @@
-"""What makes the client's stream of a provider's: the same bytes, or another wire's, with the client's own names put back.
+"""Encoders of the client's stream from a provider's: the same bytes, or another wire's, with the client's names.
 
 An encoder takes bytes as they come and gives whole events, and knows whether the client's stream has had its end: both
 Python SDKs take a clean end for success, so a stream that was cut must be known as one.

@@ -1,7 +1,7 @@
-"""What is known of a request: it fills while the request is handled, and is shown to observers once it is over.
+"""The record of a request: it fills while the request is handled, and is shown to observers once it is over.
 
-Headers, log lines, metrics, spans and the inspector's page all tell of the same trail. Nothing of a prompt is in it, unless
-spans are to tell it.
+Headers, log lines, metrics, spans and the inspector's page all tell of the same trail. Nothing of a prompt is in it,
+unless spans are to tell it.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Which session a request is a turn of: an affinity id's, a recognised harness', an implicit one's, or none.
+"""The session that a request is a turn of: an affinity id's, a recognised harness', an implicit one's, or none.
 
 =====  ==================================================  ====================================================
 order  whose session                                       ``X-Plano-Session``
@@ -12,7 +12,8 @@ order  whose session                                       ``X-Plano-Session``
 5      how the conversation begins, where configured       ``implicit``
 =====  ==================================================  ====================================================
 
-An explicit id (1 to 3) is taken as it is, and outranks everything. What the session does with a request is decided by ``sessions``.
+An explicit id (1 to 3) is taken as it is, and outranks everything. What the session does with a request is decided by
+``sessions``.
 """
 
 from collections.abc import Mapping, Sequence

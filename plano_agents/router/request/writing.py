@@ -45,7 +45,7 @@ async def write_answer(answer: Answer, exchange: Exchange) -> None:
     """Write an answer.
 
     Args:
-        answer: The answer; whoever made it closes its stream.
+        answer: The answer; its maker closes its stream.
         exchange: Its request's.
 
     Raises:

@@ -79,7 +79,7 @@ def pick_text(name: str, text: str) -> str:
 
 
 def lacks_target(schema: Schema, text: str, *, quoted: bool) -> bool:
-    """Whether a tool needs a file, an address or a command that a text does not name, or quote where that is asked for."""
+    """Whether a tool needs a file, an address or a command that a text does not name (or quote, where asked for)."""
     return any(
         _find_target(member.name, text, quoted=quoted) is None
         for member in schema.properties

@@ -1,4 +1,4 @@
-"""Explanations over the decision endpoints, with the strategy that ships, and with a routing model that is up or down."""
+"""Explanations over the decision endpoints, with the embedded strategy, and with a routing model, up or down."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Which model serves a request, and what the answer's headers say of it."""
+"""The model that serves a request, and the answer's headers about it."""
 
 import asyncio
 import re

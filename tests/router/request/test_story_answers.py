@@ -1,4 +1,4 @@
-"""What goes to the provider, and what of its answer comes back."""
+"""The request to the provider, and the way of its answer back."""
 
 import gzip
 import json

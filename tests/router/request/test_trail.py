@@ -1,4 +1,4 @@
-"""What observers are shown of a request once it is over."""
+"""The trail of a request, as observers get it once it is over."""
 
 import asyncio
 
