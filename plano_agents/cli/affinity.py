@@ -227,6 +227,7 @@ def _build_page(session: Session) -> Table:
     rows = [
         ("affinity id", session["affinity_id"]),
         *([("tenant", session["tenant"])] if session["tenant"] else []),
+        *([("session", session["source"])] if session.get("source") else []),
         ("model", session["model"]),
         ("route", session["route"] or "-"),
         ("decision", f"{session['decision']}; reason={session['reason']}"),

@@ -94,3 +94,20 @@ def build_lane(shown: Shown, model: str | None, *, has_tools: bool) -> Lane:
 def name_agent_lane(agent: str) -> str:
     """Name a sub-agent's lane of an explicit id, where a harness names both; it stands after the id and `SEPARATOR`."""
     return f"agent/{quote(agent, safe=_SAFE)}"
+
+
+def read_source(key: str) -> str | None:
+    """Read from a session's key what its requests' callers are told; None for an id that its client names.
+
+    Args:
+        key: What the session's pin is kept under.
+    """
+    match key.split(SEPARATOR):
+        case [harness, _, lane]:
+            return f"harness={harness}; lane={lane}"
+        case [_, lane] if "/" in lane:
+            return f"lane={lane}"
+        case [kind, _]:
+            return kind
+        case _:
+            return None

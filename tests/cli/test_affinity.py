@@ -169,6 +169,22 @@ def test_nothing_of_a_session_acts_on_the_terminal(run: Run) -> None:
         assert output.replace("\n", "").isprintable()
 
 
+def test_a_harness_lane_and_what_made_it_switch_are_shown(run: Run) -> None:
+    switch = {
+        "at": "2026-01-01T00:00:00Z",
+        "from_model": "openai/gpt-4o",
+        "to_model": "openai/gpt-4.1",
+        "reason": "unsuitable",
+        "because": "context_window 8192",
+    }
+    told = "harness=claude-code; lane=main/claude-opus-9"
+    session = SESSION | {"source": told, "switches": [switch], "switch_count": 1}
+    with FakeUpstream(give(session)) as router:
+        output = run("show", "claude-code·s-1·main/claude-opus-9", "--url", router.url).output
+    assert told in output
+    assert "openai/gpt-4o → openai/gpt-4.1  unsuitable: context_window 8192" in output
+
+
 def test_the_admin_token_is_asked_for_and_taken(run: Run, root: Path) -> None:
     with offline_router(root / "config.yaml", settings="admin_token: canary") as url:
         refused = run("list", PLANO_BASE_URL=url)

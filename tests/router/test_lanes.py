@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from plano_agents.router.request.surfaces import ENDPOINTS
 from tests.router.harness import (
@@ -182,3 +184,26 @@ async def test_an_opencode_sub_agent_is_a_lane_of_its_parents_session() -> None:
     assert await harness.ask_main(*main, model="small") == (ONE, RETAINED)
     seen = await harness.send(*child, model="small", tools=[TOOL])
     assert seen.headers["x-plano-session"] == "harness=opencode; lane=agent/ses_2/small"
+
+
+asked = st.tuples(
+    st.sampled_from([None, "a-1", "a-2"]), st.sampled_from(["small", MAIN_MODEL]), st.booleans()
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(asked, max_size=14))
+async def test_whatever_lanes_begin_in_whatever_order_each_gets_and_keeps_what_the_page_says(
+    requests: list[tuple[str | None, str, bool]],
+) -> None:
+    harness, pins = Harness(), {}
+    for number, (agent, model, has_tools) in enumerate(requests):
+        lane, with_tools, main = (agent, model, has_tools), (agent, model, True), (None, model, True)
+        found = next((each for each in (lane, with_tools) if each in pins), None)
+        if found is None:
+            by_name = lane != main and model == "small" and main not in pins
+            pins[lane] = SMALL if by_name else (ONE, TWO)[number % 2]
+        headers = (SESSION, ("x-claude-code-agent-id", agent)) if agent is not None else (SESSION,)
+        told = await harness.ask(*headers, model=model, tools=[TOOL] if has_tools else None)
+        assert told == (pins[found or lane], RETAINED if found is not None else FIRST)
+    assert harness.pinning.ledger.violations == 0

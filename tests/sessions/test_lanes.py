@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 from plano_agents.affinity import parse_affinity_id
 from plano_agents.errors import InvalidAffinityIdError
 from plano_agents.sessions.harnesses import Shown
-from plano_agents.sessions.lanes import SEPARATOR, Lane, build_lane, name_agent_lane
+from plano_agents.sessions.lanes import SEPARATOR, Lane, build_lane, name_agent_lane, read_source
+from plano_agents.sessions.pin import IMPLICIT
 
 ids = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=6)
 slashed = st.text("a/b%-", min_size=1, max_size=4)
@@ -39,6 +40,15 @@ def test_no_client_can_claim_a_lane(lane: Lane, affinity_id: str, agent: str) ->
     named = f"{affinity_id}{SEPARATOR}{name_agent_lane(agent)}"
     assert not is_an_id(named)
     assert named != lane.key
+
+
+@given(lanes, ids, ids)
+def test_a_key_tells_the_source_of_its_session(lane: Lane, affinity_id: str, agent: str) -> None:
+    named = name_agent_lane(agent)
+    assert read_source(lane.key) == lane.source
+    assert read_source(f"{affinity_id}{SEPARATOR}{named}") == f"lane={named}"
+    assert read_source(f"{IMPLICIT}0a0a") == "implicit"
+    assert read_source(affinity_id) is None
 
 
 @given(lanes)

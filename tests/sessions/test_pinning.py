@@ -6,6 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from plano_agents.sessions.decide import Route
+from plano_agents.sessions.harnesses import Shown
+from plano_agents.sessions.lanes import Lane, Origin, build_lane
 from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pin import Cause, Decision, Pin, SessionKey, Switch
@@ -227,3 +229,60 @@ async def test_a_hint_whose_model_cannot_go_on_is_not_pinned() -> None:
         told = await turn.decide(hint=GPT, find_model=str, route=Router(), resume=lambda _: CLAUDE)
     assert told == Decision(CLAUDE, None, "initialize", "hint")
     assert (await find_pin(pinning)).model == CLAUDE
+
+
+MAIN = build_lane(Shown("claude-code", "s-1", None), "m", has_tools=True)
+SIDE = MAIN._replace(has_tools=False)
+
+
+async def pin_lane(pinning: Pinning, lane: Lane) -> None:
+    router = Router()
+    router.go.set()
+    await ask(pinning, router, key=SessionKey("", lane.key))
+
+
+async def test_a_lane_without_tools_looks_for_its_own_pin_first() -> None:
+    pinning = build()
+    await pin_lane(pinning, MAIN)
+    await pin_lane(pinning, SIDE)
+    assert await pinning.find_lane("", SIDE) == SIDE
+
+
+async def test_a_lane_without_tools_and_pin_has_that_of_the_lane_with_tools() -> None:
+    pinning = build()
+    assert await pinning.find_lane("", SIDE) == SIDE
+    await pin_lane(pinning, MAIN)
+    assert await pinning.find_lane("", SIDE) == MAIN
+    assert await pinning.find_lane("other", SIDE) == SIDE
+    assert await pinning.find_lane("", SIDE._replace(model="other")) == SIDE._replace(model="other")
+    assert await pinning.find_lane("", SIDE._replace(agent="a")) == SIDE._replace(agent="a")
+
+
+async def test_a_lane_with_tools_has_no_pin_but_its_own() -> None:
+    pinning = build()
+    await pin_lane(pinning, SIDE)
+    assert await pinning.find_lane("", MAIN) == MAIN
+
+
+@pytest.mark.parametrize(
+    ("lane", "named", "main_asks", "gets"),
+    [
+        (MAIN, "m/1", False, None),
+        (SIDE, "m/1", False, "m/1"),
+        (SIDE, None, False, None),
+        (MAIN._replace(agent="a"), "m/1", False, "m/1"),
+        (MAIN._replace(agent="a"), "m/1", True, None),
+        (SIDE._replace(agent="a"), "m/1", True, None),
+    ],
+)
+async def test_a_lane_begins_with_the_model_that_it_names_unless_the_main_lane_does(
+    lane: Lane,
+    named: str | None,
+    main_asks: bool,  # noqa: FBT001 - parametrized
+    gets: str | None,
+) -> None:
+    pinning = build()
+    if main_asks:
+        await pin_lane(pinning, MAIN)
+    turn = pinning.turn(SessionKey("", lane.key), 600, Origin(lane.source, lane))
+    assert await turn.find_named(named) == gets

@@ -11,6 +11,8 @@ import msgspec
 import pytest
 
 from plano_agents.sessions.decide import Route
+from plano_agents.sessions.harnesses import Shown
+from plano_agents.sessions.lanes import build_lane
 from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pin import Cause, Decision, SessionKey
@@ -39,7 +41,9 @@ class Replica:
         assert isinstance(store, SharedSessionStore)
         return store._outage.is_on
 
-    async def serve(self, key: SessionKey, *, fails_over_to: str | None = None) -> Decision:
+    async def serve(
+        self, key: SessionKey, *, fails_over_to: str | None = None, detours: bool = False
+    ) -> Decision:
         async def route() -> Route:
             self.routed.append(key)
             await asyncio.sleep(0)
@@ -47,6 +51,8 @@ class Replica:
 
         with closing(self.pinning.turn(key, 600).open()) as turn:
             decision = await turn.decide(hint=None, find_model=str, route=route)
+            if detours:
+                return await turn.follow(decision, "other/0", Cause("unsuitable", "logprobs", stays=False))
             turn.note_dispatch(decision.model)
             self.sent[key].add(decision.model)
             if fails_over_to is not None:
@@ -83,6 +89,25 @@ async def test_of_concurrent_first_turns_over_replicas_one_decision_is_used(serv
     assert [replica.ledger.violations for replica in replicas] == [0, 0]
 
 
+async def test_a_detour_on_one_replica_leaves_the_pin_for_both(replicas: list[Replica]) -> None:
+    here, there = replicas
+    first = await here.serve(A)
+    told = await there.serve(A, detours=True)
+    assert (told.kind, told.pinned) == ("detour", first.model)
+    assert [(await each.serve(A)).model for each in replicas] == [first.model] * 2
+    assert [replica.ledger.violations for replica in replicas] == [0, 0]
+
+
+async def test_a_harness_lane_is_found_on_every_replica(replicas: list[Replica]) -> None:
+    here, there = replicas
+    main = build_lane(Shown("claude-code", "s-1", None), "claude-opus-9", has_tools=True)
+    side = main._replace(has_tools=False)
+    assert await there.pinning.find_lane("", side) == side
+    first = await here.serve(SessionKey("", main.key))
+    assert await there.pinning.find_lane("", side) == main
+    assert (await there.serve(SessionKey("", main.key))).model == first.model
+
+
 async def freeze(server: RedisServer) -> None:
     server.freeze()
 
@@ -103,14 +128,15 @@ async def start(server: RedisServer) -> None:
 async def test_no_promise_is_broken_through_outages(
     server: RedisServer, replicas: list[Replica], log: OutageLog, seed: int
 ) -> None:
-    """Turns, failing upstreams and faults of the store, in any order."""
+    """Turns, detours, failing upstreams and faults of the store, in any order."""
     chance = random.Random(seed)
     keys = [SessionKey("", str(number)) for number in range(5)]
 
     async def work(replica: Replica) -> None:
         for _ in range(150):
             other = f"other/{chance.randint(1, 9)}" if chance.random() < 0.1 else None
-            await replica.serve(chance.choice(keys), fails_over_to=other)
+            detours = other is None and chance.random() < 0.1
+            await replica.serve(chance.choice(keys), fails_over_to=other, detours=detours)
 
     for begin, end in ((freeze, thaw), (kill, start), (freeze, thaw), (kill, start)):
         working = [asyncio.create_task(work(replica)) for replica in replicas for _ in range(4)]

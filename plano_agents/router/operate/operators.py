@@ -19,7 +19,7 @@ from plano_agents.http.origin import find_peer
 from plano_agents.observe.exposition import CONTENT_TYPE
 from plano_agents.router.operate.admin import check_operator
 from plano_agents.router.watch.metrics import Metrics
-from plano_agents.sessions.lanes import SEPARATOR
+from plano_agents.sessions.lanes import SEPARATOR, read_source
 from plano_agents.sessions.pin import Pin, Session, SessionKey
 from plano_agents.sessions.store import SessionStore, Wanted
 
@@ -60,6 +60,9 @@ class SessionInfo(BaseModel):
 
     affinity_id: str
     tenant: str
+    source: str | None = Field(
+        None, description="Where the id comes from, as in `X-Plano-Session`; null for an affinity id."
+    )
     model: str = Field(description="The pinned model, provider-qualified.")
     route: str | None = Field(description="The preference that chose it.")
     decision: Literal["initialize", "switch"] = Field(description="What put the session on this model.")
@@ -186,6 +189,7 @@ def describe_session(session: Session, *, now: float) -> SessionInfo:
     return SessionInfo(
         affinity_id=session.key.affinity_id,
         tenant=session.key.tenant,
+        source=read_source(session.key.affinity_id),
         model=pin.model,
         route=pin.route,
         decision="switch" if last is not None else "initialize",

@@ -141,10 +141,21 @@ async def test_a_switch_stands_in_the_timeline() -> None:
         )
         session = await client.explain("run-1")
     assert (session["model"], session["decision"], session["reason"]) == (MINI, "switch", "upstream_failed")
-    assert session["why"] == f"{GPT} failed for good, and {MINI} answered in its place"
+    assert session["why"] == f"{GPT} failed for good, and {MINI} answered in its place (status 500)"
     assert session["switch_count"] == 1
     [switch] = session["switches"]
     assert (switch["from_model"], switch["to_model"], switch["reason"]) == (GPT, MINI, "upstream_failed")
+    assert switch["because"] == "status 500"
+
+
+async def test_a_lane_of_a_harness_session_is_explained_by_its_key(client: Client) -> None:
+    body = b'{"model": "m", "messages": [{"role": "user", "content": "hi"}]}'
+    headers = {"x-claude-code-session-id": "s-1", "x-claude-code-agent-id": "a-1"}
+    await client.http.post("/v1/chat/completions", content=body, headers=headers)
+    (key,) = await client.list_ids()
+    assert key == "claude-code·s-1·agent-side/a-1/m"
+    response = await client.get(f"/affinity/{quote(key, safe='')}")
+    assert response.json()["source"] == "harness=claude-code; lane=agent-side/a-1/m"
 
 
 @pytest.mark.parametrize(
