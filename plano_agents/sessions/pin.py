@@ -132,6 +132,9 @@ def _new_lineage() -> str:
     return secrets.token_hex(8)
 
 
+_PINNED = "retain; reason=pinned"
+
+
 class Decision(Struct, frozen=True):
     """The decision about a request's model, with its reason; a row of the affinity contract. Each request gets one."""
 
@@ -153,6 +156,8 @@ class Decision(Struct, frozen=True):
     @property
     def header(self) -> str:
         """The value of ``X-Plano-Affinity``."""
+        if self.reason == "pinned" and not self.degraded:
+            return _PINNED  # as mostly
         parts: list[str] = [self.kind]
         if self.reason is not None:
             parts.append(f"reason={self.reason}")

@@ -73,7 +73,8 @@ class ProxiedEndpoints:
             self._admission.enter()
             try:
                 request = ProxyRequest(headers, body)
-                _check_encoding(request.fields)
+                if "content-encoding" in request.fields:
+                    _check_encoding(request.fields["content-encoding"])
                 async with Story(self._service, endpoint, request) as answer:
                     await write_answer(answer, exchange)
                 if exchange.is_paused:
@@ -91,8 +92,7 @@ class ProxiedEndpoints:
             raise
 
 
-def _check_encoding(fields: Mapping[str, str]) -> None:
-    encoding = fields.get("content-encoding", "identity")
+def _check_encoding(encoding: str) -> None:
     if encoding.lower() != "identity":
         raise UnsupportedEncodingError(
             f"The request body is compressed ({encoding!r}), and is not unpacked here. Send it as it is."
