@@ -45,8 +45,8 @@ class Turn:
     route: str | None
     """The preference that the router matched; null where none did."""
     decision: str | None
-    """What the router did about the affinity id: ``initialize``, ``retain``, ``detour``, ``switch`` or ``none``; null without
-    a router."""
+    """What the router did about the affinity id: ``initialize``, ``retain``, ``detour``, ``switch`` or ``none``; null
+    without a router."""
     reason: str | None
     """Why, e.g. ``first_turn``; null without a router."""
     tool_calls: tuple[str, ...]

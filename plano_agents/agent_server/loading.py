@@ -22,8 +22,8 @@ def load_graph(name: str, folder: Path) -> Graph:
     """Import a graph.
 
     Args:
-        name: ``module:attribute`` or ``file.py:attribute``; the attribute is a compiled graph, a `StateGraph`, or a function without arguments
-            that returns one of them.
+        name: ``module:attribute`` or ``file.py:attribute``; the attribute is a compiled graph, a `StateGraph`, or a
+            function without arguments that returns one of them.
         folder: Where modules are looked for first.
 
     Raises:

@@ -1,4 +1,4 @@
-"""An agent server as a program: it says where it listens and what goes for clients, and serves until it is told to stop."""
+"""An agent server as a program: it says where it listens and what clients need, and serves until it is told to stop."""
 
 import socket
 from collections.abc import Callable

@@ -1,8 +1,8 @@
 """The types that a thread's state may hold: a checkpoint that names any other is refused before anything is imported.
 
-Allowed are plain standard types, LangChain's messages and LangGraph's own (`STANDARD`), the types that the graph's state
-is annotated with (`find_state_types`), data types of the operator's own modules (`is_own_data`), and those that the
-setting ``checkpoint_types`` names (`load_types`).
+Allowed are plain standard types, LangChain's messages and LangGraph's own (`STANDARD`), the types that the graph's
+state is annotated with (`find_state_types`), data types of the operator's own modules (`is_own_data`), and those that
+the setting ``checkpoint_types`` names (`load_types`).
 """
 
 import dataclasses
@@ -105,8 +105,8 @@ def _is_of(value: object, module_name: str) -> bool:
 def is_own_data(name: TypeName) -> bool:
     """Check for a data type that a module of the operator's own program defines.
 
-    An agent may keep such types in its state where no annotation names them: `create_agent(response_format=Model)` does.
-    The module must be loaded already, for naming one must not import it, and be neither Python's nor an installed
+    An agent may keep such types in its state where no annotation names them: `create_agent(response_format=Model)`
+    does. The module must be loaded already, for naming one must not import it, and be neither Python's nor an installed
     package's; the type must be a dataclass, a pydantic model, an enum or a named tuple.
 
     Args:
