@@ -53,13 +53,14 @@ class AsgiBridge:
 def build_scope(exchange: Exchange, state: dict[str, Any]) -> Scope:
     """Build a request's scope, as the ASGI specification has it."""
     head = exchange.head
+    client, server = exchange.ends
     path, _, query = head.target.partition("?")
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
         "http_version": head.http_version,
-        "server": exchange.get_address("sockname"),
-        "client": exchange.get_address("peername"),
+        "server": server,
+        "client": client,
         "scheme": "http",
         "method": head.method,
         "root_path": "",

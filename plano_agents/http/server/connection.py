@@ -36,6 +36,7 @@ from plano_agents.http.server.exchange import Exchange
 from plano_agents.http.server.flow import Flow
 from plano_agents.http.server.handlers import Handlers
 from plano_agents.http.server.head import HeadReader
+from plano_agents.http.server.link import Ends, read_ends
 from plano_agents.http.server.server_state import ServerState
 
 LINGER_SECONDS = 1.0
@@ -69,6 +70,7 @@ class ServerConnection(asyncio.Protocol):
         "_heads",
         "_loop",
         "_phase",
+        "ends",
         "flow",
         "peer",
         "server_state",
@@ -79,6 +81,8 @@ class ServerConnection(asyncio.Protocol):
     """Carries the bytes."""
     flow: Flow
     """Says whether it reads and writes for now."""
+    ends: Ends
+    """The client's address and the server's own."""
 
     def __init__(self, server_state: ServerState, handlers: Handlers) -> None:
         self.server_state = server_state
@@ -102,8 +106,8 @@ class ServerConnection(asyncio.Protocol):
         self.transport = transport
         self.flow = Flow(transport, self.server_state, self._on_reading_resumed)
         self.server_state.members.add(self)
-        address = transport.get_extra_info("peername")
-        self.peer = str(address[0]) if isinstance(address, tuple) else None
+        client, _ = self.ends = read_ends(transport)
+        self.peer = client[0] if client is not None else None
         if self.server_state.is_stopping:
             transport.close()
             return

@@ -14,7 +14,7 @@ from plano_agents.errors import BodyTooLargeError, PlanoError
 from plano_agents.http.server.answer_head import encode_headers
 from plano_agents.http.server.budget import SMALL_BYTES
 from plano_agents.http.server.head import RequestHead
-from plano_agents.http.server.link import Link
+from plano_agents.http.server.link import Ends, Link
 from plano_agents.observe.log import locate
 
 Serve = Callable[["Exchange"], Coroutine[None, None, None]]
@@ -230,10 +230,10 @@ class Exchange:
 
     # What a bridge does besides, which frames answers itself.
 
-    def get_address(self, name: str) -> tuple[str, int] | None:
-        """Give an end of the connection, ``peername`` or ``sockname``; None where it is no TCP connection's."""
-        address = self._link.transport.get_extra_info(name)
-        return (str(address[0]), int(address[1])) if isinstance(address, tuple) else None
+    @property
+    def ends(self) -> Ends:
+        """The client's address and the server's own."""
+        return self._link.ends
 
     def encode_head(self, status: int, lines: str, end: str) -> bytes:
         """Encode the answer's head.
