@@ -178,7 +178,7 @@ class Choice:
         yield from others if leads else put_suitable_first([decision.model, *others], self.is_suitable)
 
     def _put_ready_first(self, models: Iterable[str]) -> list[str]:
-        """Order candidates: those that can serve the request, those with an open breaker, those that cannot serve it."""
+        """Order candidates: those that can serve the request, those with an open breaker, those that cannot."""
         return put_suitable_first(sorted(models, key=self.is_down), self.is_suitable)
 
     def _find_unmet(self, name: str) -> str | None:
