@@ -130,6 +130,11 @@ def _read_item(item: responses.Item, where: str, tools: ClientTools) -> openai.M
             names = [tools.send(tool) for tool in list_client_tools(item.tools)]
             text = f"These tools can be called now: {', '.join(names)}" if names else "No tool was found."
             return openai.ToolMessage(unseal_call_id(_call_id(item, where))[0], text)
+        case responses.Item(type="function_call_output", call_id=None) if item.name:
+            # Codex tells the model its goal as the output of a call that nobody made.
+            content = _read_content(item.output, f"{where}.output")
+            parts = (openai.TextPart(content),) if isinstance(content, str) else content
+            return openai.UserMessage((openai.TextPart(f"{item.name}:"), *parts))
         case responses.Item(
             type="function_call_output" | "custom_tool_call_output" | "local_shell_call_output"
         ):

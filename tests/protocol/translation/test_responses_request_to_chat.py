@@ -63,6 +63,12 @@ def test_a_parameter_is_carried(body: dict[str, object], expected: dict[str, obj
     assert {name: getattr(found, name) for name in expected} == expected
 
 
+def test_an_output_of_a_call_that_nobody_made_is_the_users() -> None:
+    """Codex tells the model its goal so."""
+    goal = {"type": "function_call_output", "name": "goal", "namespace": "agent", "output": "Sort."}
+    assert carry(goal) == (hub.UserMessage((hub.TextPart("goal:"), hub.TextPart("Sort."))),)
+
+
 @pytest.mark.parametrize(
     ("body", "param"),
     [
