@@ -110,6 +110,7 @@ class ClaudeCode(Client):
 
     tools: ClassVar[dict[Kind, str]] = {
         "shell": "Bash",
+        "image": "Read",
         "agent": "Agent",
         "web": "WebSearch",
         "search": "ToolSearch",
@@ -166,6 +167,8 @@ class ClaudeCode(Client):
                 "subagent_type": "general-purpose",
                 "run_in_background": False,
             }
+        if use.kind == "image":
+            return {"file_path": use.argument}
         return {"query": use.argument} if use.kind in {"search", "web"} else {}
 
 
@@ -220,8 +223,11 @@ class Codex(Client):
 
     tools: ClassVar[dict[Kind, str]] = {
         "shell": "exec_command",
+        "patch": "apply_patch",
+        "image": "view_image",
         "agent": "spawn_agent",
         "wait": "wait_agent",
+        "search": "tool_search",
         "unlock": late_tools.FIRST,
         "late": late_tools.LATE,
     }
@@ -255,10 +261,9 @@ args = {json.dumps(MCP_COMMAND[1:])}
 
     @classmethod
     def arguments(cls, use: Use, asked: Asked) -> dict[str, Any]:
-        if use.kind == "shell":
-            return {"cmd": use.argument}
-        if use.kind == "agent":
-            return {"message": use.argument}
+        field = {"shell": "cmd", "patch": "input", "image": "path", "agent": "message", "search": "query"}
+        if use.kind in field:
+            return {field[use.kind]: use.argument}
         if use.kind == "wait":
             return {"targets": re.findall(r"agent_id\W+([0-9a-f-]{36})", asked.text)[-1:]}
         return {}

@@ -4,6 +4,7 @@ A run has a title, asked for first, two turns on different subjects, in two proc
 subject, and a tool that loads in the middle.
 """
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,12 @@ PARALLEL = (Use("shell", "echo one"), Use("shell", "echo two"))
 LATE = ((Use("unlock"),), SHELL, SHELL, (Use("late"),))
 REST = (Scene(TASK, (SHELL,), "Looked around."), Scene(TALK, (SHELL,), "Hello."))
 
+IMAGE = "image.png"
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+PATCH = "*** Begin Patch\n*** Add File: sort.py\n+sorted\n*** End Patch\n"
+
 BEGUN, KEPT = "initialize; reason=first_turn", "retain; reason=pinned"
 
 
@@ -36,9 +43,10 @@ def search(name: str) -> tuple[Use, ...]:
 @pytest.mark.parametrize("models", [CHAT, MESSAGES, MIXED], ids=["chat", "messages", "mixed"])
 def test_claude_code_keeps_one_model_per_lane(claude_code: Path, tmp_path: Path, models: Models) -> None:
     late = (search("unlock"), (Use("unlock"),), SHELL, search("late_tool"), (Use("late"),))
-    job = Scene(CODE, (PARALLEL, (Use("agent", TASK),), *late))
+    job = Scene(CODE, (PARALLEL, (Use("image", IMAGE),), (Use("agent", TASK),), *late))
     with stage(tmp_path, models, Script((job, *REST), ClaudeCode.name_tool)) as seen:
         client = ClaudeCode(claude_code, tmp_path / "client", seen.url)
+        (client.project / IMAGE).write_bytes(PIXEL)
         assert (client.begin(CODE), client.go_on(TALK)) == ("All done.", "Hello.")
         check(seen, models, side=[(MINI, BEGUN)])
     check_title_and_late_tool(seen)
@@ -75,25 +83,38 @@ def test_claude_code_searches_the_web_elsewhere_and_keeps_its_model_over_a_compa
     record("claude-code-aside", seen, tmp_path)
 
 
-@pytest.mark.parametrize("package", ["openai-compatible", "openai", "anthropic"])
-def test_opencode_keeps_one_model_per_lane(opencode: Path, tmp_path: Path, package: str) -> None:
+def test_opencode_keeps_one_model_per_lane(opencode: Path, tmp_path: Path) -> None:
     job = Scene(CODE, (PARALLEL, (Use("agent", TASK),), *LATE))
     with stage(tmp_path, CHAT, Script((job, *REST), OpenCode.name_tool)) as seen:
-        client = OpenCode(opencode, tmp_path / "client", seen.url, package=f"@ai-sdk/{package}")
+        client = OpenCode(opencode, tmp_path / "client", seen.url)
         assert (client.begin(CODE), client.go_on(TALK)) == ("All done.", "Hello.")
         check(seen, CHAT, side=[(MINI, BEGUN)])
     check_title_and_late_tool(seen)
+    record("opencode", seen, tmp_path)
+
+
+@pytest.mark.parametrize("package", ["openai", "anthropic"])
+def test_opencode_keeps_one_model_per_lane_on_every_api(opencode: Path, tmp_path: Path, package: str) -> None:
+    job = Scene(CODE, (PARALLEL, (Use("agent", TASK),)))
+    with stage(tmp_path, CHAT, Script((job, *REST), OpenCode.name_tool)) as seen:
+        client = OpenCode(opencode, tmp_path / "client", seen.url, package=f"@ai-sdk/{package}")
+        assert client.begin(CODE) == "All done."
+        check(seen, CHAT, side=[(MINI, BEGUN)])
     record(f"opencode-{package}", seen, tmp_path)
 
 
 @pytest.mark.parametrize("models", [CHAT, MESSAGES], ids=["chat", "messages"])
 def test_codex_keeps_one_model_per_lane(codex: Path, tmp_path: Path, models: Models) -> None:
-    """It asks for no title, and takes no tools that load in the middle."""
-    job = Scene(CODE, (PARALLEL, (Use("agent", TASK),), (Use("wait"),), (Use("unlock"),)))
+    """It asks for no title; its search of tools loads them in the middle."""
+    edits = ((Use("patch", PATCH),), (Use("image", IMAGE),))
+    agent = ((Use("search", "spawn an agent"),), (Use("agent", TASK),), (Use("wait"),))
+    job = Scene(CODE, (PARALLEL, *edits, *agent, (Use("search", "unlock"),), (Use("unlock"),)))
     with stage(tmp_path, models, Script((job, *REST), Codex.name_tool)) as seen:
         client = Codex(codex, tmp_path / "client", seen.url)
+        (client.project / IMAGE).write_bytes(PIXEL)
         assert (client.begin(CODE), client.go_on(TALK)) == ("All done.", "Hello.")
         check(seen, models)
+    assert (client.project / "sort.py").read_text() == "sorted\n"
     record("codex", seen, tmp_path)
 
 
