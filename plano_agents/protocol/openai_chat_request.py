@@ -5,7 +5,7 @@ OpenAI's wire can: a message's thinking (`AssistantMessage`), a failed tool's ma
 document by address (`FileData.file_url`), and Anthropic's ``thinking`` and ``cache_control`` parameters.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -79,8 +79,8 @@ class FunctionCall(Struct, frozen=True):
     """The function that a tool call names."""
 
     name: str
-    arguments: str
-    """JSON text, as the model wrote it."""
+    arguments: str | dict[str, Any] | None
+    """JSON text, as the model wrote it; some clients send the object itself, or null where there are none."""
 
 
 class ToolCall(Struct, frozen=True):

@@ -76,7 +76,7 @@ class Item(Struct, frozen=True):
     name: str = ""
     namespace: str | None = None
     """That of the function or the custom tool that is called."""
-    arguments: str | dict[str, Any] = ""
+    arguments: str | dict[str, Any] | None = ""
     """A function's, JSON text; those of a search of tools are an object."""
     input: str = ""
     """A custom tool's."""

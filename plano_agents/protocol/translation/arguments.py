@@ -4,6 +4,8 @@ A model may write what is no JSON object, above all where a limit of tokens cuts
 object: the call keeps its place in the conversation, and the tool's answer tells the model.
 """
 
+from typing import Any
+
 import msgspec
 
 from plano_agents.protocol.decoding import BAD_JSON
@@ -21,8 +23,20 @@ def is_object(text: str) -> bool:
     return True
 
 
-def read_object(text: str) -> msgspec.Raw:
+def read_input(value: msgspec.Raw) -> msgspec.Raw:
+    """Read what stands where Anthropic's wire has an object: the same where it is one, a text as arguments."""
+    content = bytes(value)
+    if content.startswith(b"{"):
+        return value
+    if content.startswith(b'"'):
+        return read_object(msgspec.json.decode(content, type=str))
+    return read_object("" if content == b"null" else content.decode())
+
+
+def read_object(text: str | dict[str, Any] | None) -> msgspec.Raw:
     """Read arguments as a JSON object, byte for byte where they are one."""
+    if not isinstance(text, str):
+        return msgspec.Raw(msgspec.json.encode(text or {}))
     if is_object(text):
         return msgspec.Raw((text.strip() or "{}").encode())
     return msgspec.Raw(msgspec.json.encode({WRAPPED: text}))

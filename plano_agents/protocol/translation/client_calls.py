@@ -70,7 +70,7 @@ def read_arguments(item: responses.Item) -> str:
         case "local_shell_call":
             arguments = {name: value for name, value in (item.action or {}).items() if name != "type"}
         case _:
-            arguments = item.arguments
+            arguments = item.arguments or ""
     return arguments if isinstance(arguments, str) else msgspec.json.encode(arguments).decode()
 
 

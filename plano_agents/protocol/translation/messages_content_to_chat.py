@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import msgspec
 
-from plano_agents.errors import RequestError, UnsupportedFieldError
+from plano_agents.errors import UnsupportedFieldError
 from plano_agents.protocol import anthropic_request as anthropic
 from plano_agents.protocol import openai_chat_request as openai
 from plano_agents.protocol.adjustment import Tell, dropped_within
@@ -70,18 +70,6 @@ def simplify(parts: tuple[openai.Part, ...]) -> str | tuple[openai.Part, ...]:
             return text
         case _:
             return parts
-
-
-def read_input(arguments: msgspec.Raw, where: str) -> str:
-    """Read a call's arguments.
-
-    Raises:
-        RequestError: They are not a JSON object.
-    """
-    text = bytes(arguments).decode()
-    if not text.startswith("{"):
-        raise RequestError(f"{where!r} is not a JSON object. Send one; {{}} for no arguments.", param=where)
-    return text
 
 
 def read_part(block: Block, where: str, tell: Tell) -> Iterator[openai.Part]:

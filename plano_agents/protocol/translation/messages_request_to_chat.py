@@ -21,9 +21,9 @@ from plano_agents.protocol.adjustment import ADVISORY, Tell, dropped, dropped_wi
 from plano_agents.protocol.anthropic_server_blocks import Compaction, ToolSearchResult, Unread, name_block
 from plano_agents.protocol.decoding import ABSENT, refuse_unknown
 from plano_agents.protocol.thought_signature import unseal_call_id
+from plano_agents.protocol.translation.arguments import read_input
 from plano_agents.protocol.translation.messages_content_to_chat import (
     Block,
-    read_input,
     read_part,
     read_result,
     read_text_only,
@@ -198,7 +198,7 @@ def _read_assistant_turn(blocks: tuple[Block, ...], where: str, tell: Tell) -> o
             case anthropic.TextBlock(text=text):
                 texts.append(text)
             case anthropic.ToolUseBlock(id=call_id, name=name, input=arguments):
-                text = read_input(arguments, f"{where}.content[{number}].input")
+                text = bytes(read_input(arguments)).decode()
                 own_id, extra_content = unseal_call_id(call_id or "")
                 function = openai.FunctionCall(name, text)
                 calls.append(openai.ToolCall(function, own_id, extra_content=extra_content))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from plano_agents.protocol.adjustment import Adjustment, rewritten
 from plano_agents.protocol.form import Form
+from plano_agents.protocol.translation.arguments import read_input
 from plano_agents.providers.fit.document import Document, Pieces, is_list, pack, read_text, split, split_list
 from plano_agents.providers.fit.rules import Rules
 
@@ -39,6 +40,7 @@ _BLANK = re.compile(
     rb'|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\xaf]|\xe2\x81\x9f|\xe3\x80\x80)*+"'
 )
 """Finds text that may be blank, of Unicode's spaces too, as they are or escaped."""
+_NO_OBJECT = re.compile(rb'"input"\s*+:\s*+[^{\s]')
 _ROLE = re.compile(rb'"role"\s*:\s*"(\w+)"')
 _HEAD_CHARACTERS = 24
 """How much of an image's base64 is read; it tells its type."""
@@ -53,6 +55,10 @@ def fit_turns(document: Document, rules: Rules) -> None:
             document.edit_list("messages", lambda turns: _without_blank_text(document, turns))
         if _may_be_blank(document, "system"):
             document.edit_list("system", lambda blocks: _without_blank_blocks(document, "system", blocks))
+    if document.contains("messages", (b'"tool_use"',)) and _NO_OBJECT.search(document.fields["messages"]):
+        document.edit_list(
+            "messages", lambda turns: _edit_blocks(turns, lambda block: _fit_input(document, block))
+        )
     if rules.dialect.media_types is not None and document.contains("messages", (b'"base64"',)):
         document.edit_list(
             "messages", lambda turns: _edit_blocks(turns, lambda block: _fit_image(document, block))
@@ -153,6 +159,18 @@ def _edit_turn(pieces: Pieces, edit: Edit) -> Pieces:
     edited = [edit(_edit_turn(block, edit)) for block in blocks]
     same = all(new is old for new, old in zip(edited, blocks, strict=True))
     return pieces if same else {**pieces, "content": pack(edited)}
+
+
+def _fit_input(document: Document, block: Pieces) -> Pieces:
+    """Wrap a call's input that is no object, as clients keep one that a limit of tokens cut."""
+    given = block.get("input")
+    if given is None or read_text(block.get("type")) != "tool_use":
+        return block
+    wrapped = read_input(given)
+    if wrapped is given:
+        return block
+    document.tell(rewritten("messages", "a call's input wrapped"))
+    return {**block, "input": wrapped}
 
 
 def _fit_image(document: Document, block: Pieces) -> Pieces:

@@ -250,11 +250,22 @@ def test_unsigned_thinking_is_another_providers_reasoning() -> None:
     assert found == hub.AssistantMessage(reasoning_content="hm")
 
 
-@pytest.mark.parametrize("value", [None, [], "x", 1])
-def test_a_calls_input_that_is_no_object_is_refused_by_place(value: object) -> None:
-    with pytest.raises(RequestError) as caught:
-        carry({"type": "tool_use", "id": "t", "name": "n", "input": value}, role="assistant")
-    assert caught.value.param == "messages[0].content[0].input"
+@pytest.mark.parametrize(
+    ("value", "arguments"),
+    [
+        (None, {}),
+        ("", {}),
+        ('{"a": 1}', {"a": 1}),
+        ('{"a": "unf', {"unparsed_arguments": '{"a": "unf'}),
+        ([1], {"unparsed_arguments": "[1]"}),
+    ],
+)
+def test_a_calls_input_that_is_no_object_is_wrapped(value: object, arguments: dict[str, object]) -> None:
+    """As clients keep one that a limit of tokens cut: the loop goes on."""
+    (found,) = carry({"type": "tool_use", "id": "t", "name": "n", "input": value}, role="assistant")
+    assert isinstance(found, hub.AssistantMessage)
+    (call,) = found.tool_calls or ()
+    assert json.loads(str(call.function.arguments)) == arguments
 
 
 @pytest.mark.parametrize(

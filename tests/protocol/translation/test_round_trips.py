@@ -127,7 +127,8 @@ def meaning(request: hub.ChatRequest) -> list[tuple[Any, ...]]:
         match message:
             case hub.AssistantMessage(content=content, tool_calls=calls):
                 read = [
-                    (call.id, call.function.name, json.loads(call.function.arguments)) for call in calls or ()
+                    (call.id, call.function.name, json.loads(str(call.function.arguments)))
+                    for call in calls or ()
                 ]
                 found.append(("assistant", content, read))
             case hub.ToolMessage(tool_call_id=name, content=content):

@@ -51,3 +51,20 @@ def test_an_images_address_may_stand_alone() -> None:
     url = f"data:image/png;base64,{PNG}"
     body = {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": url}]}]}
     assert sent(CHAT, CLAUDE, body)["messages"][0]["content"][0]["source"]["data"] == PNG
+
+
+@pytest.mark.parametrize("value", [None, '{"a": "unf', '{"a": 1}', [1]])
+def test_a_calls_input_is_an_object_for_claude(value: object) -> None:
+    call = {"type": "tool_use", "id": "toolu_1", "name": "f", "input": value}
+    result = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "ok"}
+    turns = [USER, {"role": "assistant", "content": [call]}, {"role": "user", "content": [result]}]
+    body = sent(MESSAGES, CLAUDE, {"messages": turns, "max_tokens": 9})
+    assert isinstance(body["messages"][1]["content"][0]["input"], dict)
+
+
+@pytest.mark.parametrize("value", [None, {"a": 1}])
+def test_a_calls_arguments_may_be_none_or_an_object(value: object) -> None:
+    call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": value}}
+    result = {"role": "tool", "tool_call_id": "call_1", "content": "ok"}
+    body = sent(CHAT, CLAUDE, {"messages": [USER, {"role": "assistant", "tool_calls": [call]}, result]})
+    assert body["messages"][1]["content"][0]["input"] == (value or {})
