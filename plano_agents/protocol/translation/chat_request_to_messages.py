@@ -24,12 +24,13 @@ import msgspec
 from plano_agents.errors import RequestError, UnsupportedFieldError
 from plano_agents.protocol import anthropic_request as anthropic
 from plano_agents.protocol import openai_chat_request as openai
-from plano_agents.protocol.adjustment import ADVISORY, Tell, dropped, dropped_within, ignore, rewritten
+from plano_agents.protocol.adjustment import ADVISORY, Tell, dropped, ignore, rewritten
 from plano_agents.protocol.decoding import ABSENT, refuse_unknown
 from plano_agents.protocol.tool_names import ClientTools
 from plano_agents.protocol.translation.arguments import read_object
 from plano_agents.protocol.translation.chat_content_to_messages import build_content, build_text
 from plano_agents.protocol.translation.chat_custom_tools import read_custom_tools
+from plano_agents.protocol.unknown_fields import FieldFinder
 
 _Role = Literal["user", "assistant", "system"]
 
@@ -61,20 +62,12 @@ JSON_MODE = "Answer with one JSON object and nothing else: no prose, no Markdown
 """What the system prompt says where JSON mode is asked for."""
 
 
-_MESSAGE_FIELDS = frozenset({"role"}).union(
-    *(
-        kind.__struct_fields__
-        for kind in (openai.SystemMessage, openai.UserMessage, openai.AssistantMessage, openai.ToolMessage)
-    )
+_FINDER = FieldFinder(
+    openai.ChatRequest,
+    ("messages", "tools", "response_format", "tool_choice"),
+    harmless=frozenset({"annotations", "index", "parsed", "reasoning", "reasoning_details"}),
 )
-_TOOL_FIELDS = frozenset({"type", *openai.Tool.__struct_fields__})
-
-
-class _Pieces(msgspec.Struct):
-    """A request's messages and tools, their fields untouched."""
-
-    messages: tuple[dict[str, msgspec.Raw], ...]
-    tools: tuple[dict[str, msgspec.Raw], ...] | None = None
+"""Finds what is lost of a request below its top level, but for what docs/translation.md lists."""
 
 
 def parse_chat_request(
@@ -97,24 +90,10 @@ def parse_chat_request(
     if b'"custom"' in body:
         written = read_custom_tools(fields, tools or ClientTools(), tell)
         body = body if written is fields else msgspec.json.encode(written)
+        fields = {**written}
     request = openai.parse_request(body)
-    _tell_unknown(body, tell)
+    _FINDER.tell(fields, tell)
     return request
-
-
-def _tell_unknown(body: bytes, tell: Tell) -> None:
-    """Tell the fields of messages and tools that no wire but the client's has; each once."""
-    whole = msgspec.json.decode(body, type=_Pieces)
-    pieces = {
-        "messages": (whole.messages, _MESSAGE_FIELDS),
-        "tools": (whole.tools or (), _TOOL_FIELDS),
-    }
-    for field, (given, known) in pieces.items():
-        names = dict.fromkeys(
-            name for piece in given for name, raw in piece.items() if name not in known and raw != ABSENT
-        )
-        for name in names:
-            tell(dropped_within(field, name))
 
 
 def build_messages_request(

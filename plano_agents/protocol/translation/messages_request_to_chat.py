@@ -12,13 +12,20 @@ Rules that are choices, not renamings:
 """
 
 from collections.abc import Collection, Iterator
+from typing import get_args
 
 import msgspec
 
 from plano_agents.protocol import anthropic_request as anthropic
 from plano_agents.protocol import openai_chat_request as openai
 from plano_agents.protocol.adjustment import ADVISORY, Tell, dropped, dropped_within, ignore
-from plano_agents.protocol.anthropic_server_blocks import Compaction, ToolSearchResult, Unread, name_block
+from plano_agents.protocol.anthropic_server_blocks import (
+    Compaction,
+    ServerBlock,
+    ToolSearchResult,
+    Unread,
+    name_block,
+)
 from plano_agents.protocol.decoding import ABSENT, refuse_unknown
 from plano_agents.protocol.thought_signature import unseal_call_id
 from plano_agents.protocol.translation.arguments import read_input
@@ -35,6 +42,7 @@ from plano_agents.protocol.translation.messages_tools_to_chat import (
     read_tools,
     tell_unknown_fields,
 )
+from plano_agents.protocol.unknown_fields import FieldFinder
 
 NEUTRAL: dict[str, Collection[object]] = {
     "mcp_servers": ([],),
@@ -58,6 +66,15 @@ EFFORT_BUDGETS = ((4_096, "low"), (16_384, "medium"))
 """Thinking budgets, in tokens, below which a reasoning effort is asked for; ``high`` from the last on."""
 
 
+_FINDER = FieldFinder(
+    anthropic.ClientRequest,
+    ("system", "messages", "metadata", "thinking"),
+    harmless=frozenset({"display"}),
+    opaque=get_args(ServerBlock),
+)
+"""Finds what is lost below the top level where no type refuses it, but for how thinking is shown."""
+
+
 def parse_messages_request(body: bytes, tell: Tell = ignore) -> openai.ChatRequest:
     """Read a messages client's request into the hub.
 
@@ -69,7 +86,7 @@ def parse_messages_request(body: bytes, tell: Tell = ignore) -> openai.ChatReque
         RequestError: The body is no valid messages request.
         UnsupportedFieldError: It holds what only Anthropic's wire can carry; ``param`` names it.
     """
-    refuse_unknown(
+    fields = refuse_unknown(
         body,
         known=KNOWN,
         neutral=NEUTRAL,
@@ -79,6 +96,7 @@ def parse_messages_request(body: bytes, tell: Tell = ignore) -> openai.ChatReque
     )
     request = anthropic.parse_request(body)
     _tell_left_out(request, tell)
+    _FINDER.tell(fields, tell)
     if request.tools:
         tell_unknown_fields(body, tell)
     choice, parallel = read_tool_choice(request.tool_choice)

@@ -62,7 +62,8 @@ def tell_unknown_fields(body: bytes, tell: Tell) -> None:
     known = anthropic.OfferedTool.__struct_fields__
     tools = msgspec.json.decode(body, type=_Pieces).tools
     own = (tool for tool in tools if tool.get("type", ABSENT) in (ABSENT, b'"custom"'))
-    for name in dict.fromkeys(name for tool in own for name in tool if name not in known):
+    unknown = (name for tool in own for name, raw in tool.items() if name not in known and raw != ABSENT)
+    for name in dict.fromkeys(unknown):
         tell(dropped_within("tools", name))
 
 

@@ -9,6 +9,7 @@ Rules that are choices, not renamings:
 """
 
 from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 import msgspec
 
@@ -18,8 +19,10 @@ from plano_agents.protocol import openai_responses_request as responses
 from plano_agents.protocol.adjustment import ADVISORY, Tell, dropped_within, ignore
 from plano_agents.protocol.decoding import ABSENT, refuse_unknown
 from plano_agents.protocol.tool_names import ClientTools
+from plano_agents.protocol.translation.client_calls import KINDS
 from plano_agents.protocol.translation.responses_items_to_chat import read_messages
 from plano_agents.protocol.translation.responses_tools_to_chat import read_tool_choice, read_tools
+from plano_agents.protocol.unknown_fields import FieldFinder, read_value
 
 NEUTRAL: dict[str, Collection[object]] = {
     "access_programs": (),
@@ -42,6 +45,18 @@ DROPPABLE = ADVISORY | {"context_management", "truncation"}
 
 STORED = ("previous_response_id", "conversation")
 """Fields that lead to what OpenAI stores."""
+
+CARRIED_ITEMS = frozenset({None, "message", "reasoning", *KINDS, *(f"{kind}_output" for kind in KINDS)})
+"""The types of the items that are carried."""
+
+CARRIED_TOOLS = frozenset({"function", "custom", "local_shell", "namespace", "tool_search"})
+"""The types of the tools that may be."""
+
+_FINDER = FieldFinder(
+    responses.ClientRequest,
+    ("input", "tools"),
+    harmless=frozenset({"annotations", "created_by", "logprobs", "phase", "status"}),
+)
 
 INCLUDED = "reasoning.encrypted_content"
 """What ``include`` may ask for and is always included."""
@@ -80,7 +95,11 @@ def check_fields(body: bytes, tell: Tell = ignore) -> Mapping[str, msgspec.Raw]:
 
 
 def read_responses_request(
-    request: responses.ClientRequest, tools: ClientTools, tell: Tell = ignore
+    request: responses.ClientRequest,
+    tools: ClientTools,
+    tell: Tell = ignore,
+    *,
+    fields: Mapping[str, msgspec.Raw] = MappingProxyType({}),
 ) -> openai.ChatRequest:
     """Read a responses client's request into the hub.
 
@@ -88,12 +107,14 @@ def read_responses_request(
         request: The client's request.
         tools: Takes the names of its tools, for the answer.
         tell: Is told what is left out, or said otherwise.
+        fields: Its top-level fields, where what is lost within them is to be told.
 
     Raises:
         RequestError: It is no valid responses request.
         UnsupportedFieldError: It holds what only OpenAI's service can carry; ``param`` names it.
     """
     _check_included(request.include or (), tell)
+    _tell_unknown(fields, tell)
     offered = read_tools(request, tools, tell)
     text = request.text or responses.Text()
     return openai.ChatRequest(
@@ -113,6 +134,14 @@ def read_responses_request(
         user=request.user,
         safety_identifier=request.safety_identifier,
     )
+
+
+def _tell_unknown(fields: Mapping[str, msgspec.Raw], tell: Tell) -> None:
+    """Tell what is lost within the items and the tools that are carried; of others their kind is told."""
+    for name, kinds in (("input", CARRIED_ITEMS), ("tools", CARRIED_TOOLS)):
+        value = read_value(fields.get(name))
+        pieces = [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+        _FINDER.tell_of(name, [each for each in pieces if each.get("type") in kinds], tell)
 
 
 def _check_included(wanted: tuple[str, ...], tell: Tell) -> None:

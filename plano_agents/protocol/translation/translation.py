@@ -231,7 +231,7 @@ def translate_request(
             fields = check_fields(body, told.append)
             read = responses.parse_request(body)
             frame = build_frame(fields, read, created=created)
-            request = read_responses_request(read, tools, told.append)
+            request = read_responses_request(read, tools, told.append, fields=fields)
     return Translation(
         surface,
         upstream,
