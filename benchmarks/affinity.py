@@ -110,9 +110,7 @@ async def look_up(pinning: Pinning, key: SessionKey) -> None:
     pinning.store.close(key, None)
 
 
-async def do_all(
-    work: Callable[[SessionKey], Awaitable[None]], keys: Iterable[SessionKey], at_once: int
-) -> None:
+async def do_all(work: Callable[[SessionKey], Awaitable[None]], keys: Iterable[SessionKey], at_once: int) -> None:
     """Do something for every key, so many at once."""
     waiting = iter(keys)
 
@@ -141,9 +139,7 @@ def build_pinning(redis_url: str | None = None) -> Pinning:
     return Pinning(store, ledger)
 
 
-async def measure_pinned(
-    place: str, pinning: Pinning, plan: Plan, clock: Clock, at_once: int
-) -> list[Figure]:
+async def measure_pinned(place: str, pinning: Pinning, plan: Plan, clock: Clock, at_once: int) -> list[Figure]:
     """Look pins up, and decide for pinned requests."""
     route = Routed()
     live = name_keys("pinned", range(LIVE_IDS))
@@ -283,12 +279,8 @@ def _show(value: float) -> str:
 @click.option("--repeats", type=click.IntRange(1), default=7, help="How often each is measured.")
 @click.option("--requests", type=click.IntRange(1_000), default=20_000, help="Requests in each repeat.")
 @click.option("--stampede", type=click.IntRange(1), default=1_000, help="First turns that come at once.")
-@click.option(
-    "--ids", type=click.IntRange(FIRST_DECADE), default=1_000_000, help="Ids seen in the end, from 1,000 on."
-)
-@click.option(
-    "--redis/--no-redis", "with_redis", default=True, help="Measure with a Redis started here, too."
-)
+@click.option("--ids", type=click.IntRange(FIRST_DECADE), default=1_000_000, help="Ids seen in the end, from 1,000 on.")
+@click.option("--redis/--no-redis", "with_redis", default=True, help="Measure with a Redis started here, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, every repeat's value in it.")
 def main(*, repeats: int, requests: int, stampede: int, ids: int, with_redis: bool, as_json: bool) -> None:
     """Measure what affinity costs."""
@@ -306,9 +298,7 @@ def main(*, repeats: int, requests: int, stampede: int, ids: int, with_redis: bo
         figures = runner.run(measure(plan, program, advance))
     machine = {"python": platform.python_version(), "system": platform.platform(), "cpus": os.cpu_count()}
     if as_json:
-        click.echo(
-            json.dumps({"machine": machine, "figures": [each.to_json() for each in figures]}, indent=2)
-        )
+        click.echo(json.dumps({"machine": machine, "figures": [each.to_json() for each in figures]}, indent=2))
         return
     click.echo(f"{'':<58}{'median':>12}{'least':>12}{'most':>12}")
     for figure in figures:

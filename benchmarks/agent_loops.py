@@ -48,9 +48,7 @@ class Loops:
     later: list[float] = field(default_factory=list)
     """The same on the turns after it."""
 
-    def add(
-        self, routes: Sequence[str | None], accepted: Sequence[str], milliseconds: Sequence[float]
-    ) -> None:
+    def add(self, routes: Sequence[str | None], accepted: Sequence[str], milliseconds: Sequence[float]) -> None:
         """Note one loop."""
         self.right += [route in accepted for route in routes]
         self.switches.append(sum(one != other for one, other in pairwise(routes)))
@@ -68,9 +66,7 @@ class Loops:
 
 def main() -> None:
     """Measure, and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DEFAULT_FOLDER, help="the folder of the sets")
     options = parser.parse_args()
     loops = read_loops(options.data)
@@ -157,8 +153,7 @@ def ask_router(
             _ask(url, [{"role": "user", "content": "hello"}], None)
             for number, loop in enumerate(loops):
                 answers = [
-                    _ask(url, messages, f"loop-{number}" if sends_id else None)
-                    for messages in _turns(loop["messages"])
+                    _ask(url, messages, f"loop-{number}" if sends_id else None) for messages in _turns(loop["messages"])
                 ]
                 found.add(
                     [route for route, _ in answers],

@@ -152,9 +152,7 @@ async def run_bare(checkpoints: str, *, events: bool) -> AsyncGenerator[Run, Non
             config: Any = {"configurable": {"thread_id": f"bare-{number}"}}
             asked: Any = {"messages": [QUESTION]}
             if events:
-                return [
-                    each async for each in graph.astream(asked, config, stream_mode=["values", "messages"])
-                ]
+                return [each async for each in graph.astream(asked, config, stream_mode=["values", "messages"])]
             return await graph.ainvoke(asked, config)
 
         yield run
@@ -180,9 +178,7 @@ async def run_server(checkpoints: str, *, events: bool) -> AsyncGenerator[Run, N
                 raise click.ClickException(f"The server answered {answer!r}.")
             if events:
                 return await reader.readuntil(b"\r\n0\r\n\r\n")
-            length = next(
-                line for line in answer.lower().split(b"\r\n") if line.startswith(b"content-length:")
-            )
+            length = next(line for line in answer.lower().split(b"\r\n") if line.startswith(b"content-length:"))
             return await reader.readexactly(int(length.partition(b":")[2]))
 
         try:
@@ -239,14 +235,10 @@ def main(*, pairs: int, as_json: bool) -> None:
             tempfile.TemporaryDirectory() as folder,
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
-            measured = runner.run(
-                measure(pairs, folder, lambda step: click.echo(f"measuring: {step} …", err=True))
-            )
+            measured = runner.run(measure(pairs, folder, lambda step: click.echo(f"measuring: {step} …", err=True)))
     machine = {"python": platform.python_version(), "system": platform.platform(), "cpus": os.cpu_count()}
     if as_json:
-        click.echo(
-            json.dumps({"machine": machine, "figures": [each.to_json() for each in measured]}, indent=2)
-        )
+        click.echo(json.dumps({"machine": machine, "figures": [each.to_json() for each in measured]}, indent=2))
         return
     head = ("bare", "server", "added", "quartile", "quartile")
     click.echo(f"{'per run':<42}" + "".join(f"{cell:>10}" for cell in head))

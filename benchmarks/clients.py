@@ -143,8 +143,7 @@ class Instant:
             {},
         ]
         pieces: list[dict[str, object]] = [
-            {"choices": [{"index": 0, "delta": delta, "finish_reason": None if delta else "stop"}]}
-            for delta in deltas
+            {"choices": [{"index": 0, "delta": delta, "finish_reason": None if delta else "stop"}]} for delta in deltas
         ]
         common["object"] = "chat.completion.chunk"
         pieces.append({"choices": [], "usage": usage})

@@ -36,7 +36,9 @@ MOST = 31 * 1024 * 1024
 SURFACES = {"/v1/chat/completions": "messages", "/v1/messages": "messages", "/v1/responses": "input"}
 """The endpoints, and where their conversation stands."""
 
-CHAT = b'{"id":"c","choices":[{"index":0,"message":{"role":"assistant","content":"x"},"finish_reason":"stop"}],"usage":{}}'
+CHAT = (
+    b'{"id":"c","choices":[{"index":0,"message":{"role":"assistant","content":"x"},"finish_reason":"stop"}],"usage":{}}'
+)
 MESSAGE = (
     b'{"id":"m","type":"message","role":"assistant","model":"m","content":[{"type":"text","text":"x"}],'
     b'"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":1}}'
@@ -121,10 +123,7 @@ def _serve(listener: socket.socket, provider: str) -> None:
             for kind in ("openai", "anthropic")
         ),
         profiles=MappingProxyType(
-            {
-                f"{kind}/m": ModelProfile(1_000_000, images=False, tools=False)
-                for kind in ("openai", "anthropic")
-            }
+            {f"{kind}/m": ModelProfile(1_000_000, images=False, tools=False) for kind in ("openai", "anthropic")}
         ),
         prompt_caching=PromptCaching(enabled=True),
     )

@@ -49,9 +49,7 @@ ANSWER = json.dumps(
         "id": "chatcmpl-1",
         "object": "chat.completion",
         "model": "gpt-4o-2024-08-06",
-        "choices": [
-            {"index": 0, "message": {"role": "assistant", "content": "yes"}, "finish_reason": "stop"}
-        ],
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "yes"}, "finish_reason": "stop"}],
     }
 ).encode()
 TEXT = """
@@ -81,9 +79,7 @@ class Provider(asyncio.Protocol):
             if len(self._buffer) < whole:
                 return
             self._buffer = self._buffer[whole:]
-            head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(
-                ANSWER
-            )
+            head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(ANSWER)
             self._transport.write(head + ANSWER)
 
 
@@ -146,10 +142,7 @@ class Measured:
 
 def _sum_up(values: Sequence[float]) -> dict[str, float]:
     ordered = sorted(values)
-    return {
-        name: ordered[int(len(ordered) * share)]
-        for name, share in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99))
-    }
+    return {name: ordered[int(len(ordered) * share)] for name, share in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99))}
 
 
 class Texts:
@@ -161,14 +154,10 @@ class Texts:
 
     def make(self) -> str:
         """Make one."""
-        return (
-            " ".join(self._random.choices(TEXT.split(), k=self._words)) + f" {self._random.randrange(10**6)}"
-        )
+        return " ".join(self._random.choices(TEXT.split(), k=self._words)) + f" {self._random.randrange(10**6)}"
 
 
-async def measure(
-    port: int, *, words: int, windows: int, seconds: float, rate: float, first_rate: float
-) -> Measured:
+async def measure(port: int, *, words: int, windows: int, seconds: float, rate: float, first_rate: float) -> Measured:
     """Measure first turns alone, then pinned requests in windows without and with first turns beside them."""
     measured, texts = Measured(), Texts(words)
     first = await Client.connect(port)
@@ -245,9 +234,7 @@ async def run_router(folder: Path, provider_url: str, core: int | None) -> Async
     """Run the router; gives its port."""
     (folder / "config.yaml").write_text(CONFIG.format(url=provider_url))
     command = [sys.executable, "-u", "-m", "plano_agents", "up", "--port", "0"]
-    process = await asyncio.create_subprocess_exec(
-        *_on_core(command, core), cwd=folder, stdout=asyncio.subprocess.PIPE
-    )
+    process = await asyncio.create_subprocess_exec(*_on_core(command, core), cwd=folder, stdout=asyncio.subprocess.PIPE)
     try:
         assert process.stdout is not None  # noqa: S101 - it was asked for
         said = await process.stdout.readline()
@@ -282,9 +269,7 @@ async def _measure_all(options: dict[str, float], words: int, windows: int, *, p
 @click.option("--windows", type=click.IntRange(1), default=5, help="Pairs of windows.")
 @click.option("--seconds", type=click.FloatRange(0.1), default=4.0, help="Length of a window.")
 @click.option("--rate", type=click.FloatRange(1), default=200.0, help="Pinned requests per second.")
-@click.option(
-    "--first-rate", type=click.FloatRange(0.1), default=5.0, help="First turns per second beside them."
-)
+@click.option("--first-rate", type=click.FloatRange(0.1), default=5.0, help="First turns per second beside them.")
 @click.option("--pin/--no-pin", "pinned", default=True, help="Give the router a core of its own (taskset).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--provide", type=int, hidden=True, help="Be the provider, on this socket.")

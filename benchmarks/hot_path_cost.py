@@ -97,9 +97,7 @@ class Counters:
             callee = self._name(frame)
             caller = self._name(frame.f_back) if frame.f_back is not None else None
             if caller is not None:
-                self._edges[
-                    caller, callee or f"{frame.f_globals.get('__name__')}.{frame.f_code.co_qualname}"
-                ] += 1
+                self._edges[caller, callee or f"{frame.f_globals.get('__name__')}.{frame.f_code.co_qualname}"] += 1
             elif callee is not None:
                 self._edges["from outside", callee] += 1
 
@@ -168,9 +166,7 @@ _MESSAGES = (
     + _event("content_block_start", index=0, content_block={"type": "text", "text": ""}),
     _event("content_block_delta", index=0, delta={"type": "text_delta", "text": PIECE}),
     _event("content_block_stop", index=0)
-    + _event(
-        "message_delta", delta={"stop_reason": "end_turn", "stop_sequence": None}, usage={"output_tokens": 7}
-    )
+    + _event("message_delta", delta={"stop_reason": "end_turn", "stop_sequence": None}, usage={"output_tokens": 7})
     + _event("message_stop"),
 )
 CHUNKED = b"transfer-encoding: chunked\r\n\r\n"
@@ -179,9 +175,7 @@ WHOLE = json.dumps(
         "id": "chatcmpl-1",
         "object": "chat.completion",
         "model": "gpt-4o-2024-08-06",
-        "choices": [
-            {"index": 0, "message": {"role": "assistant", "content": "word " * 50}, "finish_reason": "stop"}
-        ],
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "word " * 50}, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 300, "completion_tokens": 50, "total_tokens": 350},
     }
 ).encode()
@@ -219,9 +213,7 @@ class Request:
     def encode(self) -> bytes:
         """Write it down."""
         turns = [{"role": "user", "content": "x" * 500}] * (self.size // 540 or 1)
-        body = json.dumps(
-            {"model": self.model, "messages": turns, "stream": bool(self.pieces)}, separators=(",", ":")
-        )
+        body = json.dumps({"model": self.model, "messages": turns, "stream": bool(self.pieces)}, separators=(",", ":"))
         head = ["POST /v1/chat/completions HTTP/1.1", "host: localhost", "content-type: application/json"]
         head += [f"content-length: {len(body)}", f"x-model-affinity: on-{self.model}", "user-agent: cost"]
         return "\r\n".join([*head, "", body]).encode()
@@ -268,9 +260,7 @@ def measure() -> dict[str, Edges]:
     provider, counters = Provider(), Counters()
     names = {"openai": "gpt-4o", "anthropic": "claude-sonnet-4-6"}
     models = tuple(
-        Model(
-            f"{kind}/{name}", kind, name, interface=kind, access_key=SecretStr("none"), base_url=provider.url
-        )
+        Model(f"{kind}/{name}", kind, name, interface=kind, access_key=SecretStr("none"), base_url=provider.url)
         for kind, name in names.items()
     )
     config = Config(models=models)
@@ -345,9 +335,7 @@ def compare(measured: Costs, recorded: Costs, tolerance: float) -> list[str]:
         now, then = sum_up(cost), sum_up(accepted)
         for unit in now:
             if now[unit] > then[unit] * (1 + tolerance):
-                told.append(
-                    f"{name}: {now[unit]} {unit} of our code, {now[unit] - then[unit]} more than accepted"
-                )
+                told.append(f"{name}: {now[unit]} {unit} of our code, {now[unit] - then[unit]} more than accepted")
                 told += _find_growth(cost, accepted, is_lines=unit == _LINES)
     return told
 
@@ -377,9 +365,7 @@ def write_record(python: str, costs: Costs) -> None:
     """Accept what was counted; a line for each function, so that a diff says which one changed."""
     kinds = []
     for name, cost in costs.items():
-        functions = ",\n".join(
-            f"  {json.dumps(function)}: {json.dumps(done)}" for function, done in cost.items()
-        )
+        functions = ",\n".join(f"  {json.dumps(function)}: {json.dumps(done)}" for function, done in cost.items())
         kinds.append(f" {json.dumps(name)}: {{\n{functions}\n }}")
     text = f'{{"python": {json.dumps(python)}, "costs": {{\n' + ",\n".join(kinds) + "\n}}\n"
     RECORD.write_text(text, encoding="utf-8")
@@ -397,11 +383,7 @@ def main(*, accept: bool) -> None:
     grown = compare(measured, recorded, 0 if python == recorded_python else TOLERANCE)
     for name, cost in measured.items():
         now, then = sum_up(cost), sum_up(recorded.get(name, {}))
-        less = (
-            " (less than recorded: scripts/check-cost --accept keeps it so)"
-            if now != then and not grown
-            else ""
-        )
+        less = " (less than recorded: scripts/check-cost --accept keeps it so)" if now != then and not grown else ""
         click.echo(f"{name:<30} {now[_LINES]:>6} lines {now['calls']:>6} calls{less}")
     if grown:
         raise click.ClickException(

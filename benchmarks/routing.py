@@ -39,14 +39,10 @@ Row = dict[str, str]
 
 def main() -> None:
     """Measure, and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DEFAULT_FOLDER, help="the folder of the sets")
     parser.add_argument("--only", help="one strategy alone")
-    parser.add_argument(
-        "--untuned", type=Path, help="MiniLM as it was before training, packed (see training/routing)"
-    )
+    parser.add_argument("--untuned", type=Path, help="MiniLM as it was before training, packed (see training/routing)")
     options = parser.parse_args()
     builders: dict[str, Callable[[], Score]] = {
         "TF-IDF": build_tf_idf,
@@ -56,9 +52,7 @@ def main() -> None:
         "embedded": lambda: build_embedded()[1],
     }
     if options.untuned is not None:
-        builders["MiniLM untuned, likeness alone"] = lambda: build_embedded(
-            encoder=options.untuned, tasks=False
-        )[1]
+        builders["MiniLM untuned, likeness alone"] = lambda: build_embedded(encoder=options.untuned, tasks=False)[1]
     chosen = {name: build for name, build in builders.items() if options.only in {None, name}}
     if not chosen:
         parser.error(f"--only {options.only!r} is no strategy. Choose one of: {', '.join(builders)}")
@@ -97,9 +91,7 @@ def measure(score: Score, folder: Path) -> Row:
         accuracies, areas = [], []
         for seed in SEEDS if count else SEEDS[:1]:
             cases, taken = read_clinc10(folder, examples=count, seed=seed)
-            given = tuple(
-                replace(each, examples=tuple(taken[each.name])) if count else each for each in preferences
-            )
+            given = tuple(replace(each, examples=tuple(taken[each.name])) if count else each for each in preferences)
             seen, _ = _score_all(score, cases, given)
             some = np.array([bool(case.accepted) for case in cases])
             accuracies.append(_find_right(seen, cases, given)[some].mean())
@@ -120,9 +112,7 @@ def measure_wordings(score: Score, folder: Path) -> dict[str, Row]:
     wordings = json.loads(Path(__file__).with_name("wordings.json").read_text())
     for name, given in {"as given": None, **wordings}.items():
         worded = [
-            each
-            if given is None
-            else replace(each, name=given[each.name][0], description=given[each.name][1])
+            each if given is None else replace(each, name=given[each.name][0], description=given[each.name][1])
             for each in preferences
         ]
         seen, _ = _score_all(score, cases, worded)
@@ -191,9 +181,7 @@ def _score_all(
 
 
 def _find_right(seen: np.ndarray, cases: Sequence[Case], preferences: Sequence[Preference]) -> np.ndarray:
-    return np.array(
-        [preferences[best].name in case.accepted for best, case in zip(seen.argmax(1), cases, strict=True)]
-    )
+    return np.array([preferences[best].name in case.accepted for best, case in zip(seen.argmax(1), cases, strict=True)])
 
 
 def _auroc(positive: np.ndarray, negative: np.ndarray) -> str:

@@ -51,9 +51,7 @@ def build_tf_idf() -> Score:
             return math.sqrt(sum((count * weigh.get(word, 1.0)) ** 2 for word, count in words.items())) or 1.0
 
         return [
-            sum(said[word] * count * weigh[word] ** 2 for word, count in words.items())
-            / norm(said)
-            / norm(words)
+            sum(said[word] * count * weigh[word] ** 2 for word, count in words.items()) / norm(said) / norm(words)
             for words in described
         ]
 
@@ -65,9 +63,7 @@ def build_word_head() -> Score:
     corpus = build_corpus()
     labelled = [(text, kind if kind in corpus.kinds else SUBJECT) for text, kind in corpus.prompts]
     of_text = lru_cache(4_096)(_Bayes(labelled).tell)
-    of_description = lru_cache(64)(
-        _Bayes([(line, kind) for line, kinds in corpus.wordings for kind in kinds]).tell
-    )
+    of_description = lru_cache(64)(_Bayes([(line, kind) for line, kinds in corpus.wordings for kind in kinds]).tell)
 
     def score(text: str, preferences: Sequence[Preference]) -> list[float]:
         looks_like = of_text(text)
@@ -93,9 +89,7 @@ class _Bayes:
     def tell(self, text: str) -> dict[str, float]:
         words = self._read(text)
         logs = {
-            kind: sum(
-                math.log((counts[word] + 1) / (self._totals[kind] + self._vocabulary)) for word in words
-            )
+            kind: sum(math.log((counts[word] + 1) / (self._totals[kind] + self._vocabulary)) for word in words)
             for kind, counts in self._counts.items()
         }
         most = max(logs.values())

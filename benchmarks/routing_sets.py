@@ -69,9 +69,7 @@ def read_plano6(folder: Path) -> list[Case]:
     ]
 
 
-def read_clinc10(
-    folder: Path, *, examples: int = 0, seed: int = 0
-) -> tuple[list[Case], dict[str, list[str]]]:
+def read_clinc10(folder: Path, *, examples: int = 0, seed: int = 0) -> tuple[list[Case], dict[str, list[str]]]:
     """Short requests to an assistant, ten subjects and none; and some of them as examples, which are left out.
 
     Args:

@@ -59,9 +59,7 @@ def parse_affinity_id(value: object) -> str:
         InvalidAffinityIdError: It is no string, empty, over 256 characters, or holds anything but visible ASCII.
     """
     if not isinstance(value, str):
-        raise InvalidAffinityIdError(
-            f"An affinity id is a string; got {type(value).__name__}.", param=AFFINITY_HEADER
-        )
+        raise InvalidAffinityIdError(f"An affinity id is a string; got {type(value).__name__}.", param=AFFINITY_HEADER)
     if _ID.fullmatch(value) is not None:
         return value
     if not 1 <= len(value) <= MAX_ID_LENGTH:

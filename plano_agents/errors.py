@@ -75,9 +75,7 @@ class PlanoError(Exception):
     code: ClassVar[str] = "internal_error"
     type: ClassVar[str] = "api_error"
 
-    def __init__(
-        self, message: str, *, param: str | None = None, retry_after_seconds: int | None = None
-    ) -> None:
+    def __init__(self, message: str, *, param: str | None = None, retry_after_seconds: int | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.param = param

@@ -43,9 +43,7 @@ PRICES = {
 }
 """In USD for a million tokens, as the providers list them."""
 
-HANDBOOK = (
-    "You help the engineers of a shop. Answer briefly, name files, and say what you are not sure of. " * 70
-)
+HANDBOOK = "You help the engineers of a shop. Answer briefly, name files, and say what you are not sure of. " * 70
 """A prompt long enough for providers' caches."""
 
 CODE = "Write a Python function that parses the exported orders as CSV, with its tests."

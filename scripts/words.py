@@ -77,9 +77,7 @@ def main() -> int:
                 f"{name}:{line}: {first!r} asks; begin with a noun phrase or an imperative."
                 for line, first in find_questions(text)
             ]
-        told += [
-            f"{name}:{line}: {phrase!r}; write {PHRASES[phrase]}." for line, phrase in find_phrases(text)
-        ]
+        told += [f"{name}:{line}: {phrase!r}; write {PHRASES[phrase]}." for line, phrase in find_phrases(text)]
     print("\n".join(told) or f"{len(code)} Python files and {len(pages)} pages read: no foreign wording.")
     return 1 if told else 0
 

@@ -110,9 +110,7 @@ def test_a_thread_id_may_be_any_value() -> None:
 
 @given(st.lists(st.booleans(), min_size=len(AFFINITY_HEADER), max_size=len(AFFINITY_HEADER)))
 def test_the_header_is_found_in_any_case(upper: list[bool]) -> None:
-    name = "".join(
-        char.upper() if up else char.lower() for char, up in zip(AFFINITY_HEADER, upper, strict=True)
-    )
+    name = "".join(char.upper() if up else char.lower() for char, up in zip(AFFINITY_HEADER, upper, strict=True))
     assert find_affinity_header({"Accept": "*/*", name: "run-1"}) == "run-1"
 
 

@@ -22,9 +22,7 @@ def read_rows(root: Path) -> list[list[str]]:
 def test_every_test_that_the_page_names_is_there(root: Path) -> None:
     named = re.findall(r"`([\w/]+\.py)::(\w+)`", (root / "docs/affinity.md").read_text())
     assert len(named) > 40
-    missing = [
-        f"{file}::{name}" for file, name in named if not re.search(rf"\b{name}\b", (root / file).read_text())
-    ]
+    missing = [f"{file}::{name}" for file, name in named if not re.search(rf"\b{name}\b", (root / file).read_text())]
     assert not missing
 
 

@@ -73,9 +73,9 @@ def nest(inner: st.SearchStrategy[Step]) -> st.SearchStrategy[Step]:
 
 
 LEAVES: st.SearchStrategy[Step] = st.just(Look()) | st.builds(Generate, IDS) | st.builds(Fail, IDS)
-PROGRAMS: st.SearchStrategy[Steps] = st.lists(
-    st.recursive(LEAVES, nest, max_leaves=12), min_size=1, max_size=4
-).map(tuple)
+PROGRAMS: st.SearchStrategy[Steps] = st.lists(st.recursive(LEAVES, nest, max_leaves=12), min_size=1, max_size=4).map(
+    tuple
+)
 
 
 def look(expected: str | None) -> None:

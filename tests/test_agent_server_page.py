@@ -28,11 +28,7 @@ def test_every_setting_has_its_row_and_default(page: str) -> None:
     defaults = ServerSettings().model_dump()
     for name, told in rows.items():
         if isinstance(defaults[name], str | int | float):
-            assert (
-                told == f"{defaults[name]:g}"
-                if isinstance(defaults[name], float)
-                else str(defaults[name]).lower()
-            )
+            assert told == f"{defaults[name]:g}" if isinstance(defaults[name], float) else str(defaults[name]).lower()
 
 
 def test_every_endpoint_has_its_row(page: str) -> None:
@@ -44,7 +40,5 @@ def test_every_endpoint_has_its_row(page: str) -> None:
         for route in create_app(builder.compile()).routes
         if isinstance(route, APIRoute) and route.include_in_schema
     ]
-    there = {
-        f"{method} {route.path.replace(':path', '')}" for route in routes for method in route.methods or ()
-    }
+    there = {f"{method} {route.path.replace(':path', '')}" for route in routes for method in route.methods or ()}
     assert {row[0].strip("`") for row in read_rows(page, "Endpoints")} == there

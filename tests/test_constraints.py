@@ -36,9 +36,7 @@ def test_uv_reads_the_same_versions(rows: list[str], project: dict[str, Any]) ->
     assert project["tool"]["uv"]["constraint-dependencies"] == rows
 
 
-def test_whatever_the_tests_run_with_has_the_version_that_is_written(
-    rows: list[str], project: dict[str, Any]
-) -> None:
+def test_whatever_the_tests_run_with_has_the_version_that_is_written(rows: list[str], project: dict[str, Any]) -> None:
     """If a version differs, run scripts/uv sync --inexact --group dev; if one is not written, run scripts/update."""
     here = [each for each in map(Requirement, rows) if each.marker is None or each.marker.evaluate()]
     written = {str(canonicalize_name(each.name)): str(each.specifier) for each in here}

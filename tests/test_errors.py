@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from plano_agents import errors
 from plano_agents.errors import PlanoError
 
-LINE = re.compile(
-    r"^    (?P<branch>[│├└─ ]*)(?P<name>\w+Error) +(?P<status>\d{3}|-) +(?P<rest>.+)$", re.MULTILINE
-)
+LINE = re.compile(r"^    (?P<branch>[│├└─ ]*)(?P<name>\w+Error) +(?P<status>\d{3}|-) +(?P<rest>.+)$", re.MULTILINE)
 
 
 def list_drawn() -> Iterator[tuple[str, str, str]]:

@@ -15,9 +15,7 @@ def test_what_can_be_looked_up_is_a_host(host: str) -> None:
     assert is_host(host)
 
 
-@pytest.mark.parametrize(
-    "host", ["", ".", "a..b", ".a", "a..", "a" * 64, "b." + "a" * 64, ".".join(["a" * 62] * 5)]
-)
+@pytest.mark.parametrize("host", ["", ".", "a..b", ".a", "a..", "a" * 64, "b." + "a" * 64, ".".join(["a" * 62] * 5)])
 def test_empty_and_overlong_labels_are_no_host(host: str) -> None:
     assert not is_host(host)
 

@@ -30,7 +30,9 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 
 
 def test_importing_the_test_kit_loads_nothing_heavy() -> None:
-    program = f"import sys, plano_agents.testing; print(*[name for name in {[*HEAVY, 'pytest']!r} if name in sys.modules])"
+    program = (
+        f"import sys, plano_agents.testing; print(*[name for name in {[*HEAVY, 'pytest']!r} if name in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
 

@@ -99,9 +99,7 @@ async def ask_as_operator(url: str, target: str, *headers: str) -> tuple[int, by
 
 
 @pytest.mark.parametrize("path", OPERATORS)
-async def test_haproxy_lets_nobody_to_operators_endpoints_however_they_are_spelt(
-    tmp_path: Path, path: str
-) -> None:
+async def test_haproxy_lets_nobody_to_operators_endpoints_however_they_are_spelt(tmp_path: Path, path: str) -> None:
     (sample,) = find_samples("haproxy")
     token = f"authorization: Bearer {SECRET}"
     async with run_router(build_config(admin_token=SecretStr(SECRET))) as router:
@@ -150,16 +148,11 @@ async def test_a_pin_takes_no_more_memory_than_the_page_says(tmp_path: Path) -> 
         pins = RedisPins(RedisConnection(server.url))
         await pins.pin(KEY, PIN, 600)
         await pins.renew([Renewal(KEY, 600, PIN.lineage, 6, Tokens(2_210, 431, 1_536))])
-        taken = [
-            await server.tell("MEMORY", "USAGE", name)
-            for name in (encode_key(KEY), USAGE_PREFIX + PIN.lineage)
-        ]
+        taken = [await server.tell("MEMORY", "USAGE", name) for name in (encode_key(KEY), USAGE_PREFIX + PIN.lineage)]
         await pins.move(KEY, PIN, switched, 600)
         taken.append(await server.tell("MEMORY", "USAGE", encode_key(KEY)))
         await pins.aclose()
-    said = re.search(
-        r"A pin takes ([\d,]+) bytes.* ([\d,]+) \(`MEMORY.*a pin takes ([\d,]+)", PAGE, re.DOTALL
-    )
+    said = re.search(r"A pin takes ([\d,]+) bytes.* ([\d,]+) \(`MEMORY.*a pin takes ([\d,]+)", PAGE, re.DOTALL)
     assert said is not None
     figures = [int(figure.replace(",", "")) for figure in said.groups()]
     excess = [size / figure for size, figure in zip(taken, figures, strict=True) if isinstance(size, int)]

@@ -86,9 +86,7 @@ _CACHE = click.option(
     metavar="NAME,…",
     help=f"Which of {', '.join([*_keys(), *PARTS])}  [default: all]",
 )
-@click.option(
-    "--quick", is_flag=True, help="One repeat of fewer workloads, with fewer requests, streams and sessions."
-)
+@click.option("--quick", is_flag=True, help="One repeat of fewer workloads, with fewer requests, streams and sessions.")
 @click.option("--repeats", type=click.IntRange(1), help="How often each workload is measured  [default: 3]")
 @click.option("--seconds", type=click.IntRange(1), help="How long each load is  [default: 1]")
 @click.option(

@@ -54,15 +54,11 @@ def _cpu(workload: str, peer: str, unit: str = "request") -> Measure:
 
 
 def _translated(workload: str, passed: str, peer: str) -> Measure:
-    return lambda results: compare(
-        results.cpu_us(workload, NAME, "chunk"), results.cpu_us(passed, peer, "chunk")
-    )
+    return lambda results: compare(results.cpu_us(workload, NAME, "chunk"), results.cpu_us(passed, peer, "chunk"))
 
 
 def _latency(workload: str, peer: str) -> Measure:
-    return lambda results: compare(
-        results.latency_ms(workload, NAME, "p50"), results.latency_ms(workload, peer, "p50")
-    )
+    return lambda results: compare(results.latency_ms(workload, NAME, "p50"), results.latency_ms(workload, peer, "p50"))
 
 
 def _more(workload: str, part: str, peer_workload: str, peer: str) -> Measure:

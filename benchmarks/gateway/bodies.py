@@ -101,9 +101,7 @@ def build_body(model: str, size: int, *, stream: bool) -> bytes:
         body["stream"] = True
     missing = size - len(_encode(body))
     if missing < 0:
-        raise ValueError(
-            f"A body of {size!r} bytes is too short for {turns} turns: it needs {size - missing}."
-        )
+        raise ValueError(f"A body of {size!r} bytes is too short for {turns} turns: it needs {size - missing}.")
     filler = (" ".join(FACTS) * (missing // len(FACTS[0]) + 1))[:missing]
     messages[-1]["content"] = f"{messages[-1]['content']}{filler}"
     return _encode(body)
@@ -120,16 +118,12 @@ def _build_turn(turn: int) -> Iterator[dict[str, object]]:
     ]
     yield {"role": "assistant", "content": None, "tool_calls": calls}
     for call in calls:
-        results = [
-            {"fact": fact, "source": f"report {turn}, page {page}"} for page, fact in enumerate(FACTS, 1)
-        ]
+        results = [{"fact": fact, "source": f"report {turn}, page {page}"} for page, fact in enumerate(FACTS, 1)]
         yield {"role": "tool", "tool_call_id": call["id"], "content": json.dumps({"results": results})}
 
 
 def _build_tool(name: str, description: str, parameters: tuple[str, ...]) -> dict[str, object]:
-    properties = {
-        parameter: {"type": "string", "description": f"The {parameter}."} for parameter in parameters
-    }
+    properties = {parameter: {"type": "string", "description": f"The {parameter}."} for parameter in parameters}
     schema = {
         "type": "object",
         "properties": properties,

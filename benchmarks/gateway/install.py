@@ -158,9 +158,7 @@ def _which(program: str) -> str | None:
 
 def _run(arguments: Sequence[str], environment: dict[str, str] | None = None) -> None:
     try:
-        done = subprocess.run(
-            arguments, capture_output=True, text=True, check=False, timeout=SECONDS, env=environment
-        )
+        done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=SECONDS, env=environment)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NotInstalledError(f"{' '.join(arguments)!r} failed: {error}") from error
     if done.returncode:

@@ -170,16 +170,12 @@ def _read_load(out: str) -> Answered:
         return {part: value / 1000 for part, value in (said[name] or {}).items()}
 
     times = (in_ms("latency"), in_ms("first_event"), in_ms("chunk_delay"))
-    return Answered(
-        said["requests"], said["errors"], said["seconds"], said["chunks"], said["first_error"], *times
-    )
+    return Answered(said["requests"], said["errors"], said["seconds"], said["chunks"], said["first_error"], *times)
 
 
 def _run(arguments: Sequence[str], seconds: float) -> str:
     try:
-        done = subprocess.run(
-            arguments, capture_output=True, text=True, check=False, timeout=seconds + LATE_SECONDS
-        )
+        done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=seconds + LATE_SECONDS)
     except subprocess.TimeoutExpired:
         raise LoadError(f"{arguments[3]!r} did not end in {seconds + LATE_SECONDS:.0f} s.") from None
     if done.returncode or not done.stdout.strip():

@@ -29,9 +29,7 @@ def choose_cores(wish: str | None) -> Cores:
         click.ClickException: There are not two, or not those.
     """
     if not hasattr(os, "sched_getaffinity"):
-        raise click.ClickException(
-            f"Processes cannot be pinned to cores on {platform.system()!r}. Run it on Linux."
-        )
+        raise click.ClickException(f"Processes cannot be pinned to cores on {platform.system()!r}. Run it on Linux.")
     here = sorted(os.sched_getaffinity(0))
     if wish is None:
         if len(here) < 2:  # noqa: PLR2004 - one for the proxy, one for the load
@@ -48,9 +46,7 @@ def choose_cores(wish: str | None) -> Cores:
 
 def describe_machine(cores: Cores) -> dict[str, object]:
     """Say what was measured on."""
-    models = [
-        line.partition(":")[2].strip() for line in _read("/proc/cpuinfo") if line.startswith("model name")
-    ]
+    models = [line.partition(":")[2].strip() for line in _read("/proc/cpuinfo") if line.startswith("model name")]
     return {
         "processor": models[0] if models else platform.processor(),
         "cores": f"{os.cpu_count()}, number {cores.proxy} for the gateway and number {cores.load} for load and upstream",

@@ -104,9 +104,7 @@ def _draw_bars(axes: Axes, title: str, values: dict[str, Sequence[float]]) -> No
         [measured[name].high - measured[name].median for name in names],
     ]
     colors = [OURS if name == NAME else THEIRS for name in names]
-    axes.barh(
-        names, medians, xerr=spread, color=colors, error_kw={"ecolor": INK, "elinewidth": 1, "capsize": 2}
-    )
+    axes.barh(names, medians, xerr=spread, color=colors, error_kw={"ecolor": INK, "elinewidth": 1, "capsize": 2})
     axes.set_xscale("log")
     # A bar on a logarithmic scale begins somewhere: a little below the shortest, and ends with room for its number.
     axes.set_xlim(min(medians) / 3, max(spread.high for spread in measured.values()) * 4)

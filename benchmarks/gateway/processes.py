@@ -39,9 +39,7 @@ class Running:
         core: The only core it may use.
     """
 
-    def __init__(
-        self, arguments: Sequence[str], environment: Mapping[str, str], folder: Path, core: int
-    ) -> None:
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], folder: Path, core: int) -> None:
         self.arguments = list(arguments)
         self.log = folder / "log"
         self.started = time.perf_counter()

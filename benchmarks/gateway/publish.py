@@ -35,9 +35,7 @@ def read_results(path: Path) -> Results:
     try:
         return _parse(json.loads(path.read_text()))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise click.ClickException(
-            f"{path} holds no results of this benchmark ({error!r}). Run it again."
-        ) from None
+        raise click.ClickException(f"{path} holds no results of this benchmark ({error!r}). Run it again.") from None
 
 
 def _parse(read: dict[str, Any]) -> Results:

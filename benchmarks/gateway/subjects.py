@@ -115,9 +115,7 @@ class Subject:
             return self._measure_plain(traffic, seconds)
         self.bench.upstream.set_streams(STREAM_CHUNKS, PACED_US if workload.stream == "paced" else 0)
         # A stream paced at 50 chunks per second lasts one second: two rounds of them.
-        return self.measure(
-            lambda: loader.load(traffic, PACED_SECONDS if workload.stream == "paced" else seconds)
-        )
+        return self.measure(lambda: loader.load(traffic, PACED_SECONDS if workload.stream == "paced" else seconds))
 
     def _measure_plain(self, traffic: Traffic, seconds: int) -> tuple[Sample, str]:
         """Measure with wrk; a slow gateway's CPU time with a load that waits for the last answer.
@@ -129,11 +127,7 @@ class Subject:
         sample, error = self.measure(lambda: loader.wrk(traffic, seconds))
         if sample.requests >= MANY_ANSWERS * traffic.connections or self.running is None:
             return sample, error
-        later = (
-            replace(traffic, first_id=self.bench.ids.take(traffic.ids))
-            if traffic.ids > PINNED_IDS
-            else traffic
-        )
+        later = replace(traffic, first_id=self.bench.ids.take(traffic.ids)) if traffic.ids > PINNED_IDS else traffic
         whole, whole_error = self.measure(lambda: loader.load(later, seconds))
         errors = sample.errors + whole.errors
         return replace(whole, latency_ms=sample.latency_ms, errors=errors), error or whole_error

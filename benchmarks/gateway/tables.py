@@ -87,14 +87,11 @@ ALONE: tuple[Column, ...] = (
 """What only plano-agents is asked; a row each."""
 
 
-def render(
-    results: Results, subjects: Sequence[str], whats: dict[str, str], verdicts: Sequence[Verdict]
-) -> str:
+def render(results: Results, subjects: Sequence[str], whats: dict[str, str], verdicts: Sequence[Verdict]) -> str:
     """Write a whole run as Markdown."""
     parts = [_render_machine(results)]
     parts += [
-        f"**{title}**\n\n{_render_columns(results, subjects, whats, columns)}"
-        for title, columns in TABLES.items()
+        f"**{title}**\n\n{_render_columns(results, subjects, whats, columns)}" for title, columns in TABLES.items()
     ]
     alone = [(column.title, render_cell(column.values(results, NAME))) for column in ALONE]
     rows = [row for row in alone if row[1] != NOTHING]
@@ -135,9 +132,7 @@ def _render_machine(results: Results) -> str:
     return f"Measured {results.started}. {machine}. {settings}. Versions: {versions}."
 
 
-def _render_columns(
-    results: Results, subjects: Sequence[str], whats: dict[str, str], columns: Sequence[Column]
-) -> str:
+def _render_columns(results: Results, subjects: Sequence[str], whats: dict[str, str], columns: Sequence[Column]) -> str:
     rows = []
     for name in subjects:
         cells = [render_cell(column.values(results, name)) for column in columns]

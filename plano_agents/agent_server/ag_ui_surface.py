@@ -99,9 +99,7 @@ async def stream_ag_ui(agent: Agent, run: Run, body: RunAgentInput) -> AsyncGene
     try:
         async with agent.watch(run) as log:
             config: dict[str, Any] = dict(
-                build_config(
-                    agent.settings, affinity_id=run.affinity_id, thread_id=body.thread_id, owner=run.owner
-                )
+                build_config(agent.settings, affinity_id=run.affinity_id, thread_id=body.thread_id, owner=run.owner)
             )
             config["callbacks"] = agent.callbacks(run, recorder, _ResultNamer())
             # Where it forks a thread, the adapter leaves the run's configuration out: the graph's own says whose it is.

@@ -64,9 +64,7 @@ def _find_module(path: str, folder: Path) -> str:
     if not file.is_file():
         raise ConfigError(f"There is no file {path!r} here. Run this in the folder that holds it.")
     if not file.is_relative_to(folder.resolve()):
-        raise ConfigError(
-            f"The file {path!r} is not below {str(folder)!r}. Run this in the folder that holds it."
-        )
+        raise ConfigError(f"The file {path!r} is not below {str(folder)!r}. Run this in the folder that holds it.")
     return ".".join(file.relative_to(folder.resolve()).with_suffix("").parts)
 
 
@@ -85,9 +83,7 @@ def _try(action: Callable[[], object], what: str, module_name: str) -> object:
 
 
 def _describe(error: Exception) -> str:
-    frames = [
-        frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename
-    ]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
     if isinstance(error, SyntaxError) and error.filename:
         return f"{type(error).__name__}: {error.msg} ({error.filename}:{error.lineno})"
     said = " ".join(str(error).split())

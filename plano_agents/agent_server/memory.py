@@ -245,9 +245,7 @@ class Memory:
             raise build_unavailable(error) from error
 
 
-def build_config(
-    settings: ServerSettings, *, affinity_id: str, thread_id: str | None, owner: str
-) -> RunnableConfig:
+def build_config(settings: ServerSettings, *, affinity_id: str, thread_id: str | None, owner: str) -> RunnableConfig:
     """Build the configuration of a run: its ids, and its limit of steps."""
     config: RunnableConfig = {
         "recursion_limit": settings.recursion_limit,
@@ -286,9 +284,7 @@ def _check_state(thread_id: str, state: StateSnapshot) -> None:
     if (
         not isinstance(metadata, Mapping | None)
         or not isinstance(messages, list)
-        or not all(
-            isinstance(each, BaseMessage) and isinstance(each.content, str | list) for each in messages
-        )
+        or not all(isinstance(each, BaseMessage) and isinstance(each.content, str | list) for each in messages)
     ):
         raise build_unreadable(thread_id, TypeError())
 

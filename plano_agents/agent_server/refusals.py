@@ -56,9 +56,7 @@ async def _answer_invalid(_request: Request, error: Exception) -> Response:
     problem = error.errors()[0]
     if problem["type"] == "json_invalid":
         what = problem.get("ctx", {}).get("error", "")
-        return error_response(
-            RequestError(f"The body is not valid JSON: {what} at character {problem['loc'][-1]}.")
-        )
+        return error_response(RequestError(f"The body is not valid JSON: {what} at character {problem['loc'][-1]}."))
     fields = [part for part in problem["loc"][1:] if part not in schema.UNION_TAGS]
     if problem.get("ctx", {}).get("discriminator") == "'role'":
         fields.append("role")

@@ -145,9 +145,7 @@ class RunBody(_Model):
     @classmethod
     def _refuse_stream(cls, value: object) -> object:
         if isinstance(value, dict) and "stream" in value:
-            raise ValueError(
-                "there is no 'stream' here; for events send the header 'Accept: text/event-stream'"
-            )
+            raise ValueError("there is no 'stream' here; for events send the header 'Accept: text/event-stream'")
         return value
 
     @model_validator(mode="after")

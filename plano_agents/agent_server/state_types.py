@@ -60,9 +60,7 @@ _BY_MODULE = {
     "zoneinfo": ("ZoneInfo",),
 }
 
-STANDARD: frozenset[TypeName] = frozenset(
-    (module, name) for module, names in _BY_MODULE.items() for name in names
-)
+STANDARD: frozenset[TypeName] = frozenset((module, name) for module, names in _BY_MODULE.items() for name in names)
 """Types that hold data and do nothing when they are made."""
 
 _FORMS = "Write 'my_module:MyType', or 'my_module' for all classes that it defines."

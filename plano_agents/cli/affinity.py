@@ -53,9 +53,7 @@ class Router:
             click.ClickException: It cannot be reached, or refuses.
         """
         if split_address(self.url, _SCHEMES) is None:
-            raise click.ClickException(
-                f"{name_url(self.url)!r} is no address. Write one such as {DEFAULT_URL}."
-            )
+            raise click.ClickException(f"{name_url(self.url)!r} is no address. Write one such as {DEFAULT_URL}.")
         path = "/affinity" if affinity_id is None else f"/affinity/{_encode(affinity_id)}"
         query = urllib.parse.urlencode(
             {name: value for name, value in params.items() if value is not None}, errors="surrogateescape"
@@ -73,9 +71,7 @@ class Router:
             with opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
                 return _read(answer.read(), base, needed="sessions" if affinity_id is None else "affinity_id")
         except urllib.error.HTTPError as error:
-            raise click.ClickException(
-                _explain(error.read(), error.code, base, has_token=bool(self.token))
-            ) from None
+            raise click.ClickException(_explain(error.read(), error.code, base, has_token=bool(self.token))) from None
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise click.ClickException(
@@ -136,14 +132,10 @@ def affinity_group() -> None:
 @click.option("--route", help="Only sessions that this preference chose.")
 @click.option("--prefix", help="Only ids that begin so.")
 @click.option("--tenant", help="Only this tenant's.")
-@click.option(
-    "--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many sessions at most."
-)
+@click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many sessions at most.")
 @click.option("--all", "everything", is_flag=True, help="However many there are.")
 @_add_options
-def list_command(
-    router: Router, limit: int, *, everything: bool, as_json: bool, **filters: str | None
-) -> None:
+def list_command(router: Router, limit: int, *, everything: bool, as_json: bool, **filters: str | None) -> None:
     """List sessions, in memory the latest used first."""
     listed = router.list(None if everything else limit + 1, **filters)
     found = list(listed)
@@ -290,9 +282,7 @@ def _read(body: bytes, base: str, *, needed: str) -> dict[str, Any]:
     except ValueError:
         found = None
     if not isinstance(found, dict) or needed not in found:
-        raise click.ClickException(
-            f"What answers at {name_url(base)} is no plano-agents router. Name it with --url."
-        )
+        raise click.ClickException(f"What answers at {name_url(base)} is no plano-agents router. Name it with --url.")
     return found
 
 

@@ -21,6 +21,4 @@ def hash_key_command(*, new: bool) -> None:
         click.echo(hash_key(key))
     except ValueError as error:
         message = str(error)
-        raise click.ClickException(
-            f"{message[0].upper()}{message[1:]}: plano-agents hash-key --new."
-        ) from None
+        raise click.ClickException(f"{message[0].upper()}{message[1:]}: plano-agents hash-key --new.") from None

@@ -103,19 +103,13 @@ def _show(explanation: "Explanation") -> None:
     if explanation.strategy is None:
         console.print("preferences none are configured")
     else:
-        threshold = (
-            "" if explanation.threshold is None else f", a match scores above {explanation.threshold:.2f}"
-        )
+        threshold = "" if explanation.threshold is None else f", a match scores above {explanation.threshold:.2f}"
         console.print(Text(f"strategy    {explanation.strategy}{threshold}"))
     if explanation.degraded is not None:
         console.print(Text(f"degraded    {explanation.degraded}"))
     if explanation.preferences:
         console.print(_tabulate(explanation))
-    matched = (
-        explanation.match
-        if explanation.match is not None
-        else "no preference; the request's own model serves"
-    )
+    matched = explanation.match if explanation.match is not None else "no preference; the request's own model serves"
     console.print(Text(f"match       {matched}"))
     for number, candidate in enumerate(explanation.candidates, start=1):
         why = "the request's own" if explanation.match is None else _word_order(candidate, explanation.prefer)

@@ -16,9 +16,7 @@ from plano_agents.simulator.settings import SimulatorSettings
     show_default=True,
     help="Port; 0 takes a free one.",
 )
-@click.option(
-    "--model", "models", multiple=True, help="A model to know, repeatable  [default: any name is known]"
-)
+@click.option("--model", "models", multiple=True, help="A model to know, repeatable  [default: any name is known]")
 @click.option(
     "--time-to-first-token-ms",
     type=click.FloatRange(min=0),
@@ -33,9 +31,7 @@ from plano_agents.simulator.settings import SimulatorSettings
     show_default=True,
     help="Pace of the rest; 0 is at once.",
 )
-@click.option(
-    "--seed", type=int, default=0, show_default=True, help="Varies ids; the same seed repeats a run exactly."
-)
+@click.option("--seed", type=int, default=0, show_default=True, help="Varies ids; the same seed repeats a run exactly.")
 @click.option("--act", is_flag=True, help=ACT_HELP[0].upper() + ACT_HELP[1:])
 def simulate_command(
     *,

@@ -157,12 +157,8 @@ def describe(config: Config, url: str, offline_url: str | None, workers: int = 1
         )
     )
     tracing = config.tracing
-    if (
-        to := find_destination(tracing.random_sampling, tracing.opentracing_grpc_endpoint, os.environ)
-    ) is not None:
-        rows.append(
-            ("traces", f"{tracing.random_sampling} % of requests, to {to.shown} (OTLP, {to.protocol})")
-        )
+    if (to := find_destination(tracing.random_sampling, tracing.opentracing_grpc_endpoint, os.environ)) is not None:
+        rows.append(("traces", f"{tracing.random_sampling} % of requests, to {to.shown} (OTLP, {to.protocol})"))
     if workers > 1:
         rows.append(("workers", f"{workers} processes on this port"))
     if offline_url is not None:

@@ -67,7 +67,9 @@ def word_unknown(config: Config, name: str) -> str:
     known = ", ".join(names[:MAX_DECLARED])
     if len(names) > MAX_DECLARED:
         known += f", … and {len(names) - MAX_DECLARED:,} more"
-    return f"The model {name!r} is not configured{propose_nearest(name, [*names, *ids]) or '.'} Configured are: {known}."
+    return (
+        f"The model {name!r} is not configured{propose_nearest(name, [*names, *ids]) or '.'} Configured are: {known}."
+    )
 
 
 def _find_by_pattern(config: Config, name: str) -> Model | None:

@@ -187,17 +187,13 @@ class _Reader:
             if isinstance(base, MappingNode):
                 yield base
             else:
-                self._add_problem(
-                    base, "'<<' merges mappings only. Name an anchor of one, as in '<<: *base'."
-                )
+                self._add_problem(base, "'<<' merges mappings only. Name an anchor of one, as in '<<: *base'.")
 
     def _read_scalar(self, node: ScalarNode, path: KeyPath) -> object:
         if node.tag in _TEXT:
             return node.value if self._is_text(node) else None
         if node.tag == _NULL:
-            self.findings.add_problem(
-                path, f"{format_path(path)} has no value. Give it one, or remove the line."
-            )
+            self.findings.add_problem(path, f"{format_path(path)} has no value. Give it one, or remove the line.")
             return None
         construct = _SCALARS.get(node.tag)
         if construct is None:
@@ -206,9 +202,7 @@ class _Reader:
         try:
             value = construct(SafeConstructor(), node)
         except (ValueError, KeyError, IndexError, OverflowError):
-            self.findings.add_problem(
-                path, f"{format_path(path)} is not what its YAML tag says. Put it into quotes."
-            )
+            self.findings.add_problem(path, f"{format_path(path)} is not what its YAML tag says. Put it into quotes.")
             return None
         if isinstance(value, int) and abs(value) > MAX_INTEGER:
             self.findings.add_problem(path, f"{format_path(path)} is beyond 64 bits. Write a smaller number.")

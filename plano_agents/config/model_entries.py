@@ -42,9 +42,7 @@ def build_models(
     return tuple(models)
 
 
-def _build_model(
-    entry: ProviderEntry, path: KeyPath, findings: Findings, secrets: SecretReader | None
-) -> Model | None:
+def _build_model(entry: ProviderEntry, path: KeyPath, findings: Findings, secrets: SecretReader | None) -> Model | None:
     if not _MODEL_NAME.fullmatch(entry.model) or len(entry.model) > MAX_NAME_CHARACTERS:
         findings.add_problem(
             (*path, "model"),
@@ -102,9 +100,7 @@ def _check_provider(entry: ProviderEntry, provider: str, path: KeyPath, findings
     if provider not in KNOWN_PROVIDERS:
         absent = [key for key in ("base_url", "provider_interface") if getattr(entry, key) is None]
         if absent:
-            known = (
-                propose_nearest(provider, KNOWN_PROVIDERS) or f". Known: {', '.join(sorted(KNOWN_PROVIDERS))}"
-            )
+            known = propose_nearest(provider, KNOWN_PROVIDERS) or f". Known: {', '.join(sorted(KNOWN_PROVIDERS))}"
             findings.add_problem(
                 (*path, "model"),
                 f"the provider {format_value(provider)} of {format_value(entry.model)} is not a known one, "
@@ -184,9 +180,7 @@ def _read_headers(
                 "Write letters, digits and hyphens.",
             )
         elif secrets is not None:
-            value = secrets.read(
-                secret.get_secret_value(), place, f"header {name} of {entry.model}", spaced=True
-            )
+            value = secrets.read(secret.get_secret_value(), place, f"header {name} of {entry.model}", spaced=True)
             if value is not None:
                 headers[name] = value.get_secret_value()
         elif not has_reference(secret.get_secret_value()):

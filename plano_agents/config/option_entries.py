@@ -41,9 +41,7 @@ def read_seconds(text: str, path: KeyPath, findings: Findings) -> float | None:
     return None
 
 
-def build_session_cache(
-    section: SessionCache, findings: Findings, secrets: SecretReader | None
-) -> SessionCache:
+def build_session_cache(section: SessionCache, findings: Findings, secrets: SecretReader | None) -> SessionCache:
     """Read ``routing.session_cache``; offline, an address from the environment is left out."""
     path: KeyPath = ("routing", "session_cache")
     header = section.tenant_header
@@ -149,6 +147,4 @@ def build_metrics_sources(entries: Sequence[MetricsSource], findings: Findings) 
                 f"the url of this {entry.type} source is not an address. Write http:// or https:// and a host, "
                 "without credentials.",
             )
-    return tuple(
-        replace(entry, url=entry.address) if isinstance(entry, CostSource) else entry for entry in entries
-    )
+    return tuple(replace(entry, url=entry.address) if isinstance(entry, CostSource) else entry for entry in entries)

@@ -104,9 +104,7 @@ def _parse_plano(text: str, source: str, environ: Mapping[str, str], *, offline:
     config = Config(models=())
     file = check_document(document, PlanoFile)
     if file is not None:
-        secrets = SecretReader(
-            environ, findings, way_out="Export it, or run with --offline to use simulated models."
-        )
+        secrets = SecretReader(environ, findings, way_out="Export it, or run with --offline to use simulated models.")
         config = _build_config(file, findings, None if offline else secrets)
         secrets.report_missing()
     if findings.problems:
@@ -175,9 +173,7 @@ def _find_listener(file: PlanoFile, findings: Findings) -> tuple[KeyPath, Listen
                 path, f"a listener of type {entry.type!r} is Plano's; plano-agents does not act on it yet"
             )
         elif found is not None:
-            findings.add_problem(
-                path, f"{format_value(entry.name)} is a second listener of type 'model'. Keep one."
-            )
+            findings.add_problem(path, f"{format_value(entry.name)} is a second listener of type 'model'. Keep one.")
         else:
             found = path, entry
     return found or (("listeners",), LegacyListener())

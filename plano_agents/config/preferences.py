@@ -75,9 +75,7 @@ def _read_top_level(file: PlanoFile, declared: Config, findings: Findings) -> li
     return list(preferences.values())
 
 
-def _read_inline(
-    file: PlanoFile, entries: Sequence[ProviderEntry], root: str, findings: Findings
-) -> list[Preference]:
+def _read_inline(file: PlanoFile, entries: Sequence[ProviderEntry], root: str, findings: Findings) -> list[Preference]:
     merged: dict[str, Preference] = {}
     for index, entry in enumerate(entries):
         path = (root, index, "routing_preferences")

@@ -74,6 +74,4 @@ class SecretReader:
         """Note each missing variable once, with all who need it."""
         for name, uses in self._missing.items():
             needed_by = ", ".join(dict.fromkeys(user for _, user in uses))
-            self._findings.add_problem(
-                uses[0][0], f"${name} is not set (needed by {needed_by}). {self._way_out}"
-            )
+            self._findings.add_problem(uses[0][0], f"${name} is not set (needed by {needed_by}). {self._way_out}")

@@ -202,9 +202,7 @@ def _without(data: Mapping[str, object], unknown: Iterable[KeyPath]) -> dict[str
 
     def copy(value: object, path: KeyPath) -> object:
         if isinstance(value, dict):
-            return {
-                key: copy(item, (*path, key)) for key, item in value.items() if (*path, key) not in dropped
-            }
+            return {key: copy(item, (*path, key)) for key, item in value.items() if (*path, key) not in dropped}
         if isinstance(value, list):
             return [copy(item, (*path, index)) for index, item in enumerate(value)]
         return value
@@ -222,9 +220,7 @@ def _find_keys(kind: type[Section], loc: KeyPath) -> set[str]:
             continue
         found = [list_fields(each).get(str(step)) for each in kinds]
         if any(found):
-            kinds = [
-                each for field in found if field is not None for each in _find_sections(field.annotation)
-            ]
+            kinds = [each for field in found if field is not None for each in _find_sections(field.annotation)]
     return {key for each in kinds for key in list_fields(each)}
 
 

@@ -164,8 +164,7 @@ def parse_settings(
                 "timeouts": _override(timeouts, settings.timeouts, document.data.get("timeouts")),
                 "retries": _override(retries, settings.retries, document.data.get("retries")),
                 "client_keys": [key for key in keys if key is not None],
-                "admin_token": token
-                and secrets.read(token.get_secret_value(), ("admin_token",), "admin_token"),
+                "admin_token": token and secrets.read(token.get_secret_value(), ("admin_token",), "admin_token"),
             }
         )
         secrets.report_missing()
@@ -180,9 +179,7 @@ def _override(base: R, read: R, given: object) -> R:
     return replace(base, **{name: getattr(read, name) for name in named})
 
 
-def _check_models(
-    given: Mapping[str, ModelProfile], models: Sequence[Model] | None, findings: Findings
-) -> None:
+def _check_models(given: Mapping[str, ModelProfile], models: Sequence[Model] | None, findings: Findings) -> None:
     declared = [model.name for model in models or ()]
     for name in given:
         provider, slash, model_id = name.partition("/")

@@ -118,9 +118,7 @@ def local_router(
         yield url
 
 
-def _read_address(
-    process: "subprocess.Popen[str]", ready: re.Pattern[str], show: Callable[[str], None]
-) -> str:
+def _read_address(process: "subprocess.Popen[str]", ready: re.Pattern[str], show: Callable[[str], None]) -> str:
     for line in process.stdout or ():
         show(line.rstrip("\n"))
         found = ready.search(line)
@@ -129,9 +127,7 @@ def _read_address(
     raise ChildNotStartedError("A server did not start; see above for its reason.")
 
 
-def _follow(
-    process: "subprocess.Popen[str]", show: Callable[[str], None], on_exit: Callable[[], None]
-) -> None:
+def _follow(process: "subprocess.Popen[str]", show: Callable[[str], None], on_exit: Callable[[], None]) -> None:
     """Pass on what a process says until it ends; an unread pipe would stall it."""
     for line in process.stdout or ():
         with suppress(OSError):  # who started us may have stopped to listen

@@ -85,9 +85,7 @@ def _find_default(client: openai.OpenAI) -> str:
 def _wake(router: str, model: str) -> None:
     """Ask a router of the demo's own for a decision alone, so that it has loaded its routing before that is timed."""
     routing = openai.OpenAI(base_url=f"{router.removesuffix('/v1')}/routing/v1", api_key="none")
-    routing.chat.completions.with_raw_response.create(
-        model=model, messages=[{"role": "user", "content": "hello"}]
-    )
+    routing.chat.completions.with_raw_response.create(model=model, messages=[{"role": "user", "content": "hello"}])
 
 
 def _introduction(router: str, *, simulated: bool) -> str:

@@ -97,9 +97,7 @@ def _fold(name: str) -> str:
     return "".join(char for char in name.casefold() if char.isalnum())
 
 
-_SPELLINGS = MappingProxyType(
-    {"postgres": "PostgreSQL", "pg": "PostgreSQL", "psql": "PostgreSQL", "mongo": "MongoDB"}
-)
+_SPELLINGS = MappingProxyType({"postgres": "PostgreSQL", "pg": "PostgreSQL", "psql": "PostgreSQL", "mongo": "MongoDB"})
 _DatabaseName = Annotated[
     Database,
     BeforeValidator(_match(get_args(Database), _SPELLINGS)),
@@ -178,9 +176,7 @@ def get_case_studies(database: str) -> str:
 
     Includes companies that moved away from it.
     """
-    return _answer(
-        CaseStudyArguments, {"database": database}, lambda asked: find_case_studies(asked.database)
-    )
+    return _answer(CaseStudyArguments, {"database": database}, lambda asked: find_case_studies(asked.database))
 
 
 def check_feature_support(database: str, feature: str) -> str:
@@ -216,9 +212,7 @@ def run_tool(name: str, arguments_json: str) -> str:
     if not isinstance(arguments, dict):
         return _refuse(f"The arguments of {name} are not a JSON object; send one with these keys.", names)
     if arguments.keys() != set(names):
-        return _refuse(
-            f"{name} takes exactly {', '.join(names)}; got {', '.join(arguments) or 'nothing'}.", names
-        )
+        return _refuse(f"{name} takes exactly {', '.join(names)}; got {', '.join(arguments) or 'nothing'}.", names)
     return function(**arguments)
 
 

@@ -85,9 +85,7 @@ def run_turns(client: openai.OpenAI, *, name: str, model: str, affinity_id: str 
         )
         completion = raw.parse()
         if not isinstance(completion, ChatCompletion) or not completion.choices:
-            raise NoCompletionError(
-                f"What answers at {name_url(str(client.base_url))} sent no chat completion."
-            )
+            raise NoCompletionError(f"What answers at {name_url(str(client.base_url))} sent no chat completion.")
         message = completion.choices[0].message
         turn = _read_turn(number, completion.model, message, completion.usage, raw.headers)
         yield turn

@@ -111,9 +111,7 @@ def encode_trace(router: str, *, simulated: bool, runs: Iterable[Run]) -> str:
         }
         for run in runs
     ]
-    return json.dumps(
-        {"router": router, "simulated_models": simulated, "runs": encoded}, indent=2, ensure_ascii=False
-    )
+    return json.dumps({"router": router, "simulated_models": simulated, "runs": encoded}, indent=2, ensure_ascii=False)
 
 
 def _encode_turn(turn: Turn) -> dict[str, object]:

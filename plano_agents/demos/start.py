@@ -65,9 +65,7 @@ PORT = click.IntRange(0, 65535)
     envvar="PLANO_BASE_URL",
     help="A router, or a Plano, that runs already; none is started then.",
 )
-def main(
-    *, config: Path, live: bool, fast: bool, router_port: int, agent_port: int, router_url: str | None
-) -> None:
+def main(*, config: Path, live: bool, fast: bool, router_port: int, agent_port: int, router_url: str | None) -> None:
     """Start the router and the agent server, and stop both on Ctrl-C.
 
     The models are simulated and nothing leaves this machine, unless --live or --router-url is given. Ports and the
@@ -79,9 +77,7 @@ def main(
     try:
         with (
             interruptible(),
-            _router(
-                router_url, config, port=router_port, live=live, fast=fast, on_exit=one_ended.set
-            ) as router,
+            _router(router_url, config, port=router_port, live=live, fast=fast, on_exit=one_ended.set) as router,
             running_server(
                 [str(ROOT / "agent.py"), "--port", str(agent_port), "--router-url", router],
                 AGENT_READY,
@@ -113,9 +109,7 @@ def describe(agent: str, *, offline: bool) -> str:
         offline: Whether the models are simulated.
     """
     body = json.dumps({"input": QUESTION})
-    models = (
-        "The models are simulated, the routing is real; nothing leaves this machine.\n" if offline else ""
-    )
+    models = "The models are simulated, the routing is real; nothing leaves this machine.\n" if offline else ""
     return (
         f"{models}Try (add -H 'Accept: text/event-stream' to see it as it happens):\n\n"
         f"  curl -s {agent}/agent/run -H 'Content-Type: application/json' \\\n"

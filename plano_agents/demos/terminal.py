@@ -21,9 +21,7 @@ def interruptible() -> Iterator[None]:
     that is ignored already, as by ``nohup``, stays ignored. Behind the ``with`` signals end the program at once.
     """
     numbers = [
-        number
-        for number in _SIGNALS
-        if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN
+        number for number in _SIGNALS if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN
     ]
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:

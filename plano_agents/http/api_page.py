@@ -74,8 +74,7 @@ def render_api_page(document: JsonObject) -> str:
         if each.kind == "operation"
     )
     bodies = "".join(
-        f'<section><h2 id="{each.anchor}">{html.escape(each.title)}</h2>{each.body}</section>'
-        for each in sections
+        f'<section><h2 id="{each.anchor}">{html.escape(each.title)}</h2>{each.body}</section>' for each in sections
     )
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
@@ -129,9 +128,7 @@ def _render_operation(operation: JsonObject) -> str:
     body = operation.get("requestBody", {}).get("content", {})
     parts += [_render_content("Request", kind, content) for kind, content in body.items()]
     for status, response in operation["responses"].items():
-        parts.append(
-            f"<h4>Answer <code>{html.escape(status)}</code></h4>{_render_text(response['description'])}"
-        )
+        parts.append(f"<h4>Answer <code>{html.escape(status)}</code></h4>{_render_text(response['description'])}")
         headers = [
             (name, _render_inline(header.get("description", "")))
             for name, header in response.get("headers", {}).items()
@@ -167,9 +164,7 @@ def _render_schema(schema: JsonObject) -> str:
         for name, field in schema.get("properties", {}).items()
     ]
     text = _render_text(schema.get("description", ""))
-    return text + (
-        _render_table(("field", "type", "meaning"), rows) if rows else f"<p>{_render_type(schema)}</p>"
-    )
+    return text + (_render_table(("field", "type", "meaning"), rows) if rows else f"<p>{_render_type(schema)}</p>")
 
 
 def _render_type(schema: JsonObject) -> str:
@@ -195,9 +190,7 @@ def _render_named(name: str, schema: JsonObject) -> str:
     if name == "array" and schema.get("items"):
         return f"list of {_render_type(schema['items'])}"
     if name == "object" and schema.get("properties"):
-        fields = ", ".join(
-            f"{_code(field)} {_render_type(each)}" for field, each in schema["properties"].items()
-        )
+        fields = ", ".join(f"{_code(field)} {_render_type(each)}" for field, each in schema["properties"].items())
         return f"object of {fields}"
     if name == "object" and isinstance(schema.get("additionalProperties"), Mapping):
         return f"object of {_render_type(schema['additionalProperties'])} by name"
@@ -217,8 +210,7 @@ def _render_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> st
     """Lay out rows; the first cell is a name, the others are HTML."""
     head = "".join(f"<th>{each}</th>" for each in heads)
     body = "".join(
-        f"<tr><td>{_code(first)}</td>{''.join(f'<td>{cell}</td>' for cell in rest)}</tr>"
-        for first, *rest in rows
+        f"<tr><td>{_code(first)}</td>{''.join(f'<td>{cell}</td>' for cell in rest)}</tr>" for first, *rest in rows
     )
     return f'<div class="table"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 

@@ -104,9 +104,7 @@ class KeylessDoor:
             raise kind(message)
 
 
-def find_fault(
-    allowed_hosts: Collection[str], allowed_origins: Collection[str], request: Provenance
-) -> Fault | None:
+def find_fault(allowed_hosts: Collection[str], allowed_origins: Collection[str], request: Provenance) -> Fault | None:
     """Say why a server without keys does not answer a request; None where it does.
 
     Args:

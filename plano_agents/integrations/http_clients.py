@@ -76,9 +76,7 @@ def build_sdk_clients(
     """
     key = api_key.get_secret_value()
     client = openai.OpenAI(base_url=base_url, api_key=key, http_client=http_client, **options)
-    async_client = openai.AsyncOpenAI(
-        base_url=base_url, api_key=key, http_client=http_async_client, **options
-    )
+    async_client = openai.AsyncOpenAI(base_url=base_url, api_key=key, http_client=http_async_client, **options)
     for each in (client, async_client):
         # The SDK takes OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS, and has no switch for it.
         each.organization = organization

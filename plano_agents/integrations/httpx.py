@@ -128,9 +128,7 @@ def uninstrument(*base_urls: str) -> None:
 
 def _parse_routers(base_urls: tuple[str, ...]) -> frozenset[_Address]:
     library = _find_libraries()[0]
-    return frozenset(
-        _parse_address(library.URL(build_base_url(url).removesuffix("/v1"))) for url in base_urls
-    )
+    return frozenset(_parse_address(library.URL(build_base_url(url).removesuffix("/v1"))) for url in base_urls)
 
 
 def _parse_address(url: Any) -> _Address:  # noqa: ANN401 - httpx's URL or httpx2's

@@ -89,9 +89,7 @@ class ChatPlano(ModelAffinityMixin, BaseChatOpenAI):
     @classmethod
     def _refuse_socket_options(cls, value: object) -> None:
         if value is not None:
-            raise ValueError(
-                "ChatPlano's clients are shared; give http_client and http_async_client instead."
-            )
+            raise ValueError("ChatPlano's clients are shared; give http_client and http_async_client instead.")
 
     @model_validator(mode="after")
     def validate_environment(self) -> Self:

@@ -91,14 +91,11 @@ class ModelAffinityMixin(BaseChatModel):
             extra_headers=kwargs.get("extra_headers", defaults.get("extra_headers")),
             model=self.affinity_id,
             # A node's own `configurable` would hide the run's: LangChain replaces it as a whole.
-            configurable=ensure_config().get("configurable", {})
-            | ensure_config(config).get("configurable", {}),
+            configurable=ensure_config().get("configurable", {}) | ensure_config(config).get("configurable", {}),
         )
         return {**kwargs, "affinity_id": _SettledId(affinity_id or "")}
 
-    def invoke(
-        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> AIMessage:
+    def invoke(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> AIMessage:
         """Ask for one answer."""
         return super().invoke(input, config, **self._settle_affinity(config, kwargs))
 
@@ -120,15 +117,11 @@ class ModelAffinityMixin(BaseChatModel):
         """Ask for an answer in pieces; the id is settled by the call, not by the first piece."""
         return super().astream(input, config, **self._settle_affinity(config, kwargs))
 
-    def stream_events(
-        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> Any:
+    def stream_events(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         """Ask for an answer as events; the id is settled by the call."""
         return super().stream_events(input, config, **self._settle_affinity(config, kwargs))
 
-    def astream_events(
-        self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
-    ) -> Any:
+    def astream_events(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         """Ask for an answer as events; the id is settled by the call."""
         return super().astream_events(input, config, **self._settle_affinity(config, kwargs))
 
@@ -143,9 +136,7 @@ class ModelAffinityMixin(BaseChatModel):
             hint = find_hint(
                 message.response_metadata for message in reversed(messages) if isinstance(message, AIMessage)
             )
-            payload["extra_headers"] = build_affinity_headers(
-                payload.get("extra_headers") or {}, affinity_id, hint
-            )
+            payload["extra_headers"] = build_affinity_headers(payload.get("extra_headers") or {}, affinity_id, hint)
         if (trace := current_trace_headers()) and not _names_trace(payload.get("extra_headers")):
             payload["extra_headers"] = {**(payload.get("extra_headers") or {}), **trace}
         return payload

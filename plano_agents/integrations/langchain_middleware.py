@@ -95,7 +95,5 @@ def _name_run(request: ModelRequest[Any]) -> ModelRequest[Any]:
         return request
     answers = (message for message in reversed(request.messages) if isinstance(message, AIMessage))
     affinity_id = request.state["model_affinity_id"]  # type: ignore[typeddict-item] # ModelAffinityState's
-    named = build_affinity_headers(
-        headers, affinity_id, find_hint(message.response_metadata for message in answers)
-    )
+    named = build_affinity_headers(headers, affinity_id, find_hint(message.response_metadata for message in answers))
     return request.override(model_settings={**request.model_settings, "extra_headers": named})

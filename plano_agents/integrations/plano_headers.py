@@ -115,9 +115,7 @@ def parse_server_timing(value: str) -> dict[str, float]:
     return timings
 
 
-def build_affinity_headers(
-    headers: Mapping[str, object], affinity_id: str, hint: str | None
-) -> dict[str, object]:
+def build_affinity_headers(headers: Mapping[str, object], affinity_id: str, hint: str | None) -> dict[str, object]:
     """Write the affinity id, and the hint, over a caller's own headers.
 
     Args:

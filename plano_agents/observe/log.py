@@ -202,9 +202,7 @@ class TextFormatter:
         event = record.msg
         if isinstance(event, Event) and not event.has_head:
             return event.render(self._paint)
-        text = (
-            event.render(self._paint) if isinstance(event, Event) else escape(tell(record, self._log_content))
-        )
+        text = event.render(self._paint) if isinstance(event, Event) else escape(tell(record, self._log_content))
         parts = [self._paint(self._times.write(record.created), "dim")]
         if worker is not None:
             parts.append(f"w{worker}")

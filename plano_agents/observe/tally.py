@@ -67,9 +67,7 @@ class Counter:
     kind: ClassVar[Kind] = "counter"
     merge: ClassVar[Merge] = "sum"
 
-    def __init__(
-        self, name: str, text: str, labels: Sequence[str] = (), start: Iterable[Labels] | None = None
-    ) -> None:
+    def __init__(self, name: str, text: str, labels: Sequence[str] = (), start: Iterable[Labels] | None = None) -> None:
         self.name = name
         self.text = text
         self.labels = tuple(labels)

@@ -77,9 +77,7 @@ async def running(sites: Sequence[Site]) -> AsyncGenerator[None, None]:
     finally:
         for site in sites:
             site.on_stop()
-        await asyncio.gather(
-            *(server.stop(site.grace_seconds) for server, site in zip(servers, sites, strict=True))
-        )
+        await asyncio.gather(*(server.stop(site.grace_seconds) for server, site in zip(servers, sites, strict=True)))
 
 
 def run(main: Awaitable[T]) -> T:

@@ -64,9 +64,7 @@ def bind_each(host: str, port: int, count: int) -> list[socket.socket]:
     try:
         while len(sockets) < count:
             sockets.append(
-                socket.create_server(
-                    first.getsockname(), family=first.family, backlog=BACKLOG, reuse_port=True
-                )
+                socket.create_server(first.getsockname(), family=first.family, backlog=BACKLOG, reuse_port=True)
             )
     except OSError as error:
         for each in sockets:

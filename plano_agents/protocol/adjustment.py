@@ -96,9 +96,7 @@ def dropped(field: str, *, alters: bool | None = None) -> Adjustment:
         field: The field.
         alters: Whether the answer may differ; what `ADVISORY` says where None.
     """
-    return Adjustment(
-        field, "dropped", f"{field} dropped", field not in ADVISORY if alters is None else alters
-    )
+    return Adjustment(field, "dropped", f"{field} dropped", field not in ADVISORY if alters is None else alters)
 
 
 def dropped_within(field: str, what: str, *, alters: bool = False) -> Adjustment:

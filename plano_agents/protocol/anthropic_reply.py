@@ -115,9 +115,7 @@ def read_input(block: ReplyBlock) -> str:
         return "{}"
     text = bytes(block.input).decode()
     if not text.startswith("{"):
-        raise UpstreamProtocolError(
-            f"The provider called {block.name!r} with an input that is not a JSON object."
-        )
+        raise UpstreamProtocolError(f"The provider called {block.name!r} with an input that is not a JSON object.")
     return text
 
 

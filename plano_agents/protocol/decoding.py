@@ -41,9 +41,7 @@ def decode_request(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
         raise RequestError(f"The body is not valid JSON: {error}. Send one JSON object.") from error
 
 
-def decode_upstream(
-    decoder: "msgspec.json.Decoder[T]", body: bytes, what: str, mend: Mend = leave_out_nulls
-) -> T:
+def decode_upstream(decoder: "msgspec.json.Decoder[T]", body: bytes, what: str, mend: Mend = leave_out_nulls) -> T:
     """Decode what an upstream sent.
 
     Args:

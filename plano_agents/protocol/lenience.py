@@ -44,9 +44,7 @@ def leave_out_nulls(value: object) -> object:
     if not isinstance(value, dict):
         return value
     return {
-        name: item if name in _UNTOUCHED else leave_out_nulls(item)
-        for name, item in value.items()
-        if item is not None
+        name: item if name in _UNTOUCHED else leave_out_nulls(item) for name, item in value.items() if item is not None
     }
 
 

@@ -185,6 +185,4 @@ def _check_size(size: int, most: int, where: str, what: str) -> None:
 def _without_thinking(message: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
     if "thinking_blocks" not in message:
         return message
-    return {
-        name: value for name, value in message.items() if name not in {"thinking_blocks", "reasoning_content"}
-    }
+    return {name: value for name, value in message.items() if name not in {"thinking_blocks", "reasoning_content"}}

@@ -77,9 +77,7 @@ def parse_head(body: bytes) -> ChatHead:
         if isinstance(head.input, str)
         else tuple(HeadMessage(item.role, item.content) for item in head.input if item.role is not None)
     )
-    return check_head(
-        ChatHead(messages, head.model, head.stream, head.routing_preferences, head.instructions)
-    )
+    return check_head(ChatHead(messages, head.model, head.stream, head.routing_preferences, head.instructions))
 
 
 def leave_out_foreign(fields: Mapping[str, msgspec.Raw]) -> Mapping[str, msgspec.Raw]:

@@ -86,9 +86,7 @@ def find_profile(model: Model, settings: Mapping[str, ModelProfile]) -> ModelPro
     for name in (f"{model.provider}/{WILDCARD}", model.name):
         said = settings.get(name)
         if said is not None:
-            profile = replace(
-                profile, **{field: value for field, value in asdict(said).items() if value is not None}
-            )
+            profile = replace(profile, **{field: value for field, value in asdict(said).items() if value is not None})
     return profile
 
 

@@ -113,9 +113,7 @@ def build_target(model: Model) -> Target:
     if base is None:
         raise ConfigError(f"{model.name!r}: provider {row.name!r} needs a base_url.")
     if row.deployment_path and model.model_id in DOTS:
-        raise ConfigError(
-            f"{model.name!r}: {model.model_id!r} is no deployment's name. Write the deployment's."
-        )
+        raise ConfigError(f"{model.name!r}: {model.model_id!r} is no deployment's name. Write the deployment's.")
     own = _is_own(base, row)
     signs_in = row.client_signs_in and model.access_key is None and model.base_url is None
     return Target(
@@ -127,9 +125,7 @@ def build_target(model: Model) -> Target:
         forwarded=_choose_forwarded(row, passes_auth=model.passthrough_auth or signs_in, is_own_host=own),
         overridable=frozenset({VERSION_HEADER} - {name.lower() for name in model.headers}),
         takes_cache_key=(own and row.name == "openai") or row.name == "azure_openai",
-        withheld=frozenset()
-        if _serves_claude(model, row, own)
-        else frozenset({"authorization", row.key_header}),
+        withheld=frozenset() if _serves_claude(model, row, own) else frozenset({"authorization", row.key_header}),
     )
 
 

@@ -147,9 +147,7 @@ class Router:
         self._pinning.store.configure(max_entries=config.routing.session_max_entries)
         cache = config.routing.session_cache
         if (cache.type, cache.url) != (self._cache.type, self._cache.url):
-            logger.warning(
-                "routing.session_cache has changed: pins stay where they are until the router is restarted"
-            )
+            logger.warning("routing.session_cache has changed: pins stay where they are until the router is restarted")
 
     async def connect(self) -> None:
         """Look whether the session store answers; one that does not is told, and requests go on without it."""

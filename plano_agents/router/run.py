@@ -63,9 +63,7 @@ def run_router(
             )
     else:
         beside = [simulated] if simulated is not None else []
-        processes.run(
-            _serve_alone(config, listeners[0], beside, load=load, on_ready=on_ready, on_reloaded=on_reloaded)
-        )
+        processes.run(_serve_alone(config, listeners[0], beside, load=load, on_ready=on_ready, on_reloaded=on_reloaded))
 
 
 def _serve_with_workers(
@@ -99,9 +97,7 @@ def _serve_with_workers(
             stop_seconds=config.limits.shutdown_grace_seconds + STOP_SECONDS,
             hang_seconds=config.limits.worker_hang_seconds,
         )
-        processes.Supervisor(
-            workers, config, load=load, on_ready=on_ready, on_reloaded=count, patience=patience
-        ).run()
+        processes.Supervisor(workers, config, load=load, on_ready=on_ready, on_reloaded=count, patience=patience).run()
 
 
 async def _serve_alone(

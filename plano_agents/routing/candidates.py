@@ -56,9 +56,7 @@ def measure_latency(name: str, metrics: Mapping[str, ModelMetrics]) -> float | N
     return _or_none(_find(name, metrics, _measure_latency))
 
 
-def merge_metrics(
-    costs: Mapping[str, ModelMetrics], latencies: Mapping[str, ModelMetrics]
-) -> dict[str, ModelMetrics]:
+def merge_metrics(costs: Mapping[str, ModelMetrics], latencies: Mapping[str, ModelMetrics]) -> dict[str, ModelMetrics]:
     """Put prices and latencies of the same models together.
 
     Args:

@@ -148,9 +148,7 @@ _BY_ECHO: tuple[tuple[str, str, Harness], ...] = tuple(
     (name, row.echo, row) for row in HARNESSES if row.echo is not None for name in row.ids
 )
 _BY_FIELD: tuple[tuple[str, bytes, Harness], ...] = tuple(
-    (row.field.name, row.field.sign, row)
-    for row in HARNESSES
-    if row.field is not None and row.field.sign is not None
+    (row.field.name, row.field.sign, row) for row in HARNESSES if row.field is not None and row.field.sign is not None
 )
 
 NAMED_LANES: Mapping[str, str] = MappingProxyType(

@@ -52,9 +52,7 @@ class Ledger:
         on_violation: Called at each violation.
     """
 
-    def __init__(
-        self, *, max_entries: int, is_shared: bool, on_violation: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, *, max_entries: int, is_shared: bool, on_violation: Callable[[], None] = lambda: None) -> None:
         self._max_entries = max_entries
         self._is_shared = is_shared
         self._last: OrderedDict[SessionKey, _Dispatched] = OrderedDict()

@@ -158,9 +158,7 @@ class MemorySessionStore:
         if turn is not None:
             entry.turns += 1
             spent = entry.tokens
-            entry.tokens = Tokens(
-                spent.input + turn.input, spent.output + turn.output, spent.cached + turn.cached
-            )
+            entry.tokens = Tokens(spent.input + turn.input, spent.output + turn.output, spent.cached + turn.cached)
         if entry.requests == 0:
             del self._in_use[key]
             if entry.pin is not None:
@@ -257,7 +255,5 @@ def _parse_cursor(cursor: str | None) -> int:
     if cursor is None:
         return 0
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):  # noqa: PLR2004 - 64 bits
-        raise InvalidCursorError(
-            f"{cursor!r} is no cursor. Send the one that the page before gave.", param="cursor"
-        )
+        raise InvalidCursorError(f"{cursor!r} is no cursor. Send the one that the page before gave.", param="cursor")
     return int(cursor)

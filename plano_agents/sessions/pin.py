@@ -83,9 +83,7 @@ class Pin:
     switches: tuple[Switch, ...] = ()
     """Its latest moves, oldest first, `MAX_SWITCHES` at most."""
 
-    def move(
-        self, model: str, route: str | None, reason: SwitchReason, at: float, because: str | None = None
-    ) -> "Pin":
+    def move(self, model: str, route: str | None, reason: SwitchReason, at: float, because: str | None = None) -> "Pin":
         """The same pin on another model.
 
         Args:

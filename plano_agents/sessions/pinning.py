@@ -38,9 +38,7 @@ class Pinning:
         wall_clock: Unix time in seconds.
     """
 
-    def __init__(
-        self, store: SessionStore, ledger: Ledger, *, wall_clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, store: SessionStore, ledger: Ledger, *, wall_clock: Callable[[], float] = time.time) -> None:
         self.store = store
         self.ledger = ledger
         self.wall_clock = wall_clock
@@ -266,9 +264,7 @@ class Turn:
         self._decided = self._pinning.ledger.tick()
         return self._read(await self._pinning.store.get(self.key))
 
-    async def _keep(
-        self, known: Pin | None, settled: Settled, find_model: Callable[[str], str | None]
-    ) -> Settled:
+    async def _keep(self, known: Pin | None, settled: Settled, find_model: Callable[[str], str | None]) -> Settled:
         """Pin a decision, or take the one that another request or replica has pinned meanwhile."""
         while settled.decision.kind != "retain":
             held = await self._write(known, settled.pin)
@@ -283,9 +279,7 @@ class Turn:
 
     async def _write(self, known: Pin | None, new: Pin) -> Pin | None:
         store = self._pinning.store
-        return self._read(
-            await (store.pin(self.key, new) if known is None else store.move(self.key, known, new))
-        )
+        return self._read(await (store.pin(self.key, new) if known is None else store.move(self.key, known, new)))
 
     def _read(self, held: Held) -> Pin | None:
         self._degraded = held.degraded

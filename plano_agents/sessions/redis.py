@@ -155,18 +155,14 @@ class RedisPins:
         """Pin a session if it is not; give the pin that holds."""
         name, value = encode_key(key), msgspec.json.encode(pin)
         while True:
-            held = await self._connection.call(
-                "SET", name, value, "NX", "GET", "PX", milliseconds(ttl_seconds)
-            )
+            held = await self._connection.call("SET", name, value, "NX", "GET", "PX", milliseconds(ttl_seconds))
             if held is None:
                 return pin
             found = decode_pin(held)
             if found is not None:
                 return found
             corrupt = hashlib.sha1(held if isinstance(held, bytes) else b"").hexdigest()  # noqa: S324 - Redis' own
-            held = await self._connection.call(
-                "EVAL", _HEAL, 1, name, corrupt, value, milliseconds(ttl_seconds)
-            )
+            held = await self._connection.call("EVAL", _HEAL, 1, name, corrupt, value, milliseconds(ttl_seconds))
             found = decode_pin(held)
             if found is not None:
                 return found
@@ -218,9 +214,7 @@ class RedisPins:
             for key, pin, left in zip(keys, pins, replies[1::2], strict=True)
             if pin is not None and isinstance(left, int) and left > 0
         ]
-        usages = await self._connection.call_many(
-            [("HGETALL", USAGE_PREFIX + pin.lineage) for _, pin, _ in live]
-        )
+        usages = await self._connection.call_many([("HGETALL", USAGE_PREFIX + pin.lineage) for _, pin, _ in live])
         return [
             self._describe(key, pin, left, in_flight(key), read_hash(usage))
             for (key, pin, left), usage in zip(live, usages, strict=True)
@@ -239,9 +233,7 @@ class RedisPins:
             )
             following, names = read_scan(reply)
             keys = [key for key in map(decode_key, names) if key is not None and wanted.admits_key(key)]
-            sessions = [
-                each for each in await self.find(keys[skip:], in_flight) if wanted.admits_pin(each.pin)
-            ]
+            sessions = [each for each in await self.find(keys[skip:], in_flight) if wanted.admits_pin(each.pin)]
             room = limit - len(found)
             if len(sessions) > room:
                 found += sessions[:room]
@@ -258,9 +250,7 @@ class RedisPins:
         """Close the connections."""
         await self._connection.aclose()
 
-    def _describe(
-        self, key: SessionKey, pin: Pin, left: float, in_flight: int, usage: dict[str, str]
-    ) -> Session:
+    def _describe(self, key: SessionKey, pin: Pin, left: float, in_flight: int, usage: dict[str, str]) -> Session:
         tokens = Tokens(*(read_count(usage, name) for name in Tokens._fields))
         return Session(
             *(key, pin, read_time(usage) or pin.pinned_at, left, in_flight),

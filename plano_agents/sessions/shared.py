@@ -103,9 +103,7 @@ class SharedSessionStore:
 
     async def pin(self, key: SessionKey, pin: Pin) -> Held:
         """See `SessionStore.pin`."""
-        return await self._ask(
-            key, lambda ttl: self._pins.pin(key, pin, ttl), lambda: self._memory.pin(key, pin)
-        )
+        return await self._ask(key, lambda ttl: self._pins.pin(key, pin, ttl), lambda: self._memory.pin(key, pin))
 
     async def move(self, key: SessionKey, old: Pin, new: Pin) -> Held:
         """See `SessionStore.move`."""

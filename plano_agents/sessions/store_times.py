@@ -29,9 +29,7 @@ class StoreTimes:
             BUCKETS,
             ["operation"],
         )
-        self.failures = Counter(
-            "plano_store_failures", "Operations that the shared store failed.", ["operation"]
-        )
+        self.failures = Counter("plano_store_failures", "Operations that the shared store failed.", ["operation"])
         self.tallies: tuple[Tally, ...] = (self.durations, self.failures)
 
 

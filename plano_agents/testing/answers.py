@@ -66,9 +66,7 @@ def fail(status: int, message: str = "The fake upstream fails.", **headers: str)
     return answer
 
 
-def give(
-    body: bytes | Mapping[str, object], *, status: int = 200, headers: Mapping[str, str] = _NONE
-) -> Answer:
+def give(body: bytes | Mapping[str, object], *, status: int = 200, headers: Mapping[str, str] = _NONE) -> Answer:
     """Answer with a body of the test's own.
 
     Args:

@@ -52,9 +52,7 @@ class UpstreamExchange:
         writer: The connection, for writing.
     """
 
-    def __init__(
-        self, head: bytes, body: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    def __init__(self, head: bytes, body: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.head = head.decode("latin-1")
         self.body = body
         self.break_at: Break | None = None

@@ -148,9 +148,7 @@ class SessionStoreSuite:
         assert await use(store, _A) == _MOVED
 
     @_on_a_store
-    async def test_a_move_from_a_pin_that_was_moved_meanwhile_changes_nothing(
-        self, store: SessionStore
-    ) -> None:
+    async def test_a_move_from_a_pin_that_was_moved_meanwhile_changes_nothing(self, store: SessionStore) -> None:
         await use(store, _A, _PIN)
         with in_use(store, _A):
             await store.move(_A, _PIN, _MOVED)
@@ -158,9 +156,7 @@ class SessionStoreSuite:
             assert (await store.move(_A, _PIN, late)).pin == _MOVED
 
     @_on_a_store
-    async def test_a_move_from_a_model_that_the_pin_is_not_on_changes_nothing(
-        self, store: SessionStore
-    ) -> None:
+    async def test_a_move_from_a_model_that_the_pin_is_not_on_changes_nothing(self, store: SessionStore) -> None:
         """After an outage two replicas may know the same pin, moved once by each."""
         other = _PIN.move("openai/o3", "r", "upstream_failed", 2.0)
         await use(store, _A, _MOVED)
@@ -168,9 +164,7 @@ class SessionStoreSuite:
             assert (await store.move(_A, other, other.move("m/1", "r", "unsuitable", 3.0))).pin == _MOVED
 
     @_on_a_store
-    async def test_a_move_from_a_pin_that_ended_and_was_made_anew_changes_nothing(
-        self, store: SessionStore
-    ) -> None:
+    async def test_a_move_from_a_pin_that_ended_and_was_made_anew_changes_nothing(self, store: SessionStore) -> None:
         await use(store, _A, _PIN)
         await store.drop(_A)
         again = _build_pin(lineage="3")

@@ -84,9 +84,7 @@ def encode_events(wire: Wire, reply: Reply, model: str, *, include_usage: bool =
         chunks = [f"data: {json.dumps(chunk)}\n\n" for chunk in _build_chunks(reply, named, include_usage)]
         return [chunk.encode() for chunk in [*chunks, "data: [DONE]\n\n"]]
     events = _build_message_events if wire == "messages" else _build_response_events
-    return [
-        f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in events(reply, named)
-    ]
+    return [f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in events(reply, named)]
 
 
 def encode_error(wire: Wire | None, status: int, message: str) -> bytes:
@@ -155,8 +153,7 @@ def _build_chat_usage(reply: Reply) -> _Fields:
 def _build_message(reply: Reply, model: str) -> _Fields:
     content: list[_Fields] = [{"type": "text", "text": reply.text}] if reply.text else []
     content += [
-        {"type": "tool_use", "id": call.id, "name": call.name, "input": dict(call.arguments)}
-        for call in reply.calls
+        {"type": "tool_use", "id": call.id, "name": call.name, "input": dict(call.arguments)} for call in reply.calls
     ]
     usage = {
         "input_tokens": reply.input_tokens - reply.cached_tokens,
@@ -269,9 +266,7 @@ def _build_response_events(reply: Reply, model: str) -> Iterator[_Fields]:
     yield event("response.completed", response=whole)
 
 
-def _build_text_events(
-    event: Callable[..., _Fields], reply: Reply, item: _Fields, index: int
-) -> Iterator[_Fields]:
+def _build_text_events(event: Callable[..., _Fields], reply: Reply, item: _Fields, index: int) -> Iterator[_Fields]:
     place = {"item_id": item["id"], "output_index": index, "content_index": 0}
     part = item["content"][0]
     yield event("response.content_part.added", **place, part=part | {"text": ""})
@@ -286,6 +281,4 @@ def _build_arguments_events(
 ) -> Iterator[_Fields]:
     place = {"item_id": item["id"], "output_index": index}
     yield event("response.function_call_arguments.delta", **place, delta=item["arguments"])
-    yield event(
-        "response.function_call_arguments.done", **place, name=item["name"], arguments=item["arguments"]
-    )
+    yield event("response.function_call_arguments.done", **place, name=item["name"], arguments=item["arguments"])

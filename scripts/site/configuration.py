@@ -74,9 +74,7 @@ def render_keys(kind: type[Section | Values]) -> str:
     """Write a file's table, and below it the keys that nothing acts on."""
     keys = list(list_keys(kind))
     rows = ["| key | takes | default | |", "|---|---|---|---|"]
-    rows += [
-        f"| `{key.path}` | {key.type} | {key.default} | {key.meaning} |" for key in keys if key.is_acted_on
-    ]
+    rows += [f"| `{key.path}` | {key.type} | {key.default} | {key.meaning} |" for key in keys if key.is_acted_on]
     others = ", ".join(f"`{key.path}`" for key in keys if not key.is_acted_on)
     told = f"\n\nAccepted for Plano's sake, and named in a warning at start: {others}." if others else ""
     return "\n".join(rows) + told
@@ -138,9 +136,7 @@ def _find_sections(annotation: object) -> dict[str, list[type[Section | Values]]
 
 def read_docstrings(kind: type) -> dict[str, str]:
     """The text on the line under each field of a class."""
-    body = next(
-        each.body for each in ast.parse(inspect.getsource(kind)).body if isinstance(each, ast.ClassDef)
-    )
+    body = next(each.body for each in ast.parse(inspect.getsource(kind)).body if isinstance(each, ast.ClassDef))
     return {
         field.target.id: text.value.value
         for field, text in pairwise(body)

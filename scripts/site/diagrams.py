@@ -148,9 +148,7 @@ def draw_architecture() -> Drawing:
     drawing.arrow("M462 268V292H528V460")
     drawing.arrow("M96 460V434")
     drawing.words(108, 452, "~the answer")
-    drawing.box(
-        24, 462, 512, 76, "*providers\n~OpenAI · Anthropic · any OpenAI-compatible\n~simulated ones, offline"
-    )
+    drawing.box(24, 462, 512, 76, "*providers\n~OpenAI · Anthropic · any OpenAI-compatible\n~simulated ones, offline")
     return drawing
 
 
@@ -166,9 +164,7 @@ def draw_replicas() -> Drawing:
         drawing.arrow(f"M{180 + number * 100} 68L{x + 78} 118")
         drawing.box(x, 120, 156, 76, f"*{name}\n~a worker, or a host\n~remembers its own", kind="ours")
         drawing.arrow(f"M{x + 78} 196L{180 + number * 100} 252")
-    drawing.box(
-        110, 254, 340, 58, "*Redis, one master\n~pins: written if absent, moved by comparing", kind="pin"
-    )
+    drawing.box(110, 254, 340, 58, "*Redis, one master\n~pins: written if absent, moved by comparing", kind="pin")
     return drawing
 
 

@@ -46,9 +46,7 @@ class Drawing:
 
     def box(self, x: int, y: int, width: int, height: int, words: str = "", *, kind: Kind = "plain") -> None:
         """Draw a box, its lines of words in its middle."""
-        self.parts.append(
-            f'<rect class="box {kind}" x="{x}" y="{y}" width="{width}" height="{height}" rx="7"/>'
-        )
+        self.parts.append(f'<rect class="box {kind}" x="{x}" y="{y}" width="{width}" height="{height}" rx="7"/>')
         lines = words.splitlines()
         top = y + height / 2 - (len(lines) - 1) * _LINE / 2 + 5
         for number, line in enumerate(lines):

@@ -46,10 +46,8 @@ def render_dialects() -> list[str]:
 
 
 def _render_dialect(name: str, dialect: Dialect) -> str:
-    if dialect.fields is not None:
-        fields = "its own alone"
-    else:
-        fields = "not those of others" if dialect.refused else ""
+    others = "not those of others" if dialect.refused else ""
+    fields = "its own alone" if dialect.fields is not None else others
     rule = dialect.call_ids
     ids = "" if rule is ANY_ID else f"`{rule.pattern.pattern}`{', once each' if rule.unique else ''}"
     cells = [
@@ -59,9 +57,7 @@ def _render_dialect(name: str, dialect: Dialect) -> str:
         _say_most(dialect.name_length),
         _say_most(dialect.user_length),
         _say_most(dialect.max_temperature),
-        ", ".join(
-            filter(None, (_say_most(dialect.max_stops), "" if dialect.blank_stops else "no white space"))
-        ),
+        ", ".join(filter(None, (_say_most(dialect.max_stops), "" if dialect.blank_stops else "no white space"))),
         "; ".join(_say_more(dialect)),
     ]
     return f"| {' | '.join(cells)} |"

@@ -101,9 +101,7 @@ def render_api(name: str) -> str:
     parts: list[str] = []
     for title, kind in (("Endpoints", "operation"), ("Schemas", "schema")):
         parts.append(f"## {title}")
-        parts += [
-            f"### {each.title} {{: #{each.anchor} }}\n\n{each.body}" for each in sections if each.kind == kind
-        ]
+        parts += [f"### {each.title} {{: #{each.anchor} }}\n\n{each.body}" for each in sections if each.kind == kind]
     return "\n\n".join(parts)
 
 

@@ -65,19 +65,13 @@ class Script:
 
     def answer(self, messages: list[BaseMessage]) -> AIMessage:
         configurable = ensure_config().get("configurable", {})
-        self.asked.append(
-            Asked(resolve_affinity_id(configurable=configurable), current_affinity_id(), tuple(messages))
-        )
-        user = max(
-            (index for index, message in enumerate(messages) if isinstance(message, HumanMessage)), default=0
-        )
+        self.asked.append(Asked(resolve_affinity_id(configurable=configurable), current_affinity_id(), tuple(messages)))
+        user = max((index for index, message in enumerate(messages) if isinstance(message, HumanMessage)), default=0)
         spoken = sum(isinstance(message, AIMessage) for message in messages[user:])
         last = spoken >= len(self.models) - 1
         model = self.models[min(spoken, len(self.models) - 1)]
         calls = [
-            ToolCall(
-                name=self.tool, args={"city": city}, id=f"call-{len(messages)}-{number}", type="tool_call"
-            )
+            ToolCall(name=self.tool, args={"city": city}, id=f"call-{len(messages)}-{number}", type="tool_call")
             for number, city in enumerate(self.cities)
         ]
         return AIMessage(

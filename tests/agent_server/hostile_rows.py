@@ -41,18 +41,12 @@ def message(**fields: object) -> ormsgpack.Ext:
 
 MSGPACK: dict[str, Callable[[Path], object]] = {
     "os.system": system,
-    "subprocess.check_output": lambda canary: name(
-        POSITIONAL, "subprocess", "check_output", [["touch", str(canary)]]
-    ),
+    "subprocess.check_output": lambda canary: name(POSITIONAL, "subprocess", "check_output", [["touch", str(canary)]]),
     "subprocess.call": lambda canary: name(KEYWORDS, "subprocess", "call", {"args": ["touch", str(canary)]}),
     "builtins.eval": evaluate,
     "pathlib.Path.touch": lambda canary: name(METHOD, "pathlib", "Path", str(canary), "touch"),
-    "subprocess.Popen": lambda canary: name(
-        PYDANTIC_V1, "subprocess", "Popen", {"args": ["touch", str(canary)]}
-    ),
-    "subprocess.run": lambda canary: name(
-        PYDANTIC_V2, "subprocess", "run", {"args": ["touch", str(canary)]}, ""
-    ),
+    "subprocess.Popen": lambda canary: name(PYDANTIC_V1, "subprocess", "Popen", {"args": ["touch", str(canary)]}),
+    "subprocess.run": lambda canary: name(PYDANTIC_V2, "subprocess", "run", {"args": ["touch", str(canary)]}, ""),
 }
 """Values that name a callable, by the name that the log tells."""
 
@@ -81,9 +75,7 @@ def construct(lc: int, *path: str, **arguments: object) -> Serialized:
 OTHER: dict[str, Callable[[Path], Serialized]] = {
     "pickle": lambda canary: ("pickle", pickle.dumps(_Pickled(canary))),
     "os.system": lambda canary: construct(2, "os", "system", args=[f"touch {canary}"]),
-    "subprocess.call": lambda canary: construct(
-        1, "subprocess", "call", kwargs={"args": ["touch", str(canary)]}
-    ),
+    "subprocess.call": lambda canary: construct(1, "subprocess", "call", kwargs={"args": ["touch", str(canary)]}),
     "langchain_core.prompts.prompt.PromptTemplate": lambda canary: construct(
         1, "langchain_core", "prompts", "prompt", "PromptTemplate", kwargs={"template": str(canary)}
     ),

@@ -86,9 +86,7 @@ async def test_turns_tell_what_the_router_said_plain_and_streamed(accept: str) -
 @pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
 async def test_every_call_of_a_run_carries_its_id_the_tools_too(accept: str) -> None:
     async with serve() as (router, client):
-        await client.post(
-            "/agent/run", json={"input": "Which?"}, headers={AFFINITY_HEADER: "mine", "accept": accept}
-        )
+        await client.post("/agent/run", json={"input": "Which?"}, headers={AFFINITY_HEADER: "mine", "accept": accept})
     assert router.affinity_ids == ["mine"] * 4
 
 
@@ -105,19 +103,14 @@ async def test_concurrent_runs_do_not_cross_on_the_wire() -> None:
     ids = [f"run-{number}" for number in range(50)]
     async with serve() as (router, client):
         await asyncio.gather(
-            *(
-                client.post("/agent/run", json={"input": "Which?"}, headers={AFFINITY_HEADER: name})
-                for name in ids
-            )
+            *(client.post("/agent/run", json={"input": "Which?"}, headers={AFFINITY_HEADER: name}) for name in ids)
         )
     assert sorted(router.affinity_ids, key=str) == sorted(ids * 4)
 
 
 async def test_a_router_that_is_down_is_a_502_with_the_way_out() -> None:
     async with connect(create_app(build_agent("http://127.0.0.1:9"))) as client:
-        response = await client.post(
-            "/agent/run", json={"input": "Which?"}, headers={AFFINITY_HEADER: "mine"}
-        )
+        response = await client.post("/agent/run", json={"input": "Which?"}, headers={AFFINITY_HEADER: "mine"})
     assert (response.status_code, response.headers[AFFINITY_HEADER]) == (502, "mine")
     assert "http://127.0.0.1:9" in response.json()["error"]["message"]
     assert "Which?" not in response.text

@@ -18,9 +18,7 @@ from tests.faults.postgres_server import PostgresServer
 
 
 @asynccontextmanager
-async def start(
-    script: Script, url: str | None = None, **options: object
-) -> AsyncGenerator[httpx.AsyncClient, None]:
+async def start(script: Script, url: str | None = None, **options: object) -> AsyncGenerator[httpx.AsyncClient, None]:
     """A server with its lifespan, as a process would have it; a second one stands for another process."""
     app = create_app(build_graph(script, remember=False), build_settings(checkpoints=url, **options))
     async with app.router.lifespan_context(app), call_transport(httpx.ASGITransport(app)) as client:
@@ -158,8 +156,6 @@ async def test_servers_that_start_together_on_an_empty_postgres_all_come_up() ->
 
         async def begin(number: int) -> int:
             async with start(Script(), server.url) as client:
-                return (
-                    await client.post("/agent/run", json={"input": "hi", "thread_id": f"t-{number}"})
-                ).status_code
+                return (await client.post("/agent/run", json={"input": "hi", "thread_id": f"t-{number}"})).status_code
 
         assert await asyncio.gather(*map(begin, range(4))) == [200] * 4

@@ -85,9 +85,7 @@ def test_a_header_is_read_exactly_when_it_is_an_affinity_id(value: bytes) -> Non
         assert read_affinity_id(headers) == expected
 
 
-async def ask_server_that_stops(
-    path: str, body: dict[str, object], *, accept: str = "*/*"
-) -> tuple[int, bytes]:
+async def ask_server_that_stops(path: str, body: dict[str, object], *, accept: str = "*/*") -> tuple[int, bytes]:
     """Ask for a run that never ends, of a server that stops meanwhile; a cut answer is given as far as it came."""
     entered = asyncio.Event()
 
@@ -121,9 +119,7 @@ async def ask_server_that_stops(
     [("/agent/run", {"input": "hi"}), ("/v1/chat/completions", {"messages": [USER]})],
     ids=["run", "completion"],
 )
-async def test_a_run_that_a_stopping_server_cuts_is_an_error_in_our_form(
-    path: str, body: dict[str, object]
-) -> None:
+async def test_a_run_that_a_stopping_server_cuts_is_an_error_in_our_form(path: str, body: dict[str, object]) -> None:
     status, content = await ask_server_that_stops(path, body)
     assert (status, json.loads(content)["error"]["code"]) == (503, "shutting_down")
 

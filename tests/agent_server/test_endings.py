@@ -135,9 +135,7 @@ def without_collector() -> Iterator[None]:
 @pytest.mark.usefixtures("without_collector")
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("end", ENDINGS)
-async def test_nothing_of_a_request_outlives_its_end(
-    end: Callable[[Scene], Awaitable[int]], path: str
-) -> None:
+async def test_nothing_of_a_request_outlives_its_end(end: Callable[[Scene], Awaitable[int]], path: str) -> None:
     scene = Scene(path)
     listener = bind("127.0.0.1", 0)
     scene.url = url_of(listener)

@@ -42,9 +42,7 @@ async def test_a_router_that_is_not_there_is_named_with_the_way_to_start_it() ->
 
 
 async def fail_with_anthropic(base_url: str, *, patience: float = 60) -> Exception:
-    async with anthropic.AsyncAnthropic(
-        base_url=base_url, api_key="none", max_retries=0, timeout=patience
-    ) as sdk:
+    async with anthropic.AsyncAnthropic(base_url=base_url, api_key="none", max_retries=0, timeout=patience) as sdk:
         with pytest.raises(anthropic.APIError) as caught:
             await sdk.messages.create(model="m", max_tokens=9, messages=[{"role": "user", "content": "hi"}])
     return caught.value

@@ -77,9 +77,7 @@ async def test_a_hostile_row_runs_nothing_and_is_told_by_its_thread(
         answers.append(await client.get(f"/threads/{THREAD}"))
         ran += [told] if canary.exists() else []
     assert ran == []
-    assert {(each.status_code, each.json()["error"]["code"]) for each in answers} == {
-        (500, "thread_unreadable")
-    }
+    assert {(each.status_code, each.json()["error"]["code"]) for each in answers} == {(500, "thread_unreadable")}
     assert all(repr(THREAD) in each.text and str(canary) not in each.text for each in answers)
     assert (await client.get("/threads/good")).status_code == 200
 
@@ -100,9 +98,7 @@ async def test_a_refused_type_is_one_log_line_without_what_the_row_holds(
     client: httpx.AsyncClient, url: str, where: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    tamper(
-        url, where, pack(message(content="canary-content", name=name(0, "os", "system", "canary-argument")))
-    )
+    tamper(url, where, pack(message(content="canary-content", name=name(0, "os", "system", "canary-argument"))))
     caplog.clear()
     await client.get(f"/threads/{THREAD}")
     lines = [record.getMessage() for record in caplog.records if not record.name.startswith("httpx")]

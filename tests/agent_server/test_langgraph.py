@@ -10,9 +10,7 @@ from langgraph.pregel._read import PregelNode
 
 from tests.agent_server.conftest import look_up
 
-DECLARED = next(
-    (each for each in requires("plano-agents") or () if each.startswith("langgraph>")), "langgraph"
-)
+DECLARED = next((each for each in requires("plano-agents") or () if each.startswith("langgraph>")), "langgraph")
 CHANGED = (
     f"LangGraph {version('langgraph')} has changed what plano_agents/agent_server/tools.py leans on. Follow it there, or narrow "
     f"the range in pyproject.toml, which is {DECLARED!r} now."

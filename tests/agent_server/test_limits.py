@@ -65,8 +65,7 @@ async def test_a_place_in_line_is_part_of_a_runs_time() -> None:
         first = asyncio.create_task(client.post("/agent/run", json=body))
         await entered.wait()
         assert [
-            (await each).status_code
-            for each in (first, asyncio.create_task(client.post("/agent/run", json=body)))
+            (await each).status_code for each in (first, asyncio.create_task(client.post("/agent/run", json=body)))
         ] == [504, 504]
 
 
@@ -112,9 +111,7 @@ async def test_a_synchronous_tool_that_takes_too_long_is_left_behind() -> None:
 
 
 async def test_tools_of_a_sub_graph_and_of_a_node_of_its_own_have_the_deadline_too() -> None:
-    inner = create_agent(
-        ScriptedModel(script=Script(tool="wait_for_rome", cities=("Rome",))), [wait_for_rome]
-    )
+    inner = create_agent(ScriptedModel(script=Script(tool="wait_for_rome", cities=("Rome",))), [wait_for_rome])
     builder = StateGraph(MessagesState)
     builder.add_node("agent", inner)
     builder.add_edge(START, "agent")

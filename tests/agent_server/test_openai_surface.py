@@ -18,9 +18,7 @@ PDF = "data:application/pdf;base64,"
 
 
 @asynccontextmanager
-async def ask(
-    script: Script, *tools: BaseTool, **options: object
-) -> AsyncGenerator[openai.AsyncOpenAI, None]:
+async def ask(script: Script, *tools: BaseTool, **options: object) -> AsyncGenerator[openai.AsyncOpenAI, None]:
     settings = build_settings(name="scout", **options)
     async with (
         connect(create_app(build_graph(script, *tools), settings)) as client,
@@ -48,9 +46,7 @@ async def test_a_users_file_or_image_reaches_the_model(part: dict[str, object], 
     script = Script(("gpt-4o",))
     content = [part, {"type": "text", "text": "Read it"}]
     async with call_app(build_graph(script)) as client:
-        answer = await client.post(
-            "/v1/chat/completions", json={"messages": [{"role": "user", "content": content}]}
-        )
+        answer = await client.post("/v1/chat/completions", json={"messages": [{"role": "user", "content": content}]})
     assert answer.status_code == 200, answer.text
     got = script.asked[0].messages[0].content[0]
     assert isinstance(got, dict)

@@ -102,9 +102,7 @@ def test_messages_that_older_versions_wrote_as_json_are_read(path: tuple[str, ..
 
 
 @pytest.mark.parametrize(("told", "build"), HOSTILE)
-def test_nothing_is_made_of_a_hostile_value(
-    told: str, build: Callable[[Path], Serialized], tmp_path: Path
-) -> None:
+def test_nothing_is_made_of_a_hostile_value(told: str, build: Callable[[Path], Serialized], tmp_path: Path) -> None:
     canary = tmp_path / "canary"
     with pytest.raises(RefusedTypeError) as caught:
         StrictSerializer().loads_typed(build(canary))
@@ -116,9 +114,7 @@ def test_nothing_is_made_of_a_hostile_value(
 @pytest.mark.parametrize(
     "value",
     [
-        ormsgpack.Ext(
-            0, ormsgpack.packb({0: "os", 1: "system", 2: "true"}, option=ormsgpack.OPT_NON_STR_KEYS)
-        ),
+        ormsgpack.Ext(0, ormsgpack.packb({0: "os", 1: "system", 2: "true"}, option=ormsgpack.OPT_NON_STR_KEYS)),
         ormsgpack.Ext(99, b"\xc0"),
         name(0, "uuid"),
         name(3, "datetime", "datetime", "x", "strptime"),

@@ -88,9 +88,7 @@ async def test_a_failed_write_leaves_the_file_to_other_processes(file: Path) -> 
         await saver.aput(CONFIG, CHECKPOINT, {}, {})
         config: Any = {"configurable": {**CONFIG["configurable"], "checkpoint_id": "1"}}
         with pytest.raises(UnicodeEncodeError):
-            await saver.aput_writes(
-                config, [("channel", "a value"), ("half of a character \ud800", 1)], "task"
-            )
+            await saver.aput_writes(config, [("channel", "a value"), ("half of a character \ud800", 1)], "task")
         lock_at_once(file)
 
 

@@ -131,22 +131,16 @@ async def run_chain(
 
 
 @asynccontextmanager
-async def run_script(
-    script: Script, *tools: BaseTool, **settings: object
-) -> AsyncGenerator[httpx.AsyncClient, None]:
+async def run_script(script: Script, *tools: BaseTool, **settings: object) -> AsyncGenerator[httpx.AsyncClient, None]:
     """A client of an agent server whose model plays a script; at the end all is sent."""
     options = {"checkpoints": "none", "router_urls": ["http://r"], "trace_sampling": 100, **settings}
-    async with connect(
-        create_app(build_graph(script, *tools, remember=False), build_settings(**options))
-    ) as client:
+    async with connect(create_app(build_graph(script, *tools, remember=False), build_settings(**options))) as client:
         yield client
 
 
 async def ask(client: httpx.AsyncClient, **headers: str) -> httpx.Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return await client.post(
-        "/agent/run", json={"messages": [{**USER, "content": "prompt-canary"}]}, headers=named
-    )
+    return await client.post("/agent/run", json={"messages": [{**USER, "content": "prompt-canary"}]}, headers=named)
 
 
 async def test_a_run_is_one_tree_from_the_client_over_its_turns_and_tools_to_the_providers(

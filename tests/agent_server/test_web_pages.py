@@ -72,9 +72,7 @@ async def test_pages_of_the_configured_origins_are_answered_and_no_others() -> N
     async with call_app(build_graph(Script()), cors_origins=["https://app.example"]) as client:
         own = await client.post("/agent/run", content=RUN, headers=page("https://app.example"))
         other = await client.post("/agent/run", content=RUN, headers=page("https://evil.example"))
-        rebound = await client.get(
-            "/threads/t-1", headers={"host": "evil.example", **page("https://app.example")}
-        )
+        rebound = await client.get("/threads/t-1", headers={"host": "evil.example", **page("https://app.example")})
     assert (own.status_code, own.headers["access-control-allow-origin"]) == (200, "https://app.example")
     assert [read(other), read(rebound)] == [(403, "foreign_page"), (403, "foreign_host")]
 

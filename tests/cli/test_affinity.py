@@ -40,9 +40,7 @@ def run(offline_router: str) -> Run:
     """Type a command beside a running router."""
 
     def run(*arguments: str, **environment: str) -> Result:
-        return CliRunner().invoke(
-            affinity_group, arguments, env={"PLANO_BASE_URL": offline_router, **environment}
-        )
+        return CliRunner().invoke(affinity_group, arguments, env={"PLANO_BASE_URL": offline_router, **environment})
 
     return run
 
@@ -114,9 +112,7 @@ def test_where_no_router_is_it_says_how_to_start_one(run: Run) -> None:
     assert "plano-agents up" in result.stderr
 
 
-@pytest.mark.parametrize(
-    "url", ["ftp://h", "nonsense", "", "http://", "http://[", "http://h:x", "file:///etc/passwd"]
-)
+@pytest.mark.parametrize("url", ["ftp://h", "nonsense", "", "http://", "http://[", "http://h:x", "file:///etc/passwd"])
 def test_what_is_no_address_is_refused(run: Run, url: str) -> None:
     result = run("list", "--url", url or " ")
     assert result.exit_code == 1
@@ -188,9 +184,7 @@ def test_a_harness_lane_and_what_made_it_switch_are_shown(run: Run) -> None:
 def test_the_admin_token_is_asked_for_and_taken(run: Run, root: Path) -> None:
     with offline_router(root / "config.yaml", settings="admin_token: canary") as url:
         refused = run("list", PLANO_BASE_URL=url)
-        assert (
-            refused.stderr == "Error: The router asks for its admin token. Put it into PLANO_ADMIN_TOKEN.\n"
-        )
+        assert refused.stderr == "Error: The router asks for its admin token. Put it into PLANO_ADMIN_TOKEN.\n"
         assert run("list", PLANO_BASE_URL=url, PLANO_ADMIN_TOKEN="canary").output == "no sessions\n"
 
 

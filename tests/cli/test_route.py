@@ -81,9 +81,7 @@ def test_a_routing_model_that_is_down_is_told(root: Path, tmp_path: Path) -> Non
 
 
 def test_it_is_left_alone_when_that_is_asked(root: Path, tmp_path: Path) -> None:
-    ended = run(
-        "write a migration script", "--embedded", "--config", write_with_routing_model(root, tmp_path)
-    )
+    ended = run("write a migration script", "--embedded", "--config", write_with_routing_model(root, tmp_path))
     assert "degraded" not in ended.output
 
 
@@ -91,9 +89,7 @@ def test_it_is_left_alone_when_that_is_asked(root: Path, tmp_path: Path) -> None
     ("arguments", "told"),
     [(("hi", "--config", "nope.yaml"), "nope.yaml"), (("hi", "--model", "gpt-7"), "'gpt-7'")],
 )
-def test_what_goes_wrong_is_told_without_a_traceback(
-    config: str, arguments: tuple[str, ...], told: str
-) -> None:
+def test_what_goes_wrong_is_told_without_a_traceback(config: str, arguments: tuple[str, ...], told: str) -> None:
     ended = run(*arguments, *(() if "--config" in arguments else ("--config", config)))
     assert ended.exit_code == 1
     assert told in ended.output + str(ended.exception)

@@ -125,9 +125,7 @@ def test_a_thread_is_there_again_after_a_restart(folder: Path) -> None:
 
 
 def test_settings_of_a_file_are_overridden_by_options(folder: Path) -> None:
-    (folder / "agent.yaml").write_text(
-        f"name: scout\ncheckpoints: none\napi_keys: {{alice: '{hash_key(KEY)}'}}\n"
-    )
+    (folder / "agent.yaml").write_text(f"name: scout\ncheckpoints: none\napi_keys: {{alice: '{hash_key(KEY)}'}}\n")
     with serving(folder, "cities:graph", "--config", "agent.yaml", "--name", "guide") as (url, _, said):
         models = ask(url, "/v1/models", key=KEY)
         with pytest.raises(urllib.error.HTTPError, match="401"):
@@ -148,9 +146,7 @@ def test_settings_of_a_file_are_overridden_by_options(folder: Path) -> None:
         (["cities:graph", "--host", "0.0.0.0"], "plano-agents hash-key"),
     ],
 )
-def test_what_cannot_be_served_is_one_line_with_the_way_out(
-    folder: Path, arguments: list[str], told: str
-) -> None:
+def test_what_cannot_be_served_is_one_line_with_the_way_out(folder: Path, arguments: list[str], told: str) -> None:
     ended = run(folder, "serve", *arguments, "--port", "0")
     assert (ended.returncode, ended.stdout) == (1, "")
     assert told in ended.stderr

@@ -139,17 +139,12 @@ def test_several_workers_without_shared_pins_are_refused_with_the_way_out(config
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (1, "", 1)
     assert ended.stderr.startswith("error: --workers 2: ")
     assert "(routing.session_cache.type is 'memory')" in ended.stderr
-    assert (
-        "'routing: {session_cache: {type: redis, url: redis://localhost:6379}}' into config.yaml"
-        in ended.stderr
-    )
+    assert "'routing: {session_cache: {type: redis, url: redis://localhost:6379}}' into config.yaml" in ended.stderr
 
 
 def test_several_workers_that_are_not_told_where_redis_is_are_refused_with_the_way_out(config: Path) -> None:
     config.write_text(CONFIG + "routing: {session_cache: {type: redis, url: $REDIS_URL}}\n")
-    ended = run(
-        "up", str(config), "--offline", "--port", "0", "--workers", "2", REDIS_URL="redis://localhost"
-    )
+    ended = run("up", str(config), "--offline", "--port", "0", "--workers", "2", REDIS_URL="redis://localhost")
     assert ended.returncode == 1
     assert "error: --workers 2: routing.session_cache.url comes from the environment" in ended.stderr
 

@@ -71,9 +71,7 @@ def openai_2(root: Path) -> Path:
 @pytest.fixture(scope="session")
 def langgraph_cli(root: Path) -> Path:
     """LangGraph's command line with its own server, beside the project: it needs older versions of what tests need."""
-    return (
-        _fill(".langgraph-dev", root, "langgraph-cli[inmem]>=0.4,<1", "--editable", str(root)) / "langgraph"
-    )
+    return _fill(".langgraph-dev", root, "langgraph-cli[inmem]>=0.4,<1", "--editable", str(root)) / "langgraph"
 
 
 def _fill(name: str, root: Path, *requirements: str) -> Path:

@@ -121,9 +121,7 @@ def run_on_langgraph_dev(url: str, headers: dict[str, str]) -> tuple[str, list[d
         thread = client.threads.create()["thread_id"]
         state = client.runs.wait(thread, "database-agent", input=asked)
     assert isinstance(state, dict)
-    turns = [
-        message["response_metadata"]["plano"] for message in state["messages"] if message["type"] == "ai"
-    ]
+    turns = [message["response_metadata"]["plano"] for message in state["messages"] if message["type"] == "ai"]
     return thread, turns
 
 

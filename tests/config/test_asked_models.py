@@ -10,9 +10,7 @@ from plano_agents.config.asked_models import find_asked, word_unknown
 
 def declare(*names: str, **patterns: str) -> Config:
     models = (
-        Model(name, provider, model_id, provider)
-        for name in names
-        for provider, _, model_id in [name.partition("/")]
+        Model(name, provider, model_id, provider) for name in names for provider, _, model_id in [name.partition("/")]
     )
     return Config(models=tuple(models), alias_patterns=MappingProxyType(patterns))
 
@@ -79,9 +77,7 @@ def test_another_models_snapshot_finds_nothing(declared: str, asked: str) -> Non
 
 
 def test_the_first_pattern_that_matches_counts() -> None:
-    config = declare(
-        "openai/gpt-5", "openai/o3", **{"claude-haiku-*": "openai/o3", "claude-*": "openai/gpt-5"}
-    )
+    config = declare("openai/gpt-5", "openai/o3", **{"claude-haiku-*": "openai/o3", "claude-*": "openai/gpt-5"})
     found = [find(config, name) for name in ("claude-haiku-4-5", "claude-opus-4-7", "my-claude-haiku-1")]
     assert found == ["openai/o3", "openai/gpt-5", None]
 

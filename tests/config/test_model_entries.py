@@ -12,9 +12,7 @@ Problems = Callable[..., tuple[str, ...]]
 
 def write(*entries: str) -> str:
     """A file with these entries, the first of them in line 4."""
-    return "version: v0.4.0\nlisteners: []\nmodel_providers:\n" + "".join(
-        f"  - {{{entry}}}\n" for entry in entries
-    )
+    return "version: v0.4.0\nlisteners: []\nmodel_providers:\n" + "".join(f"  - {{{entry}}}\n" for entry in entries)
 
 
 def test_a_model_is_split_at_its_first_slash(parse: Parse) -> None:

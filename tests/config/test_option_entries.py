@@ -72,9 +72,7 @@ def test_tracing_is_read(parse: Parse, minimal: str) -> None:
 
 
 @pytest.mark.parametrize("address", ["https://otel:4317", "http://otel/v1", "otel:4317", "http://["])
-def test_a_collector_at_another_kind_of_address_is_refused(
-    problems: Problems, minimal: str, address: str
-) -> None:
+def test_a_collector_at_another_kind_of_address_is_refused(problems: Problems, minimal: str, address: str) -> None:
     text = minimal + f"tracing:\n  opentracing_grpc_endpoint: '{address}'\n"
     assert tell(problems(text)) == (
         "config.yaml:6: tracing.opentracing_grpc_endpoint is not an address. "
@@ -123,9 +121,7 @@ def test_offline_it_is_told_that_pins_stay_in_memory(parse: Parse, minimal: str)
     )
 
 
-@pytest.mark.parametrize(
-    "url", ["h:6379", "http://h", "redis://:1", "redis://h:x", "redis://h:99999", "redis:/h"]
-)
+@pytest.mark.parametrize("url", ["h:6379", "http://h", "redis://:1", "redis://h:x", "redis://h:99999", "redis:/h"])
 def test_an_address_that_is_none_of_redis_is_refused_without_being_shown(
     problems: Problems, minimal: str, url: str
 ) -> None:
@@ -136,9 +132,7 @@ def test_an_address_that_is_none_of_redis_is_refused_without_being_shown(
 
 @pytest.mark.parametrize("url", ["redis://h", "rediss://u:p@h:1/2?ssl_ca_certs=/x", "redis://[::1]:6379"])
 def test_an_address_of_redis_is_taken(parse: Parse, minimal: str, url: str) -> None:
-    cache = parse(
-        f"{minimal}routing: {{session_cache: {{type: redis, url: '{url}'}}}}\n"
-    ).routing.session_cache
+    cache = parse(f"{minimal}routing: {{session_cache: {{type: redis, url: '{url}'}}}}\n").routing.session_cache
     assert cache.is_shared
 
 
@@ -178,9 +172,7 @@ def test_a_second_source_of_a_type_is_refused(problems: Problems, minimal: str, 
 @pytest.mark.parametrize(
     "url", ["ftp://x", "x", "http://", "http://[", "https://u:sk-secret@x", "http://x y", "https://ü.example"]
 )
-def test_a_source_without_a_usable_address_is_refused_and_not_shown(
-    problems: Problems, minimal: str, url: str
-) -> None:
+def test_a_source_without_a_usable_address_is_refused_and_not_shown(problems: Problems, minimal: str, url: str) -> None:
     text = f"{minimal}model_metrics_sources:\n  - type: cost\n    provider: models.dev\n    url: '{url}'\n"
     problem = tell(problems(text))
     assert problem.startswith("config.yaml:8: the url of this cost source is not an address.")
@@ -208,7 +200,5 @@ def test_a_source_without_a_usable_address_is_refused_and_not_shown(
         ),
     ],
 )
-def test_a_sources_keys_are_those_of_its_type(
-    problems: Problems, minimal: str, entry: str, problem: str
-) -> None:
+def test_a_sources_keys_are_those_of_its_type(problems: Problems, minimal: str, entry: str, problem: str) -> None:
     assert tell(problems(f"{minimal}model_metrics_sources:\n  - {entry}\n")) == f"config.yaml:6: {problem}"

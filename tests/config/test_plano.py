@@ -23,9 +23,7 @@ Problems = Callable[..., tuple[str, ...]]
         ("{egress_traffic: {address: 0.0.0.0, port: 99}}", Listener("0.0.0.0", 99)),
     ],
 )
-def test_the_model_listener_says_where(
-    parse: Parse, minimal: str, listeners: str, expected: Listener
-) -> None:
+def test_the_model_listener_says_where(parse: Parse, minimal: str, listeners: str, expected: Listener) -> None:
     assert parse(minimal.replace("[]", listeners)).listener == expected
 
 
@@ -100,9 +98,7 @@ def test_a_file_without_models_is_refused(problems: Problems, models: str) -> No
 
 
 def test_an_alias_is_provider_qualified(parse: Parse, minimal: str) -> None:
-    assert dict(parse(minimal + "model_aliases: {quick: {target: gpt-4o}}\n").aliases) == {
-        "quick": "openai/gpt-4o"
-    }
+    assert dict(parse(minimal + "model_aliases: {quick: {target: gpt-4o}}\n").aliases) == {"quick": "openai/gpt-4o"}
 
 
 def test_an_alias_to_an_undeclared_model_is_refused(problems: Problems, minimal: str) -> None:
@@ -197,16 +193,12 @@ values = st.recursive(
     ),
     offline=st.booleans(),
 )
-def test_any_data_is_a_configuration_or_a_configuration_error(
-    data: dict[str, object], *, offline: bool
-) -> None:
+def test_any_data_is_a_configuration_or_a_configuration_error(data: dict[str, object], *, offline: bool) -> None:
     assert all(problem.startswith("c.yaml:") for problem in find_problems(data, offline=offline))
 
 
 entries = st.dictionaries(
-    st.sampled_from(
-        ["access_key", "base_url", "default", "headers", "name", "passthrough_auth", "provider_interface"]
-    ),
+    st.sampled_from(["access_key", "base_url", "default", "headers", "name", "passthrough_auth", "provider_interface"]),
     words | st.booleans() | st.dictionaries(st.text(max_size=3), words, max_size=2),
     max_size=3,
 )
@@ -222,9 +214,7 @@ def test_any_entries_are_models_or_a_configuration_error(pairs: list[tuple[str, 
     assert all(len(problem.splitlines()) == 1 for problem in find_problems(data))
 
 
-@pytest.mark.parametrize(
-    "key", ["routing: {session_ttl_seconds: %s}", "prompt_caching: {session_ttl_seconds: %s}"]
-)
+@pytest.mark.parametrize("key", ["routing: {session_ttl_seconds: %s}", "prompt_caching: {session_ttl_seconds: %s}"])
 def test_a_session_lives_ten_years_at_most(problems: Problems, minimal: str, key: str) -> None:
     assert problems(minimal + key % 315_360_000) == ()
     (problem,) = problems(minimal + key % 315_360_001)

@@ -78,9 +78,7 @@ def test_an_undeclared_model_is_told_with_the_nearest_and_all(problems: Problems
 
 def test_a_preference_declared_twice_is_refused(problems: Problems) -> None:
     twice = TOP % "gpt-4o" + "  - {name: code, description: x, models: [gpt-4o]}\n"
-    assert problems(twice) == (
-        "config.yaml:8: the preference 'code' is declared twice. Merge them, or rename one.",
-    )
+    assert problems(twice) == ("config.yaml:8: the preference 'code' is declared twice. Merge them, or rename one.",)
 
 
 def test_a_name_that_no_header_carries_is_refused(problems: Problems) -> None:
@@ -102,9 +100,7 @@ def test_a_selection_policy_is_read(parse: Parse, policy: str) -> None:
 
 
 @pytest.mark.parametrize(("policy", "source"), [("cheapest", "cost"), ("fastest", "latency")])
-def test_a_policy_without_the_source_it_ranks_by_is_refused(
-    problems: Problems, policy: str, source: str
-) -> None:
+def test_a_policy_without_the_source_it_ranks_by_is_refused(problems: Problems, policy: str, source: str) -> None:
     text = TOP % "gpt-4o" + f"    selection_policy: {{prefer: {policy}}}\n"
     assert problems(text) == (
         (

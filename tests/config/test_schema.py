@@ -118,11 +118,7 @@ def load_schema() -> dict[str, Any]:
 def load_constant(name: str) -> frozenset[str]:
     """A list of planoai's generator, which is not imported for it configures logging."""
     for node in ast.parse(locate("config_generator.py").read_text()).body:
-        if (
-            isinstance(node, ast.Assign)
-            and isinstance(node.targets[0], ast.Name)
-            and node.targets[0].id == name
-        ):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == name:
             return frozenset(ast.literal_eval(node.value))
     raise LookupError(name)
 
@@ -159,9 +155,7 @@ def find_sections() -> list[tuple[type[Section | Values], dict[str, Any]]]:
 
 
 @pytest.mark.parametrize(("section", "properties"), find_sections())
-def test_a_section_knows_exactly_planos_keys(
-    section: type[Section | Values], properties: dict[str, Any]
-) -> None:
+def test_a_section_knows_exactly_planos_keys(section: type[Section | Values], properties: dict[str, Any]) -> None:
     assert set(list_fields(section)) == set(properties)
 
 

@@ -74,9 +74,7 @@ def test_a_missing_header_variable_names_the_header(problems: Problems, minimal:
     assert problem.startswith("config.yaml:5: $T is not set (needed by header X-Auth of openai/gpt-4o).")
 
 
-def test_a_key_with_a_line_end_is_refused_without_being_shown(
-    problems: Problems, minimal: str, secret: str
-) -> None:
+def test_a_key_with_a_line_end_is_refused_without_being_shown(problems: Problems, minimal: str, secret: str) -> None:
     (problem,) = problems(f"{minimal}    access_key: $KEY\n", environ={"KEY": secret + "\n"})
     assert "from $KEY, cannot go into an HTTP header" in problem
     assert secret not in problem

@@ -200,9 +200,7 @@ def test_a_declared_model_and_each_of_a_wildcards_can_be_described(name: str) ->
 def test_a_model_that_is_not_declared_is_told_with_the_nearest(name: str, way_out: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_settings(f"models:\n  {name}: {{}}\n", source="s.yaml", environ={}, models=DECLARED)
-    assert caught.value.problems == (
-        f"s.yaml:2: the model {name!r} is not declared in model_providers{way_out}",
-    )
+    assert caught.value.problems == (f"s.yaml:2: the model {name!r} is not declared in model_providers{way_out}",)
 
 
 @pytest.mark.parametrize("value", ["two words", "ümlaut", ""])
@@ -252,6 +250,4 @@ def test_what_is_wrong_with_routings_settings_is_told_with_its_line(settings: st
 @pytest.mark.parametrize("given", ["a:1", "*", "http://x", ""])
 def test_an_allowed_host_that_is_not_a_name_is_refused_with_the_way_out(given: str) -> None:
     (problem,) = fail(f"limits: {{allowed_hosts: [{given!r}]}}")
-    assert (
-        f"limits.allowed_hosts[0]: {given!r} is not the name of a host. Write one without a port" in problem
-    )
+    assert f"limits.allowed_hosts[0]: {given!r} is not the name of a host. Write one without a port" in problem

@@ -46,9 +46,7 @@ def test_a_server_runs_as_long_as_it_is_needed(server: str) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="watching a stranger's process takes Linux")
 def test_a_server_ends_with_a_parent_that_is_killed(server: str) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", STARTER, server], stdout=subprocess.PIPE, text=True
-    ) as starter:
+    with subprocess.Popen([sys.executable, "-c", STARTER, server], stdout=subprocess.PIPE, text=True) as starter:
         assert starter.stdout is not None
         number = int(starter.stdout.readline())
         starter.send_signal(signal.SIGKILL)

@@ -21,9 +21,7 @@ def test_a_tool_answers_with_the_demos_facts() -> None:
     assert facts["source"] == "simulated"
 
 
-@pytest.mark.parametrize(
-    "arguments", [{"database": "mysql", "workload": "mixed"}, {"database": "postgres"}, {}]
-)
+@pytest.mark.parametrize("arguments", [{"database": "mysql", "workload": "mixed"}, {"database": "postgres"}, {}])
 def test_a_wrong_call_is_answered_and_never_raises(arguments: dict[str, str]) -> None:
     benchmarks = build_tools()[0]
     assert "error" in json.loads(benchmarks.invoke(arguments))

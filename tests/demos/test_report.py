@@ -35,8 +35,7 @@ def show(width: int, turns: list[Turn], *, affinity_id: str | None = None) -> st
 def test_a_wide_line_stands_in_columns() -> None:
     line = describe_turn(TURN, BEFORE, columns=True).plain
     assert line == (
-        "  turn 4  [claude-sonnet-4-6        ]  code_generation      get_db_benchmarks, get_db_benchmarks"
-        "   ← switched"
+        "  turn 4  [claude-sonnet-4-6        ]  code_generation      get_db_benchmarks, get_db_benchmarks   ← switched"
     )
 
 
@@ -56,9 +55,7 @@ def test_lines_are_short_where_the_terminal_is_narrow(width: int, shown: str) ->
 
 
 def test_a_run_that_needs_no_affinity_is_said_to_leave_nothing_to_compare() -> None:
-    assert "Nothing to compare: this configuration gives every turn the same model." in show(
-        100, [TURN, TURN]
-    )
+    assert "Nothing to compare: this configuration gives every turn the same model." in show(100, [TURN, TURN])
 
 
 def test_a_run_that_switches_is_compared() -> None:

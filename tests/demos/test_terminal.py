@@ -65,8 +65,6 @@ def test_a_full_device_is_told_in_one_line() -> None:
 def test_a_reader_that_has_left_is_told_nothing() -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    ended = subprocess.run(
-        [sys.executable, "-c", EXIT], stdout=writer, stderr=subprocess.PIPE, text=True, check=False
-    )
+    ended = subprocess.run([sys.executable, "-c", EXIT], stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writer)
     assert (ended.returncode, ended.stderr) == (1, "")

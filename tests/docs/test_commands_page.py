@@ -11,6 +11,4 @@ from tests.docs.fences import ROOT
 
 def test_every_command_stands_on_the_page_on_the_command_line() -> None:
     page = markdown((ROOT / "docs" / "cli.md").read_text(), extensions=["attr_list", "mkdocs-click"])
-    assert set(re.findall(r"<h3[^>]*>plano-agents ([\w-]+)</h3>", page)) == set(
-        cli.list_commands(click.Context(cli))
-    )
+    assert set(re.findall(r"<h3[^>]*>plano-agents ([\w-]+)</h3>", page)) == set(cli.list_commands(click.Context(cli)))

@@ -45,9 +45,7 @@ def test_a_keys_path_leads_through_lists_and_names() -> None:
 
 
 def test_a_row_tells_what_is_taken_by_default_and_why() -> None:
-    assert "| `most` | whole number ≥ 1, ≤ 5,000 | `3` | How many `stores` there may be |" in render_keys(
-        File
-    )
+    assert "| `most` | whole number ≥ 1, ≤ 5,000 | `3` | How many `stores` there may be |" in render_keys(File)
     assert "| `stores[].kind` | text | required | Which one it is |" in render_keys(File)
 
 

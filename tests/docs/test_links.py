@@ -18,9 +18,7 @@ def list_names(path: Path) -> set[str]:
         return set()
     tree = ast.parse(path.read_text())
     return {
-        node.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
     } | {
         node.targets[0].id
         for node in tree.body
@@ -31,9 +29,7 @@ def list_names(path: Path) -> set[str]:
 @pytest.mark.parametrize("page", [*list_pages(), "training/routing/README.md"])
 def test_every_link_within_the_project_leads_somewhere(page: str) -> None:
     path = ROOT / page
-    targets = [
-        target for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", path.read_text()) if "://" not in target
-    ]
+    targets = [target for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", path.read_text()) if "://" not in target]
     targets += re.findall(r'(?:src|srcset)="([^":]+)"', path.read_text())
     assert [target for target in targets if not (path.parent / target).exists()] == []
 

@@ -33,9 +33,7 @@ def find_names(text: str) -> set[str]:
 
 
 def list_queries() -> list[str]:
-    return [
-        target["expr"] for panel in json.loads(DASHBOARD.read_text())["panels"] for target in panel["targets"]
-    ]
+    return [target["expr"] for panel in json.loads(DASHBOARD.read_text())["panels"] for target in panel["targets"]]
 
 
 def test_the_page_lists_what_is_counted() -> None:

@@ -108,6 +108,4 @@ def test_what_is_printed_and_not_shown_is_told(shown: str, printed: str) -> None
 
 
 def test_a_continued_command_is_one() -> None:
-    assert parse_session("$ curl -s x \\\n    -d y   # why\nprinted\n") == [
-        Command("curl -s x -d y", ("printed",))
-    ]
+    assert parse_session("$ curl -s x \\\n    -d y   # why\nprinted\n") == [Command("curl -s x -d y", ("printed",))]

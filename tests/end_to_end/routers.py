@@ -80,9 +80,7 @@ async def run_router(folder: Path) -> AsyncGenerator[tuple[Router, FakeUpstream]
 
 def told(state: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """The router's headers on each answer of the thread."""
-    plano = [
-        message.response_metadata["plano"] for message in state["messages"] if isinstance(message, AIMessage)
-    ]
+    plano = [message.response_metadata["plano"] for message in state["messages"] if isinstance(message, AIMessage)]
     return [(each["model"], each["decision"], each["reason"]) for each in plano]
 
 

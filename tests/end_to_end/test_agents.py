@@ -107,9 +107,7 @@ def test_it_says_that_models_are_simulated(agents: Agents) -> None:
 def test_the_printed_curl_line_works(agents: Agents) -> None:
     line = re.search(r"  (curl .+?)\n\n", agents.said, re.DOTALL)
     assert line is not None
-    ended = subprocess.run(
-        shlex.split(line.group(1).replace("\\\n", " ")), capture_output=True, text=True, check=True
-    )
+    ended = subprocess.run(shlex.split(line.group(1).replace("\\\n", " ")), capture_output=True, text=True, check=True)
     run = json.loads(ended.stdout)
     assert run["affinity_id"] == "my-first-run"
     assert run["turns"][0]["route"] == "complex_reasoning"

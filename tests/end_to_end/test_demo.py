@@ -44,9 +44,7 @@ class Trace:
 
 def demo(root: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("PLANO_", "OPENAI_", "ANTHROPIC_"))
+        name: value for name, value in os.environ.items() if not name.startswith(("PLANO_", "OPENAI_", "ANTHROPIC_"))
     }
     return subprocess.run(
         [sys.executable, str(root / "demo.py"), "--fast", *arguments],
@@ -110,9 +108,7 @@ def test_a_run_again_gives_the_same_trace_however_python_hashes(root: Path, usua
     assert trace(root, PYTHONHASHSEED=seed).repeatable() == usual.repeatable()
 
 
-def test_swapped_descriptions_swap_the_models(
-    root: Path, plain_config: dict[str, Any], tmp_path: Path
-) -> None:
+def test_swapped_descriptions_swap_the_models(root: Path, plain_config: dict[str, Any], tmp_path: Path) -> None:
     # A name speaks too, so both are made to say nothing.
     one, two = (
         {**each, "name": name}
@@ -144,9 +140,7 @@ def test_a_configuration_that_never_switches_leaves_nothing_to_compare(
 
 
 def test_renamed_models_rename_the_output(root: Path, usual: Trace, tmp_path: Path) -> None:
-    text = (
-        (root / "config.yaml").read_text().replace("gpt-4o", "gizmo-9").replace("claude-sonnet-4-6", "ode-7")
-    )
+    text = (root / "config.yaml").read_text().replace("gpt-4o", "gizmo-9").replace("claude-sonnet-4-6", "ode-7")
     path = tmp_path / "config.yaml"
     path.write_text(text)
     found = trace(root, "--config", str(path))
@@ -232,9 +226,7 @@ def test_what_goes_wrong_is_told_without_a_traceback(
 
 
 @pytest.mark.parametrize("arguments", [["--live"], ["--config", "other.yaml"]])
-def test_what_is_for_ones_own_router_is_refused_beside_one_that_runs(
-    root: Path, arguments: list[str]
-) -> None:
+def test_what_is_for_ones_own_router_is_refused_beside_one_that_runs(root: Path, arguments: list[str]) -> None:
     ended = demo(root, *arguments, PLANO_BASE_URL="http://127.0.0.1:9")
     assert (ended.returncode, ended.stdout) == (2, "")
     assert "PLANO_BASE_URL names a router that runs already" in ended.stderr

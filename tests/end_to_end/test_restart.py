@@ -33,9 +33,7 @@ async def test_a_thread_goes_on_with_its_model_after_the_router_was_restarted_be
         await agent.ainvoke({"messages": [HumanMessage(CODE)]}, THREAD)
         await router.restart()
         state = await agent.ainvoke({"messages": [HumanMessage(TALK)]}, THREAD)
-        other = await agent.ainvoke(
-            {"messages": [HumanMessage(TALK)]}, {"configurable": {"thread_id": "other"}}
-        )
+        other = await agent.ainvoke({"messages": [HumanMessage(TALK)]}, {"configurable": {"thread_id": "other"}})
     assert told(state) == [
         (GPT, "initialize", "first_turn"),
         (GPT, "retain", "pinned"),

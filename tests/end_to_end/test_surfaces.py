@@ -66,9 +66,7 @@ def test_chat_completions_calls_tools(chat: openai.OpenAI, model: str, *, stream
         for call in message.tool_calls
     ]
     said.append({"role": "assistant", "content": message.content, "tool_calls": calls})
-    said += [
-        {"role": "tool", "tool_call_id": call.id, "content": "18 degrees"} for call in message.tool_calls
-    ]
+    said += [{"role": "tool", "tool_call_id": call.id, "content": "18 degrees"} for call in message.tool_calls]
     answer = chat.chat.completions.create(model=model, messages=said, tools=[tool])
     assert "18 degrees" in (answer.choices[0].message.content or "")
     assert answer.model == model.partition("/")[2]
@@ -114,9 +112,7 @@ def test_responses_calls_tools(chat: openai.OpenAI, model: str, *, streamed: boo
     calls = [item for item in response.output if item.type == "function_call"]
     assert [json.loads(call.arguments)["city"] for call in calls] == ["Paris", "Rome"]
     said += [item.model_dump(exclude_none=True) for item in response.output]
-    said += [
-        {"type": "function_call_output", "call_id": call.call_id, "output": "18 degrees"} for call in calls
-    ]
+    said += [{"type": "function_call_output", "call_id": call.call_id, "output": "18 degrees"} for call in calls]
     answer: Any = chat.responses.create(input=said, **asked)
     assert (answer.status, "18 degrees" in answer.output_text) == ("completed", True)
 

@@ -29,9 +29,7 @@ class Run:
         self.output = ""
 
     def __call__(self, name: str) -> list[tuple[str, str, str]]:
-        environ = {
-            key: value for key, value in os.environ.items() if not key.startswith(("PLANO_", "REDIS_"))
-        }
+        environ = {key: value for key, value in os.environ.items() if not key.startswith(("PLANO_", "REDIS_"))}
         command = [sys.executable, str(self._root / "examples" / f"{name}.py")]
         ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
         assert ended.returncode == 0, ended.stderr

@@ -110,9 +110,7 @@ def write_config(
 @asynccontextmanager
 async def start_router(config: Path, *options: str, port: int = 0) -> AsyncGenerator[RouterProcess, None]:
     """Run a router until the context ends."""
-    async with start_program(
-        "-m", "plano_agents", "up", str(config), "--port", str(port), *options
-    ) as router:
+    async with start_program("-m", "plano_agents", "up", str(config), "--port", str(port), *options) as router:
         yield router
 
 

@@ -20,9 +20,7 @@ NATIVE = False
 def build_crew(url: str) -> Crew:
     """One agent with one task."""
     llm = LLM(model="openai/gpt-4o-mini", base_url=url, api_key="none")
-    agent = Agent(
-        role="reporter", goal="report", backstory="a reporter", llm=llm, tools=[tool(weather)], max_iter=4
-    )
+    agent = Agent(role="reporter", goal="report", backstory="a reporter", llm=llm, tools=[tool(weather)], max_iter=4)
     task = Task(description=QUESTION, expected_output="degrees", agent=agent)
     return Crew(agents=[agent], tasks=[task])
 

@@ -94,8 +94,7 @@ def stage(folder: Path, models: Models, script: Script, **routing: object) -> It
 def _write_config(folder: Path, url: str, models: Models, routing: Mapping[str, object]) -> Path:
     coders, talkers = models
     entries = [
-        {"model": name, "base_url": url, "access_key": "sk-any"}
-        for name in {*coders, *talkers, f"openai/{SMALL}"}
+        {"model": name, "base_url": url, "access_key": "sk-any"} for name in {*coders, *talkers, f"openai/{SMALL}"}
     ]
     config = {
         "version": "v0.4.0",

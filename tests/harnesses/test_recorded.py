@@ -40,9 +40,7 @@ def test_every_request_of_an_agent_shows_its_session(recording: str) -> None:
     """A sub-agent's shows the session that it works for."""
     shown = [recognise(request.headers, _split(request)) for request in read_recorded(recording)]
     assert {each is not None and recording.startswith(each.harness) for each in shown} == {True}
-    assert len({each.agent for each in shown if each is not None}) == (
-        1 if recording.endswith("aside") else 2
-    )
+    assert len({each.agent for each in shown if each is not None}) == (1 if recording.endswith("aside") else 2)
 
 
 def _split(request: RecordedRequest) -> dict[str, msgspec.Raw]:

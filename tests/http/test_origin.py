@@ -156,9 +156,7 @@ def test_a_body_that_is_not_declared_as_json_is_refused(content_type: str | None
     assert check(headers, peer, origins=("*",)) is UnsupportedMediaTypeError
 
 
-@pytest.mark.parametrize(
-    "content_type", ["application/json", "Application/JSON; charset=utf-8", "application/ld+json"]
-)
+@pytest.mark.parametrize("content_type", ["application/json", "Application/JSON; charset=utf-8", "application/ld+json"])
 def test_json_is_known_in_all_its_forms(content_type: str) -> None:
     assert is_json(content_type)
 

@@ -90,9 +90,7 @@ class Run:
         await asyncio.gather(*(self._flaky.ainvoke(self._id) for _ in range(3)))
 
 
-async def test_2000_interleaved_calls_keep_their_runs_apart(
-    router: FakeUpstream, pool: ThreadPoolExecutor
-) -> None:
+async def test_2000_interleaved_calls_keep_their_runs_apart(router: FakeUpstream, pool: ThreadPoolExecutor) -> None:
     room = asyncio.Semaphore(RUNS_AT_ONCE)
 
     async def run(number: int) -> None:

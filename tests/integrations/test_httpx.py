@@ -95,9 +95,7 @@ async def test_a_redirect_elsewhere_leaves_the_id_behind_and_one_within_keeps_it
 
 
 @every_library
-def test_a_look_alike_of_a_router_is_not_one(
-    library: Any, servers: tuple[FakeUpstream, FakeUpstream]
-) -> None:
+def test_a_look_alike_of_a_router_is_not_one(library: Any, servers: tuple[FakeUpstream, FakeUpstream]) -> None:
     ours, theirs = servers
     instrument(f"{ours.url}/gateway")
     with model_affinity("run-1"):
@@ -110,9 +108,7 @@ def test_a_look_alike_of_a_router_is_not_one(
 
 
 @every_library
-def test_the_names_of_this_machine_are_one_host(
-    library: Any, servers: tuple[FakeUpstream, FakeUpstream]
-) -> None:
+def test_the_names_of_this_machine_are_one_host(library: Any, servers: tuple[FakeUpstream, FakeUpstream]) -> None:
     ours, _ = servers
     instrument(ours.url.replace("127.0.0.1", "localhost"))
     with model_affinity("run-1"):
@@ -205,8 +201,7 @@ def test_whoever_hooked_in_later_is_left_in_place(
 
 def test_an_address_in_ipv6_is_the_same_in_either_case() -> None:
     written, asked = (
-        instrumentation._parse_address(httpx2.URL(url))
-        for url in ("http://[FE80::A]:1", "http://[fe80::a]:1/v1")
+        instrumentation._parse_address(httpx2.URL(url)) for url in ("http://[FE80::A]:1", "http://[fe80::a]:1/v1")
     )
     assert written.covers(asked)
 

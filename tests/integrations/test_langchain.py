@@ -133,9 +133,7 @@ def test_a_stream_read_after_its_scope_still_belongs_to_it(router: FakeUpstream,
     assert router.affinity_ids == ["run-1"]
 
 
-def test_a_stream_asked_for_outside_a_scope_takes_none_from_its_reader(
-    router: FakeUpstream, llm: ChatPlano
-) -> None:
+def test_a_stream_asked_for_outside_a_scope_takes_none_from_its_reader(router: FakeUpstream, llm: ChatPlano) -> None:
     stream = llm.stream("hello")
     with model_affinity("reader"):
         list(stream)
@@ -224,7 +222,5 @@ def test_no_hint_replaces(
     kwargs: dict[str, Any],
     expected: str | None,
 ) -> None:
-    llm.invoke(
-        [HumanMessage("hi"), AIMessage("yes?", response_metadata=metadata), HumanMessage("go")], **kwargs
-    )
+    llm.invoke([HumanMessage("hi"), AIMessage("yes?", response_metadata=metadata), HumanMessage("go")], **kwargs)
     assert router.exchanges[0].headers.get("x-model-affinity-hint") == expected

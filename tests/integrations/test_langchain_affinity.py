@@ -119,9 +119,7 @@ def test_the_order_of_precedence_is_chat_planos(llm: Any, view: RouterView, affi
 
 
 def test_a_field_outranks_the_scope_and_is_checked(router: FakeUpstream) -> None:
-    llm = StickyChatOpenAI(
-        model="m", base_url=f"{router.url}/v1", api_key=SecretStr("k"), affinity_id="field"
-    )
+    llm = StickyChatOpenAI(model="m", base_url=f"{router.url}/v1", api_key=SecretStr("k"), affinity_id="field")
     with model_affinity("scope"):
         llm.invoke("hello")
     assert router.affinity_ids == ["field"]
@@ -131,9 +129,7 @@ def test_a_field_outranks_the_scope_and_is_checked(router: FakeUpstream) -> None
 
 def test_an_affinity_header_among_the_default_headers_counts_as_the_field(router: FakeUpstream) -> None:
     headers = {"x-model-affinity": "default", "X-Team": "search"}
-    llm = StickyChatOpenAI(
-        model="m", base_url=f"{router.url}/v1", api_key=SecretStr("k"), default_headers=headers
-    )
+    llm = StickyChatOpenAI(model="m", base_url=f"{router.url}/v1", api_key=SecretStr("k"), default_headers=headers)
     llm.invoke("hello")
     llm.invoke("hello", affinity_id="call")
     assert router.affinity_ids == ["default", "call"]
@@ -152,9 +148,7 @@ def test_an_answer_that_keeps_its_headers_is_hinted_at(router: FakeUpstream, kin
 
 
 def test_the_id_is_in_no_body_and_no_serialized_form(router: FakeUpstream) -> None:
-    llm = StickyChatOpenAI(
-        model="m", base_url=f"{router.url}/v1", api_key=SecretStr("k"), affinity_id="field"
-    )
+    llm = StickyChatOpenAI(model="m", base_url=f"{router.url}/v1", api_key=SecretStr("k"), affinity_id="field")
     llm.invoke("hello")
     assert "affinity" not in json.dumps(router.exchanges[0].json) + json.dumps(llm.model_dump(), default=str)
 

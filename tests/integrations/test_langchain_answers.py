@@ -112,9 +112,7 @@ def test_an_address_with_a_query_is_refused_with_the_way_out() -> None:
         ChatPlano(base_url="http://h:1/v1?x=1")
 
 
-def test_openai_and_langsmith_variables_are_not_read(
-    router: FakeUpstream, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_openai_and_langsmith_variables_are_not_read(router: FakeUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "LANGSMITH_API_KEY"):
         monkeypatch.setenv(name, "stolen")
     monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "Authorization: Bearer stolen")
@@ -144,9 +142,7 @@ def test_the_key_is_in_no_repr_error_or_serialized_form() -> None:
 def test_a_model_survives_being_written_down(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLANO_API_KEY", "client-key")
     llm = ChatPlano(model="gpt-4o-mini", base_url="http://h:1", temperature=0.5)
-    revived = load(
-        dumpd(llm), allowed_objects=[ChatPlano], valid_namespaces=["plano_agents"], secrets_from_env=True
-    )
+    revived = load(dumpd(llm), allowed_objects=[ChatPlano], valid_namespaces=["plano_agents"], secrets_from_env=True)
     assert revived.asdict() == llm.asdict()
     assert revived.openai_api_key == llm.openai_api_key
     assert "include_response_headers" not in revived.model_fields_set
@@ -168,8 +164,6 @@ def test_models_of_a_process_share_their_connections() -> None:
     assert first.root_async_client._client is second.root_async_client._client
 
 
-def test_half_a_character_in_a_transcript_does_not_stop_the_next_request(
-    router: FakeUpstream, llm: ChatPlano
-) -> None:
+def test_half_a_character_in_a_transcript_does_not_stop_the_next_request(router: FakeUpstream, llm: ChatPlano) -> None:
     llm.invoke([HumanMessage("which?"), AIMessage("this \ud83d"), HumanMessage("why?")])
     assert router.exchanges[-1].json["messages"][1]["content"] == "this \ufffd"

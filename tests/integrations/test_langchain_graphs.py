@@ -80,9 +80,7 @@ async def test_a_node_that_passes_no_config_still_has_the_runs_id(router: FakeUp
     assert router.affinity_ids == [derive_affinity_id("t-42")] * 2 + ["run-1"] * 2
 
 
-def test_a_node_with_a_configurable_of_its_own_keeps_the_runs_id(
-    router: FakeUpstream, llm: ChatPlano
-) -> None:
+def test_a_node_with_a_configurable_of_its_own_keeps_the_runs_id(router: FakeUpstream, llm: ChatPlano) -> None:
     def ask_otherwise(state: Chat) -> Chat:
         return {"messages": [llm.invoke(state["messages"], {"configurable": {"tone": "dry"}})]}
 
@@ -156,7 +154,5 @@ async def test_200_concurrent_runs_keep_their_ids_apart(router: FakeUpstream, gr
     await asyncio.gather(*(run(number) for number in range(200)))
     assert len(router.exchanges) == 400
     assert not [
-        request
-        for request in router.exchanges
-        if request.json["messages"][0]["content"] != request.affinity_id
+        request for request in router.exchanges if request.json["messages"][0]["content"] != request.affinity_id
     ]

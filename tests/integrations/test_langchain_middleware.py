@@ -71,9 +71,7 @@ def test_the_runs_own_id_comes_first(router: FakeUpstream, stock: ChatOpenAI) ->
     assert router.affinity_ids == ["config"] * 2 + ["scope"] * 2 + [derive_affinity_id("t-42")] * 2
 
 
-def test_what_a_tool_asks_goes_out_under_the_runs_id(
-    router: FakeUpstream, stock: ChatOpenAI, llm: ChatPlano
-) -> None:
+def test_what_a_tool_asks_goes_out_under_the_runs_id(router: FakeUpstream, stock: ChatOpenAI, llm: ChatPlano) -> None:
     build_agent(stock, llm).invoke(ASK)
     assert len(router.exchanges) == 3
     assert len(set(router.affinity_ids)) == 1

@@ -50,9 +50,7 @@ def test_a_streams_reasoning_goes_back_whole() -> None:
         {"tool_calls": [{"index": 0, **CALL}]},
     ]
     pieces = [
-        llm._convert_chunk_to_generation_chunk(
-            {"choices": [{"index": 0, "delta": delta}]}, AIMessageChunk, None
-        )
+        llm._convert_chunk_to_generation_chunk({"choices": [{"index": 0, "delta": delta}]}, AIMessageChunk, None)
         for delta in deltas
     ]
     answer = reduce(operator.add, [piece.message for piece in pieces if piece is not None])

@@ -22,9 +22,7 @@ from syrupy.assertion import SnapshotAssertion
 from plano_agents import ChatPlano
 
 Way = Literal["invoke", "stream"]
-Detail = Literal[
-    "audio_input", "audio_output", "reasoning_output", "cache_read_input", "cache_creation_input"
-]
+Detail = Literal["audio_input", "audio_output", "reasoning_output", "cache_read_input", "cache_creation_input"]
 
 PICTURE = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

@@ -58,9 +58,7 @@ def build_models(body: bytes, media_type: str) -> tuple[ChatOpenAI, ChatPlano]:
 def drop_empty(value: object) -> object:
     """Leave out what is empty: the SDK's models fill in members that the provider did not send."""
     if isinstance(value, dict):
-        return {
-            name: kept for name, item in value.items() if (kept := drop_empty(item)) not in (None, "", {}, [])
-        }
+        return {name: kept for name, item in value.items() if (kept := drop_empty(item)) not in (None, "", {}, [])}
     return value
 
 
@@ -134,9 +132,7 @@ async def test_a_streamed_answer_says_the_same(message: dict[str, Any]) -> None:
 )
 def test_what_is_no_answer_fails_too(body: bytes, media_type: str) -> None:
     for model in build_models(body, media_type):
-        with pytest.raises(
-            (KeyError, TypeError, ValueError), match=r"choices|overloaded|Unexpected response"
-        ):
+        with pytest.raises((KeyError, TypeError, ValueError), match=r"choices|overloaded|Unexpected response"):
             model.invoke("hello")
 
 

@@ -59,9 +59,7 @@ def test_nothing_of_a_run_stays_after_dropping() -> None:
     assert drop_affinity_headers(written) == {"X-Team": "search"}
 
 
-@pytest.mark.parametrize(
-    "plano", [None, "x", [], {}, {"model": None}, {"model": ""}, {"model": "é"}, {"model": "a\n"}]
-)
+@pytest.mark.parametrize("plano", [None, "x", [], {}, {"model": None}, {"model": ""}, {"model": "é"}, {"model": "a\n"}])
 def test_an_unusable_transcript_gives_no_hint(plano: object) -> None:
     assert find_hint([{"model_provider": "plano", "plano": plano}]) is None
 

@@ -48,9 +48,7 @@ def affinity_id() -> str:
 
 
 @pytest.mark.parametrize("kind", SYNC)
-def test_requests_carry_the_scopes_id_plain_and_streamed(
-    kind: Any, view: RouterView, affinity_id: str
-) -> None:
+def test_requests_carry_the_scopes_id_plain_and_streamed(kind: Any, view: RouterView, affinity_id: str) -> None:
     unnamed = view.count_unnamed()
     with kind() as client, model_affinity(affinity_id):
         ask(client)
@@ -117,9 +115,7 @@ def test_a_bad_id_or_address_is_refused_at_once(kind: Any) -> None:
         kind(base_url="127.0.0.1:12000")
 
 
-def test_nothing_of_a_providers_environment_is_sent(
-    router: FakeUpstream, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_of_a_providers_environment_is_sent(router: FakeUpstream, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_BASE_URL"):
         monkeypatch.setenv(name, "http://stolen.invalid")
     monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "Authorization: Bearer stolen")

@@ -96,7 +96,5 @@ async def test_an_instrumented_http_client_names_its_own_span() -> None:
 async def test_a_callers_own_traceparent_is_kept() -> None:
     async with FakeUpstream() as router:
         with inbound_trace(CAME):
-            await ChatPlano(base_url=router.url, model="m").ainvoke(
-                "hello", extra_headers={"Traceparent": "00-own"}
-            )
+            await ChatPlano(base_url=router.url, model="m").ainvoke("hello", extra_headers={"Traceparent": "00-own"})
         assert read_headers(router) == {"traceparent": "00-own"}

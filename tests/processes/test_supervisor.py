@@ -18,9 +18,7 @@ from plano_agents.errors import ConfigError
 from tests.children import has_ended
 from tests.patience import PATIENCE_SECONDS
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(os, "pidfd_open"), reason="watching strangers' processes takes Linux"
-)
+pytestmark = pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="watching strangers' processes takes Linux")
 
 PROGRAM = """
 import os, sys, threading, time
@@ -172,9 +170,7 @@ def answers_of_all(port: int, count: int = 2) -> dict[int, str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_every_worker_answers_and_a_signal_to_the_parent_ends_them_all(
-    tmp_path: Path, number: signal.Signals
-) -> None:
+def test_every_worker_answers_and_a_signal_to_the_parent_ends_them_all(tmp_path: Path, number: signal.Signals) -> None:
     with started(tmp_path, count=3) as program:
         answers = answers_of_all(program.ready(), 3)
         assert set(answers) == set(program.children())
@@ -249,12 +245,8 @@ def test_a_new_state_reaches_every_worker_and_every_later_one_and_is_told_once(t
         assert "reloaded" not in program.end()[1]
 
 
-@pytest.mark.parametrize(
-    ("word", "told"), [("unreadable", "nobody reads this"), ("unserved", "nobody serves this")]
-)
-def test_a_state_that_cannot_be_used_changes_nothing_and_is_told_once(
-    tmp_path: Path, word: str, told: str
-) -> None:
+@pytest.mark.parametrize(("word", "told"), [("unreadable", "nobody reads this"), ("unserved", "nobody serves this")])
+def test_a_state_that_cannot_be_used_changes_nothing_and_is_told_once(tmp_path: Path, word: str, told: str) -> None:
     with started(tmp_path) as program:
         port = program.ready()
         before = answers_of_all(port)

@@ -23,9 +23,7 @@ def parse_head(request: pytest.FixtureRequest) -> ParseHead:
 
 def write(model: str = "m", preference: Mapping[str, object] | None = None) -> bytes:
     whole = {"name": "n", "description": "d", "models": ["openai/m"], **(preference or {})}
-    return msgspec.json.encode(
-        {"model": model, "messages": [], "input": "hi", "routing_preferences": [whole]}
-    )
+    return msgspec.json.encode({"model": model, "messages": [], "input": "hi", "routing_preferences": [whole]})
 
 
 def write_preferences(count: int) -> bytes:

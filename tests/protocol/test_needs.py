@@ -22,9 +22,7 @@ RESULT = {"type": "tool_result", "tool_use_id": "t"}
 SHOWING = {
     "chat": {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": URL}}]}]},
     "chat, by address": {
-        "messages": [
-            {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://x/i.png"}}]}
-        ]
+        "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://x/i.png"}}]}]
     },
     "chat, a tool's result": {
         "messages": [{"role": "tool", "content": [{"type": "image_url", "image_url": {"url": URL}}]}]
@@ -103,9 +101,7 @@ def test_what_is_only_called_an_image_is_none(case: str) -> None:
     assert not read(write(SHOWING_NONE[case])).images
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b"1", b'"image"', b'{"messages": "image"}', b'{"tools": 1']
-)
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"1", b'"image"', b'{"messages": "image"}', b'{"tools": 1'])
 def test_what_is_no_request_needs_nothing(body: bytes) -> None:
     needs = read(body)
     assert (needs.images, needs.tools) == (False, False)

@@ -26,17 +26,13 @@ def address_to(body: bytes, model_id: str) -> bytes:
 
 @given(st.dictionaries(st.text(), JSON), st.text(min_size=1))
 def test_replacing_the_model_changes_nothing_else(body: dict[str, object], model_id: str) -> None:
-    wanted = {name: value for name, value in body.items() if name != "routing_preferences"} | {
-        "model": model_id
-    }
+    wanted = {name: value for name, value in body.items() if name != "routing_preferences"} | {"model": model_id}
     assert json.loads(address_to(json.dumps(body).encode(), model_id)) == wanted
 
 
 def test_replacing_the_model_leaves_other_values_byte_for_byte() -> None:
     body = b'{"model":"a","temperature":1.10,"messages":[{"role":"user","content":"\\u00e9  \\/"}]}'
-    assert b'"temperature":1.10,"messages":[{"role":"user","content":"\\u00e9  \\/"}]' in address_to(
-        body, "b"
-    )
+    assert b'"temperature":1.10,"messages":[{"role":"user","content":"\\u00e9  \\/"}]' in address_to(body, "b")
 
 
 def test_of_a_doubled_key_the_last_one_counts() -> None:

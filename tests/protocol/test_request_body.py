@@ -14,8 +14,7 @@ from plano_agents.protocol.request_body import RequestBody
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
     lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["model", "stream", "a", '"']), inner, max_size=3)
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["model", "stream", "a", '"']), inner, max_size=3)
     ),
     max_leaves=8,
 )

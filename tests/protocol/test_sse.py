@@ -7,7 +7,9 @@ from plano_agents.protocol import sse
 from plano_agents.protocol.sse import Event, EventDecoder, encode_event
 from tests.work import count_lines
 
-STREAM = b"event: ping\r\ndata: {}\r\n\r\n: a comment\ndata: one\ndata:two\n\nid: 7\n\ndata: \xc3\xa9\r\rdata: [DONE]\n\n"
+STREAM = (
+    b"event: ping\r\ndata: {}\r\n\r\n: a comment\ndata: one\ndata:two\n\nid: 7\n\ndata: \xc3\xa9\r\rdata: [DONE]\n\n"
+)
 EVENTS = [Event(b"{}", "ping"), Event(b"one\ntwo"), Event("é".encode()), Event(b"[DONE]")]
 
 

@@ -23,9 +23,7 @@ USER = {"role": "user", "content": "hi"}
 FIELDS = {"messages": [USER], "max_tokens": 9, "input": [USER]}
 
 
-@given(
-    st.from_regex(r"[a-zA-Z0-9_-]{1,40}", fullmatch=True), st.text(st.characters(codec="utf-8"), min_size=1)
-)
+@given(st.from_regex(r"[a-zA-Z0-9_-]{1,40}", fullmatch=True), st.text(st.characters(codec="utf-8"), min_size=1))
 def test_a_signature_comes_out_of_an_id_as_it_went_in(call_id: str, signature: str) -> None:
     sealed = seal_call_id(call_id, build_extra_content(signature))
     assert re.fullmatch(r"[a-zA-Z0-9_-]+", sealed)
@@ -52,13 +50,8 @@ def answer(translation: Translation, *, streams: bool) -> list[dict[str, object]
     delta = {"tool_calls": [{"index": 0, **SIGNED}]}
     chunks = [{"choices": [{"delta": delta}]}, {"choices": [{"delta": {}, "finish_reason": "tool_calls"}]}]
     stream = translation.build_stream()
-    told = (
-        b"".join(stream.feed(b"data: " + json.dumps(chunk).encode() + b"\n\n") for chunk in chunks)
-        + stream.finish()
-    )
-    events = [
-        json.loads(line.removeprefix(b"data: ")) for line in told.splitlines() if line.startswith(b"data: ")
-    ]
+    told = b"".join(stream.feed(b"data: " + json.dumps(chunk).encode() + b"\n\n") for chunk in chunks) + stream.finish()
+    events = [json.loads(line.removeprefix(b"data: ")) for line in told.splitlines() if line.startswith(b"data: ")]
     blocks = [event["content_block"] for event in events if event["type"] == "content_block_start"]
     return blocks or [event["item"] for event in events if event["type"] == "response.output_item.done"]
 

@@ -40,9 +40,7 @@ def write(*events: object) -> list[bytes]:
 @pytest.mark.parametrize(
     "events",
     [
-        write(
-            {"choices": [{}], "usage": None}, {"choices": [{}], "usage": None}, {"choices": [], "usage": CHAT}
-        ),
+        write({"choices": [{}], "usage": None}, {"choices": [{}], "usage": None}, {"choices": [], "usage": CHAT}),
         write({"choices": [{}]}, {"choices": [], "usage": CHAT}),
         write(
             {"type": "message_start", "message": {"usage": MESSAGES | {"output_tokens": 1}}},

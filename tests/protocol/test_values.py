@@ -14,9 +14,7 @@ from plano_agents.protocol.values import MAX_VALUES, has_more_values
 TEXTS = st.text(alphabet='",{[\\\\]}: x\n', max_size=12)
 VALUES = st.recursive(
     st.none() | st.integers() | TEXTS,
-    lambda inner: (
-        st.lists(inner, min_size=1, max_size=4) | st.dictionaries(TEXTS, inner, min_size=1, max_size=4)
-    ),
+    lambda inner: st.lists(inner, min_size=1, max_size=4) | st.dictionaries(TEXTS, inner, min_size=1, max_size=4),
     max_leaves=20,
 )
 

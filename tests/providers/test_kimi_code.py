@@ -5,9 +5,7 @@ from plano_agents.providers.target import build_target
 
 
 def build(model_id: str, base_url: str | None, **headers: str) -> Model:
-    return Model(
-        f"moonshotai/{model_id}", "moonshotai", model_id, "moonshotai", None, base_url, headers=headers
-    )
+    return Model(f"moonshotai/{model_id}", "moonshotai", model_id, "moonshotai", None, base_url, headers=headers)
 
 
 @pytest.mark.parametrize("base_url", ["https://api.kimi.com/coding", "https://api.kimi.com/coding/v1/"])

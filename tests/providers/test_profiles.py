@@ -37,9 +37,7 @@ def test_a_model_is_known_by_the_beginning_of_its_id(model_id: str, profile: Mod
     assert ModelProfile(found.context_window, found.images, found.tools) == profile
 
 
-@pytest.mark.parametrize(
-    "model_id", ["gpt-4o2", "gpt-4o.5", "gpt-50", "my-gpt-4o", "o", "", "claude-opus-4-9"]
-)
+@pytest.mark.parametrize("model_id", ["gpt-4o2", "gpt-4o.5", "gpt-50", "my-gpt-4o", "o", "", "claude-opus-4-9"])
 def test_a_model_that_only_looks_like_a_known_one_is_not_known(model_id: str) -> None:
     assert find_known(model_id) == UNKNOWN
 

@@ -14,9 +14,7 @@ def write_row(row: Provider) -> str:
     address = f"`{row.origin}{row.prefix}`" if row.origin else f"yours, path `{row.prefix}` unless it has one"
     wires = ", ".join(WIRES[wire] for wire in row.wires)
     key = "`Authorization: Bearer`" if row.key_header == "authorization" else f"`{row.key_header}`"
-    return (
-        f"| `{row.name}` | {address} | {wires} | {key} | {'needed' if row.origin is None else 'optional'} |"
-    )
+    return f"| `{row.name}` | {address} | {wires} | {key} | {'needed' if row.origin is None else 'optional'} |"
 
 
 def test_the_page_has_every_row_in_order() -> None:

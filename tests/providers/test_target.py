@@ -108,9 +108,7 @@ def test_each_wire_has_its_own_path() -> None:
         ("chatgpt/gpt", Form.OPENAI_CHAT, Form.OPENAI_RESPONSES),
     ],
 )
-def test_the_clients_wire_is_kept_where_the_provider_speaks_it(
-    name: str, preferred: Form, chosen: Form
-) -> None:
+def test_the_clients_wire_is_kept_where_the_provider_speaks_it(name: str, preferred: Form, chosen: Form) -> None:
     assert build_target(model(name)).choose_wire(preferred) is chosen
 
 
@@ -128,9 +126,7 @@ def test_the_key_goes_where_the_provider_looks_for_it(name: str, header: str, va
 
 def test_the_clients_credentials_do_not_go_upstream() -> None:
     target = build_target(model("openai/gpt-4o", access_key=KEY))
-    sent = build_request_headers(
-        target, {"authorization": "Bearer client", "x-api-key": "client", "cookie": "c"}
-    )
+    sent = build_request_headers(target, {"authorization": "Bearer client", "x-api-key": "client", "cookie": "c"})
     assert "client" not in " ".join(sent.values())
     assert "cookie" not in sent
 
@@ -149,9 +145,7 @@ def test_with_passthrough_the_clients_authorization_goes_and_no_key_of_ours() ->
         ("azure_openai/gpt", {"authorization", "api-key"}),
     ],
 )
-def test_with_passthrough_the_headers_that_the_provider_takes_keys_from_go_along(
-    name: str, sent: set[str]
-) -> None:
+def test_with_passthrough_the_headers_that_the_provider_takes_keys_from_go_along(name: str, sent: set[str]) -> None:
     client = {"authorization": "a", "x-api-key": "b", "api-key": "c", "cookie": "d"}
     target = build_target(model(name, "http://x", passthrough_auth=True))
     assert build_request_headers(target, client).keys() - target.headers.keys() == sent
@@ -161,9 +155,7 @@ def test_with_passthrough_the_headers_that_the_provider_takes_keys_from_go_along
     ("fields", "passed"),
     [({}, True), ({"access_key": KEY}, False), ({"base_url": "http://127.0.0.1:9"}, False)],
 )
-def test_without_a_key_a_chatgpt_subscription_is_the_clients_own(
-    fields: dict[str, object], *, passed: bool
-) -> None:
+def test_without_a_key_a_chatgpt_subscription_is_the_clients_own(fields: dict[str, object], *, passed: bool) -> None:
     target = build_target(model("chatgpt/gpt-5", **fields))  # type: ignore[arg-type]  # the test names fields
     sent = build_request_headers(target, {"authorization": "Bearer client"})
     assert (sent.get("authorization") == "Bearer client") is passed
@@ -176,16 +168,12 @@ def test_a_rows_headers_go_along_unless_configured_otherwise() -> None:
 
 def test_only_the_listed_headers_are_forwarded() -> None:
     target = build_target(model("openai/gpt-4o"))
-    sent = build_request_headers(
-        target, {"openai-beta": "b", "traceparent": "t", "x-other": "o", "host": "h"}
-    )
+    sent = build_request_headers(target, {"openai-beta": "b", "traceparent": "t", "x-other": "o", "host": "h"})
     assert sent == {**target.headers, "openai-beta": "b", "traceparent": "t"}
 
 
 @pytest.mark.parametrize(("passes", "sent"), [(True, "org"), (False, None)])
-def test_the_clients_account_at_openai_is_named_with_its_own_key_only(
-    *, passes: bool, sent: str | None
-) -> None:
+def test_the_clients_account_at_openai_is_named_with_its_own_key_only(*, passes: bool, sent: str | None) -> None:
     target = build_target(model("openai/gpt-4o", access_key=KEY, passthrough_auth=passes))
     headers = build_request_headers(target, {"openai-organization": "org", "authorization": "Bearer client"})
     assert headers.get("openai-organization") == sent
@@ -206,9 +194,7 @@ def test_a_configured_version_of_anthropics_stands_above_the_clients() -> None:
 
 
 def test_configured_headers_go_along_and_win() -> None:
-    target = build_target(
-        model("openai/gpt-4o", headers={"X-Team": "a", "Traceparent": "ours"}, http_host="inner")
-    )
+    target = build_target(model("openai/gpt-4o", headers={"X-Team": "a", "Traceparent": "ours"}, http_host="inner"))
     sent = build_request_headers(target, {"traceparent": "theirs"})
     assert (sent["x-team"], sent["traceparent"], sent["host"]) == ("a", "ours", "inner")
 
@@ -258,9 +244,7 @@ def test_a_model_id_that_is_a_step_in_a_path_is_refused(model_id: str) -> None:
         ("anthropic/claude", None, None),
     ],
 )
-def test_a_sessions_headers_go_to_servers_of_ones_own(
-    name: str, base_url: str | None, sent: str | None
-) -> None:
+def test_a_sessions_headers_go_to_servers_of_ones_own(name: str, base_url: str | None, sent: str | None) -> None:
     target = build_target(model(name, base_url))
     assert build_request_headers(target, {"x-session-affinity": "s-1"}).get("x-session-affinity") == sent
 

@@ -32,9 +32,7 @@ backend replicas
 @asynccontextmanager
 async def balance(folder: Path, urls: Sequence[str]) -> AsyncGenerator[str, None]:
     """Run a haproxy in front of replicas until the context ends; gives its address."""
-    servers = "\n".join(
-        f"    server replica{number} {urlsplit(url).netloc}" for number, url in enumerate(urls)
-    )
+    servers = "\n".join(f"    server replica{number} {urlsplit(url).netloc}" for number, url in enumerate(urls))
     async with run_haproxy(folder, CONFIG.replace("{servers}", servers)) as address:
         yield address
 

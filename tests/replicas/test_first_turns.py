@@ -76,9 +76,7 @@ async def read(reader: asyncio.StreamReader, affinity_id: str) -> Answered:
     status, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     await reader.readexactly(int(headers["content-length"]))
-    return Answered(
-        affinity_id, int(status.split()[1]), headers["x-plano-model"], headers["x-plano-affinity"]
-    )
+    return Answered(affinity_id, int(status.split()[1]), headers["x-plano-model"], headers["x-plano-affinity"])
 
 
 async def ask_all(url: str) -> list[Answered]:

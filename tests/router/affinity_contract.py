@@ -138,9 +138,7 @@ class Contract:
             return decided
         pin = self.pins.get(request.key)
         if pin is None:
-            pin = self.pins[request.key] = Pin(
-                decided.model, decided.route, self.now, decided.reason == "hint"
-            )
+            pin = self.pins[request.key] = Pin(decided.model, decided.route, self.now, decided.reason == "hint")
         elif decided.kind == "switch":
             pin.model, pin.route = decided.model, decided.route
             pin.switches.append("model_removed")

@@ -87,9 +87,7 @@ class Harness:
         body = {"messages": [{"role": "user", "content": "Go on."}], "max_tokens": 9, **fields}
         body |= {"model": model} if model is not None else {}
         body |= {"tools": tools} if tools is not None else {}
-        seen = await ask(
-            self._service, json.dumps(body).encode(), *(headers or (SESSION,)), endpoint=endpoint
-        )
+        seen = await ask(self._service, json.dumps(body).encode(), *(headers or (SESSION,)), endpoint=endpoint)
         self._strategy.name = "two" if self._strategy.name == "one" else "one"
         return seen
 

@@ -19,9 +19,7 @@ COMPLETION = json.dumps(
         "object": "chat.completion",
         "created": 1,
         "model": "gpt-4o-2024",
-        "choices": [
-            {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "hello"}}
-        ],
+        "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "hello"}}],
         "output": [{"type": "message", "role": "assistant", "content": []}],
     }
 ).encode()

@@ -130,9 +130,7 @@ async def test_a_parameter_that_changes_no_answer_is_left_out_even_where_others_
     assert (seen.status, seen.headers["x-plano-adjusted"]) == (200, "metadata dropped")
 
 
-@pytest.mark.parametrize(
-    ("policy", "asked"), [("adapt", ["claude-sonnet-4-6"]), ("move", ["gpt-4o"]), ("refuse", [])]
-)
+@pytest.mark.parametrize(("policy", "asked"), [("adapt", ["claude-sonnet-4-6"]), ("move", ["gpt-4o"]), ("refuse", [])])
 async def test_the_policy_says_who_serves_a_request_with_a_parameter_that_the_model_does_not_take(
     policy: str, asked: list[str]
 ) -> None:

@@ -140,9 +140,7 @@ def build(models: Sequence[str], cap: int) -> Config:
         models=tuple(map(build_model, models)),
         preferences=tuple(Preference(name, name, found) for name, found in kept.items() if found),
         profiles={
-            name: ModelProfile(
-                images=False if name in BLIND else None, stop_sequences=0 if name in ENDLESS else None
-            )
+            name: ModelProfile(images=False if name in BLIND else None, stop_sequences=0 if name in ENDLESS else None)
             for name in MODELS
         },
         unsupported_params="move",

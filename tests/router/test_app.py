@@ -51,9 +51,7 @@ async def test_what_takes_questions_alone_says_so(path: str) -> None:
     assert json.loads(body)["error"]["code"] == "method_not_allowed"
 
 
-@pytest.mark.parametrize(
-    "path", ["/v1/models", "/docs", "/openapi.json", "/nothing", "/healthz/x", "//healthz"]
-)
+@pytest.mark.parametrize("path", ["/v1/models", "/docs", "/openapi.json", "/nothing", "/healthz/x", "//healthz"])
 async def test_everything_else_needs_a_key(path: str) -> None:
     async with run_router(KEYED) as url:
         refused, _, _ = await talk(url, build_request(method="GET", path=path))
@@ -77,17 +75,13 @@ async def test_an_unknown_path_is_told_with_the_base_address_to_set() -> None:
     assert "base address to http://localhost/v1 for OpenAI's" in json.loads(body)["error"]["message"]
 
 
-@pytest.mark.parametrize(
-    "path", ["//v1/messages?beta=true", "/v1/v1/messages", "/v1/responses/", "/chat/completions"]
-)
+@pytest.mark.parametrize("path", ["//v1/messages?beta=true", "/v1/v1/messages", "/v1/responses/", "/chat/completions"])
 async def test_a_mistaken_base_address_is_seen_through(path: str) -> None:
     status, _, _ = await ask(build_request(b"{", path=path))
     assert status == 400
 
 
-@pytest.mark.parametrize(
-    "path", ["//v1/messages", "/v1/v1/messages", "/messages", "/v1/v1/models", "/models/"]
-)
+@pytest.mark.parametrize("path", ["//v1/messages", "/v1/v1/messages", "/messages", "/v1/v1/models", "/models/"])
 async def test_a_mistaken_base_address_needs_the_same_key(path: str) -> None:
     method = "GET" if "models" in path else "POST"
     status, _, _ = await ask(build_request(b"{}", method=method, path=path), KEYED)

@@ -80,9 +80,7 @@ class Scene:
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the provider has a request."""
 
-    def request(
-        self, *headers: str, streamed: bool = False, body: bytes | None = None, close: bool = True
-    ) -> bytes:
+    def request(self, *headers: str, streamed: bool = False, body: bytes | None = None, close: bool = True) -> bytes:
         content = chat(stream=streamed, max_tokens=9) if body is None else body
         return build_request(content.ljust(self.body_bytes), *headers, path=self.path, close=close)
 
@@ -306,17 +304,13 @@ ENDINGS: Mapping[str, Ending] = {
     "504 no connection": Ending(
         504, base_url="unaccepting", config={**AT_ONCE, "timeouts": Timeouts(connect_seconds=0.05)}
     ),
-    "504 no answer": Ending(
-        504, answers=(hang,), config={**AT_ONCE, "timeouts": Timeouts(first_byte_seconds=0.1)}
-    ),
+    "504 no answer": Ending(504, answers=(hang,), config={**AT_ONCE, "timeouts": Timeouts(first_byte_seconds=0.1)}),
     "504 half an answer": Ending(
         504,
         answers=(start_answer,),
         config={**AT_ONCE, "timeouts": Timeouts(between_bytes_seconds=0.1)},
     ),
-    "504 no end": Ending(
-        504, answers=(start_answer,), config={**AT_ONCE, "timeouts": Timeouts(total_seconds=0.2)}
-    ),
+    "504 no end": Ending(504, answers=(start_answer,), config={**AT_ONCE, "timeouts": Timeouts(total_seconds=0.2)}),
     "a stream that falls silent": Ending(
         200, ask_for_stream, (start_stream,), config={"timeouts": Timeouts(between_bytes_seconds=0.1)}
     ),

@@ -58,9 +58,7 @@ async def test_told_to_stop_it_takes_no_more_requests_and_finishes_those_it_has(
 ) -> None:
     held = Held()
     async with process(tmp_path, held.stream if streamed else held.body) as router:
-        asking = asyncio.create_task(
-            talk(router.url, build_request(chat(stream=streamed), close=not streamed))
-        )
+        asking = asyncio.create_task(talk(router.url, build_request(chat(stream=streamed), close=not streamed)))
         await held.asked.wait()
         router.process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(PATIENCE_SECONDS):

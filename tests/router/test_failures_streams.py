@@ -90,9 +90,7 @@ async def test_a_cut_stream_ends_with_the_surfaces_error_event_and_an_aborted_bo
 
 @pytest.mark.parametrize("model", [GPT, CLAUDE])
 @pytest.mark.parametrize("surface", READERS)
-async def test_comments_come_before_the_first_token_and_the_sdk_passes_over_them(
-    surface: str, model: str
-) -> None:
+async def test_comments_come_before_the_first_token_and_the_sdk_passes_over_them(surface: str, model: str) -> None:
     """The SDK has waited for longer than the client beside it, which counts the comments."""
     asked, release = asyncio.Semaphore(0), asyncio.Event()
 
@@ -180,9 +178,7 @@ async def test_streams_that_break_after_their_headers_open_the_breaker(
     request = build_request(chat(max_tokens=9, stream=True), path=path)
     async with (
         FakeUpstream(breaking) as provider,
-        run_router(
-            build_config(GPT, base_url=provider.url, retries=NEVER, breaker=Breaker(failures=2))
-        ) as url,
+        run_router(build_config(GPT, base_url=provider.url, retries=NEVER, breaker=Breaker(failures=2))) as url,
     ):
         statuses = [(await talk(url, request))[0] for _ in range(3)]
     assert (statuses, len(provider.exchanges)) == ([200, 200, 503], 2)
@@ -192,9 +188,7 @@ async def test_streams_that_end_well_in_between_keep_the_breaker_closed() -> Non
     request = build_request(chat(stream=True))
     async with (
         FakeUpstream(cut, stream, cut, stream, cut, stream) as provider,
-        run_router(
-            build_config(GPT, base_url=provider.url, retries=NEVER, breaker=Breaker(failures=2))
-        ) as url,
+        run_router(build_config(GPT, base_url=provider.url, retries=NEVER, breaker=Breaker(failures=2))) as url,
     ):
         statuses = [(await talk(url, request))[0] for _ in range(6)]
     assert statuses == [200] * 6

@@ -59,9 +59,7 @@ PLAIN: Mapping[Surface, dict[str, object]] = {
 @pytest.mark.parametrize("surface", PLAIN, ids=lambda surface: surface.path)
 @pytest.mark.parametrize("name", [*GENERIC_HEADERS, *GENERIC_FIELDS])
 async def test_a_generic_name_from_a_plain_sdk_is_no_session(surface: Surface, name: str) -> None:
-    service = build_service(
-        CONFIG, MemoryUpstream(MemoryResponse(pieces=(COMPLETION,))), strategy=Choose("one")
-    )
+    service = build_service(CONFIG, MemoryUpstream(MemoryResponse(pieces=(COMPLETION,))), strategy=Choose("one"))
     headers = [SDK, (name, "s-1")] if name in GENERIC_HEADERS else [SDK]
     body = PLAIN[surface] | ({name: GENERIC_FIELDS[name]} if name in GENERIC_FIELDS else {})
     for _ in range(2):
@@ -91,9 +89,7 @@ async def test_a_configured_header_outranks_a_harness_and_keeps_the_lanes_that_i
 
 @pytest.mark.parametrize("path", ["user", "metadata.user_id"])
 async def test_a_configured_field_is_taken_as_the_affinity_id(path: str) -> None:
-    harness = Harness(
-        replace(CONFIG, routing=Routing(affinity_fields=("absent", "metadata.user_id", "user")))
-    )
+    harness = Harness(replace(CONFIG, routing=Routing(affinity_fields=("absent", "metadata.user_id", "user"))))
     fields: dict[str, Any] = {"user": "run-1"} if path == "user" else {"metadata": {"user_id": "run-1"}}
     seen = [await harness.send(SDK, **fields) for _ in range(2)]
     assert [each.headers["x-plano-affinity"] for each in seen] == [FIRST, RETAINED]
@@ -169,7 +165,5 @@ async def test_what_real_clients_were_seen_to_send_is_recognised(recording: str)
         endpoint = ENDPOINTS.get(request.path.partition("?")[0])
         if endpoint is None:
             continue
-        seen = await ask(
-            service, json.dumps(request.body).encode(), *request.headers.items(), endpoint=endpoint
-        )
+        seen = await ask(service, json.dumps(request.body).encode(), *request.headers.items(), endpoint=endpoint)
         assert seen.headers["x-plano-session"].startswith(f"harness={harness}; lane="), request.path

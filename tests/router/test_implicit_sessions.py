@@ -37,17 +37,13 @@ REMINDER = "<system-reminder>It is late.</system-reminder>"
 by_surface = pytest.mark.parametrize("surface", SURFACES, ids=lambda surface: surface.path)
 
 
-def build_config(
-    *, caching: PromptCaching | None = None, per_user_turn: bool = False, ttl: int = 600
-) -> Config:
+def build_config(*, caching: PromptCaching | None = None, per_user_turn: bool = False, ttl: int = 600) -> Config:
     """Two preferences, a model each."""
     return Config(
         models=(build_model(ONE), build_model(TWO)),
         preferences=(Preference("one", "the first", (ONE,)), Preference("two", "the second", (TWO,))),
         prompt_caching=caching or PromptCaching(),
-        routing=Routing(
-            ttl, route_on_user_only=per_user_turn, session_cache=SessionCache(tenant_header="x-tenant")
-        ),
+        routing=Routing(ttl, route_on_user_only=per_user_turn, session_cache=SessionCache(tenant_header="x-tenant")),
     )
 
 
@@ -101,9 +97,7 @@ async def test_what_is_no_part_of_the_prompt_changes_nothing(surface: Surface) -
 AIDERS_EXAMPLES = (
     user("Change get_factorial() to use math.factorial"),
     Said("assistant", "To make this change we need to modify mathweb/flask/app.py."),
-    user(
-        "I switched to a new code base. Please don't consider the above files or try to edit them any longer."
-    ),
+    user("I switched to a new code base. Please don't consider the above files or try to edit them any longer."),
     Said("assistant", "Ok."),
 )
 AIDERS_FILES = (

@@ -160,9 +160,7 @@ async def test_after_a_restart_a_detour_still_pins_the_model_that_is_hinted() ->
     assert await harness.ask_main(("x-model-affinity", "run-1")) == (ONE, RETAINED)
 
 
-async def test_where_the_first_candidate_cannot_serve_the_first_turn_the_next_is_pinned_and_that_is_no_switch() -> (
-    None
-):
+async def test_where_the_first_candidate_cannot_serve_the_first_turn_the_next_is_pinned_and_that_is_no_switch() -> None:
     harness = Harness(WITH_CLAUDE)
     assert await harness.ask(tools=[HOSTED]) == (CLAUDE, FIRST)
     assert await harness.ask_main() == (CLAUDE, RETAINED)
@@ -186,9 +184,7 @@ async def test_an_opencode_sub_agent_is_a_lane_of_its_parents_session() -> None:
     assert seen.headers["x-plano-session"] == "harness=opencode; lane=agent/ses_2/small"
 
 
-asked = st.tuples(
-    st.sampled_from([None, "a-1", "a-2"]), st.sampled_from(["small", MAIN_MODEL]), st.booleans()
-)
+asked = st.tuples(st.sampled_from([None, "a-1", "a-2"]), st.sampled_from(["small", MAIN_MODEL]), st.booleans())
 
 
 @settings(max_examples=60, deadline=None)

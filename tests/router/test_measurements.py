@@ -21,9 +21,7 @@ CATALOG = json.dumps(
         "anthropic": {"models": {"claude-sonnet-4-6": {"cost": {"input": 3, "output": 15}}}},
     }
 ).encode()
-SERIES = json.dumps(
-    {"data": {"result": [{"metric": {"model_name": "gpt-4o"}, "value": [0, "2.5"]}]}}
-).encode()
+SERIES = json.dumps({"data": {"result": [{"metric": {"model_name": "gpt-4o"}, "value": [0, "2.5"]}]}}).encode()
 COST = CostSource("cost", "models.dev", "http://prices.test/api.json", refresh_interval=300)
 LATENCY = LatencySource("latency", "prometheus", "http://prometheus.test", "p50", refresh_interval=30)
 
@@ -99,7 +97,5 @@ async def test_a_route_is_ordered_by_what_is_known_now(prefer: str, first: str) 
     preference = Preference("work", "any work", (CLAUDE, GPT), prefer)  # type: ignore[arg-type]  # one of the three
     known = {GPT: ModelMetrics(2.5, 10, 9.0), CLAUDE: ModelMetrics(3, 15, 1.0)}
     config = build_config(GPT, CLAUDE, preferences=(preference,))
-    choice = Choice(
-        Chooser(config, Choose("work"), lambda: known), RequestBody(b'{"messages":[]}', parse_head)
-    )
+    choice = Choice(Chooser(config, Choose("work"), lambda: known), RequestBody(b'{"messages":[]}', parse_head))
     assert (await choice.route()).model == first

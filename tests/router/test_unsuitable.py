@@ -87,22 +87,16 @@ COMPLETION = json.dumps(
         ],
     }
 ).encode()
-ITEMS = json.dumps(
-    {"id": "r", "object": "response", "status": "completed", "model": "m", "output": []}
-).encode()
+ITEMS = json.dumps({"id": "r", "object": "response", "status": "completed", "model": "m", "output": []}).encode()
 STREAM = (
     b'data: {"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}\n\n',
     CHUNKS[-1],
 )
 EVENTS = (b'event: response.completed\ndata: {"type":"response.completed"}\n\n',)
-TOO_LONG = MemoryResponse(
-    400, pieces=(b'{"error": {"code": "context_length_exceeded", "message": "too long"}}',)
-)
+TOO_LONG = MemoryResponse(400, pieces=(b'{"error": {"code": "context_length_exceeded", "message": "too long"}}',))
 
 
-def routed(
-    *models: str, profiles: Mapping[str, ModelProfile] | None = None, breaker: Breaker | None = None
-) -> Config:
+def routed(*models: str, profiles: Mapping[str, ModelProfile] | None = None, breaker: Breaker | None = None) -> Config:
     """One preference, "work", over the models."""
     return build_config(
         models=tuple(map(build_model, models)),

@@ -19,9 +19,7 @@ from tests.faults.router_process import RouterProcess, start_router, until_refus
 from tests.router.conftest import CLAUDE, GPT, chat
 from tests.router.raw_client import COMPLETION, build_request, complete, open_to, talk
 
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/net/tcp").exists(), reason="who serves is read from Linux's /proc"
-)
+pytestmark = pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="who serves is read from Linux's /proc")
 
 METRICS = b"GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n"
 SHARED = {"session_cache": {"type": "redis", "url": "redis://127.0.0.1:1"}}
@@ -216,9 +214,7 @@ async def test_the_directory_of_shared_metrics_goes_with_the_router(tmp_path: Pa
 async def test_whichever_worker_is_watched_the_inspector_tells_of_all_workers_requests(
     tmp_path: Path,
 ) -> None:
-    watch = build_request(method="GET", path="/inspector/api/events", close=False).replace(
-        b"router", b"localhost"
-    )
+    watch = build_request(method="GET", path="/inspector/api/events", close=False).replace(b"router", b"localhost")
     async with (
         FakeUpstream(complete) as provider,
         two_workers(tmp_path, provider) as router,

@@ -44,9 +44,7 @@ def test_a_measurement_by_bare_id_counts() -> None:
 
 
 def test_a_latency_by_bare_id_counts_beside_a_price_by_qualified_name() -> None:
-    metrics = merge_metrics(
-        {"x/b": ModelMetrics(1, 1)}, {"b": ModelMetrics(latency=1), "a": ModelMetrics(latency=2)}
-    )
+    metrics = merge_metrics({"x/b": ModelMetrics(1, 1)}, {"b": ModelMetrics(latency=1), "a": ModelMetrics(latency=2)})
     assert order_candidates(prefer("fastest", "x/a", "x/b"), metrics) == ("x/b", "x/a")
 
 
@@ -56,9 +54,7 @@ def test_what_is_no_number_is_not_known() -> None:
 
 
 def test_merging_keeps_prices_and_latencies_of_each_model() -> None:
-    merged = merge_metrics(
-        {"a": ModelMetrics(1, 2)}, {"a": ModelMetrics(latency=3), "b": ModelMetrics(latency=4)}
-    )
+    merged = merge_metrics({"a": ModelMetrics(1, 2)}, {"a": ModelMetrics(latency=3), "b": ModelMetrics(latency=4)})
     assert merged == {"a": ModelMetrics(1, 2, 3), "b": ModelMetrics(latency=4)}
 
 

@@ -131,9 +131,7 @@ json_values = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=3),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["data", "result", "metric", "value", "models", "cost", "model_id"]), inner
-        )
+        | st.dictionaries(st.sampled_from(["data", "result", "metric", "value", "models", "cost", "model_id"]), inner)
     ),
     max_leaves=8,
 )

@@ -56,9 +56,7 @@ class Model:
 
 
 async def rank(answer: str | Exception | None, *, timeout_seconds: float = 30) -> Ranking:
-    strategy = RoutingModelStrategy(
-        ARCH, Model(answer), Fallback(), timeout_seconds=timeout_seconds, max_tokens=8192
-    )
+    strategy = RoutingModelStrategy(ARCH, Model(answer), Fallback(), timeout_seconds=timeout_seconds, max_tokens=8192)
     return await strategy.rank(say("Write a function"), BOTH)
 
 

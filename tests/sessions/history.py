@@ -143,9 +143,7 @@ class History:
             await self._take(client, key, step, seen)
         await self._tell("over")
 
-    async def _take(
-        self, client: RedisPins, key: SessionKey, step: Step, seen: dict[SessionKey, Pin]
-    ) -> None:
+    async def _take(self, client: RedisPins, key: SessionKey, step: Step, seen: dict[SessionKey, Pin]) -> None:
         began = self.now()
         self.under_way += 1
         await self._tell("begun")
@@ -182,9 +180,7 @@ def _changes_nothing(step: Step) -> bool:
 
 def _blur(operations: Sequence[Operation[tuple[Step, bool]]]) -> list[Operation[tuple[Step, bool]]]:
     """Take pins that nobody was ever told of for one and the same; that leaves less to search."""
-    told = {
-        step.held for each in operations for step in each.step[:1] if isinstance(step, (Get, Write, Move))
-    }
+    told = {step.held for each in operations for step in each.step[:1] if isinstance(step, (Get, Write, Move))}
     return [replace(each, step=_blur_step(each.step, told)) for each in operations]
 
 

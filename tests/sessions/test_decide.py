@@ -34,9 +34,7 @@ def test_a_hint_comes_before_routing() -> None:
     assert (settled.pin.model, settled.pin.reason, settled.pin.pinned_at) == (CLAUDE, "hint", 5.0)
 
 
-@pytest.mark.parametrize(
-    ("pin", "hint"), [(None, None), (None, "unknown"), (REMOVED, None), (REMOVED, "claude")]
-)
+@pytest.mark.parametrize(("pin", "hint"), [(None, None), (None, "unknown"), (REMOVED, None), (REMOVED, "claude")])
 def test_without_a_usable_pin_or_hint_the_request_must_be_routed(pin: Pin | None, hint: str | None) -> None:
     assert decide(pin, hint) is None
 

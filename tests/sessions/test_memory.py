@@ -108,9 +108,7 @@ async def test_a_session_in_use_is_passed_over_by_eviction() -> None:
         assert (await store.get(A)).pin == PIN
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 9), st.booleans()), max_size=60), st.integers(1, 4), st.integers(0, 3)
-)
+@given(st.lists(st.tuples(st.integers(0, 9), st.booleans()), max_size=60), st.integers(1, 4), st.integers(0, 3))
 async def test_decisions_alone_push_out_no_pin_that_was_served(
     requests: list[tuple[int, bool]], cap: int, in_flight: int
 ) -> None:
@@ -130,9 +128,7 @@ async def test_decisions_alone_push_out_no_pin_that_was_served(
                 open_requests.enter_context(in_use(store, key))
                 await store.pin(key, PIN)
             await use(store, A, PIN, turn=NO_TOKENS)
-            found.append(
-                [at for at in range(10) if (await store.find(SessionKey("", f"served-{at}")))[0] is not None]
-            )
+            found.append([at for at in range(10) if (await store.find(SessionKey("", f"served-{at}")))[0] is not None])
     assert found[0] == found[1]
 
 
@@ -177,9 +173,7 @@ async def test_the_end_of_a_pin_is_told_however_it_ends() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.floats(0, 400)), max_size=60), st.integers(1, 5))
-async def test_the_cap_holds_and_what_is_found_is_what_was_pinned(
-    turns: list[tuple[int, float]], cap: int
-) -> None:
+async def test_the_cap_holds_and_what_is_found_is_what_was_pinned(turns: list[tuple[int, float]], cap: int) -> None:
     clock = Clock()
     store = build(clock, max_entries=cap)
     used: dict[int, float] = {}  # in the order of use

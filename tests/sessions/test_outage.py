@@ -57,9 +57,7 @@ async def test_one_failure_begins_an_outage_and_a_probe_that_succeeds_ends_it(
     await alarm.ring(PROBE_SECONDS)
     await log.reach(2)
     assert not outage.is_on
-    assert log.lines[0].startswith(
-        "the session store redis://host:6379 fails (connection refused): pins are kept"
-    )
+    assert log.lines[0].startswith("the session store redis://host:6379 fails (connection refused): pins are kept")
     assert log.lines[1:] == ["the session store redis://host:6379 answers again: pins are shared"]
 
 

@@ -121,9 +121,7 @@ async def test_a_model_that_left_the_configuration_is_switched_once() -> None:
     router.go.set()
     await ask(pinning, router)
     left = lambda name: None if name == "m/1" else name  # noqa: E731 - shorter than a def
-    assert await ask(pinning, router, configured=left) == Decision(
-        "m/2", "r", "switch", "model_removed", (), "m/1"
-    )
+    assert await ask(pinning, router, configured=left) == Decision("m/2", "r", "switch", "model_removed", (), "m/1")
     assert (await ask(pinning, router, configured=left)).kind == "retain"
 
 

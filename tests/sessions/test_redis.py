@@ -61,9 +61,7 @@ class TestWhatIsNoPin:
         assert await pins.get(A, 600) is None
         assert await pins.find([A], lambda _: 0) == []
 
-    async def test_is_replaced_by_the_next_pin(
-        self, server: RedisServer, pins: RedisPins, value: bytes
-    ) -> None:
+    async def test_is_replaced_by_the_next_pin(self, server: RedisServer, pins: RedisPins, value: bytes) -> None:
         await server.tell("SET", KEY, value)
         assert await pins.pin(A, P, 600) == P
         assert await pins.get(A, 600) == P
@@ -92,9 +90,7 @@ async def test_a_value_of_another_type_counts_as_none_and_is_replaced(
     assert await server.tell("EXISTS", KEY) == 0
 
 
-async def test_of_many_who_replace_what_is_no_pin_one_holds_for_all(
-    server: RedisServer, pins: RedisPins
-) -> None:
+async def test_of_many_who_replace_what_is_no_pin_one_holds_for_all(server: RedisServer, pins: RedisPins) -> None:
     others = [RedisPins(RedisConnection(server.url)) for _ in range(8)]
     for attempt in range(20):
         await server.tell("SET", KEY, b"no pin %d" % attempt)
@@ -150,9 +146,7 @@ async def test_a_renewal_does_not_rewrite_the_pin(server: RedisServer, pins: Red
     assert await server.tell("GET", KEY) == value
 
 
-async def test_reading_writes_by_one_command_and_so_does_pinning(
-    server: RedisServer, pins: RedisPins
-) -> None:
+async def test_reading_writes_by_one_command_and_so_does_pinning(server: RedisServer, pins: RedisPins) -> None:
     before = await count_calls(server)
     await pins.pin(A, P, 600)
     assert await list_writes(server, before) == {"set"}
@@ -177,9 +171,7 @@ async def test_a_late_renewal_of_an_old_pin_leaves_the_new_one(server: RedisServ
     assert (session.pin, session.turns, session.tokens) == (Q, 0, Tokens())
 
 
-async def test_what_a_pin_has_done_is_kept_for_longer_than_the_pin(
-    server: RedisServer, pins: RedisPins
-) -> None:
+async def test_what_a_pin_has_done_is_kept_for_longer_than_the_pin(server: RedisServer, pins: RedisPins) -> None:
     await pins.pin(A, P, 600)
     await pins.renew([Renewal(A, 600, P.lineage, turns=1)])
     usage = USAGE_PREFIX + P.lineage
@@ -222,9 +214,7 @@ async def test_a_store_that_lost_its_data_bears_another_mark_with_the_salt_it_is
 
 
 @pytest.mark.parametrize("write", [("SET", STORE_KEY, "short"), ("RPUSH", STORE_KEY, "a")])
-async def test_a_mark_that_is_none_is_replaced(
-    server: RedisServer, pins: RedisPins, write: tuple[str, ...]
-) -> None:
+async def test_a_mark_that_is_none_is_replaced(server: RedisServer, pins: RedisPins, write: tuple[str, ...]) -> None:
     await server.tell(*write)
     mark = await pins.identify(b"0123456789abcdef")
     assert len(mark) == 24
@@ -232,9 +222,7 @@ async def test_a_mark_that_is_none_is_replaced(
 
 
 @pytest.mark.parametrize("command", ["set", "getex", "eval", "pexpire", "hincrby"])
-async def test_a_probe_fails_where_a_right_is_missing(
-    server: RedisServer, pins: RedisPins, command: str
-) -> None:
+async def test_a_probe_fails_where_a_right_is_missing(server: RedisServer, pins: RedisPins, command: str) -> None:
     await pins.probe()
     await server.tell("ACL", "SETUSER", "default", f"-{command}")
     with pytest.raises(StoreFailedError, match=command):

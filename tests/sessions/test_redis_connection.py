@@ -17,9 +17,7 @@ from tests.patience import PATIENCE_SECONDS
 
 
 @asynccontextmanager
-async def connect(
-    url: str, *, timeout_seconds: float = PATIENCE_SECONDS
-) -> AsyncGenerator[RedisConnection, None]:
+async def connect(url: str, *, timeout_seconds: float = PATIENCE_SECONDS) -> AsyncGenerator[RedisConnection, None]:
     async with aclosing(RedisConnection(url, timeout_seconds=timeout_seconds)) as connection:
         yield connection
 
@@ -234,9 +232,7 @@ async def test_a_peer_that_is_no_redis_fails_like_any_other(garbage: bytes) -> N
 
 async def test_one_failing_command_does_not_fail_anothers(server: RedisServer) -> None:
     async with connect(server.url) as connection:
-        wrong, right = await asyncio.gather(
-            connection.call("NO-SUCH"), connection.call("PING"), return_exceptions=True
-        )
+        wrong, right = await asyncio.gather(connection.call("NO-SUCH"), connection.call("PING"), return_exceptions=True)
     assert isinstance(wrong, StoreFailedError)
     assert right == b"PONG"
 
@@ -293,12 +289,8 @@ def certify(folder: Path) -> tuple[list[str], str]:
     return [*options, "--tls-auth-clients", "no"], f"?ssl_ca_certs={trusted}"
 
 
-@pytest.mark.parametrize(
-    "option", ["decode_responses=1", "protocol=3", "socket_timeout=9", "retry_on_timeout=1"]
-)
-async def test_an_option_of_the_url_changes_neither_replies_nor_timing(
-    server: RedisServer, option: str
-) -> None:
+@pytest.mark.parametrize("option", ["decode_responses=1", "protocol=3", "socket_timeout=9", "retry_on_timeout=1"])
+async def test_an_option_of_the_url_changes_neither_replies_nor_timing(server: RedisServer, option: str) -> None:
     async with connect_briefly(f"{server.url}?{option}") as connection:
         await connection.call("HSET", "hash", "a", "1")
         assert await connection.call("HGETALL", "hash") == [b"a", b"1"]

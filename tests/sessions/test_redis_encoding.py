@@ -48,9 +48,7 @@ def test_a_cursor_is_read_as_it_was_written(position: int, skip: int) -> None:
     assert parse_cursor(f"{position}.{skip}") == (position, skip)
 
 
-@pytest.mark.parametrize(
-    "cursor", ["", ".", "1", "1.", ".1", "1.2.3", f"{2**64}.0", "1" * 5_000 + ".0", "٣.0"]
-)
+@pytest.mark.parametrize("cursor", ["", ".", "1", "1.", ".1", "1.2.3", f"{2**64}.0", "1" * 5_000 + ".0", "٣.0"])
 def test_what_is_no_cursor_is_refused(cursor: str) -> None:
     with pytest.raises(InvalidCursorError):
         parse_cursor(cursor)

@@ -76,9 +76,7 @@ async def lose(server: RedisServer, history: History) -> None:
 Event = Callable[[RedisServer, History], Awaitable[None]]
 
 
-async def run(
-    server: RedisServer, history: History, faults: Sequence[Event] = (), *, url: str | None = None
-) -> None:
+async def run(server: RedisServer, history: History, faults: Sequence[Event] = (), *, url: str | None = None) -> None:
     """Let clients work, and let a fault come each time that some of their work is done."""
     async with connect(url or server.url) as clients:
         working = asyncio.create_task(history.run(clients))
@@ -89,13 +87,9 @@ async def run(
         await working
 
 
-@pytest.mark.parametrize(
-    "fault", [kill_connections, freeze_for_a_moment, freeze_for_long, kill_and_restart, None]
-)
+@pytest.mark.parametrize("fault", [kill_connections, freeze_for_a_moment, freeze_for_long, kill_and_restart, None])
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_while_one_master_lives_pins_are_linearizable(
-    tmp_path: Path, fault: Event | None, seed: int
-) -> None:
+async def test_while_one_master_lives_pins_are_linearizable(tmp_path: Path, fault: Event | None, seed: int) -> None:
     """None: all faults, in any order."""
     history = History(seed)
     all_faults = [kill_connections, freeze_for_a_moment, freeze_for_long, kill_and_restart]
@@ -119,9 +113,7 @@ async def test_where_answers_get_lost_pins_are_linearizable(tmp_path: Path, seed
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-async def test_a_store_that_loses_its_data_loses_its_pins_once_and_does_nothing_else(
-    tmp_path: Path, seed: int
-) -> None:
+async def test_a_store_that_loses_its_data_loses_its_pins_once_and_does_nothing_else(tmp_path: Path, seed: int) -> None:
     history = History(seed)
     async with RedisServer(tmp_path) as server:
         await run(server, history, [lose, kill_connections, lose, freeze_for_long, lose])

@@ -115,9 +115,7 @@ async def test_requests_of_a_session_are_counted(renewer: Renewer) -> None:
     assert renewer.count(A) == 0
 
 
-async def test_what_is_added_within_a_moment_is_written_at_once(
-    renewer: Renewer, alarm: Alarm, pen: Pen
-) -> None:
+async def test_what_is_added_within_a_moment_is_written_at_once(renewer: Renewer, alarm: Alarm, pen: Pen) -> None:
     renewals = [Renewal(A, 600, "1", 1, Tokens(number)) for number in range(RENEWALS_AT_ONCE + 1)]
     for renewal in renewals:
         renewer.add(renewal)

@@ -41,9 +41,7 @@ class Replica:
         assert isinstance(store, SharedSessionStore)
         return store._outage.is_on
 
-    async def serve(
-        self, key: SessionKey, *, fails_over_to: str | None = None, detours: bool = False
-    ) -> Decision:
+    async def serve(self, key: SessionKey, *, fails_over_to: str | None = None, detours: bool = False) -> Decision:
         async def route() -> Route:
             self.routed.append(key)
             await asyncio.sleep(0)
@@ -63,10 +61,7 @@ class Replica:
 @asynccontextmanager
 async def start_two(server: RedisServer, *, timeout_seconds: float) -> AsyncIterator[list[Replica]]:
     async with AsyncExitStack() as stack:
-        stores = [
-            await stack.enter_async_context(share(server.url, timeout_seconds=timeout_seconds))
-            for _ in range(2)
-        ]
+        stores = [await stack.enter_async_context(share(server.url, timeout_seconds=timeout_seconds)) for _ in range(2)]
         yield [Replica(name, store) for name, store in zip(("one", "two"), stores, strict=True)]
 
 
@@ -150,9 +145,7 @@ async def test_no_promise_is_broken_through_outages(
     assert [replica.ledger.violations for replica in replicas] == [0, 0]
     decisions = [await replica.serve(key) for key in keys for replica in replicas]
     assert [each.kind for each in decisions] == ["retain"] * 10
-    assert all(
-        first.model == second.model for first, second in zip(decisions[::2], decisions[1::2], strict=True)
-    )
+    assert all(first.model == second.model for first, second in zip(decisions[::2], decisions[1::2], strict=True))
 
 
 async def test_a_pin_that_is_overwritten_in_place_breaks_a_promise(

@@ -67,9 +67,7 @@ class Replicas:
 async def replicas(server: RedisServer, log: OutageLog) -> AsyncIterator[Replicas]:
     alarm, clock = Alarm(), Clock()
     async with AsyncExitStack() as stack:
-        stores = [
-            await stack.enter_async_context(share(server.url, sleep=alarm, clock=clock)) for _ in range(2)
-        ]
+        stores = [await stack.enter_async_context(share(server.url, sleep=alarm, clock=clock)) for _ in range(2)]
         yield Replicas(server, alarm, clock, log, *stores)
 
 
@@ -242,9 +240,7 @@ class TestAfterAnOutage:
         assert await use(replicas.there, A) == other
         assert await use(replicas.here, A) == other
 
-    async def test_however_often_it_was_moved_here_one_that_was_moved_elsewhere_holds(
-        self, replicas: Replicas
-    ) -> None:
+    async def test_however_often_it_was_moved_here_one_that_was_moved_elsewhere_holds(self, replicas: Replicas) -> None:
         await use(replicas.here, A, P)
         await use(replicas.there, A)
         await replicas.break_off()
@@ -264,9 +260,7 @@ class TestAfterAnOutage:
         assert await use(replicas.there, A) == Q
         assert await use(replicas.here, A) == Q
 
-    async def test_a_pin_made_in_it_is_explained_and_dropped_before_it_is_shared(
-        self, replicas: Replicas
-    ) -> None:
+    async def test_a_pin_made_in_it_is_explained_and_dropped_before_it_is_shared(self, replicas: Replicas) -> None:
         await replicas.break_off()
         await in_outage(replicas.here, A, P)
         await replicas.come_back()
@@ -284,9 +278,7 @@ class TestAfterAnOutage:
         await replicas.there.drop(A)
         assert await use(replicas.here, A) is None
 
-    async def test_what_is_dropped_after_a_loss_that_nobody_noticed_stays_dropped(
-        self, replicas: Replicas
-    ) -> None:
+    async def test_what_is_dropped_after_a_loss_that_nobody_noticed_stays_dropped(self, replicas: Replicas) -> None:
         for store in (replicas.here, replicas.there):
             await use(store, A, P)
         await replicas.server.tell("FLUSHALL")
@@ -315,9 +307,7 @@ class TestAfterAnOutage:
         await replicas.server.tell("DEL", encode_key(A))  # its idle time is over
         assert await use(replicas.here, A) == P
 
-    async def test_a_store_that_lost_its_data_is_told_what_a_replica_remembers(
-        self, replicas: Replicas
-    ) -> None:
+    async def test_a_store_that_lost_its_data_is_told_what_a_replica_remembers(self, replicas: Replicas) -> None:
         await use(replicas.here, A, P)
         await use(replicas.there, A)
         await replicas.break_off(data_is_lost=True)

@@ -101,9 +101,7 @@ def pinning(store: SharedSessionStore) -> Pinning:
 
 async def decide(pinning: Pinning, key: SessionKey, model: str = GPT) -> Decision:
     with closing(pinning.turn(key, 600).open()) as turn:
-        decision = await turn.decide(
-            hint=None, find_model=str, route=lambda: asyncio.sleep(0, Route(model, "r"))
-        )
+        decision = await turn.decide(hint=None, find_model=str, route=lambda: asyncio.sleep(0, Route(model, "r")))
         turn.note_dispatch(decision.model)
         return decision
 
@@ -164,9 +162,7 @@ async def test_a_frozen_store_costs_a_request_its_timeout_once(server: RedisServ
     assert 0.25 <= loop.time() - began < 2
 
 
-async def test_a_frozen_store_costs_concurrent_requests_its_timeout_once(
-    server: RedisServer, pinning: Pinning
-) -> None:
+async def test_a_frozen_store_costs_concurrent_requests_its_timeout_once(server: RedisServer, pinning: Pinning) -> None:
     loop = asyncio.get_running_loop()
     await decide(pinning, A)
     server.freeze()
@@ -217,9 +213,7 @@ async def test_a_store_that_is_down_at_the_start_is_shared_once_it_is_there(
 
 
 @pytest.mark.parametrize("credentials", ["default:wrong-one@", "nobody:wrong-one@", ""])
-async def test_wrong_credentials_are_told_without_them(
-    tmp_path: Path, log: OutageLog, credentials: str
-) -> None:
+async def test_wrong_credentials_are_told_without_them(tmp_path: Path, log: OutageLog, credentials: str) -> None:
     async with (
         RedisServer(tmp_path, "--requirepass", PASSWORD) as server,
         share(server.url.replace("//", f"//{credentials}"), sleep=Alarm()) as store,

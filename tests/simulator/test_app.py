@@ -17,10 +17,7 @@ def test_the_log_tells_which_model_was_asked_and_how(url: str) -> None:
     headers = {"X-Model-Affinity": "run-1", "Authorization": "Bearer sk-very-secret"}
     httpx.post(url + CHAT, json=BODY, headers=headers)
     entry = httpx.get(url + "/simulator/requests").json()[0]
-    told = {
-        key: entry[key]
-        for key in ("order", "wire", "path", "model", "status", "affinity_id", "authorization")
-    }
+    told = {key: entry[key] for key in ("order", "wire", "path", "model", "status", "affinity_id", "authorization")}
     assert told == {
         "order": 1,
         "wire": "openai",

@@ -166,13 +166,9 @@ def test_an_unknown_fault_is_refused(url: str) -> None:
     assert "Unknown fault 'explode'" in answer.json()["error"]["message"]
 
 
-def drain(
-    url: str, fault: str, received: list[bytes], *, stream: bool, timeout: float = PATIENCE_SECONDS
-) -> None:
+def drain(url: str, fault: str, received: list[bytes], *, stream: bool, timeout: float = PATIENCE_SECONDS) -> None:
     headers = {"X-Simulate-Fault": fault}
-    with httpx.stream(
-        "POST", url + CHAT, json=body(stream=stream), headers=headers, timeout=timeout
-    ) as answer:
+    with httpx.stream("POST", url + CHAT, json=body(stream=stream), headers=headers, timeout=timeout) as answer:
         received.extend(answer.iter_raw())
 
 
@@ -214,9 +210,7 @@ def test_a_model_can_be_given_a_fault(serve: Serve) -> None:
 
 
 async def test_hundreds_of_requests_at_once_each_get_their_own_answer(url: str) -> None:
-    async with httpx.AsyncClient(
-        limits=httpx.Limits(max_connections=100), timeout=PATIENCE_SECONDS
-    ) as client:
+    async with httpx.AsyncClient(limits=httpx.Limits(max_connections=100), timeout=PATIENCE_SECONDS) as client:
         answers = await asyncio.gather(
             *(client.post(url + CHAT, json=body(content=f"note number {at}")) for at in range(200))
         )

@@ -81,9 +81,7 @@ CODEX: dict[str, Any] = {
         {
             "type": "message",
             "role": "user",
-            "content": [
-                {"type": "input_text", "text": "Explain the command `rm -rf build`, and patch the image file"}
-            ],
+            "content": [{"type": "input_text", "text": "Explain the command `rm -rf build`, and patch the image file"}],
         },
     ],
 }

@@ -15,8 +15,5 @@ def test_english_has_about_four_characters_a_token() -> None:
 
 
 def test_code_has_about_four_characters_a_token() -> None:
-    text = (
-        "CREATE TABLE orders (id bigint PRIMARY KEY, total_cents bigint NOT NULL CHECK (total_cents >= 0));\n"
-        * 9
-    )
+    text = "CREATE TABLE orders (id bigint PRIMARY KEY, total_cents bigint NOT NULL CHECK (total_cents >= 0));\n" * 9
     assert 3 < len(text) / count_tokens(text) < 5.5

@@ -53,9 +53,7 @@ async def test_no_cut_stream_is_taken_for_a_whole_answer(
 ) -> None:
     outcomes: Counter[str] = Counter()
     # Which request meets which cut is left to chance; every cut is met once.
-    requests = itertools.chain.from_iterable(
-        [model] * 2 * len(answer) for model, (_, answer) in WIRES.items()
-    )
+    requests = itertools.chain.from_iterable([model] * 2 * len(answer) for model, (_, answer) in WIRES.items())
 
     async def read(sdks: Sdks) -> None:
         for model in requests:
@@ -72,9 +70,7 @@ async def test_no_cut_stream_is_taken_for_a_whole_answer(
             provider = await stack.enter_async_context(FakeUpstream(answer_framed(framing)))
             proxy = FaultProxy(provider.url, answers=cuts(answer))
             urls[model] = (await stack.enter_async_context(proxy)).url
-        config = write_config(
-            tmp_path, urls, retries={"max_per_candidate": 0}, breaker={"failures": 1_000_000}
-        )
+        config = write_config(tmp_path, urls, retries={"max_per_candidate": 0}, breaker={"failures": 1_000_000})
         router = await stack.enter_async_context(start_router(config))
         sdks = await stack.enter_async_context(Sdks(router.url))
         await asyncio.gather(*(read(sdks) for _ in range(CLIENTS)))

@@ -66,9 +66,7 @@ async def test_memory_does_not_grow_with_requests(tmp_path: Path, show: Callable
         answered = await ask_all(router, range(WARM_UP, WARM_UP + REQUESTS))
         growth = (router.resident_bytes - before) / MIB
         code, errors = await router.stop()
-    show(
-        f"memory: {before / MIB:.1f} MiB after {WARM_UP:,} requests, {growth:+.1f} MiB after {REQUESTS:,} more"
-    )
+    show(f"memory: {before / MIB:.1f} MiB after {WARM_UP:,} requests, {growth:+.1f} MiB after {REQUESTS:,} more")
     assert answered == REQUESTS
     assert growth <= 20
     assert (code, errors) == (0, "")
@@ -105,7 +103,5 @@ async def test_a_thousand_streams_run_at_once(tmp_path: Path, show: Callable[[st
         whole = sum(await asyncio.gather(*reading))
         kept = router.open_files - files
         code, errors = await router.stop()
-    show(
-        f"streams at once: {STREAMS:,}, whole {whole:,}, {each:.0f} KiB each, {kept:,} connections kept for later"
-    )
+    show(f"streams at once: {STREAMS:,}, whole {whole:,}, {each:.0f} KiB each, {kept:,} connections kept for later")
     assert (whole, code, errors) == (STREAMS, 0, "")

@@ -66,7 +66,5 @@ def test_a_store_that_breaks_a_promise_is_told_which(kind: type[MemorySessionSto
 
 
 def test_a_suite_that_opens_no_store_says_what_is_missing() -> None:
-    with pytest.raises(
-        NotImplementedError, match=r"SessionStoreSuite opens no store: define its open_store\(\)"
-    ):
+    with pytest.raises(NotImplementedError, match=r"SessionStoreSuite opens no store: define its open_store\(\)"):
         SessionStoreSuite().test_a_pin_is_found_again()

@@ -33,9 +33,7 @@ def ask_chat(url: str, *, is_stream: bool = False) -> tuple[str, list[tuple[str,
     """Ask with OpenAI's SDK; give the text, the calls as (name, arguments), and the tokens cached."""
     with openai.OpenAI(base_url=f"{url}/v1", api_key="any", max_retries=0) as client:
         if not is_stream:
-            whole = client.chat.completions.create(
-                model="gpt-4o", messages=[{"role": "user", "content": "hi"}]
-            )
+            whole = client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "hi"}])
             assert whole.usage is not None
             assert whole.usage.prompt_tokens_details is not None
             message = whole.choices[0].message
@@ -210,9 +208,7 @@ async def test_an_answer_breaks_off_after_any_number_of_bytes() -> None:
         whole = await read_raw(upstream.url, ASK)
     answers = [break_off(say("Hello."), after=after) for after in range(len(whole))]
     async with FakeUpstream(*answers) as upstream:
-        assert [await read_raw(upstream.url, ASK) for _ in answers] == [
-            whole[:after] for after in range(len(whole))
-        ]
+        assert [await read_raw(upstream.url, ASK) for _ in answers] == [whole[:after] for after in range(len(whole))]
 
 
 async def test_a_reset_is_read_as_one() -> None:
@@ -260,9 +256,7 @@ def test_the_tests_own_failure_comes_first() -> None:
 
 
 async def test_a_body_in_chunks_is_read() -> None:
-    request = (
-        b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n2;x=y\r\n{}\r\n1\r\n \r\n0\r\na: b\r\n\r\n"
-    )
+    request = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n2;x=y\r\n{}\r\n1\r\n \r\n0\r\na: b\r\n\r\n"
 
     async def answer(exchange: UpstreamExchange) -> None:
         await exchange.answer(exchange.body)

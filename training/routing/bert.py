@@ -57,9 +57,7 @@ class Bert:
         layer = f"encoder.layer.{number}"
         count, length, width = states.shape
         queries, keys, values = (
-            self._linear(states, f"{layer}.attention.self.{name}")
-            .view(count, length, HEADS, -1)
-            .transpose(1, 2)
+            self._linear(states, f"{layer}.attention.self.{name}").view(count, length, HEADS, -1).transpose(1, 2)
             for name in ("query", "key", "value")
         )
         mixed = functional.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)

@@ -38,9 +38,7 @@ def main() -> None:
         for _ in range(ROUNDS):
             chosen = dice.sample(labels, dice.choice(SIZES))
             others = [label for label in prompts if label not in chosen]
-            drawn = [
-                [dice.choice(prompts[dice.choice(pool)]) for _ in range(PROMPTS)] for pool in (chosen, others)
-            ]
+            drawn = [[dice.choice(prompts[dice.choice(pool)]) for _ in range(PROMPTS)] for pool in (chosen, others)]
             best = _score(drawn[0] + drawn[1], [dice.choice(wordings[label]) for label in chosen])
             inside += best[:PROMPTS]
             outside += best[PROMPTS:]

@@ -74,9 +74,7 @@ def _describe_kinds(corpus: Corpus) -> tuple[list[str], list[list[float]]]:
     for _ in range(JOINED):
         (one, of_one), (other, of_other) = dice.choice(corpus.wordings), dice.choice(corpus.wordings)
         described.append((f"{one}, {other}", of_one + of_other))
-    return [text for text, _ in described], [
-        [float(kind in given) for kind in corpus.kinds] for _, given in described
-    ]
+    return [text for text, _ in described], [[float(kind in given) for kind in corpus.kinds] for _, given in described]
 
 
 def _fit(

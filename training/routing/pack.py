@@ -21,9 +21,7 @@ def pack_encoder(weights: Mapping[str, Tensor], vocabulary: Sequence[str], path:
         path: Where to.
     """
     given = {name: tensor.detach().numpy() for name, tensor in weights.items()}
-    positions = (
-        given["embeddings.position_embeddings.weight"] + given["embeddings.token_type_embeddings.weight"][0]
-    )
+    positions = given["embeddings.position_embeddings.weight"] + given["embeddings.token_type_embeddings.weight"][0]
     arrays: dict[str, np.ndarray] = {
         "heads": np.array(HEADS),
         "layers": np.array(LAYERS),
@@ -35,9 +33,7 @@ def pack_encoder(weights: Mapping[str, Tensor], vocabulary: Sequence[str], path:
     for number in range(LAYERS):
         layer = f"encoder.layer.{number}"
         attention = [f"{layer}.attention.self.{name}" for name in ("query", "key", "value")]
-        _put(
-            arrays, f"{number}.attention_in", np.concatenate([given[f"{name}.weight"] for name in attention])
-        )
+        _put(arrays, f"{number}.attention_in", np.concatenate([given[f"{name}.weight"] for name in attention]))
         arrays[f"{number}.attention_in_bias"] = np.concatenate([given[f"{name}.bias"] for name in attention])
         for name, source in (
             ("attention_out", "attention.output.dense"),
@@ -46,14 +42,9 @@ def pack_encoder(weights: Mapping[str, Tensor], vocabulary: Sequence[str], path:
         ):
             _put(arrays, f"{number}.{name}", given[f"{layer}.{source}.weight"])
             arrays[f"{number}.{name}_bias"] = given[f"{layer}.{source}.bias"]
-        arrays[f"{number}.attention_norm"] = _stack(
-            given, f"{layer}.attention.output.LayerNorm", "weight", "bias"
-        )
+        arrays[f"{number}.attention_norm"] = _stack(given, f"{layer}.attention.output.LayerNorm", "weight", "bias")
         arrays[f"{number}.norm"] = _stack(given, f"{layer}.output.LayerNorm", "weight", "bias")
-    small = {
-        name: array.astype(np.float16) if array.dtype == np.float32 else array
-        for name, array in arrays.items()
-    }
+    small = {name: array.astype(np.float16) if array.dtype == np.float32 else array for name, array in arrays.items()}
     np.savez_compressed(path, **small)
 
 

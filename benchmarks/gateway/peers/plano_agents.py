@@ -47,15 +47,11 @@ SETTINGS = "limits: {max_concurrent_requests: 8192}\n"
 def _install(_: Path) -> Installation:
     program = Path(sys.executable).parent / "plano-agents"
     if not program.exists():
-        raise NotInstalledError(
-            f"{program} is missing. Set the tree up: scripts/uv sync --inexact --group bench"
-        )
+        raise NotInstalledError(f"{program} is missing. Set the tree up: scripts/uv sync --inexact --group bench")
     return Installation(str(program), plano_agents.__version__)
 
 
-def command(
-    installation: Installation, site: Site, *, preferences: bool = True, redis: str | None = None
-) -> Command:
+def command(installation: Installation, site: Site, *, preferences: bool = True, redis: str | None = None) -> Command:
     """Configure the router, with or without routes, its sessions in memory or in Redis."""
     text = CONFIG.format(port=site.port, upstream=site.upstream)
     text += REDIS.format(url=redis) if redis else ""

@@ -8,9 +8,7 @@ from benchmarks.gateway.peers.peer import Command, Peer, Site
 
 
 def _install(cache: Path) -> Installation:
-    return install_python(
-        cache, "sglang-router", "sglang-router==0.3.2", "sglang-router", "bin/sglang-router"
-    )
+    return install_python(cache, "sglang-router", "sglang-router==0.3.2", "sglang-router", "bin/sglang-router")
 
 
 def _command(installation: Installation, site: Site) -> Command:

@@ -110,9 +110,7 @@ class HttpUpstream:
             found = self._routes[url] = (destination, pool)
         return found
 
-    def _build_head(
-        self, method: bytes, destination: Destination, headers: Mapping[str, str], body: bytes
-    ) -> bytes:
+    def _build_head(self, method: bytes, destination: Destination, headers: Mapping[str, str], body: bytes) -> bytes:
         lines = self._lines
         block = b"".join([lines[header] for header in headers.items()])
         host = b"" if "host" in headers else destination.host

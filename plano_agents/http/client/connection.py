@@ -330,9 +330,7 @@ class Connection(asyncio.Protocol):
     def _hand_on_in_turns(self) -> None:
         """Hand on what came a part at a time, so that others have their turns between; what follows is not read yet."""
         take, waiter = self._take, self._waiter
-        if (
-            take is None or waiter is None or waiter.done()
-        ):  # the reader has had enough, or has left, or was told why
+        if take is None or waiter is None or waiter.done():  # the reader has had enough, or has left, or was told why
             return
         body = b"".join(self.pieces)
         rest = body[TURN_BYTES:]

@@ -149,9 +149,7 @@ def parse_destination(url: str, proxies: Proxies) -> Destination:
     host = _encode_host(parts.hostname)
     origin = Origin(parts.scheme, host, port or PORTS[parts.scheme], None)
     origin = origin._replace(proxy=proxies.find(origin.scheme, origin.authority))
-    path = quote(parts.path or "/", safe=_SAFE) + (
-        f"?{quote(parts.query, safe=_SAFE)}" if parts.query else ""
-    )
+    path = quote(parts.path or "/", safe=_SAFE) + (f"?{quote(parts.query, safe=_SAFE)}" if parts.query else "")
     authorization = b""
     if origin.proxy is not None and origin.scheme == "http":
         path = f"http://{origin.authority}{path}"

@@ -67,9 +67,7 @@ async def _connect(host: str, port: int, protocol: asyncio.Protocol, tls: ssl.SS
             addresses, happy_eyeballs_delay=NEXT_ADDRESS_SECONDS, interleave=1, loop=loop
         )
     except OSError as error:
-        error.__traceback__ = (
-            None  # the library's frame holds what it raises: a cycle that would keep the request
-        )
+        error.__traceback__ = None  # the library's frame holds what it raises: a cycle that would keep the request
         raise
     try:
         _keep_awake(sock)
@@ -119,11 +117,7 @@ class _Tunnel(asyncio.Protocol):
         self.transport.write("\r\n".join([*lines, "", ""]).encode())
         answer = await self._answered
         version, _, rest = answer.partition(b" ")
-        if (
-            version not in {b"HTTP/1.1", b"HTTP/1.0"}
-            or not rest.startswith(b"2")
-            or not answer.endswith(b"\r\n\r\n")
-        ):
+        if version not in {b"HTTP/1.1", b"HTTP/1.0"} or not rest.startswith(b"2") or not answer.endswith(b"\r\n\r\n"):
             status = rest[:3].decode("latin-1")
             raise ConnectionRefusedError(f"The proxy answered {status!r} to CONNECT")
 

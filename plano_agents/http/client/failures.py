@@ -17,9 +17,7 @@ from plano_agents.errors import (
 def is_unreachable(label: str, error: Exception) -> UpstreamUnreachableError:
     """No connection can be made."""
     reason = getattr(error, "strerror", None) or error
-    return UpstreamUnreachableError(
-        f"No connection to {label}: {reason}. Is it running, and is base_url right?"
-    )
+    return UpstreamUnreachableError(f"No connection to {label}: {reason}. Is it running, and is base_url right?")
 
 
 def connects_late(label: str) -> ConnectTimeoutError:
@@ -30,9 +28,7 @@ def connects_late(label: str) -> ConnectTimeoutError:
 def begins_late(label: str, limits: Timeouts, *, has_head: bool) -> FirstByteTimeoutError:
     """No head comes, or no body after it."""
     seconds = limits.first_byte_seconds if has_head else min(limits.first_byte_seconds, limits.total_seconds)
-    return FirstByteTimeoutError(
-        f"{label} did not begin to answer within {seconds:g} s (timeouts.first_byte_seconds)."
-    )
+    return FirstByteTimeoutError(f"{label} did not begin to answer within {seconds:g} s (timeouts.first_byte_seconds).")
 
 
 def falls_silent(label: str, limits: Timeouts) -> SilenceTimeoutError:

@@ -21,9 +21,7 @@ def encode_line(name: str, value: str) -> bytes:
         UpstreamError: It is no header, or one that frames the body.
     """
     if not is_token(name) or name.lower() in _FRAMING:
-        raise UpstreamError(
-            f"A request cannot have the header {name!r}. Look at the headers configured for the model."
-        )
+        raise UpstreamError(f"A request cannot have the header {name!r}. Look at the headers configured for the model.")
     if not is_field_value(value):
         raise UpstreamError(
             f"The value of the header {name!r} has a line break or another character that no header may have. Look at "

@@ -98,9 +98,7 @@ class ChunkedBody:
     def _read_size(self, line: bytes) -> None:
         matched = _CHUNK_LINE.fullmatch(line)
         if matched is None:
-            raise MalformedRequestError(
-                "A chunk does not begin with its size in hexadecimal digits and CRLF."
-            )
+            raise MalformedRequestError("A chunk does not begin with its size in hexadecimal digits and CRLF.")
         self._missing = int(matched[1], 16)
         self._after_chunk = self._missing > 0
         self._in_trailers = self._missing == 0

@@ -162,15 +162,10 @@ def parse_head(block: str, seen: LinesSeen) -> RequestHead:
         method,
         target if target[0] == "/" else _to_origin_form(target, host),
         version,
-        headers
-        if _HOP_BY_HOP.isdisjoint(fields)
-        else [header for header in headers if header[0] not in _HOP_BY_HOP],
+        headers if _HOP_BY_HOP.isdisjoint(fields) else [header for header in headers if header[0] not in _HOP_BY_HOP],
         length,
         version == "1.1" and "close" not in options,
-        "expect" in fields
-        and version == "1.1"
-        and length != 0
-        and fields["expect"].lower() == "100-continue",
+        "expect" in fields and version == "1.1" and length != 0 and fields["expect"].lower() == "100-continue",
     )
 
 
@@ -200,9 +195,7 @@ def _parse_framing(fields: Mapping[str, str], version: str) -> int | None:
             raise MalformedRequestError("Content-Length is not a number of at most 18 decimal digits.")
         return int(length)
     if length is not None:
-        raise MalformedRequestError(
-            "The request has both Content-Length and Transfer-Encoding. Send one of them."
-        )
+        raise MalformedRequestError("The request has both Content-Length and Transfer-Encoding. Send one of them.")
     if encoding.lower() != "chunked" or version != "1.1":
         raise MalformedRequestError("Transfer-Encoding can only be 'chunked', and only in HTTP/1.1.")
     return None
@@ -211,9 +204,7 @@ def _parse_framing(fields: Mapping[str, str], version: str) -> int | None:
 def _to_origin_form(target: str, host: str | None) -> str:
     matched = _ABSOLUTE_TARGET.fullmatch(target)
     if matched is None or (host is not None and matched[1].lower() != host.lower()):
-        raise MalformedRequestError(
-            "The request's target is neither a path nor a URL on the host that Host names."
-        )
+        raise MalformedRequestError("The request's target is neither a path nor a URL on the host that Host names.")
     return (matched[2] or "/") + (matched[3] or "")
 
 
@@ -267,12 +258,8 @@ class HeadReader:
     def _check_unfinished(self, buffer: bytearray) -> None:
         """Refuse what can be no head, such as TLS, before its time is up; looks at each byte once."""
         if buffer and (buffer[0] not in _FIRST_OCTETS or (buffer[0] == ord("\r") and len(buffer) > 1)):
-            raise MalformedRequestError(
-                "The request does not begin with a method. Send HTTP/1.1 without TLS."
-            )
+            raise MalformedRequestError("The request does not begin with a method. Send HTTP/1.1 without TLS.")
         scanned = self._scanned
         if buffer.count(b"\n", scanned) != buffer.count(b"\r\n", max(scanned - 1, 0)):
-            raise MalformedRequestError(
-                "A line of the request's head ends with LF alone. End lines with CRLF."
-            )
+            raise MalformedRequestError("A line of the request's head ends with LF alone. End lines with CRLF.")
         self._scanned = len(buffer)

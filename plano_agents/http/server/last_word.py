@@ -13,9 +13,7 @@ _STOPS = "The server stops and this request was not done in time. Send it again.
 Encode = Callable[[PlanoError], bytes]
 
 
-async def tell_shutdown(
-    exchange: Exchange, encode_error: Encode, encode_event: Encode = lambda _error: b""
-) -> None:
+async def tell_shutdown(exchange: Exchange, encode_error: Encode, encode_event: Encode = lambda _error: b"") -> None:
     """Tell a client, as far as it can still be told, that its request will not be finished.
 
     Args:

@@ -96,6 +96,4 @@ def _find(name: str, environ: Mapping[str, str]) -> tuple[str, str]:
 
 def _show(endpoint: str) -> str:
     parts = urlsplit(endpoint)
-    return (
-        f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc else endpoint.rpartition("@")[2]
-    )
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.netloc else endpoint.rpartition("@")[2]

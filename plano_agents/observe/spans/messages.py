@@ -116,9 +116,7 @@ def _read_message(message: Mapping[str, Any]) -> Message:
         }
         return {"role": role, "parts": [answer]}
     calls = [_read_call(call) for call in _dicts(message.get("tool_calls"))]
-    thoughts = [
-        {"type": "reasoning", "content": text} for text in [_text(message.get("reasoning_content"))] if text
-    ]
+    thoughts = [{"type": "reasoning", "content": text} for text in [_text(message.get("reasoning_content"))] if text]
     return {"role": role, "parts": [*thoughts, *_read_parts(message.get("content")), *calls]}
 
 

@@ -127,9 +127,7 @@ class CallStream:
             if call.number < 0:
                 check_name("")
 
-    def _take(
-        self, piece: openai.ToolCallDelta, function: openai.FunctionDelta
-    ) -> Iterator[openai.ToolCallDelta]:
+    def _take(self, piece: openai.ToolCallDelta, function: openai.FunctionDelta) -> Iterator[openai.ToolCallDelta]:
         call = self._find(piece, function)
         call.said_id = call.said_id or piece.id or ""
         if piece.extra_content is not UNSET:
@@ -147,9 +145,7 @@ class CallStream:
             call.number = self._count
             self._count += 1
             begun = openai.FunctionDelta(function.name, "".join(call.arguments))
-            yield openai.ToolCallDelta(
-                call.number, self._ids.give(call.said_id), "function", begun, call.extra_content
-            )
+            yield openai.ToolCallDelta(call.number, self._ids.give(call.said_id), "function", begun, call.extra_content)
 
     def _find(self, piece: openai.ToolCallDelta, function: openai.FunctionDelta) -> _Call:
         call = self._latest.get(piece.index)

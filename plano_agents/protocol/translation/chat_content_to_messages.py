@@ -21,9 +21,7 @@ UNNAMED = "application/octet-stream"
 ContentBlock = anthropic.TextBlock | anthropic.ImageBlock | anthropic.DocumentBlock
 
 
-def build_content(
-    content: openai.Content, where: str, cache_control: msgspec.Raw = ABSENT
-) -> Iterator[ContentBlock]:
+def build_content(content: openai.Content, where: str, cache_control: msgspec.Raw = ABSENT) -> Iterator[ContentBlock]:
     """Carry content part by part.
 
     Args:
@@ -52,9 +50,7 @@ def build_content(
                 block = _build_document(file, place)
                 yield msgspec.structs.replace(block, cache_control=_choose(part.cache_control, mark))
             case _:
-                raise UnsupportedFieldError(
-                    f"{place!r} is audio, which Anthropic models do not take.", param=place
-                )
+                raise UnsupportedFieldError(f"{place!r} is audio, which Anthropic models do not take.", param=place)
 
 
 def _is_empty(part: openai.Part) -> bool:

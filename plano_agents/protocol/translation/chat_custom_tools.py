@@ -22,9 +22,7 @@ KIND: Final = "custom"
 _Object = dict[str, Any]
 
 
-def read_custom_tools(
-    fields: Mapping[str, msgspec.Raw], tools: ClientTools, tell: Tell
-) -> Mapping[str, msgspec.Raw]:
+def read_custom_tools(fields: Mapping[str, msgspec.Raw], tools: ClientTools, tell: Tell) -> Mapping[str, msgspec.Raw]:
     """Write a request's custom tools, their calls and a choice of one as functions.
 
     Args:
@@ -153,9 +151,7 @@ def _write_tool(tool: _Object, tools: ClientTools) -> _Object:
 
 
 def _write_message(message: _Object, tools: ClientTools) -> _Object:
-    calls = [
-        _write_function_call(call, tools) if _has_custom(call) else call for call in message["tool_calls"]
-    ]
+    calls = [_write_function_call(call, tools) if _has_custom(call) else call for call in message["tool_calls"]]
     return {**message, "tool_calls": calls}
 
 

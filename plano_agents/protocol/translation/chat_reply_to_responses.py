@@ -68,9 +68,7 @@ def build_frame(
     )
 
 
-def encode_response(
-    completion: openai.Completion, frame: response.Response, tools: ClientTools | None = None
-) -> bytes:
+def encode_response(completion: openai.Completion, frame: response.Response, tools: ClientTools | None = None) -> bytes:
     """Write a whole answer as a response.
 
     Args:
@@ -87,9 +85,7 @@ def encode_response(
         end_response(
             started,
             choice.finish_reason,
-            _build_items(
-                choice.message, completion.id, item_status(choice.finish_reason), tools or ClientTools()
-            ),
+            _build_items(choice.message, completion.id, item_status(choice.finish_reason), tools or ClientTools()),
             completion.usage,
         )
     )
@@ -158,9 +154,7 @@ def _build_items(
         tool, arguments = tools.find(call.function.name), call.function.arguments
         call_id = seal_call_id(call.id, call.extra_content)
         items.append(
-            build_call_item(
-                tool, f"{ITEM_IDS[tool.kind]}_{reply_id}_{len(items)}", status, call_id, arguments
-            )
+            build_call_item(tool, f"{ITEM_IDS[tool.kind]}_{reply_id}_{len(items)}", status, call_id, arguments)
         )
     return tuple(items)
 

@@ -25,9 +25,7 @@ FAILED = "Error: "
 """What a failed tool's result begins with."""
 
 
-def encode_chat_request(
-    request: openai.ChatRequest, model_id: str, *, limit_field: LimitField = "max_tokens"
-) -> bytes:
+def encode_chat_request(request: openai.ChatRequest, model_id: str, *, limit_field: LimitField = "max_tokens") -> bytes:
     """Write a request for an OpenAI-compatible upstream.
 
     Args:

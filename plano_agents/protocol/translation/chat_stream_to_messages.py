@@ -76,9 +76,7 @@ class MessagesStreamWriter:
         last = (
             *self._start(openai.Chunk()),
             *self._close_all(),
-            events.MessageDelta(
-                events.Stopped(reason, native_finish_reason=self._native), build_usage(self._usage)
-            ),
+            events.MessageDelta(events.Stopped(reason, native_finish_reason=self._native), build_usage(self._usage)),
             events.MessageStop(),
         )
         return b"".join(map(events.encode_event, last))

@@ -90,7 +90,5 @@ def read_usage(usage: anthropic.Usage) -> openai.Usage:
         completion_tokens=output,
         total_tokens=prompt + output,
         prompt_tokens_details=openai.PromptTokensDetails(read, written),
-        completion_tokens_details=openai.CompletionTokensDetails(
-            (details.thinking_tokens if details else None) or 0
-        ),
+        completion_tokens_details=openai.CompletionTokensDetails((details.thinking_tokens if details else None) or 0),
     )

@@ -82,9 +82,7 @@ class MessagesStreamReader:
     def _start(self, message: anthropic.Reply) -> Iterator[openai.Chunk]:
         if self._started:
             if message.id != self._id:
-                raise UpstreamProtocolError(
-                    "The provider's stream begins another answer before the first ended."
-                )
+                raise UpstreamProtocolError("The provider's stream begins another answer before the first ended.")
             return
         self._started = True
         self._id, self._model, self._usage = message.id, message.model, message.usage
@@ -154,9 +152,7 @@ class MessagesStreamReader:
     def _merge_usage(self, later: anthropic.Usage | None) -> None:
         """Let the counts that the later report names replace the earlier ones."""
         if later is not None:
-            named = {
-                name: value for name, value in msgspec.structs.asdict(later).items() if value is not None
-            }
+            named = {name: value for name, value in msgspec.structs.asdict(later).items() if value is not None}
             self._usage = msgspec.structs.replace(self._usage, **named)
 
     def _add_arguments(self, index: int, text: str) -> openai.Chunk:

@@ -20,9 +20,7 @@ from plano_agents.protocol.translation.client_calls import build_function
 _Choice = str | responses.ToolChoice | None
 
 
-def read_tools(
-    request: responses.ClientRequest, tools: ClientTools, tell: Tell
-) -> tuple[openai.Tool, ...] | None:
+def read_tools(request: responses.ClientRequest, tools: ClientTools, tell: Tell) -> tuple[openai.Tool, ...] | None:
     """Read the tools that the hub offers; None where there are none.
 
     Args:
@@ -59,9 +57,7 @@ def read_tool_choice(choice: _Choice, tools: ClientTools, tell: Tell) -> openai.
         case None | "none" | "auto" | "required":
             return choice
         case str():
-            raise RequestError(
-                f"'tool_choice' {choice!r} is not one of none, auto, required.", param="tool_choice"
-            )
+            raise RequestError(f"'tool_choice' {choice!r} is not one of none, auto, required.", param="tool_choice")
         case responses.ToolChoice(type="allowed_tools", mode="auto" | "required" as mode, tools=allowed):
             names = [_name_chosen(tool, tools) for tool in allowed]
             for tool, name in zip(allowed, names, strict=True):

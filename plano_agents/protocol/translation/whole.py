@@ -114,9 +114,7 @@ class _Choice:
             thinking_blocks=tuple(self.blocks) or UNSET,
         )
         ended = self.ended or openai.ChunkChoice()
-        return openai.Choice(
-            self.index, message, ended.finish_reason, native_finish_reason=ended.native_finish_reason
-        )
+        return openai.Choice(self.index, message, ended.finish_reason, native_finish_reason=ended.native_finish_reason)
 
     def _join(self, name: str) -> str | None:
         return "".join(self.texts.get(name, ())) or None

@@ -185,9 +185,7 @@ def _is_within_loop(document: Document) -> bool:
     """Whether the last turn of the assistant called tools without thinking: then thinking cannot begin."""
     if not document.contains("messages", (b'"tool_use"',)):
         return False
-    turns = [
-        turn for turn in split_list(document.fields["messages"]) if read_text(turn.get("role")) == "assistant"
-    ]
+    turns = [turn for turn in split_list(document.fields["messages"]) if read_text(turn.get("role")) == "assistant"]
     content = bytes(turns[-1].get("content", b"")) if turns else b""
     return b'"tool_use"' in content and b'"thinking"' not in content
 

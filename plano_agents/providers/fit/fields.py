@@ -109,8 +109,4 @@ def _fit_user(value: str | None, longest: int | None, *, is_foreign: bool) -> st
         return None
     is_long = longest is not None and len(value) > longest
     names_account = is_foreign and _ACCOUNT.search(value) is not None
-    return (
-        hashlib.sha256(value.encode(errors="surrogatepass")).hexdigest()
-        if is_long or names_account
-        else value
-    )
+    return hashlib.sha256(value.encode(errors="surrogatepass")).hexdigest() if is_long or names_account else value

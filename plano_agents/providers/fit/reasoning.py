@@ -133,9 +133,7 @@ def _own_block(block: Pieces, mark: str) -> Pieces | None:
 
 
 def _fit_manual_thinking(document: Document) -> None:
-    if not document.contains("thinking", (b'"enabled"',)) or not document.contains(
-        "messages", (b'"tool_use"',)
-    ):
+    if not document.contains("thinking", (b'"enabled"',)) or not document.contains("messages", (b'"tool_use"',)):
         return
     for turn in reversed(split_list(document.fields["messages"])):
         content = turn.get("content", msgspec.Raw(b"null"))
@@ -147,8 +145,6 @@ def _fit_manual_thinking(document: Document) -> None:
         if "tool_use" in kinds and kinds[0] not in {"thinking", "redacted_thinking"}:
             document.drop("thinking")
             document.tell(
-                Adjustment(
-                    "thinking", "dropped", "thinking dropped within a turn that began without", alters=True
-                )
+                Adjustment("thinking", "dropped", "thinking dropped within a turn that began without", alters=True)
             )
             return

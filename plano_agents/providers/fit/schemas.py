@@ -48,13 +48,9 @@ def fit_answer_schema(document: Document, rules: Rules) -> None:
     """Write the schema that the answer must meet in the provider's dialect."""
     match rules.dialect.answer_schemas, rules.wire:
         case "closed", Form.ANTHROPIC_MESSAGES:
-            _fit_object(
-                document, "output_config", lambda config: _within(config, "format", _fit_closed_answer)
-            )
+            _fit_object(document, "output_config", lambda config: _within(config, "format", _fit_closed_answer))
         case "strict", Form.OPENAI_CHAT:
-            _fit_object(
-                document, "response_format", lambda form: _within(form, "json_schema", _fit_strict_answer)
-            )
+            _fit_object(document, "response_format", lambda form: _within(form, "json_schema", _fit_strict_answer))
         case "strict", Form.OPENAI_RESPONSES:
             _fit_object(document, "text", lambda text: _within(text, "format", _fit_strict_answer))
 
@@ -203,8 +199,7 @@ def _is_object(part: Schema) -> bool:
 def _can_close(schema: object) -> bool:
     """Whether no object of a schema is a map, whose keys nobody can list."""
     return not any(
-        isinstance(part.get("additionalProperties"), dict) or "patternProperties" in part
-        for part in _parts(schema)
+        isinstance(part.get("additionalProperties"), dict) or "patternProperties" in part for part in _parts(schema)
     )
 
 
@@ -218,9 +213,7 @@ def _close_one(part: Schema) -> Schema:
     kept = {name: value for name, value in part.items() if name not in bounds}
     if bounds:
         words = ", ".join(f"{name}: {value}" for name, value in bounds.items())
-        kept["description"] = (
-            f"{kept['description']}\n\n{{{words}}}" if kept.get("description") else f"{{{words}}}"
-        )
+        kept["description"] = f"{kept['description']}\n\n{{{words}}}" if kept.get("description") else f"{{{words}}}"
     if _is_object(kept) and kept.get("additionalProperties") is not False:
         kept["additionalProperties"] = False
     return kept

@@ -93,9 +93,7 @@ def _fit_calls(document: Document, rules: Rules, names: Names, *, has_renamed: b
     if has_renamed and choice is not None and bytes(choice).startswith(b"{"):
         document.write("tool_choice", _rename(split(choice), rules, names))
     if document.contains(field, (mark,)) and _LONG.search(document.fields[field]) is not None:
-        document.edit_list(
-            field, lambda pieces: _edit(pieces, lambda piece: _edit_calls(piece, rules, names))
-        )
+        document.edit_list(field, lambda pieces: _edit(pieces, lambda piece: _edit_calls(piece, rules, names)))
     return names.sent
 
 

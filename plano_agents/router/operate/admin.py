@@ -108,9 +108,7 @@ def check_operator(
 def _check_token(token: SecretStr, authorization: str) -> None:
     scheme, _, value = authorization.partition(" ")
     expected = token.get_secret_value().encode()
-    if scheme.lower() != "bearer" or not hmac.compare_digest(
-        value.strip().encode("latin-1", "replace"), expected
-    ):
+    if scheme.lower() != "bearer" or not hmac.compare_digest(value.strip().encode("latin-1", "replace"), expected):
         what = "what was given is another one" if authorization else "none was given"
         raise AuthenticationError(
             f"The admin token is needed, and {what}. Send 'Authorization: Bearer <token>' with admin_token."

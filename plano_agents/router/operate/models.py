@@ -25,9 +25,7 @@ def list_models(config: Config, *, for_anthropic: bool) -> Form:
         config: What is configured.
         for_anthropic: Whether in Anthropic's form.
     """
-    listed = [
-        _describe(name, owner, for_anthropic=for_anthropic) for name, owner in _list_owners(config).items()
-    ]
+    listed = [_describe(name, owner, for_anthropic=for_anthropic) for name, owner in _list_owners(config).items()]
     if not for_anthropic:
         return {"object": "list", "data": listed}
     return {
@@ -62,9 +60,7 @@ def _list_owners(config: Config) -> Mapping[str, str]:
     """Give the provider of each name that is listed."""
     models = sorted(config.models, key=lambda model: model != config.default_model)
     declared = {model.name: model.provider for model in models}
-    aliases = {
-        alias: declared.get(target, target.partition("/")[0]) for alias, target in config.aliases.items()
-    }
+    aliases = {alias: declared.get(target, target.partition("/")[0]) for alias, target in config.aliases.items()}
     return declared | aliases
 
 

@@ -32,9 +32,7 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
 MAX_PAGE = 500
 """How many sessions a page lists at most."""
 
-TenantQuery = Annotated[
-    str, Query(description="The tenant header's value; empty where tenants are not told apart.")
-]
+TenantQuery = Annotated[str, Query(description="The tenant header's value; empty where tenants are not told apart.")]
 
 
 class SwitchInfo(BaseModel):
@@ -105,9 +103,7 @@ class Filters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: int = Field(
-        50, ge=1, le=MAX_PAGE, description="How many at most; a page may be shorter before the end."
-    )
+    limit: int = Field(50, ge=1, le=MAX_PAGE, description="How many at most; a page may be shorter before the end.")
     cursor: str | None = Field(None, max_length=64, description="The ``next`` of the page before.")
     tenant: str | None = Field(None, description="Only this tenant's.")
     prefix: str | None = Field(None, description="Only ids that begin so.")
@@ -146,9 +142,7 @@ def build_operators_api(
     async def list_sessions(filters: Annotated[Filters, Query()]) -> SessionPage:
         model = filters.model
         found = config.find_model(model) if model is not None else None
-        wanted = Wanted(
-            filters.tenant, filters.prefix, found.name if found is not None else model, filters.route
-        )
+        wanted = Wanted(filters.tenant, filters.prefix, found.name if found is not None else model, filters.route)
         page = await store.scan(wanted, limit=filters.limit, cursor=filters.cursor)
         return SessionPage(
             sessions=[describe_session(each, now=wall_clock()) for each in page.sessions],

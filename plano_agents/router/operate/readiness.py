@@ -42,8 +42,6 @@ class Readiness:
         try:
             await load()
         except Exception:
-            logger.exception(
-                "What routing needs cannot be loaded; /readyz answers 503, and its next poll tries again"
-            )
+            logger.exception("What routing needs cannot be loaded; /readyz answers 503, and its next poll tries again")
         else:
             self._load = None

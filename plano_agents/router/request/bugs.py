@@ -32,6 +32,4 @@ def report_bug(error: Exception, trace_id: str) -> PlanoError:
         What the client is told.
     """
     log.error("trace %s: unexpected %s", trace_id, locate(error))
-    return PlanoError(
-        f"The router failed on this request. Its log names the place, under trace id {trace_id}."
-    )
+    return PlanoError(f"The router failed on this request. Its log names the place, under trace id {trace_id}.")

@@ -43,9 +43,7 @@ class Chooser:
         spellings = [*self._profiles, *(model.model_id for model in config.models), *config.aliases]
         self._find_undeclared = lru_cache(MAX_REMEMBERED)(self._look_up)
         self._names = {
-            spelling: model.name
-            for spelling in spellings
-            if (model := config.find_model(spelling)) is not None
+            spelling: model.name for spelling in spellings if (model := config.find_model(spelling)) is not None
         }
         self._prefers_nothing = all(each.prefer == "none" for each in config.preferences)
 

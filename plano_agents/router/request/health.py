@@ -89,9 +89,7 @@ class Health:
         return found is not None and found.breaker.seconds_left > 0
 
     def _build(self, model: str) -> ModelHealth:
-        breaker = CircuitBreaker(
-            self._config.breaker, clock=self._clock, on_change=partial(self._on_change, model)
-        )
+        breaker = CircuitBreaker(self._config.breaker, clock=self._clock, on_change=partial(self._on_change, model))
         budget = RetryBudget(self._config.retries, clock=self._clock)
         return ModelHealth(breaker, budget, self._describe(model))
 

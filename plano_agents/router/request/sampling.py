@@ -132,9 +132,7 @@ class Sampler:
         self._keeps_content = keeps_content
         self._clock = clock
 
-    def begin(
-        self, trace_id: str, parent: TraceContext | None, headers: Mapping[str, str], body: bytes
-    ) -> Trace:
+    def begin(self, trace_id: str, parent: TraceContext | None, headers: Mapping[str, str], body: bytes) -> Trace:
         """Decide whether a request is sampled, and make its ids."""
         is_sampled = parent.is_sampled if parent is not None else int(trace_id[16:], 16) < self._bound
         trace = Trace(trace_id, parent, is_sampled, self._clock)

@@ -79,9 +79,7 @@ class SameStream:
         end = _find_last_boundary(held, looked_at)
         if not end:
             if len(held) > sse.MAX_EVENT_BYTES:
-                raise UpstreamProtocolError(
-                    f"The stream holds one event of over {sse.MAX_EVENT_BYTES} bytes."
-                )
+                raise UpstreamProtocolError(f"The stream holds one event of over {sse.MAX_EVENT_BYTES} bytes.")
             return b""
         events = bytes(held[:end])
         del held[:end]

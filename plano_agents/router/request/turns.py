@@ -77,9 +77,7 @@ class Turns:
             if value is not None:
                 count = _count(headers, fields, wanted)
                 if count > 1:
-                    raise InvalidAffinityIdError(
-                        f"The header {wanted} came {count} times; send it once.", param=wanted
-                    )
+                    raise InvalidAffinityIdError(f"The header {wanted} came {count} times; send it once.", param=wanted)
                 return parse_affinity_id(value)
         return None
 
@@ -134,13 +132,9 @@ class Turns:
         implicit = derive_implicit_id(request.head, tenant, salt, per_user_turn=self._per_user_turn)
         if implicit is None:
             return None
-        return self._pinning.turn(
-            SessionKey(tenant, implicit), self._implicit_ttl_seconds, Origin("implicit")
-        )
+        return self._pinning.turn(SessionKey(tenant, implicit), self._implicit_ttl_seconds, Origin("implicit"))
 
-    def _name_session(
-        self, fields: Mapping[str, str], affinity_id: str, request: RequestBody
-    ) -> tuple[str, str]:
+    def _name_session(self, fields: Mapping[str, str], affinity_id: str, request: RequestBody) -> tuple[str, str]:
         """Name the session of an id that came in a configured header or field, and where it came from."""
         header = next((name for name in self._id_headers if name in fields), None)
         if header is None:

@@ -125,9 +125,7 @@ async def read_answer(
     if status not in SUCCESS:
         async with response:
             if status not in STATUSES:
-                raise UpstreamProtocolError(
-                    f"{model} answered with the status {status}, which is none of HTTP's."
-                )
+                raise UpstreamProtocolError(f"{model} answered with the status {status}, which is none of HTTP's.")
             return WholeAnswer(model, status, headers, decompress(await response.read(), headers))
     if opened.streams and _may_stream(headers):
         answer = StreamedAnswer(model, response, attempt)

@@ -62,9 +62,7 @@ async def write_answer(answer: Answer, exchange: Exchange) -> None:
         await _write_stream(answer.status, answer.headers, body, exchange)
 
 
-async def _write_stream(
-    status: int, headers: Mapping[str, str], stream: AnswerStream, exchange: Exchange
-) -> None:
+async def _write_stream(status: int, headers: Mapping[str, str], stream: AnswerStream, exchange: Exchange) -> None:
     """Write pieces as they come, the head together with the first."""
     exchange.begin(status, headers)
     try:

@@ -161,9 +161,7 @@ class Metrics:
             LLM_SECONDS,
             ["model"],
         )
-        self._retries = Counter(
-            "plano_upstream_retries", "Sendings after a failed one to the model.", ["model"]
-        )
+        self._retries = Counter("plano_upstream_retries", "Sendings after a failed one to the model.", ["model"])
         self._adjustments = Counter(
             "plano_request_adjustments",
             "Changes of requests so that their model takes them, by the field and whether it was dropped, clamped or rewritten.",
@@ -183,9 +181,7 @@ class Metrics:
         self._cached_tokens = Counter(
             "plano_cached_input_tokens", "Prompt tokens that were read from providers' caches.", ["model"]
         )
-        self._output_tokens = Counter(
-            "plano_output_tokens", "Completion tokens as providers counted.", ["model"]
-        )
+        self._output_tokens = Counter("plano_output_tokens", "Completion tokens as providers counted.", ["model"])
 
     def _build_affinity(self) -> None:
         self._routing = Histogram(

@@ -93,9 +93,7 @@ class RequestLog:
         failed = runs if _has_failed(last) else runs[:-1]
         if failed:
             told = [f"{escape(run[0].model)} {_say_outcomes(run)}" for run in failed]
-            told.append(
-                "no model answered" if failed is runs else f"{escape(last.model)} answered ({last.status})"
-            )
+            told.append("no model answered" if failed is runs else f"{escape(last.model)} answered ({last.status})")
             logger.warning("trace %s: %s", trail.trace_id, "; ".join(told))
 
     def _tell_refused_key(self, name: str, status: int) -> None:

@@ -36,9 +36,7 @@ CLIENT_ERROR = 400
 CACHED_ADDRESSES = 1_000
 """Of how many models the address is remembered: a wildcard's have no end."""
 
-_NOT_TOLD = frozenset(
-    {"api-key", "authorization", "cookie", "proxy-authorization", "x-api-key", "x-model-affinity"}
-)
+_NOT_TOLD = frozenset({"api-key", "authorization", "cookie", "proxy-authorization", "x-api-key", "x-model-affinity"})
 """Headers that no prefix makes an attribute of: keys, and the id, which stands in spans hashed; the configured headers
 of an id are added."""
 
@@ -82,9 +80,7 @@ class Collector:
         self._ids.trace_id, self._ids.span_id = int(trace.trace_id, 16), trace.find_id(place)
         parent = trace.context(0) if place else trace.parent
         context = build_parent(parent, is_remote=not place) if parent is not None else Context()
-        return self._export.tracer.start_span(
-            name, context=context, kind=kind, attributes=attributes, start_time=began
-        )
+        return self._export.tracer.start_span(name, context=context, kind=kind, attributes=attributes, start_time=began)
 
 
 class _ChosenIds(IdGenerator):

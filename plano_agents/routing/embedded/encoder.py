@@ -108,9 +108,7 @@ class Encoder:
         projected = states @ layer.attention_in + layer.attention_in_bias
         for start, end in spans:
             mixed[start:end] = self._attend(projected[start:end])
-        states = _normalize(
-            states + mixed @ layer.attention_out + layer.attention_out_bias, layer.attention_norm
-        )
+        states = _normalize(states + mixed @ layer.attention_out + layer.attention_out_bias, layer.attention_norm)
         hidden = _gelu(states @ layer.up + layer.up_bias)
         return _normalize(states + hidden @ layer.down + layer.down_bias, layer.norm)
 

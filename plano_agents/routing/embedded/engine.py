@@ -91,15 +91,11 @@ class Engine:
         return found
 
     def _key(self, text: str) -> bytes:
-        return hashlib.blake2b(
-            text.encode("utf-8", "surrogatepass"), key=self._secret, digest_size=16
-        ).digest()
+        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=self._secret, digest_size=16).digest()
 
     def _score(self, question: Question, vectors: dict[str, Floats]) -> list[float]:
         targets = [self.scorer.build_target(preference, vectors) for preference in question.preferences]
-        evidence = self.scorer.weigh(
-            np.stack([vectors[each.text] for each in question.conversation]), targets
-        )
+        evidence = self.scorer.weigh(np.stack([vectors[each.text] for each in question.conversation]), targets)
         weights = [1.0 if each.role == "user" else ASSISTANT_WEIGHT for each in question.conversation]
         return [float(score) for score in weigh_messages(evidence, weights)]
 
@@ -110,9 +106,7 @@ def load_engine() -> Engine:
     encoder = load_arrays(WEIGHTS / "encoder.npz")
     pieces = encoder["vocabulary"].tobytes().decode("utf-8").split("\n")
     vocabulary = {piece: number for number, piece in enumerate(pieces)}
-    return Engine(
-        load_lexicon(), WordPiece(vocabulary), Encoder(encoder), Scorer(load_arrays(WEIGHTS / "heads.npz"))
-    )
+    return Engine(load_lexicon(), WordPiece(vocabulary), Encoder(encoder), Scorer(load_arrays(WEIGHTS / "heads.npz")))
 
 
 def load_arrays(path: Path) -> dict[str, Array]:

@@ -160,8 +160,7 @@ class Scorer:
         related = self.read_tasks(texts) @ self._kinship
         about_tasks = float(np.mean([target.about_tasks for target in targets])) ** 2
         columns = [
-            _likeness(texts, target) + self._task_weight * about_tasks * (related @ target.tasks)
-            for target in targets
+            _likeness(texts, target) + self._task_weight * about_tasks * (related @ target.tasks) for target in targets
         ]
         no_match = NO_MATCH_SCORE + (TASK_NO_MATCH_SCORE - NO_MATCH_SCORE) * about_tasks
         return np.asarray(np.stack(columns, axis=1), np.float32), no_match
@@ -173,9 +172,7 @@ def list_texts(preference: Preference) -> list[str]:
 
 
 def _likeness(texts: Floats, target: Target) -> Floats:
-    described = (1 - PHRASE_SHARE) * (texts @ target.whole) + PHRASE_SHARE * (texts @ target.phrases.T).max(
-        axis=1
-    )
+    described = (1 - PHRASE_SHARE) * (texts @ target.whole) + PHRASE_SHARE * (texts @ target.phrases.T).max(axis=1)
     if not len(target.examples):
         return np.asarray(described, np.float32)
     nearest = np.sort(texts @ target.examples.T, axis=1)[:, -NEAREST_EXAMPLES:].mean(axis=1)

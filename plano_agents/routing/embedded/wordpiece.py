@@ -76,9 +76,7 @@ def _split(text: str) -> Iterator[str]:
     """Split a text into lower-case words without accents, signs and ideographs."""
     kept = "".join(char for char in text if char in "\t\n\r" or not _is_control(char))
     spaced = _IDEOGRAPH.sub(r" \1 ", kept).lower()
-    bare = "".join(
-        char for char in unicodedata.normalize("NFD", spaced) if unicodedata.category(char) != "Mn"
-    )
+    bare = "".join(char for char in unicodedata.normalize("NFD", spaced) if unicodedata.category(char) != "Mn")
     for chunk in bare.split():
         yield from _split_signs(chunk)
 

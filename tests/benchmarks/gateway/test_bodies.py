@@ -34,9 +34,7 @@ def test_a_body_that_cannot_be_so_short_is_refused() -> None:
 
 
 def test_a_request_has_one_place_for_its_id_and_the_peers_headers() -> None:
-    request = build_request(
-        Target("m", {"x-provider": "openai"}, "/p"), "x-session", SMALL_BYTES, stream=False
-    )
+    request = build_request(Target("m", {"x-provider": "openai"}, "/p"), "x-session", SMALL_BYTES, stream=False)
     head, _, body = request.partition(b"\r\n\r\n")
     assert head.startswith(b"POST /p HTTP/1.1\r\n")
     assert request.count(ID_PLACE.encode()) == 1

@@ -78,17 +78,13 @@ def test_a_paced_stream_takes_its_time(upstream: Upstream, loader: Loader, tmp_p
     assert seen.latency_ms["max"] >= 40
 
 
-def test_streams_are_held_open_until_told_otherwise(
-    upstream: Upstream, loader: Loader, tmp_path: Path
-) -> None:
+def test_streams_are_held_open_until_told_otherwise(upstream: Upstream, loader: Loader, tmp_path: Path) -> None:
     upstream.set_streams(chunks=1_000, interval_us=1_000_000)
     with loader.hold(traffic(upstream, tmp_path, stream=True)) as opened:
         assert opened == 4
 
 
-def test_errors_are_counted_and_the_first_one_is_told(
-    upstream: Upstream, loader: Loader, tmp_path: Path
-) -> None:
+def test_errors_are_counted_and_the_first_one_is_told(upstream: Upstream, loader: Loader, tmp_path: Path) -> None:
     seen = loader.send(traffic(upstream, tmp_path, stream=False, path="/elsewhere"), 3)
     assert (seen.requests, seen.errors) == (0, 3)
     assert seen.first_error.startswith("status 404")

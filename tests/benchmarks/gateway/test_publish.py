@@ -24,9 +24,7 @@ def test_results_survive_being_written(results: Results, tmp_path: Path) -> None
     assert publish.read_results(tmp_path / "a" / "results.json") == results
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"format": 0, "samples": {}}', '{"format": 1, "samples": {}}']
-)
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 0, "samples": {}}', '{"format": 1, "samples": {}}'])
 def test_another_file_is_no_results(text: str, tmp_path: Path) -> None:
     path = tmp_path / "other.json"
     path.write_text(text)

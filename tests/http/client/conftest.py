@@ -38,9 +38,7 @@ def request_to(url: str, body: bytes = PROMPT.encode(), **timeouts: float) -> Up
     return UpstreamRequest(f"{url}/v1/chat/completions", HEADERS, body, Timeouts(**timeouts))
 
 
-async def ask(
-    upstream: HttpUpstream, url: str, body: bytes = PROMPT.encode(), **timeouts: float
-) -> tuple[int, bytes]:
+async def ask(upstream: HttpUpstream, url: str, body: bytes = PROMPT.encode(), **timeouts: float) -> tuple[int, bytes]:
     async with await upstream.send(request_to(url, body, **timeouts)) as response:
         return response.status, await response.read()
 

@@ -102,9 +102,7 @@ async def test_http_is_asked_of_a_proxy_by_its_whole_url(monkeypatch: pytest.Mon
     async with FakeUpstream(COMPLETE) as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url.replace("://", "://me:pass@"))
         async with connect(proxy_from_environment=True) as upstream:
-            assert [await ask(upstream, "http://provider.test:81") for _ in range(2)] == [
-                (200, COMPLETION)
-            ] * 2
+            assert [await ask(upstream, "http://provider.test:81") for _ in range(2)] == [(200, COMPLETION)] * 2
     lines = proxy.exchanges[0].head.splitlines()
     assert lines[0] == "POST http://provider.test:81/v1/chat/completions HTTP/1.1"
     assert {"host: provider.test:81", "proxy-authorization: Basic bWU6cGFzcw=="} <= set(lines)

@@ -92,9 +92,7 @@ async def test_an_answer_of_over_the_limit_is_refused_before_it_is_held() -> Non
 
     async with FakeUpstream(go_on) as provider, connect() as upstream:  # noqa: SIM117 - reads in order
         async with await upstream.send(request_to(provider.url)) as answer:
-            with pytest.raises(
-                UpstreamProtocolError, match=f"^{provider.url} gave an answer of over {MIB} bytes"
-            ):
+            with pytest.raises(UpstreamProtocolError, match=f"^{provider.url} gave an answer of over {MIB} bytes"):
                 await answer.read(MIB)
 
 

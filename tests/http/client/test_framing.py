@@ -217,9 +217,7 @@ def frame(body: Sequence[bytes], kind: str) -> bytes:
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(
-    body=bodies, at=cuts, kind=st.sampled_from(["sized", "chunked", "until the end"]), streamed=st.booleans()
-)
+@given(body=bodies, at=cuts, kind=st.sampled_from(["sized", "chunked", "until the end"]), streamed=st.booleans())
 async def test_an_answer_is_the_same_however_its_bytes_are_split(
     body: list[bytes],
     at: list[float],

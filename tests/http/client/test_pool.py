@@ -61,9 +61,7 @@ async def pool_of(provider: FakeUpstream, count: int, **limits: float) -> AsyncG
     for connection in connections:
         await dial(origin, connection, None)
         pool.add(connection)
-        await connection.ask(
-            b"POST / HTTP/1.1\r\ncontent-length: 0\r\n\r\n", b"", request_to("").timeouts, started=now
-        )
+        await connection.ask(b"POST / HTTP/1.1\r\ncontent-length: 0\r\n\r\n", b"", request_to("").timeouts, started=now)
     for connection in connections:
         connection.release()
     try:

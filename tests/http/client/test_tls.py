@@ -62,9 +62,7 @@ async def test_http_1_1_is_what_is_offered(authority: trustme.CA, trust: ssl.SSL
 
 async def test_a_certificate_that_nobody_vouches_for_is_refused(authority: trustme.CA) -> None:
     async with FakeUpstream(COMPLETE, tls=certify(authority, "127.0.0.1")) as provider, connect() as upstream:
-        with pytest.raises(
-            UpstreamUnreachableError, match=f"^No connection to {provider.url}: .*certificate"
-        ):
+        with pytest.raises(UpstreamUnreachableError, match=f"^No connection to {provider.url}: .*certificate"):
             await ask(upstream, provider.url)
     assert provider.exchanges == []
 
@@ -109,9 +107,7 @@ async def test_large_bodies_and_streams_pass_both_ways(authority: trustme.CA, tr
     assert provider.connections == 1
 
 
-async def test_a_cancelled_request_closes_its_connection_at_once(
-    authority: trustme.CA, trust: ssl.SSLContext
-) -> None:
+async def test_a_cancelled_request_closes_its_connection_at_once(authority: trustme.CA, trust: ssl.SSLContext) -> None:
     asked, left = asyncio.Event(), asyncio.Event()
 
     async def wait(exchange: UpstreamExchange) -> None:
@@ -227,7 +223,5 @@ async def test_a_tunnel_that_does_not_open_is_told(
     async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
         async with connect(tls=trust, proxy_from_environment=True) as upstream:
-            with pytest.raises(
-                UpstreamUnreachableError, match=r"^No connection to https://provider\.test: .*roxy"
-            ):
+            with pytest.raises(UpstreamUnreachableError, match=r"^No connection to https://provider\.test: .*roxy"):
                 await upstream.send(request_to("https://provider.test"))

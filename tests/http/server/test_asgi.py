@@ -164,9 +164,7 @@ async def test_an_application_that_returns_without_an_answer_is_answered_500() -
     ids=["body first", "two starts", "after the end"],
 )
 @clocked
-async def test_messages_out_of_turn_fail_in_the_application(
-    messages: list[Message], beginning: bytes
-) -> None:
+async def test_messages_out_of_turn_fail_in_the_application(messages: list[Message], beginning: bytes) -> None:
     raised: list[Exception] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -250,9 +248,7 @@ def cancel(server: Server) -> None:
 
 @pytest.mark.parametrize(("messages", "status"), [([], 503), ([start(201)], 201)], ids=["before", "within"])
 @clocked
-async def test_a_server_that_stops_answers_503_where_no_answer_has_begun(
-    messages: list[Message], status: int
-) -> None:
+async def test_a_server_that_stops_answers_503_where_no_answer_has_begun(messages: list[Message], status: int) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await build_app(*messages)(scope, receive, send)
         await asyncio.Event().wait()
@@ -287,9 +283,7 @@ async def test_a_request_sees_what_the_lifespan_left_and_not_what_other_requests
 
 
 @clocked
-async def test_a_flood_behind_a_request_is_not_read_however_often_its_application_looks_for_its_client() -> (
-    None
-):
+async def test_a_flood_behind_a_request_is_not_read_however_often_its_application_looks_for_its_client() -> None:
     look = asyncio.Event()
 
     async def app(_scope: Scope, receive: Receive, _send: Send) -> None:

@@ -27,9 +27,7 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "asyncio": asyncio.new_event_loop,
     "uvloop": uvloop.new_event_loop,
 }
-PATIENT = HttpLimits(
-    header_seconds=30, body_seconds=30, send_seconds=30, keep_alive_seconds=30, max_header_bytes=2000
-)
+PATIENT = HttpLimits(header_seconds=30, body_seconds=30, send_seconds=30, keep_alive_seconds=30, max_header_bytes=2000)
 HASTY = HttpLimits(header_seconds=0.3, body_seconds=0.3, send_seconds=0.3, keep_alive_seconds=0.3)
 CALM = HttpLimits(header_seconds=1, body_seconds=1, send_seconds=1, keep_alive_seconds=1)
 """For who is slow and served all the same, on a busy machine too."""
@@ -369,9 +367,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("data", REFUSED.values(), ids=REFUSED)
-def test_a_request_with_two_readings_is_refused_and_nothing_behind_it_is_read(
-    echo: EchoServer, data: bytes
-) -> None:
+def test_a_request_with_two_readings_is_refused_and_nothing_behind_it_is_read(echo: EchoServer, data: bytes) -> None:
     (answer,) = parse(echo.ask(data + SMUGGLED))
     assert (answer.status, answer.code, answer.headers["connection"]) == (400, "malformed_request", "close")
     assert "/smuggled" not in echo.paths
@@ -597,9 +593,7 @@ def test_the_application_sees_a_request_as_asgi_has_it(echo: EchoServer) -> None
     assert scope["headers"] == [
         *((b"host", b"h"), (b"x-one", b"a"), (b"x-one", b"b"), (b"x-mine", b"c"), (b"expect", b"x"))
     ]
-    seen = {
-        key: scope[key] for key in ("method", "path", "raw_path", "query_string", "http_version", "scheme")
-    }
+    seen = {key: scope[key] for key in ("method", "path", "raw_path", "query_string", "http_version", "scheme")}
     assert seen == {
         "method": "PATCH",
         "path": "/a b/c",

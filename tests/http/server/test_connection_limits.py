@@ -92,9 +92,7 @@ async def test_of_an_asgi_application_the_connection_writes_the_refusal_and_coun
 
 
 @clocked
-async def test_what_a_refused_client_still_sends_is_dropped_for_a_moment_and_then_its_connection_closed() -> (
-    None
-):
+async def test_what_a_refused_client_still_sends_is_dropped_for_a_moment_and_then_its_connection_closed() -> None:
     server = build_server()
     refused = [await begin(server) for _ in range(3)][-1]
     refused.send(b"x" * LARGE)

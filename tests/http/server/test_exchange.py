@@ -78,9 +78,7 @@ async def stream(exchange: Exchange) -> None:
         (b"/direct/it/", b"asgi"),
     ],
 )
-async def test_a_path_is_served_directly_however_it_is_written_and_others_as_asgi(
-    target: bytes, body: bytes
-) -> None:
+async def test_a_path_is_served_directly_however_it_is_written_and_others_as_asgi(target: bytes, body: bytes) -> None:
     answer = await talk(echo, POST % (target, 3, CLOSE) + b"abc")
     assert answer.startswith(b"HTTP/1.1 200 OK\r\ndate: ")
     assert answer.endswith(b"\r\n\r\n" + body)
@@ -141,9 +139,7 @@ async def test_a_header_that_would_break_its_line_is_not_written(value: str) -> 
     assert await talk(split, POST % (b"/direct/it", 0, b"")) == b""
 
 
-@pytest.mark.parametrize(
-    "framing", [b"Content-Length: 11\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\nb\r\n"]
-)
+@pytest.mark.parametrize("framing", [b"Content-Length: 11\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\nb\r\n"])
 async def test_a_body_over_the_limit_is_refused_by_its_claim_or_once_it_is_there(framing: bytes) -> None:
     async def read(exchange: Exchange) -> None:
         try:

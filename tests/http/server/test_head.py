@@ -167,17 +167,14 @@ def test_there_may_be_a_hundred_headers_and_no_more() -> None:
         read(with_header(*lines, "a: b"))
 
 
-@pytest.mark.parametrize(
-    "beginning", [b"\x16\x03\x01", b" ", b"get", b"\x00", b"\r\r", b"GET / HTTP/1.1\n", b"\n"]
-)
+@pytest.mark.parametrize("beginning", [b"\x16\x03\x01", b" ", b"get", b"\x00", b"\r\r", b"GET / HTTP/1.1\n", b"\n"])
 def test_what_can_be_no_head_is_refused_before_its_end(beginning: bytes) -> None:
     with pytest.raises(MalformedRequestError):
         HeadReader(100).take(bytearray(beginning))
 
 
 @given(
-    st.binary(max_size=80)
-    | st.lists(st.sampled_from([*GOOD.split(b" "), b"\r\n", b"\n", b":", b"\x00"])).map(b"".join)
+    st.binary(max_size=80) | st.lists(st.sampled_from([*GOOD.split(b" "), b"\r\n", b"\n", b":", b"\x00"])).map(b"".join)
 )
 def test_any_bytes_are_a_head_or_none_yet_or_refused_and_never_repeated(data: bytes) -> None:
     try:

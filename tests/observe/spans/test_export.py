@@ -83,9 +83,7 @@ def test_a_dead_collector_is_told_once_and_slows_nobody(
 ) -> None:
     url = f"http://127.0.0.1:{free_port}"
     export = open_export(url, protocol)
-    for _ in range(
-        5_000
-    ):  # over twice what the queue takes; were each to wait for a batch, they would take an hour
+    for _ in range(5_000):  # over twice what the queue takes; were each to wait for a batch, they would take an hour
         export.tracer.start_span("lost").end()
     first = told.get(timeout=PATIENCE_SECONDS)
     export.close()
@@ -142,9 +140,7 @@ def test_a_variable_that_the_exporter_cannot_read_is_a_clear_error(
     monkeypatch: pytest.MonkeyPatch, open_export: OpenExport
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "canary")
-    with pytest.raises(
-        ConfigError, match=r"OTLP exporter cannot be built \(.*\)\. Look at the OTEL_EXPORTER_OTLP_"
-    ):
+    with pytest.raises(ConfigError, match=r"OTLP exporter cannot be built \(.*\)\. Look at the OTEL_EXPORTER_OTLP_"):
         open_export("http://127.0.0.1:4317")
 
 

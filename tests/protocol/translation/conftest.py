@@ -6,12 +6,8 @@ from typing import Any
 import pytest
 
 
-def _chunk(
-    delta: dict[str, Any] | None = None, finish: str | None = None, **fields: object
-) -> dict[str, Any]:
-    choices = (
-        [] if delta is None else [{"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}]
-    )
+def _chunk(delta: dict[str, Any] | None = None, finish: str | None = None, **fields: object) -> dict[str, Any]:
+    choices = [] if delta is None else [{"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}]
     whole = {"id": "c9", "object": "chat.completion.chunk", "created": 1, "model": "gpt", "choices": choices}
     return {**whole, **fields}
 
@@ -57,8 +53,6 @@ def refusal_stream() -> bytes:
 @pytest.fixture
 def failing_stream() -> bytes:
     """An answer that the provider's own error ends."""
-    error = {
-        "error": {"message": "Slow down", "type": "tokens", "param": None, "code": "rate_limit_exceeded"}
-    }
+    error = {"error": {"message": "Slow down", "type": "tokens", "param": None, "code": "rate_limit_exceeded"}}
     events = [_chunk({"role": "assistant", "content": "Hi"}), error]
     return b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)

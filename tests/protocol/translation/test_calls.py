@@ -25,9 +25,7 @@ def add(*pieces: dict[str, Any], **delta: object) -> dict[str, Any]:
     }
 
 
-def piece(
-    call_id: str | None = None, name: str | None = None, arguments: str = "", **fields: object
-) -> dict[str, Any]:
+def piece(call_id: str | None = None, name: str | None = None, arguments: str = "", **fields: object) -> dict[str, Any]:
     return {"index": 0, "id": call_id, "function": {"name": name, "arguments": arguments}, **fields}
 
 
@@ -35,9 +33,7 @@ def translate(stream: bytes, request: bytes = b"", taken: tuple[str, ...] = ()) 
     """Give the client's chunks; the stream is cut at every byte, and gives the same each time."""
 
     def build() -> StreamTranslator:
-        return StreamTranslator(
-            ChatStreamReader(CallIds(request, taken)), ChatStreamWriter(include_usage=False)
-        )
+        return StreamTranslator(ChatStreamReader(CallIds(request, taken)), ChatStreamWriter(include_usage=False))
 
     whole = build().feed(stream)
     for place in range(len(stream)):
@@ -108,8 +104,7 @@ def test_an_id_that_stands_in_the_conversation_is_not_given_again() -> None:
 def test_ids_that_are_left_out_are_the_same_for_a_request_and_others_for_the_next() -> None:
     stream = write([add(piece(None, "f", "{}")), END])
     first, again, second = (
-        assemble(translate(stream, request))[0][0]
-        for request in (b"first turn", b"first turn", b"second turn")
+        assemble(translate(stream, request))[0][0] for request in (b"first turn", b"first turn", b"second turn")
     )
     assert first == again != second
     assert first.removeprefix("call_").isalnum()
@@ -138,9 +133,7 @@ def test_lists_of_pieces_are_their_text_and_thinking() -> None:
         {"type": "text", "text": "ok"},
         {"type": "reference", "reference_ids": [1]},
     ]
-    found = translate(
-        write([{"choices": [{"index": 0, "delta": {"content": [piece]}}]} for piece in pieces] + [END])
-    )
+    found = translate(write([{"choices": [{"index": 0, "delta": {"content": [piece]}}]} for piece in pieces] + [END]))
     deltas = [chunk["choices"][0]["delta"] for chunk in found]
     assert "".join(delta.get("reasoning_content") or "" for delta in deltas) == "hm"
     assert "".join(delta.get("content") or "" for delta in deltas) == "ok"

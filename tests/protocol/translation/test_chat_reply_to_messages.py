@@ -122,9 +122,7 @@ def test_arguments_that_are_not_an_object_are_wrapped_into_one(text: str) -> Non
 
 @pytest.mark.parametrize(("arguments", "expected"), [(None, {}), ("", {}), ({"a": 1}, {"a": 1})])
 def test_arguments_may_be_left_out_or_be_an_object(arguments: object, expected: object) -> None:
-    found = translate(
-        "tool_calls", tool_calls=[{**CALL, "function": {"name": "add", "arguments": arguments}}]
-    )
+    found = translate("tool_calls", tool_calls=[{**CALL, "function": {"name": "add", "arguments": arguments}}])
     assert found.content[0].input == expected  # type: ignore[union-attr]  # a call
 
 

@@ -72,9 +72,7 @@ def test_a_refusal_is_a_part_of_the_message() -> None:
     assert item["content"] == [{"type": "refusal", "refusal": "No."}]
 
 
-@pytest.mark.parametrize(
-    ("reason", "details"), [("length", "max_output_tokens"), ("content_filter", "content_filter")]
-)
+@pytest.mark.parametrize(("reason", "details"), [("length", "max_output_tokens"), ("content_filter", "content_filter")])
 def test_an_answer_that_did_not_end_well_is_incomplete(reason: str, details: str) -> None:
     found = translate(reason, content="Hi")
     assert found.incomplete_details is not None

@@ -300,9 +300,7 @@ def test_calls_without_offered_tools_get_their_tools_declared_but_not_offered() 
 
 
 def test_empty_text_is_left_out() -> None:
-    found = translate(
-        messages=[USER, {"role": "assistant", "content": "", "tool_calls": [CALL]}], tools=[TOOL]
-    )
+    found = translate(messages=[USER, {"role": "assistant", "content": "", "tool_calls": [CALL]}], tools=[TOOL])
     assert [block["type"] for block in found["messages"][1]["content"]] == ["tool_use"]
 
 
@@ -347,9 +345,7 @@ def test_thinking_blocks_come_first_in_their_turn_byte_for_byte() -> None:
 
 
 def test_reasoning_without_blocks_is_left_out() -> None:
-    found = translate(
-        messages=[USER, {"role": "assistant", "content": "Hello.", "reasoning_content": "I see."}]
-    )
+    found = translate(messages=[USER, {"role": "assistant", "content": "Hello.", "reasoning_content": "I see."}])
     assert found["messages"][1]["content"] == text("Hello.")
 
 

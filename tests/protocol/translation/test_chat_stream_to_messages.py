@@ -133,11 +133,7 @@ def test_calls_that_share_a_number_are_told_apart_by_their_ids() -> None:
             "choices": [
                 {
                     "index": 0,
-                    "delta": {
-                        "tool_calls": [
-                            {"index": 0, "id": name, "function": {"name": name, "arguments": "{}"}}
-                        ]
-                    },
+                    "delta": {"tool_calls": [{"index": 0, "id": name, "function": {"name": name, "arguments": "{}"}}]},
                 }
             ]
         }

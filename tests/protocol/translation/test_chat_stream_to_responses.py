@@ -77,9 +77,7 @@ def test_every_item_that_is_added_is_done(chat_stream: bytes) -> None:
         ("reasoning_summary_text.delta", "reasoning_summary_text.done", "text", "Let me sée."),
     ],
 )
-def test_text_is_streamed_and_then_told_whole(
-    chat_stream: bytes, delta: str, done: str, field: str, text: str
-) -> None:
+def test_text_is_streamed_and_then_told_whole(chat_stream: bytes, delta: str, done: str, field: str, text: str) -> None:
     stream = encode(chat_stream)
     assert "".join(event["delta"] for event in of_type(stream, delta)) == text
     assert [event[field] for event in of_type(stream, done)] == [text]

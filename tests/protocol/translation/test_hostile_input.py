@@ -66,9 +66,7 @@ ODD = [
     b"{}",
     b'{"type":"x"}',
 ]
-DAMAGE = st.tuples(
-    st.floats(0, 1), st.integers(0, 3), st.binary(max_size=4) | st.sampled_from([b"\xff", b"null"])
-)
+DAMAGE = st.tuples(st.floats(0, 1), st.integers(0, 3), st.binary(max_size=4) | st.sampled_from([b"\xff", b"null"]))
 ODDITIES = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.sampled_from(ODD)), max_size=3)
 
 
@@ -175,9 +173,7 @@ def test_a_request_of_bytes_that_are_no_text_is_a_client_error(surface: Form, up
 
 @pytest.mark.parametrize("odd", ODD, ids=lambda odd: repr(odd[:12]))
 @pytest.mark.parametrize(("surface", "upstream"), PAIRS)
-def test_a_request_with_an_odd_value_is_translated_or_a_client_error(
-    surface: Form, upstream: Form, odd: bytes
-) -> None:
+def test_a_request_with_an_odd_value_is_translated_or_a_client_error(surface: Form, upstream: Form, odd: bytes) -> None:
     for path in list_places(REQUESTS[surface]):
         with contextlib.suppress(RequestError):
             ask(surface, upstream, write(REQUESTS[surface], (path, odd)))
@@ -194,9 +190,7 @@ def test_a_request_with_odd_values_is_translated_or_a_client_error(
 
 @pytest.mark.parametrize("odd", UNREADABLE, ids=lambda odd: repr(odd[:12]))
 @pytest.mark.parametrize(("surface", "upstream"), PAIRS)
-def test_an_unknown_field_that_cannot_be_read_is_a_client_error(
-    surface: Form, upstream: Form, odd: bytes
-) -> None:
+def test_an_unknown_field_that_cannot_be_read_is_a_client_error(surface: Form, upstream: Form, odd: bytes) -> None:
     with pytest.raises(RequestError):
         ask(surface, upstream, write(REQUESTS[surface], (("unknown",), odd)))
 
@@ -210,9 +204,7 @@ def test_a_head_with_odd_values_is_read_or_a_client_error(surface: Form, odditie
 
 @pytest.mark.parametrize("surface", SURFACES)
 @given(oddities=ODDITIES)
-def test_a_request_with_odd_values_is_addressed_or_a_client_error(
-    surface: Form, oddities: list[Oddity]
-) -> None:
+def test_a_request_with_odd_values_is_addressed_or_a_client_error(surface: Form, oddities: list[Oddity]) -> None:
     with contextlib.suppress(RequestError):
         body = write(REQUESTS[surface], *place(REQUESTS[surface], oddities))
         Fitting("m", Rules(surface)).fit(split_fields(body))

@@ -68,9 +68,7 @@ def test_a_calls_input_that_is_no_object_is_the_upstreams_error(value: object) -
 
 
 def test_an_answer_of_calls_alone_has_no_content() -> None:
-    found = translate(
-        content=[{"type": "tool_use", "id": "t", "name": "n", "input": {}}], stop_reason="tool_use"
-    )
+    found = translate(content=[{"type": "tool_use", "id": "t", "name": "n", "input": {}}], stop_reason="tool_use")
     assert found.choices[0].message.content is None
 
 
@@ -102,11 +100,7 @@ def test_a_call_without_an_id_gets_one_of_the_requests() -> None:
     call = {"type": "tool_use", "id": None, "name": "now", "input": {"of": None}}
     body = json.dumps(reply(content=[call, call])).encode()
     ids = [
-        [
-            call.id
-            for call in parse_completion(body, CallIds(request), created=7).choices[0].message.tool_calls
-            or ()
-        ]
+        [call.id for call in parse_completion(body, CallIds(request), created=7).choices[0].message.tool_calls or ()]
         for request in (b"first turn", b"second turn")
     ]
     assert len({*ids[0], *ids[1]}) == 4

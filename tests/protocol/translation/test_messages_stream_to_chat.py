@@ -57,18 +57,14 @@ EVENTS: list[dict[str, Any]] = [
 
 
 def wire(events: list[dict[str, Any]]) -> bytes:
-    return b"".join(
-        f"event: {e['type']}\ndata: {json.dumps(e, ensure_ascii=False)}\n\n".encode() for e in events
-    )
+    return b"".join(f"event: {e['type']}\ndata: {json.dumps(e, ensure_ascii=False)}\n\n".encode() for e in events)
 
 
 STREAM = wire(EVENTS)
 
 
 def build_encoder(*, include_usage: bool) -> StreamTranslator:
-    return StreamTranslator(
-        MessagesStreamReader(CallIds(), created=7), ChatStreamWriter(include_usage=include_usage)
-    )
+    return StreamTranslator(MessagesStreamReader(CallIds(), created=7), ChatStreamWriter(include_usage=include_usage))
 
 
 def encode(*chunks: bytes, include_usage: bool = True) -> bytes:
@@ -90,10 +86,7 @@ def test_a_stream_cut_at_any_byte_gives_the_same_stream() -> None:
 
 
 def test_a_streams_text_is_that_of_the_upstream() -> None:
-    assert (
-        "".join(c.choices[0].delta.content or "" for c in chunks_of(encode(STREAM)) if c.choices)
-        == "Let me sée."
-    )
+    assert "".join(c.choices[0].delta.content or "" for c in chunks_of(encode(STREAM)) if c.choices) == "Let me sée."
 
 
 def test_parallel_calls_have_distinct_indices_and_whole_arguments() -> None:
@@ -101,9 +94,7 @@ def test_parallel_calls_have_distinct_indices_and_whole_arguments() -> None:
     for chunk in chunks_of(encode(STREAM)):
         for call in (chunk.choices[0].delta.tool_calls or []) if chunk.choices else []:
             assert call.function is not None
-            calls.setdefault(call.index, []).append(
-                (call.function.name or "") + (call.function.arguments or "")
-            )
+            calls.setdefault(call.index, []).append((call.function.name or "") + (call.function.arguments or ""))
     assert {index: "".join(parts) for index, parts in calls.items()} == {0: 'add{"a": 1}', 1: "now{}"}
 
 

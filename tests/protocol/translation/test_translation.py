@@ -48,9 +48,7 @@ def said(surface: Form, body: bytes) -> str:
         return str(reply["choices"][0]["message"]["content"])
     if surface is Form.ANTHROPIC_MESSAGES:
         return "".join(block.get("text", "") for block in reply["content"])
-    return "".join(
-        part["text"] for item in reply["output"] if item["type"] == "message" for part in item["content"]
-    )
+    return "".join(part["text"] for item in reply["output"] if item["type"] == "message" for part in item["content"])
 
 
 @pytest.mark.parametrize(("surface", "upstream"), PAIRS)
@@ -91,9 +89,7 @@ def test_only_a_chat_client_that_asked_gets_one_usage_chunk(include_usage: bool)
         stream=True,
         stream_options={"include_usage": include_usage},
     )
-    chunks = [
-        json.loads(event.data) for event in EventDecoder().feed(translation.build_stream().feed(stream))[:-1]
-    ]
+    chunks = [json.loads(event.data) for event in EventDecoder().feed(translation.build_stream().feed(stream))[:-1]]
     assert sum(bool(chunk.get("usage")) for chunk in chunks) == include_usage
 
 
@@ -141,9 +137,7 @@ def test_too_long_a_prompt_has_openais_code(surface: Form) -> None:
 
 def test_an_error_within_a_stream_is_known_in_a_compatible_servers_form() -> None:
     stream = open_(Form.ANTHROPIC_MESSAGES, Form.OPENAI_CHAT, stream=True).build_stream()
-    told = stream.feed(
-        b'data: {"object":"error","message":"No template","type":"BadRequestError","code":400}\n\n'
-    )
+    told = stream.feed(b'data: {"object":"error","message":"No template","type":"BadRequestError","code":400}\n\n')
     assert (b"No template" in told, stream.failed) == (True, True)
 
 
@@ -153,9 +147,7 @@ def converters() -> list[Translation]:
     return [*mirrors, *(open_(surface, upstream) for surface, upstream in PAIRS)]
 
 
-@pytest.mark.parametrize(
-    "translation", converters(), ids=lambda each: f"{each.surface.name}-{each.upstream.name}"
-)
+@pytest.mark.parametrize("translation", converters(), ids=lambda each: f"{each.surface.name}-{each.upstream.name}")
 def test_a_whole_answer_as_a_stream_and_back_is_the_same(translation: Translation) -> None:
     whole = MESSAGE if translation.upstream is Form.ANTHROPIC_MESSAGES else COMPLETION
     asked = translation.convert(whole, streams=False)
@@ -171,9 +163,7 @@ def test_a_whole_answer_as_a_stream_and_back_is_the_same(translation: Translatio
     assert translation.convert(events, streams=True) == translation.convert(events, streams=True)
 
 
-@pytest.mark.parametrize(
-    "translation", converters(), ids=lambda each: f"{each.surface.name}-{each.upstream.name}"
-)
+@pytest.mark.parametrize("translation", converters(), ids=lambda each: f"{each.surface.name}-{each.upstream.name}")
 def test_a_stream_that_was_cut_is_no_whole_answer(translation: Translation) -> None:
     whole = MESSAGE if translation.upstream is Form.ANTHROPIC_MESSAGES else COMPLETION
     events = build_mirror(translation.upstream, b"{}", created=7).convert(whole, streams=True)

@@ -25,9 +25,7 @@ def fit(surface: Form, name: str, body: dict[str, Any], **model: str) -> Fitted:
     declared = build_model(name, **model)
     target = build_target(declared)
     wire = target.choose_wire(surface)
-    fitting = build_fittings(
-        declared, target.urls, find_profile(declared, {}), is_own_host=target.is_own_host
-    )[wire]
+    fitting = build_fittings(declared, target.urls, find_profile(declared, {}), is_own_host=target.is_own_host)[wire]
     content = json.dumps(body).encode()
     if wire is surface:
         return fitting.fit(split_fields(content))

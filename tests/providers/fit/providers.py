@@ -106,9 +106,7 @@ def check_claude_turns(body: Body) -> None:
     if roles[-1] == "assistant" and re.search(r"4-[6-9]|(sonnet|opus|fable)-5", body["model"]):
         refuse("This model does not support assistant message prefill.")
     for before, role in pairwise(roles):
-        if role == "system" and (
-            before != "user" or not re.search(r"4-8|(sonnet|opus|fable)-5", body["model"])
-        ):
+        if role == "system" and (before != "user" or not re.search(r"4-8|(sonnet|opus|fable)-5", body["model"])):
             refuse("role 'system' is not supported here")
 
 
@@ -120,10 +118,7 @@ def check_claude_sampling(body: Body) -> None:
         refuse("temperature and top_p cannot both be specified")
     if "temperature" in body and not 0 <= body["temperature"] <= 1:
         refuse("temperature: range 0 to 1")
-    if (
-        re.search(r"4-[78]|(sonnet|opus|fable|mythos)-5", model)
-        and {"temperature", "top_p", "top_k"} & body.keys()
-    ):
+    if re.search(r"4-[78]|(sonnet|opus|fable|mythos)-5", model) and {"temperature", "top_p", "top_k"} & body.keys():
         refuse("sampling parameters are not supported")
 
 
@@ -134,9 +129,7 @@ def check_claude_thinking(body: Body) -> None:
     takes_effort = re.search(r"opus-4-5|4-[6-9]|(sonnet|opus|fable|mythos)-5", model)
     if effort is not None and (not takes_effort or effort not in {"low", "medium", "high", "xhigh", "max"}):
         refuse("This model does not support the effort parameter.")
-    if (effort in {"xhigh", "max"} and "opus-4-5" in model) or (
-        effort == "xhigh" and re.search(r"4-6", model)
-    ):
+    if (effort in {"xhigh", "max"} and "opus-4-5" in model) or (effort == "xhigh" and re.search(r"4-6", model)):
         refuse("This effort is not supported")
     if thinking.get("type") == "enabled":
         if re.search(r"4-[78]|(sonnet|opus|fable|mythos)-5", model):
@@ -224,9 +217,7 @@ def check_claude_images(body: Body) -> None:
             if block.get("type") != "image" or source.get("type") != "base64":
                 continue
             data = base64.b64decode(source["data"])
-            real = next(
-                (kind for magic, kind in kinds.items() if data.startswith(magic)), source["media_type"]
-            )
+            real = next((kind for magic, kind in kinds.items() if data.startswith(magic)), source["media_type"])
             if real != source["media_type"] or source["media_type"] not in kinds.values():
                 refuse("the image is of another media type")
 
@@ -298,11 +289,7 @@ def check_calls(longest: int) -> Check:
 
 def check_gpt_schemas(body: Body) -> None:
     """platform.openai.com, structured outputs."""
-    strict = [
-        tool["function"].get("parameters")
-        for tool in body.get("tools") or ()
-        if tool["function"].get("strict")
-    ]
+    strict = [tool["function"].get("parameters") for tool in body.get("tools") or () if tool["function"].get("strict")]
     wanted = (body.get("response_format") or {}).get("json_schema") or {}
     strict += [wanted.get("schema")] if wanted.get("strict") else []
     for part in walk(strict):
@@ -320,9 +307,7 @@ def check_functions(body: Body) -> None:
         if schema is None:
             continue
         if schema.get("type") != "object" or {"anyOf", "oneOf", "allOf", "enum", "not"} & schema.keys():
-            refuse(
-                "schema must have type 'object' and not have 'oneOf'/'anyOf'/'allOf'/'enum'/'not' at the top level"
-            )
+            refuse("schema must have type 'object' and not have 'oneOf'/'anyOf'/'allOf'/'enum'/'not' at the top level")
         if "properties" not in schema:
             refuse("object schema missing properties")
 
@@ -377,11 +362,7 @@ def check_roles(body: Body) -> None:
 def check_system_first(body: Body) -> None:
     """QwenLM/Qwen3.8#186, ollama/ollama#17774."""
     for number, message in enumerate(body["messages"]):
-        if (
-            number
-            and message["role"] in {"system", "developer"}
-            and body["messages"][number - 1]["role"] != "system"
-        ):
+        if number and message["role"] in {"system", "developer"} and body["messages"][number - 1]["role"] != "system":
             refuse("System message must be at the beginning.")
 
 

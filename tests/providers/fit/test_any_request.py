@@ -50,9 +50,7 @@ def objects(inner: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[
             "anyOf": st.just([{"required": ["a"]}, {"properties": {"c": {"type": "string"}}}]),
         },
     )
-    whole = st.builds(
-        lambda inside, other: {"type": "object", "properties": inside, **other}, properties, more
-    )
+    whole = st.builds(lambda inside, other: {"type": "object", "properties": inside, **other}, properties, more)
     return whole | st.builds(lambda items: {"type": "array", "items": items, "maxItems": 3}, inner)
 
 
@@ -97,9 +95,7 @@ def chat_requests(draw: st.DrawFn) -> dict[str, Any]:
                 for call_id, name, _ in calls
             ]
         messages.append(message)
-        messages += [
-            {"role": "tool", "tool_call_id": call_id, "content": result} for call_id, _, result in calls
-        ]
+        messages += [{"role": "tool", "tool_call_id": call_id, "content": result} for call_id, _, result in calls]
     if draw(st.booleans()):
         messages.insert(0, {"role": "developer", "content": draw(SAID)})
     fields: dict[str, Any] = draw(
@@ -161,14 +157,11 @@ def messages_requests(draw: st.DrawFn) -> dict[str, Any]:
     messages: list[dict[str, Any]] = []
     for role, text, calls in draw(loops()):
         blocks: list[dict[str, Any]] = [{"type": "text", "text": text}]
-        blocks += [
-            {"type": "tool_use", "id": call_id, "name": name, "input": {}} for call_id, name, _ in calls
-        ]
+        blocks += [{"type": "tool_use", "id": call_id, "name": name, "input": {}} for call_id, name, _ in calls]
         messages.append({"role": role, "content": blocks})
         if calls:
             results = [
-                {"type": "tool_result", "tool_use_id": call_id, "content": result}
-                for call_id, _, result in calls
+                {"type": "tool_result", "tool_use_id": call_id, "content": result} for call_id, _, result in calls
             ]
             reminder = [{"type": "text", "text": "Stay on task."}] if draw(st.booleans()) else []
             messages.append({"role": "user", "content": [*results, *reminder]})
@@ -218,9 +211,7 @@ def test_any_chat_request_is_fitted_so_that_its_target_takes_it(target: str, bod
 
 @settings(max_examples=150)
 @given(target=ANY_TARGET, body=messages_requests())
-def test_any_messages_request_is_fitted_so_that_its_target_takes_it(
-    target: str, body: dict[str, Any]
-) -> None:
+def test_any_messages_request_is_fitted_so_that_its_target_takes_it(target: str, body: dict[str, Any]) -> None:
     MESSAGES_TYPE.validate_python(body)
     check_fitted(MESSAGES, target, body)
 

@@ -39,9 +39,7 @@ def messages_calls(call_id: str | None) -> dict[str, Any]:
 
 def responses_calls(call_id: str | None) -> dict[str, Any]:
     call = {"type": "function_call", "call_id": call_id, "name": "f", "arguments": "{}"}
-    results = [
-        {"type": "function_call_output", "call_id": call_id, "output": text} for text in ("one", "two")
-    ]
+    results = [{"type": "function_call_output", "call_id": call_id, "output": text} for text in ("one", "two")]
     return {"input": [USER, call, call, *results, call, call, *results]}
 
 
@@ -63,17 +61,13 @@ def pair(form: Form, body: dict[str, Any]) -> list[tuple[str, str]]:
             elif kind in {"tool", "tool_result", "function_call_output"}:
                 name = next(name for name in ("tool_call_id", "tool_use_id", "call_id") if name in block)
                 content = block.get("content", block.get("output"))
-                said.setdefault(block[name], []).append(
-                    content if isinstance(content, str) else content[0]["text"]
-                )
+                said.setdefault(block[name], []).append(content if isinstance(content, str) else content[0]["text"])
     return [(call, said[call].pop(0)) for call in calls]
 
 
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize(("surface", "call_id"), ODD_IDS)
-def test_calls_that_share_an_id_are_answered_in_order(
-    surface: Form, target: str, call_id: str | None
-) -> None:
+def test_calls_that_share_an_id_are_answered_in_order(surface: Form, target: str, call_id: str | None) -> None:
     body = sent(surface, target, CLIENTS[surface](call_id))
     wire = RESPONSES if "input" in body else MESSAGES if target.startswith("anthropic") else CHAT
     if wire is not RESPONSES:

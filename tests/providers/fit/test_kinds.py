@@ -11,9 +11,7 @@ TURN = {"max_tokens": 9000, "messages": [{"role": "user", "content": "hi"}]}
 
 
 @pytest.mark.parametrize("odd", ODD)
-@pytest.mark.parametrize(
-    "name", ["claude-sonnet-4-6", "claude-opus-4-1", "claude-3-5-haiku-latest", "claude-opus-4-7"]
-)
+@pytest.mark.parametrize("name", ["claude-sonnet-4-6", "claude-opus-4-1", "claude-3-5-haiku-latest", "claude-opus-4-7"])
 def test_a_type_that_is_no_text_fails_nothing(name: str, odd: object) -> None:
     body: dict[str, Any] = {
         **TURN,
@@ -24,6 +22,4 @@ def test_a_type_that_is_no_text_fails_nothing(name: str, odd: object) -> None:
         "output_config": {"effort": "high"},
     }
     assert fit(MESSAGES, f"anthropic/{name}", body).body
-    assert fit(
-        MESSAGES, f"anthropic/{name}", {**body, "thinking": {"type": "enabled", "budget_tokens": 2000}}
-    ).body
+    assert fit(MESSAGES, f"anthropic/{name}", {**body, "thinking": {"type": "enabled", "budget_tokens": 2000}}).body

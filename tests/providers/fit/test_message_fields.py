@@ -50,9 +50,7 @@ def test_marks_for_anthropics_cache_do_not_reach_who_refuses_them(target: str) -
 
 @pytest.mark.parametrize("target", ["openrouter/anthropic/claude-sonnet-4.6", "zhipu/glm-5"])
 def test_marks_for_the_cache_reach_who_takes_them(target: str) -> None:
-    assert json.dumps(sent(CHAT, target, MARKED)).count("cache_control") == json.dumps(MARKED).count(
-        "cache_control"
-    )
+    assert json.dumps(sent(CHAT, target, MARKED)).count("cache_control") == json.dumps(MARKED).count("cache_control")
 
 
 def test_a_mark_at_a_call_reaches_claude() -> None:

@@ -25,9 +25,7 @@ def turns(name: str, *messages: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"), [("deepseek/deepseek-v4-flash", ""), ("moonshotai/kimi-k2.6", " ")]
-)
+@pytest.mark.parametrize(("name", "expected"), [("deepseek/deepseek-v4-flash", ""), ("moonshotai/kimi-k2.6", " ")])
 def test_a_turn_with_calls_and_no_reasoning_goes_with_an_empty_one(name: str, expected: str) -> None:
     found = turns(name, USER, called(), RESULT, {"role": "assistant", "content": "ok"}, USER)
     assert found[1]["reasoning_content"] == expected
@@ -41,17 +39,13 @@ def test_reasoning_goes_back_to_who_may_have_given_it(name: str) -> None:
     assert found["messages"][1]["reasoning_content"] == "hm"
 
 
-@pytest.mark.parametrize(
-    "name", ["openai/gpt-4o", "mistral/mistral-large-latest", "groq/x", "gemini/gemini-2.5-pro"]
-)
+@pytest.mark.parametrize("name", ["openai/gpt-4o", "mistral/mistral-large-latest", "groq/x", "gemini/gemini-2.5-pro"])
 def test_reasoning_is_left_out_for_who_refuses_it(name: str) -> None:
     assert "reasoning_content" not in turns(name, USER, called(reasoning_content="hm"), RESULT)[1]
 
 
 def test_a_call_of_the_current_turn_without_a_signature_goes_to_gemini_3_with_googles_word_for_it() -> None:
-    found = turns(
-        "gemini/gemini-3-flash-preview", USER, called(), RESULT, USER, called(), RESULT, called(), RESULT
-    )
+    found = turns("gemini/gemini-3-flash-preview", USER, called(), RESULT, USER, called(), RESULT, called(), RESULT)
     extras = [message["tool_calls"][0].get("extra_content") for message in found if "tool_calls" in message]
     assert extras == [None, SKIPPED, SKIPPED]
 
@@ -65,9 +59,7 @@ def test_a_gemini_that_wants_no_signatures_gets_none_made() -> None:
     assert "extra_content" not in turns("gemini/gemini-2.5-pro", USER, called(), RESULT)[1]["tool_calls"][0]
 
 
-@pytest.mark.parametrize(
-    "name", ["openai/gpt-4o", "deepseek/deepseek-v4-flash", "mistral/mistral-large-latest"]
-)
+@pytest.mark.parametrize("name", ["openai/gpt-4o", "deepseek/deepseek-v4-flash", "mistral/mistral-large-latest"])
 def test_another_provider_does_not_get_geminis_signature(name: str) -> None:
     found = turns(name, USER, called(extra_content=SIGNED), RESULT)
     assert "extra_content" not in found[1]["tool_calls"][0]
@@ -106,9 +98,7 @@ def test_thinking_goes_back_to_the_endpoint_that_signed_it() -> None:
     body = {"max_tokens": 9, "messages": signed(GLM_MARK)}
     assert sent(MESSAGES, "anthropic/glm-5", body, **GLM)["messages"][1]["content"][0] == THOUGHT
     assert (
-        sent(MESSAGES, "anthropic/claude-sonnet-4-6", {**body, "messages": signed("")})["messages"][1][
-            "content"
-        ][0]
+        sent(MESSAGES, "anthropic/claude-sonnet-4-6", {**body, "messages": signed("")})["messages"][1]["content"][0]
         == THOUGHT
     )
 
@@ -128,6 +118,4 @@ def test_a_claude_behind_an_address_of_ones_own_signs_as_anthropic_does() -> Non
 
 def test_an_endpoints_signatures_are_marked_in_its_answers() -> None:
     fitted = fit(MESSAGES, "anthropic/glm-5", {"max_tokens": 9, "messages": [USER]}, **GLM)
-    assert fitted.restore(b'{"type":"signature_delta","signature":"sig"}').endswith(
-        f'"{GLM_MARK}sig"}}'.encode()
-    )
+    assert fitted.restore(b'{"type":"signature_delta","signature":"sig"}').endswith(f'"{GLM_MARK}sig"}}'.encode())

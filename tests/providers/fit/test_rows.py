@@ -175,11 +175,7 @@ REQUESTS: dict[str, tuple[Form, dict[str, Any]]] = {
     **{
         f"chat: a tool's schema, {name}, strict={strict}": (
             CHAT,
-            chat(
-                tools=[
-                    {"type": "function", "function": {"name": "f", "parameters": schema, "strict": strict}}
-                ]
-            ),
+            chat(tools=[{"type": "function", "function": {"name": "f", "parameters": schema, "strict": strict}}]),
         )
         for name, schema in SCHEMAS.items()
         for strict in (True, False)

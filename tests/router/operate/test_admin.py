@@ -35,9 +35,7 @@ def test_without_the_token_nobody_is_let_in_where_there_is_one(given: str) -> No
     assert "canary" not in caught.value.message
 
 
-@pytest.mark.parametrize(
-    "host", ["127.0.0.1", "127.0.0.1:12000", "localhost:1", "LOCALHOST", "[::1]:12000", "[::1]"]
-)
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:12000", "localhost:1", "LOCALHOST", "[::1]:12000", "[::1]"])
 @pytest.mark.parametrize("peer", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])
 def test_without_a_token_this_machine_is_let_in(host: str, peer: str) -> None:
     check_operator(None, [("host", host)], peer, "1.1")
@@ -65,9 +63,7 @@ def test_without_a_token_this_machine_is_let_in(host: str, peer: str) -> None:
         ([HERE, ("origin", "null")], "127.0.0.1"),
     ],
 )
-def test_without_a_token_whoever_may_be_elsewhere_is_refused(
-    headers: list[tuple[str, str]], peer: str | None
-) -> None:
+def test_without_a_token_whoever_may_be_elsewhere_is_refused(headers: list[tuple[str, str]], peer: str | None) -> None:
     with pytest.raises(AdminOnlyError, match="admin_token"):
         check_operator(None, headers, peer, "1.1")
 
@@ -87,9 +83,7 @@ def test_without_a_token_every_proxys_header_is_refused_and_named(header: str) -
         check_operator(None, [HERE, (header, "x")], "127.0.0.1", "1.1")
 
 
-@pytest.mark.parametrize(
-    "header", ["x-request-id", "x-model-affinity", "x-forwarded", "x-amz-date", "x-origin"]
-)
+@pytest.mark.parametrize("header", ["x-request-id", "x-model-affinity", "x-forwarded", "x-amz-date", "x-origin"])
 def test_other_headers_show_no_proxy(header: str) -> None:
     check_operator(None, [HERE, (header, "x")], "127.0.0.1", "1.1")
 

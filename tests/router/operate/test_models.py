@@ -24,9 +24,7 @@ async def get(path: str, *headers: str, config: Config = CONFIG) -> tuple[int, d
 
 async def test_anthropics_sdk_lists_models_and_aliases() -> None:
     async with run_router(CONFIG) as url, AsyncAnthropic(base_url=url, api_key="any") as client:
-        listed = [
-            (model.id, model.type, model.display_name) async for model in client.models.list(limit=1000)
-        ]
+        listed = [(model.id, model.type, model.display_name) async for model in client.models.list(limit=1000)]
     assert listed == [(name, "model", name) for name in (GPT, CLAUDE, "groq/*", "fast")]
 
 

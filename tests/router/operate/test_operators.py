@@ -41,9 +41,7 @@ class Client:
     def __init__(self, http: httpx.AsyncClient) -> None:
         self.http = http
 
-    async def ask(
-        self, affinity_id: str | None = None, *, model: str = GPT, **headers: str
-    ) -> httpx.Response:
+    async def ask(self, affinity_id: str | None = None, *, model: str = GPT, **headers: str) -> httpx.Response:
         if affinity_id is not None:
             headers["x-model-affinity"] = affinity_id
         names = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -158,9 +156,7 @@ async def test_a_lane_of_a_harness_session_is_explained_by_its_key(client: Clien
     assert response.json()["source"] == "harness=claude-code; lane=agent-side/a-1/m"
 
 
-@pytest.mark.parametrize(
-    "affinity_id", ["a/b", "a%2Fb", "a?b#c", "..", "a/../b", "~!@$&'()*+,;=:", "[x]", "\\"]
-)
+@pytest.mark.parametrize("affinity_id", ["a/b", "a%2Fb", "a?b#c", "..", "a/../b", "~!@$&'()*+,;=:", "[x]", "\\"])
 async def test_an_id_of_any_characters_is_found_by_its_encoded_path(client: Client, affinity_id: str) -> None:
     await client.ask(affinity_id)
     assert (await client.list_ids()) == [affinity_id]
@@ -175,9 +171,7 @@ async def test_an_id_without_a_pin_is_not_found(client: Client) -> None:
     assert "'nobody'" in response.json()["error"]["message"]
 
 
-@pytest.mark.parametrize(
-    "path", ["/affinity/", "/affinity/a%20b", "/affinity/%C3%A9", "/affinity/" + "x" * 257]
-)
+@pytest.mark.parametrize("path", ["/affinity/", "/affinity/a%20b", "/affinity/%C3%A9", "/affinity/" + "x" * 257])
 async def test_what_is_no_id_is_refused(client: Client, path: str) -> None:
     response = await client.get(path)
     assert (response.status_code, response.json()["error"]["code"]) == (400, "invalid_affinity_id")
@@ -228,9 +222,7 @@ async def test_sessions_are_filtered(client: Client) -> None:
         ({"modle": "x"}, "no parameter 'modle'"),
     ],
 )
-async def test_a_wrong_parameter_is_refused_by_name(
-    client: Client, params: dict[str, str], said: str
-) -> None:
+async def test_a_wrong_parameter_is_refused_by_name(client: Client, params: dict[str, str], said: str) -> None:
     response = await client.get("/affinity", params=params)
     assert response.status_code == 400
     assert said in response.json()["error"]["message"]

@@ -62,9 +62,7 @@ def test_a_models_id_stays_as_it_is(path: str, meant: str) -> None:
     assert correct_path(path) == meant
 
 
-@pytest.mark.parametrize(
-    "path", [*SERVED, *OWN, *(f"/v1{path}" for path in OWN), *(f"/{path}" for path in OWN)]
-)
+@pytest.mark.parametrize("path", [*SERVED, *OWN, *(f"/v1{path}" for path in OWN), *(f"/{path}" for path in OWN)])
 def test_what_is_not_a_mistaken_path_of_the_api_stays(path: str) -> None:
     assert correct_path(path) == path
 

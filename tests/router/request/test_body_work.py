@@ -73,9 +73,7 @@ def test_twice_the_conversation_is_at_most_twice_the_work_of_its_translation(
 ) -> None:
     once, twice = (
         count_lines(
-            partial(
-                translate_request, surface.form, upstream, write_body(surface, kind, count), "m", created=0
-            )
+            partial(translate_request, surface.form, upstream, write_body(surface, kind, count), "m", created=0)
         )
         for count in (200, 400)
     )
@@ -116,9 +114,7 @@ def test_envelopes_without_end_are_searched_no_further_than_the_limit(surface: S
 
 def test_what_is_not_searched_is_read_as_it_is() -> None:
     text = "<bash-input>x</bash-input>" * (SEARCHED_CHARACTERS // 20)
-    body = RequestBody(
-        json.dumps({"messages": [{"role": "user", "content": text}]}).encode(), SURFACES[0].parse_head
-    )
+    body = RequestBody(json.dumps({"messages": [{"role": "user", "content": text}]}).encode(), SURFACES[0].parse_head)
     (read,) = read_conversation(body.head.messages)
     assert read.text.startswith("<bash-input>")
     assert len(read.text) <= MAX_CHARS
@@ -127,8 +123,7 @@ def test_what_is_not_searched_is_read_as_it_is() -> None:
 @pytest.mark.parametrize("block", ["5", '"text"', "[]", "null"])
 def test_a_thinking_block_that_is_no_object_is_refused(block: str) -> None:
     body = (
-        b'{"messages":[{"role":"assistant","content":"a","thinking_blocks":[{"type":"thinking"},%b]}]}'
-        % block.encode()
+        b'{"messages":[{"role":"assistant","content":"a","thinking_blocks":[{"type":"thinking"},%b]}]}' % block.encode()
     )
     with pytest.raises(RequestError, match="is not a JSON object") as caught:
         translate_request(Form.OPENAI_CHAT, Form.ANTHROPIC_MESSAGES, body, "m", created=0)

@@ -91,9 +91,7 @@ async def test_a_compatible_server_that_does_not_count_is_estimated(answer: Memo
 
 async def test_a_providers_refusal_of_the_key_is_passed_on() -> None:
     body = b'{"type":"error","error":{"type":"authentication_error","message":"invalid x-api-key"}}'
-    seen = await count(
-        build_service(build_config(CLAUDE), MemoryUpstream(MemoryResponse(401, JSON, (body,))))
-    )
+    seen = await count(build_service(build_config(CLAUDE), MemoryUpstream(MemoryResponse(401, JSON, (body,)))))
     assert (seen.status, seen.body) == (401, body)
 
 
@@ -128,8 +126,6 @@ async def test_an_unknown_models_count_is_refused() -> None:
 
 async def test_a_count_that_came_compressed_is_passed_on_as_it_was_before() -> None:
     headers = {**JSON, "content-encoding": "gzip"}
-    upstream = MemoryUpstream(
-        MemoryResponse(headers=headers, pieces=(gzip.compress(b'{"input_tokens": 9}'),))
-    )
+    upstream = MemoryUpstream(MemoryResponse(headers=headers, pieces=(gzip.compress(b'{"input_tokens": 9}'),)))
     seen = await count(build_service(build_config(CLAUDE), upstream))
     assert (seen.body, "content-encoding" in seen.headers) == (b'{"input_tokens": 9}', False)

@@ -91,9 +91,7 @@ class Asked:
     by_client_key: bool = False
 
     def open(self) -> Opened:
-        return Opened(
-            UpstreamRequest(self.model, {}, b"{}"), Form.OPENAI_CHAT, DRAFT, self.streams, self.by_client_key
-        )
+        return Opened(UpstreamRequest(self.model, {}, b"{}"), Form.OPENAI_CHAT, DRAFT, self.streams, self.by_client_key)
 
 
 class Unsuitable(Asked):

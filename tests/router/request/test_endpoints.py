@@ -95,9 +95,7 @@ async def test_a_body_over_the_limit_by_its_length_is_refused_before_it_is_sent(
 async def test_a_body_over_the_limit_by_its_chunks_is_refused() -> None:
     request = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n"
     chunk = b"190\r\n" + b" " * 400 + b"\r\n"
-    status, _, body = await ask(
-        request + b"connection: close\r\n\r\n" + 3 * chunk, build_config(limits=LIMITED)
-    )
+    status, _, body = await ask(request + b"connection: close\r\n\r\n" + 3 * chunk, build_config(limits=LIMITED))
     assert (status, json.loads(body)["error"]["code"]) == (413, "body_too_large")
     assert b"more than 1000 bytes" in body
 
@@ -165,9 +163,7 @@ async def test_a_provider_that_is_down_is_told_without_key_prompt_or_log(
     status, _, body = await ask(build_request(chat()))
     assert (status, json.loads(body)["error"]["code"]) == (502, "upstream_unreachable")
     assert KEY.encode() not in body
-    assert not any(
-        secret in record.getMessage() for record in caplog.records for secret in (KEY, PROMPT, "Traceback")
-    )
+    assert not any(secret in record.getMessage() for record in caplog.records for secret in (KEY, PROMPT, "Traceback"))
 
 
 @pytest.mark.parametrize(("size", "status"), [(10, 415), (2000, 413)])

@@ -195,8 +195,7 @@ ASKED = ("x-plano-explain", "true")
 async def test_the_decision_is_explained_when_that_is_asked() -> None:
     service = build_service(build_config(GPT, CLAUDE), MemoryUpstream(), strategy=Choose("code"))
     plain, explained = [
-        json.loads((await ask(service, chat(), *headers, endpoint=DECIDES)).body)
-        for headers in ((), (ASKED,))
+        json.loads((await ask(service, chat(), *headers, endpoint=DECIDES)).body) for headers in ((), (ASKED,))
     ]
     assert "explanation" not in plain
     explanation = explained.pop("explanation")

@@ -78,10 +78,7 @@ def test_any_retry_after_is_read_or_passed_over(headers: dict[str, str]) -> None
 @pytest.mark.parametrize(("attempt", "longest"), [(1, 0.5), (2, 1.0)])
 def test_the_wait_is_random_up_to_a_range_that_doubles(attempt: int, longest: float) -> None:
     chances = iter((0.0, 0.5, 1.0))
-    waits = [
-        choose_delay(POLICY, attempt=attempt, retry_after=None, random=lambda: next(chances))
-        for _ in range(3)
-    ]
+    waits = [choose_delay(POLICY, attempt=attempt, retry_after=None, random=lambda: next(chances)) for _ in range(3)]
     assert waits == [0.0, longest / 2, longest]
 
 

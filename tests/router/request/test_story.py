@@ -95,9 +95,7 @@ async def test_a_hint_pins_the_transcripts_own_model_however_it_is_spelt(spellin
 
 
 async def test_a_hint_to_an_unknown_model_is_passed_over() -> None:
-    seen = await ask(
-        build_service(build_config(), MemoryUpstream()), chat(), ID, ("x-model-affinity-hint", "x")
-    )
+    seen = await ask(build_service(build_config(), MemoryUpstream()), chat(), ID, ("x-model-affinity-hint", "x"))
     assert seen.headers["x-plano-affinity"] == "initialize; reason=first_turn"
 
 
@@ -275,9 +273,7 @@ async def test_a_requests_own_preferences_override_the_configured_and_are_not_fo
 
 
 @pytest.mark.parametrize(("models", "status"), [([GPT, "gpt-9"], 404), ([], 400)])
-async def test_a_requests_preference_without_a_known_candidate_is_refused(
-    models: list[str], status: int
-) -> None:
+async def test_a_requests_preference_without_a_known_candidate_is_refused(models: list[str], status: int) -> None:
     own = [{"name": "code", "description": "d", "models": models}]
     seen = await ask(build_service(BOTH, MemoryUpstream()), chat(routing_preferences=own))
     assert (seen.status, seen.error["param"]) == (status, "routing_preferences[0].models")

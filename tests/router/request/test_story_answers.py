@@ -48,9 +48,7 @@ PASSED_BACK = {
     "x-ratelimit-remaining-requests": "7",
     "anthropic-ratelimit-tokens-limit": "8",
 }
-MESSAGES_BODY = (
-    b'{"model": "claude-sonnet-4-6", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}'
-)
+MESSAGES_BODY = b'{"model": "claude-sonnet-4-6", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}'
 OVERLOADED = b'{"error": {"message": "slow  down", "type": "rate_limit"}}'
 
 
@@ -134,17 +132,13 @@ async def test_a_stream_that_a_provider_compressed_unasked_comes_whole() -> None
 )
 async def test_what_cannot_be_decompressed_is_a_failure(encoding: str, body: bytes) -> None:
     response = MemoryResponse(headers={**JSON, "content-encoding": encoding}, pieces=(body,))
-    seen = await ask(
-        build_service(build_config(retries=Retries(max_per_candidate=0)), MemoryUpstream(response))
-    )
+    seen = await ask(build_service(build_config(retries=Retries(max_per_candidate=0)), MemoryUpstream(response)))
     assert (seen.status, seen.error["code"]) == (502, "upstream_protocol_error")
 
 
 async def test_a_stream_is_made_of_json_and_json_of_a_stream() -> None:
     said = b'{"id":"c","choices":[{"message":{"content":"hello"},"finish_reason":"stop"}]}'
-    made = await ask(
-        build_service(build_config(), MemoryUpstream(MemoryResponse(pieces=(said,)))), chat(stream=True)
-    )
+    made = await ask(build_service(build_config(), MemoryUpstream(MemoryResponse(pieces=(said,)))), chat(stream=True))
     assert made.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert b'"content":"hello"' in made.body
     assert made.body.endswith(b"data: [DONE]\n\n")
@@ -184,9 +178,7 @@ async def test_an_error_within_a_stream_is_answered_as_json() -> None:
 
 async def test_when_every_model_fails_the_most_telling_error_is_told_and_the_pin_stays() -> None:
     refusal = b'{"type": "error", "error": {"type": "authentication_error", "message": "invalid x-api-key"}}'
-    upstream = MemoryUpstream(
-        UpstreamUnreachableError("down"), MemoryResponse(401, JSON, (refusal,)), MemoryResponse()
-    )
+    upstream = MemoryUpstream(UpstreamUnreachableError("down"), MemoryResponse(401, JSON, (refusal,)), MemoryResponse())
     config = build_config(
         models=(build_model(GPT), build_model(CLAUDE)),
         preferences=(Preference("work", "any work", (GPT, CLAUDE)),),

@@ -40,9 +40,7 @@ PROVIDERS_ERROR = sse.encode_event(
 )
 
 
-async def stream(
-    *pieces: bytes | Exception, model: str = "openai/gpt-4o", headers: dict[str, str] = SSE
-) -> Seen:
+async def stream(*pieces: bytes | Exception, model: str = "openai/gpt-4o", headers: dict[str, str] = SSE) -> Seen:
     upstream = MemoryUpstream(MemoryResponse(headers=headers, pieces=pieces))
     options = {"include_usage": True}
     return await ask(build_service(build_config(model), upstream), chat(stream=True, stream_options=options))
@@ -188,8 +186,6 @@ async def test_a_stream_without_a_first_byte_is_tried_again_and_then_a_plain_err
 
 
 async def test_a_stream_that_works_at_the_second_try_shows_nothing_of_the_first() -> None:
-    upstream = MemoryUpstream(
-        MemoryResponse(headers=SSE, pieces=(CUT,)), MemoryResponse(headers=SSE, pieces=CHUNKS)
-    )
+    upstream = MemoryUpstream(MemoryResponse(headers=SSE, pieces=(CUT,)), MemoryResponse(headers=SSE, pieces=CHUNKS))
     seen = await ask(build_service(build_config(), upstream), chat(stream=True))
     assert (seen.status, seen.body) == (200, b"".join(CHUNKS))

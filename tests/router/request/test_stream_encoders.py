@@ -26,9 +26,7 @@ def pass_on(surface: Surface, *pieces: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(("surface", "last"), ENDS)
-def test_an_end_in_the_middle_of_the_last_event_is_none_wherever_it_comes(
-    surface: Surface, last: bytes
-) -> None:
+def test_an_end_in_the_middle_of_the_last_event_is_none_wherever_it_comes(surface: Surface, last: bytes) -> None:
     """A client's reader drops half an event, and takes the answer without it for whole."""
     for kept in range(len(last)):
         with pytest.raises(UpstreamProtocolError):
@@ -89,9 +87,7 @@ def test_after_the_providers_own_error_event_none_of_ours_follows(surface: Surfa
     assert (stream.finished, stream.failed) == (True, True)
 
 
-@pytest.mark.parametrize(
-    "text", [b'"error":null', b'"delta":{"content":"\\"error\\":{\\"type\\":\\"error\\"}"}']
-)
+@pytest.mark.parametrize("text", [b'"error":null', b'"delta":{"content":"\\"error\\":{\\"type\\":\\"error\\"}"}'])
 @pytest.mark.parametrize("surface", SURFACES)
 def test_what_only_looks_like_an_error_is_none(surface: Surface, text: bytes) -> None:
     stream = SameStream(surface.end_mark, surface.encode_error_event)

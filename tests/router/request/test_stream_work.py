@@ -70,9 +70,7 @@ DECODERS: dict[str, Callable[[], Feed]] = {
 
 
 def write_chat(delta: dict[str, object]) -> bytes:
-    return sse.encode_event(
-        json.dumps({"id": "a", "model": "m", "choices": [{"index": 0, "delta": delta}]}).encode()
-    )
+    return sse.encode_event(json.dumps({"id": "a", "model": "m", "choices": [{"index": 0, "delta": delta}]}).encode())
 
 
 def write_messages(delta: dict[str, object]) -> bytes:
@@ -141,9 +139,7 @@ def feed_on(feed: Feed, piece: bytes, most: int) -> Iterator[int]:
         yield number * len(piece)
 
 
-@pytest.mark.parametrize(
-    "line", [b"data:\n", b": waiting\n", b"event: x\n", b"data: x\r\n", b"id\r"], ids=repr
-)
+@pytest.mark.parametrize("line", [b"data:\n", b": waiting\n", b"event: x\n", b"data: x\r\n", b"id\r"], ids=repr)
 @pytest.mark.parametrize("name", ["events", *TRANSLATED])
 def test_an_event_of_lines_without_end_is_refused(name: str, line: bytes) -> None:
     """A blank line never comes, so the event holds every line; those without data count too."""

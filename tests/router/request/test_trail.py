@@ -23,7 +23,9 @@ from tests.router.conftest import (
 
 ID = ("x-model-affinity", "run-1")
 BOTH = build_config(GPT, CLAUDE)
-COUNTED = b'{"choices":[{}],"usage":{"prompt_tokens":7,"completion_tokens":3,"prompt_tokens_details":{"cached_tokens":5}}}'
+COUNTED = (
+    b'{"choices":[{}],"usage":{"prompt_tokens":7,"completion_tokens":3,"prompt_tokens_details":{"cached_tokens":5}}}'
+)
 
 
 async def observe(upstream: MemoryUpstream, *headers: tuple[str, str], body: bytes | None = None) -> Trail:

@@ -41,7 +41,9 @@ from tests.router.raw_client import complete
 
 ID = ("x-model-affinity", "run-1")
 BOTH = build_config(GPT, CLAUDE)
-COUNTED = b'{"choices":[{}],"usage":{"prompt_tokens":7,"completion_tokens":3,"prompt_tokens_details":{"cached_tokens":5}}}'
+COUNTED = (
+    b'{"choices":[{}],"usage":{"prompt_tokens":7,"completion_tokens":3,"prompt_tokens_details":{"cached_tokens":5}}}'
+)
 JSON = {"content-type": "application/json"}
 CHAT = "/v1/chat/completions"
 NO_RETRIES = Retries(max_per_candidate=0)
@@ -112,9 +114,7 @@ async def test_retries_and_failovers_are_counted_under_the_model_that_failed() -
 
 
 async def test_a_streams_first_bytes_are_timed() -> None:
-    page = await count(
-        MemoryUpstream(MemoryResponse(headers=SSE, pieces=CHUNKS)), chat(stream=True), chat(stream=True)
-    )
+    page = await count(MemoryUpstream(MemoryResponse(headers=SSE, pieces=CHUNKS)), chat(stream=True), chat(stream=True))
     assert page["plano_time_to_first_token_seconds_count", GPT] == 2
     assert ("plano_time_to_first_token_seconds_count", GPT) not in await count(MemoryUpstream())
 
@@ -133,9 +133,7 @@ async def test_a_duration_falls_into_its_bucket(seconds: float, buckets: list[st
     metrics = build_metrics()
     metrics.observe(build_trail(GPT, duration_ms=seconds * 1000))
     page = await show(metrics)
-    holding = [
-        key[2] for key, value in page.items() if key[0] == "plano_request_duration_seconds_bucket" and value
-    ]
+    holding = [key[2] for key, value in page.items() if key[0] == "plano_request_duration_seconds_bucket" and value]
     assert holding[:1] == buckets
 
 
@@ -182,9 +180,7 @@ async def test_whatever_clients_send_the_page_stays_within_its_ceiling() -> None
         metrics.observe(trail)
     page = await show(metrics)
     assert 300 < len(page) <= 70 * 3 + 1 + 550
-    assert not [
-        key for key in page if any(f"{kind}-" in value for value in key for kind in ("id", "tenant", "route"))
-    ]
+    assert not [key for key in page if any(f"{kind}-" in value for value in key for kind in ("id", "tenant", "route"))]
 
 
 async def test_pins_are_counted_as_they_begin_and_end() -> None:

@@ -74,9 +74,7 @@ def split(record: logging.LogRecord) -> list[str]:
 def warnings(records: list[logging.LogRecord]) -> list[str]:
     """The lines beside the requests' own, without trace ids."""
     return [
-        re.sub(r"trace [0-9a-f]{32}: ", "", record.getMessage())
-        for record in records
-        if record.levelno > logging.INFO
+        re.sub(r"trace [0-9a-f]{32}: ", "", record.getMessage()) for record in records if record.levelno > logging.INFO
     ]
 
 
@@ -102,9 +100,7 @@ async def test_the_second_turn_is_told_as_pinned_and_stands_in_the_same_columns(
 
 
 async def test_of_a_stream_the_time_to_its_first_bytes_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    (record,) = await tell(
-        caplog, MemoryUpstream(MemoryResponse(headers=SSE, pieces=CHUNKS)), chat(stream=True)
-    )
+    (record,) = await tell(caplog, MemoryUpstream(MemoryResponse(headers=SSE, pieces=CHUNKS)), chat(stream=True))
     assert "first    " in record.getMessage()
     assert "upstream" not in record.getMessage()
 
@@ -165,9 +161,7 @@ async def test_a_failover_is_told_with_what_failed_how_often_and_who_answered(
         MemoryResponse(pieces=(MESSAGE,)),
     )
     records = await tell(caplog, answers)
-    assert warnings(records) == [
-        f"{GPT} failed 3 times (503, upstream_connect_timeout, 503); {CLAUDE} answered (200)"
-    ]
+    assert warnings(records) == [f"{GPT} failed 3 times (503, upstream_connect_timeout, 503); {CLAUDE} answered (200)"]
     assert records[0].getMessage().endswith("4 tries  1 failover")
 
 

@@ -82,9 +82,7 @@ async def traced(config: Config, route: str | None = None) -> AsyncGenerator[htt
     try:
         async with (
             processes.running([processes.Site(router, listener)]),
-            httpx.AsyncClient(
-                base_url=processes.url_of(listener), trust_env=False, timeout=PATIENCE_SECONDS
-            ) as client,
+            httpx.AsyncClient(base_url=processes.url_of(listener), trust_env=False, timeout=PATIENCE_SECONDS) as client,
         ):
             yield client
     finally:
@@ -141,9 +139,7 @@ async def test_a_request_is_a_tree_of_spans_under_the_clients_and_over_the_provi
 async def test_spans_say_who_decided_what_and_who_answered_with_what_cost(collector: Collector) -> None:
     async with FakeUpstream(counted) as provider, traced(trace_to(collector, provider), "talk") as client:
         await ask(client, x_model_affinity="run-1", user_agent="probe/1")
-    request, decided, sent = (
-        collector.find(name).attributes for name in (f"POST {CHAT}", "route", "chat gpt-4o")
-    )
+    request, decided, sent = (collector.find(name).attributes for name in (f"POST {CHAT}", "route", "chat gpt-4o"))
     decision = {
         "plano.affinity.decision": "initialize",
         "plano.affinity.reason": "first_turn",

@@ -25,9 +25,7 @@ def test_what_is_recognised_stands_in_english_before_the_text(text: str, glossed
     assert SMALL.gloss(text) == glossed
 
 
-@pytest.mark.parametrize(
-    "text", ["Write a poem", "what does the word poema mean", "", "12 + 30", "```code```"]
-)
+@pytest.mark.parametrize("text", ["Write a poem", "what does the word poema mean", "", "12 + 30", "```code```"])
 def test_an_english_text_stays_as_it_is(text: str) -> None:
     assert SMALL.gloss(text) == text
 

@@ -58,10 +58,7 @@ async def test_a_plain_request_finds_its_preference(text: str, expected: str | N
 
 async def test_preferences_about_subjects_are_told_apart() -> None:
     preferences = (FLIGHTS, HOTELS)
-    assert (
-        await route("i need to get to Lisbon, what does a plane ticket cost", preferences=preferences)
-        == "flights"
-    )
+    assert await route("i need to get to Lisbon, what does a plane ticket cost", preferences=preferences) == "flights"
     assert await route("somewhere to sleep for two nights", preferences=preferences) == "hotels"
 
 

@@ -18,9 +18,7 @@ def weather(build_tool: BuildTool) -> Tool:
 
 @pytest.fixture
 def stock(build_tool: BuildTool) -> Tool:
-    return build_tool(
-        "get_stock_price", "Get the price of a share.", {"ticker": {"enum": ["ACME", "INIT", "ZORG"]}}
-    )
+    return build_tool("get_stock_price", "Get the price of a share.", {"ticker": {"enum": ["ACME", "INIT", "ZORG"]}})
 
 
 def ask(tools: tuple[Tool, ...], *messages: Message) -> Reply:
@@ -42,9 +40,7 @@ def test_each_choice_that_the_question_names_is_a_call_of_its_own(stock: Tool) -
 
 
 def test_the_answer_tells_what_the_tools_said(converse: Converse, weather: Tool) -> None:
-    replies = converse(
-        (weather,), lambda _, __: '{"sky": "cloudy", "celsius": 11}', "What is the weather in Oslo?"
-    )
+    replies = converse((weather,), lambda _, __: '{"sky": "cloudy", "celsius": 11}', "What is the weather in Oslo?")
     assert "cloudy" in replies[-1].text
     assert "11" in replies[-1].text
 
@@ -56,10 +52,7 @@ def test_the_answer_says_which_tool_failed(converse: Converse, weather: Tool) ->
 
 
 def test_a_result_that_is_no_json_is_told_too(converse: Converse, weather: Tool) -> None:
-    assert (
-        "light rain"
-        in converse((weather,), lambda _, __: "light rain", "What is the weather in Oslo?")[-1].text
-    )
+    assert "light rain" in converse((weather,), lambda _, __: "light rain", "What is the weather in Oslo?")[-1].text
 
 
 def test_a_greeting_calls_no_tool(weather: Tool) -> None:
@@ -100,9 +93,7 @@ def test_a_question_that_no_tool_fits_is_answered_directly(weather: Tool) -> Non
 
 
 def test_without_tools_the_last_message_is_answered() -> None:
-    reply = ask(
-        (), Message("user", "one"), Message("assistant", "first"), Message("user", "and the second part")
-    )
+    reply = ask((), Message("user", "one"), Message("assistant", "first"), Message("user", "and the second part"))
     assert "and the second part" in reply.text
 
 

@@ -80,9 +80,7 @@ def test_every_turn_says_something(replies: list[Reply]) -> None:
 
 
 def test_the_numbers_said_are_those_of_the_tools(replies: list[Reply]) -> None:
-    assert (
-        "AlphaDB is ahead on both, by a factor of 4.0 on the tail and 3.0 on throughput." in replies[1].text
-    )
+    assert "AlphaDB is ahead on both, by a factor of 4.0 on the tail and 3.0 on throughput." in replies[1].text
 
 
 def test_the_case_studies_told_are_those_of_the_tools(replies: list[Reply]) -> None:
@@ -120,9 +118,7 @@ def test_the_answer_holds_the_ddl_and_is_signed(converse: Converse, tools: tuple
     assert text.endswith("— written by gpt-9")
 
 
-def test_the_words_and_calls_are_the_same_under_every_model_name(
-    converse: Converse, tools: tuple[Tool, ...]
-) -> None:
+def test_the_words_and_calls_are_the_same_under_every_model_name(converse: Converse, tools: tuple[Tool, ...]) -> None:
     one, two = (converse(tools, answer, REQUEST, model=model) for model in ("one", "two"))
     assert one[:-1] == two[:-1]
     assert one[-1].text.removesuffix("one") == two[-1].text.removesuffix("two")

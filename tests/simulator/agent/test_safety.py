@@ -125,9 +125,7 @@ def test_a_message_of_envelopes_alone_begins_no_new_round(search: Tool) -> None:
     note = Message("user", "<system-reminder>Search the documentation.</system-reminder>")
     called = Message("assistant", calls=(ToolCall("1", "search", {"query": "Search it"}),))
     answered = Message("user", results=(ToolResult("1", "found"),))
-    reply = build_reply(
-        Conversation((Message("user", "Search it"), called, answered, note), tools=(search,)), "m"
-    )
+    reply = build_reply(Conversation((Message("user", "Search it"), called, answered, note), tools=(search,)), "m")
     assert reply.calls == ()
     assert "found" in reply.text
 
@@ -139,9 +137,7 @@ def test_where_calls_come_one_by_one_a_round_goes_on_until_each_choice_had_its_c
     messages = [Message("user", "The price of INIT and ACME")]
     asked: list[JsonValue] = []
     for at in range(3):
-        reply = build_reply(
-            Conversation(tuple(messages), tools=(stock,), choice=ToolChoice(parallel=False)), "m"
-        )
+        reply = build_reply(Conversation(tuple(messages), tools=(stock,), choice=ToolChoice(parallel=False)), "m")
         asked += [call.arguments["ticker"] for call in reply.calls]
         results = tuple(ToolResult(call.id, str(at)) for call in reply.calls)
         messages += [Message("assistant", calls=reply.calls), Message("user", results=results)]

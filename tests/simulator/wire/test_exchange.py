@@ -10,9 +10,7 @@ TEXT = "one two three four five six seven eight"
 CALLS = (ToolCall("1", "f", {"x": 1}), ToolCall("2", "f", {"x": 2}))
 
 
-def answer(
-    max_tokens: int | None = None, stop: tuple[str, ...] = (), calls: tuple[ToolCall, ...] = ()
-) -> Answer:
+def answer(max_tokens: int | None = None, stop: tuple[str, ...] = (), calls: tuple[ToolCall, ...] = ()) -> Answer:
     request = Request("m", Conversation(()), stream=False, max_tokens=max_tokens, stop=stop)
     return build_answer(Reply("id", TEXT, calls), request, PromptUsage(0, 0, 0), 0)
 
@@ -50,9 +48,7 @@ def think(thoughts: Thoughts, max_tokens: int | None = None) -> Answer:
 @pytest.mark.parametrize(
     ("thoughts", "thought", "tokens"), [("none", None, 8), ("omitted", "", 10), ("shown", "two words", 10)]
 )
-def test_thoughts_count_whether_they_are_shown_or_not(
-    thoughts: Thoughts, thought: str | None, tokens: int
-) -> None:
+def test_thoughts_count_whether_they_are_shown_or_not(thoughts: Thoughts, thought: str | None, tokens: int) -> None:
     assert (think(thoughts).thought, think(thoughts).completion_tokens) == (thought, tokens)
 
 

@@ -64,9 +64,7 @@ class OwnInspector:
 
     workers = 1
 
-    def __init__(
-        self, history: History | None = None, *, heartbeat_seconds: float = HEARTBEAT_SECONDS
-    ) -> None:
+    def __init__(self, history: History | None = None, *, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> None:
         self._history = history if history is not None else History()
         self._events = Events(self._history, heartbeat_seconds=heartbeat_seconds)
         self.keep = self._history.add
@@ -114,11 +112,7 @@ class OwnInspector:
         affinity_id, tenant = parameters.get("id"), parameters.get("tenant", "")
         session = self._history.find((tenant, affinity_id))
         if session is None:
-            what = (
-                f"The session {affinity_id[:256]!r}"
-                if affinity_id is not None
-                else "A request without a session"
-            )
+            what = f"The session {affinity_id[:256]!r}" if affinity_id is not None else "A request without a session"
             raise SessionNotFoundError(
                 f"{what} is not remembered: it had no turn since the router started, or others have taken its place.",
                 param="id",

@@ -169,9 +169,7 @@ class History:
         if len(session.turns) > self._max_turns:
             session.forget_oldest()
             self._kept -= 1
-        while len(self._sessions) > self._max_sessions or (
-            self._kept > self._max_records and len(self._sessions) > 1
-        ):
+        while len(self._sessions) > self._max_sessions or (self._kept > self._max_records and len(self._sessions) > 1):
             _, forgotten = self._sessions.popitem(last=False)
             self._kept -= len(forgotten.turns)
         self.on_change()

@@ -198,9 +198,7 @@ class Rememberer:
         finally:
             writer.close()
 
-    async def _answer(
-        self, question: Question, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def _answer(self, question: Question, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             answer = await self._inspector.ask(question)
         except PlanoError as error:
@@ -231,9 +229,7 @@ async def _write(writer: asyncio.StreamWriter, answer: Answer) -> None:
     await writer.drain()
 
 
-async def _read_pieces(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> AsyncGenerator[bytes, None]:
+async def _read_pieces(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> AsyncGenerator[bytes, None]:
     try:
         while piece := await _read(reader):
             yield piece

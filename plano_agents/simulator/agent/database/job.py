@@ -92,11 +92,7 @@ def _steps(conversation: Conversation, evidence: Evidence, databases: tuple[str,
             f"{_weigh_studies(evidence)}Now the schema. I write a first draft of the tables in SQL, so that we see what "
             f"the design relies on:\n\n{SQL_DRAFT}\n\nThe draft stands on {needs}: the references keep order "
             "lines and orders together, and the attributes column must be searchable. I check that for each database.",
-            tuple(
-                call
-                for feature in features
-                for call in build_database_calls(FEATURES, databases, feature=feature)
-            ),
+            tuple(call for feature in features for call in build_database_calls(FEATURES, databases, feature=feature)),
         )
     if peak and peak != usual:
         yield Step(
@@ -110,11 +106,7 @@ def _steps(conversation: Conversation, evidence: Evidence, databases: tuple[str,
             f"{_analyse_peak(evidence, peak)}It is a trade-off between what protects the orders and what absorbs the "
             f"writes, and growth decides how much the second one weighs. I compare how {both} spread over several nodes "
             f"({need}) before I settle it.",
-            tuple(
-                call
-                for feature in growth
-                for call in build_database_calls(FEATURES, databases, feature=feature)
-            ),
+            tuple(call for feature in growth for call in build_database_calls(FEATURES, databases, feature=feature)),
         )
 
 
@@ -135,9 +127,7 @@ def recommend(conversation: Conversation, job: Job) -> Plan:
     warnings = [f"- {describe_study(study)}." for study in studies if study not in for_it][:3]
     parts = [
         f"{VERDICT}{winner}**" + (f", over {others}." if others else "."),
-        "Reasons:\n" + "\n".join(f"{at}. {reason}" for at, reason in enumerate(reasons, 1))
-        if reasons
-        else "",
+        "Reasons:\n" + "\n".join(f"{at}. {reason}" for at, reason in enumerate(reasons, 1)) if reasons else "",
         f"The schema:\n\n{DOCUMENT_FINAL if is_document else SQL_FINAL}",
         _DOCUMENT_RISKS if is_document else _SQL_RISKS,
         "What others met:\n" + "\n".join(warnings) if warnings else "",

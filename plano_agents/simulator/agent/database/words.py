@@ -49,9 +49,7 @@ def _compare(benchmarks: tuple[Benchmark, ...]) -> str:
 
 def describe_study(study: CaseStudy) -> str:
     """One case study in one clause."""
-    outcome = (
-        f", {study.outcome.replace('_', ' ')}" if study.outcome and study.outcome != study.lesson else ""
-    )
+    outcome = f", {study.outcome.replace('_', ' ')}" if study.outcome and study.outcome != study.lesson else ""
     lesson = f": {study.lesson.rstrip('.')}" if study.lesson else ""
     return f"{study.company} ({study.database}{outcome}){lesson}"
 

@@ -68,8 +68,7 @@ def _encode_thought(answer: Answer) -> Iterator[Event]:
 def encode_anthropic_models(models: Sequence[str]) -> bytes:
     """Write the list of models."""
     data = [
-        {"type": "model", "id": model, "display_name": model, "created_at": "1970-01-01T00:00:00Z"}
-        for model in models
+        {"type": "model", "id": model, "display_name": model, "created_at": "1970-01-01T00:00:00Z"} for model in models
     ]
     ends = {"first_id": models[0] if models else None, "last_id": models[-1] if models else None}
     return encode_json({"data": data, "has_more": False, **ends})
@@ -92,9 +91,7 @@ def _build_call(call: ToolCall) -> dict[str, object]:
     return {"type": "tool_use", "id": f"toolu_{call.id}", "name": call.name, "input": {}}
 
 
-def _build_message(
-    answer: Answer, content: list[dict[str, object]], usage: dict[str, object]
-) -> dict[str, object]:
+def _build_message(answer: Answer, content: list[dict[str, object]], usage: dict[str, object]) -> dict[str, object]:
     return {
         "id": f"msg_{answer.id}",
         "type": "message",

@@ -120,9 +120,7 @@ class Message(Strict):
             (f"content.{at}{f'.content.{inner}' if part is not block else ''}", part)
             for at, block in enumerate(self.blocks)
             for inner, part in enumerate(
-                block.content
-                if isinstance(block, ToolResult) and isinstance(block.content, list)
-                else [block]
+                block.content if isinstance(block, ToolResult) and isinstance(block.content, list) else [block]
             )
             if isinstance(part, Document)
         ]

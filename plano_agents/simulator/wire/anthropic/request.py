@@ -59,8 +59,7 @@ def parse_anthropic_request(source: bytes) -> Request:
     thoughts = check_thinking(
         asked.thinking,
         max_tokens=asked.max_tokens,
-        forced_tool=isinstance(asked.tool_choice, body.Named)
-        or getattr(asked.tool_choice, "type", "") == "any",
+        forced_tool=isinstance(asked.tool_choice, body.Named) or getattr(asked.tool_choice, "type", "") == "any",
         temperature=asked.temperature,
         top_p=asked.top_p,
         top_k=asked.top_k,

@@ -135,9 +135,7 @@ def _check_sampling(asked: body.Body, family: Family) -> None:
     if given and family.sampling == "none":
         raise refuse(f"`{given[0]}` is deprecated for this model.")
     if {"temperature", "top_p"} <= {*given} and family.sampling == "one":
-        raise refuse(
-            "`temperature` and `top_p` cannot both be specified for this model. Please use only one."
-        )
+        raise refuse("`temperature` and `top_p` cannot both be specified for this model. Please use only one.")
 
 
 def _check_turns(asked: body.Body, family: Family) -> None:

@@ -17,9 +17,7 @@ from plano_agents.simulator.wire.anthropic.refusals import refuse
 from plano_agents.simulator.wire.exchange import Thoughts
 from plano_agents.simulator.wire.reading import Strict
 
-_GUIDE = (
-    "Please consult our documentation at https://docs.claude.com/en/docs/build-with-claude/extended-thinking"
-)
+_GUIDE = "Please consult our documentation at https://docs.claude.com/en/docs/build-with-claude/extended-thinking"
 _MAKER = b"simulated thought\0"
 _MIN_TOP_P = 0.95
 

@@ -78,10 +78,7 @@ class User(Strict):
     """The user's words, images and files."""
 
     role: Literal["user"]
-    content: (
-        str
-        | Annotated[list[Annotated[Text | Image | File, Field(discriminator="type")]], Field(min_length=1)]
-    )
+    content: str | Annotated[list[Annotated[Text | Image | File, Field(discriminator="type")]], Field(min_length=1)]
     name: str | None = None
 
 

@@ -124,13 +124,9 @@ def _describe(problem: "ErrorDetails", path: str) -> Refusal:  # noqa: PLR0911 -
     if kind == "union_tag_invalid":
         path = f"{path}.{str(context['discriminator']).strip(chr(39))}"
         values = context["expected_tags"]
-        return refuse(
-            f"Invalid value: '{context['tag']}'. Supported values are: {values}.", path, "invalid_value"
-        )
+        return refuse(f"Invalid value: '{context['tag']}'. Supported values are: {values}.", path, "invalid_value")
     if kind == "literal_error" and isinstance(found, str):
-        return refuse(
-            f"Invalid value: '{found}'. Supported values are: {context['expected']}.", path, "invalid_value"
-        )
+        return refuse(f"Invalid value: '{found}'. Supported values are: {context['expected']}.", path, "invalid_value")
     if kind == "too_short":
         expected = "Expected an array with minimum length 1, but got an empty array instead."
         return refuse(f"Invalid '{path}': empty array. {expected}", path, "empty_array")

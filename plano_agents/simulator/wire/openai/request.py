@@ -53,17 +53,13 @@ def parse_openai_request(source: bytes) -> Request:
 def _check_settings(asked: body.Body) -> None:
     for name in ("tool_choice", "parallel_tool_calls"):
         if getattr(asked, name) is not None and asked.tools is None:
-            raise refuse(
-                f"Invalid value for '{name}': '{name}' is only allowed when 'tools' are specified.", name
-            )
+            raise refuse(f"Invalid value for '{name}': '{name}' is only allowed when 'tools' are specified.", name)
     if isinstance(asked.tool_choice, body.NamedChoice) and asked.tools is not None:
         wanted = asked.tool_choice.function.name
         if all(isinstance(tool, body.CustomTool) or tool.function.name != wanted for tool in asked.tools):
             raise refuse(f"Tool choice '{wanted}' not found in 'tools' parameter.", "tool_choice")
     if asked.stream_options is not None and not asked.stream:
-        raise refuse(
-            "The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options"
-        )
+        raise refuse("The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options")
     if asked.max_tokens is not None and asked.max_completion_tokens is not None:
         raise refuse(
             "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
@@ -84,15 +80,8 @@ def _check_calls(messages: list[body.Message]) -> None:
         if missing:
             raise _unanswered(missing, f"messages.[{at}].role")
         calls = (message.tool_calls or []) if isinstance(message, body.Assistant) else []
-        if (
-            isinstance(message, body.Assistant)
-            and not calls
-            and message.content is None
-            and message.refusal is None
-        ):
-            raise refuse(
-                "Invalid value for 'content': expected a string, got null.", f"messages.[{at}].content"
-            )
+        if isinstance(message, body.Assistant) and not calls and message.content is None and message.refusal is None:
+            raise refuse("Invalid value for 'content': expected a string, got null.", f"messages.[{at}].content")
         offered = [call.id for call in calls]
         missing = list(offered)
     if missing:
@@ -187,10 +176,7 @@ def _read_file(file: body.FileData, path: str) -> str:
 
 
 def _join(
-    content: str
-    | list[body.Text]
-    | list[body.Text | body.Image | body.File]
-    | list[body.Text | body.RefusalPart],
+    content: str | list[body.Text] | list[body.Text | body.Image | body.File] | list[body.Text | body.RefusalPart],
 ) -> str:
     if isinstance(content, str):
         return content

@@ -74,9 +74,7 @@ def _check_strict(schema: NamedSchema) -> None:
     kind = schema.definition.get("type")
     if kind != "object" and "$ref" not in schema.definition:
         got = kind if isinstance(kind, str) else None
-        raise _refuse_schema(
-            schema.name, f"schema must be a JSON Schema of 'type: \"object\"', got 'type: \"{got}\"'."
-        )
+        raise _refuse_schema(schema.name, f"schema must be a JSON Schema of 'type: \"object\"', got 'type: \"{got}\"'.")
     for path, found in walk_schema(schema.definition):
         if found.get("type") == "object" or "properties" in found:
             problem = _find_problem(found)
@@ -89,9 +87,7 @@ def _find_problem(source: JsonObject) -> str | None:
         return "'additionalProperties' is required to be supplied and to be false."
     members, required = source.get("properties"), source.get("required")
     names = required if isinstance(required, list) else []
-    missing = (
-        next((name for name in members if name not in names), None) if isinstance(members, dict) else None
-    )
+    missing = next((name for name in members if name not in names), None) if isinstance(members, dict) else None
     if missing is None:
         return None
     return (

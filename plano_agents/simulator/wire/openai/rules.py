@@ -140,6 +140,4 @@ def _check_sampling(asked: body.Body) -> None:
 
 
 def _unsupported(name: str) -> Refusal:
-    return refuse(
-        f"Unsupported parameter: '{name}' is not supported with this model.", name, "unsupported_parameter"
-    )
+    return refuse(f"Unsupported parameter: '{name}' is not supported with this model.", name, "unsupported_parameter")

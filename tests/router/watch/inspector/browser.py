@@ -101,9 +101,7 @@ class Site:
         faults: list[str] = []
         page = await context.new_page()
         page.set_default_timeout(20_000)
-        page.on(
-            "console", lambda said: faults.append(said.text) if said.type in {"error", "warning"} else None
-        )
+        page.on("console", lambda said: faults.append(said.text) if said.type in {"error", "warning"} else None)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("request", lambda sent: None if self._is_ours(sent.url) else faults.append(sent.url))
         try:

@@ -190,9 +190,7 @@ async def test_a_sessions_page_is_live_and_tells_each_turn(site: Site) -> None:
         await expect(page.locator(".moment")).to_contain_text(["initialize · first_turn"])
         await expect(page.locator(".moment .kept")).to_have_text("then 1 turn kept on it")
         await page.locator(".turn summary").first.click()
-        await expect(page.locator(".turn[open]")).to_contain_text(
-            "Kept on the pinned model; routing was skipped."
-        )
+        await expect(page.locator(".turn[open]")).to_contain_text("Kept on the pinned model; routing was skipped.")
         await expect(page.locator(".turn[open]")).to_contain_text("/v1/chat/completions")
 
 
@@ -304,9 +302,7 @@ async def test_models_differ_in_colour_and_in_letter_and_keep_both(site: Site) -
         async with site.open() as page:
             swatches = page.locator(".legend .swatch")
             await expect(swatches).to_have_count(10)
-            seen.append(
-                await swatches.evaluate_all("all => all.map(each => [each.className, each.textContent])")
-            )
+            seen.append(await swatches.evaluate_all("all => all.map(each => [each.className, each.textContent])"))
     assert seen[0] == seen[1]
     assert len({each[0] for each in seen[0]}) == 10
     assert len({each[1] for each in seen[0]}) == 10
@@ -397,9 +393,7 @@ async def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
             decision = {"decision": "switch", "reason": "unsuitable"} if turn == 0 else {}
             failure = {"failure": "upstream_failed", "status": 502} if turn == 2 and number % 2 else {}
             site.inspector.keep(
-                build_record(
-                    "run-1", model=model, scores=(("code", 0.7),), strategy="told", **decision, **failure
-                )
+                build_record("run-1", model=model, scores=(("code", 0.7),), strategy="told", **decision, **failure)
             )
             site.inspector.keep(build_record("x" * 256, model=model, tenant="t" * 100))
     awaits = {"/inspector": ".cell", "/inspector?session=run-1": ".turn"}.get(address, ".notice")

@@ -34,9 +34,7 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
         ("/inspector/icon.svg", "image/svg+xml"),
     ],
 )
-async def test_a_file_comes_with_its_type_and_a_strict_policy(
-    http: httpx.AsyncClient, path: str, kind: str
-) -> None:
+async def test_a_file_comes_with_its_type_and_a_strict_policy(http: httpx.AsyncClient, path: str, kind: str) -> None:
     answer = await http.get(path)
     assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (200, kind)
     assert answer.headers["content-security-policy"] == POLICY

@@ -27,9 +27,7 @@ def done(tools: tuple[Tool, ...]) -> tuple[Message, ...]:
     return carry_on((REQUEST,), tools)
 
 
-def reply_to(
-    messages: tuple[Message, ...], tools: tuple[Tool, ...] = (), choice: ToolChoice | None = None
-) -> Reply:
+def reply_to(messages: tuple[Message, ...], tools: tuple[Tool, ...] = (), choice: ToolChoice | None = None) -> Reply:
     return build_reply(Conversation(messages, tools=tools, choice=choice or ToolChoice()), "m")
 
 
@@ -41,9 +39,7 @@ def carry_on(messages: tuple[Message, ...], tools: tuple[Tool, ...]) -> tuple[Me
         if not reply.calls:
             return messages
         results = tuple(
-            ToolResult(
-                call.id, json.dumps({"p99": 10 if call.arguments["database"] == "AlphaDB" else 40, "qps": 9})
-            )
+            ToolResult(call.id, json.dumps({"p99": 10 if call.arguments["database"] == "AlphaDB" else 40, "qps": 9}))
             for call in reply.calls
         )
         messages += (Message("user", results=results),)
@@ -62,9 +58,7 @@ def test_what_the_user_says_then_is_answered_in_words(
     assert f"“{text}”" in reply.text
 
 
-def test_what_was_not_looked_at_is_not_looked_up_afterwards(
-    done: tuple[Message, ...], tools: tuple[Tool, ...]
-) -> None:
+def test_what_was_not_looked_at_is_not_looked_up_afterwards(done: tuple[Message, ...], tools: tuple[Tool, ...]) -> None:
     assert follow_up(done, "And under the read heavy workload?", tools).calls == ()
 
 
@@ -72,9 +66,7 @@ def test_thanks_start_nothing(done: tuple[Message, ...], tools: tuple[Tool, ...]
     assert follow_up(done, "Thanks, that helps!", tools).text == "You are welcome."
 
 
-def test_a_request_to_choose_again_starts_the_work_again(
-    done: tuple[Message, ...], tools: tuple[Tool, ...]
-) -> None:
+def test_a_request_to_choose_again_starts_the_work_again(done: tuple[Message, ...], tools: tuple[Tool, ...]) -> None:
     assert follow_up(done, "Which database would you choose for an archive of logs?", tools).calls
 
 

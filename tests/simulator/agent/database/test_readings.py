@@ -16,8 +16,7 @@ from plano_agents.simulator.conversation import ToolCall
 json_values = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(),
     lambda inner: (
-        st.lists(inner)
-        | st.dictionaries(st.sampled_from(["p99", "qps", "name", "supported", "lesson"]), inner)
+        st.lists(inner) | st.dictionaries(st.sampled_from(["p99", "qps", "name", "supported", "lesson"]), inner)
     ),
 )
 

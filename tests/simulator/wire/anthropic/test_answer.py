@@ -43,9 +43,7 @@ def plain(client: anthropic.Anthropic) -> Message:
 
 @pytest.fixture
 def events(client: anthropic.Anthropic) -> list[RawMessageStreamEvent]:
-    with client.messages.create(
-        model="m", max_tokens=500, messages=MESSAGES, tools=[TOOL], stream=True
-    ) as stream:
+    with client.messages.create(model="m", max_tokens=500, messages=MESSAGES, tools=[TOOL], stream=True) as stream:
         return list(stream)
 
 
@@ -85,9 +83,7 @@ def test_inputs_are_streamed_in_several_fragments(events: list[RawMessageStreamE
     assert all(part.delta.type == "input_json_delta" for part in parts)
 
 
-def test_the_last_usage_is_that_of_the_whole_answer(
-    events: list[RawMessageStreamEvent], plain: Message
-) -> None:
+def test_the_last_usage_is_that_of_the_whole_answer(events: list[RawMessageStreamEvent], plain: Message) -> None:
     deltas = [event for event in events if event.type == "message_delta"]
     assert [(d.usage.output_tokens, d.usage.input_tokens) for d in deltas] == [
         (plain.usage.output_tokens, plain.usage.input_tokens)

@@ -9,9 +9,7 @@ from plano_agents.simulator.tokens import count_tokens
 from plano_agents.simulator.wire.anthropic.request import parse_anthropic_request
 from plano_agents.simulator.wire.exchange import Refusal
 
-TWO_PAGES = (
-    b"%PDF-1.4\n1 0 obj<</Type /Pages>>endobj 2 0 obj<</Type/Page>>endobj 3 0 obj<</Type /Page >>endobj"
-)
+TWO_PAGES = b"%PDF-1.4\n1 0 obj<</Type /Pages>>endobj 2 0 obj<</Type/Page>>endobj 3 0 obj<</Type /Page >>endobj"
 
 
 def pdf(data: bytes) -> JsonValue:
@@ -62,9 +60,7 @@ def test_a_document_in_a_tool_result_counts() -> None:
 
 
 def test_what_is_no_pdf_is_refused() -> None:
-    with pytest.raises(
-        Refusal, match=r"messages\.0\.content\.0\.pdf\.source\.base64\.data: The PDF specified"
-    ):
+    with pytest.raises(Refusal, match=r"messages\.0\.content\.0\.pdf\.source\.base64\.data: The PDF specified"):
         count(document(pdf(b"<html>")))
 
 

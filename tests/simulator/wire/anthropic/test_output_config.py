@@ -75,9 +75,7 @@ def test_a_bad_format_is_refused_in_the_providers_words(output_format: JsonValue
 
 def test_every_field_of_the_sdk_is_taken_or_named_as_a_limit() -> None:
     in_headers = {"workspace_id"}
-    assert (
-        set(MessageCreateParamsBase.__annotations__) <= Body.model_fields.keys() | FIELDS.keys() | in_headers
-    )
+    assert set(MessageCreateParamsBase.__annotations__) <= Body.model_fields.keys() | FIELDS.keys() | in_headers
 
 
 @pytest.mark.parametrize(
@@ -102,8 +100,6 @@ def mark(count: int) -> JsonValue:
 
 
 def test_four_blocks_may_be_marked_for_the_cache() -> None:
-    parse(
-        system=mark(2), messages=[{"role": "user", "content": mark(2)}], cache_control={"type": "ephemeral"}
-    )
+    parse(system=mark(2), messages=[{"role": "user", "content": mark(2)}], cache_control={"type": "ephemeral"})
     with pytest.raises(Refusal, match=r"may be provided\. Found 5\."):
         parse(system=mark(3), messages=[{"role": "user", "content": mark(2)}])

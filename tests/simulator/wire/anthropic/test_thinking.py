@@ -53,9 +53,7 @@ def test_an_omitted_thought_is_signed_and_empty(client: anthropic.Anthropic) -> 
 
 
 @pytest.mark.parametrize("thinking", [ENABLED, {"type": "adaptive", "display": "omitted"}])
-def test_a_stream_assembled_is_the_plain_answer(
-    client: anthropic.Anthropic, thinking: ThinkingConfigParam
-) -> None:
+def test_a_stream_assembled_is_the_plain_answer(client: anthropic.Anthropic, thinking: ThinkingConfigParam) -> None:
     with client.messages.stream(model="m", max_tokens=2000, messages=[QUESTION], thinking=thinking) as stream:
         assert stream.get_final_message().model_dump() == ask(client, thinking).model_dump()
 
@@ -78,9 +76,7 @@ def parse(block: JsonValue = None, **fields: JsonValue) -> None:
     messages: list[JsonValue] = [{"role": "user", "content": "hi"}]
     if block is not None:
         messages += [{"role": "assistant", "content": [block, {"type": "text", "text": "x"}]}, messages[0]]
-    parse_anthropic_request(
-        json.dumps({"model": "m", "max_tokens": 2000, "messages": messages, **fields}).encode()
-    )
+    parse_anthropic_request(json.dumps({"model": "m", "max_tokens": 2000, "messages": messages, **fields}).encode())
 
 
 def test_a_thought_that_a_real_claude_signed_is_taken() -> None:

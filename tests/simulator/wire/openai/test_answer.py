@@ -81,9 +81,7 @@ def test_several_calls_come_beside_the_words_in_one_turn(plain: ChatCompletion) 
     assert plain.choices[0].finish_reason == "tool_calls"
 
 
-def test_a_stream_assembled_is_the_plain_answer(
-    plain: ChatCompletion, chunks: list[ChatCompletionChunk]
-) -> None:
+def test_a_stream_assembled_is_the_plain_answer(plain: ChatCompletion, chunks: list[ChatCompletionChunk]) -> None:
     message = plain.choices[0].message
     calls = [
         (call.id, call.function.name, call.function.arguments)

@@ -76,9 +76,7 @@ def test_a_limit_of_the_simulator_says_so(fields: dict[str, JsonValue], message:
         ({"sampler": 1}, "Unknown parameter: 'sampler'."),
     ],
 )
-def test_what_the_provider_refuses_is_refused_in_its_words(
-    fields: dict[str, JsonValue], message: str
-) -> None:
+def test_what_the_provider_refuses_is_refused_in_its_words(fields: dict[str, JsonValue], message: str) -> None:
     with pytest.raises(Refusal) as caught:
         parse(**fields)
     assert caught.value.message == message

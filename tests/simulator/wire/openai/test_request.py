@@ -19,8 +19,7 @@ TOOL: dict[str, JsonValue] = {"type": "function", "function": {"name": "f", "par
 
 def call(*ids: str) -> dict[str, JsonValue]:
     calls: list[JsonValue] = [
-        {"id": call_id, "type": "function", "function": {"name": "f", "arguments": '{"x": 1}'}}
-        for call_id in ids
+        {"id": call_id, "type": "function", "function": {"name": "f", "arguments": '{"x": 1}'}} for call_id in ids
     ]
     return {"role": "assistant", "content": None, "tool_calls": calls}
 
@@ -230,9 +229,7 @@ def test_a_files_pages_are_counted() -> None:
     assert (message.text, message.documents) == ("read", (f"a.pdf\n{PAGE_PLACEHOLDER * 2}",))
 
 
-@pytest.mark.parametrize(
-    "data", ["JVBERi0=", "data:text/plain;base64,aGk=", "data:application/pdf;base64,aGk="]
-)
+@pytest.mark.parametrize("data", ["JVBERi0=", "data:text/plain;base64,aGk=", "data:application/pdf;base64,aGk="])
 def test_what_is_no_pdf_is_refused(data: str) -> None:
     with pytest.raises(Refusal, match=r"Invalid 'messages\[0\]\.content\[1\]\.file\.file_data'\. Expected"):
         read_file(data)
