@@ -22,9 +22,7 @@ model_providers:
   - {model: anthropic/claude-haiku-4-5, access_key: $ANTHROPIC_API_KEY}
 """
 
-settings.register_profile(
-    "any machine", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
-)
+settings.register_profile("any machine", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
 

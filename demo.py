@@ -33,9 +33,7 @@ CONFIG = Path(__file__).with_name("config.yaml")
 @click.option("--json", "as_json", is_flag=True, help="Print a machine-readable trace instead.")
 @click.option("--live", is_flag=True, help="Use real providers; their keys are read from the environment.")
 @click.option("--fast", is_flag=True, help="Simulated models answer at once.")
-def main(
-    *, config: Path, affinity_id: str | None, model: str | None, as_json: bool, live: bool, fast: bool
-) -> None:
+def main(*, config: Path, affinity_id: str | None, model: str | None, as_json: bool, live: bool, fast: bool) -> None:
     """Run one agent loop twice, without and with model affinity, and compare.
 
     The models are simulated and nothing leaves this machine, unless --live is given or PLANO_BASE_URL names a
@@ -52,9 +50,7 @@ def main(
             interruptible(),
             nullcontext(running)
             if running
-            else local_router(
-                config, offline=not live, fast=fast and not live, words=LEAVE_LIVE_OUT
-            ) as router,
+            else local_router(config, offline=not live, fast=fast and not live, words=LEAVE_LIVE_OUT) as router,
         ):
             from plano_agents.demos.comparison import compare  # noqa: PLC0415 - loads while the router starts
 

@@ -31,9 +31,7 @@ def run_loop(client: OpenAI, question: str) -> str:
     """Ask, call the tools that the model wants called, and ask again, until it answers in words."""
     messages: list[Any] = [{"role": "user", "content": question}]
     while True:
-        answer = client.chat.completions.with_raw_response.create(
-            model="gpt-4o-mini", messages=messages, tools=TOOLS
-        )
+        answer = client.chat.completions.with_raw_response.create(model="gpt-4o-mini", messages=messages, tools=TOOLS)
         show_turn("turn", answer.headers)
         message: Any = answer.parse().choices[0].message
         if not message.tool_calls:

@@ -54,9 +54,7 @@ if __name__ == "__main__":
     with running_redis() as redis, tempfile.TemporaryDirectory() as folder:
         shared = Path(folder) / "config.yaml"
         shared.write_text(
-            CONFIG.read_text().replace(
-                "routing:\n", f"routing:\n  session_cache: {{type: redis, url: '{redis}'}}\n"
-            )
+            CONFIG.read_text().replace("routing:\n", f"routing:\n  session_cache: {{type: redis, url: '{redis}'}}\n")
         )
         with (
             offline_router(shared) as first,

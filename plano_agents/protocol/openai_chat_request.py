@@ -114,9 +114,7 @@ class UserMessage(CacheMarked, frozen=True, tag_field="role", tag="user"):
     content: Content
 
 
-class AssistantMessage(
-    CacheMarked, frozen=True, kw_only=True, omit_defaults=True, tag_field="role", tag="assistant"
-):
+class AssistantMessage(CacheMarked, frozen=True, kw_only=True, omit_defaults=True, tag_field="role", tag="assistant"):
     """A message of the model, with the tools that it called."""
 
     content: Content = None

@@ -100,11 +100,7 @@ def read_value(raw: msgspec.Raw | None) -> object:
 def _list_kinds(kind: inspect.Type) -> _Kinds:
     """List the structs that an object may be, by their tags."""
     kinds = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
-    return {
-        None if each.tag is None else str(each.tag): each
-        for each in kinds
-        if isinstance(each, inspect.StructType)
-    }
+    return {None if each.tag is None else str(each.tag): each for each in kinds if isinstance(each, inspect.StructType)}
 
 
 def _choose(value: dict[str, Any], kinds: _Kinds) -> inspect.StructType | None:

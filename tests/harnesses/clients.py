@@ -89,9 +89,7 @@ class Client(ABC):
         with self._running(*options, stdin=subprocess.DEVNULL) as process:
             said, complaints = process.communicate(timeout=PATIENCE_SECONDS)
         if process.returncode:
-            raise ClientFailedError(
-                f"{options} ended with {process.returncode}: {said[-2000:]}{complaints[-2000:]}"
-            )
+            raise ClientFailedError(f"{options} ended with {process.returncode}: {said[-2000:]}{complaints[-2000:]}")
         return said
 
     def _running(self, *options: str, stdin: int) -> AbstractContextManager["subprocess.Popen[str]"]:
@@ -186,9 +184,7 @@ class OpenCode(Client):
         "late": f"late_{late_tools.LATE}",
     }
 
-    def __init__(
-        self, program: Path, folder: Path, url: str, *, package: str = "@ai-sdk/openai-compatible"
-    ) -> None:
+    def __init__(self, program: Path, folder: Path, url: str, *, package: str = "@ai-sdk/openai-compatible") -> None:
         self._package = package
         super().__init__(program, folder, url)
 

@@ -66,9 +66,7 @@ class Script:
         """Answer a request: a title where no tools are offered, else the next step of the latest scene."""
         if not asked.tools:
             return Reply(f'{{"title": "{TITLE}"}}' if asked.wants_json else TITLE)
-        places = [
-            (at, scene) for at, said in enumerate(asked.words) for scene in self.scenes if scene.words in said
-        ]
+        places = [(at, scene) for at, said in enumerate(asked.words) for scene in self.scenes if scene.words in said]
         if not places:
             return Reply("I do not know what to do.")
         begun, scene = places[-1]

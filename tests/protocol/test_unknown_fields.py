@@ -25,9 +25,7 @@ CHAT = {
             {"role": "user", "content": "hi"},
             {
                 "role": "assistant",
-                "tool_calls": [
-                    {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}", **NEW}}
-                ],
+                "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}", **NEW}}],
             },
             {"role": "tool", "tool_call_id": "c", "content": "ok"},
         ]

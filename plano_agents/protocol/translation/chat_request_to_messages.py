@@ -70,9 +70,7 @@ _FINDER = FieldFinder(
 """Finds what is lost of a request below its top level, but for what docs/translation.md lists."""
 
 
-def parse_chat_request(
-    body: bytes, tell: Tell = ignore, tools: ClientTools | None = None
-) -> openai.ChatRequest:
+def parse_chat_request(body: bytes, tell: Tell = ignore, tools: ClientTools | None = None) -> openai.ChatRequest:
     """Read a chat client's request into the hub.
 
     Args:
@@ -96,9 +94,7 @@ def parse_chat_request(
     return request
 
 
-def build_messages_request(
-    request: openai.ChatRequest, model_id: str, tell: Tell = ignore
-) -> anthropic.Request:
+def build_messages_request(request: openai.ChatRequest, model_id: str, tell: Tell = ignore) -> anthropic.Request:
     """Translate a request of the hub.
 
     Args:
@@ -258,9 +254,7 @@ def _build_blocks(
         yield from _build_assistant_blocks(message, where)
 
 
-def _build_assistant_blocks(
-    message: openai.AssistantMessage, where: str
-) -> Iterator[anthropic.Block | msgspec.Raw]:
+def _build_assistant_blocks(message: openai.AssistantMessage, where: str) -> Iterator[anthropic.Block | msgspec.Raw]:
     for name in ("audio", "function_call"):
         if getattr(message, name) != ABSENT:
             raise UnsupportedFieldError(
@@ -269,9 +263,7 @@ def _build_assistant_blocks(
     for number, block in enumerate(message.thinking_blocks or ()):
         if not bytes(block).startswith(b"{"):
             place = f"{where}.thinking_blocks[{number}]"
-            raise RequestError(
-                f"{place!r} is not a JSON object. Send thinking blocks as they came.", param=place
-            )
+            raise RequestError(f"{place!r} is not a JSON object. Send thinking blocks as they came.", param=place)
         yield block
     yield from build_text(message.content, where, message.cache_control)
     if message.refusal:
@@ -279,9 +271,7 @@ def _build_assistant_blocks(
     for call in message.tool_calls or ():
         arguments = read_object(call.function.arguments)
         mark = ABSENT if call.cache_control is msgspec.UNSET else call.cache_control
-        yield anthropic.ToolUseBlock(
-            id=call.id or "", name=call.function.name, input=arguments, cache_control=mark
-        )
+        yield anthropic.ToolUseBlock(id=call.id or "", name=call.function.name, input=arguments, cache_control=mark)
 
 
 def _cache_mark(tool: openai.Tool) -> msgspec.Raw:

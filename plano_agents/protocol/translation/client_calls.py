@@ -56,9 +56,7 @@ def build_function(tool: responses.Tool, kind: Kind, name: str) -> openai.Functi
             return openai.FunctionDefinition(name, "Runs a command in the user's own shell.", _SHELL)
         case "tool_search":
             described = tool.description or "Searches for tools that can be called then."
-            return openai.FunctionDefinition(
-                name, described, _SEARCH if tool.parameters == ABSENT else tool.parameters
-            )
+            return openai.FunctionDefinition(name, described, _SEARCH if tool.parameters == ABSENT else tool.parameters)
 
 
 def read_arguments(item: responses.Item) -> str:
@@ -74,9 +72,7 @@ def read_arguments(item: responses.Item) -> str:
     return arguments if isinstance(arguments, str) else msgspec.json.encode(arguments).decode()
 
 
-def build_call_item(
-    tool: ClientTool, item_id: str, status: str, call_id: str, arguments: str
-) -> response.AnyCallItem:
+def build_call_item(tool: ClientTool, item_id: str, status: str, call_id: str, arguments: str) -> response.AnyCallItem:
     """Write a call of a function as a call of the client's own tool.
 
     Args:

@@ -107,10 +107,7 @@ def _tell_citations(citations: msgspec.Raw, tell: Tell) -> None:
 
 
 def _read_document(
-    source: anthropic.Base64Source
-    | anthropic.UrlSource
-    | anthropic.PlainTextSource
-    | anthropic.ContentSource,
+    source: anthropic.Base64Source | anthropic.UrlSource | anthropic.PlainTextSource | anthropic.ContentSource,
     title: str | None,
     where: str,
     tell: Tell,

@@ -164,11 +164,7 @@ def _read_messages(request: anthropic.ClientRequest, tell: Tell) -> Iterator[ope
             if content or turn.output_config is None:
                 yield openai.SystemMessage(_join_text(read_text_only(content, where)))
         elif isinstance(content, str):
-            yield (
-                openai.UserMessage(content)
-                if turn.role == "user"
-                else openai.AssistantMessage(content=content)
-            )
+            yield (openai.UserMessage(content) if turn.role == "user" else openai.AssistantMessage(content=content))
         elif turn.role == "user":
             yield from _read_user_turn(content, where, tell)
         else:

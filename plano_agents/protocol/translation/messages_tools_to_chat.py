@@ -116,9 +116,7 @@ def _list_named(request: anthropic.ClientRequest) -> Iterator[str]:
                 case anthropic.ToolUseBlock(name=name):
                     yield name
                 case anthropic.ToolResultBlock(content=tuple(parts)):
-                    yield from (
-                        part.tool_name for part in parts if isinstance(part, anthropic.ToolReferenceBlock)
-                    )
+                    yield from (part.tool_name for part in parts if isinstance(part, anthropic.ToolReferenceBlock))
                 case ToolSearchResult(content=found):
                     yield from (tool.tool_name for tool in found.tool_references)
 

@@ -64,9 +64,7 @@ class _Assistant:
         )
 
 
-def read_messages(
-    request: responses.ClientRequest, tools: ClientTools, tell: Tell
-) -> Iterable[openai.Message]:
+def read_messages(request: responses.ClientRequest, tools: ClientTools, tell: Tell) -> Iterable[openai.Message]:
     """Read a request's instructions and transcript.
 
     Args:
@@ -135,9 +133,7 @@ def _read_item(item: responses.Item, where: str, tools: ClientTools) -> openai.M
             content = _read_content(item.output, f"{where}.output")
             parts = (openai.TextPart(content),) if isinstance(content, str) else content
             return openai.UserMessage((openai.TextPart(f"{item.name}:"), *parts))
-        case responses.Item(
-            type="function_call_output" | "custom_tool_call_output" | "local_shell_call_output"
-        ):
+        case responses.Item(type="function_call_output" | "custom_tool_call_output" | "local_shell_call_output"):
             content = _read_content(item.output, f"{where}.output")
             return openai.ToolMessage(unseal_call_id(_call_id(item, where))[0], content)
         case responses.Item(type=None | "message", role="user"):
@@ -171,9 +167,7 @@ def _is_left_out(item: responses.Item) -> bool:
     """Whether an item is about what OpenAI itself did, and says nothing to another model."""
     if item.type in {"tool_search_call", "tool_search_output"}:
         return item.call_id is None
-    return item.type in LEFT_OUT or (
-        item.type == "item_reference" and (item.id or "").startswith(STORED_REASONING)
-    )
+    return item.type in LEFT_OUT or (item.type == "item_reference" and (item.id or "").startswith(STORED_REASONING))
 
 
 def _call_id(item: responses.Item, where: str) -> str:
@@ -205,9 +199,7 @@ def _read_part(part: responses.Part, where: str) -> openai.Part:
         case "input_image" if part.image_url is not None:
             return openai.ImagePart(openai.ImageUrl(part.image_url, part.detail))
         case "input_file" if part.file_url is not None or part.file_data is not None:
-            return openai.FilePart(
-                openai.FileData(part.filename, file_data=part.file_data, file_url=part.file_url)
-            )
+            return openai.FilePart(openai.FileData(part.filename, file_data=part.file_data, file_url=part.file_url))
         case "input_image" | "input_file":
             raise UnsupportedFieldError(
                 f"{where!r} names an uploaded file, which only its own provider can read; send its bytes.",

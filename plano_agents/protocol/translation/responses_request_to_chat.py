@@ -146,9 +146,7 @@ def _tell_unknown(fields: Mapping[str, msgspec.Raw], tell: Tell) -> None:
 
 def _check_included(wanted: tuple[str, ...], tell: Tell) -> None:
     if LOGPROBS in wanted:
-        raise UnsupportedFieldError(
-            f"'include' asks for {LOGPROBS!r}, which cannot be given.", param="include"
-        )
+        raise UnsupportedFieldError(f"'include' asks for {LOGPROBS!r}, which cannot be given.", param="include")
     for name in wanted:
         if name != INCLUDED:
             tell(dropped_within("include", name))

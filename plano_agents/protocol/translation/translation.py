@@ -142,9 +142,7 @@ class Translation:
 
     def _build_reader(self) -> Reader:
         if self.upstream is Form.ANTHROPIC_MESSAGES:
-            return MessagesStreamReader(
-                self._build_ids(), created=self._created, signature_mark=self._signature_mark
-            )
+            return MessagesStreamReader(self._build_ids(), created=self._created, signature_mark=self._signature_mark)
         return ChatStreamReader(self._build_ids())
 
     def _build_ids(self) -> CallIds:

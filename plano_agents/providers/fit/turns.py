@@ -56,13 +56,9 @@ def fit_turns(document: Document, rules: Rules) -> None:
         if _may_be_blank(document, "system"):
             document.edit_list("system", lambda blocks: _without_blank_blocks(document, "system", blocks))
     if document.contains("messages", (b'"tool_use"',)) and _NO_OBJECT.search(document.fields["messages"]):
-        document.edit_list(
-            "messages", lambda turns: _edit_blocks(turns, lambda block: _fit_input(document, block))
-        )
+        document.edit_list("messages", lambda turns: _edit_blocks(turns, lambda block: _fit_input(document, block)))
     if rules.dialect.media_types is not None and document.contains("messages", (b'"base64"',)):
-        document.edit_list(
-            "messages", lambda turns: _edit_blocks(turns, lambda block: _fit_image(document, block))
-        )
+        document.edit_list("messages", lambda turns: _edit_blocks(turns, lambda block: _fit_image(document, block)))
     keeps = rules.profile.system_turns is True
     is_known = document.is_translated or rules.profile.thinking is not None
     if is_known and document.contains("messages", (b'"system"',)):

@@ -79,11 +79,7 @@ def test_the_last_turn_that_sets_an_effort_decides_it() -> None:
             "messages[0].content[0].type",
         ),
         (
-            {
-                "messages": [
-                    {"role": "user", "content": [{**PNG, "source": {"type": "file", "file_id": "f"}}]}
-                ]
-            },
+            {"messages": [{"role": "user", "content": [{**PNG, "source": {"type": "file", "file_id": "f"}}]}]},
             "messages[0].content[0].source.type",
         ),
         ({"messages": [{"role": "user", "content": [USE]}]}, "messages[0].content[0]"),
@@ -232,9 +228,7 @@ def test_a_failed_result_and_its_image_are_kept() -> None:
     ],
 )
 def test_an_image_or_a_document_is_carried(block: object, part: hub.Part) -> None:
-    assert carry({"type": "text", "text": "Look:"}, block) == (
-        hub.UserMessage((hub.TextPart("Look:"), part)),
-    )
+    assert carry({"type": "text", "text": "Look:"}, block) == (hub.UserMessage((hub.TextPart("Look:"), part)),)
 
 
 def test_signed_thinking_is_kept_in_its_blocks() -> None:

@@ -123,9 +123,7 @@ def test_a_wrong_value_is_an_error_that_names_the_field(body: dict[str, object],
         ({"type": "function", "name": "add"}, hub.NamedToolChoice(hub.NamedFunction("add"))),
         (
             {"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "add"}]},
-            hub.AllowedToolsChoice(
-                hub.AllowedTools("required", (hub.AllowedTool(hub.NamedFunction("add")),))
-            ),
+            hub.AllowedToolsChoice(hub.AllowedTools("required", (hub.AllowedTool(hub.NamedFunction("add")),))),
         ),
     ],
 )
@@ -163,9 +161,7 @@ def test_messages_of_every_role_are_carried_in_long_and_short_form() -> None:
 
 
 def test_an_earlier_refusal_stays_one() -> None:
-    assert carry(say({"type": "refusal", "refusal": "No."}, role="assistant")) == (
-        hub.AssistantMessage(refusal="No."),
-    )
+    assert carry(say({"type": "refusal", "refusal": "No."}, role="assistant")) == (hub.AssistantMessage(refusal="No."),)
 
 
 def test_neighbouring_assistant_items_are_one_message() -> None:
@@ -186,9 +182,9 @@ def test_an_output_comes_right_after_its_calls() -> None:
 
 def test_an_output_may_hold_an_image() -> None:
     image = {"type": "input_image", "image_url": "https://x/y.png", "detail": "low"}
-    assert carry(CALL, {**OUTPUT, "output": [{"type": "input_text", "text": "2"}, image]})[
-        1
-    ] == hub.ToolMessage("t1", (hub.TextPart("2"), hub.ImagePart(hub.ImageUrl("https://x/y.png", "low"))))
+    assert carry(CALL, {**OUTPUT, "output": [{"type": "input_text", "text": "2"}, image]})[1] == hub.ToolMessage(
+        "t1", (hub.TextPart("2"), hub.ImagePart(hub.ImageUrl("https://x/y.png", "low")))
+    )
 
 
 @pytest.mark.parametrize(
@@ -225,6 +221,4 @@ def test_sealed_thinking_is_given_back_byte_for_byte() -> None:
 
 @pytest.mark.parametrize("content", [None, "gAAAA", "plano.v1.!", "plano.v1.e30="])
 def test_reasoning_that_nobody_here_sealed_is_left_out(content: str | None) -> None:
-    assert carry({"role": "user", "content": "hi"}, {"type": "reasoning", "encrypted_content": content}) == (
-        HI,
-    )
+    assert carry({"role": "user", "content": "hi"}, {"type": "reasoning", "encrypted_content": content}) == (HI,)

@@ -29,9 +29,7 @@ MESSAGES_ORACLE: TypeAdapter[Any] = TypeAdapter(MessageCreateParamsNonStreaming)
 CHAT_ORACLE: TypeAdapter[Any] = TypeAdapter(ChatParams)
 
 TEXTS = st.text(min_size=1, max_size=20)
-ARGUMENTS = st.dictionaries(
-    st.text(max_size=5), st.none() | st.booleans() | st.integers() | st.text(), max_size=3
-)
+ARGUMENTS = st.dictionaries(st.text(max_size=5), st.none() | st.booleans() | st.integers() | st.text(), max_size=3)
 
 
 @dataclass(frozen=True)
@@ -86,15 +84,10 @@ def tell_messages(system: str, steps: Sequence[Step]) -> bytes:
     messages: list[dict[str, Any]] = []
     results: list[dict[str, Any]] = []
     for step, calls in name_calls(steps):
-        uses = [
-            {"type": "tool_use", "id": name, "name": call.name, "input": call.arguments}
-            for name, call in calls
-        ]
+        uses = [{"type": "tool_use", "id": name, "name": call.name, "input": call.arguments} for name, call in calls]
         messages.append({"role": "user", "content": [*results, {"type": "text", "text": step.question}]})
         messages.append({"role": "assistant", "content": [{"type": "text", "text": step.answer}, *uses]})
-        results = [
-            {"type": "tool_result", "tool_use_id": name, "content": call.result} for name, call in calls
-        ]
+        results = [{"type": "tool_result", "tool_use_id": name, "content": call.result} for name, call in calls]
     if results:
         messages.append({"role": "user", "content": results})
     return json.dumps({"max_tokens": 5, "system": system, "messages": messages}).encode()
@@ -114,9 +107,7 @@ def tell_responses(system: str, steps: Sequence[Step]) -> bytes:
             }
             for name, call in calls
         ]
-        items += [
-            {"type": "function_call_output", "call_id": name, "output": call.result} for name, call in calls
-        ]
+        items += [{"type": "function_call_output", "call_id": name, "output": call.result} for name, call in calls]
     return json.dumps({"instructions": system, "input": items}).encode()
 
 
@@ -126,10 +117,7 @@ def meaning(request: hub.ChatRequest) -> list[tuple[Any, ...]]:
     for message in request.messages:
         match message:
             case hub.AssistantMessage(content=content, tool_calls=calls):
-                read = [
-                    (call.id, call.function.name, json.loads(str(call.function.arguments)))
-                    for call in calls or ()
-                ]
+                read = [(call.id, call.function.name, json.loads(str(call.function.arguments))) for call in calls or ()]
                 found.append(("assistant", content, read))
             case hub.ToolMessage(tool_call_id=name, content=content):
                 found.append(("tool", name, content))
@@ -142,10 +130,7 @@ def meaning(request: hub.ChatRequest) -> list[tuple[Any, ...]]:
 def test_a_conversation_reads_the_same_from_every_surface(system: str, steps: list[Step]) -> None:
     expected = meaning(parse_chat_request(tell_chat(system, steps)))
     assert meaning(parse_messages_request(tell_messages(system, steps))) == expected
-    assert (
-        meaning(read_responses_request(parse_responses(tell_responses(system, steps)), ClientTools()))
-        == expected
-    )
+    assert meaning(read_responses_request(parse_responses(tell_responses(system, steps)), ClientTools())) == expected
 
 
 @given(TEXTS, CONVERSATIONS)
