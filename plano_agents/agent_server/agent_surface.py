@@ -12,7 +12,7 @@ from fastapi.responses import Response
 
 from plano_agents.agent_server import schema
 from plano_agents.agent_server.connection import RunResponse, send_events, send_json
-from plano_agents.agent_server.events import Answer, Event, Run, Token, ToolResult, Turn
+from plano_agents.agent_server.events import Answer, Event, ModelCall, Run, Token, ToolResult
 from plano_agents.agent_server.history import Thread
 from plano_agents.agent_server.requests import (
     AFFINITY_PARAMETER,
@@ -26,7 +26,7 @@ from plano_agents.agent_server.runs import Agent
 from plano_agents.errors import PlanoError
 from plano_agents.protocol.sse import encode_event
 
-_NAMES: dict[type[Event], str] = {Turn: "turn", ToolResult: "tool", Token: "token", Answer: "done"}
+_NAMES: dict[type[Event], str] = {ModelCall: "turn", ToolResult: "tool", Token: "token", Answer: "done"}
 
 
 def _name_type(value: object) -> str:

@@ -33,7 +33,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class ModelCall:
     """One call of a language model, sub-agents' and tools' calls included."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _DOCUMENTED
@@ -60,7 +60,7 @@ class ToolResult:
     """One call of a tool, answered."""
 
     turn: int
-    """The turn that called it."""
+    """The number of the model call that asked for it."""
     name: str
     """The tool."""
     arguments: Mapping[str, object]
@@ -76,16 +76,16 @@ class Token:
     """A piece of a model's text."""
 
     turn: int
-    """The turn it belongs to."""
+    """The number of the model call that it belongs to."""
     text: str
     """The text, never empty."""
     is_inner: bool = False
-    """Whether the turn is a tool's own, a sub-agent's for example; not in the JSON."""
+    """Whether that call is a tool's own, a sub-agent's for example; not in the JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens over all turns of a run, as the providers count them."""
+    """Tokens over all model calls of a run, as the providers count them."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _DOCUMENTED
 
@@ -111,18 +111,18 @@ class Answer:
     """What every model call of the run carried as ``X-Model-Affinity``."""
     output: str
     """The agent's final message."""
-    turns: tuple[Turn, ...]
+    turns: tuple[ModelCall, ...]
     """Every model call, in order."""
     switches: int
-    """How often the model differed from the turn before."""
+    """How often the model differed from the call before."""
     usage: Usage
-    """Tokens over all turns."""
+    """Tokens over all model calls."""
 
 
-Event = Turn | ToolResult | Token | Answer
+Event = ModelCall | ToolResult | Token | Answer
 
 
-def count_switches(turns: tuple[Turn, ...]) -> int:
-    """Count the turns that another model answered than the turn before them."""
-    models = [turn.model for turn in turns]
+def count_switches(calls: tuple[ModelCall, ...]) -> int:
+    """Count the model calls that another model answered than the call before them."""
+    models = [call.model for call in calls]
     return sum(before != after for before, after in itertools.pairwise(models))

@@ -100,7 +100,7 @@ class RunLog:
     def done(self, answer: Answer) -> None:
         """A run has come to its answer."""
         self.answer = answer
-        models = sorted({turn.model or "unknown" for turn in answer.turns})
+        models = sorted({call.model or "unknown" for call in answer.turns})
         known: dict[str, str | int] = {
             "turns": len(answer.turns),
             "models": ",".join(models),

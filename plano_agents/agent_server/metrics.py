@@ -1,4 +1,4 @@
-"""What the agent server counts, for Prometheus: requests, runs, and the turns of their models.
+"""What the agent server counts, for Prometheus: requests, runs, and their model calls.
 
 Labels take their values from closed sets alone: endpoints, status classes, codes of the error tree.
 """
@@ -10,7 +10,7 @@ from plano_agents.http.server.budget import BufferBudget
 from plano_agents.observe.tally import OTHER, Counter, Histogram, Reading, Tally
 
 RUN_SECONDS = (0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 640.0, 1280.0)
-"""From one quick turn to many slow ones."""
+"""From one quick model call to many slow ones."""
 
 
 class AgentMetrics:
@@ -37,7 +37,7 @@ class AgentMetrics:
         self._duration = Histogram("plano_agent_run_duration_seconds", "How long runs took.", RUN_SECONDS)
         self._turns = Counter("plano_agent_turns", "Model calls of runs that are done.")
         self._switches = Counter(
-            "plano_agent_switches", "How often a run's model differed from the turn before."
+            "plano_agent_switches", "How often a run's model differed from the call before."
         )
         running = Reading("plano_agent_runs_in_flight", "Runs now.", lambda: {(): float(self._in_flight)})
         held = Reading(

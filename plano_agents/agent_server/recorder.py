@@ -1,8 +1,7 @@
 """Turns LangChain's callbacks into the run's events.
 
 Callbacks are the one thing that reaches every model call of a run: LangChain hands them down to sub-graphs and to
-whatever a tool calls. A turn is one model call that was answered; one that failed is none, and its number is left
-out. What it records can be written as JSON. When a run starts and how it ends is left to ``runs``.
+whatever a tool calls. A model call that failed is not told, and its number is left out. What it records can be written as JSON. When a run starts and how it ends is left to ``runs``.
 """
 
 import asyncio
@@ -22,10 +21,10 @@ from langgraph.types import Command
 from plano_agents.agent_server.events import (
     Answer,
     Event,
+    ModelCall,
     Run,
     Token,
     ToolResult,
-    Turn,
     Usage,
     count_switches,
 )
@@ -64,7 +63,7 @@ class RunRecorder(BaseCallbackHandler):
     """
 
     run_inline = True
-    raise_error = True  # a turn that is silently missing would make the answer a lie
+    raise_error = True  # a call that is silently missing would make the answer a lie
     ignore_chain = True  # of the graph's own steps there are many, and nothing to record
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -75,7 +74,7 @@ class RunRecorder(BaseCallbackHandler):
         self._models: dict[UUID, _ModelCall] = {}
         self._tools: dict[UUID, _ToolCall] = {}
         self._called: dict[str, _ToolCall] = {}
-        self._turns: list[Turn] = []
+        self._model_calls: list[ModelCall] = []
         self._usages: list[Usage] = []
 
     def drain(self) -> Iterator[Event]:
@@ -84,13 +83,13 @@ class RunRecorder(BaseCallbackHandler):
             yield self._events.popleft()
 
     @property
-    def turns(self) -> tuple[Turn, ...]:
-        """All turns so far, by number."""
-        return tuple(sorted(self._turns, key=lambda turn: turn.turn))
+    def model_calls(self) -> tuple[ModelCall, ...]:
+        """All model calls so far, by number."""
+        return tuple(sorted(self._model_calls, key=lambda call: call.turn))
 
     @property
     def usage(self) -> Usage:
-        """The tokens of all turns so far."""
+        """The tokens of all model calls so far."""
         return Usage(
             input_tokens=sum(usage.input_tokens for usage in self._usages),
             output_tokens=sum(usage.output_tokens for usage in self._usages),
@@ -104,14 +103,14 @@ class RunRecorder(BaseCallbackHandler):
             run: What was asked.
             output: The agent's final message.
         """
-        turns = self.turns
+        calls = self.model_calls
         return Answer(
             run_id=run.run_id,
             thread_id=run.thread_id,
             affinity_id=run.affinity_id,
             output=clean_text(output),
-            turns=turns,
-            switches=count_switches(turns),
+            turns=calls,
+            switches=count_switches(calls),
             usage=self.usage,
         )
 
@@ -153,7 +152,7 @@ class RunRecorder(BaseCallbackHandler):
         run_id: UUID,
         **_: object,
     ) -> None:
-        """A model has answered: the turn is complete."""
+        """A model has answered: the call is complete."""
         call = self._models.pop(run_id, None)
         generation = response.generations[0][0] if response.generations and response.generations[0] else None
         if call is None or not isinstance(generation, ChatGeneration):
@@ -164,10 +163,10 @@ class RunRecorder(BaseCallbackHandler):
         for asked in message.tool_calls:
             if asked["id"] is not None:
                 self._called[asked["id"]] = _ToolCall(call.turn, asked["name"], asked["args"], call.is_inner)
-        turn = _build_turn(call.turn, message, duration_ms=round((self._clock() - call.started) * 1000))
-        self._turns.append(turn)
+        made = _build_model_call(call.turn, message, duration_ms=round((self._clock() - call.started) * 1000))
+        self._model_calls.append(made)
         self._usages.append(_read_usage(message))
-        self._events.append(turn)
+        self._events.append(made)
 
     def on_tool_start(
         self,
@@ -235,11 +234,11 @@ class RunRecorder(BaseCallbackHandler):
         )
 
 
-def _build_turn(number: int, message: AIMessage, *, duration_ms: int) -> Turn:
-    """Read a turn off the model's message; the router's part is what `ChatPlano` notes under ``plano``."""
+def _build_model_call(number: int, message: AIMessage, *, duration_ms: int) -> ModelCall:
+    """Read a model call off the model's message; the router's part is what `ChatPlano` notes under ``plano``."""
     metadata = message.response_metadata
     routed = metadata.get("plano") or {}
-    return Turn(
+    return ModelCall(
         turn=number,
         model=_clean_name(metadata.get("model_name") or routed.get("model")),
         route=_clean_name(routed.get("route")),

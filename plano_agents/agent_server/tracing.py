@@ -1,7 +1,7 @@
-"""The agent server's spans: a request, its run, the run's turns and tools, by the conventions for GenAI agents.
+"""The agent server's spans: a request, its run, the run's model calls and tools, by the conventions for GenAI agents.
 
 They are made as things happen, and are current while they do, so that what is sent meanwhile names them as parents:
-a turn's request to the router, a tool's own requests. LangChain's callbacks tell of turns and tools, for they are the
+a model call's request to the router, a tool's own requests. LangChain's callbacks tell of model calls and tools, for they are the
 one thing that reaches every model call of a run (as in ``recorder``). Nothing of what was said is among them, unless
 the settings want it.
 """
@@ -121,12 +121,12 @@ class Tracing:
             span.end()
 
     def callbacks(self, run: Run) -> list[BaseCallbackHandler]:
-        """What makes the spans of a run's turns and tools, while it is on."""
+        """What makes the spans of a run's model calls and tools, while it is on."""
         return [self._running[run.run_id]]
 
 
 class _RunTracer(BaseCallbackHandler):
-    """Makes the spans of one run's turns and tools.
+    """Makes the spans of one run's model calls and tools.
 
     Synchronous nodes and tools call it from their own threads, as they do `RunRecorder`.
 
@@ -236,7 +236,7 @@ class _RunTracer(BaseCallbackHandler):
         span.end()
 
     def _describe_answer(self, message: AIMessage) -> dict[str, Any]:
-        """Read a turn off the model's message; the router's part is what `ChatPlano` notes under ``plano``."""
+        """Read a model call off the model's message; the router's part is what `ChatPlano` notes under ``plano``."""
         metadata = message.response_metadata
         routed = metadata.get("plano") or {}
         found: dict[str, Any] = {
@@ -262,12 +262,12 @@ class _RunTracer(BaseCallbackHandler):
         self._sum_up(found)
         return {name: value for name, value in found.items() if value is not None}
 
-    def _sum_up(self, turn: Mapping[str, Any]) -> None:
-        """Write onto the run's span what its turns come to so far."""
-        self._models.append(turn[names.RESPONSE_MODEL])
-        self._input += turn.get(names.INPUT_TOKENS, 0)
-        self._output += turn.get(names.OUTPUT_TOKENS, 0)
-        self._cached += turn.get(names.CACHED_TOKENS, 0)
+    def _sum_up(self, call: Mapping[str, Any]) -> None:
+        """Write onto the run's span what its model calls come to so far."""
+        self._models.append(call[names.RESPONSE_MODEL])
+        self._input += call.get(names.INPUT_TOKENS, 0)
+        self._output += call.get(names.OUTPUT_TOKENS, 0)
+        self._cached += call.get(names.CACHED_TOKENS, 0)
         pairs = zip(self._models, self._models[1:], strict=False)
         found = {
             names.TURNS: len(self._models),
@@ -276,8 +276,8 @@ class _RunTracer(BaseCallbackHandler):
             names.OUTPUT_TOKENS: self._output,
             names.CACHED_TOKENS: self._cached,
         }
-        if names.OUTPUT_MESSAGES in turn:
-            found[names.OUTPUT_MESSAGES] = turn[names.OUTPUT_MESSAGES]
+        if names.OUTPUT_MESSAGES in call:
+            found[names.OUTPUT_MESSAGES] = call[names.OUTPUT_MESSAGES]
         self._span.set_attributes(found)
 
 

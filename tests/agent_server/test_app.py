@@ -214,7 +214,16 @@ async def test_the_examples_in_the_documentation_are_valid() -> None:
 async def test_the_documentation_describes_every_field_of_an_answer() -> None:
     async with call_app(build_graph(Script())) as client:
         described = (await client.get("/openapi.json")).json()["components"]["schemas"]
-    for name in ("Answer", "Turn", "Usage", "RunBody", "ChatBody", "UserInput", "OtherInput", "ErrorDetail"):
+    for name in (
+        "Answer",
+        "ModelCall",
+        "Usage",
+        "RunBody",
+        "ChatBody",
+        "UserInput",
+        "OtherInput",
+        "ErrorDetail",
+    ):
         for field, about in described[name]["properties"].items():
             assert about.get("description"), f"{name}.{field}"
 

@@ -5,11 +5,11 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plano_agents.agent_server.events import Turn, count_switches
+from plano_agents.agent_server.events import ModelCall, count_switches
 
 
-def build_turns(models: list[str]) -> tuple[Turn, ...]:
-    return tuple(Turn(number, model, None, None, None, (), 1) for number, model in enumerate(models, 1))
+def build_turns(models: list[str]) -> tuple[ModelCall, ...]:
+    return tuple(ModelCall(number, model, None, None, None, (), 1) for number, model in enumerate(models, 1))
 
 
 def test_coming_back_to_a_model_is_a_switch_too() -> None:

@@ -15,7 +15,7 @@ from langgraph.graph import StateGraph
 from langgraph.types import interrupt
 
 from plano_agents.affinity import current_affinity_id, model_affinity
-from plano_agents.agent_server.events import Answer, Event, Run, Token, ToolResult, Turn
+from plano_agents.agent_server.events import Answer, Event, ModelCall, Run, Token, ToolResult
 from plano_agents.agent_server.runs import Agent, close_tool_calls
 from plano_agents.agent_server.settings import ServerSettings
 from plano_agents.agent_server.tools import Graph
@@ -43,7 +43,7 @@ def pick(events: list[Event], kind: type) -> list[Any]:
 
 
 async def test_each_model_call_is_a_turn_with_what_the_router_said() -> None:
-    turns = pick(await collect(Agent(build_graph(Script(("gpt-4o", "claude"))))), Turn)
+    turns = pick(await collect(Agent(build_graph(Script(("gpt-4o", "claude"))))), ModelCall)
     assert [(turn.turn, turn.model, turn.route, turn.decision, turn.reason) for turn in turns] == [
         (1, "gpt-4o", "lookup", "initialize", "first_turn"),
         (2, "claude", "lookup", "retain", "pinned"),
@@ -85,7 +85,7 @@ async def test_a_turn_is_told_of_before_the_next_one_has_ended() -> None:
     script = Script(wait=hold_the_second_turn_up)
     run = Run("run_1", "id-1", (HumanMessage("Which city?"),))
     async with aclosing(Agent(build_graph(script)).run(run)) as events:
-        assert isinstance(await anext(events), Turn)
+        assert isinstance(await anext(events), ModelCall)
         go_on.set()
         assert isinstance([event async for event in events][-1], Answer)
 
