@@ -8,12 +8,13 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from plano_agents.affinity import AFFINITY_HEADER, model_affinity, parse_affinity_id
 from plano_agents.agent_server.keys import find_owner
+from plano_agents.agent_server.sent import find_sent
 from plano_agents.errors import (
     BodyTooLargeError,
     InvalidAffinityIdError,
@@ -28,9 +29,6 @@ from plano_agents.http.server.departure import while_connected
 from plano_agents.http.server.last_word import LAST_WORD_SECONDS
 from plano_agents.protocol.openai_chat import encode_error
 from plano_agents.protocol.values import MAX_VALUES, has_more_values
-
-STATE_KEY = "affinity_id"
-"""Where the request's state holds the affinity id: the client's, then the run's."""
 
 OWNER_STATE_KEY = "owner"
 """Where the request's state holds whose API key it brings."""
@@ -88,7 +86,7 @@ def _is_open(scope: Scope) -> bool:
 
 
 class AffinityMiddleware:
-    """Checks the inbound ``X-Model-Affinity`` and writes it, or the run's own, on every answer."""
+    """Checks the inbound ``X-Model-Affinity``, which the answer carries, too."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -98,19 +96,12 @@ class AffinityMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        state = scope.setdefault("state", {})
         try:
-            state[STATE_KEY] = read_affinity_id(Headers(scope=scope))
+            find_sent(scope).affinity_id = read_affinity_id(Headers(scope=scope))
         except InvalidAffinityIdError as error:
             await error_response(error)(scope, receive, send)
             return
-
-        async def echo(message: Message) -> None:
-            if message["type"] == "http.response.start" and state[STATE_KEY] is not None:
-                MutableHeaders(scope=message)[AFFINITY_HEADER] = state[STATE_KEY]
-            await send(message)
-
-        await self._app(scope, receive, echo)
+        await self._app(scope, receive, send)
 
 
 def read_affinity_id(headers: Headers) -> str | None:
@@ -201,17 +192,11 @@ class RunResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run, and answer."""
-        sent: Message | None = None
-
-        async def note(message: Message) -> None:
-            nonlocal sent
-            sent = message
-            await send(message)
 
         async def run() -> None:
             async with self._hold:
                 with model_affinity(self._affinity_id):
-                    await self._answer(note)
+                    await self._answer(send)
 
         deadline = asyncio.timeout(self._seconds)
         try:
@@ -221,30 +206,24 @@ class RunResponse(Response):
             if not deadline.expired():
                 raise
             late = RunTimeoutError(f"The run took longer than {self._seconds:g} s. Ask for less at once.")
-            await self._send_last_word(late, sent, scope, receive, send, more_body=False)
+            await self._send_last_word(late, scope, receive, send, more_body=False)
         except asyncio.CancelledError:
             stopped = ShuttingDownError(
                 "The agent server stops and this run was not done in time. Send it again."
             )
-            await self._send_last_word(stopped, sent, scope, receive, send, more_body=True)
+            await self._send_last_word(stopped, scope, receive, send, more_body=True)
             raise
 
     async def _send_last_word(
-        self,
-        error: PlanoError,
-        sent: Message | None,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-        *,
-        more_body: bool,
+        self, error: PlanoError, scope: Scope, receive: Receive, send: Send, *, more_body: bool
     ) -> None:
         """Tell the client that its run is not finished, unless its whole answer is out or it does not read."""
+        sent = find_sent(scope)
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORD_SECONDS):
-                if sent is None:
+                if sent.status is None:
                     await error_response(error)(scope, receive, send)
-                elif sent["type"] == "http.response.start" or sent.get("more_body", False):
+                elif not sent.is_whole:
                     event = self._encode_error_event(error)
                     await send({"type": "http.response.body", "body": event, "more_body": more_body})
 

@@ -3,9 +3,10 @@
 Labels take their values from closed sets alone: endpoints, status classes, codes of the error tree.
 """
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from plano_agents.agent_server.events import Answer
+from plano_agents.agent_server.sent import begin_sending
 from plano_agents.http.server.budget import BufferBudget
 from plano_agents.observe.tally import OTHER, Counter, Histogram, Reading, Tally
 
@@ -95,15 +96,8 @@ class MetricsMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        status: int | None = None
-
-        async def note(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
+        sent = begin_sending(scope, send)
         try:
-            await self._app(scope, receive, note)
+            await self._app(scope, receive, sent)
         finally:
-            self._metrics.count_request(getattr(scope.get("route"), "path_format", None), status)
+            self._metrics.count_request(getattr(scope.get("route"), "path_format", None), sent.status)

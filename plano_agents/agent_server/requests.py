@@ -11,7 +11,8 @@ from starlette.requests import Request
 
 from plano_agents.affinity import AFFINITY_HEADER, derive_affinity_id, new_affinity_id
 from plano_agents.agent_server import schema
-from plano_agents.agent_server.connection import OWNER_STATE_KEY, STATE_KEY
+from plano_agents.agent_server.connection import OWNER_STATE_KEY
+from plano_agents.agent_server.sent import find_sent
 
 ECHO = {AFFINITY_HEADER: {"description": "The run's affinity id.", "schema": {"type": "string"}}}
 """The header of every answer of a run."""
@@ -45,11 +46,10 @@ def new_run_id() -> str:
 
 def choose_affinity_id(request: Request, thread_id: str | None) -> str:
     """Find the run's affinity id, and have it echoed."""
-    affinity_id: str | None = getattr(request.state, STATE_KEY)
-    if affinity_id is None:
-        affinity_id = derive_affinity_id(thread_id) if thread_id is not None else new_affinity_id()
-        setattr(request.state, STATE_KEY, affinity_id)
-    return affinity_id
+    sent = find_sent(request.scope)
+    if sent.affinity_id is None:
+        sent.affinity_id = derive_affinity_id(thread_id) if thread_id is not None else new_affinity_id()
+    return sent.affinity_id
 
 
 def read_owner(request: Request) -> str:

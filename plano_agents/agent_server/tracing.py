@@ -16,10 +16,11 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 from opentelemetry.context import Context, attach, detach, get_current
 from opentelemetry.trace import Span, SpanKind, Tracer, get_current_span, set_span_in_context
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from plano_agents.agent_server.events import Run
 from plano_agents.agent_server.recorder import find_tool_message
+from plano_agents.agent_server.sent import find_sent
 from plano_agents.agent_server.settings import ServerSettings
 from plano_agents.errors import PlanoError
 from plano_agents.observe.spans import attributes as names
@@ -64,28 +65,22 @@ class Tracing:
                 names.SCHEME: scope["scheme"],
             },
         )
-        status = SERVER_ERROR
-
-        async def note(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                span.set_attribute(names.STATUS, status)
-            await send(message)
-
         token = attach(set_span_in_context(span))
         try:
-            await app(scope, receive, note)
+            await app(scope, receive, send)
         finally:
             detach(token)
+            status = find_sent(scope).status
+            if status is not None:
+                span.set_attribute(names.STATUS, status)
             route = getattr(scope.get("route"), "path", None)
             if route is not None:
                 span.update_name(f"{scope['method']} {route}")
                 span.set_attribute(names.HTTP_ROUTE, route)
                 if "{" not in route:  # else the path holds a thread's id
                     span.set_attribute(names.PATH, scope["path"])
-            if status >= SERVER_ERROR:
-                fail(span, str(status))
+            if status is None or status >= SERVER_ERROR:
+                fail(span, str(status or SERVER_ERROR))
             span.end()
 
     @contextmanager
