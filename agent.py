@@ -10,8 +10,7 @@ import sys
 
 import click
 
-from plano_agents.agent_server.app import create_app
-from plano_agents.agent_server.run import serve_app
+from plano_agents.agent_server.run import build_site, serve_site
 from plano_agents.agent_server.settings import build_settings
 from plano_agents.demos.database_agent import NAME, build_graph
 from plano_agents.errors import ConfigError
@@ -59,13 +58,13 @@ def main(*, host: str, port: int, router_url: str, model: str, checkpoints: str,
     try:
         router = build_base_url(router_url)
         settings = build_settings(name=NAME, checkpoints=checkpoints, router_urls=[router])
-        app = create_app(build_graph(base_url=router, model=model), settings)
+        graph = build_graph(base_url=router, model=model)
         check_exposure(
             host, is_guarded=no_auth, way_out="Listen on 127.0.0.1, or add --no-auth if that is meant."
         )
-        listener = bind(host, port)
-        line = f"agent server listening on {url_of(listener)}"
-        run(serve_app(app, listener, on_ready=lambda: announce(line)))
+        site = build_site(graph, settings, bind(host, port))
+        line = f"agent server listening on {url_of(site.listener)}"
+        run(serve_site(site, on_ready=lambda: announce(line)))
     except (ConfigError, ValueError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)

@@ -30,6 +30,7 @@ from plano_agents.errors import EndpointNotFoundError
 from plano_agents.http.api_page import add_api_page
 from plano_agents.http.health_page import HEALTH_PATH, add_health_page
 from plano_agents.http.origin import KeylessDoor
+from plano_agents.http.server.budget import BufferBudget
 from plano_agents.integrations.httpx import instrument
 from plano_agents.observe import exposition
 
@@ -38,6 +39,7 @@ def create_app(
     graph: Graph,
     settings: ServerSettings | None = None,
     *,
+    buffered: BufferBudget | None = None,
     clock: Callable[[], float] = time.monotonic,
     now: Callable[[], float] = time.time,
 ) -> FastAPI:
@@ -50,6 +52,7 @@ def create_app(
     Args:
         graph: A compiled graph with a ``messages`` state.
         settings: Names, keys, limits, and where threads are kept; all have defaults.
+        buffered: Counts the bytes that the app's server buffers for clients, for its metrics.
         clock: Seconds on a clock that never goes back, for durations.
         now: Unix time in seconds, for ``created``.
 
@@ -67,7 +70,7 @@ def create_app(
         'scout: an agent server'
     """
     settings = settings if settings is not None else ServerSettings()
-    agent = Agent(graph, settings, clock=clock)
+    agent = Agent(graph, settings, buffered=buffered, clock=clock)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None, None]:
@@ -87,7 +90,6 @@ def create_app(
     )
     add_api_page(app)
     add_health_page(app)
-    app.state.buffered = agent.buffered
     add_agent_surface(app, agent)
     add_openai_surface(app, agent, now=now)
     _add_ag_ui_surface(app, agent)

@@ -2,11 +2,15 @@
 
 import socket
 from collections.abc import Callable
+from typing import cast
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
+from plano_agents.agent_server.app import create_app
 from plano_agents.agent_server.settings import ServerSettings
+from plano_agents.agent_server.tools import Graph
+from plano_agents.http.server.budget import BufferBudget
 from plano_agents.observe.log import writing_in_background
 from plano_agents.processes import Site, serve, url_of
 
@@ -17,33 +21,46 @@ NO_AUTH_NEEDED = (
 """The way out for who would listen where strangers could ask."""
 
 
-async def serve_app(app: FastAPI, listener: socket.socket, *, on_ready: Callable[[], None]) -> None:
+def build_site(graph: Graph, settings: ServerSettings, listener: socket.socket) -> Site:
+    """Put a graph behind HTTP on a socket, with a bound on what is buffered for its clients.
+
+    Args:
+        graph: A compiled graph with a ``messages`` state.
+        settings: What is configured.
+        listener: Where to listen.
+
+    Raises:
+        ConfigError: The graph is not compiled, or has no ``messages`` state.
+    """
+    buffered = BufferBudget(settings.max_buffered_bytes)
+    return Site(create_app(graph, settings, buffered=buffered), listener, budget=buffered)
+
+
+async def serve_site(site: Site, *, on_ready: Callable[[], None]) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Args:
-        app: What `create_app` made.
-        listener: Where to listen.
-        on_ready: Called once it does.
+        site: What `build_site` made.
+        on_ready: Called once it listens.
 
     Raises:
         ConfigError: The place where threads are kept cannot be opened.
     """
     with writing_in_background():
-        await serve([Site(app, listener, budget=app.state.buffered)], on_ready=on_ready)
+        await serve([site], on_ready=on_ready)
 
 
-def describe(app: FastAPI, settings: ServerSettings, listener: socket.socket, place: str) -> str:
+def describe(site: Site, settings: ServerSettings, place: str) -> str:
     """Say what is served and where, for the terminal.
 
     Args:
-        app: What is served.
+        site: What is served, and where.
         settings: What is configured.
-        listener: Where it listens.
         place: Where threads are kept.
     """
     answers = [
         route.path
-        for route in app.routes
+        for route in cast("FastAPI", site.app).routes
         if isinstance(route, APIRoute) and route.methods == {"POST"} and route.include_in_schema
     ]
     rows = [
@@ -52,6 +69,6 @@ def describe(app: FastAPI, settings: ServerSettings, listener: socket.socket, pl
         ("keys", ", ".join(settings.api_keys) or "none: any client that reaches this address may ask"),
         ("answers", ", ".join(answers)),
     ]
-    lines = [f"agent server listening on {url_of(listener)}"]
+    lines = [f"agent server listening on {url_of(site.listener)}"]
     lines += [f"  {name:<8} {value}" for name, value in rows]
-    return "\n".join([*lines, f"API: {url_of(listener)}/docs   Ctrl-C stops it."])
+    return "\n".join([*lines, f"API: {url_of(site.listener)}/docs   Ctrl-C stops it."])

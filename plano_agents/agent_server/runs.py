@@ -36,6 +36,7 @@ class Agent:
     Args:
         graph: A compiled graph with a ``messages`` state.
         settings: What runs may do, and where threads are kept.
+        buffered: Counts the bytes that are buffered for clients; None where nothing does.
         clock: Seconds on a clock that never goes back.
 
     Raises:
@@ -47,6 +48,7 @@ class Agent:
         graph: Graph,
         settings: ServerSettings | None = None,
         *,
+        buffered: BufferBudget | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if not isinstance(graph, Pregel):
@@ -63,9 +65,7 @@ class Agent:
         self.memory = Memory(limit_tools(graph, self.settings.tool_seconds), self.settings)
         self.clock = clock
         self.tracing: Tracing | None = None
-        self.buffered = BufferBudget(self.settings.max_buffered_bytes)
-        """The bytes that are buffered for clients; the connections count them."""
-        self.metrics = AgentMetrics(self.buffered)
+        self.metrics = AgentMetrics(buffered)
 
     def hold(self, run: Run) -> AbstractAsyncContextManager[None]:
         """Keep other runs off a run's thread, as `Memory.hold` says.

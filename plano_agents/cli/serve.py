@@ -61,7 +61,6 @@ def serve_command(
     module that Python finds from here: my_agent:graph, or by its file, ./my_agent.py:graph.
     """
     from plano_agents.agent_server import loading, run  # noqa: PLC0415
-    from plano_agents.agent_server.app import create_app  # noqa: PLC0415
     from plano_agents.agent_server.memory import describe_place  # noqa: PLC0415
     from plano_agents.agent_server.settings import build_settings, load_settings  # noqa: PLC0415
     from plano_agents.integrations.router_address import build_base_url  # noqa: PLC0415 - these take a moment
@@ -77,9 +76,8 @@ def serve_command(
     settings = build_settings(**given)
     configure_log(log_level, log_format, log_content=settings.log_content, environ=os.environ)
     loaded = loading.load_graph(graph, Path.cwd())
-    app = create_app(loaded, settings)
     processes.check_exposure(host, is_guarded=no_auth or bool(settings.api_keys), way_out=run.NO_AUTH_NEEDED)
-    listener = processes.bind(host, port)
-    said = run.describe(app, settings, listener, describe_place(loaded, settings))
-    processes.run(run.serve_app(app, listener, on_ready=lambda: announce(said)))
+    site = run.build_site(loaded, settings, processes.bind(host, port))
+    said = run.describe(site, settings, describe_place(loaded, settings))
+    processes.run(run.serve_site(site, on_ready=lambda: announce(said)))
     announce("stopped")

@@ -14,7 +14,7 @@ from plano_agents import processes
 from plano_agents.affinity import AFFINITY_HEADER, derive_affinity_id
 from plano_agents.agent_server.app import create_app
 from plano_agents.agent_server.keys import hash_key
-from plano_agents.agent_server.run import describe
+from plano_agents.agent_server.run import build_site, describe
 from plano_agents.agent_server.settings import build_settings
 from tests.agent_server.conftest import Connect, Script, build_graph, call_app, call_transport
 from tests.patience import PATIENCE_SECONDS
@@ -190,7 +190,7 @@ def test_the_start_names_the_endpoint_where_its_package_is_installed(
     if not is_installed:
         monkeypatch.setitem(sys.modules, "ag_ui_langgraph", None)
         monkeypatch.delitem(sys.modules, "plano_agents.agent_server.ag_ui_surface", raising=False)
-    app = create_app(build_graph(Script()))
+    settings = build_settings()
     with processes.bind("127.0.0.1", 0) as listener:
-        said = describe(app, build_settings(), listener, "nowhere")
+        said = describe(build_site(build_graph(Script()), settings, listener), settings, "nowhere")
     assert ("/ag-ui" in said) == is_installed
