@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from plano_agents.simulator.schema import JsonObject, Schema
+from plano_agents.simulator.schema import JsonObject, resolve, to_object
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +68,18 @@ class Tool:
     """Its name."""
     description: str
     """What it does, in its author's words."""
-    parameters: Schema
-    """What it takes."""
+    parameters: JsonObject
+    """What it takes, as a JSON Schema."""
     definition: str
     """The whole definition as canonical JSON: what the prompt holds of it."""
     is_callable: bool = True
     """Whether the simulated models can call it: not a tool that takes free text, or that the provider runs."""
+
+    @property
+    def members(self) -> dict[str, JsonObject]:
+        """The schemas of its parameters, by name."""
+        members = to_object(resolve(self.parameters, self.parameters).get("properties"))
+        return {name: resolve(member, self.parameters) for name, member in members.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from fastapi import Request as HttpRequest
 from fastapi.responses import Response, StreamingResponse
 
-from plano_agents.simulator.agent.json_answer import UnwritableError
 from plano_agents.simulator.agent.reply import UncallableError, build_reply
+from plano_agents.simulator.agent.values import UnwritableError
 from plano_agents.simulator.breaking import BrokenResponse, wait_for_disconnect
 from plano_agents.simulator.conversation import render_prompt
 from plano_agents.simulator.faults import FAULT_HEADER, Fault, Faults, parse_fault

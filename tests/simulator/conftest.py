@@ -11,7 +11,6 @@ from pydantic import JsonValue
 from plano_agents.simulator.agent.reply import Reply, build_reply
 from plano_agents.simulator.app import create_app
 from plano_agents.simulator.conversation import Conversation, Message, Tool, ToolResult
-from plano_agents.simulator.schema import parse_schema
 from tests.serving import serving
 
 MAX_TURNS = 12
@@ -54,8 +53,8 @@ def build_tool() -> Callable[[str, str, dict[str, JsonValue]], Tool]:
     """Build a tool from its name, description and properties; all are required."""
 
     def build(name: str, description: str, properties: dict[str, JsonValue]) -> Tool:
-        schema: JsonValue = {"type": "object", "properties": properties, "required": [*properties]}
-        return Tool(name, description, parse_schema(schema), json.dumps({"name": name, "parameters": schema}))
+        schema: dict[str, JsonValue] = {"type": "object", "properties": properties, "required": [*properties]}
+        return Tool(name, description, schema, json.dumps({"name": name, "parameters": schema}))
 
     return build
 

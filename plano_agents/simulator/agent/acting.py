@@ -76,7 +76,7 @@ def acts(tool: Tool) -> bool:
     """Whether a tool has effects, by its name, its description and its parameters."""
     return (
         _says_so(_split_name(tool.name))
-        or any(_COMMANDS & {*_split_name(member.name)} for member in tool.parameters.properties)
+        or any(_COMMANDS & {*_split_name(name)} for name in tool.members)
         or _describes_acting(tool.description)
     )
 

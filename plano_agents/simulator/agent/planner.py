@@ -7,14 +7,17 @@ summed up. Tools that act are left alone, unless acting is asked for.
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pydantic import JsonValue
 
 from plano_agents.simulator.agent.acting import acts
-from plano_agents.simulator.agent.arguments import can_fill, fill_arguments, find_named, lacks_target
 from plano_agents.simulator.agent.job import Finding, Job
+from plano_agents.simulator.agent.values import UnwritableError, can_fill, fill_arguments, lacks_target
+from plano_agents.simulator.agent.words import find_choices
 from plano_agents.simulator.conversation import Conversation, Tool, ToolCall
+from plano_agents.simulator.schema import list_choices
 
 MAX_CALLS = 4
 """How many calls one tool gets in a turn."""
@@ -113,18 +116,22 @@ def plan_turn(conversation: Conversation, job: Job, *, act: bool) -> Plan:
 def _list_missing(tool: Tool, job: Job, *, act: bool, parallel: bool) -> list[ToolCall]:
     """The calls of a tool's round; where one turn may hold one call only, those that are left of it."""
     made = job.count_calls(tool.name)
-    return [] if made and parallel else build_calls(tool, job.request, act=act)[made:]
+    with suppress(UnwritableError):
+        return [] if made and parallel else build_calls(tool, job.request, act=act)[made:]
+    return []
 
 
 def build_calls(tool: Tool, text: str, *, act: bool) -> list[ToolCall]:
-    """The calls of one tool that a text asks for: one for each choice it names, else one."""
+    """The calls of one tool that a text asks for: one for each choice it names, else one.
+
+    Raises:
+        UnwritableError: The tool's parameters cannot be filled.
+    """
     arguments = fill_arguments(tool.parameters, text, quoted=act)
-    for member in tool.parameters.properties:
-        named = find_named(member.schema, text)
+    for name, member in tool.members.items():
+        named = find_choices(list_choices(member) or (), text)
         if len(named) > 1:
-            return [
-                ToolCall("", tool.name, {**arguments, member.name: choice}) for choice in named[:MAX_CALLS]
-            ]
+            return [ToolCall("", tool.name, {**arguments, name: choice}) for choice in named[:MAX_CALLS]]
     return [ToolCall("", tool.name, arguments)]
 
 

@@ -33,14 +33,10 @@ class UncallableError(Exception):
     """
 
     def __init__(self, name: str) -> None:
-        what = (
-            f"{name!r}, a tool that acts or that they"
-            if name
-            else "any of these tools, which act or which they"
-        )
+        what = f"the tool {name!r}" if name else "any of these tools"
         super().__init__(
-            f"The simulated models do not call {what} cannot fill in. Offer a tool that looks something up, or start them "
-            "with --act."
+            f"The simulated models do not call {what}: they leave tools alone that act, and those that only the provider runs "
+            "or that take free text. Offer one that looks something up, or start them with --act."
         )
 
 
@@ -68,7 +64,7 @@ def build_reply(conversation: Conversation, model: str, seed: int = 0, *, act: b
         act: Whether tools that act may be called: that run, write, edit, delete, send, spawn or schedule something.
 
     Raises:
-        UnwritableError: An answer in JSON is asked for, and cannot be written for its schema.
+        UnwritableError: An answer in JSON, or a call, is demanded, and cannot be written for its schema.
         UncallableError: A call is demanded that the simulated models do not make.
     """
     job = parse_job(conversation)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
 
 from plano_agents.simulator.conversation import Tool
-from plano_agents.simulator.schema import parse_schema
 from plano_agents.simulator.wire.events import encode_json
 from plano_agents.simulator.wire.exchange import Refusal
 
@@ -61,13 +60,13 @@ def parse_body(
 def build_tool(name: str, description: str | None, parameters: dict[str, JsonValue]) -> Tool:
     """Build a tool of what its definition says."""
     definition = {"name": name, "description": description, "parameters": parameters}
-    return Tool(name, description or "", parse_schema(parameters), encode_json(definition).decode())
+    return Tool(name, description or "", parameters, encode_json(definition).decode())
 
 
 def build_foreign_tool(name: str, definition: Strict) -> Tool:
     """Build a tool that the simulated models take, and never call: the provider runs it, or it takes free text."""
     source = encode_json(definition.model_dump(exclude_none=True)).decode()
-    return Tool(name, "", parse_schema({}), source, is_callable=False)
+    return Tool(name, "", {}, source, is_callable=False)
 
 
 def pick_problem(problems: ValidationError) -> "ErrorDetails":

@@ -4,14 +4,14 @@ Only the beginnings of their descriptions are given; what follows there is not n
 """
 
 import pytest
+from pydantic import JsonValue
 
 from plano_agents.simulator.agent.acting import acts
 from plano_agents.simulator.conversation import Tool
-from plano_agents.simulator.schema import parse_schema
 
 
 def build(name: str, description: str, parameter: str = "query") -> Tool:
-    schema = parse_schema({"type": "object", "properties": {parameter: {"type": "string"}}})
+    schema: dict[str, JsonValue] = {"type": "object", "properties": {parameter: {"type": "string"}}}
     return Tool(name, description, schema, "{}")
 
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, JsonValue
 
-from plano_agents.simulator.agent.json_answer import REFUSED, UnwritableError, write_json
+from plano_agents.simulator.agent.json_answer import write_json
+from plano_agents.simulator.agent.values import REFUSED, UnwritableError
 from plano_agents.simulator.conversation import AnswerFormat
 
 KEYS = st.sampled_from(["name", "kind", "summary", "count", "next"])
@@ -153,8 +154,9 @@ def test_values_are_taken_from_the_words(schema: JsonValue, words: str, value: J
     assert member(schema, words) == value
 
 
-def test_an_optional_member_is_left_out() -> None:
-    assert write({"type": "object", "properties": {"unit": {"enum": ["celsius", "kelvin"]}}}, "kelvin") == {}
+def test_an_optional_member_is_left_out_unless_the_words_name_it() -> None:
+    schema: dict[str, JsonValue] = {"type": "object", "properties": {"unit": {"enum": ["celsius", "kelvin"]}}}
+    assert [write(schema, words) for words in ("hot", "kelvin")] == [{}, {"unit": "kelvin"}]
 
 
 def test_any_object_holds_the_answer_in_words() -> None:

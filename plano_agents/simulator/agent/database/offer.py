@@ -6,13 +6,11 @@ choose anew.
 
 import re
 
-from pydantic import JsonValue
-
-from plano_agents.simulator.agent.arguments import find_named
 from plano_agents.simulator.agent.database.evidence import BENCHMARKS, CASE_STUDIES, FEATURES
 from plano_agents.simulator.agent.job import Job
+from plano_agents.simulator.agent.words import find_choices
 from plano_agents.simulator.conversation import Conversation, ToolCall
-from plano_agents.simulator.schema import Schema
+from plano_agents.simulator.schema import JsonObject, list_choices
 
 TOOLS = (BENCHMARKS, CASE_STUDIES, FEATURES)
 """The tools for the job, in the order of their use."""
@@ -51,21 +49,23 @@ def build_database_calls(tool: str, databases: tuple[str, ...], **arguments: str
     return tuple(ToolCall("", tool, {"database": database, **given}) for database in databases)
 
 
-def find_parameter(conversation: Conversation, tool: str, name: str) -> Schema | None:
+def find_parameter(conversation: Conversation, tool: str, name: str) -> JsonObject | None:
     """A parameter of an offered tool; None where there is no such tool, or it takes no such thing."""
     found = conversation.find_tool(tool)
-    members = found.parameters.properties if found is not None else ()
-    return next((member.schema for member in members if member.name == name), None)
+    return found.members.get(name) if found is not None else None
+
+
+def _list_names(schema: JsonObject) -> list[str]:
+    return [str(choice) for choice in list_choices(schema) or ()]
 
 
 def find_databases(conversation: Conversation, job: Job) -> tuple[str, ...]:
     """The two databases to compare: those that the request names, else the first that are offered."""
     for tool in TOOLS:
         schema = find_parameter(conversation, tool, "database")
-        if schema is not None and schema.choices:
-            named = find_named(schema, job.request)
-            chosen: list[JsonValue] = named if len(named) > 1 else list(schema.choices)
-            return tuple(str(choice) for choice in schema.choices if choice in chosen)[:2]
+        if schema is not None and (names := _list_names(schema)):
+            named = find_choices(names, job.request)
+            return tuple(name for name in names if len(named) < 2 or name in named)[:2]  # noqa: PLR2004 - two are compared
     return DATABASES
 
 
@@ -74,7 +74,7 @@ def find_workload(conversation: Conversation, pattern: str) -> str:
     schema = find_parameter(conversation, BENCHMARKS, "workload")
     if schema is None:
         return ""
-    names = [str(choice) for choice in schema.choices] or ["mixed", "write_heavy"]
+    names = _list_names(schema) or ["mixed", "write_heavy"]
     return next((name for name in names if re.search(pattern, name)), names[0])
 
 
@@ -83,7 +83,7 @@ def find_features(conversation: Conversation, needs: tuple[tuple[str, ...], ...]
     schema = find_parameter(conversation, FEATURES, "feature")
     if schema is None:
         return ()
-    names = [str(choice) for choice in schema.choices] or list(_COMMON_FEATURES)
+    names = _list_names(schema) or list(_COMMON_FEATURES)
     found = [
         next((name for spelling in need for name in names if re.search(spelling, name)), None)
         for need in needs

@@ -93,7 +93,8 @@ def test_a_schema_that_cannot_be_answered_is_refused_as_the_simulators_limit(cli
         "required": ["x"],
     }
     with pytest.raises(
-        openai.BadRequestError, match="The simulated models cannot write a text for the pattern"
+        openai.BadRequestError,
+        match="The simulated models cannot write a value for the schema keyword 'pattern'",
     ):
         client.chat.completions.create(
             model="m",

@@ -1,8 +1,7 @@
 import pytest
 from pydantic import JsonValue
 
-from plano_agents.simulator.agent.arguments import fill_arguments
-from plano_agents.simulator.schema import parse_schema
+from plano_agents.simulator.agent.values import UnwritableError, fill_arguments
 
 
 @pytest.mark.parametrize(
@@ -27,18 +26,18 @@ from plano_agents.simulator.schema import parse_schema
 def test_a_required_value_is_taken_from_the_text_or_the_schema(
     name: str, schema: JsonValue, text: str, value: JsonValue
 ) -> None:
-    tool = parse_schema({"type": "object", "properties": {name: schema}, "required": [name]})
+    tool: dict[str, JsonValue] = {"type": "object", "properties": {name: schema}, "required": [name]}
     assert fill_arguments(tool, text) == {name: value}
 
 
 def test_an_optional_value_is_left_out_unless_the_text_names_it() -> None:
-    tool = parse_schema({"type": "object", "properties": {"unit": {"enum": ["celsius", "kelvin"]}}})
+    tool: dict[str, JsonValue] = {"type": "object", "properties": {"unit": {"enum": ["celsius", "kelvin"]}}}
     assert [fill_arguments(tool, text) for text in ("hot?", "kelvin?")] == [{}, {"unit": "kelvin"}]
 
 
 def test_an_object_is_filled_member_by_member() -> None:
     place: JsonValue = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-    tool = parse_schema({"type": "object", "properties": {"place": place}, "required": ["place"]})
+    tool: dict[str, JsonValue] = {"type": "object", "properties": {"place": place}, "required": ["place"]}
     assert fill_arguments(tool, "Weather in Rome") == {"place": {"city": "Rome"}}
 
 
@@ -52,13 +51,13 @@ def test_an_object_is_filled_member_by_member() -> None:
 )
 def test_each_number_of_the_text_is_one_parameters(text: str, values: list[int]) -> None:
     numbers: JsonValue = {"first": {"type": "integer"}, "second": {"type": "integer"}}
-    tool = parse_schema({"type": "object", "properties": numbers, "required": ["first", "second"]})
+    tool: dict[str, JsonValue] = {"type": "object", "properties": numbers, "required": ["first", "second"]}
     assert list(fill_arguments(tool, text).values()) == values
 
 
 def test_a_number_with_a_default_takes_none_from_the_text() -> None:
     members: JsonValue = {"digits": {"type": "integer", "default": 2}, "number": {"type": "integer"}}
-    tool = parse_schema({"type": "object", "properties": members, "required": ["digits", "number"]})
+    tool: dict[str, JsonValue] = {"type": "object", "properties": members, "required": ["digits", "number"]}
     assert fill_arguments(tool, "Round 6 and 7") == {"digits": 2, "number": 6}
 
 
@@ -68,6 +67,19 @@ def test_the_texts_words_fill_what_stands_beside_numbers() -> None:
         "city": {"type": "string"},
         "high": {"type": "number"},
     }
-    tool = parse_schema({"type": "object", "properties": members, "required": ["low", "city", "high"]})
+    tool: dict[str, JsonValue] = {
+        "type": "object",
+        "properties": members,
+        "required": ["low", "city", "high"],
+    }
     filled = fill_arguments(tool, "Flats in Oslo from 900 to 1200.5 euros")
     assert filled == {"low": 900, "city": "Oslo", "high": 1200.5}
+
+
+def test_parameters_with_a_keyword_that_is_not_written_are_refused_by_its_name() -> None:
+    tool: dict[str, JsonValue] = {
+        "properties": {"zip": {"type": "string", "pattern": "^.{5}$"}},
+        "required": ["zip"],
+    }
+    with pytest.raises(UnwritableError, match="the schema keyword 'pattern'"):
+        fill_arguments(tool, "Oslo")
