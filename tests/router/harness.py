@@ -59,10 +59,14 @@ ANSWERED = MemoryResponse(
 
 
 class ByWire(MemoryUpstream):
-    """Answers on the wire that it is asked on."""
+    """Answers on the wire that it is asked on, unless it fails."""
+
+    fails = False
 
     async def send(self, request: UpstreamRequest) -> MemoryResponse:
         self.requests.append(request)
+        if self.fails:
+            return MemoryResponse(503)
         return ANSWERED if request.url.endswith("/messages") else MemoryResponse(pieces=(COMPLETION,))
 
 
