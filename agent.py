@@ -36,9 +36,7 @@ from plano_agents.processes import bind, check_exposure, run, url_of
     show_envvar=True,
     help="The router (or Plano) that models are asked through.",
 )
-@click.option(
-    "--model", default="", help="The model to ask for where no route matches; the router's own if not given."
-)
+@click.option("--model", default="", help="The model to ask for where no route matches; the router's own if not given.")
 @click.option(
     "--checkpoints",
     metavar="URL",
@@ -59,9 +57,7 @@ def main(*, host: str, port: int, router_url: str, model: str, checkpoints: str,
         router = build_base_url(router_url)
         settings = build_settings(name=NAME, checkpoints=checkpoints, router_urls=[router])
         graph = build_graph(base_url=router, model=model)
-        check_exposure(
-            host, is_guarded=no_auth, way_out="Listen on 127.0.0.1, or add --no-auth if that is meant."
-        )
+        check_exposure(host, is_guarded=no_auth, way_out="Listen on 127.0.0.1, or add --no-auth if that is meant.")
         site = build_site(graph, settings, bind(host, port))
         line = f"agent server listening on {url_of(site.listener)}"
         run(serve_site(site, on_ready=lambda: announce(line)))

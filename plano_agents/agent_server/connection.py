@@ -41,9 +41,7 @@ def error_response(error: PlanoError, status_code: int | None = None) -> Respons
         error: What went wrong.
         status_code: The HTTP status, where it is not the error's own.
     """
-    return Response(
-        encode_error(error), status_code or error.status_code, error.headers, media_type="application/json"
-    )
+    return Response(encode_error(error), status_code or error.status_code, error.headers, media_type="application/json")
 
 
 class KeyMiddleware:
@@ -208,9 +206,7 @@ class RunResponse(Response):
             late = RunTimeoutError(f"The run took longer than {self._seconds:g} s. Ask for less at once.")
             await self._send_last_word(late, scope, receive, send, more_body=False)
         except asyncio.CancelledError:
-            stopped = ShuttingDownError(
-                "The agent server stops and this run was not done in time. Send it again."
-            )
+            stopped = ShuttingDownError("The agent server stops and this run was not done in time. Send it again.")
             await self._send_last_word(stopped, scope, receive, send, more_body=True)
             raise
 

@@ -33,13 +33,8 @@ class RunEnded(Event):
 
     def render(self, paint: Paint) -> str:
         """See `Event.render`."""
-        told = [
-            f"{name}={quote(value) if isinstance(value, str) else value}"
-            for name, value in self._known.items()
-        ]
-        return " ".join(
-            [f"run {self._run_id}", paint(self._how, "green" if self._how == "done" else "yellow"), *told]
-        )
+        told = [f"{name}={quote(value) if isinstance(value, str) else value}" for name, value in self._known.items()]
+        return " ".join([f"run {self._run_id}", paint(self._how, "green" if self._how == "done" else "yellow"), *told])
 
     def fields(self) -> Mapping[str, object]:
         """See `Event.fields`."""

@@ -37,9 +37,7 @@ class AgentMetrics:
         )
         self._duration = Histogram("plano_agent_run_duration_seconds", "How long runs took.", RUN_SECONDS)
         self._turns = Counter("plano_agent_turns", "Model calls of runs that are done.")
-        self._switches = Counter(
-            "plano_agent_switches", "How often a run's model differed from the call before."
-        )
+        self._switches = Counter("plano_agent_switches", "How often a run's model differed from the call before.")
         running = Reading("plano_agent_runs_in_flight", "Runs now.", lambda: {(): float(self._in_flight)})
         held = Reading(
             "plano_agent_buffered_bytes",

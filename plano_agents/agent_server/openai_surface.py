@@ -192,9 +192,7 @@ class _Narrator:
         return text if self._turn is None else f"\n\n{text}"
 
 
-def build_completion(
-    answer: events.Answer, deltas: Sequence[AgentDelta], *, model: str, created: int
-) -> Completion:
+def build_completion(answer: events.Answer, deltas: Sequence[AgentDelta], *, model: str, created: int) -> Completion:
     """Write a finished run as a chat completion.
 
     Args:
@@ -204,9 +202,7 @@ def build_completion(
         created: Unix time in seconds.
     """
     tools = tuple(tool for delta in deltas for tool in delta.executed_tools or ())
-    message = AgentMessage(
-        content="".join(delta.content or "" for delta in deltas), executed_tools=tools or UNSET
-    )
+    message = AgentMessage(content="".join(delta.content or "" for delta in deltas), executed_tools=tools or UNSET)
     return Completion(
         id=_completion_id(answer.run_id),
         created=created,
@@ -251,9 +247,7 @@ async def stream_completion(
     """
 
     def encode(choices: tuple[ChunkChoice, ...], usage: Usage | UnsetType | None = UNSET) -> bytes:
-        chunk = Chunk(
-            id=_completion_id(run.run_id), created=created, model=model, choices=choices, usage=usage
-        )
+        chunk = Chunk(id=_completion_id(run.run_id), created=created, model=model, choices=choices, usage=usage)
         return encode_event(msgspec.json.encode(chunk))
 
     def add(delta: Delta, finish_reason: str | None = None) -> bytes:

@@ -133,9 +133,7 @@ class Agent:
         try:
             yield log
         except Exception as error:
-            failure = describe_failure(
-                error, run_id=run.run_id, recursion_limit=self.settings.recursion_limit
-            )
+            failure = describe_failure(error, run_id=run.run_id, recursion_limit=self.settings.recursion_limit)
             outcome = failure.code
             raise failure from error
         except BaseException:
@@ -154,9 +152,7 @@ class Agent:
             The conversation where a step changed it, else nothing: a sign that the recorder may have news.
         """
         graph = self.memory.graph_for(run.thread_id)
-        config = build_config(
-            self.settings, affinity_id=run.affinity_id, thread_id=run.thread_id, owner=run.owner
-        )
+        config = build_config(self.settings, affinity_id=run.affinity_id, thread_id=run.thread_id, owner=run.owner)
         config["callbacks"] = self.callbacks(run, recorder)
         results: list[ToolMessage] = []
         if run.thread_id is not None:
@@ -199,9 +195,7 @@ def close_tool_calls(messages: Sequence[AnyMessage]) -> list[ToolMessage]:
         if isinstance(message, ToolMessage):
             results[message.tool_call_id] = message
         elif isinstance(message, AIMessage):
-            return [
-                results.get(call["id"] or "") or _note_missing_result(call) for call in message.tool_calls
-            ]
+            return [results.get(call["id"] or "") or _note_missing_result(call) for call in message.tool_calls]
     return []
 
 

@@ -216,9 +216,7 @@ class _RunTracer(BaseCallbackHandler):
         self._open[run_id] = span, before
         attach(set_span_in_context(span))
 
-    def _end(
-        self, run_id: UUID, found: Mapping[str, Any] | None = None, *, failure: str | None = None
-    ) -> None:
+    def _end(self, run_id: UUID, found: Mapping[str, Any] | None = None, *, failure: str | None = None) -> None:
         begun = self._open.pop(run_id, None)
         if begun is None:
             return

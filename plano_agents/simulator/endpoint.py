@@ -72,9 +72,7 @@ class Endpoint:
 
     async def serve(self, wire: Wire, http: HttpRequest) -> Response:
         """Answer one request."""
-        exchange = _Exchange(
-            wire, http, self.log.next_order(), {wire.request_id_header: f"req_{uuid.uuid4().hex}"}
-        )
+        exchange = _Exchange(wire, http, self.log.next_order(), {wire.request_id_header: f"req_{uuid.uuid4().hex}"})
         try:
             wire.check_headers(http.headers, self._settings.require_key)
             exchange.request = request = wire.parse_request(await http.body())
@@ -124,9 +122,7 @@ class Endpoint:
         )
         prompt = self._cache.record(request.model, split_tokens(render_prompt(request.conversation)))
         try:
-            reply = build_reply(
-                request.conversation, request.model, self._settings.seed, act=self._settings.act
-            )
+            reply = build_reply(request.conversation, request.model, self._settings.seed, act=self._settings.act)
         except (UnwritableError, UncallableError) as problem:
             raise exchange.wire.refuse(str(problem)) from None
         answer = build_answer(reply, request, prompt, int(self._wall_clock()))

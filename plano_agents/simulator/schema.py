@@ -11,9 +11,7 @@ MAX_STEPS = 4
 """How many references and alternatives are followed, one after the other; recursive ones never end."""
 
 
-def walk_schema(
-    source: JsonObject, path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], JsonObject]]:
+def walk_schema(source: JsonObject, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], JsonObject]]:
     """Every schema inside a JSON Schema with the keys that lead to it, the outer ones first."""
     yield path, source
     for name in ("properties", "$defs", "definitions"):

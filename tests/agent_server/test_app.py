@@ -77,17 +77,13 @@ async def test_a_thread_has_the_id_that_it_has_everywhere() -> None:
 async def test_going_on_with_a_thread_that_the_server_named_keeps_the_id() -> None:
     async with call_app(build_graph(Script())) as client:
         first = (await client.post("/agent/run", json={"input": "hi"})).json()
-        second = (
-            await client.post("/agent/run", json={"input": "hi", "thread_id": first["thread_id"]})
-        ).json()
+        second = (await client.post("/agent/run", json={"input": "hi", "thread_id": first["thread_id"]})).json()
     assert first["affinity_id"] == second["affinity_id"]
 
 
 async def test_runs_without_id_or_thread_have_ids_of_their_own() -> None:
     async with call_app(build_graph(Script())) as client:
-        ids = {
-            (await client.post("/agent/run", json={"input": "hi"})).json()["affinity_id"] for _ in range(3)
-        }
+        ids = {(await client.post("/agent/run", json={"input": "hi"})).json()["affinity_id"] for _ in range(3)}
     assert len(ids) == 3
 
 
@@ -144,9 +140,7 @@ async def test_a_refusal_does_not_repeat_what_was_said() -> None:
 @pytest.mark.parametrize("content", [b'{"input": "hi"', b"\xff\xfe", b"[" * 100_000, b'"hi"', b""])
 async def test_a_body_that_is_no_json_object_is_refused(content: bytes) -> None:
     async with call_app(build_graph(Script())) as client:
-        response = await client.post(
-            "/agent/run", content=content, headers={"content-type": "application/json"}
-        )
+        response = await client.post("/agent/run", content=content, headers={"content-type": "application/json"})
     assert response.status_code == 400
     read_error(response)
 
@@ -174,9 +168,7 @@ async def test_a_body_of_too_many_values_is_refused() -> None:
 @pytest.mark.parametrize("path", ["/v1/v1/chat/completions", "//v1/chat/completions", "/chat/completions"])
 async def test_a_mistaken_base_address_is_told_with_the_one_to_set(path: str) -> None:
     async with call_app(build_graph(Script())) as client:
-        response = await client.post(
-            httpx.URL(str(client.base_url)).copy_with(raw_path=path.encode()), json={}
-        )
+        response = await client.post(httpx.URL(str(client.base_url)).copy_with(raw_path=path.encode()), json={})
     assert response.status_code == 404
     assert f"to {str(client.base_url).rstrip('/')}/v1." in str(read_error(response)["message"])
 
@@ -283,9 +275,7 @@ async def test_events_arrive_while_the_run_is_on(connect_to_each: Connect) -> No
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
-async def test_a_client_that_leaves_cancels_the_run_and_frees_its_thread(
-    accept: str, connect_to_each: Connect
-) -> None:
+async def test_a_client_that_leaves_cancels_the_run_and_frees_its_thread(accept: str, connect_to_each: Connect) -> None:
     entered, cancelled = asyncio.Event(), asyncio.Event()
 
     async def hang() -> None:

@@ -24,9 +24,7 @@ from tests.agent_server.conftest import Script, ScriptedModel, build_graph, look
 
 
 async def collect(agent: Agent, **given: Any) -> list[Event]:
-    run = Run(
-        **{"run_id": "run_1", "affinity_id": "id-1", "messages": (HumanMessage("Which city?"),)} | given
-    )
+    run = Run(**{"run_id": "run_1", "affinity_id": "id-1", "messages": (HumanMessage("Which city?"),)} | given)
     with model_affinity(run.affinity_id):
         async with aclosing(agent.run(run)) as events:
             return [event async for event in events]
@@ -223,18 +221,14 @@ async def test_a_thread_goes_on_after_a_run_that_ended_between_its_tools_and_the
 
 
 def find_open_calls(messages: Sequence[BaseMessage]) -> set[str | None]:
-    called = {
-        call["id"] for message in messages if isinstance(message, AIMessage) for call in message.tool_calls
-    }
+    called = {call["id"] for message in messages if isinstance(message, AIMessage) for call in message.tool_calls}
     return called - {message.tool_call_id for message in messages if isinstance(message, ToolMessage)}
 
 
 def test_a_call_keeps_its_result_and_gets_a_note_where_it_has_none() -> None:
     messages: list[AnyMessage] = [
         HumanMessage("Which city?"),
-        AIMessage(
-            "", tool_calls=[ToolCall(name="look_up", args={}, id=key, type="tool_call") for key in "ab"]
-        ),
+        AIMessage("", tool_calls=[ToolCall(name="look_up", args={}, id=key, type="tool_call") for key in "ab"]),
         ToolMessage("Oslo", tool_call_id="a", id="m-1"),
     ]
     kept, noted = close_tool_calls(messages)

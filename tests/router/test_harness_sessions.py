@@ -10,8 +10,9 @@ import pytest
 from plano_agents.config.model import Routing
 from plano_agents.config.options import PromptCaching, SessionCache
 from plano_agents.router.request.surfaces import CHAT, ENDPOINTS, MESSAGES, RESPONSES, Endpoint, Surface
+from plano_agents.sessions.harnesses import HARNESSES
 from plano_agents.sessions.store import Wanted
-from tests.harnesses.recorded import read_recorded
+from tests.harnesses.recorded import FOLDER, read_recorded
 from tests.router.conftest import (
     Choose,
     MemoryResponse,
@@ -142,19 +143,12 @@ async def test_the_answer_names_the_source_of_the_session() -> None:
     ]
 
 
-RECORDED = (
-    "claude-code",
-    "claude-code-aside",
-    "codex",
-    "opencode-anthropic",
-    "opencode-openai",
-    "opencode-openai-compatible",
-)
+RECORDED = sorted(path.stem for path in FOLDER.glob("*.json"))
 
 
 @pytest.mark.parametrize("recording", RECORDED)
 async def test_what_real_clients_were_seen_to_send_is_recognised(recording: str) -> None:
-    harness = recording.partition("-a")[0].partition("-o")[0]
+    harness = next(row.name for row in HARNESSES if recording.startswith(row.name))
     pinning = build_pinning()
     service = build_service(
         replace(WITH_CLAUDE, preferences=()),

@@ -8,9 +8,7 @@ json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: (
         st.lists(inner)
-        | st.dictionaries(
-            st.sampled_from(["type", "properties", "items", "$ref", "anyOf", "enum", "x"]), inner
-        )
+        | st.dictionaries(st.sampled_from(["type", "properties", "items", "$ref", "anyOf", "enum", "x"]), inner)
     ),
 )
 

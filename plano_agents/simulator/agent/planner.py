@@ -45,9 +45,7 @@ _REAL_ANSWERS = (
         "A real model would give the main points here, shorter than the text itself.",
     ),
     (
-        re.compile(
-            r"\b(compar\w+|versus|vs|pros and cons|trade-?offs?|differences? between)\b", re.IGNORECASE
-        ),
+        re.compile(r"\b(compar\w+|versus|vs|pros and cons|trade-?offs?|differences? between)\b", re.IGNORECASE),
         "A real model would set the options side by side here, say where they differ, and which one fits when.",
     ),
     (

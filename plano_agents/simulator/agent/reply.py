@@ -104,11 +104,7 @@ def _plan(conversation: Conversation, job: Job, *, act: bool) -> Plan:
     elif choice.mode == "none" or not conversation.tools:
         return recommend(conversation, job) if chooses_database and job.findings else conclude(job)
     else:
-        plan = (
-            plan_database_turn(conversation, job)
-            if chooses_database
-            else plan_turn(conversation, job, act=act)
-        )
+        plan = plan_database_turn(conversation, job) if chooses_database else plan_turn(conversation, job, act=act)
     if choice.mode in {"auto", "none"} or not conversation.tools:
         return plan
     demanded = [tool for tool in conversation.tools if choice.mode == "required" or tool.name == choice.name]

@@ -145,13 +145,9 @@ class _Writer:
                 raise UnwritableError(f"a value for {reference!r}, which the schema does not define")
             return self.write(_join(source, target), name, inside | {str(reference)})
         if refused := sorted(REFUSED & source.keys()):
-            raise UnwritableError(
-                f"a value for the schema keyword {refused[0]!r}; leave it out of the schema"
-            )
+            raise UnwritableError(f"a value for the schema keyword {refused[0]!r}; leave it out of the schema")
         branches = _list_branches(source)
-        write, attempts = (
-            (self.write, branches) if branches is not None else (self._write_kind, _list_types(source))
-        )
+        write, attempts = (self.write, branches) if branches is not None else (self._write_kind, _list_types(source))
         problem = UnwritableError(f"a value for {name!r}, whose schema allows none")
         for attempt in attempts:
             try:
@@ -181,9 +177,7 @@ class _Writer:
         named = find_choices(list_choices(to_object(items)) or (), self.words)
         size = int(max(least, min(len(named) or 1, _read_size(source, "maxItems", math.inf))))
         if source.get("uniqueItems") is True and least > max(1, len(named)):
-            raise UnwritableError(
-                "answers for 'uniqueItems' with a 'minItems' above 1; leave one of them out"
-            )
+            raise UnwritableError("answers for 'uniqueItems' with a 'minItems' above 1; leave one of them out")
         try:
             return [*named[:size], *(self.write(items, name, inside) for _ in range(size - len(named)))]
         except UnwritableError:

@@ -16,9 +16,7 @@ _QUOTED = re.compile(r"[\"“`']([^\"”`']{1,200})[\"”`'](?!\w)")
 _NAME = re.compile(r"(?<![.!?] )(?<!^)\b[A-Z]\w*(?: [A-Z]\w*)*")
 _WHOLE_TEXT = re.compile(r"query|question|text|prompt|input|message|request|task|content")
 
-_FILE = re.compile(
-    r"(?:^|_)(?:path|file|filename|dir|directory|folder|cwd|notebook)(?:$|_)|[Pp]ath$|[Ff]ile$"
-)
+_FILE = re.compile(r"(?:^|_)(?:path|file|filename|dir|directory|folder|cwd|notebook)(?:$|_)|[Pp]ath$|[Ff]ile$")
 _URL = re.compile(r"(?:^|_)(?:url|uri|href)(?:$|_)|Ur[li]$")
 _COMMAND = re.compile(r"(?:^|_)(?:cmd|command|script|code)(?:$|_)")
 _PATH = re.compile(r"(?:[~.]{0,2}/)?[\w.@-]+(?:/[\w.@-]+)+/?|[~.]{0,2}/[\w.@-]+|\b[\w-]+\.[a-z]\w{0,5}\b")

@@ -84,8 +84,5 @@ def find_features(conversation: Conversation, needs: tuple[tuple[str, ...], ...]
     if schema is None:
         return ()
     names = _list_names(schema) or list(_COMMON_FEATURES)
-    found = [
-        next((name for spelling in need for name in names if re.search(spelling, name)), None)
-        for need in needs
-    ]
+    found = [next((name for spelling in need for name in names if re.search(spelling, name)), None) for need in needs]
     return tuple(dict.fromkeys(name for name in found if name is not None))

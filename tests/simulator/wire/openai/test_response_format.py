@@ -105,9 +105,7 @@ def test_a_schema_that_cannot_be_answered_is_refused_as_the_simulators_limit(cli
 
 def ask(response_format: JsonValue, text: str = "hi") -> None:
     messages: JsonValue = [{"role": "user", "content": text}]
-    parse_openai_request(
-        json.dumps({"model": "m", "messages": messages, "response_format": response_format}).encode()
-    )
+    parse_openai_request(json.dumps({"model": "m", "messages": messages, "response_format": response_format}).encode())
 
 
 def strict(schema: JsonValue) -> JsonValue:
@@ -173,9 +171,7 @@ PARTIAL: JsonValue = {
         ),
     ],
 )
-def test_a_bad_format_is_refused_in_the_providers_words(
-    response_format: JsonValue, message: str, param: str
-) -> None:
+def test_a_bad_format_is_refused_in_the_providers_words(response_format: JsonValue, message: str, param: str) -> None:
     with pytest.raises(Refusal) as caught:
         ask(response_format)
     assert caught.value.message.startswith(message)
