@@ -70,6 +70,8 @@ class ModelProfile(Values):
     """Whether a conversation may end with the assistant's turn, which it then continues."""
     system_turns: bool | None = None
     """Whether, on Anthropic's wire, system messages may stand within the conversation."""
+    turn_efforts: bool | None = None
+    """Whether, on Anthropic's wire, a system message may set the effort from there on."""
     system_first: bool | None = None
     """Whether its chat template takes system messages at the beginning alone."""
     reasoning_back: bool | None = None

@@ -13,8 +13,8 @@ from plano_agents.testing import Reply, ToolCall, UpstreamExchange
 from tests.harnesses.asked import CALLED, Asked, read_request
 
 Kind = Literal["shell", "patch", "image", "agent", "wait", "web", "search", "unlock", "late"]
-"""The kinds of tools that agents have: a shell, a patch of files, a look at an image, a sub-agent and the wait for it, a
-search of the web, one of tools, and the two of ``late_tools``."""
+"""The kinds of tools that agents have: a shell, a patch of files, a look at an image, a sub-agent and the wait for it,
+a search of the web, one of tools, and the two of ``late_tools``."""
 
 
 @dataclass(frozen=True, slots=True)

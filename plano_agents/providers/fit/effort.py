@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from plano_agents.protocol.adjustment import Adjustment, clamped, dropped, rewritten
 from plano_agents.protocol.form import Form
-from plano_agents.providers.fit.document import Document, read_text, split, split_list
+from plano_agents.providers.fit.document import Document, Pieces, pack, read_text, split, split_list
 from plano_agents.providers.fit.rules import Rules
 
 SCALE = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
@@ -105,6 +105,8 @@ def _fit_responses_effort(document: Document, rules: Rules) -> None:
 
 def _fit_messages_effort(document: Document, rules: Rules) -> None:
     profile = rules.profile
+    if profile.thinking is not None and not profile.turn_efforts:
+        _lift_turn_effort(document)
     config = split(document.fields["output_config"]) if document.has("output_config") else {}
     asked = read_text(config.get("effort"))
     effort = asked
@@ -129,6 +131,31 @@ def _fit_messages_effort(document: Document, rules: Rules) -> None:
             document.write("output_config", full)
         else:
             document.drop("output_config")
+
+
+def _lift_turn_effort(document: Document) -> None:
+    """Make the effort that a system turn set last the request's own."""
+    if not document.contains("messages", (b'"output_config"',)):
+        return
+    efforts: list[str] = []
+
+    def lift(turns: list[Pieces]) -> list[Pieces] | None:
+        fitted: list[Pieces] = []
+        for turn in turns:
+            if "output_config" not in turn:
+                fitted.append(turn)
+                continue
+            efforts.append(read_text(split(turn["output_config"]).get("effort")) or "")
+            if bytes(turn.get("content", b"")).strip() != b"[]":
+                fitted.append({name: value for name, value in turn.items() if name != "output_config"})
+        return fitted if efforts else None
+
+    document.edit_list("messages", lift)
+    last = next((effort for effort in reversed(efforts) if effort), None)
+    if last is not None:
+        config = split(document.fields["output_config"]) if document.has("output_config") else {}
+        document.write("output_config", {**config, "effort": pack(last)})
+        document.tell(rewritten("output_config", "of a turn sent as the request's"))
 
 
 def _choose_for_messages(asked: str, taken: tuple[str, ...] | None) -> str | None:

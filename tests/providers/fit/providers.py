@@ -142,6 +142,14 @@ def check_claude_thinking(body: Body) -> None:
         refuse("adaptive thinking is not supported")
 
 
+def check_claude_turn_efforts(body: Body) -> None:
+    """platform.claude.com, per-message effort: system turns alone set one, of the models named there."""
+    takes = re.search(r"claude-((fable|mythos)-5-[12]|opus-5|sonnet-5-5|haiku-5-5)", body["model"])
+    for message in body["messages"]:
+        if "output_config" in message and (message["role"] != "system" or not takes):
+            refuse("output_config: Extra inputs are not permitted")
+
+
 def check_claude_limit(body: Body) -> None:
     """platform.claude.com, models overview: the most output tokens."""
     limits = (("3-5", 8_192), ("opus-4-1", 32_000), ("4-5", 64_000), ("", 128_000))
@@ -383,6 +391,7 @@ CLAUDE: tuple[Check, ...] = (
     *(check_claude_fields, check_claude_calls, check_claude_text, check_claude_turns, check_claude_sampling),
     *(
         check_claude_thinking,
+        check_claude_turn_efforts,
         check_claude_limit,
         check_claude_tools,
         check_claude_answer,

@@ -227,3 +227,24 @@ def test_what_was_fitted_needs_no_more(case: str, target: str) -> None:
     again = fit(wire, target, once)
     assert json.loads(again.body) == once
     assert again.adjustments == ()
+
+
+TURN_EFFORTS = [
+    USER,
+    {"role": "system", "content": "Environment", "output_config": {"effort": "medium"}},
+    {"role": "assistant", "content": "hello"},
+    {"role": "system", "content": [], "output_config": {"effort": "max"}},
+    USER,
+]
+
+
+def test_a_turns_effort_becomes_the_requests_where_a_model_takes_none_within_the_conversation() -> None:
+    body = messages(*TURN_EFFORTS, output_config={"effort": "low"})
+    found = sent(MESSAGES, "anthropic/claude-opus-4-5", body)
+    check("anthropic/claude-opus-4-5", found)
+    assert found["output_config"] == {"effort": "high"}
+
+
+def test_a_turns_effort_stays_where_a_model_takes_it() -> None:
+    found = sent(MESSAGES, "anthropic/claude-opus-5-5", messages(*TURN_EFFORTS[:2]))
+    assert found["messages"] == TURN_EFFORTS[:2]
