@@ -1,11 +1,12 @@
 """``POST /v1/chat/completions``: the agent in the place of a model, for clients that speak OpenAI's wire.
 
 A streamed answer assembles to the plain one. With ``tool_calls: hidden`` the assistant's message is the agent's final
-output: what the agent says on the way, beside its tool calls, is no part of it. Whether a model call is the last is known at
-its end only, so the output comes at once; until then an empty delta for every model call shows that the agent is at work.
+output: what the agent says on the way, beside its tool calls, is no part of it. Whether a model call is the last is
+known at its end only, so the output comes at once; until then an empty delta for every model call shows that the agent
+is at work.
 
-With ``shown`` the message is all that the agent says, as it says it, a blank line between model calls; its tool calls come
-with their results as ``executed_tools``, as systems that run tools for the client write them (Groq's, for one).
+With ``shown`` the message is all that the agent says, as it says it, a blank line between model calls; its tool calls
+come with their results as ``executed_tools``, as systems that run tools for the client write them (Groq's, for one).
 """
 
 from collections.abc import AsyncGenerator, Callable, Sequence

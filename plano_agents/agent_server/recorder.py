@@ -1,7 +1,8 @@
 """Turns LangChain's callbacks into the run's events.
 
 Callbacks are the one thing that reaches every model call of a run: LangChain hands them down to sub-graphs and to
-whatever a tool calls. A model call that failed is not told, and its number is left out. What it records can be written as JSON. When a run starts and how it ends is left to ``runs``.
+whatever a tool calls. A model call that failed is not told, and its number is left out. What it records can be written
+as JSON. When a run starts and how it ends is left to ``runs``.
 """
 
 import asyncio

@@ -1,9 +1,9 @@
 """The agent server's spans: a request, its run, the run's model calls and tools, by the conventions for GenAI agents.
 
-They are made as things happen, and are current while they do, so that what is sent meanwhile names them as parents:
-a model call's request to the router, a tool's own requests. LangChain's callbacks tell of model calls and tools, for they are the
-one thing that reaches every model call of a run (as in ``recorder``). Nothing of what was said is among them, unless
-the settings want it.
+They are made as things happen, and are current while they do, so that what is sent meanwhile names them as parents: a
+model call's request to the router, a tool's own requests. LangChain's callbacks tell of model calls and tools, for they
+are the one thing that reaches every model call of a run (as in ``recorder``). Nothing of what was said is among them,
+unless the settings want it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
