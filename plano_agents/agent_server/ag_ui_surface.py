@@ -8,7 +8,6 @@ import logging
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from functools import partial
 from typing import Any
 
 from ag_ui.core import EventType, RunAgentInput, RunErrorEvent
@@ -19,10 +18,11 @@ from fastapi.responses import Response
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessageChunk
 from langgraph.checkpoint.memory import InMemorySaver
+from starlette.types import Send
 
 from plano_agents.agent_server.connection import RunResponse, send_events
 from plano_agents.agent_server.events import Run
-from plano_agents.agent_server.memory import build_config
+from plano_agents.agent_server.memory import HeldThread, build_config
 from plano_agents.agent_server.recorder import RunRecorder, find_tool_message
 from plano_agents.agent_server.requests import (
     AFFINITY_PARAMETER,
@@ -77,27 +77,27 @@ def add_ag_ui_surface(app: FastAPI, agent: Agent) -> None:
             thread_id=body.thread_id if agent.memory.remembers else None,
             owner=read_owner(request),
         )
+
+        async def answer(thread: HeldThread, send: Send) -> None:
+            await send_events(stream_ag_ui(agent, run, thread, body), send)
+
         return RunResponse(
-            agent.hold(run),
-            run.affinity_id,
-            partial(send_events, stream_ag_ui(agent, run, body)),
-            encode_error_event,
-            seconds=agent.settings.run_seconds,
+            agent.hold(run), run.affinity_id, answer, encode_error_event, seconds=agent.settings.run_seconds
         )
 
 
-async def stream_ag_ui(agent: Agent, run: Run, body: RunAgentInput) -> AsyncGenerator[bytes, None]:
+async def stream_ag_ui(agent: Agent, run: Run, thread: HeldThread, body: RunAgentInput) -> AsyncGenerator[bytes, None]:
     """Run, and encode AG-UI's events.
 
     Yields:
         ``RUN_STARTED`` and what follows, up to one ``RUN_FINISHED`` or one ``RUN_ERROR``.
     """
-    graph = agent.memory.graph_for(run.thread_id)
+    graph = thread.graph
     if run.thread_id is None:
         graph = graph.copy(update={"checkpointer": InMemorySaver()})
     recorder = RunRecorder(agent.clock)
     try:
-        async with agent.watch(run) as log:
+        async with agent.watch(run, thread) as log:
             config: dict[str, Any] = dict(
                 build_config(agent.settings, affinity_id=run.affinity_id, thread_id=body.thread_id, owner=run.owner)
             )

@@ -3,17 +3,18 @@
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from functools import partial
 from typing import Annotated
 
 import msgspec
 from fastapi import Body, FastAPI, Request
 from fastapi.responses import Response
+from starlette.types import Send
 
 from plano_agents.agent_server import schema
 from plano_agents.agent_server.connection import RunResponse, send_events, send_json
 from plano_agents.agent_server.events import Answer, Event, ModelCall, Run, Token, ToolResult
 from plano_agents.agent_server.history import Thread
+from plano_agents.agent_server.memory import HeldThread
 from plano_agents.agent_server.requests import (
     AFFINITY_PARAMETER,
     ECHO,
@@ -76,10 +77,13 @@ def add_agent_surface(app: FastAPI, agent: Agent) -> None:
             owner=read_owner(request),
             tokens=streamed,
         )
-        if streamed:
-            answer = partial(send_events, stream_run(agent, run))
-        else:
-            answer = partial(send_json, partial(answer_run, agent, run))
+
+        async def answer(thread: HeldThread, send: Send) -> None:
+            if streamed:
+                await send_events(stream_run(agent, run, thread), send)
+            else:
+                await send_json(answer_run(agent, run, thread), send)
+
         return RunResponse(
             agent.hold(run), run.affinity_id, answer, encode_error_event, seconds=agent.settings.run_seconds
         )
@@ -106,36 +110,36 @@ def add_agent_surface(app: FastAPI, agent: Agent) -> None:
         await agent.memory.delete(thread_id, run_id=new_run_id(), owner=read_owner(request))
 
 
-async def wait_for_answer(agent: Agent, run: Run) -> Answer:
+async def wait_for_answer(agent: Agent, run: Run, thread: HeldThread) -> Answer:
     """Run to the end.
 
     Raises:
         PlanoError: The run failed.
     """
-    async with aclosing(agent.run(run)) as events:
+    async with aclosing(agent.run(run, thread)) as events:
         async for event in events:
             if isinstance(event, Answer):
                 return event
     raise AssertionError("a run that does not fail ends with its answer")
 
 
-async def answer_run(agent: Agent, run: Run) -> bytes:
+async def answer_run(agent: Agent, run: Run, thread: HeldThread) -> bytes:
     """Run, and encode the answer as JSON.
 
     Raises:
         PlanoError: The run failed.
     """
-    return msgspec.json.encode(await wait_for_answer(agent, run))
+    return msgspec.json.encode(await wait_for_answer(agent, run, thread))
 
 
-async def stream_run(agent: Agent, run: Run) -> AsyncGenerator[bytes, None]:
+async def stream_run(agent: Agent, run: Run, thread: HeldThread) -> AsyncGenerator[bytes, None]:
     """Run, and encode each event.
 
     Yields:
         ``turn``, ``tool`` and ``token`` events as they happen, then one ``done`` or one ``error``.
     """
     try:
-        async with aclosing(agent.run(run)) as events:
+        async with aclosing(agent.run(run, thread)) as events:
             async for event in events:
                 yield encode_event(_encode(event), _NAMES[type(event)])
     except PlanoError as error:

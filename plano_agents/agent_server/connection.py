@@ -7,6 +7,7 @@ after the endpoint has returned; so runs happen inside a response's own call, an
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
+from typing import Generic, TypeVar
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -29,6 +30,8 @@ from plano_agents.http.server.departure import while_connected
 from plano_agents.http.server.last_word import LAST_WORD_SECONDS
 from plano_agents.protocol.openai_chat import encode_error
 from plano_agents.protocol.values import MAX_VALUES, has_more_values
+
+Held = TypeVar("Held")
 
 OWNER_STATE_KEY = "owner"
 """Where the request's state holds whose API key it brings."""
@@ -161,22 +164,22 @@ class BodyLimitMiddleware:
         await self._app(scope, replay, send)
 
 
-class RunResponse(Response):
+class RunResponse(Response, Generic[Held]):
     """An answer that is made by a run, while it is sent; cancelled when the client leaves or the server stops.
 
     Args:
         hold: What is held for as long; entered before anything is sent, so what it raises becomes the answer.
         affinity_id: The run's id, in scope for as long.
-        answer: Runs, and sends the answer.
+        answer: Runs with what is held, and sends the answer.
         encode_error_event: Writes an error into an answer that has begun, as an event.
         seconds: How long all of it may take.
     """
 
     def __init__(
         self,
-        hold: AbstractAsyncContextManager[None],
+        hold: AbstractAsyncContextManager[Held],
         affinity_id: str,
-        answer: Callable[[Send], Coroutine[None, None, None]],
+        answer: Callable[[Held, Send], Coroutine[None, None, None]],
         encode_error_event: Callable[[PlanoError], bytes],
         *,
         seconds: float,
@@ -192,9 +195,9 @@ class RunResponse(Response):
         """Run, and answer."""
 
         async def run() -> None:
-            async with self._hold:
+            async with self._hold as held:
                 with model_affinity(self._affinity_id):
-                    await self._answer(send)
+                    await self._answer(held, send)
 
         deadline = asyncio.timeout(self._seconds)
         try:
@@ -224,14 +227,14 @@ class RunResponse(Response):
                     await send({"type": "http.response.body", "body": event, "more_body": more_body})
 
 
-async def send_json(run: Callable[[], Awaitable[bytes]], send: Send) -> None:
+async def send_json(running: Awaitable[bytes], send: Send) -> None:
     """Send a whole answer once it is there; nothing is sent where it fails.
 
     Args:
-        run: Runs, and encodes the answer as JSON.
+        running: The run, which comes to its answer as JSON.
         send: The connection.
     """
-    content = await run()
+    content = await running
     headers = Headers({"content-type": "application/json", "content-length": str(len(content))})
     await send({"type": "http.response.start", "status": 200, "headers": headers.raw})
     await send({"type": "http.response.body", "body": content})

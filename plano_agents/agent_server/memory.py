@@ -5,12 +5,12 @@ thread. How the state is kept is LangGraph's checkpointers' business, where they
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any, cast
 
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AnyMessage, BaseMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import StateSnapshot
@@ -38,6 +38,31 @@ SHARED_POLL_SECONDS = 0.1
 """How often a run in line looks whether another process is done with its thread."""
 
 
+class HeldThread:
+    """A thread that a run has to itself.
+
+    Args:
+        graph: The graph to run; where there is no thread, one that keeps nothing.
+        state: The thread's state as the run finds it; None where there is no thread.
+        held: What lets the next run have the thread.
+    """
+
+    def __init__(self, graph: Graph, state: StateSnapshot | None, held: AsyncExitStack) -> None:
+        self.graph = graph
+        """The graph to run."""
+        self._state = state
+        self._held = held
+
+    def take_messages(self) -> Sequence[AnyMessage]:
+        """Give the conversation as the run finds it, once: it is not kept while the run goes on."""
+        state, self._state = self._state, None
+        return state.values.get("messages", []) if state is not None else []
+
+    async def release(self) -> None:
+        """Let the next run have the thread; nothing happens the second time."""
+        await self._held.aclose()
+
+
 class Memory:
     """A graph's threads.
 
@@ -56,8 +81,6 @@ class Memory:
         self._locks = ThreadLocks(max_waiting=settings.max_waiting)
         self._saver: Guarded | None = None  # None for the graph's own
         self._shared: SharedLocks | None = None
-        self._shared_held: set[str] = set()
-        self._states: dict[str, StateSnapshot] = {}
         self._changes = 0  # how often a run began or ended here
 
     @property
@@ -85,15 +108,9 @@ class Memory:
                 self._graph, self._is_open = self._forgetful, False
                 self._saver = self._shared = None
 
-    def graph_for(self, thread_id: str | None) -> Graph:
-        """The graph to run: without a thread, one that keeps nothing."""
-        return self._forgetful if thread_id is None else self._graph
-
     @asynccontextmanager
-    async def hold(self, thread_id: str | None, *, run_id: str, owner: str) -> AsyncGenerator[None, None]:
-        """Keep other runs off a thread.
-
-        It is free again when `release` is called or, for a run that never began, at the end of the context.
+    async def hold(self, thread_id: str | None, *, run_id: str, owner: str) -> AsyncGenerator[HeldThread, None]:
+        """Keep other runs off a thread until the context ends, or the run releases it before.
 
         Raises:
             RequestError: The agent remembers no threads.
@@ -102,7 +119,7 @@ class Memory:
             StoreUnavailableError: What is kept cannot be read.
         """
         if thread_id is None:
-            yield
+            yield HeldThread(self._forgetful, None, AsyncExitStack())
             return
         if not self.remembers:
             raise RequestError(
@@ -117,18 +134,20 @@ class Memory:
         changes = self._changes
         # Before a place in line, which would tell that a run is on.
         state = await self._load_own(thread_id, owner)
-        await self._locks.acquire(thread_id, run_id)
-        try:
-            await self._acquire_shared(thread_id, run_id)
+        async with AsyncExitStack() as held:
+            await self._locks.acquire(thread_id, run_id)
+            held.callback(self._locks.release, thread_id, run_id)
+            await self._acquire_shared(thread_id, held)
             if self._shared is not None or self._changes != changes:  # a run may have come between
                 state = await self._load_own(thread_id, owner)
             if self._saver is not None:  # before a model is asked for what could not be kept
                 await self._saver.check_writable()
-            self._changes += 1
-            self._states[run_id] = state
-            yield
-        finally:
-            await self.release(thread_id, run_id)
+            self._note_change()
+            held.callback(self._note_change)
+            yield HeldThread(self._graph, state, held)
+
+    def _note_change(self) -> None:
+        self._changes += 1
 
     async def _load_own(self, thread_id: str, owner: str) -> StateSnapshot:
         """Read a thread's state, unless it is somebody else's."""
@@ -136,28 +155,6 @@ class Memory:
         if state.metadata is not None and _owner(state.metadata) != owner:
             raise _not_found(thread_id, "Use another thread_id.")
         return state
-
-    async def load_before(self, thread_id: str, run_id: str) -> StateSnapshot:
-        """Read a thread's state as a run finds it; held, it was read already.
-
-        Raises:
-            StoreUnavailableError: The store does not answer.
-            ThreadUnreadableError: What is stored is not a conversation's state.
-        """
-        return self._states.pop(run_id, None) or await self.load(thread_id)
-
-    async def release(self, thread_id: str | None, run_id: str) -> None:
-        """Let the next run have a thread; nothing happens where this run does not have it."""
-        if thread_id is None:
-            return
-        self._changes += 1
-        self._states.pop(run_id, None)
-        try:
-            if run_id in self._shared_held and self._shared is not None:
-                self._shared_held.discard(run_id)
-                await asyncio.shield(self._shared.release(thread_id))
-        finally:
-            self._locks.release(thread_id, run_id)
 
     async def load(self, thread_id: str) -> StateSnapshot:
         """Read a thread's state, of any owner.
@@ -224,8 +221,8 @@ class Memory:
                 return state
         raise _not_found(thread_id, "A run with this thread_id begins it.")
 
-    async def _acquire_shared(self, thread_id: str, run_id: str) -> None:
-        """Keep the runs of other processes off a thread, too."""
+    async def _acquire_shared(self, thread_id: str, held: AsyncExitStack) -> None:
+        """Keep the runs of other processes off a thread, too, for as long as it is held."""
         if self._shared is None:
             return
         while not await self._try_shared(self._shared, thread_id):
@@ -236,13 +233,17 @@ class Memory:
                     param="thread_id",
                 )
             await asyncio.sleep(SHARED_POLL_SECONDS)
-        self._shared_held.add(run_id)
+        held.push_async_callback(_release_shared, self._shared, thread_id)
 
     async def _try_shared(self, locks: SharedLocks, thread_id: str) -> bool:
         try:
             return await locks.try_acquire(thread_id)
         except Exception as error:
             raise build_unavailable(error) from error
+
+
+async def _release_shared(locks: SharedLocks, thread_id: str) -> None:
+    await asyncio.shield(locks.release(thread_id))
 
 
 def build_config(settings: ServerSettings, *, affinity_id: str, thread_id: str | None, owner: str) -> RunnableConfig:

@@ -11,17 +11,18 @@ come with their results as ``executed_tools``, as systems that run tools for the
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from functools import partial
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import Body, FastAPI, Request
 from fastapi.responses import Response
 from msgspec import UNSET, Struct, UnsetType
+from starlette.types import Send
 
 from plano_agents.agent_server import events, schema
 from plano_agents.agent_server.agent_surface import encode_json
 from plano_agents.agent_server.connection import RunResponse, send_events, send_json
+from plano_agents.agent_server.memory import HeldThread
 from plano_agents.agent_server.requests import (
     AFFINITY_PARAMETER,
     ECHO,
@@ -93,13 +94,15 @@ def add_openai_surface(app: FastAPI, agent: Agent, *, now: Callable[[], float]) 
             tokens=agent.settings.tool_calls == "shown",
         )
         created = int(now())
-        if body.stream:
-            include_usage = bool(body.stream_options and body.stream_options.include_usage)
-            chunks = stream_completion(agent, run, model=name, created=created, include_usage=include_usage)
-            answer = partial(send_events, chunks)
-        else:
-            complete = partial(answer_completion, agent, run, model=name, created=created)
-            answer = partial(send_json, complete)
+        include_usage = bool(body.stream_options and body.stream_options.include_usage)
+
+        async def answer(thread: HeldThread, send: Send) -> None:
+            if body.stream:
+                chunks = stream_completion(agent, run, thread, model=name, created=created, include_usage=include_usage)
+                await send_events(chunks, send)
+            else:
+                await send_json(answer_completion(agent, run, thread, model=name, created=created), send)
+
         return RunResponse(
             agent.hold(run), run.affinity_id, answer, encode_error_event, seconds=agent.settings.run_seconds
         )
@@ -213,7 +216,7 @@ def build_completion(answer: events.Answer, deltas: Sequence[AgentDelta], *, mod
     )
 
 
-async def answer_completion(agent: Agent, run: events.Run, *, model: str, created: int) -> bytes:
+async def answer_completion(agent: Agent, run: events.Run, thread: HeldThread, *, model: str, created: int) -> bytes:
     """Run, and encode the answer as a chat completion.
 
     Raises:
@@ -221,7 +224,7 @@ async def answer_completion(agent: Agent, run: events.Run, *, model: str, create
     """
     narrator = _Narrator(is_shown=run.tokens)
     deltas: list[AgentDelta] = []
-    async with aclosing(agent.run(run)) as happened:
+    async with aclosing(agent.run(run, thread)) as happened:
         async for event in happened:
             delta = narrator.tell(event)
             if delta is not None:
@@ -232,13 +235,14 @@ async def answer_completion(agent: Agent, run: events.Run, *, model: str, create
 
 
 async def stream_completion(
-    agent: Agent, run: events.Run, *, model: str, created: int, include_usage: bool
+    agent: Agent, run: events.Run, thread: HeldThread, *, model: str, created: int, include_usage: bool
 ) -> AsyncGenerator[bytes, None]:
     """Run, and encode the answer as a chat completion's chunks.
 
     Args:
         agent: The agent.
         run: What to run.
+        thread: Its thread, held.
         model: The agent's name.
         created: Unix time in seconds.
         include_usage: Whether a last chunk tells the tokens used.
@@ -258,7 +262,7 @@ async def stream_completion(
     narrator = _Narrator(is_shown=run.tokens)
     yield add(Delta(role="assistant", content=""))
     try:
-        async with aclosing(agent.run(run)) as happened:
+        async with aclosing(agent.run(run, thread)) as happened:
             async for event in happened:
                 delta = narrator.tell(event)
                 if delta is not None:

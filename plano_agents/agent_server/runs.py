@@ -18,7 +18,7 @@ from langgraph.types import StreamMode
 from plano_agents.agent_server.events import Event, Run
 from plano_agents.agent_server.failures import describe_failure
 from plano_agents.agent_server.log import RunLog
-from plano_agents.agent_server.memory import Memory, build_config
+from plano_agents.agent_server.memory import HeldThread, Memory, build_config
 from plano_agents.agent_server.metrics import AgentMetrics
 from plano_agents.agent_server.recorder import RunRecorder
 from plano_agents.agent_server.settings import ServerSettings
@@ -67,19 +67,19 @@ class Agent:
         self.tracing: Tracing | None = None
         self.metrics = AgentMetrics(buffered)
 
-    def hold(self, run: Run) -> AbstractAsyncContextManager[None]:
+    def hold(self, run: Run) -> AbstractAsyncContextManager[HeldThread]:
         """Keep other runs off a run's thread, as `Memory.hold` says.
 
-        The thread is free again when the run's graph has ended, before its answer is told: who has the answer may
-        go on at once.
+        The run releases it when its graph has ended, before its answer is told: who has the answer may go on at once.
         """
         return self.memory.hold(run.thread_id, run_id=run.run_id, owner=run.owner)
 
-    async def run(self, run: Run) -> AsyncGenerator[Event, None]:
+    async def run(self, run: Run, thread: HeldThread) -> AsyncGenerator[Event, None]:
         """Run the graph; closing the iterator cancels it.
 
         Args:
-            run: What to run. Hold its thread, and its affinity id's scope, while iterating.
+            run: What to run. Hold its affinity id's scope while iterating.
+            thread: Its thread, held.
 
         Yields:
             Events as they happen, and the `Answer` last.
@@ -89,9 +89,9 @@ class Agent:
         """
         recorder = RunRecorder(self.clock)
         last: AnyMessage | None = None
-        async with self.watch(run) as log:
+        async with self.watch(run, thread) as log:
             log.begin(run.messages)
-            async with aclosing(self._steps(run, recorder)) as steps:
+            async with aclosing(self._steps(run, thread, recorder)) as steps:
                 async for messages in steps:
                     last = messages[-1] if messages else last
                     for event in recorder.drain():
@@ -103,14 +103,14 @@ class Agent:
         yield answer
 
     @asynccontextmanager
-    async def watch(self, run: Run) -> AsyncGenerator[RunLog, None]:
-        """Be with a run until its graph has ended: log and trace it, tell its failure as ours, and free its thread.
+    async def watch(self, run: Run, thread: HeldThread) -> AsyncGenerator[RunLog, None]:
+        """Be with a run until its graph has ended: log and trace it, tell its failure as ours, release its thread.
 
         Raises:
             PlanoError: What happens in the context failed.
         """
         with self.tracing.run(run) if self.tracing is not None else nullcontext():
-            async with self._watch(run) as log:
+            async with self._watch(run, thread) as log:
                 yield log
 
     def callbacks(self, run: Run, *own: BaseCallbackHandler) -> list[BaseCallbackHandler]:
@@ -118,7 +118,7 @@ class Agent:
         return [*own, *(self.tracing.callbacks(run) if self.tracing is not None else ())]
 
     @asynccontextmanager
-    async def _watch(self, run: Run) -> AsyncGenerator[RunLog, None]:
+    async def _watch(self, run: Run, thread: HeldThread) -> AsyncGenerator[RunLog, None]:
         log = RunLog(
             run.run_id,
             thread_id=run.thread_id,
@@ -143,28 +143,26 @@ class Agent:
         finally:
             del failure  # what is raised holds this frame: a cycle
             self.metrics.end_run(outcome, log.seconds, log.answer)
-            await self.memory.release(run.thread_id, run.run_id)
+            await thread.release()
 
-    async def _steps(self, run: Run, recorder: RunRecorder) -> AsyncGenerator[Sequence[AnyMessage], None]:
+    async def _steps(
+        self, run: Run, thread: HeldThread, recorder: RunRecorder
+    ) -> AsyncGenerator[Sequence[AnyMessage], None]:
         """Drive the graph.
 
         Yields:
             The conversation where a step changed it, else nothing: a sign that the recorder may have news.
         """
-        graph = self.memory.graph_for(run.thread_id)
         config = build_config(self.settings, affinity_id=run.affinity_id, thread_id=run.thread_id, owner=run.owner)
         config["callbacks"] = self.callbacks(run, recorder)
-        results: list[ToolMessage] = []
-        if run.thread_id is not None:
-            # Not only where a step is due: a run that ended between its tools and their checkpoint shows none.
-            state = await self.memory.load_before(run.thread_id, run.run_id)
-            results = close_tool_calls(state.values.get("messages", []))
+        # Not only where a step is due: a run that ended between its tools and their checkpoint shows none.
+        results = close_tool_calls(thread.take_messages())
         # "messages" is what makes LangGraph stream the models; their text is read by the recorder. "updates" tell of
         # each step within a step.
         modes: list[StreamMode] = ["values", "updates", "messages"] if run.tokens else ["values"]
         stream = cast(
             "AsyncGenerator[tuple[tuple[str, ...], str, Any], None]",
-            graph.astream({"messages": [*results, *run.messages]}, config, stream_mode=modes, subgraphs=True),
+            thread.graph.astream({"messages": [*results, *run.messages]}, config, stream_mode=modes, subgraphs=True),
         )
         async with aclosing(stream):
             async for namespace, mode, data in stream:

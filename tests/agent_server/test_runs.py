@@ -26,7 +26,7 @@ from tests.agent_server.conftest import Script, ScriptedModel, build_graph, look
 async def collect(agent: Agent, **given: Any) -> list[Event]:
     run = Run(**{"run_id": "run_1", "affinity_id": "id-1", "messages": (HumanMessage("Which city?"),)} | given)
     with model_affinity(run.affinity_id):
-        async with aclosing(agent.run(run)) as events:
+        async with agent.hold(run) as thread, aclosing(agent.run(run, thread)) as events:
             return [event async for event in events]
 
 
@@ -82,7 +82,8 @@ async def test_a_turn_is_told_of_before_the_next_one_has_ended() -> None:
 
     script = Script(wait=hold_the_second_turn_up)
     run = Run("run_1", "id-1", (HumanMessage("Which city?"),))
-    async with aclosing(Agent(build_graph(script)).run(run)) as events:
+    agent = Agent(build_graph(script))
+    async with agent.hold(run) as thread, aclosing(agent.run(run, thread)) as events:
         assert isinstance(await anext(events), ModelCall)
         go_on.set()
         assert isinstance([event async for event in events][-1], Answer)
@@ -254,7 +255,7 @@ async def test_a_thread_is_free_when_the_answer_is_told() -> None:
     agent = Agent(build_graph(Script()))
     first = build_run("a", "t-1")
     async with AsyncExitStack() as next_run:
-        async with agent.hold(first), aclosing(agent.run(first)) as events:
+        async with agent.hold(first) as thread, aclosing(agent.run(first, thread)) as events:
             async for event in events:
                 if isinstance(event, Answer):
                     await next_run.enter_async_context(agent.hold(build_run("b", "t-1")))
@@ -269,9 +270,9 @@ async def test_a_thread_is_free_when_a_failure_is_told() -> None:
 
     agent = Agent(build_graph(Script(wait=fail)))
     first = build_run("a", "t-1")
-    async with agent.hold(first):
+    async with agent.hold(first) as thread:
         with pytest.raises(PlanoError):
-            _ = [event async for event in agent.run(first)]
+            _ = [event async for event in agent.run(first, thread)]
         async with agent.hold(build_run("b", "t-1")):
             pass
 
