@@ -11,7 +11,7 @@ claude-code    code.claude.com/docs/en/llm-gateway-protocol, "Request headers"; 
                ``user_…_account_…_session_<id>`` up to 2.1.77, from then on JSON with ``session_id``
 codex          openai/codex, ``codex-rs/core/src/responses_metadata.rs`` and ``codex-api/src/requests/headers.rs``
 opencode       sst/opencode, ``packages/opencode/src/session/llm/request.ts``
-kilo           Kilo-Org/kilocode, the same path
+kilo           Kilo-Org/kilocode, the same path, and ``installation/index.ts``: ``kilo/<channel>/<version>/<client>``
 mistral-vibe   mistralai/mistral-vibe, ``_get_extra_headers`` of its agent loop, ``get_user_agent``
 qwen-code      QwenLM/qwen-code, ``openaiResponsesContentGenerator/responses-pipeline.ts``: a prompt's id, which is
                ``<session>########<number of the prompt>``; on the other surfaces it sends none
@@ -192,9 +192,8 @@ def recognise(headers: Mapping[str, str], fields: Mapping[str, msgspec.Raw]) -> 
 
 
 def _find_row(headers: Mapping[str, str], fields: Mapping[str, msgspec.Raw]) -> Harness | None:
-    agent = headers.get("user-agent")
-    product = _PRODUCT.match(agent) if agent is not None else None
-    if product is not None and (row := _BY_AGENT.get(product[1].lower())) is not None:
+    row = _find_by_agent(headers.get("user-agent", ""))
+    if row is not None:
         return row
     for name in _BY_SIGN:
         if name in headers:
@@ -206,6 +205,15 @@ def _find_row(headers: Mapping[str, str], fields: Mapping[str, msgspec.Raw]) -> 
         if name in fields and sign in bytes(fields[name]):
             return row
     return None
+
+
+def _find_by_agent(agent: str) -> Harness | None:
+    """Find the row of a user agent: by the first product's whole name, or by what stands before its first slash."""
+    found = _PRODUCT.match(agent)
+    if found is None:
+        return None
+    product = found[1].lower()
+    return _BY_AGENT.get(product) or _BY_AGENT.get(product.partition("/")[0])
 
 
 def _find_id(row: Harness, headers: Mapping[str, str]) -> str | None:

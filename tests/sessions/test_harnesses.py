@@ -93,6 +93,8 @@ def test_a_codex_sub_agents_thread_is_a_lane_of_its_parents() -> None:
     [
         ("opencode/1.2.3 ai-sdk/openai-compatible/1.0.30 runtime/bun/1.3.1", "opencode"),
         ("Kilo-Code/7.0.1", "kilo"),
+        ("kilo/latest/7.0.1/cli", "kilo"),
+        ("opencode/local", "opencode"),
     ],
 )
 def test_opencode_and_kilo_are_told_by_their_user_agents(name: str, agent: str, harness: str) -> None:
