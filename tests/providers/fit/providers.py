@@ -32,6 +32,13 @@ def blocks_of(message: Body) -> list[Body]:
 # Anthropic
 
 
+def read_version(model: str) -> tuple[int, int]:
+    """The version of a Claude by its id; a date is none."""
+    found = re.search(r"claude-(?:[a-z]+-)?(\d)(?:-(\d)(?!\d))?", model)
+    assert found is not None
+    return int(found[1]), int(found[2] or 0)
+
+
 def check_claude_fields(body: Body) -> None:
     """platform.claude.com, Messages API: unknown fields are refused, max_tokens is required."""
     taken = {
@@ -103,10 +110,11 @@ def check_claude_turns(body: Body) -> None:
     roles = [message["role"] for message in body["messages"]]
     if not roles or roles[0] != "user":
         refuse('first message must use the "user" role')
-    if roles[-1] == "assistant" and re.search(r"4-[6-9]|(sonnet|opus|fable)-5", body["model"]):
+    version = read_version(body["model"])
+    if roles[-1] == "assistant" and version >= (4, 6):
         refuse("This model does not support assistant message prefill.")
     for before, role in pairwise(roles):
-        if role == "system" and (before != "user" or not re.search(r"4-8|(sonnet|opus|fable)-5", body["model"])):
+        if role == "system" and (before != "user" or version < (4, 8)):
             refuse("role 'system' is not supported here")
 
 
@@ -114,11 +122,12 @@ def check_claude_sampling(body: Body) -> None:
     """router-for-me/CLIProxyAPI#193: one of temperature and top_p from 4.1 on; new in Claude 4.7: defaults alone."""
     model = body["model"]
     both = "temperature" in body and "top_p" in body
-    if both and re.search(r"opus-4-1|4-[5-9]|-5$", model):
+    version = read_version(model)
+    if both and version >= (4, 1):
         refuse("temperature and top_p cannot both be specified")
     if "temperature" in body and not 0 <= body["temperature"] <= 1:
         refuse("temperature: range 0 to 1")
-    if re.search(r"4-[78]|(sonnet|opus|fable|mythos)-5", model) and {"temperature", "top_p", "top_k"} & body.keys():
+    if version >= (4, 7) and {"temperature", "top_p", "top_k"} & body.keys():
         refuse("sampling parameters are not supported")
 
 
@@ -126,19 +135,20 @@ def check_claude_thinking(body: Body) -> None:
     """platform.claude.com, extended thinking and effort."""
     model, thinking = body["model"], body.get("thinking") or {}
     effort = (body.get("output_config") or {}).get("effort")
-    takes_effort = re.search(r"opus-4-5|4-[6-9]|(sonnet|opus|fable|mythos)-5", model)
+    version = read_version(model)
+    takes_effort = "opus-4-5" in model or version >= (4, 6)
     if effort is not None and (not takes_effort or effort not in {"low", "medium", "high", "xhigh", "max"}):
         refuse("This model does not support the effort parameter.")
-    if (effort in {"xhigh", "max"} and "opus-4-5" in model) or (effort == "xhigh" and re.search(r"4-6", model)):
+    if (effort in {"xhigh", "max"} and "opus-4-5" in model) or (effort == "xhigh" and version == (4, 6)):
         refuse("This effort is not supported")
     if thinking.get("type") == "enabled":
-        if re.search(r"4-[78]|(sonnet|opus|fable|mythos)-5", model):
-            refuse("thinking.type enabled is not supported; use adaptive")
+        if version >= (4, 7) or version < (3, 7):
+            refuse("thinking.type enabled is not supported")
         if not 1024 <= thinking["budget_tokens"] < body["max_tokens"]:
             refuse("max_tokens must be greater than thinking.budget_tokens")
         if body.get("temperature", 1) != 1:
             refuse("temperature may only be set to 1 when thinking is enabled")
-    if thinking.get("type") == "adaptive" and re.search(r"4-5|4-1|3-5", model):
+    if thinking.get("type") == "adaptive" and version < (4, 6):
         refuse("adaptive thinking is not supported")
 
 
@@ -152,8 +162,11 @@ def check_claude_turn_efforts(body: Body) -> None:
 
 def check_claude_limit(body: Body) -> None:
     """platform.claude.com, models overview: the most output tokens."""
-    limits = (("3-5", 8_192), ("opus-4-1", 32_000), ("4-5", 64_000), ("", 128_000))
-    most = next(limit for part, limit in limits if part in body["model"])
+    limits = (
+        *(((3, 6), 8_192), ((3, 9), 64_000), ((4, 1), 32_000 if "opus" in body["model"] else 64_000)),
+        *(((4, 5), 64_000), ((9, 9), 128_000)),
+    )
+    most = next(limit for last, limit in limits if read_version(body["model"]) <= last)
     if body["max_tokens"] > most:
         refuse(f"max_tokens: {body['max_tokens']} > {most}")
 
@@ -242,12 +255,25 @@ def check_claude_rest(body: Body) -> None:
 
 
 def is_reasoning(model: str) -> bool:
-    return re.match(r"(o\d|gpt-5)(?!.*chat)", model) is not None
+    return re.match(r"(o\d|gpt-[5-9])(?!.*chat)", model) is not None
 
 
 def check_gpt_limit(body: Body) -> None:
     """platform.openai.com, models: the most output; reasoning models take max_completion_tokens."""
-    limits = {"gpt-4o": 16_384, "gpt-4.1": 32_768, "gpt-5": 128_000, "o3": 100_000, "o4": 100_000}
+    limits = {
+        "gpt-4-32k": 32_768,
+        "gpt-3.5": 4_096,
+        "gpt-4o": 16_384,
+        "gpt-4.1": 32_768,
+        "gpt-4-": 4_096,
+        "gpt-5-pro": 272_000,
+        "gpt-5-chat": 16_384,
+        "gpt-5": 128_000,
+        "o1-": 1_000_000,
+        "o1": 100_000,
+        "o3": 100_000,
+        "o4": 100_000,
+    }
     most = next((limit for name, limit in limits.items() if body["model"].startswith(name)), None)
     if is_reasoning(body["model"]) and body.get("max_tokens") is not None:
         refuse("Unsupported parameter: 'max_tokens'")
@@ -341,10 +367,59 @@ def check_gpt_values(body: Body) -> None:
             refuse("Only the default (1) value is supported.")
         if body.get("logprobs") or any(body.get(name) for name in ("presence_penalty", "frequency_penalty")):
             refuse("Unsupported parameter")
-    efforts = {"gpt-5": {"minimal", "low", "medium", "high"}, "o3": {"low", "medium", "high"}}
-    effort = body.get("reasoning_effort")
-    if effort is not None and effort not in efforts.get(body["model"], set()):
+    check_gpt_effort(body["model"], body.get("reasoning_effort"))
+
+
+def check_gpt_effort(model: str, effort: str | None) -> None:
+    """platform.openai.com, reasoning guide; models that it does not name are judged where they do not reason."""
+    named = {
+        "gpt-5": {"minimal", "low", "medium", "high"},
+        "gpt-5.1": {"none", "low", "medium", "high"},
+        "gpt-5-pro": {"high"},
+    }
+    if re.fullmatch(r"o1|o3|o3-mini|o4-mini", model):
+        named[model] = {"low", "medium", "high"}
+    taken = named.get(model) if is_reasoning(model) else set[str]()
+    if effort is not None and taken is not None and effort not in taken:
         refuse("Unsupported value: 'reasoning_effort'")
+
+
+# OpenAI's responses
+
+
+def check_responses(body: Body) -> None:
+    """OpenAI's OpenAPI document, CreateResponse: names, call ids and users of 64 characters, the model's limits."""
+    model = body["model"]
+    for name in ("user", "safety_identifier", "prompt_cache_key"):
+        if len(body.get(name) or "") > 64:
+            refuse(f"Invalid '{name}': string too long")
+    items = body["input"] if isinstance(body["input"], list) else []
+    names = [tool["name"] for tool in body.get("tools") or () if tool["type"] == "function"]
+    names += [item["name"] for item in items if item.get("type") == "function_call"]
+    for name in names:
+        if not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", name):
+            refuse(f"Invalid name {name!r}")
+    called: set[str] = set()
+    for item in items:
+        if item.get("type") == "function_call":
+            called.add(item["call_id"])
+        if not 0 < len(item.get("call_id", "c")) <= 64:
+            refuse("Invalid 'call_id': string too long")
+        if item.get("type") == "function_call_output" and item["call_id"] not in called:
+            refuse("No tool call found for function call output")
+    check_gpt_limit({"model": model, "max_completion_tokens": body.get("max_output_tokens")})
+    check_gpt_effort(model, (body.get("reasoning") or {}).get("effort"))
+    if is_reasoning(model) and any(body.get(name) not in {None, 1} for name in ("temperature", "top_p")):
+        refuse("Unsupported parameter")
+
+
+def check_responses_schemas(body: Body) -> None:
+    """platform.openai.com, structured outputs; langchain-ai/langchainjs#9804."""
+    tools = [{"function": tool} for tool in body.get("tools") or () if tool["type"] == "function"]
+    wanted = (body.get("text") or {}).get("format") or {}
+    form = {"json_schema": wanted} if wanted.get("type") == "json_schema" else None
+    check_functions({"tools": tools})
+    check_gpt_schemas({"tools": tools, "response_format": form})
 
 
 # Others
@@ -372,6 +447,43 @@ def check_system_first(body: Body) -> None:
     for number, message in enumerate(body["messages"]):
         if number and message["role"] in {"system", "developer"} and body["messages"][number - 1]["role"] != "system":
             refuse("System message must be at the beginning.")
+
+
+def check_warmth(most: float) -> Check:
+    """platform.moonshot.ai, docs.bigmodel.cn: temperatures from 0 to 1; docs.x.ai, console.groq.com: to 2."""
+
+    def check(body: Body) -> None:
+        if not 0 <= (body.get("temperature") or 0) <= most:
+            refuse(f"temperature: range 0 to {most}")
+
+    return check
+
+
+def check_reasoning_is_kept(body: Body) -> None:
+    """platform.moonshot.ai, thinking models; api-docs.deepseek.com, thinking mode: calls come with their reasoning."""
+    for message in body["messages"]:
+        if message.get("tool_calls") and message.get("reasoning_content") is None:
+            refuse("reasoning_content is missing in assistant tool call message")
+
+
+def check_grok(body: Body) -> None:
+    """docs.x.ai, reasoning: which models take an effort; no stop sequences with Grok 4."""
+    model, effort = body["model"], body.get("reasoning_effort")
+    if effort is not None and re.fullmatch(r"grok-(4|4-fast|4-1-fast|code-fast)", model):
+        refuse("Model does not support parameter reasoningEffort")
+    if effort is not None and model == "grok-4.5" and effort not in {"low", "medium", "high"}:
+        refuse("reasoning_effort")
+    if body.get("stop") and model == "grok-4":
+        refuse("stop is not supported by reasoning models")
+
+
+def check_groq(body: Body) -> None:
+    """console.groq.com/docs/openai: fields that are a 400; messages have no name."""
+    for name in ("logprobs", "logit_bias", "top_logprobs", "prompt_cache_key"):
+        if name in body:
+            refuse(f"property {name!r} is unsupported")
+    if body.get("n", 1) != 1 or any("name" in message for message in body["messages"]):
+        refuse("property is unsupported")
 
 
 def check_mistral(body: Body) -> None:
@@ -430,8 +542,15 @@ DEEPSEEK: tuple[Check, ...] = (
     check_calls(40),
     check_functions,
     check_functions_are_described,
+    check_reasoning_is_kept,
 )
 OLLAMA: tuple[Check, ...] = (check_roles, check_system_first)
+KIMI: tuple[Check, ...] = (check_roles, check_names, check_warmth(1.0), check_reasoning_is_kept)
+ZHIPU: tuple[Check, ...] = (check_roles, check_names, check_warmth(1.0))
+XAI: tuple[Check, ...] = (check_names, check_warmth(2.0), check_grok)
+GROQ: tuple[Check, ...] = (check_groq, check_names, check_warmth(2.0))
+RESPONSES: tuple[Check, ...] = (check_responses, check_responses_schemas)
+"""OpenAI's rules on its responses wire."""
 
 TARGETS: dict[str, tuple[Check, ...]] = {
     **{
@@ -457,7 +576,24 @@ TARGETS: dict[str, tuple[Check, ...]] = {
 """The targets of the tests, with what their providers refuse."""
 
 
+PROVIDERS: dict[str, tuple[Check, ...]] = {
+    "anthropic": CLAUDE,
+    "openai": GPT,
+    "mistral": MISTRAL,
+    "gemini": GEMINI,
+    "deepseek": DEEPSEEK,
+    "ollama": OLLAMA,
+    "moonshotai": KIMI,
+    "zhipu": ZHIPU,
+    "xai": XAI,
+    "groq": GROQ,
+}
+"""The rules of each provider, whichever its model."""
+
+
 def check(target: str, body: Body) -> None:
-    """Refuse what a target's provider refuses."""
-    for rule in TARGETS[target]:
+    """Refuse what a target's provider refuses, on the wire that the body is of."""
+    provider = target.partition("/")[0]
+    own_responses = RESPONSES if provider == "openai" else ()
+    for rule in own_responses if "input" in body else PROVIDERS[provider]:
         rule(body)

@@ -1,23 +1,69 @@
-"""Random requests of the official SDKs' types: whatever was fitted, its provider takes."""
+"""Random requests of the official SDKs' types, to every row of the table: whatever was fitted, its provider takes."""
 
 import json
 import re
+from importlib import resources
 from typing import Any
 
 from anthropic.types.message_create_params import MessageCreateParamsNonStreaming
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
+from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming
 from pydantic import TypeAdapter
 
 from plano_agents.errors import RequestError
 from plano_agents.protocol.form import Form
 from plano_agents.providers.fit import Fitted
-from tests.providers.fit.conftest import CHAT, MESSAGES, fit
-from tests.providers.fit.providers import TARGETS, check
+from plano_agents.providers.profiles import parse_rows
+from tests.providers.fit.conftest import CHAT, MESSAGES, RESPONSES, fit
+from tests.providers.fit.providers import check
 
 CHAT_TYPE: TypeAdapter[Any] = TypeAdapter(CompletionCreateParamsNonStreaming)
 MESSAGES_TYPE: TypeAdapter[Any] = TypeAdapter(MessageCreateParamsNonStreaming)
+RESPONSES_TYPE: TypeAdapter[Any] = TypeAdapter(ResponseCreateParamsNonStreaming)
+
+SERVED_BY = {
+    "gpt-oss": "groq",
+    "gpt": "openai",
+    "o1": "openai",
+    "o3": "openai",
+    "o4": "openai",
+    "claude": "anthropic",
+    "gemini": "gemini",
+    "gemma": "gemini",
+    "mistral": "mistral",
+    "magistral": "mistral",
+    "ministral": "mistral",
+    "codestral": "mistral",
+    "devstral": "mistral",
+    "open-mistral": "mistral",
+    "pixtral": "mistral",
+    "deepseek": "deepseek",
+    "grok": "xai",
+    "kimi": "moonshotai",
+    "moonshot": "moonshotai",
+    "glm": "zhipu",
+    "llama": "groq",
+    "qwen": "ollama",
+    "qwq": "ollama",
+    "minimax": "ollama",
+    "mimo": "ollama",
+}
+"""A provider whose rules are known of each family, by how its ids begin."""
+
+ROWS = parse_rows(resources.files("plano_agents.providers").joinpath("models.toml").read_text())
+
+
+def list_targets() -> list[str]:
+    """Every id of the table, at a provider that serves it; Claude's with a dot are other providers' spellings."""
+    found = []
+    for model_id in (each for row in ROWS for each in row.ids):
+        provider = next(name for start, name in SERVED_BY.items() if model_id.startswith(start))
+        if provider != "anthropic" or "." not in model_id:
+            found.append(f"{provider}/{model_id}")
+    return found
+
 
 TEXTS = st.sampled_from(["hi", "\n\n", " ", "Look it up", "“ja”", '{"role": "assistant"}'])
 SAID = st.sampled_from(["hi", "Look it up", "“ja”"])
@@ -199,21 +245,75 @@ def messages_requests(draw: st.DrawFn) -> dict[str, Any]:
     return {"model": "m", "messages": messages, **fields, **({"output_config": config} if config else {})}
 
 
-ANY_TARGET = st.sampled_from(sorted(TARGETS))
+@st.composite
+def responses_requests(draw: st.DrawFn) -> dict[str, Any]:
+    """Requests of OpenAI's SDK to its responses."""
+    items: list[dict[str, Any]] = []
+    for role, text, calls in draw(loops()):
+        items.append({"role": role, "content": text})
+        items += [
+            {"type": "function_call", "call_id": call_id, "name": name, "arguments": "{}"} for call_id, name, _ in calls
+        ]
+        items += [
+            {"type": "function_call_output", "call_id": call_id, "output": result} for call_id, _, result in calls
+        ]
+    fields: dict[str, Any] = draw(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "instructions": st.just("You help."),
+                "max_output_tokens": LIMITS,
+                "temperature": st.sampled_from([0.0, 1.0, 1.5]),
+                "top_p": st.sampled_from([0.1, 1.0]),
+                "user": st.sampled_from(["u", "u" * 300]),
+                "safety_identifier": st.sampled_from(["s", "s" * 300]),
+                "prompt_cache_key": st.sampled_from(["k", "k" * 300]),
+                "store": st.booleans(),
+                "metadata": st.just({"a": "b"}),
+                "parallel_tool_calls": st.booleans(),
+                "reasoning": st.sampled_from([{"effort": effort} for effort in EFFORTS]),
+            },
+        )
+    )
+    tools = draw(TOOLS)
+    if tools:
+        fields["tools"] = [
+            {"type": "function", "name": name, "parameters": schema, "strict": strict} for name, schema, strict in tools
+        ]
+    wanted = draw(st.none() | SCHEMAS)
+    if wanted is not None:
+        form = {"type": "json_schema", "name": "answer", "schema": wanted, "strict": draw(st.booleans())}
+        fields["text"] = {"format": form}
+    return {"model": "m", "input": items, **fields}
 
 
-@settings(max_examples=150)
+ANY_TARGET = st.sampled_from(list_targets())
+
+
+@settings(max_examples=250)
 @given(target=ANY_TARGET, body=chat_requests())
 def test_any_chat_request_is_fitted_so_that_its_target_takes_it(target: str, body: dict[str, Any]) -> None:
     CHAT_TYPE.validate_python(body)
     check_fitted(CHAT, target, body)
 
 
-@settings(max_examples=150)
+@settings(max_examples=250)
 @given(target=ANY_TARGET, body=messages_requests())
 def test_any_messages_request_is_fitted_so_that_its_target_takes_it(target: str, body: dict[str, Any]) -> None:
     MESSAGES_TYPE.validate_python(body)
     check_fitted(MESSAGES, target, body)
+
+
+@settings(max_examples=250)
+@given(target=ANY_TARGET, body=responses_requests())
+def test_any_responses_request_is_fitted_so_that_its_target_takes_it(target: str, body: dict[str, Any]) -> None:
+    RESPONSES_TYPE.validate_python(body)
+    check_fitted(RESPONSES, target, body)
+
+
+def test_every_row_is_a_target() -> None:
+    targets = {name.partition("/")[2] for name in list_targets()}
+    assert all(targets & set(row.ids) for row in ROWS)
 
 
 def check_fitted(surface: Form, target: str, body: dict[str, Any]) -> None:

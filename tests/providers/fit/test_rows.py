@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from plano_agents.protocol.form import Form
-from tests.providers.fit.conftest import CHAT, MESSAGES, fit, sent
+from tests.providers.fit.conftest import CHAT, MESSAGES, RESPONSES, fit, sent
 from tests.providers.fit.providers import TARGETS, check
 
 USER = {"role": "user", "content": "hi"}
@@ -58,6 +58,25 @@ def chat(*messages: object, **more: object) -> dict[str, Any]:
 
 def messages(*turns: object, **more: object) -> dict[str, Any]:
     return {"messages": list(turns) or [USER], "max_tokens": 100, **more}
+
+
+def responses_loop(call_id: str = "functions.f:0", name: str = "f", **more: object) -> dict[str, Any]:
+    """The loop of a responses client, with an instruction after it."""
+    turn = [
+        {"type": "function_call", "call_id": call_id, "name": name, "arguments": "{}"},
+        {"type": "function_call_output", "call_id": call_id, "output": "ok"},
+    ]
+    tools = [{"type": "function", "name": name, "parameters": SCHEMA}]
+    later = {"role": "developer", "content": "Briefly."}
+    return {
+        "input": [USER, *turn, *turn, later, {"role": "user", "content": "go on"}],
+        "tools": tools,
+        **more,
+    }
+
+
+def responses(**more: object) -> dict[str, Any]:
+    return {"input": [USER], **more}
 
 
 def image(surface: Form) -> dict[str, object]:
@@ -159,6 +178,45 @@ REQUESTS: dict[str, tuple[Form, dict[str, Any]]] = {
         MESSAGES,
         messages(max_tokens=20_000, thinking={"type": "adaptive"}, top_p=0.5),
     ),
+    "responses: a loop with ids of another provider": (RESPONSES, responses_loop()),
+    "responses: ids of 70 characters": (RESPONSES, responses_loop("c" * 70)),
+    "responses: a long name, chosen": (
+        RESPONSES,
+        responses_loop(name=LONG_NAME, tool_choice={"type": "function", "name": LONG_NAME}),
+    ),
+    "responses: a name with a dot": (RESPONSES, responses_loop(name="server.tool")),
+    "responses: a high limit": (RESPONSES, responses(max_output_tokens=1_000_000)),
+    "responses: sampling": (RESPONSES, responses(temperature=1.7, top_p=0.9)),
+    "responses: a long user": (
+        RESPONSES,
+        responses(user="u" * 300, safety_identifier="s" * 300, prompt_cache_key="k" * 300),
+    ),
+    "responses: OpenAI's own fields": (
+        RESPONSES,
+        responses(store=False, metadata={"a": "b"}, service_tier="auto", truncation="auto", max_tool_calls=2),
+    ),
+    "responses: the assistant first": (
+        RESPONSES,
+        {"input": [{"role": "assistant", "content": "Hello."}, USER]},
+    ),
+    "responses: the assistant last": (RESPONSES, {"input": [USER, {"role": "assistant", "content": "So:"}]}),
+    "responses: blank text": (RESPONSES, {"input": [USER, {"role": "assistant", "content": " "}, USER]}),
+    "responses: an image of another type": (
+        RESPONSES,
+        {
+            "input": [
+                {
+                    "role": "user",
+                    "content": [{"type": "input_image", "image_url": f"data:image/jpg;base64,{PNG}"}],
+                }
+            ]
+        },
+    ),
+    "responses: streamed": (RESPONSES, responses(stream=True)),
+    **{
+        f"responses: effort {effort}": (RESPONSES, responses(reasoning={"effort": effort}))
+        for effort in ("none", "minimal", "low", "high", "xhigh", "max")
+    },
     "chat: streamed": (CHAT, chat(stream=True, stream_options={"include_usage": True})),
     "messages: streamed": (MESSAGES, messages(stream=True)),
     **{
@@ -201,6 +259,21 @@ REQUESTS: dict[str, tuple[Form, dict[str, Any]]] = {
         for name, schema in SCHEMAS.items()
     },
     **{
+        f"responses: a tool's schema, {name}, strict={strict}": (
+            RESPONSES,
+            responses(tools=[{"type": "function", "name": "f", "parameters": schema, "strict": strict}]),
+        )
+        for name, schema in SCHEMAS.items()
+        for strict in (True, False)
+    },
+    **{
+        f"responses: an answer's schema, {name}": (
+            RESPONSES,
+            responses(text={"format": {"type": "json_schema", "name": "x", "schema": schema, "strict": True}}),
+        )
+        for name, schema in SCHEMAS.items()
+    },
+    **{
         f"messages: an answer's schema, {name}": (
             MESSAGES,
             messages(output_config={"format": {"type": "json_schema", "schema": schema}}),
@@ -223,7 +296,7 @@ def test_what_was_fitted_needs_no_more(case: str, target: str) -> None:
     """A second fitting of what goes up changes nothing: rules do not work against each other."""
     surface, body = REQUESTS[case]
     once = sent(surface, target, body)
-    wire = MESSAGES if target.startswith("anthropic/") else CHAT
+    wire = RESPONSES if "input" in once else MESSAGES if target.startswith("anthropic/") else CHAT
     again = fit(wire, target, once)
     assert json.loads(again.body) == once
     assert again.adjustments == ()
