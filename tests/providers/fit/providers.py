@@ -113,6 +113,9 @@ def check_claude_turns(body: Body) -> None:
     version = read_version(body["model"])
     if roles[-1] == "assistant" and version >= (4, 6):
         refuse("This model does not support assistant message prefill.")
+    for message in body["messages"]:
+        if message["role"] != "system" and message.keys() - {"role", "content"}:
+            refuse("Extra inputs are not permitted: BetaSystemMessageParam alone has more")
     for before, role in pairwise(roles):
         if role == "system" and (before != "user" or version < (4, 8)):
             refuse("role 'system' is not supported here")

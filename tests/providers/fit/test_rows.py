@@ -149,6 +149,16 @@ REQUESTS: dict[str, tuple[Form, dict[str, Any]]] = {
             system="You help.",
         ),
     ),
+    "messages: effort of a system turn": (
+        MESSAGES,
+        messages(
+            USER,
+            {"role": "system", "content": "Briefly.", "output_config": {"effort": "medium"}},
+            {"role": "assistant", "content": "yes"},
+            USER,
+            {"role": "system", "content": [], "output_config": {"effort": "low"}},
+        ),
+    ),
     "chat: the assistant first": (CHAT, chat({"role": "assistant", "content": "Hello."}, USER)),
     "messages: the assistant first": (MESSAGES, messages({"role": "assistant", "content": "Hello."}, USER)),
     "chat: the assistant last": (CHAT, chat(USER, {"role": "assistant", "content": "So:"})),

@@ -92,8 +92,7 @@ def _check_messages(messages: list[body.Message]) -> None:
         raise refuse('messages: first message must use the "user" role')
     for at, message in enumerate(messages):
         _check_text(message, at, is_last=at == len(messages) - 1)
-        if message.role == "system" and messages[at - 1].role != "user":
-            raise refuse(f"messages.{at}: role 'system' messages must immediately follow a 'user' message")
+        _check_instructions(message, at, before=messages[at - 1].role)
         allowed = _ALLOWED[message.role]
         for place, block in enumerate(message.blocks):
             path = f"messages.{at}.content.{place}"
@@ -101,6 +100,17 @@ def _check_messages(messages: list[body.Message]) -> None:
                 raise refuse(f"{path}: `{block.type}` blocks are not allowed in `{message.role}` messages")
             if isinstance(block, Thought | RedactedThought):
                 check_thought(block, path)
+
+
+def _check_instructions(message: body.Message, at: int, *, before: str) -> None:
+    """Check instructions between turns: after the user's, and with fields of their own (BetaSystemMessageParam)."""
+    if message.role == "system":
+        if before != "user":
+            raise refuse(f"messages.{at}: role 'system' messages must immediately follow a 'user' message")
+        return
+    for field in ("output_config", "clear_at"):
+        if getattr(message, field) is not None:
+            raise refuse(f"messages.{at}.{field}: Extra inputs are not permitted")
 
 
 def _check_text(message: body.Message, at: int, *, is_last: bool) -> None:

@@ -61,7 +61,11 @@ REQUEST: dict[str, Any] = {
                 {"type": "text", "text": "Explain what the command `rm -rf build` does"},
             ],
         },
-        {"role": "system", "content": "# Environment\nPrimary working directory: /src"},
+        {
+            "role": "system",
+            "content": [{"type": "text", "text": "# Environment\nPrimary working directory: /src"}],
+            "output_config": {"effort": "medium"},
+        },
         {
             "role": "assistant",
             "content": [

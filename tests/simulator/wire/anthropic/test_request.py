@@ -64,6 +64,10 @@ def refusal_of(source: bytes) -> Refusal:
             "messages.0.content.0.text: Field required",
         ),
         (body({**USER, "name": "x"}), "messages.0.name: Extra inputs are not permitted"),
+        (
+            body({**USER, "output_config": {"effort": "low"}}),
+            "messages.0.output_config: Extra inputs are not permitted",
+        ),
         (body(stream_options={}), "stream_options: Extra inputs are not permitted"),
         (
             body(USER, call("a")),
