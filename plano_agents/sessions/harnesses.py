@@ -15,8 +15,9 @@ kilo           Kilo-Org/kilocode, the same path, and ``installation/index.ts``: 
 mistral-vibe   mistralai/mistral-vibe, ``_get_extra_headers`` of its agent loop, ``get_user_agent``
 qwen-code      QwenLM/qwen-code, ``openaiResponsesContentGenerator/responses-pipeline.ts``: a prompt's id, which is
                ``<session>########<number of the prompt>``; on the other surfaces it sends none
-pi             badlogic/pi-mono, ``packages/ai``: ``createClient`` sends ``session_id`` and repeats it as
-               ``x-client-request-id``; on chat completions and messages it sends none by itself
+pi             badlogic/pi-mono, ``packages/ai``: ``createClient`` sends ``session-id`` (``session_id`` before 1.0)
+               and repeats it as ``x-client-request-id``; on chat completions and messages it sends an id only
+               where its ``sessionAffinityFormat`` is set
 =============  ================================================================================================
 
 What a session's lanes are is left to `lanes`.
@@ -138,15 +139,18 @@ HARNESSES = (
         frozenset({"qwencode"}),
         field=Field("prompt_cache_key", _read_prompt_id, b"########"),
     ),
-    Harness("pi", frozenset({"pi"}), ids=("session_id",), echo="x-client-request-id"),
+    Harness(
+        "pi",
+        frozenset({"pi"}),
+        ids=("session-id", "session_id", "x-session-affinity", "x-session-id"),
+        echo="x-client-request-id",
+    ),
 )
 """The rows; a request is of the first that it shows."""
 
 _BY_AGENT: Mapping[str, Harness] = MappingProxyType({name: row for row in HARNESSES for name in row.agents})
 _BY_SIGN: Mapping[str, Harness] = MappingProxyType({name: row for row in HARNESSES for name in row.signs})
-_BY_ECHO: tuple[tuple[str, str, Harness], ...] = tuple(
-    (name, row.echo, row) for row in HARNESSES if row.echo is not None for name in row.ids
-)
+_BY_ECHO: tuple[tuple[str, Harness], ...] = tuple((row.echo, row) for row in HARNESSES if row.echo is not None)
 _BY_FIELD: tuple[tuple[str, bytes, Harness], ...] = tuple(
     (row.field.name, row.field.sign, row) for row in HARNESSES if row.field is not None and row.field.sign is not None
 )
@@ -198,8 +202,8 @@ def _find_row(headers: Mapping[str, str], fields: Mapping[str, msgspec.Raw]) -> 
     for name in _BY_SIGN:
         if name in headers:
             return _BY_SIGN[name]
-    for name, echo, row in _BY_ECHO:
-        if name in headers and headers[name] == headers.get(echo):
+    for echo, row in _BY_ECHO:
+        if echo in headers and any(headers.get(name) == headers[echo] for name in row.ids):
             return row
     for name, sign, row in _BY_FIELD:
         if name in fields and sign in bytes(fields[name]):

@@ -118,9 +118,10 @@ def test_qwen_codes_prompts_are_of_one_session(agent: str) -> None:
         assert shown == Shown("qwen-code", "6666-7777", None)
 
 
-def test_pi_is_told_by_the_id_that_it_repeats() -> None:
-    assert show_headers({"session_id": "s-1", "x-client-request-id": "s-1"}) == Shown("pi", "s-1", None)
-    assert show_headers({"session_id": "s-1", "x-client-request-id": "other"}) is None
+@pytest.mark.parametrize("name", ["session_id", "session-id", "x-session-affinity"])
+def test_pi_is_told_by_the_id_that_it_repeats(name: str) -> None:
+    assert show_headers({name: "s-1", "x-client-request-id": "s-1"}) == Shown("pi", "s-1", None)
+    assert show_headers({name: "s-1", "x-client-request-id": "other"}) is None
 
 
 @pytest.mark.parametrize("agent", ["pi/0.50.1 (linux; x64)", "pi (linux 6.1; x64)"])
