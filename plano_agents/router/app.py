@@ -34,6 +34,7 @@ from plano_agents.router.watch.inspector.answers import OwnInspector
 from plano_agents.router.watch.inspector.seam import Inspector, build_observer
 from plano_agents.router.watch.inspector.site import InspectorSite
 from plano_agents.router.watch.metrics import Metrics
+from plano_agents.router.watch.prices import KnownPrices
 from plano_agents.router.watch.request_log import RequestLog
 from plano_agents.routing.candidates import ModelMetrics
 from plano_agents.routing.strategy import Strategy
@@ -215,7 +216,7 @@ class Router:
             observe=show_to(
                 self._metrics.observe,
                 self._log.observe,
-                build_observer(self._inspector, read_metrics),
+                build_observer(self._inspector, read_metrics, KnownPrices(config)),
                 *tracers,
             ),
             sampler=sampler,

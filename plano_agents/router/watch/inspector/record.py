@@ -5,6 +5,7 @@ nothing. Names that clients choose are cut to a length that many of them cannot 
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import msgspec
 
@@ -110,12 +111,15 @@ class Record(msgspec.Struct, gc=False, omit_defaults=True):
         return self.failure is not None or (self.status is not None and self.status >= 400)  # noqa: PLR2004 - HTTP's
 
 
-def build_record(trail: Trail, metrics: Mapping[str, ModelMetrics]) -> Record:
+def build_record(
+    trail: Trail, metrics: Mapping[str, ModelMetrics], known: Mapping[str, ModelMetrics] = MappingProxyType({})
+) -> Record:
     """Write down a request that is over.
 
     Args:
         trail: What is known of it.
-        metrics: What is known of the models' prices now.
+        metrics: What a source says of the models' prices now.
+        known: What is known of them otherwise.
     """
     tenant, session = trail.session or ("", None)
     tokens, ranking, tries = trail.tokens, trail.ranking, trail.tries
@@ -143,7 +147,7 @@ def build_record(trail: Trail, metrics: Mapping[str, ModelMetrics]) -> Record:
         record.model, record.route = decision.model, _cut(decision.route)
         record.decision, record.reason, record.degraded = decision.kind, decision.reason, decision.degraded
         record.because, record.pinned = _cut(decision.because), decision.pinned
-        cost = compute_cost(decision.model, tokens, metrics) if metrics else None
+        cost = compute_cost(decision.model, tokens, metrics) or compute_cost(decision.model, tokens, known)
         if cost is not None:
             record.cost_usd, record.cost_is_most = cost
     if ranking is not None:

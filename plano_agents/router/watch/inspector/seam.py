@@ -46,15 +46,20 @@ class Inspector(Protocol):
         """End the streams that have no end of their own, for the router stops."""
 
 
-def build_observer(inspector: Inspector, read_metrics: Callable[[], Mapping[str, ModelMetrics]]) -> Observer:
+def build_observer(
+    inspector: Inspector,
+    read_metrics: Callable[[], Mapping[str, ModelMetrics]],
+    known: Mapping[str, ModelMetrics],
+) -> Observer:
     """Let an inspector remember every request.
 
     Args:
         inspector: Remembers.
-        read_metrics: Gives what is known of the models' prices now.
+        read_metrics: Gives what a source says of the models' prices now.
+        known: What is known of them otherwise.
     """
 
     def observe(trail: Trail) -> None:
-        inspector.keep(build_record(trail, read_metrics()))
+        inspector.keep(build_record(trail, read_metrics(), known))
 
     return observe

@@ -23,6 +23,7 @@ from plano_agents.router.request.answer import Answer
 from plano_agents.router.request.writing import check_method, serve_answer
 from plano_agents.router.watch.inspector.history import MAX_RECORDS, MAX_SESSIONS, MAX_TURNS
 from plano_agents.router.watch.inspector.seam import Inspector, Question
+from plano_agents.router.watch.prices import KnownPrices
 
 PATH = "/inspector"
 """Where the page is."""
@@ -89,7 +90,8 @@ class InspectorSite:
             "preferences": [each.name for each in config.preferences],
             "has_tenants": config.routing.session_cache.tenant_header is not None,
             "is_shared": config.routing.session_cache.is_shared,
-            "has_prices": any(isinstance(source, CostSource) for source in config.metrics_sources),
+            "has_prices": any(isinstance(source, CostSource) for source in config.metrics_sources)
+            or bool(KnownPrices(config)),
             "workers": self._inspector.workers,
             "max_sessions": MAX_SESSIONS,
             "max_turns": MAX_TURNS,
