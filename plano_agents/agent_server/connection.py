@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from plano_agents.affinity import AFFINITY_HEADER, model_affinity, parse_affinity_id
 from plano_agents.agent_server.keys import find_owner
-from plano_agents.agent_server.sent import find_sent
+from plano_agents.agent_server.sent_answer import find_sent_answer
 from plano_agents.errors import (
     BodyTooLargeError,
     InvalidAffinityIdError,
@@ -31,7 +31,7 @@ from plano_agents.http.server.last_word import LAST_WORD_SECONDS
 from plano_agents.protocol.openai_chat import encode_error
 from plano_agents.protocol.values import MAX_VALUES, has_more_values
 
-Held = TypeVar("Held")
+T = TypeVar("T")
 
 OWNER_STATE_KEY = "owner"
 """Where the request's state holds whose API key it brings."""
@@ -98,7 +98,7 @@ class AffinityMiddleware:
             await self._app(scope, receive, send)
             return
         try:
-            find_sent(scope).affinity_id = read_affinity_id(Headers(scope=scope))
+            find_sent_answer(scope).affinity_id = read_affinity_id(Headers(scope=scope))
         except InvalidAffinityIdError as error:
             await error_response(error)(scope, receive, send)
             return
@@ -164,7 +164,7 @@ class BodyLimitMiddleware:
         await self._app(scope, replay, send)
 
 
-class RunResponse(Response, Generic[Held]):
+class RunResponse(Response, Generic[T]):
     """An answer that is made by a run, while it is sent; cancelled when the client leaves or the server stops.
 
     Args:
@@ -177,9 +177,9 @@ class RunResponse(Response, Generic[Held]):
 
     def __init__(
         self,
-        hold: AbstractAsyncContextManager[Held],
+        hold: AbstractAsyncContextManager[T],
         affinity_id: str,
-        answer: Callable[[Held, Send], Coroutine[None, None, None]],
+        answer: Callable[[T, Send], Coroutine[None, None, None]],
         encode_error_event: Callable[[PlanoError], bytes],
         *,
         seconds: float,
@@ -217,7 +217,7 @@ class RunResponse(Response, Generic[Held]):
         self, error: PlanoError, scope: Scope, receive: Receive, send: Send, *, more_body: bool
     ) -> None:
         """Tell the client that its run is not finished, unless its whole answer is out or it does not read."""
-        sent = find_sent(scope)
+        sent = find_sent_answer(scope)
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORD_SECONDS):
                 if sent.status is None:

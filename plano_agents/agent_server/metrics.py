@@ -6,7 +6,7 @@ Labels take their values from closed sets alone: endpoints, status classes, code
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from plano_agents.agent_server.events import Answer
-from plano_agents.agent_server.sent import begin_sending
+from plano_agents.agent_server.sent_answer import begin_sending
 from plano_agents.http.server.budget import BufferBudget
 from plano_agents.observe.tally import OTHER, Counter, Histogram, Reading, Tally
 

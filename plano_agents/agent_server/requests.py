@@ -12,7 +12,7 @@ from starlette.requests import Request
 from plano_agents.affinity import AFFINITY_HEADER, derive_affinity_id, new_affinity_id
 from plano_agents.agent_server import schema
 from plano_agents.agent_server.connection import OWNER_STATE_KEY
-from plano_agents.agent_server.sent import find_sent
+from plano_agents.agent_server.sent_answer import find_sent_answer
 
 ECHO = {AFFINITY_HEADER: {"description": "The run's affinity id.", "schema": {"type": "string"}}}
 """The header of every answer of a run."""
@@ -46,7 +46,7 @@ def new_run_id() -> str:
 
 def choose_affinity_id(request: Request, thread_id: str | None) -> str:
     """Find the run's affinity id, and have it echoed."""
-    sent = find_sent(request.scope)
+    sent = find_sent_answer(request.scope)
     if sent.affinity_id is None:
         sent.affinity_id = derive_affinity_id(thread_id) if thread_id is not None else new_affinity_id()
     return sent.affinity_id

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from plano_agents.agent_server.events import Run
 from plano_agents.agent_server.recorder import find_tool_message
-from plano_agents.agent_server.sent import find_sent
+from plano_agents.agent_server.sent_answer import find_sent_answer
 from plano_agents.agent_server.settings import ServerSettings
 from plano_agents.errors import PlanoError
 from plano_agents.observe.spans import attributes as names
@@ -70,7 +70,7 @@ class Tracing:
             await app(scope, receive, send)
         finally:
             detach(token)
-            status = find_sent(scope).status
+            status = find_sent_answer(scope).status
             if status is not None:
                 span.set_attribute(names.STATUS, status)
             route = getattr(scope.get("route"), "path", None)

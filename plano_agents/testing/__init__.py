@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from plano_agents.testing.answers import (
-        Answer,
+        Responder,
         break_off,
         call_tool,
         fail,
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from plano_agents.testing.wires import Reply, ToolCall
 
 __all__ = [
-    "Answer",
     "FakeUpstream",
     "Reply",
+    "Responder",
     "SessionStoreSuite",
     "ToolCall",
     "UpstreamExchange",

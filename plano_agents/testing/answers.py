@@ -10,13 +10,13 @@ from types import MappingProxyType
 from plano_agents.testing.exchange import Break, Ending, UpstreamExchange
 from plano_agents.testing.wires import Reply, ToolCall
 
-Answer = Callable[[UpstreamExchange], Awaitable[None]]
+Responder = Callable[[UpstreamExchange], Awaitable[None]]
 """Answers one exchange."""
 
 _NONE: Mapping[str, str] = MappingProxyType({})
 
 
-def say(text: str, *, headers: Mapping[str, str] = _NONE) -> Answer:
+def say(text: str, *, headers: Mapping[str, str] = _NONE) -> Responder:
     """Answer in words, on the request's own wire, streamed where the request asks for it.
 
     Args:
@@ -26,7 +26,7 @@ def say(text: str, *, headers: Mapping[str, str] = _NONE) -> Answer:
     return reply_with(Reply(text), headers=headers)
 
 
-def call_tool(name: str, /, **arguments: object) -> Answer:
+def call_tool(name: str, /, **arguments: object) -> Responder:
     """Answer with one call of a tool.
 
     Args:
@@ -36,7 +36,7 @@ def call_tool(name: str, /, **arguments: object) -> Answer:
     return reply_with(Reply(calls=[ToolCall(name, arguments)]))
 
 
-def reply_with(reply: Reply, *, headers: Mapping[str, str] = _NONE) -> Answer:
+def reply_with(reply: Reply, *, headers: Mapping[str, str] = _NONE) -> Responder:
     """Answer with a reply: several calls, another model's name, counts of tokens.
 
     Args:
@@ -50,7 +50,7 @@ def reply_with(reply: Reply, *, headers: Mapping[str, str] = _NONE) -> Answer:
     return answer
 
 
-def fail(status: int, message: str = "The fake upstream fails.", **headers: str) -> Answer:
+def fail(status: int, message: str = "The fake upstream fails.", **headers: str) -> Responder:
     """Answer with an error in the form of the request's wire.
 
     Args:
@@ -66,7 +66,7 @@ def fail(status: int, message: str = "The fake upstream fails.", **headers: str)
     return answer
 
 
-def give(body: bytes | Mapping[str, object], *, status: int = 200, headers: Mapping[str, str] = _NONE) -> Answer:
+def give(body: bytes | Mapping[str, object], *, status: int = 200, headers: Mapping[str, str] = _NONE) -> Responder:
     """Answer with a body of the test's own.
 
     Args:
@@ -82,7 +82,7 @@ def give(body: bytes | Mapping[str, object], *, status: int = 200, headers: Mapp
     return answer
 
 
-def stream(*events: bytes, headers: Mapping[str, str] = _NONE) -> Answer:
+def stream(*events: bytes, headers: Mapping[str, str] = _NONE) -> Responder:
     """Answer with a stream of the test's own, a chunk for each event.
 
     Args:
@@ -99,7 +99,7 @@ def stream(*events: bytes, headers: Mapping[str, str] = _NONE) -> Answer:
     return answer
 
 
-def break_off(answer: Answer, *, after: int, ending: Ending = "close") -> Answer:
+def break_off(answer: Responder, *, after: int, ending: Ending = "close") -> Responder:
     """Give the beginning of another answer.
 
     Args:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from plano_agents.testing.answers import Answer, say
+from plano_agents.testing.answers import Responder, say
 from plano_agents.testing.exchange import BrokenOffError, UpstreamExchange, read_exchange
 
 Rule = Callable[[UpstreamExchange], str | None]
@@ -43,7 +43,7 @@ class FakeUpstream:
 
     def __init__(
         self,
-        *answers: Answer,
+        *answers: Responder,
         rule: Rule | None = None,
         host: str = "127.0.0.1",
         tls: ssl.SSLContext | None = None,
@@ -63,7 +63,7 @@ class FakeUpstream:
         """The affinity id of each request, in order; None for one that came without."""
         return [exchange.affinity_id for exchange in self.exchanges]
 
-    def answer_with(self, *answers: Answer) -> None:
+    def answer_with(self, *answers: Responder) -> None:
         """Give other answers from now on: in order, the last one again and again."""
         self._answers = list(answers)
 

@@ -1,4 +1,4 @@
-"""What is out of a request's answer: the one place that its messages go through.
+"""A request's answer on its way out: the one place that its messages go through.
 
 It stands where ASGI's ``send`` does, around everything that answers; whoever wants to know how far an answer is, or
 what it is to carry, finds it by the request's scope.
@@ -14,7 +14,7 @@ from plano_agents.affinity import AFFINITY_HEADER
 _STATE_KEY = "sent"
 
 
-class Sent:
+class SentAnswer:
     """An answer on its way to the client.
 
     Args:
@@ -41,12 +41,12 @@ class Sent:
         await self._send(message)
 
 
-def begin_sending(scope: Scope, send: Send) -> Sent:
+def begin_sending(scope: Scope, send: Send) -> SentAnswer:
     """Have a request's answer go through here."""
-    sent = scope.setdefault("state", {})[_STATE_KEY] = Sent(send)
+    sent = scope.setdefault("state", {})[_STATE_KEY] = SentAnswer(send)
     return sent
 
 
-def find_sent(scope: Scope) -> Sent:
+def find_sent_answer(scope: Scope) -> SentAnswer:
     """Find what is out of a request's answer."""
-    return cast("Sent", scope["state"][_STATE_KEY])
+    return cast("SentAnswer", scope["state"][_STATE_KEY])
