@@ -14,8 +14,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from plano_agents.demos.child import local_router
-from plano_agents.testing import FakeUpstream, UpstreamExchange, keep_silent
+from plano_agents.testing import FakeUpstream, UpstreamExchange, keep_silent, offline_router
 from tests.patience import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -73,14 +72,9 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Ser
 @contextmanager
 def serve_graph(folder: Path, provider: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
     """An agent server behind which is a router, behind which is the provider."""
-    config = folder / "config.yaml"
-    config.write_text(
-        "version: v0.4.0\nlisteners: [{type: model, name: m, port: 12000}]\nmodel_providers:\n"
-        f"  - {{model: openai/gpt-4o, base_url: '{provider}', access_key: none, default: true}}\n"
-    )
     command = [sys.executable, "-u", "-m", "plano_agents", "serve", GRAPH, "--port", "0"]
     with (
-        local_router(config, offline=False, fast=False) as router,
+        offline_router(upstream=provider) as router,
         subprocess.Popen(
             [*command, "--router-url", router, "--checkpoints", "memory"],
             cwd=folder,
