@@ -6,20 +6,24 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from openai import AsyncOpenAI
 
 from plano_agents.config.model import Routing
 from plano_agents.config.options import PromptCaching, SessionCache
 from plano_agents.router.request.surfaces import CHAT, ENDPOINTS, MESSAGES, RESPONSES, Endpoint, Surface
 from plano_agents.sessions.harnesses import HARNESSES
 from plano_agents.sessions.store import Wanted
+from plano_agents.testing import FakeUpstream
 from tests.harnesses.recorded import FOLDER, read_recorded
 from tests.router.conftest import (
     Choose,
     MemoryResponse,
     MemoryUpstream,
     ask,
+    build_config,
     build_pinning,
     build_service,
+    run_router,
 )
 from tests.router.harness import (
     AGENT,
@@ -35,7 +39,7 @@ from tests.router.harness import (
     WITH_CLAUDE,
     Harness,
 )
-from tests.router.raw_client import COMPLETION
+from tests.router.raw_client import COMPLETION, complete
 
 GENERIC_HEADERS = (
     "session-id",
@@ -66,6 +70,22 @@ async def test_a_generic_name_from_a_plain_sdk_is_no_session(surface: Surface, n
     for _ in range(2):
         seen = await ask(service, json.dumps(body).encode(), *headers, endpoint=Endpoint(surface))
         assert (seen.headers["x-plano-affinity"], seen.headers.get("x-plano-session")) == ("none", None)
+
+
+@pytest.mark.parametrize("name", [*GENERIC_HEADERS, *GENERIC_FIELDS])
+async def test_the_openai_sdk_itself_shows_no_harness_by_a_generic_name(name: str) -> None:
+    headers = {name: "s-1"} if name in GENERIC_HEADERS else {}
+    fields = {name: GENERIC_FIELDS[name]} if name in GENERIC_FIELDS else {}
+    async with (
+        FakeUpstream(complete) as provider,
+        run_router(build_config(base_url=provider.url)) as url,
+        AsyncOpenAI(base_url=f"{url}/v1", api_key="none", default_headers=headers, max_retries=0) as client,
+    ):
+        for _ in range(2):
+            answer = await client.chat.completions.with_raw_response.create(
+                model="gpt-4o", messages=[{"role": "user", "content": "Hi"}], extra_body=fields
+            )
+            assert (answer.headers["x-plano-affinity"], "x-plano-session" in answer.headers) == ("none", False)
 
 
 async def test_a_harness_is_not_recognised_where_that_is_turned_off() -> None:
