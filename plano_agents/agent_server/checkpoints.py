@@ -1,4 +1,4 @@
-"""Where threads are remembered: LangGraph's own checkpointers, by URL.
+"""Checkpoint stores for threads: LangGraph's own checkpointers, chosen by URL.
 
 =====================================  =================================================================
 ``sqlite:///threads.sqlite``           a file, relative to the working directory (four slashes: absolute)

@@ -16,7 +16,7 @@ _DOCUMENTED = ConfigDict(use_attribute_docstrings=True)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What is asked of an agent."""
+    """The input of a run."""
 
     run_id: str
     """The run's own id."""

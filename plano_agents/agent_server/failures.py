@@ -1,4 +1,4 @@
-"""What a failed run is answered with: one clear sentence and a status, never a traceback or a prompt.
+"""Answers for failed runs: one clear sentence and a status, never a traceback or a prompt.
 
 A model or router that fails is a 502 (a timeout a 504) and keeps its own message, which is written for the client.
 Anything else is the agent's own fault, a 500: its message may hold a prompt, so only its type and place are told,

@@ -1,4 +1,4 @@
-"""What ``GET /threads/{id}`` tells of a conversation, as frozen values whose fields are those of the JSON."""
+"""The conversation that ``GET /threads/{id}`` returns, as frozen values whose fields are those of the JSON."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

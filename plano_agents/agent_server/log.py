@@ -1,4 +1,4 @@
-"""What the agent server's log tells of runs: a line for each, and no line that a prompt or a tool could break or forge.
+"""The agent server's run log: a line for each run, which no prompt or tool can break or forge.
 
 Every value that came from outside is written as JSON in ASCII, so that a line feed, an escape sequence or half a
 character is told as such. What was said (prompts, answers, tool results) is logged only where that is asked for. How
@@ -117,5 +117,5 @@ class RunLog:
 
     @property
     def seconds(self) -> float:
-        """How long ago the run began."""
+        """The time since the run began."""
         return self._clock() - self._began

@@ -1,4 +1,4 @@
-"""What an agent remembers: which threads there are, whose each is, and which run has it.
+"""The agent server's memory: its threads, the owner of each, and the run that holds it.
 
 A thread belongs to whose API key made it, as its checkpoints' metadata says; to everybody else there is no such
 thread. How the state is kept is LangGraph's checkpointers' business, where they keep it ``checkpoints``'.

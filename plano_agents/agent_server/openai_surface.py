@@ -150,7 +150,7 @@ class AgentMessage(ReplyMessage, frozen=True):
 
 
 class AgentDelta(Delta, frozen=True):
-    """What a chunk adds to it."""
+    """The part of an answer that a chunk adds."""
 
     executed_tools: tuple[ExecutedTool, ...] | UnsetType = UNSET
 

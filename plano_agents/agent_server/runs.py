@@ -114,7 +114,7 @@ class Agent:
                 yield log
 
     def callbacks(self, run: Run, *own: BaseCallbackHandler) -> list[BaseCallbackHandler]:
-        """What a watched run's graph is called with: what is given, and what traces it."""
+        """The callbacks of a watched run's graph: the given ones, and the tracer's."""
         return [*own, *(self.tracing.callbacks(run) if self.tracing is not None else ())]
 
     @asynccontextmanager

@@ -1,4 +1,4 @@
-"""What clients send to the agent server, checked at the edge, and the examples that the OpenAPI pages show.
+"""The agent server's request bodies, checked at the edge, and the examples of the OpenAPI pages.
 
 Answers need no schema here: ``events`` describes the agent's own, OpenAI's reference the other.
 """
@@ -28,7 +28,7 @@ class TextPart(_Model):
 
 
 class ImageAddress(_Model):
-    """Where an image is."""
+    """The address of an image."""
 
     url: str
     """An ``https`` address or a base64 ``data:`` URL."""
@@ -94,7 +94,7 @@ Content = Annotated[
 
 
 class UserInput(_Model):
-    """What the user says."""
+    """A user's message."""
 
     role: Literal["user"]
     """Who speaks."""
@@ -107,7 +107,7 @@ class UserInput(_Model):
 
 
 class OtherInput(_Model):
-    """What the developer or the model says: text alone, for not every model takes more there."""
+    """A message of the developer or the model: text alone, for not every model takes more there."""
 
     role: Literal["system", "developer", "assistant"]
     """Who speaks."""
@@ -129,7 +129,7 @@ InputMessage = Annotated[UserInput | OtherInput, Field(discriminator="role")]
 
 
 class RunBody(_Model):
-    """What ``POST /agent/run`` takes: ``input`` or ``messages``, not both."""
+    """The body of ``POST /agent/run``: ``input`` or ``messages``, not both."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -170,7 +170,7 @@ class StreamOptions(_Model):
 
 
 class ChatBody(_Model):
-    """What ``POST /v1/chat/completions`` takes; other fields are the agent's own affair, and ignored."""
+    """The body of ``POST /v1/chat/completions``; other fields are the agent's own affair, and ignored."""
 
     messages: Annotated[list[InputMessage], Field(min_length=1)]
     """The whole conversation; this endpoint remembers nothing."""
@@ -189,7 +189,7 @@ class ChatBody(_Model):
 
 
 class ErrorDetail(_Model):
-    """What went wrong."""
+    """An error."""
 
     message: str
     """What failed, the value, and the way out."""

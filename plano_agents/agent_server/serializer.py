@@ -1,4 +1,4 @@
-"""How threads' state is read: LangGraph's serializer, behind a check of every type that the bytes name.
+"""The serializer of threads' state: LangGraph's, behind a check of every type that the bytes name.
 
 LangGraph's msgpack and JSON name modules and callables, which its serializer imports and calls: a writer of the
 store could run code. Here all names are looked at first, at any depth, and nothing is made of bytes that name one which

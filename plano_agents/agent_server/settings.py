@@ -1,4 +1,4 @@
-"""What an agent server may and may not do: its settings, checked at the edge, from keyword arguments or a YAML file."""
+"""The agent server's settings, checked at the edge, from keyword arguments or a YAML file."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -99,7 +99,7 @@ class ServerSettings(BaseModel):
 
     @property
     def max_waiting(self) -> int:
-        """How many runs may wait for one thread."""
+        """The number of runs that may wait for one thread."""
         return self.max_queued_runs if self.busy_threads == "queue" else 0
 
 

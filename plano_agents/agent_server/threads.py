@@ -22,7 +22,7 @@ class _Line:
 
 
 class ThreadLocks:
-    """Who has which thread.
+    """The owners of threads.
 
     Args:
         max_waiting: How many runs may wait for a thread; with 0 a busy thread refuses all others.

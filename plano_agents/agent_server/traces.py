@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Traced(Protocol):
-    """What has traces, while it is open."""
+    """The holder of an agent server's tracing."""
 
     tracing: "Tracing | None"
     """Makes its spans; None where nothing is traced."""

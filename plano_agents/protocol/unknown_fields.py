@@ -90,7 +90,7 @@ class FieldFinder:
 
 
 def read_value(raw: msgspec.Raw | None) -> object:
-    """Read a value; None where there is none, or where it is beyond all numbers, for whoever carries it to refuse."""
+    """Read a value; None where there is none, or where it is beyond all numbers, for the carrier to refuse."""
     try:
         return msgspec.json.decode(raw) if raw is not None else None
     except BAD_JSON:

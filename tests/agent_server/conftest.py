@@ -50,7 +50,7 @@ async def _go_on() -> None:
 
 @dataclass
 class Script:
-    """What the model does, by how often it has spoken since the user did."""
+    """The model's script, by how often it has spoken since the user did."""
 
     models: Sequence[str] = ("gpt-4o", "gpt-4o")
     """The model that plays each turn; all but the last call the tool, twice."""

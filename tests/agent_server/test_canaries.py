@@ -85,7 +85,7 @@ SCRIPTS = {
 
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
-    """What a program logs at its default settings."""
+    """The log of a program at its default settings."""
     root = logging.getLogger()
     before = root.handlers[:], root.level, logging.getLogger("plano_agents").level
     written = io.StringIO()

@@ -1,4 +1,4 @@
-"""Where threads are kept: a file by default, Postgres by URL, and what another process finds there."""
+"""Stores of threads: a file by default, Postgres by URL, and their reading by another process."""
 
 import asyncio
 import stat

@@ -1,4 +1,4 @@
-"""What a run may take: time, tools' time, steps; who may call from a web page; what is said when it is over."""
+"""Limits of a run: time, tools' time, steps; the web pages that may call; the answer when a limit is passed."""
 
 import asyncio
 import json

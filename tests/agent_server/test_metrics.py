@@ -1,4 +1,4 @@
-"""What the agent server counts."""
+"""The agent server's metrics."""
 
 import asyncio
 

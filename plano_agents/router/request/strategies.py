@@ -1,4 +1,4 @@
-"""Which strategy a configuration asks for, and the one thing that a strategy needs of a router: to ask a model."""
+"""The strategy that a configuration asks for, and the one thing that it needs of a router: to ask a model."""
 
 import msgspec
 from msgspec import Struct
