@@ -5,7 +5,7 @@ They stand in for what no source of metrics names. A model at a ``base_url`` has
 
 from collections.abc import Iterator, Mapping
 
-from plano_agents.config.model import Config
+from plano_agents.config.model import WILDCARD, Config
 from plano_agents.providers.profiles import find_profile
 from plano_agents.routing.candidates import ModelMetrics
 
@@ -20,6 +20,10 @@ class KnownPrices(Mapping[str, ModelMetrics]):
     def __init__(self, config: Config) -> None:
         self._config = config
         self._found: dict[str, ModelMetrics | None] = {}
+        self._may_be_known = any(
+            self.get(model.name) is not None or (model.model_id == WILDCARD and model.base_url is None)
+            for model in config.models
+        )
 
     def __getitem__(self, name: str) -> ModelMetrics:
         """Find a model's prices, one of a wildcard's too.
@@ -33,6 +37,10 @@ class KnownPrices(Mapping[str, ModelMetrics]):
         if prices is None:
             raise KeyError(name)
         return prices
+
+    def __bool__(self) -> bool:
+        """Whether those of a declared model are known, or may be: a wildcard's are looked up when one is asked for."""
+        return self._may_be_known
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the declared models whose prices are known."""

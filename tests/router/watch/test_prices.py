@@ -17,7 +17,9 @@ def test_a_models_prices_are_those_of_the_table() -> None:
 
 
 def test_a_wildcards_model_has_prices_too() -> None:
-    assert KnownPrices(build_config("openai/*")).get("openai/gpt-4o") is not None
+    prices = KnownPrices(build_config("openai/*"))
+    assert prices
+    assert prices.get("openai/gpt-4o") is not None
 
 
 def test_the_configuration_stands_above_the_table() -> None:

@@ -119,7 +119,7 @@ def build_record(
     Args:
         trail: What is known of it.
         metrics: What a source says of the models' prices now.
-        known: What is known of them otherwise.
+        known: What is known of them where none does.
     """
     tenant, session = trail.session or ("", None)
     tokens, ranking, tries = trail.tokens, trail.ranking, trail.tries
@@ -147,7 +147,8 @@ def build_record(
         record.model, record.route = decision.model, _cut(decision.route)
         record.decision, record.reason, record.degraded = decision.kind, decision.reason, decision.degraded
         record.because, record.pinned = _cut(decision.because), decision.pinned
-        cost = compute_cost(decision.model, tokens, metrics) or compute_cost(decision.model, tokens, known)
+        prices = metrics or known
+        cost = compute_cost(decision.model, tokens, prices) if prices else None
         if cost is not None:
             record.cost_usd, record.cost_is_most = cost
     if ranking is not None:

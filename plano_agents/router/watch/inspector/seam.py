@@ -56,8 +56,10 @@ def build_observer(
     Args:
         inspector: Remembers.
         read_metrics: Gives what a source says of the models' prices now.
-        known: What is known of them otherwise.
+        known: What is known of them where none does.
     """
+
+    known = known or {}  # it is asked for with each request whether there are any
 
     def observe(trail: Trail) -> None:
         inspector.keep(build_record(trail, read_metrics(), known))
