@@ -8,8 +8,9 @@ in it (``<user_query>``) is opened; a tag that is never closed is text.
 import re
 from collections.abc import Iterator
 
-_TAG = re.compile(r"<(/?)([A-Za-z]+(?:[-_][A-Za-z]+)+|INSTRUCTIONS)(?:\s[^<>]{0,200})?>")
-_USERS = re.compile(r"user[-_](?:query|message|request|input|prompt)", re.IGNORECASE)
+# The single words are Codex': codex-rs/core/src, contextual user fragments.
+_TAG = re.compile(r"<(/?)([A-Za-z]+(?:[-_][A-Za-z]+)+|INSTRUCTIONS|skill|plugins|subagents)(?:\s[^<>]{0,200})?>")
+_USERS = re.compile(r"</?user[-_](?:query|message|request|input|prompt)>", re.IGNORECASE)
 _NOTES = re.compile(
     r"^(?:# AGENTS\.md instructions\b.*"  # over <INSTRUCTIONS>: openai/codex, codex-rs/core/src/context
     r"|\[Request interrupted by user[^\]\n]*\]"
@@ -26,7 +27,7 @@ _QUOTATION = re.compile(
 def strip_envelopes(text: str) -> str:
     """Take out what a program wrote, and the white space around what is left."""
     if "<" in text:
-        text = "".join(_read_outside(text))
+        text = "".join(_read_outside(_USERS.sub("", text)))
     return _NOTES.sub("", text).strip()
 
 
@@ -36,7 +37,7 @@ def strip_quotations(text: str) -> str:
 
 
 def _read_outside(text: str) -> Iterator[str]:
-    tags = [tag for tag in _TAG.finditer(text) if not _USERS.fullmatch(tag[2])]
+    tags = list(_TAG.finditer(text))
     closed = {tag[2]: tag.start() for tag in tags if tag[1]}
     done, name, depth = 0, "", 0
     for tag in tags:

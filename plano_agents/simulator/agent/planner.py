@@ -14,8 +14,8 @@ from pydantic import JsonValue
 
 from plano_agents.simulator.agent.acting import acts
 from plano_agents.simulator.agent.job import Finding, Job
+from plano_agents.simulator.agent.phrases import find_choices
 from plano_agents.simulator.agent.values import UnwritableError, can_fill, fill_arguments, lacks_target
-from plano_agents.simulator.agent.words import find_choices
 from plano_agents.simulator.conversation import Conversation, Tool, ToolCall
 from plano_agents.simulator.schema import list_choices
 

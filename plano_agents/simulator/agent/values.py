@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
-from plano_agents.simulator.agent.words import (
+from plano_agents.simulator.agent.phrases import (
     find_choices,
     find_number,
     find_phrase,

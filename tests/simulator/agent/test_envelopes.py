@@ -11,6 +11,7 @@ from plano_agents.simulator.agent.envelopes import strip_envelopes, strip_quotat
         '<permission-profile type="managed">all</permission-profile>',
         "<environment_context>\n  <cwd>/src</cwd>\n</environment_context>",
         "# AGENTS.md instructions for /src\n\n<INSTRUCTIONS>\nUse make.\n</INSTRUCTIONS>",
+        "<skill>\n<name>deploy</name>\nRun `make deploy`.\n</skill>",
         "<local-command-stdout>ok</local-command-stdout>",
         "<task-notification><task-id>1</task-id></task-notification>",
         "[Request interrupted by user for tool use]",
@@ -33,7 +34,7 @@ def test_an_envelope_that_is_not_closed_hides_no_later_one() -> None:
 
 
 def test_the_users_words_in_a_tag_are_read() -> None:
-    assert "What is new?" in strip_envelopes("<user_query>What is new?</user_query>")
+    assert strip_envelopes("<user_query>What is new?</user_query>") == "What is new?"
 
 
 @pytest.mark.parametrize("quoted", ["`ls`", "```sh\nls\n```", '"ls"', "“ls”", "'ls'", "> ls\n"])

@@ -8,7 +8,7 @@ import re
 
 from plano_agents.simulator.agent.database.evidence import BENCHMARKS, CASE_STUDIES, FEATURES
 from plano_agents.simulator.agent.job import Job
-from plano_agents.simulator.agent.words import find_choices
+from plano_agents.simulator.agent.phrases import find_choices
 from plano_agents.simulator.conversation import Conversation, ToolCall
 from plano_agents.simulator.schema import JsonObject, list_choices
 
