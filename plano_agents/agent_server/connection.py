@@ -1,4 +1,4 @@
-"""What belongs to a connection and not to an endpoint: the key, the affinity header, the body's size, the leaving.
+"""Connection handling shared by all endpoints: the key, the affinity header, the body limit, a client that leaves.
 
 All of it is plain ASGI. The affinity scope must be open where a run happens, which for a streamed answer is long
 after the endpoint has returned; so runs happen inside a response's own call, and the scope is opened there.

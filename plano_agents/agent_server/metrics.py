@@ -1,4 +1,4 @@
-"""What the agent server counts, for Prometheus: requests, runs, and their model calls.
+"""The agent server's metrics for Prometheus: requests, runs, and their model calls.
 
 Labels take their values from closed sets alone: endpoints, status classes, codes of the error tree.
 """

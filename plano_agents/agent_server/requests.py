@@ -1,4 +1,4 @@
-"""What a request's run is called: its ids, and how they are described in the OpenAPI pages.
+"""The ids of a request's run, and their description in the OpenAPI pages.
 
 The affinity id of a run is the client's; else the one its thread has everywhere; a client that names no thread gets a
 new one, so that going on with it later keeps the model.

@@ -1,6 +1,6 @@
 """A request's answer on its way out: the one place that its messages go through.
 
-It stands where ASGI's ``send`` does, around everything that answers; whoever wants to know how far an answer is, or
+It stands where ASGI's ``send`` does, around everything that answers; code that wants to know how far an answer is, or
 what it is to carry, finds it by the request's scope.
 """
 

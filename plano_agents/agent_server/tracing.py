@@ -116,7 +116,7 @@ class Tracing:
             span.end()
 
     def callbacks(self, run: Run) -> list[BaseCallbackHandler]:
-        """What makes the spans of a run's model calls and tools, while it is on."""
+        """The callbacks that make the spans of a run's model calls and tools, while it is on."""
         return [self._running[run.run_id]]
 
 

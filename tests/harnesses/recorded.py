@@ -1,7 +1,8 @@
 """Requests that agents were seen to send, one of each shape, as files under ``recorded``.
 
 ``PLANO_RECORD_HARNESSES=1 scripts/test tests/harnesses`` writes them anew from the runs. Ids are replaced, each by the
-same one everywhere; long texts are cut; a tool's definition stands once. pi, which no test runs, was recorded by hand (1.6.0).
+same one everywhere; long texts are cut; a tool's definition stands once. pi, which no test runs, was recorded by hand
+(1.6.0).
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What a configured model costs, where no source of metrics says it."""
+"""The price of a configured model, where no source of metrics says it."""
 
 import pytest
 
