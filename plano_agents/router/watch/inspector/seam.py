@@ -58,7 +58,6 @@ def build_observer(
         read_metrics: Gives what a source says of the models' prices now.
         known: What is known of them where none does.
     """
-
     known = known or {}  # it is asked for with each request whether there are any
 
     def observe(trail: Trail) -> None:
