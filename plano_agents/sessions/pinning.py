@@ -164,9 +164,15 @@ class Turn:
         return self.origin.lane if self.origin is not None else None
 
     @property
-    def is_hinted(self) -> bool:
-        """Whether the session was pinned by a hint, so that no preference has chosen its model."""
-        return self._pin is not None and self._pin.reason == "hint" and self._pin.route is None
+    def is_named(self) -> bool:
+        """Whether a hint or a lane's own request named the session's model, so that no preference has chosen it."""
+        if self._pin is None or self._pin.route is not None:
+            return False
+        return self._pin.reason == "hint" or (self.origin is not None and self._is_aside)
+
+    @property
+    def _is_aside(self) -> bool:
+        return self.lane is not None and not self.lane.is_main
 
     async def decide(
         self,

@@ -1,6 +1,7 @@
 """A harness' requests to a router whose routing changes its mind at every one of them."""
 
 import json
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -59,13 +60,14 @@ ANSWERED = MemoryResponse(
 
 
 class ByWire(MemoryUpstream):
-    """Answers on the wire that it is asked on, unless it fails."""
+    """Answers on the wire that it is asked on, but for models that fail."""
 
-    fails = False
+    fails: Collection[str] = ()
+    """Their ids."""
 
     async def send(self, request: UpstreamRequest) -> MemoryResponse:
         self.requests.append(request)
-        if self.fails:
+        if json.loads(request.body)["model"] in self.fails:
             return MemoryResponse(503)
         return ANSWERED if request.url.endswith("/messages") else MemoryResponse(pieces=(COMPLETION,))
 

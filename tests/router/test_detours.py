@@ -8,6 +8,10 @@ import pytest
 from plano_agents.config.model import Config, ModelProfile, Preference
 from plano_agents.config.options import UnsupportedParams
 from plano_agents.router.request.surfaces import CHAT, MESSAGES, RESPONSES, Endpoint, Surface
+from plano_agents.router.request.trail import Trail
+from plano_agents.router.watch.inspector.record import build_record
+from plano_agents.router.watch.metrics import Metrics
+from plano_agents.router.watch.request_log import RequestLine
 from plano_agents.sessions.pin import SessionKey
 from tests.router.conftest import Choose, Seen, ask, build_model, build_pinning, build_service
 from tests.router.harness import ByWire
@@ -41,7 +45,10 @@ class Run:
         )
         self.pinning = build_pinning()
         self.upstream = ByWire()
-        self._service = build_service(config, self.upstream, strategy=Choose("work"), pinning=self.pinning)
+        self.trails: list[Trail] = []
+        self._service = build_service(
+            config, self.upstream, strategy=Choose("work"), pinning=self.pinning, observe=self.trails.append
+        )
 
     async def send(self, surface: Surface, **fields: object) -> Seen:
         body = json.dumps(PLAIN[surface] | fields).encode()
@@ -100,6 +107,21 @@ async def test_no_pin_moves_for_a_parameter(surface: Surface) -> None:
     assert await run.pinned() == GPT
 
 
+async def test_the_log_the_inspector_and_the_metrics_tell_of_a_detour() -> None:
+    run = Run(CLAUDE, GPT)
+    await run.ask(CHAT)
+    await run.ask(CHAT, n=2)
+    line = RequestLine(run.trails[-1], {"model": 1, "route": 1})
+    assert (line.fields()["because"], line.fields()["pinned"]) == ("n", CLAUDE)
+    assert f"pinned={CLAUDE}  because n" in line.render(lambda text, _style: text)
+    record = build_record(run.trails[-1], {})
+    assert (record.decision, record.because, record.pinned, record.model) == ("detour", "n", CLAUDE, GPT)
+    metrics = Metrics()
+    metrics.observe(run.trails[-1])
+    counted = 'plano_affinity_decisions_total{decision="detour",degraded="",reason="unsuitable"} 1.0'
+    assert counted in (await metrics.render()).decode()
+
+
 async def test_content_that_cannot_be_carried_stays_in_the_transcript_so_the_pin_moves() -> None:
     run = Run(CLAUDE, GPT)
     await run.ask(CHAT)
@@ -112,10 +134,10 @@ async def test_content_that_cannot_be_carried_stays_in_the_transcript_so_the_pin
 async def test_a_detour_that_its_own_fallback_fails_leaves_the_pin_too() -> None:
     run = Run(CLAUDE, GPT)
     await run.ask(CHAT)
-    run.upstream.fails = True
+    run.upstream.fails = {"gpt-4o"}
     seen = await run.send(CHAT, n=2)
     assert (seen.status, seen.headers["x-plano-affinity"]) == (400, "retain; reason=pinned")
-    run.upstream.fails = False
+    run.upstream.fails = ()
     assert await run.ask(CHAT) == (CLAUDE, "retain; reason=pinned")
 
 

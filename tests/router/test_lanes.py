@@ -1,16 +1,19 @@
 """Lanes of harnesses' sessions: which of them keeps which model, whatever begins beside it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from plano_agents.config.model import Preference, Retries
 from plano_agents.router.request.surfaces import ENDPOINTS
 from tests.router.harness import (
     AGENT,
     CLAUDE,
+    CONFIG,
     FIRST,
     HOSTED,
     LATE,
@@ -74,6 +77,16 @@ async def test_a_sub_agent_that_asks_for_what_the_main_lane_asks_for_is_routed_t
     harness = Harness()
     assert await harness.ask_main(model="small") == (ONE, FIRST)
     assert await harness.ask_main(SESSION, AGENT, model="small") == (TWO, FIRST)
+
+
+async def test_a_lane_that_named_its_model_has_the_fallbacks_of_that_models_preference() -> None:
+    named = (*CONFIG.preferences, Preference("small", "the third", (SMALL, TWO)))
+    harness = Harness(replace(CONFIG, preferences=named, retries=Retries(max_per_candidate=0)))
+    assert await harness.ask_main(SESSION, AGENT, model="small") == (SMALL, FIRST)
+    harness.upstream.fails = {"small"}
+    told = await harness.ask_main(SESSION, AGENT, model="small")
+    assert told == (TWO, "switch; reason=upstream_failed; because=status 503")
+    assert await harness.ask_main(SESSION, AGENT, model="small") == (TWO, RETAINED)
 
 
 async def test_a_sub_agents_side_request_shares_its_model() -> None:

@@ -92,7 +92,7 @@ class Choice:
         hinted = self._chooser.find_name(hint)
         if hinted is None or self.is_suitable(hinted):
             return hinted
-        return next(self.candidates(Decision(hinted, None, "initialize", "hint"), by_hint=True))
+        return next(self.candidates(Decision(hinted, None, "initialize", "hint"), by_name=True))
 
     def find_cause(self, name: str) -> Cause:
         """Tell why a model that cannot serve the request cannot."""
@@ -155,15 +155,15 @@ class Choice:
         """List the models that a match leads to, in the order in which they are tried; without one the client's own."""
         return [self.requested] if match is None else self._put_ready_first(match.models)
 
-    def candidates(self, decision: Decision, *, by_hint: bool = False) -> Iterator[str]:
+    def candidates(self, decision: Decision, *, by_name: bool = False) -> Iterator[str]:
         """List the models that may serve the request, in the order in which they are tried.
 
         Args:
             decision: The model decided on comes first; then the other models of its route, which stand in for it
                 when it fails. Those whose circuit breaker is open come after the others, and those that cannot serve
                 the request after both.
-            by_hint: Whether the session was pinned by a hint, unrouted: then the models that share a preference with
-                its model stand in for it.
+            by_name: Whether a hint or a lane's request named the session's model, unrouted: then the models that share
+                a preference with it stand in for it.
         """
         leads = self.is_suitable(decision.model)
         if leads:
@@ -171,7 +171,7 @@ class Choice:
         listed = dict.fromkeys(
             name
             for each in self.preferences
-            if each.name == decision.route or (by_hint and decision.model in each.models)
+            if each.name == decision.route or (by_name and decision.model in each.models)
             for name in each.models
         )
         others = self._put_ready_first(name for name in listed if name != decision.model)

@@ -205,7 +205,7 @@ class Story:
         return await self._turn.follow(decision, model, cause)
 
     def _list_candidates(self, choice: Choice, decision: Decision) -> Iterator[str]:
-        return choice.candidates(decision, by_hint=self._turn is not None and self._turn.is_hinted)
+        return choice.candidates(decision, by_name=self._turn is not None and self._turn.is_named)
 
     async def _send(self, candidates: Iterable[Candidate], decision: Decision) -> Sent:
         """Send the request to the model decided on, or to the next that may serve it."""
