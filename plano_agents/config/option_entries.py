@@ -3,7 +3,6 @@
 A section with a problem still yields a value; it is meaningful only when no problem was noted.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
@@ -14,31 +13,6 @@ from plano_agents.config.findings import Findings, KeyPath, format_path, format_
 from plano_agents.config.options import CostSource, MetricsSource, PlanoTracing, SessionCache
 from plano_agents.config.secrets import SecretReader, has_reference
 from plano_agents.http_syntax import is_token, split_address
-
-# The text form of a protobuf duration, which is what Envoy reads under Plano.
-_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
-
-
-def read_seconds(text: str, path: KeyPath, findings: Findings) -> float | None:
-    """Read one of Plano's durations.
-
-    Args:
-        text: Such as ``300s`` or ``0.25s``.
-        path: Its place.
-        findings: Where a problem is noted.
-
-    Returns:
-        Seconds, more than 0; None when a problem was noted.
-    """
-    match = _DURATION.fullmatch(text)
-    seconds = float(match[1]) if match else 0.0
-    if seconds > 0:
-        return seconds
-    findings.add_problem(
-        path,
-        f"{format_path(path)} {format_value(text)} is not a duration above zero. Write seconds, such as '300s'.",
-    )
-    return None
 
 
 def build_session_cache(section: SessionCache, findings: Findings, secrets: SecretReader | None) -> SessionCache:

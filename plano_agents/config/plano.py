@@ -9,6 +9,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from plano_agents.config.document import parse_document
+from plano_agents.config.durations import read_seconds
 from plano_agents.config.findings import Findings, KeyPath, format_path, format_value
 from plano_agents.config.model import Config, Listener, Retries, Routing, Timeouts
 from plano_agents.config.model_entries import build_models
@@ -16,7 +17,6 @@ from plano_agents.config.option_entries import (
     build_metrics_sources,
     build_session_cache,
     build_tracing,
-    read_seconds,
 )
 from plano_agents.config.options import Tracing
 from plano_agents.config.preferences import build_aliases, build_preferences

@@ -4,14 +4,15 @@ By default the recent conversation as Plano reads it: what users and assistants 
 tool results, no message without text; the last 16, each and all within a budget. With ``route_on_user_only`` what users
 said, alone. A long message keeps its head and its tail, where requests and conclusions stand.
 
-What agents' harnesses write into users' messages (``protocol.user_turns``) is taken out; a message that was nothing
+What agents' harnesses write into users' messages (``protocol.envelopes``) is taken out; a message that was nothing
 else is no user's word, and is not read.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from plano_agents.protocol.user_turns import Part, Stripper, read_text
+from plano_agents.protocol.envelopes import Stripper
+from plano_agents.protocol.user_turns import Part, read_text
 
 MAX_MESSAGES = 16
 """How many messages back are read."""

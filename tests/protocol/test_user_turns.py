@@ -1,30 +1,5 @@
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from plano_agents.protocol.openai_chat import HeadMessage, HeadPart
-from plano_agents.protocol.user_turns import read_user_turns, strip_envelopes
-
-
-@pytest.mark.parametrize(
-    ("text", "own"),
-    [
-        ("hello", "hello"),
-        ("<system-reminder>be kind</system-reminder>hello", "hello"),
-        ("a<system-reminder>x</system-reminder>b<system-reminder>\ny\n</system-reminder>c", "abc"),
-        ("a<system-reminder>never closed", "a<system-reminder>never closed"),
-        ("</system-reminder>a", "</system-reminder>a"),
-        ("<system-reminder><system-reminder>x</system-reminder>y</system-reminder>a", "a"),
-        ("<other>x</other>", "<other>x</other>"),
-    ],
-)
-def test_what_a_harness_wraps_is_none_of_the_users_words(text: str, own: str) -> None:
-    assert strip_envelopes(text) == own
-
-
-@given(st.text())
-def test_text_without_envelopes_is_as_it_was(text: str) -> None:
-    assert strip_envelopes(text) == text
+from plano_agents.protocol.user_turns import read_user_turns
 
 
 def test_only_users_words_are_read() -> None:

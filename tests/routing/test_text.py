@@ -3,7 +3,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from plano_agents.protocol.user_turns import ENVELOPES
+from plano_agents.protocol.envelopes import ENVELOPES
 from plano_agents.routing.text import (
     MAX_CHARS,
     MAX_MESSAGE_CHARS,

@@ -6,10 +6,10 @@ from functools import partial
 import pytest
 
 from plano_agents.errors import RequestError
+from plano_agents.protocol.envelopes import SEARCHED_CHARACTERS
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.request_body import RequestBody
 from plano_agents.protocol.translation.translation import translate_request
-from plano_agents.protocol.user_turns import SEARCHED_CHARACTERS
 from plano_agents.router.request.surfaces import SURFACES, Surface
 from plano_agents.routing.text import MAX_CHARS, read_conversation
 from plano_agents.sessions.implicit import derive_implicit_id
