@@ -1,4 +1,4 @@
-"""Envelopes: text that agents' harnesses write into users' messages, such as ``<system-reminder>…</system-reminder>``."""
+"""Envelopes: text that agents' harnesses put into users' messages, as ``<system-reminder>…</system-reminder>``."""
 
 import re
 
