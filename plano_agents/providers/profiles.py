@@ -39,6 +39,8 @@ class ModelRow:
     """The pages that say so."""
     read: date
     """When they were read."""
+    not_read: str = ""
+    """The provider's pages that should say so too, and were not read."""
 
 
 def parse_rows(text: str) -> tuple[ModelRow, ...]:
@@ -57,12 +59,12 @@ def parse_rows(text: str) -> tuple[ModelRow, ...]:
 
 
 def _parse_row(row: dict[str, Any]) -> ModelRow:
-    unknown = row.keys() - _FIELDS - {"ids", "source", "read"}
+    unknown = row.keys() - _FIELDS - {"ids", "source", "read", "not_read"}
     if unknown:
         raise ValueError(f"the row of {row.get('ids')!r} has the unknown keys {sorted(unknown)!r}")
     known = {name: value for name, value in row.items() if name in _FIELDS}
     profile = msgspec.convert(known, ModelProfile)
-    return ModelRow(tuple(row["ids"]), profile, row["source"], row["read"])
+    return ModelRow(tuple(row["ids"]), profile, row["source"], row["read"], row.get("not_read", ""))
 
 
 @cache

@@ -96,8 +96,8 @@ def render_models() -> list[str]:
     """Write a row per family of models."""
     text = resources.files("plano_agents.providers").joinpath("models.toml").read_text(encoding="utf-8")
     head = [
-        "| models | context | output | efforts | thinking | sampling | stops | $ per million in, cached, out |",
-        "|---" * 8 + "|",
+        "| models | context | output | efforts | thinking | sampling | stops | $ per million in, cached, out | read |",
+        "|---" * 9 + "|",
     ]
     return [*head, *map(_render_model, parse_rows(text))]
 
@@ -114,6 +114,7 @@ def _render_model(row: ModelRow) -> str:
         profile.sampling or "",
         "" if profile.stop_sequences is None else str(profile.stop_sequences or "none"),
         ", ".join("-" if price is None else f"{price:g}" for price in prices) if any(prices) else "",
+        f"{row.read}{'*' if row.not_read else ''}",
     ]
     return f"| {' | '.join(cells)} |"
 
