@@ -88,8 +88,6 @@ class Dialect:
     """How it spells the limit of tokens on chat completions; None where it takes either."""
     needs_limit: bool = False
     """Whether a request must name its limit of tokens."""
-    user_field: str | None = None
-    """Where the user's id goes; None where there is no place for it, or any."""
     user_length: int | None = None
     """How long an id of a user, or a cache key, may be."""
     include_usage: bool = True
@@ -158,7 +156,6 @@ _OPENAI = Dialect(
     refused=_OTHERS,
     cache_marks=False,
     refused_message_fields=words("parsed provider_specific_fields reasoning reasoning_details"),
-    user_field="user",
     user_length=64,
     max_temperature=2.0,
     max_stops=4,
@@ -176,7 +173,6 @@ _ANTHROPIC = Dialect(
     "vercel/ai PR 12419 (user ids), livekit/agents PR 669 (first turn)",
     refused=(_STANDARD_CHAT | _OTHERS) - _ANTHROPIC_FIELDS,
     needs_limit=True,
-    user_field="metadata.user_id",
     user_length=256,
     max_temperature=1.0,
     blank_stops=False,
@@ -219,7 +215,6 @@ _GEMINI = Dialect(
         tool_choice parallel_tool_calls response_format reasoning_effort presence_penalty frequency_penalty seed
         logprobs top_logprobs user extra_body service_tier verbosity"""
     ),
-    user_field="user",
     max_temperature=2.0,
     cache_marks=False,
     reasoning_content=False,
