@@ -20,6 +20,8 @@ from tests.harnesses.script import Kind, Use
 from tests.patience import PATIENCE_SECONDS
 
 MCP_COMMAND = [sys.executable, late_tools.__file__]
+COMPACT_TOKENS = 50_000
+"""How long a conversation Codex compacts."""
 PAGE = Path(__file__).parents[2] / "docs" / "coding-agents.md"
 
 
@@ -234,6 +236,7 @@ class Codex(Client):
         (folder / "config.toml").write_text(
             f"""\
 check_for_update_on_startup = false
+model_auto_compact_token_limit = {COMPACT_TOKENS}
 analytics.enabled = false
 {self.read_page("toml")}
 [mcp_servers.late]

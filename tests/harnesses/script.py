@@ -37,6 +37,8 @@ class Scene:
     """The uses of tools, a turn each; those of one turn are made side by side."""
     end: str = "All done."
     """What is said after the last step."""
+    input_tokens: int = 10
+    """What the last request is said to have taken."""
 
 
 TITLE = "Sorting a list"
@@ -72,7 +74,7 @@ class Script:
         begun, scene = places[-1]
         step = asked.words[begun:].count(CALLED)
         if step >= len(scene.steps):
-            return Reply(scene.end)
+            return Reply(scene.end, input_tokens=scene.input_tokens)
         return Reply(calls=[self._call(use, asked) for use in scene.steps[step]])
 
     def _call(self, use: Use, asked: Asked) -> ToolCall:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.harnesses import late_tools
-from tests.harnesses.clients import ClaudeCode, Codex, OpenCode
+from tests.harnesses.clients import COMPACT_TOKENS, ClaudeCode, Codex, OpenCode
 from tests.harnesses.recorded import IS_RECORDING, write_recorded
 from tests.harnesses.runs import SMALL, Models, Stage, stage
-from tests.harnesses.script import Scene, Script, Use
+from tests.harnesses.script import TITLE, Scene, Script, Use
 
 CODE, TALK = "Write a Python function that sorts a list", "Hello, some small talk"
 TASK = "Hello, have some small talk while you look around"
@@ -116,6 +116,17 @@ def test_codex_keeps_one_model_per_lane(codex: Path, tmp_path: Path, models: Mod
         check(seen, models)
     assert (client.project / "sort.py").read_text() == "sorted\n"
     record("codex", seen, tmp_path)
+
+
+def test_codex_keeps_its_model_over_a_compaction(codex: Path, tmp_path: Path) -> None:
+    """Its request for a summary offers no tools, as one for a title does, and is answered alike."""
+    scenes = (Scene(CODE, (SHELL,), input_tokens=COMPACT_TOKENS + 1), Scene(TALK, end="Hello."))
+    with stage(tmp_path, CHAT, Script(scenes, Codex.name_tool)) as seen:
+        client = Codex(codex, tmp_path / "client", seen.url)
+        assert (client.begin(CODE), client.go_on(TALK)) == ("All done.", "Hello.")
+        assert (seen.errors, seen.refused, seen.violations) == ([], [], 0)
+    assert TITLE in str(seen.exchanges[-1].body["input"])
+    assert seen.told() == {"main": [(GPT, BEGUN), (GPT, KEPT)]}
 
 
 def test_without_sessions_a_run_changes_its_model(codex: Path, tmp_path: Path) -> None:
