@@ -144,7 +144,9 @@ class Memory:
                 await self._saver.check_writable()
             self._note_change()
             held.callback(self._note_change)
-            yield HeldThread(self._graph, state, held)
+            thread = HeldThread(self._graph, state, held)
+            del state  # the run takes it, and lets go of it
+            yield thread
 
     def _note_change(self) -> None:
         self._changes += 1
