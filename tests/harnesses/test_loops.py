@@ -42,7 +42,7 @@ def search(name: str) -> tuple[Use, ...]:
 
 @pytest.mark.parametrize("models", [CHAT, MESSAGES, MIXED], ids=["chat", "messages", "mixed"])
 def test_claude_code_keeps_one_model_per_lane(claude_code: Path, tmp_path: Path, models: Models) -> None:
-    late = (search("unlock"), (Use("unlock"),), SHELL, search("late_tool"), (Use("late"),))
+    late = (search("unlock"), (Use("unlock"),), SHELL, SHELL, search("late_tool"), (Use("late"),))
     job = Scene(CODE, (PARALLEL, (Use("image", IMAGE),), (Use("agent", TASK),), *late))
     with stage(tmp_path, models, Script((job, *REST), ClaudeCode.name_tool)) as seen:
         client = ClaudeCode(claude_code, tmp_path / "client", seen.url)
