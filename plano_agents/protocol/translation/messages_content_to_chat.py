@@ -15,6 +15,7 @@ from plano_agents.protocol import anthropic_request as anthropic
 from plano_agents.protocol import openai_chat_request as openai
 from plano_agents.protocol.adjustment import Tell, dropped_within
 from plano_agents.protocol.anthropic_server_blocks import ServerBlock
+from plano_agents.protocol.decoding import BAD_JSON
 from plano_agents.protocol.thought_signature import unseal_call_id
 
 Block = anthropic.Block | ServerBlock | anthropic.ResultPart
@@ -23,7 +24,7 @@ Block = anthropic.Block | ServerBlock | anthropic.ResultPart
 class _Citations(msgspec.Struct):
     """Whether citations are asked for."""
 
-    enabled: bool = True
+    enabled: bool | None = True
 
 
 def refuse_block(where: str) -> NoReturn:
@@ -98,12 +99,12 @@ def read_part(block: Block, where: str, tell: Tell) -> Iterator[openai.Part]:
 
 
 def _tell_citations(citations: msgspec.Raw, tell: Tell) -> None:
-    if msgspec.json.decode(citations, type=_Citations | None, strict=False) in (
-        None,
-        _Citations(enabled=False),
-    ):
-        return
-    tell(dropped_within("messages", "citations", alters=True))
+    try:
+        asked = msgspec.json.decode(citations, type=_Citations | None, strict=False)
+    except BAD_JSON:
+        asked = _Citations()
+    if asked is not None and asked.enabled:
+        tell(dropped_within("messages", "citations", alters=True))
 
 
 def _read_document(

@@ -140,3 +140,17 @@ def test_citations_that_are_asked_for_are_told() -> None:
     document = {"type": "document", "source": source, "citations": {"enabled": True}}
     _, told = translate(messages=[{"role": "user", "content": [document, {**document, "citations": None}]}])
     assert told == ["messages: citations dropped"]
+
+
+@pytest.mark.parametrize("citations", ["", [], 5, {"enabled": "perhaps"}])
+def test_citations_that_nobody_understands_are_told_as_dropped(citations: object) -> None:
+    document = {"type": "document", "source": {"type": "text", "data": "a"}, "citations": citations}
+    _, told = translate(messages=[{"role": "user", "content": [document]}])
+    assert told == ["messages: citations dropped"]
+
+
+@pytest.mark.parametrize("citations", [None, {"enabled": False}, {"enabled": None}])
+def test_citations_that_are_not_asked_for_are_not_told(citations: object) -> None:
+    document = {"type": "document", "source": {"type": "text", "data": "a"}, "citations": citations}
+    _, told = translate(messages=[{"role": "user", "content": [document]}])
+    assert told == []
