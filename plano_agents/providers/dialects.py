@@ -108,6 +108,12 @@ class Dialect:
     """The roles of chat messages; None where others pass."""
     system_first: bool = False
     """Whether system messages may only stand at the beginning."""
+    empty_turns: Literal["any", "text", "none"] = "any"
+    """What an assistant's message without text or calls may be: anything, an empty text, or nothing at all."""
+    marks_prefill: bool = False
+    """Whether a last message of the assistant, which the answer goes on from, must be marked as a ``prefix``."""
+    choice_needs_tools: bool = False
+    """Whether a choice of tools, or whether calls may be parallel, may only be said beside tools."""
     user_after_tool: bool = True
     """Whether a user's message may follow a tool's."""
     user_first: bool = False
@@ -154,6 +160,8 @@ _OPENAI = Dialect(
     "platform.openai.com/docs/guides/structured-outputs; maximhq/bifrost PR 1000 (user); call ids: OpenAI's 400 "
     "string_above_max_length; langchain-ai/langchainjs#9804 (alternatives at a tool schema's top)",
     refused=_OTHERS,
+    empty_turns="text",
+    choice_needs_tools=True,
     cache_marks=False,
     refused_message_fields=words("parsed provider_specific_fields reasoning reasoning_details"),
     user_length=64,
@@ -173,6 +181,7 @@ _ANTHROPIC = Dialect(
     "vercel/ai PR 12419 (user ids), livekit/agents PR 669 (first turn)",
     refused=(_STANDARD_CHAT | _OTHERS) - _ANTHROPIC_FIELDS,
     needs_limit=True,
+    choice_needs_tools=True,
     user_length=256,
     max_temperature=1.0,
     blank_stops=False,
@@ -188,7 +197,8 @@ _ANTHROPIC = Dialect(
 _MISTRAL = Dialect(
     "mistral",
     "docs.mistral.ai/resources/release-note/2024-01-11-strict-api-parameter-validation, docs.mistral.ai/api; "
-    "mistral-common, MistralRequestValidatorV3 (ids, order); openai/openai-agents-python#442 (include_usage)",
+    "mistral-common, MistralRequestValidatorV3 (ids, order, a last assistant's prefix); openai/openai-agents-python#442 "
+    "(include_usage); OpenHands/OpenHands#8685 (empty turns)",
     fields=words(
         """model messages temperature top_p max_tokens stream stop random_seed response_format tools tool_choice
         presence_penalty frequency_penalty n prediction parallel_tool_calls prompt_mode reasoning_effort safe_prompt
@@ -200,6 +210,8 @@ _MISTRAL = Dialect(
     max_temperature=1.5,
     cache_marks=False,
     refused_message_fields=_SENT_BACK | {"name"},
+    empty_turns="none",
+    marks_prefill=True,
     roles=_OPENAI_ROLES,
     user_after_tool=False,
     call_ids=IdRule(re.compile(r"[a-zA-Z0-9]{9}"), 9, "[a-zA-Z0-9]{9}", "alphanumeric"),

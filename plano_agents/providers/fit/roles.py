@@ -1,8 +1,10 @@
 """Chat messages in the roles and in the order that the provider takes."""
 
+import re
+
 from plano_agents.protocol.adjustment import dropped_within, rewritten
 from plano_agents.protocol.form import Form
-from plano_agents.providers.fit.document import Document, Pieces, pack, read_text
+from plano_agents.providers.fit.document import Document, Pieces, is_list, pack, read_text
 from plano_agents.providers.fit.rules import Rules
 
 AFTER_TOOL = "Done."
@@ -10,6 +12,7 @@ AFTER_TOOL = "Done."
 anomalyco/opencode does for Mistral."""
 
 _SAYS_NOTHING = (b"null", b"[]", b'""')
+_MAY_BE_EMPTY = re.compile(rb'"(?:content"\s*+:\s*+(?:""|null|\[\s*+\])|tool_calls"\s*+:\s*+(?:null|\[\s*+\]))')
 _SYSTEM = frozenset({"system", "developer"})
 
 
@@ -21,6 +24,10 @@ def fit_chat_messages(document: Document, rules: Rules) -> None:
     refused = dialect.refused_message_fields
     if refused and document.contains("messages", (f'"{name}"'.encode() for name in refused)):
         document.edit_list("messages", lambda messages: _without(document, messages, refused))
+    if dialect.empty_turns != "any" and _MAY_BE_EMPTY.search(document.fields.get("messages", b"")) is not None:
+        document.edit_list("messages", lambda messages: _fill_turns(document, messages, dialect.empty_turns))
+    if dialect.marks_prefill and document.contains("messages", (b'"assistant"',)):
+        document.edit_list("messages", lambda messages: _mark_prefill(document, messages))
     if (
         dialect.roles is not None
         and "developer" not in dialect.roles
@@ -47,6 +54,35 @@ def _without(document: Document, messages: list[Pieces], refused: frozenset[str]
         {name: raw for name, raw in message.items() if name not in names} if names else message
         for message, names in zip(messages, found, strict=True)
     ]
+
+
+def _fill_turns(document: Document, messages: list[Pieces], kind: str) -> list[Pieces] | None:
+    """Leave out lists of calls that have none, and say, or leave out, what the assistant did not say."""
+    fitted: list[Pieces] = []
+    for message in messages:
+        if read_text(message.get("role")) != "assistant":
+            fitted.append(message)
+            continue
+        has_calls = is_list(calls := message.get("tool_calls")) and bytes(calls) != b"[]"
+        kept = message if has_calls or calls is None else {k: v for k, v in message.items() if k != "tool_calls"}
+        content = bytes(message.get("content", b"null"))
+        is_silent = not has_calls and content in _SAYS_NOTHING and bytes(message.get("refusal", b"null")) == b"null"
+        if is_silent and kind == "none":
+            document.tell(rewritten("messages", "blank text left out"))
+        elif is_silent and content != b'""':
+            fitted.append({**kept, "content": pack("")})
+        else:
+            fitted.append(kept)
+    same = len(fitted) == len(messages) and all(new is old for new, old in zip(fitted, messages, strict=True))
+    return None if same or not fitted else fitted
+
+
+def _mark_prefill(document: Document, messages: list[Pieces]) -> list[Pieces] | None:
+    last = messages[-1] if messages else {}
+    if read_text(last.get("role")) != "assistant" or is_list(last.get("tool_calls")) or "prefix" in last:
+        return None
+    document.tell(rewritten("messages", "the last turn sent as a prefix"))
+    return [*messages[:-1], {**last, "prefix": pack(True)}]
 
 
 def _rename(document: Document, message: Pieces) -> Pieces:

@@ -25,6 +25,9 @@ PLAIN = {
 _NO_ID = r'(?:tool_call_)?id"\s*+:\s*+(?:""|null)'
 """A call or a result without an id, after its first quotation mark."""
 
+_NO_CONTENT = r'content"\s*+:\s*+(?:""|null)'
+"""A message without content, after its first quotation mark."""
+
 
 @dataclass(frozen=True, eq=False)
 class Rules:
@@ -63,6 +66,10 @@ class Rules:
             words.append("developer")
         if not dialect.cache_marks:
             words.append("cache_control")
+        if dialect.empty_turns != "any":
+            words.append(_NO_CONTENT)
+        if dialect.marks_prefill:
+            words.append("assistant")
         words += sorted(dialect.refused_message_fields)
         if dialect.system_first or self.profile.system_first:
             words.append("system")

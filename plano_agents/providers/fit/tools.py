@@ -30,6 +30,7 @@ _CALLS = {
 }
 """Where each wire's calls stand, and what every one of them has."""
 
+_NO_CHOICE: tuple[object, ...] = (None, "auto", "none", {"type": "auto"}, {"type": "none"})
 _LONG = re.compile(rb'"name"\s*:\s*"(?![a-zA-Z0-9_-]{1,64}")')
 
 
@@ -46,6 +47,8 @@ class _Tools(NamedTuple):
 
 def fit_tools(document: Document, rules: Rules) -> None:
     """Fit the tools that are offered, the choice among them, and the calls of the conversation."""
+    if rules.dialect.choice_needs_tools:
+        _leave_out_empty_choice(document)
     sent: dict[str, str] = {}
     raw = document.fields.get("tools")
     if raw is not None and is_list(raw):
@@ -62,6 +65,16 @@ def fit_tools(document: Document, rules: Rules) -> None:
     if sent:
         document.names.update(sent)
         document.tell(rewritten("tools", f"names shortened: {len(sent)}"))
+
+
+def _leave_out_empty_choice(document: Document) -> None:
+    """Leave out what is said of tools where there are none, if it asks for nothing."""
+    if document.read("tools"):
+        return
+    if document.read("tool_choice") in _NO_CHOICE:
+        document.drop("tool_choice")
+    document.drop("parallel_tool_calls")
+    document.drop("tools")
 
 
 def _fit(content: bytes, rules: Rules) -> _Tools:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from plano_agents.protocol.adjustment import Adjustment
-from tests.providers.fit.conftest import CHAT, fit, sent
+from tests.providers.fit.conftest import CHAT, MESSAGES, fit, sent
 from tests.providers.fit.test_rows import SCHEMA, USER
 
 MARK = {"cache_control": {"type": "ephemeral"}}
@@ -90,3 +90,37 @@ def test_system_messages_alone_become_the_users_turn() -> None:
     found = sent(CHAT, "anthropic/claude-sonnet-4-6", body)
     assert found["messages"] == [{"role": "user", "content": [{"type": "text", "text": "Say hi."}]}]
     assert "system" not in found
+
+
+@pytest.mark.parametrize(
+    ("target", "sent_back"),
+    [
+        ("openai/gpt-4o", [{"role": "assistant", "content": ""}]),
+        ("mistral/mistral-large-latest", []),
+        ("vllm/qwen3.8", [{"role": "assistant", "content": None, "tool_calls": []}]),
+    ],
+)
+def test_an_assistants_turn_without_anything_is_what_the_provider_takes(target: str, sent_back: object) -> None:
+    empty: dict[str, Any] = {"role": "assistant", "content": None, "tool_calls": []}
+    more = {"interface": "openai"} if target.startswith("vllm") else {}
+    body = sent(CHAT, target, {"messages": [USER, empty, USER]}, **more)
+    assert body["messages"][1:-1] == sent_back
+
+
+def test_mistral_goes_on_from_a_last_assistants_message_by_its_prefix() -> None:
+    body = {"messages": [USER, {"role": "assistant", "content": "So:"}]}
+    assert sent(CHAT, "mistral/mistral-large-latest", body)["messages"][-1] == {
+        "role": "assistant",
+        "content": "So:",
+        "prefix": True,
+    }
+    assert "prefix" not in sent(CHAT, "openai/gpt-4o", body)["messages"][-1]
+
+
+@pytest.mark.parametrize("tools", [{"tools": []}, {"tools": None}, {}])
+@pytest.mark.parametrize("choice", ["auto", "none"])
+def test_a_choice_without_tools_is_left_out(tools: dict[str, object], choice: str) -> None:
+    chat = {"messages": [USER], "tool_choice": choice, "parallel_tool_calls": True, **tools}
+    assert sent(CHAT, "openai/gpt-4o", chat).keys() == {"model", "messages"}
+    messages = {"messages": [USER], "max_tokens": 9, "tool_choice": {"type": choice}, **tools}
+    assert sent(MESSAGES, "anthropic/claude-sonnet-4-6", messages).keys() == {"model", "messages", "max_tokens"}
