@@ -48,3 +48,14 @@ def test_a_router_url_that_is_none_is_one_line() -> None:
     with start("--router-url", "localhost") as process:
         _, errors = process.communicate()
     assert errors == "error: A router's address starts with http:// or https://; got 'localhost'.\n"
+
+
+def test_uvicorn_serves_its_app_as_well() -> None:
+    command = [sys.executable, "-m", "uvicorn", "agent:app", "--port", "0"]
+    environ = {**os.environ, "PYTHONUNBUFFERED": "1", "PLANO_AGENT_CHECKPOINTS": "memory"}
+    with running(command, cwd=AGENT.parent, environ=environ) as process:
+        assert process.stderr is not None
+        line = next(each for each in process.stderr if "running on" in each)
+        url = line.partition("running on ")[2].split()[0]
+        with urllib.request.urlopen(f"{url}/healthz") as response:
+            assert response.status == 200
