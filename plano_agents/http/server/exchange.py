@@ -20,6 +20,12 @@ from plano_agents.observe.log import locate
 Serve = Callable[["Exchange"], Coroutine[None, None, None]]
 """Answers a request. What it leaves without an end breaks the connection: a clean end would be taken for success."""
 
+_CHUNK = b"%b%x\r\n%b\r\n"
+"""The answer's head, where it was not sent yet, and a piece of its body with the piece's size before it."""
+_BARE = b"%b%.0a%b"
+"""The same for HTTP/1.0, which has no chunks (RFC 9112, section 6.1): the size takes no room."""
+_CHUNKS_END = b"0\r\n\r\n"
+
 HELD_BYTES = 65_536
 """How much of a body is held for an application that reads it piece by piece, before its client is not read."""
 
@@ -38,6 +44,8 @@ class Exchange:
 
     __slots__ = (
         "_body",
+        "_end",
+        "_frame",
         "_head",
         "_link",
         "_refusal",
@@ -203,19 +211,22 @@ class Exchange:
 
     def begin(self, status: int, headers: Mapping[str, str]) -> None:
         """Begin an answer that comes in pieces: its head goes out with the first of them, or with its end."""
-        self._head = self.encode_head(status, encode_headers(headers), "transfer-encoding: chunked\r\n\r\n")
+        is_chunked = self.head.http_version != "1.0"
+        self._frame, self._end = (_CHUNK, _CHUNKS_END) if is_chunked else (_BARE, b"")
+        framing = "transfer-encoding: chunked\r\n\r\n" if is_chunked else "\r\n"
+        self._head = self.encode_head(status, encode_headers(headers), framing)
 
     def write(self, piece: bytes) -> bool:
         """Write the next piece, which is not empty; whether the client reads: if not, `drain` comes before the next."""
         if not self.disconnected:
-            self._link.transport.write(b"%b%x\r\n%b\r\n" % (self._take_head(), len(piece), piece))
+            self._link.transport.write(self._frame % (self._take_head(), len(piece), piece))
         return not self._link.flow.write_paused
 
     def end(self, piece: bytes = b"") -> None:
         """Write the end of an answer that came in pieces, and its last piece before it, if there is one."""
         if not self.disconnected:
-            last = b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
-            self._link.transport.write(b"%b%b0\r\n\r\n" % (self._take_head(), last))
+            last = self._frame % (self._take_head(), len(piece), piece) if piece else self._take_head()
+            self._link.transport.write(last + self._end)
             self.complete()
 
     @property

@@ -109,6 +109,19 @@ async def test_pieces_are_chunks_and_end_with_the_last_one() -> None:
     assert answer.endswith(b"transfer-encoding: chunked\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")
 
 
+async def test_to_http_1_0_pieces_go_out_as_they_are_and_end_with_the_connection() -> None:
+    """HTTP/1.0 has no chunks: RFC 9112, section 6.1."""
+
+    async def serve(exchange: Exchange) -> None:
+        exchange.begin(200, HEADERS)
+        exchange.write(b"one")
+        exchange.end(b"two")
+
+    answer = await talk(serve, (POST % (b"/direct/it", 0, b"")).replace(b"HTTP/1.1", b"HTTP/1.0"))
+    head, _, content = answer.partition(b"\r\n\r\n")
+    assert (b"transfer-encoding" in head, b"\r\nconnection: close" in head, content) == (False, True, b"onetwo")
+
+
 async def test_an_answer_that_is_left_without_its_end_breaks_the_connection() -> None:
     async def leave(exchange: Exchange) -> None:
         exchange.begin(200, HEADERS)
