@@ -107,6 +107,14 @@ async def test_no_pin_moves_for_a_parameter(surface: Surface) -> None:
     assert await run.pinned() == GPT
 
 
+async def test_where_parameters_are_refused_no_other_model_is_asked_for_them() -> None:
+    run = Run(GPT, "openai/other", policy="refuse", profiles={GPT: ModelProfile(sampling="default")})
+    for decision in ("initialize; reason=first_turn", "retain; reason=pinned"):
+        seen = await run.send(CHAT, temperature=0.5)
+        assert (seen.status, seen.headers["x-plano-affinity"]) == (400, decision)
+    assert run.upstream.requests == []
+
+
 async def test_the_log_the_inspector_and_the_metrics_tell_of_a_detour() -> None:
     run = Run(CLAUDE, GPT)
     await run.ask(CHAT)
