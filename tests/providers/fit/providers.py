@@ -106,7 +106,7 @@ def check_claude_text(body: Body) -> None:
 
 
 def check_claude_turns(body: Body) -> None:
-    """livekit/agents PR 669: the user begins; migration guide: no prefill from 4.6 on; system turns from 4.8 on."""
+    """livekit/agents PR 669: the user begins; migration guide: no prefill; mid-conversation system messages."""
     roles = [message["role"] for message in body["messages"]]
     if not roles or roles[0] != "user":
         refuse('first message must use the "user" role')
@@ -117,7 +117,8 @@ def check_claude_turns(body: Body) -> None:
         if message["role"] != "system" and message.keys() - {"role", "content"}:
             refuse("Extra inputs are not permitted: BetaSystemMessageParam alone has more")
     for before, role in pairwise(roles):
-        if role == "system" and (before != "user" or version < (4, 8)):
+        takes = version >= (4, 8) and not re.search("sonnet-5(?!-5)", body["model"])
+        if role == "system" and (before != "user" or not takes):
             refuse("role 'system' is not supported here")
 
 

@@ -38,7 +38,7 @@ class Family:
     prefill: bool = True
     """Whether the conversation may end with the model's turn: migration guide, Claude Opus 4.6."""
     system_turns: bool = False
-    """Whether instructions may stand between turns: what's new in Claude Opus 4.8; anthropics/claude-code#61412."""
+    """Whether instructions may stand between turns: platform.claude.com, mid-conversation system messages."""
 
 
 _THREE = ("low", "medium", "high")
@@ -56,6 +56,7 @@ FAMILIES = (
     Family(r"claude-(sonnet|haiku)-4-5", 64_000, _BUDGET, sampling="one"),
     Family(r"claude-(sonnet|opus)-4-6", 128_000, _EITHER, _FOUR, "one", prefill=False),
     Family(r"claude-opus-4-7", 128_000, _ADAPTIVE, _FIVE, "none", prefill=False),
+    Family(r"claude-sonnet-5(?!-5)", 128_000, _ADAPTIVE, _FIVE, "none", prefill=False),
     Family(
         r"claude-(opus-4-8|(opus|sonnet|haiku|fable|mythos)-5)",
         *(128_000, _ADAPTIVE, _FIVE, "none"),
