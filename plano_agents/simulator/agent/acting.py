@@ -22,28 +22,36 @@ _READS = _list_words(
 """Verbs of looking something up."""
 
 _ACTS = _list_words(
-    "act append apply archive assign attempt bash cancel charge checkout clone cmd command commit commission console"
-    " create cron delegate delete deploy destroy disable dispatch download drop edit email enable enqueue erase eval"
-    " exec execute fork handoff import insert install interpreter invoke kill launch lock merge modify mkdir multiedit"
-    " mutate notify overwrite patch pay powershell publish purchase purge push python rebase refund remind remove rename"
-    " repl replace restart revert rm run save schedule sed send shell skill spawn stdin submit subagent subscribe"
-    " terminal terminate toggle todo trigger truncate unlink unlock update upload wake wakeup wipe worktree write"
-    " write_stdin workflow"
+    "act append apply approve archive assign attempt ban bash cancel charge checkout chmod chown clone cmd command"
+    " commission commit console create cron decline decrypt delegate delete deploy destroy disable dismiss dispatch"
+    " download drop edit email enable encrypt enqueue enroll erase eval exec execute forget fork grant handoff import"
+    " increment insert install interpreter invite invoke kill kubectl launch lock merge mkdir modify multiedit mutate"
+    " notify overwrite patch pay powershell publish purchase purge push python rebase reboot refund remind remove"
+    " rename reopen repl replace rerun restart restore revert revoke rm rollback rotate run save schedule sed send"
+    " shell shutdown skill spawn stdin subagent submit subscribe terminal terminate terraform todo toggle trash"
+    " trigger truncate unlink unlock unzip update upload upsert wake wakeup webhook wipe withdraw workflow worktree"
+    " write write_stdin"
 )
 """Words that say of a tool that it acts, wherever they stand in its name."""
 
 _ACTS_AS_VERB = _list_words(
-    "add agent ask book browse buy call clear click close comment complete connect copy enter exit goal handle mail make"
-    " mark mcp message mode move new order post press put register reject report request reset resume set"
-    " share skip slash start stop switch task tell transfer type use"
+    "accept add agent ask block book browse browser buy call clear click close comment complete computer connect"
+    " control copy draft enter exit fill fire follow forward goal handle mail make mark mcp message migrate mode move"
+    " new order perform pin play post press puppeteer put react register reject remember reply report request reset"
+    " respond resume scale set share sign skip slash start stop store switch sync task tell transfer turn tweet type"
+    " use vote wire"
 )
-"""Words that say so as the first of a name, and are nouns elsewhere."""
+"""Words that say so as the first of a name, and are nouns elsewhere; browsers and computers are there to be used."""
+
+_ACTS_AFTER_OWNER = _list_words("add click drag post press reply reset start stop turn")
+"""Words that say so after the name of whose tool it is: ``git_add``, ``slack_post_message``."""
 
 _DESCRIBES = _list_words(
-    "append archive book buy cancel clear clone close commit delegate delete deploy destroy dispatch drop edit"
-    " email enqueue erase execute hand handoff insert install invoke kill launch mail merge modify move notify overwrite"
-    " patch pay post publish purchase push put rebase remove rename replace restart run save schedule send spawn"
-    " start stop submit terminate transfer trigger update upload wipe write"
+    "append approve archive ban book buy cancel clear clone close commit decline delegate delete deploy destroy"
+    " dismiss dispatch drop edit email encrypt enqueue enroll erase execute grant hand handoff increment insert"
+    " install invite invoke kill launch mail merge modify move notify overwrite patch pay post publish purchase push"
+    " put rebase reboot remove rename reopen replace restart restore revoke rotate run save schedule send spawn start"
+    " stop submit terminate transfer trigger update upload upsert wipe withdraw write"
 )
 """Verbs that say so at the beginning of a sentence."""
 
@@ -87,12 +95,14 @@ def _split_name(name: str) -> list[str]:
 
 
 def _says_so(words: list[str]) -> bool:
-    if "and" in words:
-        at = words.index("and")
+    at = next((at for at, word in enumerate(words) if word in {"and", "or"}), None)
+    if at is not None:
         return _says_so(words[:at]) or _says_so(words[at + 1 :])
     if not words or words[0] in _READS:
         return False
-    return words[0] in _ACTS_AS_VERB or any(word in _ACTS or _WITHIN.search(word) for word in words)
+    if words[0] in _ACTS_AS_VERB or not _ACTS_AFTER_OWNER.isdisjoint(words[1:2]):
+        return True
+    return any(word in _ACTS or _WITHIN.search(word) for word in words)
 
 
 def _describes_acting(description: str) -> bool:
