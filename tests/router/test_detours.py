@@ -50,9 +50,9 @@ class Run:
             config, self.upstream, strategy=Choose("work"), pinning=self.pinning, observe=self.trails.append
         )
 
-    async def send(self, surface: Surface, **fields: object) -> Seen:
+    async def send(self, surface: Surface, *headers: tuple[str, str], **fields: object) -> Seen:
         body = json.dumps(PLAIN[surface] | fields).encode()
-        return await ask(self._service, body, RUN, endpoint=Endpoint(surface))
+        return await ask(self._service, body, RUN, *headers, endpoint=Endpoint(surface))
 
     async def ask(self, surface: Surface, **fields: object) -> tuple[str, str]:
         seen = await self.send(surface, **fields)
@@ -137,6 +137,22 @@ async def test_content_that_cannot_be_carried_stays_in_the_transcript_so_the_pin
     told = "switch; reason=unsuitable; because=messages[0].content[1]"
     assert await run.ask(CHAT, messages=heard) == (GPT, told)
     assert await run.pinned() == GPT
+
+
+async def test_a_hinted_model_that_cannot_be_sent_the_transcript_is_not_pinned_and_that_is_no_switch() -> None:
+    run, hint = Run(CLAUDE, GPT), ("x-model-affinity-hint", CLAUDE)
+    heard = [{"role": "user", "content": [{"type": "text", "text": "hi"}, AUDIO]}]
+    seen = await run.send(CHAT, hint, messages=heard)
+    assert (seen.headers["x-plano-model"], seen.headers["x-plano-affinity"]) == (GPT, "initialize; reason=hint")
+    assert await run.pinned() == GPT
+
+
+async def test_a_hinted_model_that_cannot_serve_this_one_request_is_pinned_and_it_is_a_detour() -> None:
+    run, hint = Run(CLAUDE, GPT), ("x-model-affinity-hint", CLAUDE)
+    seen = await run.send(CHAT, hint, n=2)
+    told = f"detour; reason=unsuitable; pinned={CLAUDE}; because=n"
+    assert (seen.headers["x-plano-model"], seen.headers["x-plano-affinity"]) == (GPT, told)
+    assert await run.pinned() == CLAUDE
 
 
 async def test_a_detour_that_its_own_fallback_fails_leaves_the_pin_too() -> None:

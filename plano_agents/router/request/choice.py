@@ -19,6 +19,9 @@ from plano_agents.sessions.decide import Route
 from plano_agents.sessions.pin import Cause, Decision, Degraded
 from plano_agents.sessions.pinning import Turn
 
+FindRefusal = Callable[[str], Cause | None]
+"""Finds what keeps a request from being written for a model; None where it can be."""
+
 
 class Choice:
     """The candidates of one request.
@@ -72,27 +75,39 @@ class Choice:
         """The configured model that the request asks for by name, qualified; None where it asks for none."""
         return self._requested if self._request.model is not None else None
 
-    async def route_turn(self, turn: Turn, carries: Callable[[str], bool]) -> Route:
+    async def route_turn(self, turn: Turn, find_refusal: FindRefusal) -> Route:
         """Route a request of a session: to the model that its lane asks for by name, or as `route` does.
 
         Args:
             turn: The session's turn that it is.
-            carries: Whether the request can be written for a model.
+            find_refusal: Finds what keeps the request from being written for a model.
         """
         self.falls_back = turn.lane is not None
         named = await turn.find_named(self.named)
-        return await self.route(carries) if named is None else Route(named, None)
+        return await self.route(lambda name: find_refusal(name) is None) if named is None else Route(named, None)
 
-    def find_hinted(self, hint: str) -> str | None:
+    def find_hinted(self, hint: str, find_refusal: FindRefusal) -> str | None:
         """Find the model that goes on with the transcript that a hint's model made; None for what is not configured.
 
         That model itself; where it cannot serve what stays in the transcript, the first that can of those that share a
         preference with it.
+
+        Args:
+            hint: The model that made the transcript, as the client spells it.
+            find_refusal: Finds what keeps the request from being written for a model.
         """
+
+        def goes_on(name: str) -> bool:
+            if not self.is_suitable(name):
+                return False
+            refusal = find_refusal(name)
+            return refusal is None or not refusal.stays
+
         hinted = self._chooser.find_name(hint)
-        if hinted is None or self.is_suitable(hinted):
-            return hinted
-        return next(self.candidates(Decision(hinted, None, "initialize", "hint"), by_name=True))
+        if hinted is None:
+            return None
+        candidates = self.candidates(Decision(hinted, None, "initialize", "hint"), by_name=True)
+        return next(filter(goes_on, candidates), hinted)
 
     def find_cause(self, name: str) -> Cause:
         """Tell why a model that cannot serve the request cannot."""

@@ -29,7 +29,7 @@ from plano_agents.router.request.streams import Stream
 from plano_agents.router.request.surfaces import Endpoint
 from plano_agents.router.request.trail import Trail
 from plano_agents.router.request.upstream_answer import SUCCESS, StreamedAnswer
-from plano_agents.sessions.decide import Route, decide_after_move, decide_without_session
+from plano_agents.sessions.decide import Route, decide_after_move, decide_without_session, name_refusal
 from plano_agents.sessions.pin import Cause, Decision
 from plano_agents.sessions.pinning import Turn
 from plano_agents.trace_context import parse_trace_context
@@ -170,31 +170,33 @@ class Story:
             decision = decide_without_session(await choice.route())
         else:
 
+            def find_refusal(name: str) -> Cause | None:
+                return self._find_refusal(draft, name)
+
             def route() -> Awaitable[Route]:
-                return self._route(draft, choice, turn)
+                return choice.route_turn(turn, find_refusal)
+
+            def resume(hint: str) -> str | None:
+                return choice.find_hinted(hint, find_refusal)
 
             self._turn, trail.session, trail.origin = turn.open(), turn.key, turn.origin
             hint, find = self._request.fields.get(_HINT), self._service.chooser.find_name
-            decision = await turn.decide(hint=hint, find_model=find, resume=choice.find_hinted, route=route)
+            decision = await turn.decide(hint=hint, find_model=find, resume=resume, route=route)
         trail.ranking = choice.ranking
         trail.routing_ms = self._measure()
         return decision
 
-    async def _route(self, draft: Draft, choice: Choice, turn: Turn) -> Route:
-        """Route a request of a session, to a model that it can be written for, where there is a choice of them."""
-
-        def carries(name: str) -> bool:
-            if self._endpoint.decides_only:
-                return True
-            try:
-                ModelCandidate(name, self._service.find_served(name), draft, turn=None).open()
-            except RequestError:
-                return False
-            except RefusedFieldError:
-                return True  # it is told as it is, and no other model is asked
-            return True
-
-        return await choice.route_turn(turn, carries)
+    def _find_refusal(self, draft: Draft, name: str) -> Cause | None:
+        """Find what keeps the request from being written for a model, before that model is pinned; None for nothing."""
+        if self._endpoint.decides_only:
+            return None
+        try:
+            ModelCandidate(name, self._service.find_served(name), draft, turn=None).open()
+        except RequestError as error:
+            return name_refusal(error.param)
+        except RefusedFieldError:
+            return None  # it is told as it is, and no other model is asked
+        return None
 
     async def _move(self, choice: Choice, decision: Decision, model: str, cause: Cause) -> Decision:
         """Decide for another model than the one decided on; a session's pin follows, unless it is a detour."""

@@ -115,9 +115,9 @@ class Turns:
             RequestError: The tenant is too long, or its header came more than once.
         """
         tenant = self._find_tenant(headers, fields)
+        if affinity_id is not None and _OURS in fields:
+            return self._pinning.turn(SessionKey(tenant, affinity_id), self._ttl_seconds)
         if affinity_id is not None:
-            if _OURS in fields:
-                return self._pinning.turn(SessionKey(tenant, affinity_id), self._ttl_seconds)
             name, source = self._name_session(fields, affinity_id, request)
             return self._pinning.turn(SessionKey(tenant, name), self._ttl_seconds, Origin(source))
         shown = recognise(fields, request.fields) if self._takes_harnesses else None
