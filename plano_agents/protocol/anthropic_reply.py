@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from plano_agents.errors import UpstreamProtocolError
 from plano_agents.protocol.decoding import ABSENT, decode_upstream
+from plano_agents.protocol.lenience import mend_message
 
 
 class OutputTokensDetails(Struct, frozen=True):
@@ -93,7 +94,7 @@ def parse_reply(body: bytes) -> Reply:
     Raises:
         UpstreamProtocolError: It is not a message in Anthropic's form.
     """
-    return decode_upstream(_REPLY, body, "message")
+    return decode_upstream(_REPLY, body, "message", mend_message)
 
 
 def parse_block(raw: msgspec.Raw) -> ReplyBlock:
@@ -125,4 +126,4 @@ def parse_event(data: bytes) -> StreamEvent:
     Raises:
         UpstreamProtocolError: It is not an event in Anthropic's form.
     """
-    return decode_upstream(_EVENT, data, "stream event")
+    return decode_upstream(_EVENT, data, "stream event", mend_message)

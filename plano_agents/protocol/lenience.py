@@ -48,6 +48,29 @@ def leave_out_nulls(value: object) -> object:
     }
 
 
+def mend_message(value: object) -> object:
+    """Put an Anthropic message, or an event of one, right: without nulls, counts as numbers, a text as a block."""
+    mended = _count(leave_out_nulls(value))
+    if isinstance(mended, dict) and isinstance(mended.get("content"), str):
+        mended["content"] = [{"type": "text", "text": mended["content"]}]
+    return mended
+
+
+def _count(value: object) -> object:
+    if isinstance(value, list):
+        return [_count(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: _read_number(item)
+        if name.endswith("_tokens") and isinstance(item, float | str)
+        else item
+        if name in _UNTOUCHED
+        else _count(item)
+        for name, item in value.items()
+    }
+
+
 def mend_chat(value: object) -> object:
     """Put a chat completion, or a chunk, right: without nulls, each list of pieces its text, arguments as JSON text."""
     return _flatten(leave_out_nulls(value))

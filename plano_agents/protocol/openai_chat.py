@@ -8,6 +8,7 @@ whole request in frozen types, for an upstream that speaks another wire, stands 
 
 import re
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -43,12 +44,19 @@ _MODEL = re.compile(rf"[!-~]{{1,{MAX_NAME_CHARS}}}")
 _ROUTE = re.compile(rf"[!-~](?:[ -~]{{0,{MAX_NAME_CHARS - 2}}}[!-~])?")
 
 
+class SelectionPolicy(Struct, frozen=True):
+    """The order in which a preference's models are tried."""
+
+    prefer: Literal["cheapest", "fastest", "none"] = "none"
+
+
 class PreferenceOverride(Struct, frozen=True):
     """One entry of a request's own ``routing_preferences``, as Plano takes them."""
 
     name: str
     description: str
     models: tuple[str, ...]
+    selection_policy: SelectionPolicy | None = None
 
 
 class HeadPart(Struct, frozen=True):

@@ -51,6 +51,7 @@ def test_a_model_that_no_header_can_carry_is_refused_by_name(parse_head: ParseHe
         ({"name": " a"}, "routing_preferences[0].name"),
         ({"description": "d" * 4_001}, "routing_preferences[0].description"),
         ({"models": ["openai/m"] * 65}, "routing_preferences[0].models"),
+        ({"selection_policy": {"prefer": "nonsense"}}, "routing_preferences[0].selection_policy.prefer"),
         ({"models": ["openai/m", "openai/" + "m" * 256]}, "routing_preferences[0].models[1]"),
     ],
 )

@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType
 from plano_agents.errors import UpstreamProtocolError
 from plano_agents.protocol import anthropic_reply as anthropic
 from plano_agents.protocol import openai_completion as openai
+from plano_agents.protocol.decoding import ABSENT
 from plano_agents.protocol.openai_chat import ErrorDetail
 from plano_agents.protocol.provider_error import read_provider_error
 from plano_agents.protocol.translation.calls import CallIds, name_calls
@@ -39,7 +40,7 @@ def parse_completion(body: bytes, ids: CallIds, *, created: int) -> openai.Compl
     reply = anthropic.parse_reply(body)
     if not (reply.content or reply.stop_reason):
         raise UpstreamProtocolError("The provider's message has neither content nor a stop reason.")
-    blocks = [(raw, anthropic.parse_block(raw)) for raw in reply.content]
+    blocks = [(raw, anthropic.parse_block(raw)) for raw in reply.content if raw != ABSENT]
     calls = tuple(
         openai.ReplyCall(block.id, openai.ReplyFunction(block.name, anthropic.read_input(block)))
         for _, block in blocks
@@ -71,6 +72,7 @@ def read_stop_reason(stop_reason: str | None, *, calls: bool) -> tuple[str, str 
         calls: Whether tools are called.
     """
     reason = openai.read_finish_reason(stop_reason or "", calls=calls)
+    reason = "tool_calls" if calls and reason == "stop" else reason
     return reason, UNSET if not stop_reason or stop_reason in _COUNTERPARTS else stop_reason
 
 

@@ -43,6 +43,7 @@ class MessagesStreamReader:
         self._model = ""
         self._usage = anthropic.Usage()
         self._tools: dict[int, int] = {}
+        self._has_reason = False
         self._unfilled: set[int] = set()
         self._thinking: dict[int, list[anthropic.StreamDelta]] = {}
         self.finished = False
@@ -72,6 +73,8 @@ class MessagesStreamReader:
                 yield from self._read_message_delta(event)
             case "message_stop":
                 self.finished = True
+                if not self._has_reason:
+                    yield self._add(openai.Delta(), *read_stop_reason(None, calls=bool(self._tools)))
                 yield openai.Chunk(self._id, self._created, self._model, (), read_usage(self._usage))
             case "error":
                 self.finished = True
@@ -144,6 +147,7 @@ class MessagesStreamReader:
         delta = event.delta
         if delta is None or delta.stop_reason is None:
             return
+        self._has_reason = True
         refusal = read_refusal(delta.stop_reason, delta.stop_details)
         if refusal:
             yield self._add(openai.Delta(refusal=refusal))

@@ -118,4 +118,5 @@ class Chooser:
         if unknown is not None:
             raise ModelNotFoundError(f"{param!r}: {self.word_unknown(unknown)}", param=param)
         models = tuple(model for model in found.values() if model is not None)
-        return Preference(given.name, given.description, models)
+        prefer = given.selection_policy.prefer if given.selection_policy is not None else "none"
+        return self._order(Preference(given.name, given.description, models, prefer))

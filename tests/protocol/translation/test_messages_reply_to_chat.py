@@ -157,3 +157,23 @@ def test_thinking_tokens_are_reasoning_tokens() -> None:
     assert usage is not None
     assert usage.completion_tokens_details is not None
     assert usage.completion_tokens_details.reasoning_tokens == 3
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"content": "ok"},
+        {"content": [None, {"type": "text", "text": "ok"}]},
+        {"usage": {"input_tokens": "3", "output_tokens": 2.0}},
+    ],
+)
+def test_a_message_is_read_leniently(fields: dict[str, object]) -> None:
+    whole = {"content": [{"type": "text", "text": "ok"}], "stop_reason": "end_turn", **fields}
+    found = parse_completion(json.dumps(whole).encode(), CallIds(), created=7)
+    assert found.choices[0].message.content == "ok"
+
+
+def test_an_answer_that_calls_ends_for_its_calls() -> None:
+    use = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
+    body = json.dumps({"content": [use], "stop_reason": "end_turn"}).encode()
+    assert parse_completion(body, CallIds(), created=7).choices[0].finish_reason == "tool_calls"

@@ -226,3 +226,16 @@ def test_calls_without_ids_get_ids_of_their_own() -> None:
     ids = [json.loads(event.data)["choices"][0]["delta"]["tool_calls"][0]["id"] for event in found]
     assert len(set(ids)) == 2
     assert all(ids)
+
+
+def test_a_stream_that_ends_without_a_stop_reason_ended_for_what_it_holds() -> None:
+    events = [event for event in json.loads(json.dumps(EVENTS)) if event["type"] != "message_delta"]
+    assert chunks_of(encode(wire(events)))[-2].choices[0].finish_reason in {"stop", "tool_calls"}
+
+
+def test_counts_may_be_texts() -> None:
+    usage = {"input_tokens": "3", "output_tokens": 1.0}
+    start = {"type": "message_start", "message": {"id": "m", "content": [], "usage": usage}}
+    text = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": "ok"}}
+    chunks = chunks_of(encode(wire([start, text, {"type": "message_stop"}])))
+    assert [choice.delta.content for chunk in chunks for choice in chunk.choices][1] == "ok"
