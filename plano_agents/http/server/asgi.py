@@ -5,6 +5,7 @@ its body comes it learns the same. What it leaves without an answer is answered 
 """
 
 import asyncio
+import re
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote
@@ -18,6 +19,10 @@ from plano_agents.http_syntax import is_field_value, is_token
 from plano_agents.protocol.openai_chat import encode_error
 
 _BODILESS = frozenset({204, 304})
+_FIRST_FINAL = 200
+_LENGTH = re.compile(r"[0-9]{1,18}")
+_SERVERS = frozenset({"connection", "transfer-encoding"})
+"""Headers of the connection, which the server writes; two that differ would frame one answer in two ways."""
 
 
 class AsgiBridge:
@@ -119,17 +124,19 @@ class _Channel:
         fields = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers]
         if not all(is_token(name) and is_field_value(value) for name, value in fields):
             raise ValueError("An answer's header breaks the rules of RFC 9110.")
+        lengths = [value for name, value in fields if name == "content-length"]
+        if status < _FIRST_FINAL or len(lengths) > 1 or not all(map(_LENGTH.fullmatch, lengths)):
+            raise ValueError("An answer has a final status, and one Content-Length at most, in digits.")
         names = dict(fields)
         if "close" in names.get("connection", "").lower():
             exchange.keep_alive = False
-            fields = [field for field in fields if field[0] != "connection"]
+        fields = [field for field in fields if field[0] not in _SERVERS]
         self._has_body = head.method != "HEAD" and status not in _BODILESS
-        if "content-length" in names:
-            self._missing = int(names["content-length"])
+        if lengths:
+            self._missing = int(lengths[0])
         elif self._has_body and head.http_version != "1.0":  # which ends with its connection
             self._is_chunked = True
-            if "transfer-encoding" not in names:
-                fields.append(("transfer-encoding", "chunked"))
+            fields.append(("transfer-encoding", "chunked"))
         lines = "".join([f"{name}: {value}\r\n" for name, value in fields])
         exchange.put(exchange.encode_head(status, lines, "\r\n"))
 

@@ -109,6 +109,37 @@ async def test_a_header_that_would_break_its_line_is_answered_500_and_not_writte
     assert b"x" not in head.partition(b"date")[0]
 
 
+@pytest.mark.parametrize("lengths", [[b"1", b"2"], [b"1", b"1"], [b"+1"], [b"-1"], [b"1_0"], [b"1, 1"]], ids=str)
+@clocked
+async def test_a_length_that_two_readers_could_read_differently_is_answered_500(lengths: list[bytes]) -> None:
+    headers = [(b"content-length", length) for length in lengths]
+    head, _ = split(await ask(build_app(start(200, headers), body(b"1"))))
+    assert head.startswith(b"HTTP/1.1 500 ")
+
+
+@pytest.mark.parametrize("status", [100, 101, 103])
+@clocked
+async def test_a_status_that_is_no_answers_is_answered_500(status: int) -> None:
+    head, _ = split(await ask(build_app(start(status), body())))
+    assert head.startswith(b"HTTP/1.1 500 ")
+
+
+@pytest.mark.parametrize(
+    ("headers", "framing"),
+    [
+        ([(b"content-length", b"1"), (b"transfer-encoding", b"chunked")], b"content-length: 1"),
+        ([(b"transfer-encoding", b"gzip")], b"transfer-encoding: chunked"),
+    ],
+)
+@clocked
+async def test_the_server_frames_an_answer_whatever_its_application_says_of_that(
+    headers: Headers, framing: bytes
+) -> None:
+    head, content = split(await ask(build_app(start(200, headers), body(b"1"))))
+    assert [line for line in head.split(b"\r\n") if line.startswith((b"content-l", b"transfer"))] == [framing]
+    assert content == (b"1" if framing.startswith(b"content") else b"1\r\n1\r\n0\r\n\r\n")
+
+
 @pytest.mark.parametrize("pieces", [[b"12"], [b"1234"], [b"12", b""]], ids=["short", "long", "in pieces"])
 @clocked
 async def test_a_body_of_another_length_than_was_said_breaks_the_connection(pieces: list[bytes]) -> None:
