@@ -266,6 +266,8 @@ class ClientRequest(Struct, frozen=True, kw_only=True):
     tools: tuple[OfferedTool, ...] | None = None
     tool_choice: ToolChoice | None = None
     output_config: OutputConfig | None = None
+    output_format: OutputFormat | None = None
+    """``output_config.format`` as the beta had it."""
     thinking: Thinking | None = None
     metadata: Metadata | None = None
     context_management: ContextManagement | None = None

@@ -170,7 +170,7 @@ class Chunk(Struct, frozen=True):
 FINISH_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
 """OpenAI's finish reasons; its SDKs' types know no other."""
 
-_NATIVE_FINISH_REASONS = {
+NATIVE_FINISH_REASONS = {
     "abort": "length",
     "end_turn": "stop",
     "eos": "stop",
@@ -225,4 +225,4 @@ def read_finish_reason(native: str, *, calls: bool) -> str:
     """
     if native in FINISH_REASONS:
         return native
-    return _NATIVE_FINISH_REASONS.get(native.lower(), "tool_calls" if calls else "stop")
+    return NATIVE_FINISH_REASONS.get(native.lower(), "tool_calls" if calls else "stop")

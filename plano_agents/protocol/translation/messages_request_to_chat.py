@@ -112,7 +112,7 @@ def parse_messages_request(body: bytes, tell: Tell = ignore) -> openai.ChatReque
         tools=read_tools(request, tell),
         tool_choice=choice,
         parallel_tool_calls=parallel,
-        response_format=_read_format(request.output_config),
+        response_format=_read_format(request),
         reasoning_effort=_read_effort(request),
         user=request.metadata.user_id if request.metadata else None,
     )
@@ -129,10 +129,12 @@ def _tell_left_out(request: anthropic.ClientRequest, tell: Tell) -> None:
         tell(dropped("thinking", alters=False))
 
 
-def _read_format(config: anthropic.OutputConfig | None) -> openai.ResponseFormat | None:
-    if config is None or config.format is None:
+def _read_format(request: anthropic.ClientRequest) -> openai.ResponseFormat | None:
+    given = request.output_config.format if request.output_config is not None else None
+    wanted = given or request.output_format
+    if wanted is None:
         return None
-    schema = openai.JsonSchema(name="output", schema=config.format.schema, strict=True)
+    schema = openai.JsonSchema(name="output", schema=wanted.schema, strict=True)
     return openai.ResponseFormat("json_schema", schema)
 
 

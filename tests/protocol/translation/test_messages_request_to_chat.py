@@ -295,3 +295,13 @@ def test_claude_codes_billing_block_is_left_out() -> None:
     billing = {"type": "text", "text": "x-anthropic-billing-header: cc_version=2; cch=ea6aa;"}
     found = translate(system=[billing, {"type": "text", "text": "You help."}])
     assert found.messages[0] == hub.SystemMessage("You help.")
+
+
+def test_the_betas_spelling_of_a_schema_is_read_too() -> None:
+    form = {"type": "json_schema", "schema": {"type": "object"}}
+    turns = [{"role": "user", "content": "hi"}]
+    body = {"messages": turns, "max_tokens": 9, "output_format": form}
+    found = parse_messages_request(json.dumps(body).encode()).response_format
+    assert found is not None
+    assert found.json_schema is not None
+    assert json.loads(bytes(found.json_schema.schema)) == {"type": "object"}
