@@ -136,20 +136,21 @@ class BodyLimitMiddleware:
             await self._app(scope, receive, send)
             return
         body = bytearray()
-        more = True
+        claimed = int(Headers(scope=scope).get("content-length", "0"))  # servers refuse what is no number
+        more = claimed <= self._max_bytes
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return
             body += message.get("body", b"")
-            more = message.get("more_body", False)
-            if len(body) > self._max_bytes:
-                error = BodyTooLargeError(
-                    f"The body is over {self._max_bytes} bytes. Send less of the conversation at once, or raise "
-                    "max_body_bytes in the agent server's settings."
-                )
-                await error_response(error)(scope, receive, send)
-                return
+            more = message.get("more_body", False) and len(body) <= self._max_bytes
+        if max(claimed, len(body)) > self._max_bytes:
+            error = BodyTooLargeError(
+                f"The body is over {self._max_bytes} bytes. Send less of the conversation at once, or raise "
+                "max_body_bytes in the agent server's settings."
+            )
+            await error_response(error)(scope, receive, send)
+            return
         if has_more_values(bytes(body), MAX_VALUES):
             error = BodyTooLargeError(
                 f"The body has over {MAX_VALUES:,} JSON values. Send less of the conversation at once."

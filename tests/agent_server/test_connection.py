@@ -56,6 +56,24 @@ async def test_a_body_over_the_limit_never_reaches_the_application() -> None:
     assert (read, sent[0]["status"]) == ([], 413)
 
 
+async def test_a_body_that_claims_to_be_over_the_limit_is_refused_unread() -> None:
+    """A client that waits for ``100 Continue`` never sends it."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        raise AssertionError("it is not asked for")
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        raise AssertionError("it is not asked")
+
+    scope = {**SCOPE, "headers": [(b"content-length", b"6")]}
+    await BodyLimitMiddleware(app, max_bytes=5)(scope, receive, send)
+    assert sent[0]["status"] == 413
+
+
 async def test_a_client_that_leaves_within_its_body_is_not_answered() -> None:
     sent: list[Message] = []
 
