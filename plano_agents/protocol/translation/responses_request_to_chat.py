@@ -84,6 +84,19 @@ def check_fields(body: bytes, tell: Tell = ignore) -> Mapping[str, msgspec.Raw]:
         droppable=DROPPABLE,
         tell=tell,
     )
+    refuse_stored(fields)
+    return fields
+
+
+def refuse_stored(fields: Mapping[str, msgspec.Raw]) -> None:
+    """Refuse a request that leads to what OpenAI stores.
+
+    Args:
+        fields: Its top-level fields.
+
+    Raises:
+        UnsupportedFieldError: It does; ``param`` names the field.
+    """
     for name in STORED:
         if fields.get(name, ABSENT) != ABSENT:
             raise UnsupportedFieldError(
@@ -91,7 +104,6 @@ def check_fields(body: bytes, tell: Tell = ignore) -> Mapping[str, msgspec.Raw]:
                 f"in 'input', and leave {name!r} out.",
                 param=name,
             )
-    return fields
 
 
 def read_responses_request(

@@ -90,7 +90,10 @@ _SCHEMAS: Mapping[str, Document] = {
     "TokenCount": {
         "type": "object",
         "required": ["input_tokens"],
-        "properties": {"input_tokens": {"type": "integer", "minimum": 1}},
+        "properties": {
+            "input_tokens": {"type": "integer", "minimum": 1},
+            "object": {"const": "response.input_tokens", "description": "Of OpenAI's form alone."},
+        },
     },
     "RoutingDecision": {
         "type": "object",

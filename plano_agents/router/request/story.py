@@ -238,17 +238,17 @@ class Story:
     async def _count(self, draft: Draft, choice: Choice, turn: Turn | None) -> Answer:
         """Count the input's tokens; see `counting`."""
         service, trail = self._service, self.trail
-        check_countable(draft.body)
+        check_countable(draft.form, draft.body)
         pin = await turn.peek() if turn is not None else None
         choice.falls_back = turn is not None and turn.lane is not None
         model = (service.chooser.find_name(pin.model) if pin is not None else None) or choice.requested
         trail.decision = decide_without_session(Route(model, None))
         trail.adjustments = choice.tell_replaced(model)
-        candidate = CountCandidate(model, service.find_served(model), draft)
+        candidate = CountCandidate(model, service.find_served(model), draft, self._endpoint.surface.counting)
         if not candidate.is_countable:
-            return answer_count(None, draft.body, trail)
+            return answer_count(None, draft, trail)
         sent = await self._send([candidate], trail.decision)
-        return answer_count(sent.answer, draft.body, trail)
+        return answer_count(sent.answer, draft, trail)
 
     def _pass_back(self, sent: Sent) -> Answer:
         """Make the provider's answer the client's; what it cost is read once it has been sent."""

@@ -21,6 +21,8 @@ class Surface:
     """Its wire format."""
     path: str
     """Where it is served."""
+    counting: str
+    """The step below its path that counts a request's tokens; empty where it has none."""
     parse_head: Callable[[bytes], ChatHead]
     """Reads what routing needs of a request."""
     end_mark: EndMark
@@ -46,12 +48,13 @@ class Endpoint:
 
     def __post_init__(self) -> None:
         path = f"/routing{self.surface.path}" if self.decides_only else self.surface.path
-        object.__setattr__(self, "path", f"{path}/count_tokens" if self.counts_only else path)
+        object.__setattr__(self, "path", f"{path}/{self.surface.counting}" if self.counts_only else path)
 
 
 CHAT = Surface(
     Form.OPENAI_CHAT,
     "/v1/chat/completions",
+    "",
     openai_chat.parse_head,
     openai_chat.END_MARK,
     openai_chat.encode_error,
@@ -60,6 +63,7 @@ CHAT = Surface(
 MESSAGES = Surface(
     Form.ANTHROPIC_MESSAGES,
     "/v1/messages",
+    "count_tokens",
     anthropic_messages.parse_head,
     anthropic_messages.END_MARK,
     anthropic_messages.encode_error,
@@ -68,6 +72,7 @@ MESSAGES = Surface(
 RESPONSES = Surface(
     Form.OPENAI_RESPONSES,
     "/v1/responses",
+    "input_tokens",
     openai_responses.parse_head,
     openai_responses.END_MARK,
     openai_chat.encode_error,
@@ -75,13 +80,13 @@ RESPONSES = Surface(
 )
 SURFACES = (CHAT, MESSAGES, RESPONSES)
 
-COUNT_TOKENS = Endpoint(MESSAGES, counts_only=True)
+COUNTING = tuple(Endpoint(surface, counts_only=True) for surface in SURFACES if surface.counting)
 
 ENDPOINTS = {
     endpoint.path: endpoint
     for surface in SURFACES
     for endpoint in (Endpoint(surface), Endpoint(surface, decides_only=True))
-} | {COUNT_TOKENS.path: COUNT_TOKENS}
+} | {endpoint.path: endpoint for endpoint in COUNTING}
 """Every proxied endpoint, by path."""
 
 

@@ -1,13 +1,14 @@
-"""``POST /v1/messages/count_tokens``."""
+"""``POST /v1/messages/count_tokens`` and ``POST /v1/responses/input_tokens``."""
 
 import gzip
 import json
 
 import pytest
+from openai import AsyncOpenAI
 
 from plano_agents.errors import UpstreamUnreachableError
 from plano_agents.router.request.service import Service
-from plano_agents.router.request.surfaces import COUNT_TOKENS
+from plano_agents.router.request.surfaces import ENDPOINTS
 from tests.router.conftest import (
     CLAUDE,
     GPT,
@@ -23,16 +24,23 @@ from tests.router.conftest import (
     build_model,
     build_service,
     chat,
+    run_router,
 )
 
 ID = ("x-model-affinity", "run-1")
 COUNT = MemoryResponse(pieces=(b'{"input_tokens": 9}',))
+INPUT_COUNT = MemoryResponse(pieces=(b'{"object": "response.input_tokens", "input_tokens": 9}',))
 ESTIMATED = "input_tokens estimated"
 
 
 async def count(service: Service, *headers: tuple[str, str], **body: object) -> Seen:
     asked = {"model": CLAUDE, "messages": [{"role": "user", "content": "hello"}], **body}
-    return await ask(service, json.dumps(asked).encode(), *headers, endpoint=COUNT_TOKENS)
+    return await ask(service, json.dumps(asked).encode(), *headers, endpoint=ENDPOINTS["/v1/messages/count_tokens"])
+
+
+async def count_input(service: Service, *headers: tuple[str, str], **body: object) -> Seen:
+    asked = json.dumps({"input": "hello", **body}).encode()
+    return await ask(service, asked, *headers, endpoint=ENDPOINTS["/v1/responses/input_tokens"])
 
 
 async def test_a_claude_models_count_is_anthropics_own() -> None:
@@ -129,3 +137,48 @@ async def test_a_count_that_came_compressed_is_passed_on_as_it_was_before() -> N
     upstream = MemoryUpstream(MemoryResponse(headers=headers, pieces=(gzip.compress(b'{"input_tokens": 9}'),)))
     seen = await count(build_service(build_config(CLAUDE), upstream))
     assert (seen.body, "content-encoding" in seen.headers) == (b'{"input_tokens": 9}', False)
+
+
+async def test_a_gpt_models_input_is_counted_by_openai() -> None:
+    upstream = MemoryUpstream(INPUT_COUNT)
+    seen = await count_input(
+        build_service(build_config(GPT), upstream), model=GPT, instructions="You help.", stream=True
+    )
+    assert (seen.status, seen.body, seen.headers["x-plano-model"]) == (200, INPUT_COUNT.pieces[0], GPT)
+    assert "x-plano-adjusted" not in seen.headers
+    [sent] = upstream.requests
+    assert sent.url == "https://api.openai.com/v1/responses/input_tokens"
+    assert json.loads(sent.body) == {"input": "hello", "model": "gpt-4o", "instructions": "You help."}
+
+
+async def test_another_models_input_is_estimated_in_openais_form() -> None:
+    upstream = MemoryUpstream()
+    seen = await count_input(build_service(build_config(CLAUDE), upstream), model=CLAUDE, instructions="word " * 400)
+    counted = json.loads(seen.body)
+    assert (seen.status, seen.headers["x-plano-adjusted"]) == (200, ESTIMATED)
+    assert 500 < counted["input_tokens"] < 600
+    assert counted["object"] == "response.input_tokens"
+    assert upstream.requests == []
+
+
+@pytest.mark.parametrize("name", ["previous_response_id", "conversation"])
+async def test_what_leads_to_stored_input_is_not_estimated(name: str) -> None:
+    seen = await count_input(build_service(build_config(CLAUDE), MemoryUpstream()), model=CLAUDE, **{name: "resp_1"})
+    assert (seen.status, seen.error["param"], seen.error["code"]) == (400, name, "unsupported_field")
+
+
+async def test_a_sessions_input_is_counted_for_its_pinned_model() -> None:
+    upstream = MemoryUpstream(MemoryResponse(pieces=(MESSAGE,)))
+    service = build_service(build_config(GPT, CLAUDE), upstream, strategy=Choose("code"))
+    await ask(service, chat(model=GPT), ID)
+    seen = await count_input(service, ID, model=GPT)
+    assert (seen.status, seen.headers["x-plano-model"]) == (200, CLAUDE)
+
+
+async def test_openais_sdk_reads_an_estimate() -> None:
+    async with (
+        run_router(build_config(CLAUDE)) as url,
+        AsyncOpenAI(base_url=f"{url}/v1", api_key="none") as client,
+    ):
+        counted = await client.responses.input_tokens.count(model=CLAUDE, input="hello")
+    assert (counted.input_tokens > 0, counted.object) == (True, "response.input_tokens")
