@@ -1,6 +1,6 @@
 """A LangGraph agent whose conversation keeps its model: the thread's id is all it takes.
 
-uv run --group examples examples/langgraph_agent.py
+scripts/uv run --group examples examples/langgraph_agent.py
 """
 
 from langchain.agents import create_agent

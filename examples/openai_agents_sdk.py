@@ -1,6 +1,6 @@
 """An agent of the OpenAI Agents SDK, which takes a client of ours.
 
-uv run --group examples examples/openai_agents_sdk.py
+scripts/uv run --group examples examples/openai_agents_sdk.py
 """
 
 import asyncio

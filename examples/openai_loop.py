@@ -1,6 +1,6 @@
 """An agent loop by hand, on the OpenAI SDK: every turn asks the model that the first turn was given.
 
-uv run --group examples examples/openai_loop.py
+scripts/uv run --group examples examples/openai_loop.py
 """
 
 import json

@@ -1,6 +1,6 @@
 """A Pydantic AI agent, which takes a client of ours.
 
-uv run --group examples examples/pydantic_ai_agent.py
+scripts/uv run --group examples examples/pydantic_ai_agent.py
 """
 
 import asyncio

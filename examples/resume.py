@@ -1,6 +1,6 @@
 """A conversation that goes on with its model after the router was started anew: the pin is in the transcript.
 
-    uv run --group examples examples/resume.py
+    scripts/uv run --group examples examples/resume.py
 
 It always starts routers of its own, for it is their memory that is lost.
 """

@@ -1,6 +1,6 @@
 """A supervisor with three sub-agents: a pin for each, in lanes of their own, or one for all.
 
-uv run --group examples examples/supervisor_lanes.py
+scripts/uv run --group examples examples/supervisor_lanes.py
 """
 
 import asyncio

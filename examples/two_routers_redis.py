@@ -1,6 +1,6 @@
 """Two routers that share their pins in Redis: a run's turns may meet either, and keep one model.
 
-    uv run --group examples examples/two_routers_redis.py
+    scripts/uv run --group examples examples/two_routers_redis.py
 
 It starts a Redis of its own (`apt-get install redis-server`), or uses the one that REDIS_URL names.
 """

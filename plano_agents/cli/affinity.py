@@ -53,7 +53,7 @@ class Router:
             click.ClickException: It cannot be reached, or refuses.
         """
         if split_address(self.url, _SCHEMES) is None:
-            raise click.ClickException(f"{name_url(self.url)!r} is no address. Write one such as {DEFAULT_URL}.")
+            raise click.ClickException(f"{name_url(self.url)!r} is not an address. Write one such as {DEFAULT_URL}.")
         path = "/affinity" if affinity_id is None else f"/affinity/{_encode(affinity_id)}"
         query = urllib.parse.urlencode(
             {name: value for name, value in params.items() if value is not None}, errors="surrogateescape"
@@ -124,19 +124,19 @@ def _add_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.group("affinity")
 def affinity_group() -> None:
-    """See which sessions a running router keeps on which models, and drop their pins."""
+    """List, explain and drop the sessions of a running router."""
 
 
 @affinity_group.command("list")
 @click.option("--model", help="Only sessions on this model.")
 @click.option("--route", help="Only sessions that this preference chose.")
-@click.option("--prefix", help="Only ids that begin so.")
+@click.option("--prefix", help="Only ids that begin with this.")
 @click.option("--tenant", help="Only this tenant's.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="How many sessions at most.")
-@click.option("--all", "everything", is_flag=True, help="However many there are.")
+@click.option("--all", "everything", is_flag=True, help="List all sessions.")
 @_add_options
 def list_command(router: Router, limit: int, *, everything: bool, as_json: bool, **filters: str | None) -> None:
-    """List sessions, in memory the latest used first."""
+    """List sessions. Of pins in memory the most recently used come first."""
     listed = router.list(None if everything else limit + 1, **filters)
     found = list(listed)
     more = not everything and len(found) > limit

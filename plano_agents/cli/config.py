@@ -15,14 +15,17 @@ from plano_agents.sessions.build import build_store
 
 @click.group("config")
 def config_group() -> None:
-    """Look at configurations."""
+    """Check a configuration."""
 
 
 @config_group.command("check")
 @config_argument
 @click.option("--offline", is_flag=True, help="Read it as 'up --offline' does: no key is needed.")
 def check_command(config: Path, settings: Path | None, *, offline: bool) -> None:
-    """Check CONFIG and print what it comes to, defaults included and secrets masked."""
+    """Check CONFIG and print the effective configuration.
+
+    Defaults are filled in, and secrets are masked.
+    """
     loaded = load_config(config, settings_path=settings, environ=os.environ, offline=offline)
     for model in loaded.models:
         build_target(model)

@@ -8,7 +8,10 @@ import click
 @click.command("hash-key")
 @click.option("--new", is_flag=True, help="Make a key, and print it with its hash.")
 def hash_key_command(*, new: bool) -> None:
-    """Hash an API key for the agent server's settings; it is asked for, or read from standard input."""
+    """Hash an API key for the agent server's settings.
+
+    The key is asked for, or read from standard input where that is not a terminal.
+    """
     from plano_agents.agent_server.keys import hash_key, new_key  # noqa: PLC0415
 
     if new:

@@ -19,7 +19,7 @@ def settings_option(beside: str) -> Callable[[Command], Command]:
     return click.option(
         "--settings",
         type=click.Path(path_type=Path),
-        help=f"Our settings  [default: plano-agents.yaml beside {beside}]",
+        help=f"Settings that Plano's schema has no room for  [default: plano-agents.yaml beside {beside}]",
     )
 
 
@@ -36,14 +36,14 @@ def log_options(command: Command) -> Command:
             "--quiet",
             "log_level",
             flag_value="warning",
-            help="Once it serves, tell of nothing that goes as it should; the same as --log-level warning.",
+            help="After the start, log warnings and errors only; the same as --log-level warning.",
         ),
         click.option(
             "--log-level",
             type=click.Choice(LEVELS),
             default="info",
             show_default=True,
-            help="The least that is told. Warnings and errors go to standard error.",
+            help="The least severe lines to log. Warnings and errors go to standard error.",
         ),
         click.option(
             "--log-format",

@@ -48,7 +48,10 @@ SHOWN_CHARACTERS = 200
 def route_command(
     text: str, *, config: Path, settings: Path | None, model: str | None, embedded: bool, as_json: bool
 ) -> None:
-    """Say how a request that says TEXT would be routed, and why; '-' reads TEXT from standard input."""
+    """Explain how TEXT would be routed.
+
+    '-' reads TEXT from standard input. Nothing is sent to a provider, except to a configured routing model.
+    """
     said = sys.stdin.read() if text == STANDARD_INPUT else text
     loaded = _load(config, settings, embedded=embedded)
     try:

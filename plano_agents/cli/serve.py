@@ -55,7 +55,9 @@ def serve_command(
     log_format: Form,
     no_auth: bool,
 ) -> None:
-    """Put a LangGraph graph behind HTTP: POST /agent/run, OpenAI's chat completions, AG-UI.
+    """Serve a LangGraph graph over HTTP.
+
+    Its endpoints are POST /agent/run, OpenAI's chat completions and AG-UI.
 
     MODULE:GRAPH is a compiled graph with a 'messages' state, or a function without arguments that returns one, in a
     module that Python finds from here: my_agent:graph, or by its file, ./my_agent.py:graph.

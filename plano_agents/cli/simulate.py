@@ -43,7 +43,10 @@ def simulate_command(
     seed: int,
     act: bool,
 ) -> None:
-    """Start the simulated models alone: OpenAI chat completions and Anthropic messages, offline."""
+    """Start the simulated models alone.
+
+    They speak OpenAI chat completions and Anthropic messages, offline.
+    """
     from plano_agents.simulator.app import create_app  # noqa: PLC0415 - slow to import
 
     if not processes.is_loopback(host):

@@ -80,7 +80,7 @@ def render_api_page(document: JsonObject) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>'
         f"<body><header><h1>{title}</h1>{_render_text(document['info'].get('description', ''))}"
-        '<p>As <a href="openapi.json">OpenAPI</a>.</p></header>'
+        '<p>The same as an <a href="openapi.json">OpenAPI document</a>.</p></header>'
         f"<nav><ul>{links}</ul></nav><main>{bodies}</main></body></html>"
     )
 

@@ -83,7 +83,7 @@ def configure_log(
     """Have every record written as one line; other libraries' from warnings on.
 
     Args:
-        level: The least that is told of our own.
+        level: The least severe of our own lines to log.
         form: For people, or for machines.
         log_content: Whether an error's text is told too.
         environ: NO_COLOR, FORCE_COLOR and TERM are read from it.

@@ -88,7 +88,7 @@ def test_every_example_is_listed_with_its_command(root: Path) -> None:
     examples = {path for path in (root / "examples").glob("*.py") if path.name != "offline.py"}
     page = (root / "examples" / "README.md").read_text()
     for path in examples:
-        command = f"uv run --group examples examples/{path.name}"
+        command = f"scripts/uv run --group examples examples/{path.name}"
         assert command in page
         assert command in path.read_text()
-    assert page.count("uv run --group examples") == len(examples)
+    assert page.count("scripts/uv run --group examples") == len(examples)

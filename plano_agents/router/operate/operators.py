@@ -106,7 +106,7 @@ class Filters(BaseModel):
     limit: int = Field(50, ge=1, le=MAX_PAGE, description="How many at most; a page may be shorter before the end.")
     cursor: str | None = Field(None, max_length=64, description="The ``next`` of the page before.")
     tenant: str | None = Field(None, description="Only this tenant's.")
-    prefix: str | None = Field(None, description="Only ids that begin so.")
+    prefix: str | None = Field(None, description="Only ids that begin with this.")
     model: str | None = Field(None, description="Only those on this model, however it is spelt.")
     route: str | None = Field(None, description="Only those that this preference chose.")
 
