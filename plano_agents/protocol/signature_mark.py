@@ -2,7 +2,8 @@
 
 Anthropic checks the signatures of thinking, and refuses those that a compatible endpoint gave; that one cannot read
 Anthropic's. So what such an endpoint signs goes to the client as `PREFIX`, a fingerprint of the endpoint, and the
-signature: the server of the next turn can be told from it, and nothing has to be remembered.
+signature: the server of the next turn can be told from it, and nothing has to be remembered. What other providers than
+OpenAI encrypt of their reasoning on its responses wire is marked alike.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ PREFIX = "plano-"
 
 _FINGERPRINT_DIGITS = 12
 _SIGNATURE = re.compile(rb'("signature"\s*:\s*")(?=[^"])')
+_ENCRYPTED = re.compile(rb'("encrypted_content"\s*:\s*")(?=[^"])')
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _BLOCKS = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -37,6 +39,11 @@ def build_mark(endpoint: str) -> str:
 def mark_events(events: bytes, mark: str) -> bytes:
     """Mark the signatures in a stream's events, or in a thinking block; what tools are called with is text there."""
     return _SIGNATURE.sub(rb"\g<1>" + mark.encode(), events) if b'"signature"' in events else events
+
+
+def mark_encrypted(body: bytes, mark: str) -> bytes:
+    """Mark what is encrypted in a response, or in events of one; what tools are called with is text there."""
+    return _ENCRYPTED.sub(rb"\g<1>" + mark.encode(), body) if b'"encrypted_content"' in body else body
 
 
 def mark_message(body: bytes, mark: str) -> bytes:

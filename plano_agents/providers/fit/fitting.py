@@ -17,7 +17,7 @@ from plano_agents.protocol import anthropic_messages, openai_chat, openai_respon
 from plano_agents.protocol.adjustment import Adjustment
 from plano_agents.protocol.decoding import BAD_JSON, address
 from plano_agents.protocol.form import Form
-from plano_agents.protocol.signature_mark import build_mark, mark_events, mark_message
+from plano_agents.protocol.signature_mark import build_mark, mark_encrypted, mark_events, mark_message
 from plano_agents.providers.dialects import find_dialect
 from plano_agents.providers.fit.cache_marks import fit_cache_marks
 from plano_agents.providers.fit.document import Document
@@ -78,7 +78,9 @@ class Fitted(Struct, frozen=True):
     """The tools' names as they are sent, to the client's own; see `restore_names`."""
 
     signature_mark: str = ""
-    """See `Rules.signature_mark`; on messages alone."""
+    """See `Rules.signature_mark`."""
+    is_response: bool = False
+    """Whether the answer is on OpenAI's responses wire."""
 
     @property
     def is_restored(self) -> bool:
@@ -88,12 +90,18 @@ class Fitted(Struct, frozen=True):
     def restore(self, events: bytes) -> bytes:
         """Put the client's own names back into whole events, and mark their signatures."""
         restored = restore_names(events, self.names)
-        return mark_events(restored, self.signature_mark) if self.signature_mark else restored
+        if not self.signature_mark:
+            return restored
+        mark = mark_encrypted if self.is_response else mark_events
+        return mark(restored, self.signature_mark)
 
     def restore_whole(self, body: bytes) -> bytes:
         """Do the same with a whole answer."""
         restored = restore_names(body, self.names)
-        return mark_message(restored, self.signature_mark) if self.signature_mark else restored
+        if not self.signature_mark:
+            return restored
+        mark = mark_encrypted if self.is_response else mark_message
+        return mark(restored, self.signature_mark)
 
     def __repr__(self) -> str:
         return f"Fitted({self.adjustments!r})"
@@ -145,6 +153,7 @@ class Fitting:
             tuple(document.adjustments),
             document.names or _NO_NAMES,
             "" if is_translated else self.signature_mark,
+            self._rules.wire is Form.OPENAI_RESPONSES,
         )
 
 
@@ -162,8 +171,11 @@ def build_fittings(
     Returns:
         A fitting for each wire.
     """
-    signs_itself = not (is_own_host or "claude" in model.model_id)
-    mark = build_mark(model.base_url or model.provider) if signs_itself else ""
+    mark = build_mark(model.base_url or model.provider)
+    marks = {
+        Form.ANTHROPIC_MESSAGES: "" if is_own_host or "claude" in model.model_id else mark,
+        Form.OPENAI_RESPONSES: "" if model.provider == "openai" else mark,
+    }
     return {
         wire: Fitting(
             model.model_id,
@@ -171,7 +183,7 @@ def build_fittings(
                 wire,
                 find_dialect(model, wire, is_own_host=is_own_host),
                 profile,
-                mark if wire is Form.ANTHROPIC_MESSAGES else "",
+                marks.get(wire, ""),
             ),
         )
         for wire in wires

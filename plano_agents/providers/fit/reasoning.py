@@ -5,6 +5,7 @@
 - Gemini's thought signatures go to Gemini alone; to Gemini 3 a call of the current turn without one goes with Google's
   word for calls that Gemini did not make.
 - Thinking that another endpoint signed is left out, for its signature would be refused (`signature_mark`).
+- Reasoning items that another provider encrypted are left out likewise.
 - Anthropic's manual thinking is left out where the current turn's calls were made without: its first block would be
   missing.
 """
@@ -27,6 +28,8 @@ def fit_reasoning(document: Document, rules: Rules) -> None:
         if document.contains("messages", (b'"signature"',)):
             document.edit_list("messages", lambda turns: _own_thinking(document, turns, rules.signature_mark))
         _fit_manual_thinking(document)
+    if rules.wire is Form.OPENAI_RESPONSES and document.contains("input", (b'"encrypted_content"',)):
+        document.edit_list("input", lambda items: _own_items(document, items, rules.signature_mark))
     if rules.wire is not Form.OPENAI_CHAT:
         return
     dialect = rules.dialect
@@ -130,6 +133,22 @@ def _own_block(block: Pieces, mark: str) -> Pieces | None:
     if own is None:
         return None
     return block if own == given else {**block, "signature": pack(own)}
+
+
+def _own_items(document: Document, items: list[Pieces], mark: str) -> list[Pieces] | None:
+    """Keep the reasoning that the endpoint encrypted, as it did."""
+    fitted: list[Pieces] = []
+    for item in items:
+        given = read_text(item.get("encrypted_content"))
+        own = read_signature(given, mark) if given else given
+        if own == given:
+            fitted.append(item)
+        elif own is not None:
+            fitted.append({**item, "encrypted_content": pack(own)})
+    if len(fitted) < len(items):
+        document.tell(rewritten("input", "reasoning that another provider encrypted left out"))
+    same = len(fitted) == len(items) and all(new is old for new, old in zip(fitted, items, strict=True))
+    return None if same else fitted
 
 
 def _fit_manual_thinking(document: Document) -> None:

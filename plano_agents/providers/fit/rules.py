@@ -41,19 +41,20 @@ class Rules:
     """What its model takes."""
 
     signature_mark: str = ""
-    """What the endpoint's signatures of thinking are marked with; empty where they are Anthropic's."""
+    """What the endpoint's signatures of thinking, or what it encrypts of it, are marked with; empty where they are
+    Anthropic's, or OpenAI's."""
 
     @cached_property
     def plain(self) -> frozenset[str]:
         """The top-level fields that need no look."""
-        return frozenset() if self.dialect.needs_limit else PLAIN[self.wire]
+        return frozenset() if self.dialect.needs_limit or self.signature_mark else PLAIN[self.wire]
 
     @cached_property
     def mark(self) -> re.Pattern[bytes]:
         """Finds what may need a look in a conversation: what only another provider reads, and what rules are about."""
         dialect = self.dialect
         if self.wire is not Form.OPENAI_CHAT:
-            return re.compile(rb'plano\.v1\.|call_id"|__thought_')
+            return re.compile(rb'plano\.v1\.|call_id"|__thought_|"plano-[0-9a-f]{12}\.')
         words = ["thinking_blocks"]
         needs_reasoning = dialect.reasoning_placeholder is not None or dialect.thought_signatures == "needed"
         looks_at_calls = dialect.call_ids is not ANY_ID or dialect.name_length is not None or needs_reasoning
