@@ -55,3 +55,11 @@ def test_settings_beside_a_path_count_although_an_upstream_serves(tmp_path: Path
     ):
         ask(url, model="mine-2024")
     assert upstream.exchanges[0].json["model"] == "mine"
+
+
+def test_with_an_upstream_nobody_is_asked_for_prices_either() -> None:
+    with FakeUpstream() as upstream, FakeUpstream() as prices:
+        source = f"{{type: cost, provider: digitalocean, url: '{prices.url}/prices'}}"
+        with offline_router(f"{ONE_MODEL}model_metrics_sources: [{source}]", upstream=upstream.url) as url:
+            ask(url)
+    assert (len(upstream.exchanges), prices.exchanges) == (1, [])
