@@ -122,6 +122,8 @@ class Dialect:
     """The ids of tool calls."""
     name_length: int | None = None
     """How long a tool's name may be, in `WORD` characters; None where any passes."""
+    custom_tools: bool = True
+    """Whether OpenAI's custom tools, whose input is free text, may be there."""
     tool_schemas: Literal["any", "object", "object or none"] = "any"
     """The schemas of tools: any, or objects without alternatives at the top."""
     answer_schemas: Literal["any", "closed", "strict"] = "any"
@@ -217,6 +219,7 @@ _MISTRAL = Dialect(
     call_ids=IdRule(re.compile(r"[a-zA-Z0-9]{9}"), 9, "[a-zA-Z0-9]{9}", "alphanumeric"),
     reasoning_content=False,
     name_length=64,
+    custom_tools=False,
 )
 
 _GEMINI = Dialect(
@@ -231,6 +234,7 @@ _GEMINI = Dialect(
     cache_marks=False,
     reasoning_content=False,
     name_length=64,
+    custom_tools=False,
 )
 
 _DEEPSEEK = Dialect(
@@ -247,6 +251,7 @@ _DEEPSEEK = Dialect(
     reasoning_content=True,
     reasoning_placeholder="",
     name_length=64,
+    custom_tools=False,
     tool_schemas="object",
     no_effort=MappingProxyType({"thinking": {"type": "disabled"}}),
 )
@@ -282,6 +287,7 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
             refused_message_fields=_SENT_BACK | {"name"},
             reasoning_content=False,
             name_length=64,
+            custom_tools=False,
         ),
         "xai": Dialect(
             "xai",
@@ -290,6 +296,7 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
             max_temperature=2.0,
             cache_marks=False,
             name_length=64,
+            custom_tools=False,
         ),
         "moonshotai": Dialect(
             "moonshotai",
@@ -300,6 +307,7 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
             reasoning_content=True,
             reasoning_placeholder=" ",
             name_length=64,
+            custom_tools=False,
             no_effort=MappingProxyType({"thinking": {"type": "disabled"}}),
         ),
         "zhipu": Dialect(
@@ -309,6 +317,7 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
             max_temperature=1.0,
             roles=_OPENAI_ROLES,
             name_length=64,
+            custom_tools=False,
             no_effort=MappingProxyType({"thinking": {"type": "disabled"}}),
         ),
     }

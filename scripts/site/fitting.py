@@ -77,6 +77,7 @@ def _say_more(dialect: Dialect) -> Iterable[str]:
         "a limit of tokens is needed": dialect.needs_limit,
         "no developer messages": dialect.roles is not None,
         "system messages at the beginning": dialect.system_first,
+        "no custom tools": not dialect.custom_tools,
         "no empty turns": dialect.empty_turns == "none",
         "a last assistant's message is a `prefix`": dialect.marks_prefill,
         "no choice without tools": dialect.choice_needs_tools,

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from plano_agents.errors import UnsupportedFieldError
 from plano_agents.protocol.adjustment import rewritten
 from plano_agents.protocol.form import Form
 from plano_agents.providers.fit.document import Document, Pieces, is_list, pack, read_text, split, split_list
@@ -46,13 +47,19 @@ class _Tools(NamedTuple):
 
 
 def fit_tools(document: Document, rules: Rules) -> None:
-    """Fit the tools that are offered, the choice among them, and the calls of the conversation."""
+    """Fit the tools that are offered, the choice among them, and the calls of the conversation.
+
+    Raises:
+        UnsupportedFieldError: A custom tool is offered to a provider that knows functions alone.
+    """
     if rules.dialect.choice_needs_tools:
         _leave_out_empty_choice(document)
     sent: dict[str, str] = {}
     raw = document.fields.get("tools")
     if raw is not None and is_list(raw):
         content = bytes(raw)
+        if not rules.dialect.custom_tools and b'"custom"' in content and rules.wire is Form.OPENAI_CHAT:
+            _refuse_custom(raw, rules.dialect.name)
         fitted = _remember(content, rules) if len(content) <= REMEMBERED_BYTES else _fit(content, rules)
         if fitted.tools is not None:
             document.fields["tools"] = fitted.tools
@@ -65,6 +72,17 @@ def fit_tools(document: Document, rules: Rules) -> None:
     if sent:
         document.names.update(sent)
         document.tell(rewritten("tools", f"names shortened: {len(sent)}"))
+
+
+def _refuse_custom(tools: msgspec.Raw, provider: str) -> None:
+    for number, tool in enumerate(split_list(tools)):
+        if read_text(tool.get("type")) == "custom":
+            param = f"tools[{number}].type"
+            raise UnsupportedFieldError(
+                f"{param!r} is 'custom', which {provider} does not know. Offer a function of one text, or name a model of "
+                "OpenAI's or Anthropic's.",
+                param=param,
+            )
 
 
 def _leave_out_empty_choice(document: Document) -> None:

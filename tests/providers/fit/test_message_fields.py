@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from plano_agents.errors import UnsupportedFieldError
 from plano_agents.protocol.adjustment import Adjustment
 from tests.providers.fit.conftest import CHAT, MESSAGES, fit, sent
 from tests.providers.fit.test_rows import SCHEMA, USER
@@ -124,3 +125,13 @@ def test_a_choice_without_tools_is_left_out(tools: dict[str, object], choice: st
     assert sent(CHAT, "openai/gpt-4o", chat).keys() == {"model", "messages"}
     messages = {"messages": [USER], "max_tokens": 9, "tool_choice": {"type": choice}, **tools}
     assert sent(MESSAGES, "anthropic/claude-sonnet-4-6", messages).keys() == {"model", "messages", "max_tokens"}
+
+
+@pytest.mark.parametrize("target", ["mistral/mistral-large-latest", "gemini/gemini-2.5-flash", "groq/llama-3.3-70b"])
+def test_a_custom_tool_is_refused_by_its_place_where_it_is_not_known(target: str) -> None:
+    """Another model of the route may serve the request; only OpenAI's wire and the way to Anthropic's have them."""
+    custom = {"type": "custom", "custom": {"name": "apply_patch"}}
+    with pytest.raises(UnsupportedFieldError) as caught:
+        sent(CHAT, target, {"messages": [USER], "tools": [MARKED["tools"][0], custom]})
+    assert caught.value.param == "tools[1].type"
+    assert sent(CHAT, "openai/gpt-5", {"messages": [USER], "tools": [custom]})["tools"] == [custom]
