@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from plano_agents.errors import UnsupportedFieldError
+from plano_agents.errors import RequestError, UnsupportedFieldError
 from plano_agents.protocol import openai_chat_request as openai
 from plano_agents.protocol import openai_responses_request as responses
 from plano_agents.protocol.adjustment import ADVISORY, Tell, dropped_within, ignore
@@ -122,15 +122,18 @@ def read_responses_request(
         fields: Its top-level fields, where what is lost within them is to be told.
 
     Raises:
-        RequestError: It is no valid responses request.
+        RequestError: It is not a valid responses request, or there is nothing to answer.
         UnsupportedFieldError: It holds what only OpenAI's service can carry; ``param`` names it.
     """
     _check_included(request.include or (), tell)
     _tell_unknown(fields, tell)
     offered = read_tools(request, tools, tell)
+    messages = tuple(read_messages(request, tools, tell))
+    if not messages:
+        raise RequestError("'input' holds nothing to answer. Give it as a text, or as a list of items.", param="input")
     text = request.text or responses.Text()
     return openai.ChatRequest(
-        messages=tuple(read_messages(request, tools, tell)),
+        messages=messages,
         model=request.model,
         stream=request.stream,
         stream_options=openai.StreamOptions(include_usage=True) if request.stream else None,

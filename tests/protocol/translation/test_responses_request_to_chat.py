@@ -102,6 +102,8 @@ def test_what_cannot_be_carried_is_refused_by_name(body: dict[str, object], para
     ("body", "param"),
     [
         ({"input": 7}, "input"),
+        ({"input": []}, "input"),
+        ({"input": [{"type": "reasoning", "summary": []}]}, "input"),
         ({"input": [{"role": "robot", "content": "x"}]}, "input[0].role"),
         ({"input": [{"type": "function_call_output", "output": "x"}]}, "input[0].call_id"),
         ({"tool_choice": "maybe"}, "tool_choice"),
