@@ -1,6 +1,7 @@
 """The rules that one target's requests are fitted by: its wire, its provider's dialect and its model's profile."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -22,8 +23,8 @@ PLAIN = {
 }
 """Fields of each wire that no rule looks at but for what stands within the conversation."""
 
-_NO_ID = r'(?:tool_call_)?id"\s*+:\s*+(?:""|null)'
-"""A call or a result without an id, after its first quotation mark."""
+_NO_IDS = [rf'{name}"\s*+:\s*+(?:""|null)' for name in ("id", "tool_call_id")]
+"""Calls and results without an id, after their first quotation mark."""
 
 _NO_CONTENT = r'content"\s*+:\s*+(?:""|null)'
 """A message without content, after its first quotation mark."""
@@ -58,7 +59,7 @@ class Rules:
         words = ["thinking_blocks"]
         needs_reasoning = dialect.reasoning_placeholder is not None or dialect.thought_signatures == "needed"
         looks_at_calls = dialect.call_ids is not ANY_ID or dialect.name_length is not None or needs_reasoning
-        words.append("tool_call" if looks_at_calls else _NO_ID)
+        words += ["tool_call"] if looks_at_calls else _NO_IDS
         if dialect.reasoning_content is False:
             words.append("reasoning_content")
         if not dialect.thought_signatures:
@@ -76,4 +77,13 @@ class Rules:
             words.append("system")
         if not dialect.user_after_tool:
             words.append("tool")
-        return re.compile(f'"(?:{"|".join(words)})'.encode())
+        return re.compile(f'"(?:{_join(words)})'.encode())
+
+
+def _join(words: Collection[str]) -> str:
+    """Join alternatives by their first letters: a conversation has many quotation marks, and each is tried at all."""
+    kept = [word for word in set(words) if not any(word.startswith(other) and word != other for other in words)]
+    groups: dict[str, list[str]] = {}
+    for word in sorted(kept):
+        groups.setdefault(word[0], []).append(word[1:])
+    return "|".join(f"{first}(?:{'|'.join(rest)})" for first, rest in groups.items())
