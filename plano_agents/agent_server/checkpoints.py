@@ -60,7 +60,7 @@ def check_checkpoints_url(url: str) -> str:
     if url.startswith(SQLITE) and len(url) > len(SQLITE):
         return url
     shown = url.rpartition("@")[2]
-    raise ValueError(f"{shown!r} is no place for threads; write {_FORMS}")
+    raise ValueError(f"{shown!r} is not a place for threads; write {_FORMS}")
 
 
 def name_place(url: str) -> str:

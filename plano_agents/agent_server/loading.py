@@ -32,7 +32,7 @@ def load_graph(name: str, folder: Path) -> Graph:
     where, _, attribute = name.rpartition(":")
     module_name = _find_module(where, folder) if where.endswith(".py") else where
     if not where or not attribute or not all(_MODULE_PART.fullmatch(part) for part in module_name.split(".")):
-        raise ConfigError(f"{name!r} names no graph. Write module:attribute, such as {_EXAMPLE}.")
+        raise ConfigError(f"{name!r} does not name a graph. Write module:attribute, such as {_EXAMPLE}.")
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     module = _try(lambda: importlib.import_module(module_name), f"Importing {module_name!r}", module_name)
@@ -48,7 +48,7 @@ def load_graph(name: str, folder: Path) -> Graph:
         found = found.compile()
     if not isinstance(found, Pregel):
         raise ConfigError(
-            f"{name!r} is no graph but {type(found).__name__!r}. Name what StateGraph(…).compile() or "
+            f"{name!r} is not a graph, but of type {type(found).__name__!r}. Name what StateGraph(…).compile() or "
             "langchain.agents.create_agent(…) returns, or a function without arguments that returns it."
         )
     return cast("Graph", found)

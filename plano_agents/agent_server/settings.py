@@ -23,7 +23,7 @@ def _check_secret_url(url: SecretStr) -> SecretStr:
 def _check_origin(origin: str) -> str:
     scheme, separator, host = origin.partition("://")
     if origin != "*" and (scheme not in {"http", "https"} or not separator or not host or "/" in host):
-        raise ValueError(f"{origin!r} is no origin; write one such as 'https://app.example.com', or '*'")
+        raise ValueError(f"{origin!r} is not an origin; write one such as 'https://app.example.com', or '*'")
     return origin
 
 
@@ -149,7 +149,7 @@ def _tell(problem: Any, where: str) -> str:  # noqa: ANN401 - pydantic's
     name = ".".join(str(part) for part in problem["loc"] if part != "[key]")
     if problem["type"] == "extra_forbidden":
         known = ", ".join(ServerSettings.model_fields)
-        return f"{where}{name!r} is no setting. There are: {known}."
+        return f"{where}{name!r} is not a setting. The settings are: {known}."
     message = str(problem["msg"]).removeprefix("Value error, ").rstrip(".")
     secret = problem["loc"][0] in {"api_keys", "checkpoints"}
     got = "" if secret or problem["type"] == "value_error" else f"; got {problem['input']!r}"

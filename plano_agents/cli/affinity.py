@@ -282,7 +282,9 @@ def _read(body: bytes, base: str, *, needed: str) -> dict[str, Any]:
     except ValueError:
         found = None
     if not isinstance(found, dict) or needed not in found:
-        raise click.ClickException(f"What answers at {name_url(base)} is no plano-agents router. Name it with --url.")
+        raise click.ClickException(
+            f"What answers at {name_url(base)} is not a plano-agents router. Name it with --url."
+        )
     return found
 
 
@@ -292,7 +294,7 @@ def _explain(body: bytes, status: int, base: str, *, has_token: bool) -> str:
         error = json.loads(body)["error"]
         message, code = str(error["message"]), error["code"]
     except (ValueError, KeyError, TypeError):
-        return f"What answers at {name_url(base)} is no plano-agents router (status {status}). Name it with --url."
+        return f"What answers at {name_url(base)} is not a plano-agents router (status {status}). Name it with --url."
     if code == "invalid_api_key":
         return f"The router asks for its admin token{', and this is not it' if has_token else ''}. Put it into PLANO_ADMIN_TOKEN."
     return _escape(message)

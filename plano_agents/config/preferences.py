@@ -133,7 +133,7 @@ def build_aliases(file: PlanoFile, models: Sequence[Model], findings: Findings) 
         elif not NAME.fullmatch(alias):
             findings.add_problem(
                 path,
-                f"the alias {format_value(alias)} is no name. Write 1 to {MAX_NAME_CHARACTERS} visible ASCII characters.",
+                f"the alias {format_value(alias)} is not a valid name. Write 1 to {MAX_NAME_CHARACTERS} visible ASCII characters.",
             )
         model = targets.find_model(entry.target)
         if model is not None:

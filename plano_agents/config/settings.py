@@ -200,7 +200,7 @@ def _check_aliases(given: Mapping[str, str], models: Sequence[Model] | None, fin
         path = ("model_aliases", alias)
         if NAME.fullmatch(alias) is None:
             findings.add_problem(
-                path, f"the alias {format_value(alias)} is no name or pattern. Write it in visible ASCII."
+                path, f"the alias {format_value(alias)} is not a valid name or pattern. Write it in visible ASCII."
             )
         elif declared.find_model(alias) is not None or alias in (model.name for model in models):
             findings.add_problem(

@@ -77,7 +77,7 @@ def _find_default(client: openai.OpenAI) -> str:
         return msgspec.json.decode(listed.content, type=_Models).data[0].id
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DemoError(
-            f"What answers at {name_url(str(client.base_url))} is no router: it lists no models. Set PLANO_BASE_URL to the address of "
+            f"What answers at {name_url(str(client.base_url))} is not a router: it lists no models. Set PLANO_BASE_URL to the address of "
             "one, or unset it."
         ) from error
 

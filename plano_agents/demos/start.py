@@ -147,7 +147,7 @@ def _check_router(url: str) -> str:
         with urllib.request.urlopen(f"{url}/models", timeout=CHECK_SECONDS) as answer:  # noqa: S310 - http or https, as checked
             if answer.headers.get_content_subtype() != "json":
                 raise RouterMissingError(
-                    f"What answers at {name_url(url)} is no router: its list of models is {answer.headers.get_content_type()}. "
+                    f"What answers at {name_url(url)} is not a router: its list of models is {answer.headers.get_content_type()}. "
                     "Give the address of one, or leave out --router-url and PLANO_BASE_URL."
                 )
             return url

@@ -180,7 +180,7 @@ def _check_name(form: re.Pattern[str], name: str, where: str) -> None:
     if form.fullmatch(name) is None:
         shown = repr(name) if len(name) <= SHOWN_CHARACTERS else f"{name[:SHOWN_CHARACTERS]!r}…"
         raise RequestError(
-            f"{where!r} is {shown}, which is no name. Write 1 to {MAX_NAME_CHARS} visible ASCII characters.",
+            f"{where!r} is {shown}, which is not a valid name. Write 1 to {MAX_NAME_CHARS} visible ASCII characters.",
             param=where,
         )
 

@@ -113,7 +113,7 @@ def build_target(model: Model) -> Target:
     if base is None:
         raise ConfigError(f"{model.name!r}: provider {row.name!r} needs a base_url.")
     if row.deployment_path and model.model_id in DOTS:
-        raise ConfigError(f"{model.name!r}: {model.model_id!r} is no deployment's name. Write the deployment's.")
+        raise ConfigError(f"{model.name!r}: {model.model_id!r} is not a deployment's name. Write the deployment's.")
     own = _is_own(base, row)
     signs_in = row.client_signs_in and model.access_key is None and model.base_url is None
     return Target(

@@ -255,5 +255,5 @@ def _parse_cursor(cursor: str | None) -> int:
     if cursor is None:
         return 0
     if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 18):  # noqa: PLR2004 - 64 bits
-        raise InvalidCursorError(f"{cursor!r} is no cursor. Send the one that the page before gave.", param="cursor")
+        raise InvalidCursorError(f"{cursor!r} is not a cursor. Send the one that the last page gave.", param="cursor")
     return int(cursor)

@@ -73,7 +73,7 @@ def parse_cursor(cursor: str | None) -> tuple[int, int]:
         return 0, 0
     position, dot, skip = cursor.partition(".")
     if not dot or not all(_is_count(part) and int(part) < _CURSOR_END for part in (position, skip)):
-        raise InvalidCursorError(f"{cursor!r} is no cursor. Send the one that the page before gave.", param="cursor")
+        raise InvalidCursorError(f"{cursor!r} is not a cursor. Send the one that the last page gave.", param="cursor")
     return int(position), int(skip)
 
 

@@ -62,7 +62,7 @@ def test_a_syntax_error_is_told_with_the_users_file_and_line(folder: Path) -> No
     ("name", "told"),
     [
         ("town_graphs.all:grahp", "has no 'grahp'. It has 'builder', 'graph'."),
-        ("town_graphs.all:number", "is no graph but 'int'"),
+        ("town_graphs.all:number", "is not a graph, but of type 'int'"),
         ("town_graphs.all:fail", "Calling 'town_graphs.all:fail' failed: RuntimeError: no luck ("),
         ("town_graphs.none:graph", "There is no module 'town_graphs.none' here"),
         ("no_town.all:graph", "There is no module 'no_town' here"),

@@ -24,12 +24,12 @@ def test_a_file_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("naem: scout", "'naem' is no setting. There are: name, "),
+        ("naem: scout", "'naem' is not a setting. The settings are: name, "),
         ("run_seconds: 0", "run_seconds: input should be greater than 0; got 0"),
         ("busy_threads: wait", "busy_threads: input should be 'reject' or 'queue'; got 'wait'"),
-        ("cors_origins: [app.example.com]", "'app.example.com' is no origin"),
+        ("cors_origins: [app.example.com]", "'app.example.com' is not an origin"),
         ("api_keys: {'a b': sha256:00}", "api_keys"),
-        ("checkpoints: mysql://me:secret@host/db", "'host/db' is no place for threads"),
+        ("checkpoints: mysql://me:secret@host/db", "'host/db' is not a place for threads"),
         ("[1]", "settings are a mapping; got list"),
         ("name: [", ":2: this is no YAML"),
     ],

@@ -129,7 +129,7 @@ def test_what_is_no_router_is_told(run: Run, command: Sequence[str], status: int
     with FakeUpstream(give(body, status=status)) as other:
         result = run(*command, "--url", other.url)
     assert result.exit_code == 1
-    assert "is no plano-agents router" in result.stderr
+    assert "is not a plano-agents router" in result.stderr
 
 
 def test_the_admin_token_follows_no_redirect(run: Run) -> None:

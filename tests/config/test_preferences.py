@@ -141,7 +141,7 @@ def test_an_alias_that_a_model_goes_by_is_refused(problems: Problems, name: str,
 @pytest.mark.parametrize("name", ["a b", "é", '"a\\nb"', '""', "a" * 257])
 def test_an_alias_that_no_request_can_name_is_refused(problems: Problems, name: str) -> None:
     (problem,) = problems(alias(name, "openai/gpt-4o-mini"))
-    assert "is no name. Write 1 to 256 visible ASCII characters." in problem
+    assert "is not a valid name. Write 1 to 256 visible ASCII characters." in problem
 
 
 def test_of_many_declared_models_the_first_are_listed(problems: Problems) -> None:

@@ -45,7 +45,7 @@ def test_an_alias_may_be_a_pattern_of_names() -> None:
             "llama3: ollama/llama3",
             "'llama3' is a name of a declared model, which serves it. Remove the alias.",
         ),
-        ("'two words': ollama/llama3", "is no name or pattern. Write it in visible ASCII."),
+        ("'two words': ollama/llama3", "is not a valid name or pattern. Write it in visible ASCII."),
     ],
 )
 def test_an_alias_that_can_serve_nothing_is_a_problem(entry: str, told: str) -> None:

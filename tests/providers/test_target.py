@@ -232,7 +232,7 @@ def test_every_interface_of_planos_has_a_row() -> None:
 
 @pytest.mark.parametrize("model_id", [".", ".."])
 def test_a_model_id_that_is_a_step_in_a_path_is_refused(model_id: str) -> None:
-    with pytest.raises(ConfigError, match="is no deployment's name"):
+    with pytest.raises(ConfigError, match="is not a deployment's name"):
         build_target(model(f"azure_openai/{model_id}", "https://me.openai.azure.com"))
 
 

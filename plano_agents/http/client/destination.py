@@ -116,7 +116,7 @@ def _parse_proxy(url: str, variable: str) -> Proxy:
         parts, port = SplitResult("", "", "", "", ""), None
     if parts.scheme not in PORTS or not parts.hostname:
         raise UpstreamError(
-            f"{variable} names no HTTP proxy. Write http://host:port; others, such as SOCKS, are not spoken."
+            f"{variable} does not name an HTTP proxy. Write http://host:port; other kinds, such as SOCKS, are not supported."
         )
     return Proxy(
         _encode_host(parts.hostname),
@@ -143,7 +143,7 @@ def parse_destination(url: str, proxies: Proxies) -> Destination:
         raise UpstreamError(f"A provider's address is not valid: {error}. Look at base_url.") from error
     if parts.scheme not in PORTS or not parts.hostname:
         raise UpstreamError(
-            f"{parts.scheme}://{parts.hostname or ''} is no address of a provider. It begins with http:// or https:// "
+            f"{parts.scheme}://{parts.hostname or ''} is not a provider's address. It begins with http:// or https:// "
             "and has a host; look at base_url."
         )
     host = _encode_host(parts.hostname)
@@ -174,7 +174,7 @@ def _encode_host(host: str) -> str:
     except UnicodeError:
         encoded = ""
     if _HOST.fullmatch(encoded) is None:
-        raise UpstreamError(f"{host!r} is no host's name. Look at base_url.")
+        raise UpstreamError(f"{host!r} is not a host name. Check base_url.")
     return encoded
 
 

@@ -108,7 +108,7 @@ def _read_plain_text(data: str, where: str) -> anthropic.PlainTextSource:
     try:
         return anthropic.PlainTextSource(base64.b64decode(data, validate=True).decode())
     except (binascii.Error, ValueError) as error:
-        raise RequestError(f"{where!r} is no base64 of UTF-8 text.", param=where) from error
+        raise RequestError(f"{where!r} is not UTF-8 text in base64.", param=where) from error
 
 
 def _split_data_url(url: str, where: str) -> anthropic.Base64Source:

@@ -164,7 +164,7 @@ def _describe_way_out(left_alone: tuple[str, ...]) -> str:
     if not left_alone:
         return "Connect a real model, or offer tools that fit, for more than that."
     return (
-        f"Simulated models leave tools alone that act ({', '.join(left_alone)}): connect a real model, or start the "
+        f"Simulated models do not call tools that act ({', '.join(left_alone)}). Connect a real model, or start the "
         "simulated ones with --act."
     )
 

@@ -35,7 +35,7 @@ class UncallableError(Exception):
     def __init__(self, name: str) -> None:
         what = f"the tool {name!r}" if name else "any of these tools"
         super().__init__(
-            f"The simulated models do not call {what}: they leave tools alone that act, and those that only the provider runs "
+            f"The simulated models do not call {what}: they call no tools that act, that only the provider runs, "
             "or that take free text. Offer one that looks something up, or start them with --act."
         )
 

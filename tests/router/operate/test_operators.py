@@ -218,7 +218,7 @@ async def test_sessions_are_filtered(client: Client) -> None:
         ({"limit": "0"}, "'limit' is '0'"),
         ({"limit": "501"}, "'limit' is '501'"),
         ({"limit": "many"}, "'limit' is 'many'"),
-        ({"cursor": "x"}, "'x' is no cursor"),
+        ({"cursor": "x"}, "'x' is not a cursor"),
         ({"modle": "x"}, "no parameter 'modle'"),
     ],
 )

@@ -45,7 +45,7 @@ def test_a_command_is_not_run(bash: Tool) -> None:
 
 def test_the_answer_says_which_tool_was_left_alone_and_what_would_change_that(bash: Tool) -> None:
     text = ask(bash, text="Run the command `rm -rf build` in bash").text
-    assert "Simulated models leave tools alone that act (Bash)" in text
+    assert "Simulated models do not call tools that act (Bash)" in text
     assert "--act" in text
 
 

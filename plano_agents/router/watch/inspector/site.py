@@ -107,7 +107,7 @@ def _show(path: str, known: str | None) -> Answer:
         return Answer(308, {"location": f"..{PATH}"}, b"")
     file = _load_files().get(path.removeprefix(PATH).removeprefix("/") or _INDEX)
     if file is None:
-        raise EndpointNotFoundError(f"{path[:80]!r} is no file of the inspector's page.")
+        raise EndpointNotFoundError(f"{path[:80]!r} is not a file of the inspector's page.")
     if known is not None and known == file.headers["etag"]:
         return Answer(304, file.headers, b"")
     return file
