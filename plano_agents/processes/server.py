@@ -81,13 +81,17 @@ async def running(sites: Sequence[Site]) -> AsyncGenerator[None, None]:
 
 
 def run(main: Awaitable[T]) -> T:
-    """Run a program's main coroutine on the fastest event loop there is."""
+    """Run a program's main coroutine, the last that it does, on the fastest event loop there is."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_await(main))
 
 
 async def _await(main: Awaitable[T]) -> T:
-    return await main
+    result = await main
+    # The interpreter puts signals' defaults back when it winds up: a second one would kill a program that ends as told.
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    return result
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

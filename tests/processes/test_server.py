@@ -36,6 +36,19 @@ processes.run(processes.serve(sites, on_ready=lambda: print(*(processes.url_of(s
 print("stopped")
 """
 
+TOLD_TWICE = """
+import os, signal
+from plano_agents import processes
+
+class AtTheEnd:
+    def __del__(self, kill=os.kill, pid=os.getpid(), number=signal.SIGTERM):
+        kill(pid, number)  # while the interpreter winds up, which has put signals' defaults back by then
+
+last = AtTheEnd()
+processes.run(processes.serve([], on_ready=lambda: os.kill(os.getpid(), signal.SIGTERM)))
+print("stopped", flush=True)
+"""
+
 
 @contextmanager
 def started() -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
@@ -165,3 +178,8 @@ def test_the_address_shown_is_one_that_answers(host: str, shown: str) -> None:
         port = listener.getsockname()[1]
         assert processes.url_of(listener) == f"http://{shown}:{port}"
         socket.create_connection((shown.strip("[]"), port), timeout=PATIENCE_SECONDS).close()
+
+
+def test_a_program_that_ends_as_it_was_told_is_not_killed_by_a_second_signal() -> None:
+    program = subprocess.run([sys.executable, "-c", TOLD_TWICE], capture_output=True, text=True, check=False)
+    assert (program.returncode, program.stdout, program.stderr) == (0, "stopped\n", "")

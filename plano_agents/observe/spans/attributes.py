@@ -101,7 +101,7 @@ ATTRIBUTES: Mapping[str, str] = MappingProxyType(
         SCORES: "each preference's score",
         CLIENT_LEFT: "`true` where the client left before its answer was whole",
         TURNS: "how many models' answers the run took",
-        SWITCHES: "how often the model differed from the turn before",
+        SWITCHES: "how often the model differed from the model call before",
     }
 )
 """Every attribute that a span of ours may have, beside those that `tracing.span_attributes` adds."""
