@@ -83,6 +83,8 @@ class ReplyMessage(Struct, frozen=True):
     thinking_blocks: tuple[msgspec.Raw, ...] | UnsetType | None = UNSET
     reasoning: str | UnsetType | None = UNSET
     """``reasoning_content`` as OpenRouter, Groq and vLLM spell it; read, never written."""
+    function_call: ReplyFunction | UnsetType | None = UNSET
+    """A call as it was written before tool calls; read, never written."""
 
 
 class Choice(Struct, frozen=True):
@@ -138,6 +140,8 @@ class Delta(Struct, frozen=True):
     """Blocks that are whole now; their text came as ``reasoning_content``."""
     reasoning: str | UnsetType | None = UNSET
     """``reasoning_content`` as OpenRouter, Groq and vLLM spell it; read, never written."""
+    function_call: FunctionDelta | UnsetType | None = UNSET
+    """See `ReplyMessage.function_call`."""
 
 
 class ChunkChoice(Struct, frozen=True):

@@ -9,6 +9,7 @@ from plano_agents.errors import UpstreamProtocolError
 from plano_agents.protocol.openai_completion import (
     Choice,
     Completion,
+    ReplyCall,
     ReplyMessage,
     parse_completion,
     read_finish_reason,
@@ -32,7 +33,11 @@ def read_completion(body: bytes, ids: CallIds) -> Completion:
 
 
 def _read_choice(choice: Choice, ids: CallIds) -> Choice:
-    message, calls = choice.message, choice.message.tool_calls
+    message = choice.message
+    if message.function_call:
+        old = ReplyCall(function=message.function_call)
+        message = msgspec.structs.replace(message, tool_calls=(old,), function_call=msgspec.UNSET)
+    calls = message.tool_calls
     if choice.finish_reason is None and message == ReplyMessage():
         raise UpstreamProtocolError("The provider's answer has neither content nor a finish reason.")
     if calls:

@@ -9,7 +9,13 @@ from plano_agents.errors import PlanoError, UpstreamProtocolError
 from plano_agents.protocol import openai_chat, sse
 from plano_agents.protocol.decoding import ABSENT
 from plano_agents.protocol.openai_chat import ErrorDetail
-from plano_agents.protocol.openai_completion import Chunk, ChunkChoice, parse_chunk, read_finish_reason
+from plano_agents.protocol.openai_completion import (
+    Chunk,
+    ChunkChoice,
+    ToolCallDelta,
+    parse_chunk,
+    read_finish_reason,
+)
 from plano_agents.protocol.provider_error import read_provider_error
 from plano_agents.protocol.tool_names import ClientTools
 from plano_agents.protocol.translation.calls import CallIds, CallStream
@@ -76,6 +82,10 @@ class ChatStreamReader:
         """Put the choice's calls in order, and its finish reason into OpenAI's words."""
         if choice.message:
             choice = msgspec.structs.replace(choice, delta=choice.message, message=UNSET)
+        if choice.delta.function_call:
+            old = ToolCallDelta(function=choice.delta.function_call)
+            delta = msgspec.structs.replace(choice.delta, tool_calls=(old,), function_call=UNSET)
+            choice = msgspec.structs.replace(choice, delta=delta)
         calls = self._calls.get(choice.index)
         pieces = choice.delta.tool_calls
         if pieces:

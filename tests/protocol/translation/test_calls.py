@@ -186,3 +186,11 @@ def test_an_event_may_hold_a_whole_message() -> None:
 def test_an_empty_finish_reason_before_the_end_ends_the_answer() -> None:
     end = {"choices": [{"index": 0, "delta": {"content": "ok"}, "finish_reason": ""}]}
     assert translate(write([end]))[-1]["choices"][0]["finish_reason"] == "stop"
+
+
+def test_a_call_of_the_form_before_tool_calls_is_read() -> None:
+    pieces = [{"name": "f", "arguments": '{"a"'}, {"arguments": ": 1}"}]
+    chunks = [{"choices": [{"index": 0, "delta": {"function_call": piece}}]} for piece in pieces]
+    end = {"choices": [{"index": 0, "delta": {}, "finish_reason": "function_call"}]}
+    found = translate(write([*chunks, end]))
+    assert assemble(found)[0][1:] == ("f", '{"a": 1}')
