@@ -100,8 +100,16 @@ class SearchCallItem(Struct, frozen=True, tag_field="type", tag="tool_search_cal
     execution: str = "client"
 
 
+class CompactionItem(Struct, frozen=True, tag_field="type", tag="compaction"):
+    """The summary that stands for what was said before it."""
+
+    id: str
+    encrypted_content: str
+    """To be sent back as it is; see `sealed_summary`."""
+
+
 AnyCallItem = CallItem | CustomCallItem | ShellCallItem | SearchCallItem
-Item = ReasoningItem | MessageItem | AnyCallItem
+Item = ReasoningItem | MessageItem | AnyCallItem | CompactionItem
 
 
 class FunctionTool(Struct, frozen=True, tag_field="type", tag="function"):

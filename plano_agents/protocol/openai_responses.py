@@ -24,6 +24,7 @@ from plano_agents.protocol.openai_chat import (
     PreferenceOverride,
     check_head,
 )
+from plano_agents.protocol.sealed_summary import unseal_summary
 from plano_agents.protocol.thought_signature import drop_sealed
 
 END_MARK = EndMark(
@@ -84,7 +85,7 @@ def leave_out_foreign(fields: Mapping[str, msgspec.Raw]) -> Mapping[str, msgspec
     """Leave out of a responses request what only another provider reads.
 
     Reasoning items that hold another provider's sealed thinking are left out: OpenAI could not decrypt them, and a
-    transcript may change models. So are Gemini's signatures in calls' ids.
+    transcript may change models. So are Gemini's signatures in calls' ids. Summaries sealed here are the user's.
 
     Args:
         fields: The request's top-level fields.
@@ -100,7 +101,7 @@ def leave_out_foreign(fields: Mapping[str, msgspec.Raw]) -> Mapping[str, msgspec
     items = decode_request(_INPUT, bytes(given))
     if isinstance(items, str):
         return fields
-    kept = [item for item in items if not _is_sealed(bytes(item))]
+    kept = [read for item in items if (read := _unseal_item(item)) is not None]
     return {**fields, "input": msgspec.Raw(msgspec.json.encode(kept))}
 
 
@@ -127,12 +128,16 @@ def unseal_thinking(content: str | None) -> tuple[msgspec.Raw, ...] | None:
         return None
 
 
-def _is_sealed(item: bytes) -> bool:
+def _unseal_item(item: msgspec.Raw) -> object | None:
+    """Read what OpenAI can read of an item; None for nothing."""
     try:
         content = _SEALED.decode(item).encrypted_content
     except BAD_JSON:
-        return False
-    return content is not None and content.startswith(SEAL)
+        return item
+    if content is None or not content.startswith(SEAL):
+        return item
+    summary = unseal_summary(content)
+    return None if summary is None else {"type": "message", "role": "user", "content": summary}
 
 
 class _ResponseEvent(Struct, frozen=True):

@@ -67,6 +67,9 @@ class Target:
     """Those of them that stand above the target's own."""
     takes_cache_key: bool = False
     """Whether chat completions take a ``prompt_cache_key``, by which the provider finds what it has cached."""
+    compacts: bool = False
+    """Whether requests for a compaction of responses go there as they are: to OpenAI, and where nothing else
+    is spoken."""
     withheld: frozenset[str] = frozenset()
     """Those that hold the client's key, where Anthropic's are nobody's business."""
 
@@ -125,6 +128,7 @@ def build_target(model: Model) -> Target:
         forwarded=_choose_forwarded(row, passes_auth=model.passthrough_auth or signs_in, is_own_host=own),
         overridable=frozenset({VERSION_HEADER} - {name.lower() for name in model.headers}),
         takes_cache_key=(own and row.name == "openai") or row.name == "azure_openai",
+        compacts=(own and row.name == "openai") or row.wire is Form.OPENAI_RESPONSES,
         withheld=frozenset() if _serves_claude(model, row, own) else frozenset({"authorization", row.key_header}),
     )
 

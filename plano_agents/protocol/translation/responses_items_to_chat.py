@@ -5,8 +5,8 @@
 - A reasoning item gives back the thinking blocks that were sealed into it; unsealed ones are another provider's, whose
   encryption nobody else reads, and are left out.
 - Calls of custom tools, of a local shell and of the client's search of tools are calls of their functions.
-- What OpenAI's own tools did (`LEFT_OUT`) is left out, which is told: the answer's text says it. So is a compaction,
-  which nobody else can decrypt.
+- What OpenAI's own tools did (`LEFT_OUT`) is left out, which is told: the answer's text says it. So is OpenAI's
+  compaction, which nobody else can decrypt; one made here is read (`responses_compaction`).
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,6 +22,7 @@ from plano_agents.protocol.openai_responses import unseal_thinking
 from plano_agents.protocol.thought_signature import unseal_call_id
 from plano_agents.protocol.tool_names import ClientTool, ClientTools
 from plano_agents.protocol.translation.client_calls import KINDS, read_arguments
+from plano_agents.protocol.translation.responses_compaction import list_kept
 from plano_agents.protocol.translation.responses_tools_to_chat import list_client_tools, refuse_kind
 
 LEFT_OUT = frozenset(
@@ -156,7 +157,7 @@ def _read_item(item: responses.Item, where: str, tools: ClientTools) -> openai.M
 
 def _list_carried(items: tuple[responses.Item, ...], tell: Tell) -> Iterator[tuple[str, responses.Item]]:
     """List the items that are carried, with their paths; added tools are offered by `responses_tools_to_chat`."""
-    for position, item in enumerate(items):
+    for position, item in list_kept(items):
         if _is_left_out(item):
             tell(dropped_within("input", str(item.type), alters=True))
         elif item.type != "additional_tools":

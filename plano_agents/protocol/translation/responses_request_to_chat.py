@@ -6,6 +6,7 @@ Rules that are choices, not renamings:
   `responses_tools_to_chat`.
 - What only OpenAI's service can do beside an answer is left out, which is told; what it stores is not read, so a
   request that leads to it is refused.
+- A request for a compaction is one for a summary: tools stay, for the provider's cache, but none may be called.
 """
 
 from collections.abc import Collection, Mapping
@@ -16,10 +17,11 @@ import msgspec
 from plano_agents.errors import RequestError, UnsupportedFieldError
 from plano_agents.protocol import openai_chat_request as openai
 from plano_agents.protocol import openai_responses_request as responses
-from plano_agents.protocol.adjustment import ADVISORY, Tell, dropped_within, ignore
+from plano_agents.protocol.adjustment import ADVISORY, Tell, dropped_within, ignore, rewritten
 from plano_agents.protocol.decoding import ABSENT, refuse_unknown
 from plano_agents.protocol.tool_names import ClientTools
 from plano_agents.protocol.translation.client_calls import KINDS
+from plano_agents.protocol.translation.responses_compaction import asks_for_compaction
 from plano_agents.protocol.translation.responses_items_to_chat import read_messages
 from plano_agents.protocol.translation.responses_tools_to_chat import read_tool_choice, read_tools
 from plano_agents.protocol.unknown_fields import FieldFinder, read_value
@@ -132,6 +134,9 @@ def read_responses_request(
     if not messages:
         raise RequestError("'input' holds nothing to answer. Give it as a text, or as a list of items.", param="input")
     text = request.text or responses.Text()
+    compacts = asks_for_compaction(fields)
+    if compacts:
+        tell(rewritten("input", "compacted by a summary"))
     return openai.ChatRequest(
         messages=messages,
         model=request.model,
@@ -141,9 +146,9 @@ def read_responses_request(
         temperature=request.temperature,
         top_p=request.top_p,
         tools=offered,
-        tool_choice=read_tool_choice(request.tool_choice, tools, tell),
+        tool_choice="none" if compacts else read_tool_choice(request.tool_choice, tools, tell),
         parallel_tool_calls=request.parallel_tool_calls,
-        response_format=_read_format(text.format),
+        response_format=None if compacts else _read_format(text.format),
         verbosity=text.verbosity,
         reasoning_effort=request.reasoning.effort if request.reasoning else None,
         user=request.user,

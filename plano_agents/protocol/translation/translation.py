@@ -35,6 +35,11 @@ from plano_agents.protocol.translation.chat_stream_to_messages import MessagesSt
 from plano_agents.protocol.translation.chat_stream_to_responses import ResponsesStreamWriter
 from plano_agents.protocol.translation.messages_request_to_chat import parse_messages_request
 from plano_agents.protocol.translation.messages_stream_to_chat import MessagesStreamReader
+from plano_agents.protocol.translation.responses_compaction import (
+    CompactionStreamWriter,
+    asks_for_compaction,
+    encode_compaction,
+)
 from plano_agents.protocol.translation.responses_request_to_chat import (
     check_fields,
     read_responses_request,
@@ -65,6 +70,8 @@ class Translation:
     """What was left out of the request, or said otherwise, on the way to the other wire."""
     _tools: ClientTools = field(default_factory=ClientTools, repr=False)
     """Which of the client's tools the functions are."""
+    _compacts: bool = False
+    """Whether the answer is a summary that a compaction item seals."""
     _signature_mark: str = ""
     """What the upstream's signatures of thinking are marked with."""
 
@@ -79,6 +86,8 @@ class Translation:
     def _encode_completion(self, completion: Completion) -> bytes:
         if self.surface is Form.ANTHROPIC_MESSAGES:
             return chat_reply_to_messages.encode_message(completion)
+        if self._frame is not None and self._compacts:
+            return encode_compaction(completion, self._frame)
         if self._frame is not None:
             return encode_response(completion, self._frame, self._tools)
         return write_completion(completion, self._tools)
@@ -151,6 +160,8 @@ class Translation:
     def _build_writer(self) -> Writer:
         if self.surface is Form.ANTHROPIC_MESSAGES:
             return MessagesStreamWriter()
+        if self._frame is not None and self._compacts:
+            return CompactionStreamWriter(self._frame)
         if self._frame is not None:
             return ResponsesStreamWriter(self._frame, self._tools)
         return ChatStreamWriter(include_usage=self._include_usage, tools=self._tools)
@@ -220,6 +231,7 @@ def translate_request(
     frame: Response | None = None
     told: list[Adjustment] = []
     tools = ClientTools()
+    compacts = False
     match surface:
         case Form.OPENAI_CHAT:
             request = parse_chat_request(body, told.append, tools)
@@ -228,6 +240,7 @@ def translate_request(
         case Form.OPENAI_RESPONSES:
             fields = check_fields(body, told.append)
             read = responses.parse_request(body)
+            compacts = asks_for_compaction(fields)
             frame = build_frame(fields, read, created=created)
             request = read_responses_request(read, tools, told.append, fields=fields)
     return Translation(
@@ -240,6 +253,7 @@ def translate_request(
         hub.list_call_ids(request),
         tuple(told),
         tools,
+        compacts,
         signature_mark,
     )
 

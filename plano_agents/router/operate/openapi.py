@@ -225,6 +225,9 @@ def _describe_endpoint(endpoint: Endpoint) -> Document:
     if endpoint.counts_only:
         summary = f"The number of the input's tokens, for {text.name}; where the provider does not count, an estimate"
         answers: Document = {"application/json": {"schema": _refer_to("TokenCount")}}
+    elif endpoint.compacts:
+        summary = f"The transcript compacted, for {text.name}; where the provider does not compact, by a summary"
+        answers = {"application/json": {"schema": {"type": "object"}}}
     elif endpoint.decides_only:
         summary = f"The routing decision alone, for {text.name}"
         answers = {"application/json": {"schema": _refer_to("RoutingDecision")}}
@@ -234,8 +237,7 @@ def _describe_endpoint(endpoint: Endpoint) -> Document:
     errors = {"application/json": {"schema": _refer_to(text.error)}}
     return {
         "summary": summary,
-        "operationId": endpoint.surface.form.value
-        + ("_decision" if endpoint.decides_only else "_count" if endpoint.counts_only else ""),
+        "operationId": endpoint.surface.form.value + _name_purpose(endpoint),
         "parameters": [*_PARAMETERS, _EXPLAIN_PARAMETER] if endpoint.decides_only else _PARAMETERS,
         "requestBody": {"required": True, "content": {"application/json": body}},
         "responses": {
@@ -250,6 +252,12 @@ def _describe_endpoint(endpoint: Endpoint) -> Document:
             },
         },
     }
+
+
+def _name_purpose(endpoint: Endpoint) -> str:
+    if endpoint.compacts:
+        return "_compaction"
+    return "_decision" if endpoint.decides_only else "_count" if endpoint.counts_only else ""
 
 
 def _refer_to(name: str) -> Document:

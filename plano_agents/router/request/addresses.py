@@ -9,7 +9,7 @@ import re
 
 _API = re.compile(
     r"(?:/+v1)*(?P<routing>/+routing)?(?:/+v1)*/+"
-    r"(?P<name>chat/+completions|messages/+count_tokens|messages|responses/+input_tokens|responses|models(?P<model>/+[^/].*?)?)/*",
+    r"(?P<name>chat/+completions|messages/+count_tokens|messages|responses/+(?:compact|input_tokens)|responses|models(?P<model>/+[^/].*?)?)/*",
     re.DOTALL,
 )
 _SLASHES = re.compile("/+")

@@ -17,10 +17,11 @@ from plano_agents.protocol import openai_responses
 from plano_agents.protocol.decoding import split_fields
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.request_body import RequestBody
+from plano_agents.protocol.translation.responses_compaction import asks_for_compaction, encode_compacted
 from plano_agents.protocol.translation.translation import Translation, build_mirror, translate_request
 from plano_agents.providers.fit import Fitted, build_fittings, refuse_altered
 from plano_agents.providers.profiles import find_profile
-from plano_agents.providers.target import build_request_headers, build_target
+from plano_agents.providers.target import Target, build_request_headers, build_target
 from plano_agents.sessions.pin import SessionKey
 from plano_agents.sessions.pinning import Turn
 
@@ -58,6 +59,8 @@ class Opened(Struct, frozen=True):
     """What was changed so that the model takes it."""
     translation: Translation | None = None
     """How the answer is translated back; None where the client speaks the same wire."""
+    compacted: msgspec.Raw | None = None
+    """The transcript that the answer's summary is to stand for in a whole compaction; None elsewhere."""
 
     def finish(self, body: bytes, *, is_events: bool) -> bytes:
         """Make what the client asked for, JSON or a stream, of a whole answer.
@@ -70,7 +73,8 @@ class Opened(Struct, frozen=True):
             UpstreamProtocolError: It is no answer in its form.
         """
         if self.translation is not None:
-            return self.translation.convert(body, streams=self.streams)
+            converted = self.translation.convert(body, streams=self.streams)
+            return converted if self.compacted is None else encode_compacted(converted, self.compacted)
         if is_events is self.streams or self.form is None:
             return body
         if self.form is Form.OPENAI_RESPONSES:
@@ -145,9 +149,10 @@ class ModelCandidate:
         target = served.target
         wire = target.choose_wire(draft.form)
         translation: Translation | None = None
-        if wire is draft.form:
+        if wire is draft.form and (wire is not Form.OPENAI_RESPONSES or self._is_taken(target)):
             fitted = served.fittings[wire].fit(body.fields)
         else:
+            wire = target.wire
             translation, fitted = self._translate(wire)
         if fitted.adjustments:
             refuse_altered(fitted.adjustments, served.model_id, served.unsupported_params)
@@ -156,6 +161,10 @@ class ModelCandidate:
         headers = build_request_headers(target, draft.headers)
         request = UpstreamRequest(target.urls[wire], headers, fitted.body, served.timeouts)
         return Opened(request, wire, draft, body.streams, served.by_client_key, fitted, translation)
+
+    def _is_taken(self, target: Target) -> bool:
+        """Whether a request of responses goes to a provider of responses as it is."""
+        return target.compacts or not asks_for_compaction(self._draft.body.fields)
 
     def _translate(self, wire: Form) -> tuple[Translation, Fitted]:
         served, draft = self._served, self._draft

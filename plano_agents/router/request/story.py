@@ -19,6 +19,7 @@ from plano_agents.router.request.answer import Answer, answer_error, build_heade
 from plano_agents.router.request.bugs import explain_failure
 from plano_agents.router.request.candidates import Candidate, Draft, ModelCandidate
 from plano_agents.router.request.choice import Choice
+from plano_agents.router.request.compaction import CompactCandidate
 from plano_agents.router.request.counting import CountCandidate, answer_count, check_countable
 from plano_agents.router.request.dispatch import UNSUITABLE, Sent
 from plano_agents.router.request.explain import answer_decision, explain, wants_explanation
@@ -36,6 +37,9 @@ from plano_agents.trace_context import parse_trace_context
 
 LARGE_BODY_BYTES = 1024 * 1024
 """From which size on a body's steps are no longer taken at once, for each may take some 100 ms."""
+
+_CANDIDATES: tuple[type[ModelCandidate], type[ModelCandidate]] = (ModelCandidate, CompactCandidate)
+"""Those for an answer, and those for a compaction."""
 
 _HINT = HINT_HEADER.lower()
 _JSON = (b"{", b"[")
@@ -153,7 +157,7 @@ class Story:
         if endpoint.decides_only:
             return await self._answer_decision(choice, body.model)
         candidates = (
-            ModelCandidate(name, service.find_served(name), draft, turn)
+            _CANDIDATES[endpoint.compacts](name, service.find_served(name), draft, turn)
             for name in self._list_candidates(choice, trail.decision)
         )
         sent = await self._send(candidates, trail.decision)
@@ -191,7 +195,7 @@ class Story:
         if self._endpoint.decides_only:
             return None
         try:
-            ModelCandidate(name, self._service.find_served(name), draft, turn=None).open()
+            _CANDIDATES[self._endpoint.compacts](name, self._service.find_served(name), draft, turn=None).open()
         except RequestError as error:
             return name_refusal(error.param)
         except RefusedFieldError:

@@ -43,12 +43,15 @@ class Endpoint:
     """Whether the answer is the routing decision, and no provider is asked."""
     counts_only: bool = False
     """Whether the answer is the number of the input's tokens."""
+    compacts: bool = False
+    """Whether the answer is the transcript, compacted."""
     path: str = field(init=False)
     """Where it is posted to."""
 
     def __post_init__(self) -> None:
         path = f"/routing{self.surface.path}" if self.decides_only else self.surface.path
-        object.__setattr__(self, "path", f"{path}/{self.surface.counting}" if self.counts_only else path)
+        step = f"/{self.surface.counting}" if self.counts_only else "/compact" if self.compacts else ""
+        object.__setattr__(self, "path", path + step)
 
 
 CHAT = Surface(
@@ -80,13 +83,14 @@ RESPONSES = Surface(
 )
 SURFACES = (CHAT, MESSAGES, RESPONSES)
 
+COMPACT = Endpoint(RESPONSES, compacts=True)
 COUNTING = tuple(Endpoint(surface, counts_only=True) for surface in SURFACES if surface.counting)
 
 ENDPOINTS = {
     endpoint.path: endpoint
     for surface in SURFACES
     for endpoint in (Endpoint(surface), Endpoint(surface, decides_only=True))
-} | {endpoint.path: endpoint for endpoint in COUNTING}
+} | {endpoint.path: endpoint for endpoint in (*COUNTING, COMPACT)}
 """Every proxied endpoint, by path."""
 
 
