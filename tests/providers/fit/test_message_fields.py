@@ -55,7 +55,7 @@ def test_marks_for_the_cache_reach_who_takes_them(target: str) -> None:
 
 
 def test_a_mark_at_a_call_reaches_claude() -> None:
-    body = sent(CHAT, "anthropic/claude-sonnet-4-6", MARKED)
+    body = sent(CHAT, "anthropic/claude-sonnet-4-6", {"messages": MARKED["messages"]})
     assert body["messages"][1]["content"][0]["cache_control"] == MARK["cache_control"]
 
 
@@ -135,3 +135,19 @@ def test_a_custom_tool_is_refused_by_its_place_where_it_is_not_known(target: str
         sent(CHAT, target, {"messages": [USER], "tools": [MARKED["tools"][0], custom]})
     assert caught.value.param == "tools[1].type"
     assert sent(CHAT, "openai/gpt-5", {"messages": [USER], "tools": [custom]})["tools"] == [custom]
+
+
+def test_claude_gets_the_last_four_marks() -> None:
+    turns = [{"role": "user", "content": [{"type": "text", "text": f"turn {n}", **MARK}]} for n in range(6)]
+    body = {"messages": turns, "system": [{"type": "text", "text": "You help.", **MARK}], "max_tokens": 9}
+    fitted = fit(MESSAGES, "anthropic/claude-sonnet-4-6", body)
+    sent_turns = json.loads(fitted.body)["messages"]
+    assert ["cache_control" in turn["content"][0] for turn in sent_turns] == [False] * 3 + [True] * 3
+    assert [each.text for each in fitted.adjustments] == ["cache_control marks left out: 3"]
+
+
+def test_four_marks_stay() -> None:
+    turns = [{"role": "user", "content": [{"type": "text", "text": "hi", **MARK}]}] * 4
+    fitted = fit(MESSAGES, "anthropic/claude-sonnet-4-6", {"messages": turns, "max_tokens": 9})
+    assert fitted.body.count(b"cache_control") == 4
+    assert fitted.adjustments == ()
