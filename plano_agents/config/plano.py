@@ -22,7 +22,7 @@ from plano_agents.config.options import Tracing
 from plano_agents.config.preferences import build_aliases, build_preferences
 from plano_agents.config.schema import LegacyListener, LegacyListeners, ListenerEntry, PlanoFile
 from plano_agents.config.secrets import SecretReader
-from plano_agents.config.sections import check_document
+from plano_agents.config.sections import Sibling, check_document
 from plano_agents.config.settings import SETTINGS_NAME, Settings, parse_settings
 from plano_agents.errors import ConfigError
 from plano_agents.http_syntax import is_host
@@ -102,7 +102,7 @@ def _parse_plano(text: str, source: str, environ: Mapping[str, str], *, offline:
     document = parse_document(text, source)
     findings = document.findings
     config = Config(models=())
-    file = check_document(document, PlanoFile)
+    file = check_document(document, PlanoFile, Sibling(SETTINGS_NAME, Settings))
     if file is not None:
         secrets = SecretReader(environ, findings, way_out="Export it, or run with --offline to use simulated models.")
         config = _build_config(file, findings, None if offline else secrets)

@@ -6,7 +6,7 @@ only where a single word is expected and the place cannot hold a secret.
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, TypeVar, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError
@@ -99,12 +99,28 @@ _UNKNOWN_KEY = frozenset({"extra_forbidden", "unexpected_keyword_argument"})
 _NUMBERS_AND_FLAGS = frozenset({"bool_type", "int_type", "float_type", "finite_number"})
 
 
-def check_document(document: Document, kind: type[S]) -> S | None:
+@dataclass(frozen=True, slots=True)
+class Sibling:
+    """The other of the two files that a configuration consists of."""
+
+    name: str
+    """Its usual name, as messages show it."""
+    kind: type[Section]
+    """Its root section."""
+
+    def holds(self, key: str, section: KeyPath) -> bool:
+        """Whether a key of the section at this place is one of its own."""
+        known = list_fields(self.kind)
+        return (not section or section[0] in known) and key in _find_keys(self.kind, section)
+
+
+def check_document(document: Document, kind: type[S], sibling: Sibling) -> S | None:
     """Read a document as sections; problems and keys that nothing acts on go to the document's findings.
 
     Args:
         document: What the file holds.
         kind: The root section.
+        sibling: The file that a key which is unknown here may belong in.
 
     Returns:
         The root section, less its unknown keys, so that what they stand beside can be checked further; None when
@@ -114,7 +130,7 @@ def check_document(document: Document, kind: type[S]) -> S | None:
     errors = _validate(data, kind)
     for error in errors:
         if not _is_told(error, findings):
-            findings.add_problem(error["loc"], _explain(error, kind, findings))
+            findings.add_problem(error["loc"], _explain(error, kind, sibling, findings))
     unknown = [findings.find_place(error["loc"]) for error in errors if error["type"] in _UNKNOWN_KEY]
     if len(unknown) < len(errors):
         return None
@@ -141,12 +157,12 @@ def _is_told(error: ErrorDetails, findings: Findings) -> bool:
     return error["input"] is None
 
 
-def _explain(error: ErrorDetails, kind: type[Section], findings: Findings) -> str:
+def _explain(error: ErrorDetails, kind: type[Section], sibling: Sibling, findings: Findings) -> str:
     """Word one of pydantic's errors."""
     loc, context = error["loc"], error.get("ctx", {})
     path = findings.find_place(loc)
     if error["type"] in _UNKNOWN_KEY:
-        return _explain_unknown(str(loc[-1]), path, sorted(_find_keys(kind, loc[:-1])))
+        return _explain_unknown(str(loc[-1]), path, sorted(_find_keys(kind, loc[:-1])), sibling)
     if error["type"] == "missing":
         where = f"in {format_path(path)}" if path else "at the top level"
         return f"the key {loc[-1]!r} is missing {where}. Add it."
@@ -167,9 +183,11 @@ def _explain(error: ErrorDetails, kind: type[Section], findings: Findings) -> st
     )
 
 
-def _explain_unknown(key: str, path: KeyPath, keys: Iterable[str]) -> str:
+def _explain_unknown(key: str, path: KeyPath, keys: Iterable[str], sibling: Sibling) -> str:
     """Word a key that is none of the section's."""
     where = f"in {format_path(path[:-1])}" if path[:-1] else "at the top level"
+    if sibling.holds(key, path[:-1]):
+        return f"the key {format_value(key)} {where} belongs in {sibling.name}. Move it there."
     proposal = propose_nearest(key, keys) or f"; valid keys: {', '.join(keys)}"
     return f"unknown key {format_value(key)} {where}{proposal}"
 

@@ -23,8 +23,9 @@ from plano_agents.config.options import (
     TracingSettings,
     UnsupportedParams,
 )
+from plano_agents.config.schema import PlanoFile
 from plano_agents.config.secrets import SecretReader
-from plano_agents.config.sections import Listing, Section, Text, Values, check_document
+from plano_agents.config.sections import Listing, Section, Sibling, Text, Values, check_document
 from plano_agents.errors import ConfigError
 from plano_agents.http_syntax import is_token
 
@@ -145,7 +146,7 @@ def parse_settings(
     """
     document = parse_document(text, source)
     findings = document.findings
-    settings = check_document(document, Settings)
+    settings = check_document(document, Settings, Sibling("config.yaml", PlanoFile))
     if settings is not None:
         secrets = SecretReader(environ, findings, way_out="Export it, or remove the line that names it.")
         keys = [

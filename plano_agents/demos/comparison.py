@@ -53,7 +53,7 @@ def compare(router: str, *, affinity_id: str, model: str | None, simulated: bool
         ]
     except openai.APIConnectionError as error:
         raise DemoError(
-            f"No router answers at {name_url(router)} ({error}). Start one with 'uv run plano-agents up --offline', or unset "
+            f"No router answers at {name_url(router)} ({error}). Start one with 'scripts/uv run plano-agents up --offline', or unset "
             "PLANO_BASE_URL."
         ) from error
     except openai.APIStatusError as error:

@@ -37,6 +37,21 @@ MODEL = HEAD + "model_providers:\n  - model: openai/gpt-4o\n"
             ),
         ),
         (
+            MODEL + "client_keys: [a]\n",
+            "5: the key 'client_keys' at the top level belongs in plano-agents.yaml. Move it there.",
+        ),
+        (
+            MODEL + "routing:\n  threshold: 0.4\n",
+            "6: the key 'threshold' in routing belongs in plano-agents.yaml. Move it there.",
+        ),
+        (
+            MODEL + "    client_keys: [a]\n",
+            (
+                "5: unknown key 'client_keys' in model_providers[0]; valid keys: access_key, base_url, default, headers, "
+                "http_host, model, name, passthrough_auth, provider_interface, routing_preferences"
+            ),
+        ),
+        (
             HEAD + "model_providers:\n  - name: x\n",
             "4: the key 'model' is missing in model_providers[0]. Add it.",
         ),

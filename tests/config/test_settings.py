@@ -26,6 +26,17 @@ def test_an_empty_file_says_nothing() -> None:
     assert parse_settings("", source="s.yaml", environ={}) == Settings()
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("model_providers: []", "the key 'model_providers' at the top level"),
+        ("routing: {session_ttl_seconds: 60}", "the key 'session_ttl_seconds' in routing"),
+    ],
+)
+def test_a_key_of_the_other_file_is_told_to_belong_there(text: str, told: str) -> None:
+    assert fail(text) == (f"s.yaml:1: {told} belongs in config.yaml. Move it there.",)
+
+
 def test_an_alias_may_be_a_pattern_of_names() -> None:
     config = parse_config(
         PLANO, source="c.yaml", environ={}, settings_text='model_aliases: {"claude-haiku-*": ollama/llama3}'
