@@ -81,7 +81,13 @@ def _find_by_pattern(config: Config, name: str) -> Model | None:
 
 @lru_cache(maxsize=256)
 def _compile(pattern: str) -> re.Pattern[str]:
-    return re.compile(".*".join(map(re.escape, pattern.split(WILDCARD))))
+    first, *others = map(re.escape, pattern.split(WILDCARD))
+    if not others:
+        return re.compile(first)
+    # Each part is taken where it stands first, and never elsewhere: names come from clients, and trying all ways in
+    # which several wildcards may share one takes time without end.
+    *between, last = others
+    return re.compile(first + "".join(f"(?>.*?{part})" for part in between) + f".*{last}")
 
 
 def _find_by_vendor(config: Config, name: str) -> Model | None:

@@ -1,8 +1,11 @@
 """Names that clients ask for and the configuration does not declare."""
 
+import re
 from types import MappingProxyType
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from plano_agents.config import Config, Model
 from plano_agents.config.asked_models import find_asked, word_unknown
@@ -85,6 +88,17 @@ def test_the_first_pattern_that_matches_counts() -> None:
 def test_only_an_asterisk_is_special_in_a_pattern() -> None:
     config = declare("openai/o3", **{"a.b*": "openai/o3"})
     assert [find(config, name) for name in ("a.b", "a.b/c", "axb")] == ["openai/o3", "openai/o3", None]
+
+
+@given(st.text("ab*", max_size=6), st.text("ab", max_size=8))
+def test_an_asterisk_stands_for_any_characters(pattern: str, name: str) -> None:
+    matches = re.fullmatch(pattern.replace("*", ".*"), name) is not None
+    assert (find(declare("openai/one", **{pattern: "openai/one"}), name) == "openai/one") is matches
+
+
+def test_no_name_makes_a_pattern_search_for_ever() -> None:
+    """Clients choose names: tried in every way in which the asterisks could share it, this one would take years."""
+    assert find(declare("openai/one", **{"*a" * 20 + "*b": "openai/one"}), "a" * 256) is None
 
 
 def test_a_declared_name_stands_above_a_pattern_and_a_pattern_above_a_guess() -> None:
