@@ -47,10 +47,9 @@ def root() -> Path:
 
 
 @pytest.fixture(scope="session")
-def offline_router() -> Iterator[str]:
-    """The base URL of a router process on the project's own configuration, every provider simulated."""
-    with testing.offline_router(ROOT / "config.yaml") as url:
-        yield url
+def plano_config() -> Path:
+    """The project's own configuration, which the kit's ``offline_router`` serves."""
+    return ROOT / "config.yaml"
 
 
 @pytest.fixture(scope="session")
