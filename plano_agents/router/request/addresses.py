@@ -8,10 +8,12 @@ API's own paths are ever the outcome, whatever comes in: no operators' path has 
 import re
 
 _API = re.compile(
-    r"(?:/+v1)*(?P<routing>/+routing)?(?:/+v1)*/+"
-    r"(?P<name>chat/+completions|messages/+count_tokens|messages|responses/+(?:compact|input_tokens)|responses|models(?P<model>/+[^/].*?)?)/*",
+    r"(?:/++v1)*+(?P<routing>/++routing)?+(?:/++v1)*+/++"
+    r"(?P<name>chat/+completions|messages/+count_tokens|messages|responses/+(?:compact|input_tokens)|responses"
+    r"|models(?P<model>/++[^/](?:.*[^/])?)?)/*+",
     re.DOTALL,
 )
+"""Nothing is tried in two ways: anybody may send a path, and a long one would take seconds."""
 _SLASHES = re.compile("/+")
 
 

@@ -74,3 +74,13 @@ def test_only_the_apis_own_paths_are_ever_the_outcome(path: str) -> None:
     assert meant == path or meant in SERVED or meant.startswith("/v1/models/")
     assert is_operators(meant) == is_operators(path)
     assert correct_path(meant) == meant
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v1" * 300_000 + "/x", "/v1/models/a" + "/" * 1_000_000 + "\0b/", "/" * 1_000_000 + "x"],
+    ids=["versions", "slashes of a model", "slashes"],
+)
+def test_a_long_path_is_read_in_one_pass(path: str) -> None:
+    """Read in every way in which its parts could share it, it would take hours."""
+    assert correct_path(path) == path.removesuffix("/")
