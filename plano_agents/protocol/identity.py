@@ -47,3 +47,21 @@ def read_identity(head: bytes, *, streams: bool) -> Identity:
         return Identity()
     named = answer.message or answer.response or answer
     return Identity(named.id, named.model)
+
+
+def read_response_id(body: bytes, *, streams: bool) -> str | None:
+    """Read the id of an answer on OpenAI's responses; None where it has none.
+
+    Args:
+        body: A whole response, or whole events of its stream, any of them.
+        streams: Which of them it is.
+    """
+    for data in [event.data for event in sse.decode_events(body)] if streams else [body]:
+        try:
+            answer = _ANSWER.decode(data)
+        except BAD_JSON:
+            continue
+        named = answer.response if streams else answer
+        if named is not None and named.id:
+            return named.id
+    return None

@@ -80,10 +80,14 @@ class UsageMeter:
             self._first = self._first or events
             self._last = events
 
+    @property
+    def kept(self) -> bytes:
+        """The events that were kept."""
+        return self._first + (self._last if self._last is not self._first else b"")
+
     def read(self) -> Tokens:
         """Say what the stream cost, as far as it came."""
-        kept = self._first + (self._last if self._last is not self._first else b"")
-        counted = [read_usage(event.data) for event in sse.decode_events(kept) if _MARK in event.data]
+        counted = [read_usage(event.data) for event in sse.decode_events(self.kept) if _MARK in event.data]
         # Counts only grow: what an answer's beginning says of its output is a part of what its end says.
         return Tokens(*map(max, zip(*counted, strict=True))) if counted else NO_TOKENS
 

@@ -26,6 +26,7 @@ from plano_agents.sessions.decide import (
 from plano_agents.sessions.lanes import Lane, Origin
 from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.pin import Cause, Decision, Pin, SessionKey
+from plano_agents.sessions.response_ids import ResponseIds
 from plano_agents.sessions.store import Held, SessionStore
 
 
@@ -42,6 +43,8 @@ class Pinning:
         self.store = store
         self.ledger = ledger
         self.wall_clock = wall_clock
+        self.responses = ResponseIds()
+        """Which sessions made which responses."""
         # A gate lives as long as somebody holds or awaits it.
         self._gates: WeakValueDictionary[SessionKey, Gate] = WeakValueDictionary()
 
@@ -157,6 +160,10 @@ class Turn:
             tokens: What it cost.
         """
         self._pinning.store.close(self.key, tokens if self._is_sent else None)
+
+    def note_response(self, response_id: str) -> None:
+        """Note that it was answered by a response of OpenAI's kind, which a later request may name."""
+        self._pinning.responses.note(response_id, self.key, self._ttl_seconds, self.lane)
 
     @property
     def lane(self) -> Lane | None:

@@ -12,6 +12,7 @@ from types import TracebackType
 
 from plano_agents.affinity import HINT_HEADER
 from plano_agents.errors import PlanoError, RefusedFieldError, RequestError
+from plano_agents.protocol.identity import read_response_id
 from plano_agents.protocol.request_body import RequestBody
 from plano_agents.protocol.translation.translation import say_too_long
 from plano_agents.protocol.usage import Tokens, UsageMeter, read_usage
@@ -27,7 +28,7 @@ from plano_agents.router.request.sampling import new_trace_id
 from plano_agents.router.request.service import Service
 from plano_agents.router.request.stream_encoders import build_encoder
 from plano_agents.router.request.streams import Stream
-from plano_agents.router.request.surfaces import Endpoint
+from plano_agents.router.request.surfaces import RESPONSES, Endpoint
 from plano_agents.router.request.trail import Trail
 from plano_agents.router.request.upstream_answer import SUCCESS, StreamedAnswer
 from plano_agents.sessions.decide import Route, decide_after_move, decide_without_session, name_refusal
@@ -72,14 +73,17 @@ class Story:
         request: The client's request.
     """
 
-    __slots__ = ("_endpoint", "_read_tokens", "_request", "_service", "_stream", "_turn", "trail")
+    __slots__ = ("_endpoint", "_heard", "_read_tokens", "_request", "_service", "_stream", "_turn", "trail")
+
+    _read_tokens: Callable[[], Tokens] | None
+    _heard: bytes | UsageMeter | None
 
     def __init__(self, service: Service, endpoint: Endpoint, request: ProxyRequest) -> None:
         self._service = service
         self._endpoint = endpoint
         self._request = request
         self._turn: Turn | None = None
-        self._read_tokens: Callable[[], Tokens] | None = None
+        self._read_tokens = self._heard = None
         self._stream: Stream | StreamedAnswer | None = None
         parent = parse_trace_context(request.fields)
         trace_id = parent.trace_id if parent is not None else new_trace_id()
@@ -115,11 +119,25 @@ class Story:
                 trail.tokens = self._read_tokens()
             if self._turn is not None:
                 self._turn.close(trail.tokens)
+                if self._endpoint.surface is RESPONSES and self._heard is not None:
+                    self._note_response(self._turn, self._heard)
             trail.duration_ms = self._measure()
             self._service.observe(trail)
         finally:
             if self._stream is not None:
                 await self._stream.aclose()
+
+    def _note_response(self, turn: Turn, heard: bytes | UsageMeter) -> None:
+        """Note which session made the answer, for a request that goes on from it by its id alone.
+
+        Args:
+            turn: The session's turn.
+            heard: The whole answer, or what a stream told of itself.
+        """
+        body = heard if isinstance(heard, bytes) else heard.kept
+        response_id = read_response_id(body, streams=self.trail.streams)
+        if response_id is not None and self.trail.status in SUCCESS:
+            turn.note_response(response_id)
 
     def _note_error(self, error: BaseException) -> None:
         """Note why the answer was not written: the client left, or there was no room for it."""
@@ -275,7 +293,7 @@ class Story:
             body = restore(body)
         if trail.trace is not None:
             trail.trace.note_reply(body)
-        self._read_tokens = partial(_meter if trail.streams else read_usage, body)
+        self._read_tokens, self._heard = partial(_meter if trail.streams else read_usage, body), body
         return Answer(answer.status, headers, body)
 
     def _pass_on(self, answer: StreamedAnswer, sent: Sent) -> Stream:
@@ -287,7 +305,7 @@ class Story:
         else:
             answer.first.add_done_callback(self._note_first)
         meter = UsageMeter()
-        self._read_tokens = meter.read
+        self._read_tokens, self._heard = meter.read, meter
         note = meter.note if trail.trace is None else trail.trace.hear(meter.note)
         encoder = build_encoder(sent.opened, self._endpoint.surface)
         stream = Stream(answer, encoder, trail, patience=self._service.patience, note=note)

@@ -9,7 +9,9 @@ order  whose session                                       ``X-Plano-Session``
 3      a field of ``routing.affinity_fields``              ``field=<path>``
 4      the id of a recognised harness                      ``harness=<name>; lane=<lane>``
        (``routing.harness_sessions``)
-5      how the conversation begins, where configured       ``implicit``
+5      the session that made the response which            ``previous_response_id``
+       ``previous_response_id`` names, while its pin lives
+6      how the conversation begins, where configured       ``implicit``
 =====  ==================================================  ====================================================
 
 An explicit id (1 to 3) is taken as it is, and outranks everything. What the session does with a request is decided by
@@ -31,6 +33,7 @@ from plano_agents.sessions.implicit import derive_implicit_id
 from plano_agents.sessions.lanes import SEPARATOR, Origin, build_lane, name_agent_lane
 from plano_agents.sessions.pin import SessionKey
 from plano_agents.sessions.pinning import Pinning, Turn
+from plano_agents.sessions.response_ids import SOURCE
 
 Header = tuple[str, str]
 """A header's name, in lower case, and its value."""
@@ -126,13 +129,26 @@ class Turns:
             lane = await self._pinning.find_lane(tenant, lane)
             key = SessionKey(tenant, lane.key)
             return self._pinning.turn(key, self._ttl_seconds, Origin(lane.source, lane))
-        if not self._takes_implicit:
-            return None
+        made = await self._find_made(tenant, request)
+        if made is not None or not self._takes_implicit:
+            return made
         salt = await self._pinning.store.salt()
         implicit = derive_implicit_id(request.head, tenant, salt, per_user_turn=self._per_user_turn)
         if implicit is None:
             return None
         return self._pinning.turn(SessionKey(tenant, implicit), self._implicit_ttl_seconds, Origin("implicit"))
+
+    async def _find_made(self, tenant: str, request: RequestBody) -> Turn | None:
+        """Find the session that made the response which a request goes on from; None where none is known, or lives."""
+        named = _read_field(request.fields, SOURCE)
+        made = self._pinning.responses.find(tenant, named) if isinstance(named, str) else None
+        if made is None or not isinstance(named, str):
+            return None
+        key, ttl_seconds, lane = made
+        if not await self._pinning.is_pinned(key):
+            self._pinning.responses.forget(tenant, named)
+            return None
+        return self._pinning.turn(key, ttl_seconds, Origin(SOURCE, lane))
 
     def _name_session(self, fields: Mapping[str, str], affinity_id: str, request: RequestBody) -> tuple[str, str]:
         """Name the session of an id that came in a configured header or field, and where it came from."""
