@@ -229,12 +229,14 @@ class RequestLine(Event):
 
 
 def shorten_id(affinity_id: str | None) -> str:
-    """Shorten an affinity id, always alike."""
+    """Shorten an affinity id, always alike; of a harness' session, to its beginning and its lane's kind or agent."""
     if affinity_id is None:
         return "-"
-    lane = affinity_id.partition("·")[2]
-    if "·" in lane:
-        affinity_id = lane  # the session and its lane tell more than the harness' name
+    if affinity_id.count("·") > 1:
+        _harness, session, lane = affinity_id.split("·", 2)
+        kind, _, rest = lane.partition("/")
+        named = rest.partition("/")[0] if kind.startswith("agent") else kind
+        return f"{session[:ID_END]}~{named[-ID_END:]}"
     if len(affinity_id) > 2 * ID_END + 1:
         affinity_id = f"{affinity_id[:ID_END]}~{affinity_id[-ID_END:]}"
     return affinity_id.replace("·", ":")  # a session's that no client can name

@@ -214,6 +214,19 @@ def test_an_id_is_shortened_by_its_ends_and_always_alike() -> None:
     assert shorten_id("implicit·0123456789abcdef").isascii()
 
 
+@pytest.mark.parametrize(
+    ("lane", "shown"),
+    [
+        ("main/claude-opus-4-7", "0d1f7c~main"),
+        ("side/openai/gpt-4o", "0d1f7c~side"),
+        ("agent/a65d97eb44318c120/claude-opus-4-7", "0d1f7c~18c120"),
+        ("agent-side/a65d97eb44318c120/claude-opus-4-7", "0d1f7c~18c120"),
+    ],
+)
+def test_a_lane_is_shortened_to_its_session_and_its_kind_or_agent(lane: str, shown: str) -> None:
+    assert shorten_id(f"claude-code·{UUID}·{lane}") == shown
+
+
 def test_durations_are_brief() -> None:
     told = [tell_duration(each) for each in (None, 0.04, 9.94, 150.4, 999, 1900, 61_000)]
     assert told == ["-", "0.0 ms", "9.9 ms", "150 ms", "999 ms", "1.9 s", "61.0 s"]

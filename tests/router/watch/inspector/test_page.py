@@ -63,6 +63,20 @@ async def test_a_session_is_shown_with_its_turns_models_and_figures(site: Site) 
         await expect(page.locator(".t-violations")).to_contain_text("0every session kept its model")
 
 
+async def test_the_lanes_of_a_harness_session_are_told_apart(site: Site) -> None:
+    for lane in ("side/claude-haiku-4-5", "agent/a65d/claude-opus-4-7", "main/claude-opus-4-7"):
+        site.inspector.keep(build_record(f"claude-code·7c9e6679-7425-40de-944b-e07fc1f90ae7·{lane}"))
+    async with site.open() as page:
+        await expect(page.locator(".badge.lane")).to_have_text(["main", "agent/a65d", "side"])
+
+
+async def test_a_session_that_made_a_detour_is_shown_with_the_model_that_it_keeps(site: Site) -> None:
+    site.inspector.keep(build_record("run-1", model=MINI))
+    site.inspector.keep(build_record("run-1", model=GPT, decision="detour", reason="unsuitable", pinned=MINI))
+    async with site.open() as page:
+        await expect(row(page, "run-1").locator(".now")).to_contain_text(MINI)
+
+
 async def test_a_turn_appears_without_a_reload(site: Site) -> None:
     await site.ask("run-1")
     async with site.open() as page:

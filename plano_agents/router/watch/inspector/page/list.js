@@ -6,7 +6,7 @@ import { admitsSession, admitsTurn, FilterForm, isFiltering } from "./filters.js
 import { ago, brief, clock, date, percent, plural, usd } from "./format.js";
 import { label } from "./models.js";
 import { Totals } from "./totals.js";
-import { IMPLICIT, nameHarness, nameSession } from "./words.js";
+import { IMPLICIT, nameHarness, nameLane, nameSession } from "./words.js";
 
 const STEP = 40;
 const POINTER_MS = 2_000;
@@ -22,6 +22,7 @@ export function badges(session) {
   return [
     session.session?.startsWith(IMPLICIT) ? h("span", { class: "badge", title: "made from the prompt's beginning, for a request without an id" }, "implicit") : null,
     nameHarness(session) ? h("span", { class: "badge", title: "an agent harness, recognised by its requests" }, nameHarness(session)) : null,
+    nameHarness(session) ? h("span", { class: "badge lane", title: "the lane: one line of work within the session" }, nameLane(session)) : null,
     session.tenant ? h("span", { class: "badge tenant", title: "tenant" }, session.tenant) : null,
   ];
 }
@@ -59,7 +60,7 @@ class Row {
     this.band = band;
     const said = [last.route ? `route ${last.route}` : "no route", counts.switches ? plural(counts.switches, "switch", "switches") : null, counts.failures ? plural(counts.failures, "failure") : null];
     this.model.replaceChildren(
-      session.session === null ? h("span", {}, "each routed by itself") : label(last.model),
+      session.session === null ? h("span", {}, "each routed by itself") : label(last.pinned ?? last.model),
       h("span", { class: "said" }, (session.session === null ? said.slice(1) : said).filter(Boolean).join(" · ")),
     );
     this.numbers.replaceChildren(

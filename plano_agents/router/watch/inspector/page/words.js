@@ -48,5 +48,11 @@ export const nameHarness = (session) => {
   return parts.length === 3 ? parts[0] : null;
 };
 
+/** Name a lane of a harness' session, without the model that it asks for: main, side, or a sub-agent. */
+export const nameLane = (session) => {
+  const [kind, agent] = session.session.split("·")[2].split("/");
+  return kind.startsWith("agent") ? `${kind}/${agent}` : kind;
+};
+
 /** The mark of an implicit session's id, which no client can send. */
 export const IMPLICIT = "implicit·";
