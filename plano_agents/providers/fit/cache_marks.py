@@ -68,7 +68,7 @@ def _limit_marks(document: Document) -> None:
 
 
 class _Surplus:
-    """How many marks are still to be left out."""
+    """The count of marks that are still to be left out."""
 
     def __init__(self, count: int) -> None:
         self.left = count
