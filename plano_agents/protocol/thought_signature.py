@@ -21,7 +21,11 @@ SEAL = "__thought_"
 SKIP = "skip_thought_signature_validator"
 """What Google takes in place of a signature for calls that Gemini did not make (Gemini API, "Thought signatures")."""
 
-_SEALED_ID = re.compile(rb'("(?:id|call_id|tool_use_id)"\s*:\s*"[^"\\]*?)' + SEAL.encode() + rb'[\w-]+(?=")')
+_SEALED_ID = re.compile(
+    rb"""("(?:id|call_id|tool_use_id)"\s*+:\s*+"(?:[^"\\]*[^"\\\w-])?+(?:(?!%b)[\w-])*+)%b[\w-]++(?=")"""
+    % (SEAL.encode(), SEAL.encode())
+)
+"""An id up to its seal, the seal, the signature; read in one pass, for ids come from clients and may be long."""
 
 
 class _Google(Struct, frozen=True):

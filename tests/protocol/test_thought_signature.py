@@ -10,7 +10,13 @@ from plano_agents.protocol.anthropic_messages import leave_out_foreign as leave_
 from plano_agents.protocol.decoding import split_fields
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.openai_responses import leave_out_foreign as leave_out_of_responses
-from plano_agents.protocol.thought_signature import build_extra_content, seal_call_id, unseal_call_id
+from plano_agents.protocol.thought_signature import (
+    SEAL,
+    build_extra_content,
+    drop_sealed,
+    seal_call_id,
+    unseal_call_id,
+)
 from plano_agents.protocol.translation.translation import Translation, translate_request
 
 SIGNED = {
@@ -92,3 +98,24 @@ def test_another_provider_never_sees_a_signature() -> None:
     translated = ask(Form.OPENAI_RESPONSES, Form.ANTHROPIC_MESSAGES, input=[USER, item])
     assert b"__thought_" not in translated.request_body
     assert b"extra_content" not in translated.request_body
+
+
+@pytest.mark.parametrize(
+    ("call_id", "left"),
+    [
+        (f"a{SEAL}b", "a"),
+        (f"a b{SEAL}c-d_{SEAL}e", "a b"),
+        (f"a{SEAL}", f"a{SEAL}"),
+        (f"a{SEAL}b!", f"a{SEAL}b!"),
+        (f"a{SEAL}!{SEAL}b", f"a{SEAL}!"),
+    ],
+)
+def test_an_id_is_left_without_its_signature(call_id: str, left: str) -> None:
+    sealed, own = (msgspec.Raw(msgspec.json.encode([{"id": each}])) for each in (call_id, left))
+    assert drop_sealed(sealed) == own
+
+
+def test_an_id_of_many_seals_is_read_in_one_pass() -> None:
+    """Clients choose ids: read to its end from each of its seals, this one would take hours."""
+    conversation = msgspec.Raw(msgspec.json.encode([{"id": SEAL * 300_000 + "!"}]))
+    assert drop_sealed(conversation) == conversation
