@@ -20,9 +20,12 @@ from plano_agents.simulator.endpoint import JSON, Endpoint
 from plano_agents.simulator.faults import parse_fault
 from plano_agents.simulator.request_log import LoggedRequest
 from plano_agents.simulator.settings import SimulatorSettings
+from plano_agents.simulator.wire.exchange import Refusal
 from plano_agents.simulator.wire.wires import ANTHROPIC, OPENAI
 
 __all__ = ["SimulatorSettings", "create_app"]
+
+NOT_FOUND = 404
 
 
 def create_app(
@@ -51,7 +54,18 @@ def create_app(
             )
     app.add_api_route("/v1/models", _build_handler(partial(_list_models, settings)), methods=["GET"])
     app.include_router(_build_controls(endpoint))
+    app.add_exception_handler(NOT_FOUND, _refuse_path)
     return app
+
+
+async def _refuse_path(request: Request, _error: Exception) -> Response:
+    """Answer a path that nothing here serves, as OpenAI does."""
+    message = (
+        f"{request.method} {request.url.path} is not simulated: POST /v1/chat/completions and POST /v1/messages are. "
+        "For responses, put a router in front of them: plano-agents up --offline."
+    )
+    refusal = Refusal(NOT_FOUND, "invalid_request_error", message)
+    return Response(OPENAI.encode_refusal(refusal, ""), NOT_FOUND, media_type=JSON)
 
 
 def _build_handler(

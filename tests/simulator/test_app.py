@@ -13,6 +13,16 @@ def test_it_says_that_it_is_healthy(url: str) -> None:
     assert httpx.get(url + "/healthz").json() == {"status": "ok"}
 
 
+def test_a_path_that_is_not_simulated_is_told_with_those_that_are(url: str) -> None:
+    answer = httpx.post(url + "/v1/responses", json={"model": "a/b", "input": "hi"})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["type"]) == (404, "invalid_request_error")
+    assert error["message"] == (
+        "POST /v1/responses is not simulated: POST /v1/chat/completions and POST /v1/messages are. "
+        "For responses, put a router in front of them: plano-agents up --offline."
+    )
+
+
 def test_the_log_tells_which_model_was_asked_and_how(url: str) -> None:
     headers = {"X-Model-Affinity": "run-1", "Authorization": "Bearer sk-very-secret"}
     httpx.post(url + CHAT, json=BODY, headers=headers)
