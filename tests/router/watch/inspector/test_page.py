@@ -77,6 +77,17 @@ async def test_a_session_that_made_a_detour_is_shown_with_the_model_that_it_keep
         await expect(row(page, "run-1").locator(".now")).to_contain_text(MINI)
 
 
+async def test_what_was_adjusted_has_the_cards_whole_width(site: Site) -> None:
+    site.inspector.keep(build_record("run-1", adjusted=("model=openai/gpt-4o (was claude-opus-4-7)",)))
+    async with site.open() as page:
+        await page.locator(".cell").hover()
+        figures = page.get_by_role("tooltip").locator(".figures")
+        whole, adjusted = await figures.bounding_box(), await figures.locator(".wide").bounding_box()
+        assert whole is not None
+        assert adjusted is not None
+        assert adjusted["width"] == whole["width"]
+
+
 async def test_a_turn_appears_without_a_reload(site: Site) -> None:
     await site.ask("run-1")
     async with site.open() as page:

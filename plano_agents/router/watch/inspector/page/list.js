@@ -117,7 +117,7 @@ export class ListView {
       "div",
       {},
       h("h1", { class: "lead" }, "Which model served which turn, and why"),
-      h("p", { class: "intro" }, "A row is a session, a block is a turn, a colour is a model. A session keeps its model; ", h("span", { class: "sign s-switch", "aria-hidden": "true" }, "⇄"), " marks the rare listed reasons to switch. Point at a block, or move to it with the arrow keys, to see why."),
+      h("p", { class: "intro" }, "A row is a session, a block is a turn, a colour is a model. A session keeps its model; ", h("span", { class: "sign s-switch", "aria-hidden": "true" }, "⇄"), " marks a switch, ", h("span", { class: "sign s-detour", "aria-hidden": "true" }, "⤳"), " one turn that another model served. Point at a block, or move to it with the arrow keys, to see why."),
       this.totals.element,
       this.form.element,
       h("div", { class: "listhead" }, this.heading, this.legend),

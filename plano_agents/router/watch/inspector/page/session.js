@@ -141,7 +141,7 @@ export class SessionView {
     this.pinCard.replaceChildren(
       pair("Model", pin ? label(pin.model) : UNKNOWN),
       pair("Route", pin?.route ?? UNKNOWN),
-      pair("Lives on, unused", pin ? ms(pin.seconds_left * 1_000) : UNKNOWN),
+      pair("Ends, if unused, in", pin ? ms(pin.seconds_left * 1_000) : UNKNOWN),
       pair("In flight", pin ? count(pin.requests_in_flight) : UNKNOWN),
     );
   }

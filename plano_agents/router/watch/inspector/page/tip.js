@@ -59,12 +59,12 @@ export const figures = (turn) => [
   pair("Routing", ms(turn.routing_ms)),
   pair("Upstream", ms(turn.upstream_ms)),
   turn.streams && turn.first_ms !== undefined ? pair("First bytes", ms(turn.first_ms)) : null,
-  pair("In all", ms(turn.duration_ms)),
+  pair("Total", ms(turn.duration_ms)),
   pair("Prompt", `${brief(turn.input ?? 0)}`),
   pair("Cached", `${brief(turn.cached ?? 0)}`),
   pair("Output", `${brief(turn.output ?? 0)}`),
   pair("Cost", usd(turn.cost_usd, turn.cost_is_most)),
-  turn.adjusted?.length ? pair("Adjusted", turn.adjusted.join(", ")) : null,
+  turn.adjusted?.length ? h("div", { class: "wide" }, h("dt", {}, "Adjusted"), h("dd", {}, turn.adjusted.join(", "))) : null,
 ];
 
 function fill(turn, number) {
