@@ -98,7 +98,7 @@ def up_command(
         listeners,
         simulated=simulated,
         load=load,
-        on_ready=lambda: announce(describe(loaded, url, offline_url, workers)),
+        on_ready=lambda: announce(describe(loaded, url, offline_url, workers, act=act)),
         on_reloaded=_tell_reloaded,
     )
     announce("stopped")
@@ -136,7 +136,7 @@ def _tell_reloaded(error: ConfigError | None) -> None:
         announce("the old configuration stays", logging.ERROR)
 
 
-def describe(config: Config, url: str, offline_url: str | None, workers: int = 1) -> str:
+def describe(config: Config, url: str, offline_url: str | None, workers: int = 1, *, act: bool = False) -> str:
     """Say what the router serves and where, for the terminal.
 
     Args:
@@ -144,6 +144,7 @@ def describe(config: Config, url: str, offline_url: str | None, workers: int = 1
         url: Where the router listens.
         offline_url: Where the simulated models are, or None when the providers are real.
         workers: How many processes serve.
+        act: Whether the simulated models call tools that act.
     """
     default = config.default_model
     models = [f"{model.name} (default)" if model == default else model.name for model in config.models]
@@ -162,7 +163,8 @@ def describe(config: Config, url: str, offline_url: str | None, workers: int = 1
     if workers > 1:
         rows.append(("workers", f"{workers} processes on this port"))
     if offline_url is not None:
-        rows.append(("offline", f"models are simulated (at {offline_url}); routing is real"))
+        acting = "; they call tools that act (--act)" if act else ""
+        rows.append(("offline", f"models are simulated (at {offline_url}); routing is real{acting}"))
     rows.append(("inspector", f"{url}/inspector shows every turn as it comes"))
     lines = [f"plano-agents router on {url}/v1", *(f"  {name:<11} {value}" for name, value in rows)]
     return "\n".join([*lines, "Ctrl-C stops it."])

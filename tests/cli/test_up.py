@@ -25,6 +25,11 @@ def test_up_says_what_it_serves_and_stops_cleanly(config: Path, number: signal.S
     assert (process.returncode, out, err) == (0, "stopped\n", "")
 
 
+def test_up_says_that_simulated_models_act(config: Path) -> None:
+    with running("up", str(config), "--offline", "--act", "--port", "0") as process:
+        assert "routing is real; they call tools that act" in read_until(process, "Ctrl-C")
+
+
 def ask(said: str) -> None:
     """Ask the router that said this for an answer, and read it."""
     url = re.search(r"router on (http://127\.0\.0\.1:\d+/v1)", said)
