@@ -12,6 +12,8 @@ from plano_agents.http.server.head import MAX_HEADERS, parse_header
 
 MAX_CHUNK_LINE_BYTES = 256
 """How long a chunk's size and extensions may be."""
+MAX_CHUNKS = 100_000
+"""How many chunks a body may have; one that is sent in pieces of a packet's size has fewer."""
 MAX_TRAILER_BYTES = 8192
 """How long all trailers together may be."""
 
@@ -53,6 +55,7 @@ class ChunkedBody:
     def __init__(self) -> None:
         self.is_over = False
         self._missing = 0
+        self._chunks = 0
         self._after_chunk = False
         self._in_trailers = False
         self._trailer_bytes = 0
@@ -100,6 +103,9 @@ class ChunkedBody:
         if matched is None:
             raise MalformedRequestError("A chunk does not begin with its size in hexadecimal digits and CRLF.")
         self._missing = int(matched[1], 16)
+        self._chunks += self._missing > 0
+        if self._chunks > MAX_CHUNKS:
+            raise MalformedRequestError(f"A body has more than {MAX_CHUNKS:,} chunks. Send larger ones.")
         self._after_chunk = self._missing > 0
         self._in_trailers = self._missing == 0
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plano_agents.errors import MalformedRequestError
-from plano_agents.http.server.body import MAX_CHUNK_LINE_BYTES, MAX_TRAILER_BYTES, build_body
+from plano_agents.http.server.body import MAX_CHUNK_LINE_BYTES, MAX_CHUNKS, MAX_TRAILER_BYTES, build_body
 
 CHUNKED = b'3;x="y"\r\nabc\r\n0A\r\n0123456789\r\n0\r\nX-Trailer: 1\r\n\r\n'
 NEXT = b"GET / HTTP/1.1\r\n"
@@ -101,3 +101,11 @@ def test_any_body_comes_out_of_its_chunks_as_it_went_in(pieces: list[bytes], dat
     wire = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
     cut = data.draw(st.integers(0, len(wire)))
     assert read(wire[:cut], wire[cut:]) == (b"".join(pieces), b"")
+
+
+def test_a_body_in_more_chunks_than_anybody_needs_is_refused() -> None:
+    """Each costs time in which no other client is served, and costs its sender nothing."""
+    chunks = b"1\r\na\r\n" * MAX_CHUNKS
+    assert read(chunks + b"0\r\n\r\n") == (b"a" * MAX_CHUNKS, b"")
+    with pytest.raises(MalformedRequestError, match="Send larger ones"):
+        build_body(None).take(bytearray(chunks + b"1\r\na\r\n"))
