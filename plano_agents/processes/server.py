@@ -5,6 +5,7 @@ seconds, and the process ends with no traceback. What the applications do is the
 """
 
 import asyncio
+import atexit
 import signal
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -81,17 +82,21 @@ async def running(sites: Sequence[Site]) -> AsyncGenerator[None, None]:
 
 
 def run(main: Awaitable[T]) -> T:
-    """Run a program's main coroutine, the last that it does, on the fastest event loop there is."""
+    """Run a program's main coroutine on the fastest event loop there is."""
+    # The interpreter puts signals' defaults back when it winds up: a second one would kill a program that ends as told.
+    atexit.unregister(_block_signals)
+    atexit.register(_block_signals)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_await(main))
 
 
 async def _await(main: Awaitable[T]) -> T:
-    result = await main
-    # The interpreter puts signals' defaults back when it winds up: a second one would kill a program that ends as told.
-    if hasattr(signal, "pthread_sigmask"):
+    return await main
+
+
+def _block_signals() -> None:
+    if hasattr(signal, "pthread_sigmask"):  # not on Windows
         signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
-    return result
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
