@@ -27,7 +27,7 @@ def load_graph(name: str, folder: Path) -> Graph:
         folder: Where modules are looked for first.
 
     Raises:
-        ConfigError: There is no such module or attribute, it fails, or it is no graph.
+        ConfigError: There is no such module or attribute, it fails, or it is not a graph.
     """
     where, _, attribute = name.rpartition(":")
     module_name = _find_module(where, folder) if where.endswith(".py") else where

@@ -228,7 +228,7 @@ def _find_id(row: Harness, headers: Mapping[str, str]) -> str | None:
 
 
 def read_id(headers: Mapping[str, str], name: str | None) -> str | None:
-    """Read a header that holds an id; None where there is none, or what stands there is no id."""
+    """Read a header that holds an id; None where it is absent or breaks the rules of ids."""
     value = headers.get(name) if name is not None else None
     return value if value is not None and _ID.fullmatch(value) is not None else None
 
