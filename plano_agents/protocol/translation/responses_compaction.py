@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from plano_agents.errors import UpstreamProtocolError
+from plano_agents.errors import RequestError, UpstreamProtocolError
 from plano_agents.protocol import openai_completion as openai
 from plano_agents.protocol import openai_response as response
 from plano_agents.protocol import openai_responses_request as responses
@@ -46,6 +46,7 @@ class _Typed(Struct, frozen=True):
     type: str | None = None
 
 
+_FLAGS = frozenset({b"true", b"false", b"null"})
 _TYPES = msgspec.json.Decoder(str | tuple[_Typed, ...] | None)
 _ITEMS = msgspec.json.Decoder(str | tuple[msgspec.Raw, ...] | None)
 
@@ -73,11 +74,13 @@ def add_trigger(fields: Mapping[str, msgspec.Raw]) -> bytes:
         fields: The top-level fields of the former.
 
     Raises:
-        RequestError: ``input`` is neither text nor a list.
+        RequestError: ``input`` is neither text nor a list, or holds nothing.
     """
     items = decode_request(_ITEMS, bytes(fields.get("input", b"null"))) or ()
+    if not items and "previous_response_id" not in fields:  # which is refused for what it leads to
+        raise RequestError("'input' holds nothing to compact. Give it as a text, or as a list of items.", param="input")
     given: Sequence[object] = ({"role": "user", "content": items},) if isinstance(items, str) else items
-    kept = {name: value for name, value in fields.items() if name != "stream"}
+    kept = {name: value for name, value in fields.items() if name != "stream" or bytes(value) not in _FLAGS}
     return msgspec.json.encode({**kept, "input": (*given, {"type": TRIGGER})})
 
 

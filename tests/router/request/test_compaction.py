@@ -82,6 +82,20 @@ async def test_what_leads_to_a_stored_transcript_is_refused() -> None:
     assert (seen.status, seen.error["param"]) == (400, "previous_response_id")
 
 
+@pytest.mark.parametrize("nothing", [None, "", []])
+async def test_without_a_transcript_nothing_is_asked(nothing: object) -> None:
+    seen = await compact(build_service(build_config(CLAUDE), MemoryUpstream()), model=CLAUDE, input=nothing)
+    assert (seen.status, seen.error["param"]) == (400, "input")
+
+
+async def test_a_wrong_stream_is_refused_though_none_is_streamed_in_a_pinned_session_too() -> None:
+    upstream = MemoryUpstream(MemoryResponse(pieces=(MESSAGE,)))
+    service = build_service(build_config(CLAUDE), upstream)
+    await compact(service, ID, model=CLAUDE)
+    seen = await compact(service, ID, model=CLAUDE, stream="yes")
+    assert (seen.status, seen.error["param"]) == (400, "stream")
+
+
 async def test_a_providers_error_stays_an_error() -> None:
     body = b'{"type":"error","error":{"type":"invalid_request_error","message":"no"}}'
     upstream = MemoryUpstream(MemoryResponse(400, pieces=(body,)))
