@@ -84,8 +84,8 @@ async def running(sites: Sequence[Site]) -> AsyncGenerator[None, None]:
 def run(main: Awaitable[T]) -> T:
     """Run a program's main coroutine on the fastest event loop there is."""
     # The interpreter puts signals' defaults back when it winds up: a second one would kill a program that ends as told.
-    atexit.unregister(_block_signals)
-    atexit.register(_block_signals)
+    atexit.unregister(_ignore_signals)
+    atexit.register(_ignore_signals)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_await(main))
 
@@ -94,9 +94,9 @@ async def _await(main: Awaitable[T]) -> T:
     return await main
 
 
-def _block_signals() -> None:
-    if hasattr(signal, "pthread_sigmask"):  # not on Windows
-        signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+def _ignore_signals() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

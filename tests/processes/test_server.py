@@ -37,8 +37,10 @@ print("stopped")
 """
 
 TOLD_TWICE = """
-import os, signal
+import os, signal, threading
 from plano_agents import processes
+
+threading.Thread(target=threading.Event().wait, daemon=True).start()  # as the log's, which could take the signal too
 
 class AtTheEnd:
     def __del__(self, kill=os.kill, pid=os.getpid(), number=signal.SIGTERM):
