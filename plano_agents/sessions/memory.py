@@ -21,6 +21,7 @@ from plano_agents.errors import InvalidCursorError
 from plano_agents.observe.tally import Counter, Labels, Reading, Tally
 from plano_agents.protocol.usage import NO_TOKENS, Tokens
 from plano_agents.sessions.pin import Pin, Session, SessionKey
+from plano_agents.sessions.response_ids import Maker, ResponseIds, ResponseKey
 from plano_agents.sessions.store import Held, Page, Wanted
 
 Causes = Literal["idle", "evicted", "dropped", "elsewhere"]
@@ -78,6 +79,7 @@ class MemorySessionStore:
         self._in_use: dict[SessionKey, _Entry] = {}
         self._served: OrderedDict[SessionKey, _Entry] = OrderedDict()
         self._decided: OrderedDict[SessionKey, _Entry] = OrderedDict()
+        self._responses = ResponseIds()
         self._salt = secrets.token_bytes(16)
         self._begun = Counter("plano_pins_begun", "Pins that came to be held in memory.")
         self._ended = Counter(
@@ -204,6 +206,14 @@ class MemorySessionStore:
                 if session is not None:
                     found.append(session)
         return Page(found, None)
+
+    async def note_response(self, response: ResponseKey, maker: Maker) -> None:
+        """See `SessionStore.note_response`."""
+        self._responses.note(response, maker)
+
+    async def find_maker(self, response: ResponseKey) -> Maker | None:
+        """See `SessionStore.find_maker`."""
+        return self._responses.find(response)
 
     async def salt(self) -> bytes:
         """See `SessionStore.salt`."""

@@ -26,7 +26,7 @@ from plano_agents.sessions.decide import (
 from plano_agents.sessions.lanes import Lane, Origin
 from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.pin import Cause, Decision, Pin, SessionKey
-from plano_agents.sessions.response_ids import ResponseIds
+from plano_agents.sessions.response_ids import Maker, ResponseKey
 from plano_agents.sessions.store import Held, SessionStore
 
 
@@ -43,8 +43,6 @@ class Pinning:
         self.store = store
         self.ledger = ledger
         self.wall_clock = wall_clock
-        self.responses = ResponseIds()
-        """Which sessions made which responses."""
         # A gate lives as long as somebody holds or awaits it.
         self._gates: WeakValueDictionary[SessionKey, Gate] = WeakValueDictionary()
 
@@ -161,9 +159,11 @@ class Turn:
         """
         self._pinning.store.close(self.key, tokens if self._is_sent else None)
 
-    def note_response(self, response_id: str) -> None:
+    async def note_response(self, response_id: str) -> None:
         """Note that it was answered by a response of OpenAI's kind, which a later request may name."""
-        self._pinning.responses.note(response_id, self.key, self._ttl_seconds, self.lane)
+        response = ResponseKey(self.key.tenant, response_id)
+        if response.is_kept:
+            await self._pinning.store.note_response(response, Maker(self.key.affinity_id, self._ttl_seconds, self.lane))
 
     @property
     def lane(self) -> Lane | None:

@@ -22,8 +22,10 @@ from plano_agents.sessions.redis_encoding import (
     STORE_KEY,
     USAGE_PREFIX,
     decode_key,
+    decode_maker,
     decode_pin,
     encode_key,
+    encode_response_key,
     milliseconds,
     parse_cursor,
     read_count,
@@ -31,6 +33,7 @@ from plano_agents.sessions.redis_encoding import (
     read_scan,
     read_time,
 )
+from plano_agents.sessions.response_ids import Maker, ResponseKey
 from plano_agents.sessions.store import Page, Wanted
 from plano_agents.sessions.store_times import StoreTimes, timed
 
@@ -180,6 +183,17 @@ class RedisPins:
     async def drop(self, key: SessionKey) -> bool:
         """Delete a session's pin; whether there was one."""
         return decode_pin(await self._connection.call("EVAL", _DROP, 1, encode_key(key))) is not None
+
+    @timed
+    async def note_response(self, response: ResponseKey, maker: Maker) -> None:
+        """Write which session made a response."""
+        name, value = encode_response_key(response), msgspec.json.encode(maker)
+        await self._connection.call("SET", name, value, "PX", milliseconds(maker.ttl_seconds))
+
+    @timed
+    async def find_maker(self, response: ResponseKey) -> Maker | None:
+        """Read which session made a response."""
+        return decode_maker(await self._connection.call("GET", encode_response_key(response)))
 
     @timed
     async def renew(self, renewals: Iterable[Renewal]) -> None:

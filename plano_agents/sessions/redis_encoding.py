@@ -5,6 +5,7 @@ key                                         value
 ==========================================  ===========================================================
 ``plano:affinity:<n>:<tenant>:<id>``        the pin, JSON; n is the tenant's length in bytes, so that no
                                             tenant and id can be joined into another's
+``plano:affinity-response:<n>:<tenant>:…``   the session that made a response, JSON; at the end the response's id
 ``plano:affinity-usage:<lineage>``          a hash: turns, tokens, when last used; it outlives its pin a little
 ``plano:affinity-store``                    16 bytes that implicit ids are salted with, and 8 that tell this life
                                             of the store's data from any other
@@ -16,8 +17,10 @@ import msgspec
 from plano_agents.errors import InvalidCursorError
 from plano_agents.sessions.pin import Pin, SessionKey
 from plano_agents.sessions.redis_connection import Reply
+from plano_agents.sessions.response_ids import Maker, ResponseKey
 
 PREFIX = b"plano:affinity:"
+RESPONSE_PREFIX = b"plano:affinity-response:"
 USAGE_PREFIX = "plano:affinity-usage:"
 STORE_KEY = "plano:affinity-store"
 PROBE_KEY = "plano:affinity-probe"
@@ -26,6 +29,7 @@ _LENGTH_DIGITS = 9
 _CURSOR_END = 2**64
 
 _PIN = msgspec.json.Decoder(Pin)
+_MAKER = msgspec.json.Decoder(Maker)
 
 YEAR_10000 = 253_402_300_800
 """Unix time in seconds."""
@@ -33,8 +37,12 @@ YEAR_10000 = 253_402_300_800
 
 def encode_key(key: SessionKey) -> bytes:
     """Write a session's key; different sessions never share one."""
-    tenant = key.tenant.encode("utf-8", "surrogatepass")
-    return b"%b%d:%b:%b" % (PREFIX, len(tenant), tenant, key.affinity_id.encode())
+    return _join(PREFIX, *key)
+
+
+def encode_response_key(response: ResponseKey) -> bytes:
+    """Write a response's key; different responses never share one, nor does a session."""
+    return _join(RESPONSE_PREFIX, *response)
 
 
 def decode_key(name: bytes) -> SessionKey | None:
@@ -60,6 +68,16 @@ def decode_pin(value: Reply) -> Pin | None:
     except (msgspec.DecodeError, RecursionError):
         return None
     return pin if all(map(_is_time, (pin.pinned_at, *(each.at for each in pin.switches)))) else None
+
+
+def decode_maker(value: Reply) -> Maker | None:
+    """Read which session made a response; None for nothing, and for what says no such thing."""
+    if not isinstance(value, bytes):
+        return None
+    try:
+        return _MAKER.decode(value)
+    except (msgspec.DecodeError, RecursionError):
+        return None
 
 
 def milliseconds(seconds: float) -> int:
@@ -106,6 +124,11 @@ def read_time(usage: dict[str, str]) -> float | None:
     except (KeyError, ValueError):
         return None
     return time if _is_time(time) else None
+
+
+def _join(prefix: bytes, tenant: str, name: str) -> bytes:
+    within = tenant.encode("utf-8", "surrogatepass")
+    return b"%b%d:%b:%b" % (prefix, len(within), within, name.encode())
 
 
 def _is_time(seconds: float) -> bool:

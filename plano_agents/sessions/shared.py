@@ -29,6 +29,7 @@ from plano_agents.sessions.pin import Pin, Session, SessionKey
 from plano_agents.sessions.redis import SALT_BYTES, RedisPins, Renewal
 from plano_agents.sessions.redis_connection import StoreFailedError
 from plano_agents.sessions.renewer import Renewer
+from plano_agents.sessions.response_ids import Maker, ResponseKey
 from plano_agents.sessions.store import Held, Page, Wanted
 
 
@@ -160,6 +161,26 @@ class SharedSessionStore:
             self._begin_outage(error)
             page = await self._memory.scan(wanted, limit=limit, cursor=None)
             return Page(page.sessions, None, degraded=True)
+
+    async def note_response(self, response: ResponseKey, maker: Maker) -> None:
+        """See `SessionStore.note_response`; in an outage this replica alone knows it, then and later."""
+        await self._memory.note_response(response, maker)
+        try:
+            self._check()
+            await self._pins.note_response(response, maker)
+        except StoreFailedError as error:
+            self._begin_outage(error)
+
+    async def find_maker(self, response: ResponseKey) -> Maker | None:
+        """See `SessionStore.find_maker`; who made a response never changes, so this replica's memory comes first."""
+        maker = await self._memory.find_maker(response)
+        if maker is None:
+            try:
+                self._check()
+                maker = await self._pins.find_maker(response)
+            except StoreFailedError as error:
+                self._begin_outage(error)
+        return maker
 
     async def salt(self) -> bytes:
         """See `SessionStore.salt`; until the store has answered once, this replica has one of its own."""

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 from plano_agents.observe.tally import Tally
 from plano_agents.protocol.usage import Tokens
 from plano_agents.sessions.pin import Pin, Session, SessionKey
+from plano_agents.sessions.response_ids import Maker, ResponseKey
 
 
 class Held(NamedTuple):
@@ -133,6 +134,12 @@ class SessionStore(Protocol):
         Raises:
             InvalidCursorError: The cursor is none of this store's.
         """
+
+    async def note_response(self, response: ResponseKey, maker: Maker) -> None:
+        """Note which session made a response, for as long as the session's pin lives unused."""
+
+    async def find_maker(self, response: ResponseKey) -> Maker | None:
+        """Find the session that made a response; None where that is not known. Its pin may have ended."""
 
     async def salt(self) -> bytes:
         """Give what implicit ids are salted with; replicas that share a store share it."""

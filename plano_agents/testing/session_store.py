@@ -12,7 +12,9 @@ from itertools import combinations
 from plano_agents import processes
 from plano_agents.errors import InvalidCursorError
 from plano_agents.protocol.usage import Tokens
+from plano_agents.sessions.lanes import Lane
 from plano_agents.sessions.pin import Pin, SessionKey
+from plano_agents.sessions.response_ids import Maker, ResponseKey
 from plano_agents.sessions.store import SessionStore, Wanted
 
 TTL_SECONDS = 600.0
@@ -282,6 +284,28 @@ class SessionStoreSuite:
             except InvalidCursorError:
                 continue
             raise AssertionError(f"The cursor {cursor!r} was taken.")
+
+    # Responses
+
+    @_on_a_store
+    async def test_a_response_leads_to_its_session_within_its_tenant_alone(self, store: SessionStore) -> None:
+        maker = Maker("run-1", TTL_SECONDS, None)
+        await store.note_response(ResponseKey("acme", "resp_1"), maker)
+        assert await store.find_maker(ResponseKey("acme", "resp_1")) == maker
+        assert await store.find_maker(ResponseKey("other", "resp_1")) is None
+        assert await store.find_maker(ResponseKey("acme", "resp_2")) is None
+
+    @_on_a_store
+    async def test_a_response_leads_to_its_lane(self, store: SessionStore) -> None:
+        lane = Lane("codex", "s-1", None, "gpt-5.5", has_tools=True)
+        await store.note_response(ResponseKey("", "resp_1"), Maker(lane.key, TTL_SECONDS, lane))
+        assert await store.find_maker(ResponseKey("", "resp_1")) == Maker(lane.key, TTL_SECONDS, lane)
+
+    @_on_a_store
+    async def test_a_response_pins_nothing_and_is_no_session(self, store: SessionStore) -> None:
+        await store.note_response(ResponseKey("", "a"), Maker("a", TTL_SECONDS, None))
+        assert await use(store, _A) is None
+        assert (await store.scan(Wanted(), limit=10, cursor=None)).sessions == []
 
     # Implicit ids
 

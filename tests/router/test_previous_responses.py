@@ -1,14 +1,18 @@
 """``previous_response_id``: it leads to the session that made the response, and to nothing that is stored here."""
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 from openai import AsyncOpenAI, BadRequestError
 
+from plano_agents.affinity import MAX_ID_LENGTH
 from plano_agents.config.model import Preference
 from plano_agents.router.request.surfaces import RESPONSES, Endpoint
+from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pin import SessionKey
+from plano_agents.sessions.response_ids import Maker, ResponseKey
 from plano_agents.testing import FakeUpstream, say
 from tests.router.conftest import (
     CLAUDE,
@@ -69,6 +73,42 @@ async def test_a_response_leads_to_the_session_that_made_it(answer: MemoryRespon
     await router.ask(ID, about="code", stream=streams)
     assert await router.go_on(stream=streams) == (MINI, RETAINED)
     assert json.loads(router.upstream.requests[-1].body)["previous_response_id"] == "resp_1"
+
+
+class SlowStore(MemorySessionStore):
+    """Notes responses when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__(max_entries=100)
+        self.asked, self.release = asyncio.Event(), asyncio.Event()
+
+    async def note_response(self, response: ResponseKey, maker: Maker) -> None:
+        self.asked.set()
+        await self.release.wait()
+        await super().note_response(response, maker)
+
+
+@pytest.mark.parametrize(("answer", "streams"), [(WHOLE, False), (STREAM, True)], ids=["whole", "streamed"])
+async def test_an_answer_ends_once_its_response_is_noted(answer: MemoryResponse, *, streams: bool) -> None:
+    """Another replica may be asked to go on from it at once."""
+    router, store = Router(answer), SlowStore()
+    router.pinning.store = store
+    asking = asyncio.create_task(router.ask(ID, about="code", stream=streams))
+    await store.asked.wait()
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert not asking.done()
+    store.release.set()
+    await asking
+    assert await store.find_maker(ResponseKey("", "resp_1")) == Maker(ID[1], 600.0, None)
+
+
+async def test_a_response_with_too_long_an_id_is_not_noted() -> None:
+    answer = {**RESPONSE, "id": "x" * (MAX_ID_LENGTH + 1)}
+    router = Router(MemoryResponse(pieces=(json.dumps(answer).encode(),)))
+    await router.ask(ID, about="code")
+    seen = await router.ask(previous_response_id=answer["id"])
+    assert seen.headers["x-plano-affinity"] == "none"
 
 
 async def test_the_answer_names_the_source_of_the_session() -> None:

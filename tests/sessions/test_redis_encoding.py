@@ -11,12 +11,15 @@ from plano_agents.errors import InvalidCursorError
 from plano_agents.sessions.pin import SessionKey
 from plano_agents.sessions.redis_encoding import (
     decode_key,
+    decode_maker,
     decode_pin,
     encode_key,
+    encode_response_key,
     milliseconds,
     parse_cursor,
     read_time,
 )
+from plano_agents.sessions.response_ids import ResponseKey
 from tests.sessions.conftest import CLAUDE, build_pin
 
 keys = st.builds(SessionKey, st.text(), st.text(st.characters(min_codepoint=32, max_codepoint=126)))
@@ -32,6 +35,13 @@ def test_different_sessions_have_different_keys(first: SessionKey, second: Sessi
     assert (encode_key(first) == encode_key(second)) == (first == second)
 
 
+@given(keys, keys)
+def test_no_two_responses_share_a_key_and_none_is_listed_as_a_session(first: SessionKey, second: SessionKey) -> None:
+    names = [encode_response_key(ResponseKey(*key)) for key in (first, second)]
+    assert (names[0] == names[1]) == (first == second)
+    assert not names[0].startswith(b"plano:affinity:")
+
+
 @given(st.binary())
 def test_any_name_is_read_or_refused(name: bytes) -> None:
     key = decode_key(b"plano:affinity:" + name)
@@ -41,6 +51,7 @@ def test_any_name_is_read_or_refused(name: bytes) -> None:
 @given(st.one_of(st.none(), st.integers(), st.binary(), st.lists(st.binary())))
 def test_any_value_is_read_or_counts_as_none(value: object) -> None:
     assert decode_pin(value) is None  # type: ignore[arg-type] # whatever Redis says
+    assert decode_maker(value) is None  # type: ignore[arg-type] # whatever Redis says
 
 
 @given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))

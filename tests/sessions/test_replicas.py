@@ -18,6 +18,7 @@ from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pin import Cause, Decision, SessionKey
 from plano_agents.sessions.pinning import Pinning
 from plano_agents.sessions.redis_encoding import encode_key
+from plano_agents.sessions.response_ids import Maker, ResponseKey
 from plano_agents.sessions.shared import SharedSessionStore
 from plano_agents.sessions.store import SessionStore
 from tests.faults.redis_server import RedisServer
@@ -101,6 +102,14 @@ async def test_a_harness_lane_is_found_on_every_replica(replicas: list[Replica])
     first = await here.serve(SessionKey("", main.key))
     assert await there.pinning.find_lane("", side) == main
     assert (await there.serve(SessionKey("", main.key))).model == first.model
+
+
+async def test_a_response_made_on_one_replica_leads_to_its_session_on_another(replicas: list[Replica]) -> None:
+    here, there = replicas
+    with closing(here.pinning.turn(SessionKey("acme", "run-1"), 600).open()) as turn:
+        await turn.note_response("resp_1")
+    assert await there.pinning.store.find_maker(ResponseKey("acme", "resp_1")) == Maker("run-1", 600, None)
+    assert await there.pinning.store.find_maker(ResponseKey("", "resp_1")) is None
 
 
 async def freeze(server: RedisServer) -> None:

@@ -13,6 +13,7 @@ from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.outage import PROBE_SECONDS
 from plano_agents.sessions.pin import Decision, SessionKey
 from plano_agents.sessions.pinning import Pinning
+from plano_agents.sessions.response_ids import Maker, ResponseKey
 from plano_agents.sessions.shared import SharedSessionStore
 from plano_agents.testing.session_store import in_use
 from tests.faults.redis_script import answer_by
@@ -116,6 +117,17 @@ async def test_no_request_gets_an_error_and_the_decision_says_what_it_was_made_w
     assert (await decide(pinning, A, CLAUDE)).header == "retain; reason=pinned; degraded=store"
     assert (await decide(pinning, B, CLAUDE)).header == "retain; reason=pinned; degraded=store"
     assert pinning.ledger.violations == 0
+
+
+async def test_a_response_leads_to_its_session_on_its_own_replica_while_the_store_is_out(
+    server: RedisServer, pinning: Pinning, log: OutageLog
+) -> None:
+    server.freeze()
+    with closing(pinning.turn(A, 600).open()) as turn:
+        await turn.note_response("resp_1")
+    assert await pinning.store.find_maker(ResponseKey("", "resp_1")) == Maker(A.affinity_id, 600, None)
+    assert await pinning.store.find_maker(ResponseKey("", "resp_2")) is None
+    assert len(log.lines) == 1
 
 
 @faults

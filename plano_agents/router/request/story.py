@@ -73,17 +73,17 @@ class Story:
         request: The client's request.
     """
 
-    __slots__ = ("_endpoint", "_heard", "_read_tokens", "_request", "_service", "_stream", "_turn", "trail")
+    __slots__ = ("_endpoint", "_noting", "_read_tokens", "_request", "_service", "_stream", "_turn", "trail")
 
     _read_tokens: Callable[[], Tokens] | None
-    _heard: bytes | UsageMeter | None
 
     def __init__(self, service: Service, endpoint: Endpoint, request: ProxyRequest) -> None:
         self._service = service
         self._endpoint = endpoint
         self._request = request
         self._turn: Turn | None = None
-        self._read_tokens = self._heard = None
+        self._read_tokens = None
+        self._noting: asyncio.Task[None] | None = None
         self._stream: Stream | StreamedAnswer | None = None
         parent = parse_trace_context(request.fields)
         trace_id = parent.trace_id if parent is not None else new_trace_id()
@@ -119,25 +119,34 @@ class Story:
                 trail.tokens = self._read_tokens()
             if self._turn is not None:
                 self._turn.close(trail.tokens)
-                if self._endpoint.surface is RESPONSES and self._heard is not None:
-                    self._note_response(self._turn, self._heard)
             trail.duration_ms = self._measure()
             self._service.observe(trail)
         finally:
             if self._stream is not None:
                 await self._stream.aclose()
+            if self._noting is not None:
+                await self._noting
 
-    def _note_response(self, turn: Turn, heard: bytes | UsageMeter) -> None:
-        """Note which session made the answer, for a request that goes on from it by its id alone.
+    def _note_response(self, turn: Turn, said: bytes) -> None:
+        """Have it noted which session made the answer, for a request that goes on from it by its id alone.
 
         Args:
             turn: The session's turn.
-            heard: The whole answer, or what a stream told of itself.
+            said: The whole answer, or the first events of a stream that name it.
         """
-        body = heard if isinstance(heard, bytes) else heard.kept
-        response_id = read_response_id(body, streams=self.trail.streams)
-        if response_id is not None and self.trail.status in SUCCESS:
-            turn.note_response(response_id)
+        response_id = read_response_id(said, streams=self.trail.streams)
+        if response_id is not None:
+            self._noting = asyncio.create_task(turn.note_response(response_id))
+
+    def _hear_response(self, turn: Turn, note: Callable[[bytes], None]) -> Callable[[bytes], None]:
+        """Have a stream's response noted as soon as it is named: once it has ended, the next request may be there."""
+
+        def hear(events: bytes) -> None:
+            note(events)
+            if self._noting is None:
+                self._note_response(turn, events)
+
+        return hear
 
     def _note_error(self, error: BaseException) -> None:
         """Note why the answer was not written: the client left, or there was no room for it."""
@@ -183,7 +192,10 @@ class Story:
         if sent.moved is not None:
             trail.decision = await self._move(choice, trail.decision, model, sent.moved)
         trail.adjustments = (*choice.tell_replaced(model), *sent.opened.fitted.adjustments)
-        return self._pass_back(sent)
+        answer = self._pass_back(sent)
+        if self._noting is not None:
+            await self._noting  # another replica may be asked to go on from it at once
+        return answer
 
     async def _decide(self, draft: Draft, choice: Choice, turn: Turn | None) -> Decision:
         """Decide which model serves the request: its session's, or the one that it is routed to."""
@@ -293,7 +305,9 @@ class Story:
             body = restore(body)
         if trail.trace is not None:
             trail.trace.note_reply(body)
-        self._read_tokens, self._heard = partial(_meter if trail.streams else read_usage, body), body
+        self._read_tokens = partial(_meter if trail.streams else read_usage, body)
+        if is_good and self._turn is not None and self._endpoint.surface is RESPONSES:
+            self._note_response(self._turn, body)
         return Answer(answer.status, headers, body)
 
     def _pass_on(self, answer: StreamedAnswer, sent: Sent) -> Stream:
@@ -305,8 +319,10 @@ class Story:
         else:
             answer.first.add_done_callback(self._note_first)
         meter = UsageMeter()
-        self._read_tokens, self._heard = meter.read, meter
+        self._read_tokens = meter.read
         note = meter.note if trail.trace is None else trail.trace.hear(meter.note)
+        if self._turn is not None and self._endpoint.surface is RESPONSES:
+            note = self._hear_response(self._turn, note)
         encoder = build_encoder(sent.opened, self._endpoint.surface)
         stream = Stream(answer, encoder, trail, patience=self._service.patience, note=note)
         self._stream = stream

@@ -33,7 +33,7 @@ from plano_agents.sessions.implicit import derive_implicit_id
 from plano_agents.sessions.lanes import SEPARATOR, Origin, build_lane, name_agent_lane
 from plano_agents.sessions.pin import SessionKey
 from plano_agents.sessions.pinning import Pinning, Turn
-from plano_agents.sessions.response_ids import SOURCE
+from plano_agents.sessions.response_ids import SOURCE, ResponseKey
 
 Header = tuple[str, str]
 """A header's name, in lower case, and its value."""
@@ -141,14 +141,16 @@ class Turns:
     async def _find_made(self, tenant: str, request: RequestBody) -> Turn | None:
         """Find the session that made the response which a request goes on from; None where none is known, or lives."""
         named = _read_field(request.fields, SOURCE)
-        made = self._pinning.responses.find(tenant, named) if isinstance(named, str) else None
-        if made is None or not isinstance(named, str):
+        if not isinstance(named, str):
             return None
-        key, ttl_seconds, lane = made
+        response = ResponseKey(tenant, named)
+        maker = await self._pinning.store.find_maker(response) if response.is_kept else None
+        if maker is None:
+            return None
+        key = SessionKey(tenant, maker.affinity_id)
         if not await self._pinning.is_pinned(key):
-            self._pinning.responses.forget(tenant, named)
             return None
-        return self._pinning.turn(key, ttl_seconds, Origin(SOURCE, lane))
+        return self._pinning.turn(key, maker.ttl_seconds, Origin(SOURCE, maker.lane))
 
     def _name_session(self, fields: Mapping[str, str], affinity_id: str, request: RequestBody) -> tuple[str, str]:
         """Name the session of an id that came in a configured header or field, and where it came from."""
