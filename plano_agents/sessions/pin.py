@@ -11,7 +11,7 @@ from plano_agents.protocol.usage import Tokens
 
 Kind = Literal["none", "initialize", "retain", "detour", "switch"]
 MoveReason = Literal["upstream_failed", "unsuitable"]
-SwitchReason = Literal["model_removed"] | MoveReason
+SwitchReason = Literal["model_removed", "user_turn"] | MoveReason
 Reason = Literal["first_turn", "hint", "pinned"] | SwitchReason
 Degraded = Literal["store", "routing"]
 
@@ -47,8 +47,8 @@ class Switch:
     """Provider-qualified."""
     to_model: str
     """Provider-qualified."""
-    reason: SwitchReason
-    """Why."""
+    reason: str
+    """Why, a `SwitchReason`; read from a shared store, it may be one of a later release."""
     because: str | None = None
     """What exactly: the field, the status, the limit; None where the reason says it all."""
 
@@ -82,6 +82,10 @@ class Pin:
     """How often it was moved."""
     switches: tuple[Switch, ...] = ()
     """Its latest moves, oldest first, `MAX_SWITCHES` at most."""
+    edits: int = 0
+    """How often it was changed without another model."""
+    user_turn: str = ""
+    """The user turn that its model was last decided for, as a keyed hash; empty before one was."""
 
     def move(self, model: str, route: str | None, reason: SwitchReason, at: float, because: str | None = None) -> "Pin":
         """The same pin on another model.
@@ -96,22 +100,36 @@ class Pin:
         switches = (*self.switches, Switch(at, self.model, model, reason, because))[-MAX_SWITCHES:]
         return replace(self, model=model, route=route, moves=self.moves + 1, switches=switches)
 
+    def keep(self, route: str | None, user_turn: str) -> "Pin":
+        """The same pin on the same model, for another user turn.
+
+        Args:
+            route: The preference that chose the model again.
+            user_turn: The user turn.
+        """
+        return replace(self, route=route, edits=self.edits + 1, user_turn=user_turn)
+
     def begin_anew(self) -> "Pin":
         """The same pin under another lineage, for a store that has lost it: other replicas may remember other moves."""
         return replace(self, lineage=_new_lineage())
 
+    @property
+    def place(self) -> tuple[str, int, str, int]:
+        """The place that a change is compared and set by: which pin, how many moves, its model, how many edits."""
+        return self.lineage, self.moves, self.model, self.edits
+
     def is_at(self, other: "Pin") -> bool:
         """Whether it stands where the other does: replicas that are cut off may move one pin to different models."""
-        return (self.lineage, self.moves, self.model) == (other.lineage, other.moves, other.model)
+        return self.place == other.place
 
     def comes_from(self, other: "Pin") -> bool:
-        """Whether it is the other, moved since, as far as its latest moves say."""
+        """Whether it is the other, changed since, as far as its latest moves say."""
         steps = self.moves - other.moves
-        return (
-            self.lineage == other.lineage
-            and 0 < steps <= len(self.switches)
-            and self.switches[-steps].from_model == other.model
-        )
+        if self.lineage != other.lineage or steps > len(self.switches):
+            return False
+        if steps == 0:
+            return self.model == other.model and self.edits > other.edits
+        return steps > 0 and self.switches[-steps].from_model == other.model
 
 
 def create_pin(model: str, route: str | None, reason: Literal["first_turn", "hint"], at: float) -> Pin:

@@ -1,8 +1,8 @@
 """Pins in Redis 7.0 or newer; every step of a pin is one atomic command.
 
-Reading renews (GETEX), pinning writes if absent and reads in one step (SET NX GET), moving compares which pin it is,
-how often it was moved and to which model (a script). A value that is no pin counts as none, and the next pin takes its
-place. What to do when Redis does not answer is left to ``shared``.
+Reading renews (GETEX), pinning writes if absent and reads in one step (SET NX GET), moving compares the pin's place:
+which pin it is, how often it was moved, to which model, how often it was edited (a script). A value that is no pin
+counts as none, and the next pin takes its place. What to do when Redis does not answer is left to ``shared``.
 """
 
 import hashlib
@@ -25,6 +25,7 @@ from plano_agents.sessions.redis_encoding import (
     decode_maker,
     decode_pin,
     encode_key,
+    encode_pin,
     encode_response_key,
     milliseconds,
     parse_cursor,
@@ -51,9 +52,9 @@ local held = redis.pcall('GET', KEYS[1])
 if type(held) ~= 'string' then return false end
 local ok, pin = pcall(cjson.decode, held)
 if ok and type(pin) == 'table' and pin.lineage == ARGV[1] and pin.moves == tonumber(ARGV[2])
-  and pin.model == ARGV[3] then
-  redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[5])
-  return ARGV[4]
+  and pin.model == ARGV[3] and (pin.edits or 0) == tonumber(ARGV[4]) then
+  redis.call('SET', KEYS[1], ARGV[5], 'PX', ARGV[6])
+  return ARGV[5]
 end
 return held
 """
@@ -156,7 +157,7 @@ class RedisPins:
     @timed
     async def pin(self, key: SessionKey, pin: Pin, ttl_seconds: float) -> Pin:
         """Pin a session if it is not; give the pin that holds."""
-        name, value = encode_key(key), msgspec.json.encode(pin)
+        name, value = encode_key(key), encode_pin(pin)
         while True:
             held = await self._connection.call("SET", name, value, "NX", "GET", "PX", milliseconds(ttl_seconds))
             if held is None:
@@ -174,8 +175,8 @@ class RedisPins:
     async def move(self, key: SessionKey, old: Pin, new: Pin, ttl_seconds: float) -> Pin | None:
         """Replace a pin if it is the one known; give the pin that holds, None where there is none."""
         held = await self._connection.call(
-            *("EVAL", _MOVE, 1, encode_key(key), old.lineage, old.moves, old.model),
-            *(msgspec.json.encode(new), milliseconds(ttl_seconds)),
+            *("EVAL", _MOVE, 1, encode_key(key), *old.place),
+            *(encode_pin(new), milliseconds(ttl_seconds)),
         )
         return decode_pin(held)
 

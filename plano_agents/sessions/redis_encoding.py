@@ -1,5 +1,9 @@
 """The encoding of pins in Redis: names of keys, and values. Pure; anything else read there counts as absent.
 
+The release before this one reads the same pins while both are running. It passes over fields that it does not know, and
+takes a pin with a switch for a reason that it does not know for none at all: such a pin's switches stand in a field of
+their own, beside those that it knows.
+
 ==========================================  ===========================================================
 key                                         value
 ==========================================  ===========================================================
@@ -12,10 +16,13 @@ key                                         value
 ==========================================  ===========================================================
 """
 
+from dataclasses import dataclass, fields
+from typing import Any
+
 import msgspec
 
 from plano_agents.errors import InvalidCursorError
-from plano_agents.sessions.pin import Pin, SessionKey
+from plano_agents.sessions.pin import Pin, SessionKey, Switch
 from plano_agents.sessions.redis_connection import Reply
 from plano_agents.sessions.response_ids import Maker, ResponseKey
 
@@ -28,8 +35,24 @@ PROBE_KEY = "plano:affinity-probe"
 _LENGTH_DIGITS = 9
 _CURSOR_END = 2**64
 
-_PIN = msgspec.json.Decoder(Pin)
 _MAKER = msgspec.json.Decoder(Maker)
+_KNOWN_BEFORE = frozenset({"model_removed", "upstream_failed", "unsuitable"})
+"""The reasons of switches that the release before this one reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class _WholePin(Pin):
+    """A pin some of whose switches the release before this one does not know."""
+
+    all_switches: tuple[Switch, ...] = ()
+    """Its switches, those among them."""
+
+
+_ALL_SWITCHES = "all_switches"
+_PIN, _WHOLE_PIN = msgspec.json.Decoder(Pin), msgspec.json.Decoder(_WholePin)
+_FIELDS = tuple(each.name for each in fields(Pin))
+_LEFT_OUT: dict[str, Any] = {each.name: each.default for each in fields(Pin) if each.name != "moves"}
+"""Values that are not written. The number of moves always is, for a move compares it."""
 
 YEAR_10000 = 253_402_300_800
 """Unix time in seconds."""
@@ -59,12 +82,21 @@ def decode_key(name: bytes) -> SessionKey | None:
         return None
 
 
+def encode_pin(pin: Pin) -> bytes:
+    """Write a pin so that the release before this one can read it too; what stands in `_LEFT_OUT` is left out."""
+    written = {name: value for name, value in _list_fields(pin).items() if value != _LEFT_OUT.get(name, ...)}
+    known = tuple(each for each in pin.switches if each.reason in _KNOWN_BEFORE)
+    if known != pin.switches:
+        written |= {"switches": known, _ALL_SWITCHES: pin.switches}
+    return msgspec.json.encode(written)
+
+
 def decode_pin(value: Reply) -> Pin | None:
     """Read a pin; None for nothing, and for what is no pin."""
     if not isinstance(value, bytes):
         return None
     try:
-        pin = _PIN.decode(value)
+        pin = _PIN.decode(value) if _ALL_SWITCHES.encode() not in value else _read_whole(_WHOLE_PIN.decode(value))
     except (msgspec.DecodeError, RecursionError):
         return None
     return pin if all(map(_is_time, (pin.pinned_at, *(each.at for each in pin.switches)))) else None
@@ -129,6 +161,14 @@ def read_time(usage: dict[str, str]) -> float | None:
 def _join(prefix: bytes, tenant: str, name: str) -> bytes:
     within = tenant.encode("utf-8", "surrogatepass")
     return b"%b%d:%b:%b" % (prefix, len(within), within, name.encode())
+
+
+def _read_whole(pin: _WholePin) -> Pin:
+    return Pin(**_list_fields(pin) | {"switches": pin.all_switches})
+
+
+def _list_fields(pin: Pin) -> dict[str, Any]:
+    return {name: getattr(pin, name) for name in _FIELDS}
 
 
 def _is_time(seconds: float) -> bool:

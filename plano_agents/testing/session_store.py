@@ -166,6 +166,20 @@ class SessionStoreSuite:
             assert (await store.move(_A, other, other.move("m/1", "r", "unsuitable", 3.0))).pin == _MOVED
 
     @_on_a_store
+    async def test_a_pin_kept_for_another_user_turn_is_no_longer_the_one_known_before(
+        self, store: SessionStore
+    ) -> None:
+        kept = _PIN.keep("r", "1")
+        await use(store, _A, _PIN)
+        with in_use(store, _A):
+            assert (await store.move(_A, _PIN, kept)).pin == kept
+            assert (await store.move(_A, _PIN, _PIN.keep("r", "2"))).pin == kept
+            assert (await store.move(_A, _PIN, _MOVED)).pin == kept
+            moved = kept.move(_CLAUDE, "r", "user_turn", 2.0)
+            assert (await store.move(_A, kept, moved)).pin == moved
+        assert await use(store, _A) == moved
+
+    @_on_a_store
     async def test_a_move_from_a_pin_that_ended_and_was_made_anew_changes_nothing(self, store: SessionStore) -> None:
         await use(store, _A, _PIN)
         await store.drop(_A)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from plano_agents.sessions.pin import Pin, SessionKey
+from plano_agents.sessions.pin import Pin, SessionKey, SwitchReason
 from plano_agents.sessions.redis import RedisPins
 from plano_agents.sessions.redis_connection import StoreFailedError
 from tests.sessions.conftest import A, B, build_pin
@@ -16,6 +16,7 @@ from tests.sessions.linearizability import ImpossibleStepError, Operation, is_li
 CLIENTS = 6
 STEPS = 120
 UNTOLD = build_pin("", lineage="")
+REASONS: tuple[SwitchReason, ...] = ("unsuitable", "user_turn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def apply(state: Pin | None, step: Step, *, is_known: bool) -> Pin | None:
         case Write(pin, held):
             told, after = held, state or pin
         case Move(old, new, held):
-            is_it = state is not None and (state.lineage, state.moves) == (old.lineage, old.moves)
+            is_it = state is not None and state.place == old.place
             told, after = held, new if is_it else state
         case Drop(dropped):
             if is_known and dropped != (state is not None):
@@ -131,11 +132,13 @@ class History:
         for turn in range(STEPS):
             key = self.random.choice(list(self.operations))
             name = f"m/{number}.{turn}"
-            match self.random.choice(["get", "get", "pin", "pin", "move", "move", "drop"]):
+            match self.random.choice(["get", "get", "pin", "pin", "move", "move", "keep", "drop"]):
                 case "pin":
                     step: Step = Write(build_pin(name, lineage=name))
                 case "move" if key in seen:
-                    step = Move(seen[key], seen[key].move(name, "r", "unsuitable", 1.0))
+                    step = Move(seen[key], seen[key].move(name, "r", self.random.choice(REASONS), 1.0))
+                case "keep" if key in seen:
+                    step = Move(seen[key], seen[key].keep("r", name))
                 case "drop":
                     step = Drop()
                 case _:

@@ -1,6 +1,7 @@
 """Names of keys in Redis, and cursors: what is written is read again, and anything else is refused."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Literal, cast
 
 import msgspec
 import pytest
@@ -8,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plano_agents.errors import InvalidCursorError
-from plano_agents.sessions.pin import SessionKey
+from plano_agents.sessions.pin import SessionKey, SwitchReason
 from plano_agents.sessions.redis_encoding import (
     decode_key,
     decode_maker,
     decode_pin,
     encode_key,
+    encode_pin,
     encode_response_key,
     milliseconds,
     parse_cursor,
@@ -91,4 +93,53 @@ def test_a_pin_of_the_release_before_is_read() -> None:
 
 def test_a_pin_is_read_with_what_made_it_move() -> None:
     pin = build_pin().move(CLAUDE, "r", "unsuitable", 1.0, "images")
-    assert decode_pin(msgspec.json.encode(pin)) == pin
+    assert decode_pin(encode_pin(pin)) == pin
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchBefore:
+    """A switch as the release before reads it."""
+
+    at: float
+    from_model: str
+    to_model: str
+    reason: Literal["model_removed", "upstream_failed", "unsuitable"]
+    because: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PinBefore:
+    """A pin as the release before reads it."""
+
+    model: str
+    route: str | None
+    reason: Literal["first_turn", "hint"]
+    pinned_at: float
+    lineage: str
+    moves: int = 0
+    switches: tuple[SwitchBefore, ...] = ()
+
+
+steps = st.lists(st.sampled_from(["unsuitable", "upstream_failed", "model_removed", "user_turn", "keep"]), max_size=40)
+
+
+@given(steps)
+def test_a_pin_is_read_as_it_was_written_and_by_the_release_before_too(taken: list[str]) -> None:
+    pin = build_pin()
+    for number, step in enumerate(taken):
+        if step == "keep":
+            pin = pin.keep("r", f"turn {number}")
+        else:
+            pin = pin.move(f"m/{number}", "r", cast("SwitchReason", step), float(number))
+    written = encode_pin(pin)
+    assert decode_pin(written) == pin
+    before = msgspec.json.decode(written, type=PinBefore)
+    assert msgspec.json.decode(written)["moves"] == pin.moves, "it is compared where the pin is moved"
+    assert (before.model, before.lineage, before.moves) == (pin.model, pin.lineage, pin.moves)
+    assert [each.at for each in before.switches] == [s.at for s in pin.switches if s.reason != "user_turn"]
+
+
+def test_a_switch_for_a_reason_of_a_later_release_is_read() -> None:
+    pin = decode_pin(encode_pin(build_pin().move(CLAUDE, "r", "unsuitable", 1.0)).replace(b'"unsuitable"', b'"moon"'))
+    assert pin is not None
+    assert [each.reason for each in pin.switches] == ["moon"]

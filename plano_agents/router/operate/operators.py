@@ -41,7 +41,7 @@ class SwitchInfo(BaseModel):
     at: datetime
     from_model: str
     to_model: str
-    reason: Literal["upstream_failed", "unsuitable", "model_removed"]
+    reason: str = Field(description="As in `X-Plano-Affinity`.")
     because: str | None = Field(None, description="What exactly: the field, the status, the limit.")
 
 
@@ -217,9 +217,10 @@ def _say_why(pin: Pin) -> str:
             "upstream_failed": f"{last.from_model} failed for good, and {last.to_model} answered in its place",
             "unsuitable": f"{last.from_model} could not serve a request, and {last.to_model} could",
             "model_removed": f"{last.from_model} left the configuration, and the request was routed anew",
+            "user_turn": f"a new user message was routed from {last.from_model} to {last.to_model}",
         }
         because = f" ({last.because})" if last.because is not None else ""
-        return reasons[last.reason] + because
+        return reasons.get(last.reason, last.reason) + because
     if pin.reason == "hint":
         return "the transcript was made by this model (X-Model-Affinity-Hint), and no pin was left"
     matched = f"matched the preference {pin.route!r}" if pin.route is not None else "matched no preference"
