@@ -48,8 +48,8 @@ def _share(
         from plano_agents.sessions.shared import SharedSessionStore  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise ConfigError(
-            "routing.session_cache: type 'redis' needs the package 'redis', which is not installed. Install it beside "
-            "plano-agents: pip install 'redis>=6.4,<9' (in a clone: scripts/uv sync --extra redis)."
+            f"routing.session_cache: type 'redis' needs the package {error.name!r}, which is not installed. Install it "
+            "beside plano-agents: pip install 'redis[hiredis]>=6.4,<9' (in a clone: scripts/uv sync --extra redis)."
         ) from error
     try:
         connection = RedisConnection(url, timeout_seconds=patience_seconds)

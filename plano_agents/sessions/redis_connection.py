@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from redis import asyncio as redis
-from redis.asyncio.connection import parse_url
+import hiredis
+from redis.asyncio.connection import AbstractConnection, ConnectionPool, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import MovedError, RedisError, ResponseError
@@ -76,11 +76,11 @@ class RedisConnection:
     """
 
     def __init__(self, url: str, *, timeout_seconds: float = 0.25) -> None:
-        self._client = redis.Redis.from_pool(_build_pool(url))
-        self._client.response_callbacks.clear()
+        self._pool, self._link = _build_link(url)
         self._timeout_seconds = timeout_seconds
         self._asked: list[_Asked] = []
         self._flushing: asyncio.Task[None] | None = None
+        self._timer: asyncio.Handle
 
     async def call(self, *command: Argument) -> Reply:
         """Send a command.
@@ -120,7 +120,7 @@ class RedisConnection:
             await asyncio.wait({self._flushing})
             self._flushing = None
         self._fail_waiting("the router stops")  # a task that is cancelled before it began does nothing itself
-        await self._client.aclose()
+        await self._link.disconnect()
 
     async def _flush(self) -> None:
         """Send batch after batch until nobody waits."""
@@ -152,30 +152,51 @@ class RedisConnection:
         return batch
 
     async def _send(self, batch: Sequence[_Asked]) -> list[Reply]:
-        pipeline = self._client.pipeline(transaction=False)
-        for asked in batch:
-            for command in asked.commands:
-                pipeline.execute_command(*command)
-        sending = asyncio.ensure_future(pipeline.execute(raise_on_error=False))
+        commands = [command for asked in batch for command in asked.commands]
+        limit = asyncio.timeout(None)
         try:
-            await asyncio.wait({sending}, timeout=self._timeout_seconds)
-            if await _is_done_soon(sending):
-                return list(sending.result())
+            async with limit:
+                self._timer = asyncio.get_running_loop().call_later(
+                    self._timeout_seconds, self._expire, limit, LATE_PASSES
+                )
+                try:
+                    return await self._exchange(commands)
+                finally:
+                    self._timer.cancel()
         except Exception as error:
-            raise StoreFailedError(_explain(error)) from error
-        finally:
-            if not sending.done():
-                sending.cancel()
-                await _is_done_soon(sending)
-        raise StoreFailedError(f"no answer within {self._timeout_seconds * 1000:.0f} ms")
+            late = f"no answer within {self._timeout_seconds * 1000:.0f} ms"
+            raise StoreFailedError(late if limit.expired() else _explain(error)) from error
+
+    def _expire(self, limit: asyncio.Timeout, passes: int) -> None:
+        """End a batch whose time is over, once the event loop has looked for its replies so many times more."""
+        if passes:
+            self._timer = asyncio.get_running_loop().call_soon(self._expire, limit, passes - 1)
+        else:
+            limit.reschedule(0)
+
+    async def _exchange(self, commands: Sequence[Command]) -> list[Reply]:
+        """Send commands and read their replies, without redis-py's pipeline: it costs three times as much."""
+        link = self._link
+        try:
+            await self._pool.ensure_connection(link)
+            await link.send_packed_command(b"".join(map(_pack, commands)), check_health=False)
+            return [await _read(link) for _ in commands]
+        except BaseException:
+            await link.disconnect(nowait=True)
+            raise
 
 
-async def _is_done_soon(sending: "asyncio.Future[Any]") -> bool:
-    for _ in range(LATE_PASSES):
-        if sending.done():
-            break
-        await asyncio.sleep(0)
-    return sending.done()
+def _pack(command: Command) -> bytes:
+    packed: bytes = hiredis.pack_command(command)  # type: ignore[arg-type] # its stub means tuples of one
+    return packed
+
+
+async def _read(link: AbstractConnection) -> Reply:
+    try:
+        reply: Reply = await link.read_response(disable_decoding=True)
+    except ResponseError as error:
+        return error
+    return reply
 
 
 def _deliver(batch: Sequence[_Asked], replies: Sequence[Reply]) -> None:
@@ -193,17 +214,16 @@ def _fail(batch: Sequence[_Asked], reason: str) -> None:
             asked.replies.set_result(StoreFailedError(reason))
 
 
-def _build_pool(url: str) -> "redis.ConnectionPool":
+def _build_link(url: str) -> tuple[ConnectionPool, AbstractConnection]:
     options: dict[str, Any] = {**parse_url(url), **_OPTIONS}
     if urlsplit(url).path.strip("/") and "db" not in options:
         raise ValueError("the URL's path is no database's number")
-    pool = redis.ConnectionPool(**options)
+    pool = ConnectionPool(**options)
     try:
         # Connects nothing, but refuses what no connection can be made with.
-        pool.make_connection()  # type: ignore[no-untyped-call] # redis-py's
+        return pool, pool.make_connection()  # type: ignore[no-untyped-call] # redis-py's
     except (TypeError, RedisError) as error:
         raise ValueError("the URL has an option that redis-py does not know") from error
-    return pool
 
 
 def _is_of_the_value(reply: Exception) -> bool:
