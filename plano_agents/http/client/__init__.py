@@ -8,6 +8,7 @@ read, cookies are not kept, nothing is decompressed.
 =================  ==============================================================================================
 ``client``         sending: a kept connection or a new one, once more where that is safe; fetching what no provider's is
 ``connection``     one connection and the exchange on it: the state of its bytes, its deadlines, its end
+``waiter``         the connection's callbacks as something to await
 ``response``       an answer as the service reads it
 ``response_head``  its head: the headers, and whether they say clearly where the body ends
 ``pool``           which connections are kept

@@ -25,6 +25,7 @@ from plano_agents.http.client.dial import dial
 from plano_agents.http.client.head import HeaderLines
 from plano_agents.http.client.pool import Pool
 from plano_agents.http.client.response import HttpResponse
+from plano_agents.http.client.waiter import Waiter
 
 FETCH_SECONDS = 10
 """How long a source of measurements may take."""
@@ -179,7 +180,9 @@ async def _exchange(
     connection: Connection, head: bytes, body: bytes, timeouts: Timeouts, started: float
 ) -> HttpResponse:
     try:
-        await connection.ask(head, body, timeouts, started=started)
+        answer = Waiter(asyncio.get_running_loop())
+        connection.ask(head, body, timeouts, started=started, reader=answer)
+        await answer.came
     except BaseException:
         connection.abort()
         raise

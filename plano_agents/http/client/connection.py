@@ -3,9 +3,9 @@
 Answers are framed by llhttp (``httptools``), strictly, and their heads are kept as bytes. Interim answers (1xx) are
 passed over. What comes after the answer's end, or while nothing was asked, ends the connection.
 
-A reader waits for one future at a time. A stream's chunks are handed on as they come, without waking anybody,
-until the reader takes no more. What is not read is held, up to `HELD_BYTES`; then the socket is not read. Time runs
-only while somebody waits: a reader that is slow is no provider that is silent.
+A `Reader` is called back: with the head, then, as it asks, once the whole body is there or with each chunk as it
+comes, until it takes no more. What is not read is held, up to `HELD_BYTES`; then the socket is not read. Time runs
+only while a reader waits: one that is slow is no provider that is silent.
 
 ================  ==================================================================================================
 state             what ends it
@@ -21,13 +21,13 @@ complete          ``release``: idle again, or closed
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
+from typing import Literal, Protocol
 
 import httptools
 
 from plano_agents.config.model import Timeouts
 from plano_agents.errors import UpstreamError
-from plano_agents.http.client import TakeChunk, failures
+from plano_agents.http.client import failures
 from plano_agents.http.client.response_head import FramingError, check_framing, ends_with_connection
 from plano_agents.http.deadline import Deadline
 
@@ -39,6 +39,25 @@ WRITTEN_BYTES = 65_536
 """How much of a request's body is handed to the system at once."""
 
 _INTERIM = range(100, 200)
+
+_Wanted = Literal["nothing", "head", "whole", "chunks"]
+"""What a reader waits for."""
+
+
+class Reader(Protocol):
+    """Reads an answer as it comes. Each call is the last until the reader asks for more; none may raise."""
+
+    def on_answer(self) -> None:
+        """Take the answer's head."""
+
+    def on_chunk(self, chunk: bytes, /) -> bool:
+        """Take all that came of the body since the last chunk, never nothing; whether more is taken."""
+
+    def on_end(self, is_all: bool, /) -> None:  # noqa: FBT001 - a callback's
+        """Take the body's end, or (False) that no more is handed on, as no more was taken."""
+
+    def on_failure(self, failure: Callable[[], UpstreamError], /) -> None:
+        """Take why the rest does not come."""
 
 
 class Keeper(Protocol):
@@ -77,15 +96,15 @@ class Connection(asyncio.Protocol):
         "_limit",
         "_loop",
         "_parser",
+        "_reader",
         "_reading_is_paused",
         "_reads_whole",
         "_served",
         "_size",
-        "_take",
         "_timeouts",
         "_transport",
         "_unsent",
-        "_waiter",
+        "_wanted",
         "_writing_is_paused",
         "died_unanswered",
         "head",
@@ -106,8 +125,8 @@ class Connection(asyncio.Protocol):
         """What came of the body and was not taken."""
         self.on_body = self.pieces.append
         """Takes a piece of a body: the parser calls the list itself."""
-        self._waiter: asyncio.Future[bool] | None = None
-        self._take: TakeChunk | None = None
+        self._reader: Reader | None = None
+        self._wanted: _Wanted = "nothing"
         self._unsent: memoryview | None = None
         self._failure: Callable[[], UpstreamError] | None = None
         self._served = 0
@@ -125,7 +144,7 @@ class Connection(asyncio.Protocol):
         """Whether no request can go out any more."""
         return self._is_closing or self._transport.is_closing()
 
-    def ask(self, head: bytes, body: bytes, timeouts: Timeouts, *, started: float) -> asyncio.Future[bool]:
+    def ask(self, head: bytes, body: bytes, timeouts: Timeouts, *, started: float, reader: Reader) -> None:
         """Write a request.
 
         Args:
@@ -133,9 +152,7 @@ class Connection(asyncio.Protocol):
             body: Its body; a large one is written as the other side takes it, also after the answer has begun.
             timeouts: Timeouts of the request.
             started: Since when, in seconds on the event loop's clock.
-
-        Returns:
-            What is done once the answer's head is there, or fails with an `UpstreamError`.
+            reader: Is called once the answer's head is there.
         """
         self.status = 0
         """The answer's status; 0 until its head is there."""
@@ -155,33 +172,35 @@ class Connection(asyncio.Protocol):
             self._transport.write(head)
             self._unsent = memoryview(body)
             self._write_more()
-        return self._wait_until(self._next_byte_due())
+        self._wait(reader, "head")
 
-    def forward(self, take: TakeChunk) -> asyncio.Future[bool]:
-        """See `UpstreamResponse.forward`."""
-        waiter = self._waiter = self._loop.create_future()
-        self._take = take
+    def forward(self, reader: Reader) -> None:
+        """Hand on the body as it comes, until its end or until no more is taken; the next call hands on the rest."""
+        self._reader, self._wanted = reader, "chunks"
         if self._failure is None and self._size > TURN_BYTES:
             self._hand_on_in_turns()
         elif self._failure is None:
-            self._hand_on(take)
-        elif self.pieces and not take(self.take()):
-            self._wake()
+            self._hand_on()
+        elif self.pieces and not reader.on_chunk(self.take()):
+            self._tell_end()
         else:
             self._fail(self._failure)
-        return waiter
 
-    def wait_for_end(self, limit: int) -> asyncio.Future[bool]:
-        """Give what is done once all of the body is there.
+    def wait_for_end(self, limit: int, reader: Reader) -> None:
+        """Call a reader once all of the body is there.
 
         Args:
             limit: The most bytes that it may have.
+            reader: Is called at its end.
         """
         self._size, self._limit = sum(map(len, self.pieces)), limit
         self._reads_whole = True
+        if self.is_complete:
+            reader.on_end(True)
+            return
         self._body_has_begun = self._body_has_begun or self._size > 0
         self._resume_reading()
-        return self._wait_until(self._next_byte_due())
+        self._wait(reader, "whole")
 
     def take(self) -> bytes:
         """Take what there is of the body; nothing, where there is nothing."""
@@ -198,7 +217,8 @@ class Connection(asyncio.Protocol):
         if (
             self.is_complete
             and self._keeps_alive
-            and self._take is None  # else not all is handed on
+            and self._wanted != "chunks"  # else not all is handed on
+            and not self._reading_is_paused
             and self._unsent is None
             and not self.is_closing
             and self._transport.get_write_buffer_size() == 0
@@ -236,17 +256,12 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            if self.status and self._wanted == "head":
+                self._tell_answer()
             self._refuse()
             return
         self._size += len(data)
-        if self._size > TURN_BYTES:
-            self._on_much()
-        elif self._take is not None:
-            self._hand_on(self._take)
-        if self._reads_whole and self._waiter is not None and self.pieces:
-            self._body_has_begun = True
-            self._deadline.move_to(self._next_byte_due())
-            self._deadline.watch()
+        self._tell()
 
     def eof_received(self) -> None:
         """Take the end of what the provider sends, which may be the body's."""
@@ -254,8 +269,10 @@ class Connection(asyncio.Protocol):
             self._note_death()
             if self.status and ends_with_connection(self.head):
                 self.on_message_complete()
-                if self._take is not None:
-                    self._hand_on(self._take)
+                if self._wanted == "chunks":
+                    self._hand_on()
+                elif self._wanted == "whole":
+                    self._tell_end()
             else:
                 self._fail(partial(failures.closes_early, self.label))
         self.abort()
@@ -299,65 +316,78 @@ class Connection(asyncio.Protocol):
         check_framing(self.head)
         self._keeps_alive = self._parser.should_keep_alive()
         self.status = status
-        self._wake()
 
     def on_message_complete(self) -> None:
         """Take the answer's end, unless it is an interim one's."""
         if self.status:
             self.is_complete = True
-            if self._take is None:
-                self._wake()
 
-    def _hand_on(self, take: TakeChunk) -> None:
+    def _tell(self) -> None:
+        """Tell the reader what came, as far as it waits for it."""
+        if self._wanted == "chunks":
+            if self._size > TURN_BYTES and self.pieces:
+                self._hand_on_in_turns()
+                return
+            self._hand_on()
+        elif self._wanted == "head" and self.status:
+            self._tell_answer()
+            return
+        elif self._wanted == "whole" and self.is_complete:
+            self._tell_end()
+            return
+        elif self._wanted == "whole" and self.pieces:
+            self._body_has_begun = True
+            self._deadline.move_to(self._next_byte_due())
+            self._deadline.watch()
+        if self._size > self._limit:
+            self._on_too_much()
+
+    def _hand_on(self) -> None:
         """Hand on what came, and say so where no more is taken, or comes."""
-        takes_more = not self.pieces or take(self.take())
+        assert self._reader is not None, "it wants chunks"  # noqa: S101 - cannot happen
+        takes_more = not self.pieces or self._reader.on_chunk(self.take())
         if takes_more and not self.is_complete:
             self._deadline.move_to(self._next_byte_due())
             self._deadline.watch()
         else:
-            self._wake()
-
-    def _on_much(self) -> None:
-        """Take more than is handed on in one turn of the event loop."""
-        if self._take is not None and self.pieces:
-            self._hand_on_in_turns()
-            return
-        if self._take is not None:
-            self._hand_on(self._take)
-        if self._size > self._limit:
-            self._on_too_much()
+            self._tell_end()
 
     def _hand_on_in_turns(self) -> None:
         """Hand on what came a part at a time, so that others have their turns between; what follows is not read yet."""
-        take, waiter = self._take, self._waiter
-        if take is None or waiter is None or waiter.done():  # the reader has had enough, or has left, or was told why
+        reader = self._reader
+        if reader is None or self._wanted != "chunks":  # it has had enough, or has left, or was told why
             return
         body = b"".join(self.pieces)
         rest = body[TURN_BYTES:]
         if not rest or self.is_closing:
-            self._hand_on(take)
+            self._hand_on()
             return
         self.pieces[:] = [rest]
         self._size = len(rest)
         self._body_has_begun = True
         self._pause_reading()
-        if take(body[:TURN_BYTES]):
+        if reader.on_chunk(body[:TURN_BYTES]):
             self._loop.call_soon(self._hand_on_in_turns)
         else:
-            self._wake()
+            self._tell_end()
 
-    def _wait_until(self, due: float) -> asyncio.Future[bool]:
+    def _wait(self, reader: Reader, wanted: _Wanted) -> None:
         if self._failure is not None:
-            raise self._failure()
-        self._deadline.move_to(due)
+            reader.on_failure(self._failure)
+            return
+        self._reader, self._wanted = reader, wanted
+        self._deadline.move_to(self._next_byte_due())
         self._deadline.watch()
-        waiter = self._waiter = self._loop.create_future()
-        return waiter
 
-    def _wake(self) -> None:
-        waiter, self._waiter, self._take = self._waiter, None, None
-        if waiter is not None and not waiter.done():
-            waiter.set_result(self.is_complete and not self.pieces)
+    def _tell_answer(self) -> None:
+        reader, self._reader, self._wanted = self._reader, None, "nothing"
+        if reader is not None:
+            reader.on_answer()
+
+    def _tell_end(self) -> None:
+        reader, self._reader, self._wanted = self._reader, None, "nothing"
+        if reader is not None:
+            reader.on_end(self.is_complete and not self.pieces)
 
     def _next_byte_due(self) -> float:
         if not self._body_has_begun:
@@ -414,13 +444,13 @@ class Connection(asyncio.Protocol):
         """
         if self._failure is None:
             self._failure = failure
-        waiter, self._waiter, self._take = self._waiter, None, None
-        if waiter is not None and not waiter.done():
-            waiter.set_exception(failure())
+        reader, self._reader, self._wanted = self._reader, None, "nothing"
         self.abort()
+        if reader is not None:
+            reader.on_failure(failure)
 
     def _on_deadline(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
+        if self._reader is not None:
             self._fail_late()
 
     def _fail_late(self) -> None:

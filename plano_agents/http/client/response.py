@@ -7,6 +7,7 @@ from typing import Self
 from plano_agents.http.client import TakeChunk, failures
 from plano_agents.http.client.connection import Connection
 from plano_agents.http.client.response_head import Headers
+from plano_agents.http.client.waiter import Waiter
 
 ANSWER_BYTES = 64 * 1024 * 1024
 """The largest whole answer of a provider that is held, in bytes."""
@@ -41,7 +42,9 @@ class HttpResponse:
         if connection is None:
             return b""
         if not connection.is_complete:
-            await connection.wait_for_end(limit)
+            whole = Waiter(asyncio.get_running_loop())
+            connection.wait_for_end(limit, whole)
+            await whole.came
         body = connection.take()
         self._release()
         if len(body) > limit:
@@ -50,11 +53,12 @@ class HttpResponse:
 
     def forward(self, take: TakeChunk) -> asyncio.Future[bool]:
         """See `UpstreamResponse.forward`."""
+        end = Waiter(asyncio.get_running_loop(), take)
         if self._connection is not None:
-            return self._connection.forward(take)
-        ended = asyncio.get_running_loop().create_future()
-        ended.set_result(True)
-        return ended
+            self._connection.forward(end)
+        else:
+            end.on_end(is_all=True)
+        return end.came
 
     async def __aenter__(self) -> Self:
         return self

@@ -9,6 +9,7 @@ import pytest
 from plano_agents.http.client.destination import Proxies, parse_destination
 from plano_agents.http.client.dial import dial
 from plano_agents.http.client.pool import Pool
+from plano_agents.http.client.waiter import Waiter
 from plano_agents.testing import FakeUpstream, UpstreamExchange
 from tests.http.client.conftest import ask, connect, read_stream, request_to
 from tests.router.conftest import COMPLETE, COMPLETION
@@ -61,7 +62,10 @@ async def pool_of(provider: FakeUpstream, count: int, **limits: float) -> AsyncG
     for connection in connections:
         await dial(origin, connection, None)
         pool.add(connection)
-        await connection.ask(b"POST / HTTP/1.1\r\ncontent-length: 0\r\n\r\n", b"", request_to("").timeouts, started=now)
+        answer = Waiter(asyncio.get_running_loop())
+        head = b"POST / HTTP/1.1\r\ncontent-length: 0\r\n\r\n"
+        connection.ask(head, b"", request_to("").timeouts, started=now, reader=answer)
+        await answer.came
     for connection in connections:
         connection.release()
     try:
