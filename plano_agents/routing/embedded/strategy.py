@@ -1,4 +1,4 @@
-"""The embedded strategy: ranks off the event loop, many requests at a time.
+"""The embedded strategy: ranks off the event loop, many requests at a time; what it has ranked before, at once.
 
 While one batch is computed, the requests that come meanwhile wait, and make the next. The encoder is loaded by the
 first of them, or before by `EmbeddedStrategy.warm_up`; until then not even NumPy is.
@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from plano_agents.config.model import DEFAULT_THRESHOLD, Preference
+from plano_agents.routing.embedded.remembered import RememberedScores
 from plano_agents.routing.strategy import Question, Ranking, Scored
 from plano_agents.routing.text import Utterance
 
@@ -56,6 +57,7 @@ class EmbeddedStrategy:
     def __init__(self, threshold: float = DEFAULT_THRESHOLD, load: "Callable[[], Engine]" = _load) -> None:
         self._threshold = threshold
         self._load = load
+        self._remembered = RememberedScores()
         self._waiting: list[tuple[Sequence[Utterance], Sequence[Preference], asyncio.Future[Scores]]] = []
         self._working: asyncio.Task[None] | None = None
 
@@ -68,7 +70,11 @@ class EmbeddedStrategy:
         if not conversation or not preferences:
             scored = tuple(Scored(preference, 0.0) for preference in preferences)
             return Ranking(NAME, None, scored, self._threshold)
-        scores = await self._score(conversation, preferences)
+        key = self._remembered.key(conversation, preferences)
+        scores = self._remembered.find(key)
+        if scores is None:
+            scores = tuple(await self._score(conversation, preferences))
+            self._remembered.keep(key, scores)
         best = max(range(len(scores)), key=scores.__getitem__)
         return Ranking(
             NAME,

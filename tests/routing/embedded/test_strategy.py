@@ -149,6 +149,21 @@ async def test_requests_that_come_while_one_is_computed_are_computed_together() 
     assert threading.get_ident() not in engine.threads
 
 
+async def test_a_text_that_was_ranked_before_is_ranked_at_once() -> None:
+    """In the same step of the event loop, by no thread, and for the same preferences only."""
+    engine = Watched()
+    engine.go.set()
+    strategy = EmbeddedStrategy(load=lambda: engine)
+    first = await strategy.rank(say("abc"), (CODE,))
+    again = strategy.rank(say("abc"), (CODE,))
+    with pytest.raises(StopIteration) as done:
+        again.send(None)
+    assert done.value.value == first
+    assert engine.sizes == [1]
+    assert (await strategy.rank(say("abc"), (STORIES,))).match == STORIES
+    assert engine.sizes == [1, 1]
+
+
 async def test_a_request_that_is_given_up_holds_up_no_other() -> None:
     engine = Watched()
     strategy = EmbeddedStrategy(load=lambda: engine)
