@@ -18,9 +18,11 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "affinity": "affinity:affinity_group",
         "config": "config:config_group",
         "hash-key": "hash_key:hash_key_command",
+        "launch": "launch:launch_command",
         "route": "route:route_command",
         "serve": "serve:serve_command",
         "simulate": "simulate:simulate_command",
+        "status": "status:status_command",
         "up": "up:up_command",
     }
 )

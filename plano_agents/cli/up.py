@@ -35,6 +35,11 @@ AT_ONCE = SimulatorSettings()
 @click.option("--offline", is_flag=True, help="Put simulated models behind every provider; no key is needed.")
 @click.option("--fast", is_flag=True, help="With --offline: the simulated models answer at once.")
 @click.option("--act", is_flag=True, help=f"With --offline: {ACT_HELP}")
+@click.option(
+    "--implicit-sessions",
+    is_flag=True,
+    help="Keep the model of conversations without a session id too, known by how they begin.",
+)
 @click.option("--no-auth", is_flag=True, help="Listen beyond this machine although clients need no key.")
 @log_options
 @click.option(
@@ -53,6 +58,7 @@ def up_command(
     offline: bool,
     fast: bool,
     act: bool,
+    implicit_sessions: bool,
     no_auth: bool,
     workers: int,
     log_level: str,
@@ -79,6 +85,8 @@ def up_command(
         for warning in found.warnings:
             announce(warning, logging.WARNING)
         _check_workers(found, workers)
+        if implicit_sessions:
+            found = replace(found, prompt_caching=replace(found.prompt_caching, enabled=True, session_affinity=True))
         return found.offline(offline_url) if offline_url is not None else found
 
     loaded = load()

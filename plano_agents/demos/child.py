@@ -38,6 +38,11 @@ def _ignore(_: str = "") -> None:
     """Do nothing."""
 
 
+def _write_to_stderr(line: str) -> None:
+    sys.stderr.write(line)
+    sys.stderr.flush()
+
+
 @contextmanager
 def running_server(
     arguments: Sequence[str],
@@ -45,6 +50,7 @@ def running_server(
     *,
     words: Mapping[str, str] = _AS_IT_IS,
     show: Callable[[str], None] = _ignore,
+    complain: Callable[[str], None] = _write_to_stderr,
     on_exit: Callable[[], None] = _ignore,
 ) -> Iterator[str]:
     """Run a Python program until the ``with`` ends.
@@ -54,6 +60,7 @@ def running_server(
         ready: Finds, in a line of its standard output, the address it listens on, as the first group.
         words: What to say for what, in its complaints: it names its own options, and who reads typed others.
         show: Gets every line of its standard output.
+        complain: Gets every line of its standard error, line end included, in another thread.
         on_exit: Called, in another thread, when the process ends for whatever reason.
 
     Yields:
@@ -72,7 +79,7 @@ def running_server(
         encoding="utf-8",
         start_new_session=True,
     ) as process:
-        complaints = threading.Thread(target=_pass_complaints_on, args=(process, words), daemon=True)
+        complaints = threading.Thread(target=_pass_complaints_on, args=(process, words, complain), daemon=True)
         try:
             complaints.start()
             address = _read_address(process, ready, show)
@@ -135,14 +142,15 @@ def _follow(process: "subprocess.Popen[str]", show: Callable[[str], None], on_ex
     on_exit()
 
 
-def _pass_complaints_on(process: "subprocess.Popen[str]", words: Mapping[str, str]) -> None:
+def _pass_complaints_on(
+    process: "subprocess.Popen[str]", words: Mapping[str, str], complain: Callable[[str], None]
+) -> None:
     for line in process.stderr or ():
         told = line
         for its, ours in words.items():
             told = told.replace(its, ours)
         with suppress(OSError):
-            sys.stderr.write(told)
-            sys.stderr.flush()
+            complain(told)
 
 
 def _stop(process: "subprocess.Popen[str]") -> None:
