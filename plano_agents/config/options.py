@@ -62,6 +62,13 @@ class ModelProfile(Values):
     """The reasoning efforts that it takes, from `none` to `max`; an empty list where it takes none."""
     thinking: Literal["budget", "adaptive", "any", "none"] | None = None
     """The forms of Anthropic's `thinking` that it takes: a budget, adaptive, any of both, or none."""
+    thinking_off: Literal["any_effort", "to_high", "between_tools", "never"] | None = None
+    """How Anthropic's `thinking` may be turned off: beside any effort, beside efforts up to `high`, beside these but
+    for what it says `between_tools`, or never."""
+    thinking_updates: bool | None = None
+    """Whether Anthropic's `thinking` may be shown as `updates`."""
+    forced_tools: bool | None = None
+    """Whether a choice may force it to call a tool."""
     sampling: Literal["free", "one", "default"] | None = None
     """Whether it takes temperature and top_p freely, one of the two, or their defaults alone."""
     stop_sequences: Annotated[int, Field(ge=0)] | None = None

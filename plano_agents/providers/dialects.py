@@ -256,6 +256,10 @@ _DEEPSEEK = Dialect(
     no_effort=MappingProxyType({"thinking": {"type": "disabled"}}),
 )
 
+_RESPONSES_IDS = IdRule(re.compile(r".{1,64}", re.DOTALL), 64, "call_[a-zA-Z0-9_]{1,59}")
+"""On OpenAI's responses wire, at any server: OpenAI's 400 ``string_above_max_length`` of ``input[].call_id``
+(decolua/9router#393, AnswerDotAI/fastllm#45)."""
+
 DIALECTS: Mapping[str, Dialect] = MappingProxyType(
     {
         "openai": _OPENAI,
@@ -352,10 +356,12 @@ def _find_provider(model: Model, wire: Form, *, is_own_host: bool) -> Dialect:
     if wire is Form.ANTHROPIC_MESSAGES:
         own = model.interface == "anthropic" == model.provider
         return _ANTHROPIC if own else replace(_ANTHROPIC, refused=frozenset())
+    if wire is Form.OPENAI_RESPONSES:
+        kind = _OPENAI if model.interface in {"openai", "azure_openai"} else COMPATIBLE
+        return replace(kind, refused=frozenset(), call_ids=_RESPONSES_IDS)
     found = DIALECTS.get(model.interface)
-    if found is None or wire is Form.OPENAI_RESPONSES:
-        found = _OPENAI if model.interface in {"openai", "azure_openai"} else None
-        return COMPATIBLE if found is None else replace(found, refused=frozenset())
+    if found is None:
+        return COMPATIBLE
     if found is _OPENAI and not is_own_host:
         lenient = replace(
             found,

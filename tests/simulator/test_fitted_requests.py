@@ -27,6 +27,7 @@ MISTAKES = ("The simulated models", "'messages' must contain the word 'json'")
 """What only the simulator refuses, and what the client itself did wrong."""
 
 _THINKING = {"none": set(), "budget": {"enabled"}, "any": {"enabled", "adaptive"}, "adaptive": {"adaptive"}}
+_OFF = {"any": "any_effort", "to_high": "to_high", "between_tools": "between_tools", "never": "never"}
 _SAMPLING = {"any": None, "one": "one", "none": "default"}
 
 
@@ -36,6 +37,8 @@ def test_the_row_of_a_claude_says_what_the_simulated_one_takes(name: str) -> Non
     assert family is not None
     assert _describe(row) == (family.max_output_tokens, family.efforts)
     assert _THINKING[row.thinking or "none"] == family.thinking
+    assert not family.thinking or row.thinking_off == _OFF[family.off]
+    assert (row.forced_tools is not False) == family.forced_tools
     assert row.sampling == _SAMPLING[family.sampling]
     assert (row.prefill is not False, row.system_turns is True) == (family.prefill, family.system_turns)
 
@@ -45,7 +48,7 @@ def test_the_row_of_a_gpt_says_what_the_simulated_one_takes(name: str) -> None:
     row, family = find_known(name), openai_rules.find_family(name)
     assert family is not None
     assert _describe(row) == (family.max_output_tokens, family.efforts)
-    assert (row.sampling == "default", row.stop_sequences == 0) == (bool(family.efforts),) * 2
+    assert (row.sampling == "default", row.stop_sequences == 0) == (family.is_fixed,) * 2
 
 
 def _describe(row: ModelProfile) -> tuple[int | None, tuple[str, ...]]:

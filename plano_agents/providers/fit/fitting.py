@@ -35,6 +35,7 @@ from plano_agents.providers.fit.reasoning import fit_reasoning
 from plano_agents.providers.fit.roles import fit_chat_messages
 from plano_agents.providers.fit.rules import CONVERSATIONS, Rules
 from plano_agents.providers.fit.schemas import fit_answer_schema
+from plano_agents.providers.fit.thinking import fit_thinking
 from plano_agents.providers.fit.tools import fit_tools
 from plano_agents.providers.fit.turns import fit_turns
 
@@ -46,6 +47,7 @@ STEPS: tuple[Step, ...] = (
     fit_fields,
     fit_users,
     fit_effort,
+    fit_thinking,
     fit_sampling,
     fit_sampling_beside_thinking,
     fit_stops,

@@ -32,6 +32,8 @@ _CALLS = {
 """Where each wire's calls stand, and what every one of them has."""
 
 _NO_CHOICE: tuple[object, ...] = (None, "auto", "none", {"type": "auto"}, {"type": "none"})
+_UNFORCED = (None, "auto", "none")
+"""Choices that demand no call, on each wire."""
 _LONG = re.compile(rb'"name"\s*:\s*"(?![a-zA-Z0-9_-]{1,64}")')
 
 
@@ -50,8 +52,11 @@ def fit_tools(document: Document, rules: Rules) -> None:
     """Fit the tools that are offered, the choice among them, and the calls of the conversation.
 
     Raises:
-        UnsupportedFieldError: A custom tool is offered to a provider that knows functions alone.
+        UnsupportedFieldError: A custom tool is offered to a provider that knows functions alone, or a call is demanded
+            of a model that calls as it sees fit.
     """
+    if rules.profile.forced_tools is False:
+        _refuse_forced(document.read("tool_choice"))
     if rules.dialect.choice_needs_tools:
         _leave_out_empty_choice(document)
     sent: dict[str, str] = {}
@@ -83,6 +88,16 @@ def _refuse_custom(tools: msgspec.Raw, provider: str) -> None:
                 "OpenAI's or Anthropic's.",
                 param=param,
             )
+
+
+def _refuse_forced(choice: object) -> None:
+    kind = choice.get("type") if isinstance(choice, dict) else choice
+    if kind not in _UNFORCED:
+        raise UnsupportedFieldError(
+            f"'tool_choice' is {kind!r}, which demands a call, and this model calls as it sees fit. Send 'auto', or name "
+            "another model.",
+            param="tool_choice",
+        )
 
 
 def _leave_out_empty_choice(document: Document) -> None:

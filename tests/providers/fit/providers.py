@@ -154,6 +154,24 @@ def check_claude_thinking(body: Body) -> None:
             refuse("temperature may only be set to 1 when thinking is enabled")
     if thinking.get("type") == "adaptive" and version < (4, 6):
         refuse("adaptive thinking is not supported")
+    check_claude_thinking_off(model, thinking.get("type"), effort)
+    if thinking.get("display") == "updates" and not re.search(
+        "(opus|sonnet|haiku)-5-5|fable-5-[12]|(fable|mythos)-5", model
+    ):
+        refuse("thinking.adaptive.display: Input should be 'summarized', 'omitted'")
+    choice = (body.get("tool_choice") or {}).get("type")
+    if choice in {"any", "tool"} and re.search("(opus|sonnet)-5-5|fable-5-[12]", model):
+        refuse("forced tool use is not supported")
+
+
+def check_claude_thinking_off(model: str, kind: str | None, effort: str | None) -> None:
+    """Pages of Claude Opus 5.5 and Sonnet 5.5; migration guide of Claude Fable 5; apiyi's guide (Haiku 5.5)."""
+    if kind not in {"disabled", "between_tools"}:
+        return
+    if (kind == "between_tools") != ("sonnet-5-5" in model) or re.search("opus-5-5|fable-5|mythos-5", model):
+        refuse(f"thinking.type.{kind} is not supported for this model")
+    if effort in {"xhigh", "max"} and re.search("opus-5|(sonnet|haiku)-5-5", model):
+        refuse("this effort goes with thinking alone")
 
 
 def check_claude_turn_efforts(body: Body) -> None:
@@ -383,7 +401,9 @@ def check_gpt_effort(model: str, effort: str | None) -> None:
     }
     if re.fullmatch(r"o1|o3|o3-mini|o4-mini", model):
         named[model] = {"low", "medium", "high"}
-    taken = named.get(model) if is_reasoning(model) else set[str]()
+    if re.match(r"gpt-5\.\d-chat", model):  # egoist/chatwise-releases#1257
+        named[model] = {"medium"}
+    taken = named.get(model, None if is_reasoning(model) else set[str]())
     if effort is not None and taken is not None and effort not in taken:
         refuse("Unsupported value: 'reasoning_effort'")
 

@@ -212,7 +212,12 @@ def messages_requests(draw: st.DrawFn) -> dict[str, Any]:
             reminder = [{"type": "text", "text": "Stay on task."}] if draw(st.booleans()) else []
             messages.append({"role": "user", "content": [*results, *reminder]})
     thinking = st.sampled_from(
-        [{"type": "adaptive"}, {"type": "disabled"}, {"type": "enabled", "budget_tokens": 2_000}]
+        [
+            {"type": "adaptive"},
+            {"type": "between_tools"},
+            {"type": "disabled"},
+            {"type": "enabled", "budget_tokens": 2_000},
+        ]
     )
     fields: dict[str, Any] = draw(
         st.fixed_dictionaries(

@@ -77,6 +77,18 @@ def test_calls_that_share_an_id_are_answered_in_order(surface: Form, target: str
     assert all(one != other for (one, _), (other, _) in pairwise(pairs))
 
 
+@pytest.mark.parametrize("target", ["openai/gpt-5.5", "chatgpt/gpt-5", "xai/grok-4"])
+def test_a_responses_call_id_has_at_most_64_characters(target: str) -> None:
+    """OpenAI's 400 ``string_above_max_length``; the results find their calls, and ids that fit stay."""
+    call_id, fits = "toolu_" + "x" * 80, "call_" + "y" * 59
+    body = {"input": [USER, *(item for each in (call_id, fits) for item in responses_calls(each)["input"][1:4:2])]}
+    found = sent(RESPONSES, target, body)
+    ids = [item["call_id"] for item in found["input"][1:]]
+    assert ids[0] == ids[1] != call_id
+    assert ids[2:] == [fits, fits]
+    assert all(len(each) <= 64 for each in ids)
+
+
 def test_a_call_without_an_id_is_translated() -> None:
     body = chat_calls(None)
     for message in body["messages"]:

@@ -188,6 +188,18 @@ REQUESTS: dict[str, tuple[Form, dict[str, Any]]] = {
         MESSAGES,
         messages(max_tokens=20_000, thinking={"type": "adaptive"}, top_p=0.5),
     ),
+    **{
+        f"messages: thinking {kind} beside effort {effort}": (
+            MESSAGES,
+            messages(max_tokens=20_000, thinking={"type": kind}, output_config={"effort": effort}),
+        )
+        for kind in ("disabled", "between_tools")
+        for effort in ("low", "max")
+    },
+    "messages: thinking shown as updates": (
+        MESSAGES,
+        messages(max_tokens=20_000, thinking={"type": "adaptive", "display": "updates"}),
+    ),
     "responses: a loop with ids of another provider": (RESPONSES, responses_loop()),
     "responses: ids of 70 characters": (RESPONSES, responses_loop("c" * 70)),
     "responses: a long name, chosen": (

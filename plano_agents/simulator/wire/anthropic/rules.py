@@ -6,12 +6,12 @@ own.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from plano_agents.simulator.wire.anthropic import body
 from plano_agents.simulator.wire.anthropic.refusals import refuse
-from plano_agents.simulator.wire.anthropic.thinking import Adaptive, Enabled
+from plano_agents.simulator.wire.anthropic.thinking import Adaptive, Enabled, Off
 
 _BUDGET, _EITHER, _ADAPTIVE = (
     frozenset({"enabled"}),
@@ -31,6 +31,11 @@ class Family:
     UKGovernmentBEIS/inspect_ai PR 2675."""
     thinking: frozenset[str] = frozenset()
     """platform.claude.com/docs/en/about-claude/models/extended-thinking-models."""
+    off: Literal["any", "to_high", "between_tools", "never"] = "any"
+    """How thinking is turned off: beside any effort, beside efforts up to high, as ``between_tools`` beside these, or
+    never: what's new in Claude Opus 5.5, in Claude Sonnet 5.5; migration guide, Claude Fable 5."""
+    forced_tools: bool = True
+    """Whether a tool choice may demand a call: what's new in Claude Opus 5.5, in Claude Sonnet 5.5."""
     efforts: tuple[str, ...] = ()
     """platform.claude.com/docs/en/build-with-claude/effort."""
     sampling: Literal["any", "one", "none"] = "any"
@@ -52,17 +57,17 @@ FAMILIES = (
     Family(r"claude-opus-4-(0|2025)", 32_000, _BUDGET),
     Family(r"claude-opus-4-1", 32_000, _BUDGET, sampling="one"),
     Family(r"claude-sonnet-4-(0|2025)", 64_000, _BUDGET),
-    Family(r"claude-opus-4-5", 64_000, _BUDGET, _THREE, "one"),
+    Family(r"claude-opus-4-5", 64_000, _BUDGET, efforts=_THREE, sampling="one"),
     Family(r"claude-(sonnet|haiku)-4-5", 64_000, _BUDGET, sampling="one"),
-    Family(r"claude-(sonnet|opus)-4-6", 128_000, _EITHER, _FOUR, "one", prefill=False),
-    Family(r"claude-opus-4-7", 128_000, _ADAPTIVE, _FIVE, "none", prefill=False),
-    Family(r"claude-sonnet-5(?!-5)", 128_000, _ADAPTIVE, _FIVE, "none", prefill=False),
-    Family(
-        r"claude-(opus-4-8|(opus|sonnet|haiku|fable|mythos)-5)",
-        *(128_000, _ADAPTIVE, _FIVE, "none"),
-        prefill=False,
-        system_turns=True,
+    Family(r"claude-(sonnet|opus)-4-6", 128_000, _EITHER, efforts=_FOUR, sampling="one", prefill=False),
+    _NEW := Family(
+        r"claude-(opus-4-7|sonnet-5(?!-5))", 128_000, _ADAPTIVE, "any", efforts=_FIVE, sampling="none", prefill=False
     ),
+    _TURNS := replace(_NEW, names=r"claude-opus-4-8", system_turns=True),
+    replace(_TURNS, names=r"claude-(opus-5(?!-5)|haiku-5)", off="to_high"),
+    replace(_TURNS, names=r"claude-sonnet-5-5", off="between_tools", forced_tools=False),
+    replace(_TURNS, names=r"claude-(opus-5-5|fable-5-[12])", off="never", forced_tools=False),
+    replace(_TURNS, names=r"claude-(fable|mythos)-5", off="never"),
 )
 """The families, the first that fits counts."""
 
@@ -84,6 +89,7 @@ def check_rules(asked: body.Body) -> None:
     if family is not None:
         _check_limit(asked, family)
         _check_effort(asked, family)
+        _check_off(asked, family)
         _check_sampling(asked, family)
         _check_turns(asked, family)
 
@@ -129,6 +135,22 @@ def _check_effort(asked: body.Body, family: Family) -> None:
         raise refuse("adaptive thinking is not supported on this model")
     if isinstance(asked.thinking, Enabled) and "enabled" not in family.thinking:
         raise refuse('"thinking.type.enabled" is not supported for this model.')
+
+
+def _check_off(asked: body.Body, family: Family) -> None:
+    """Refuse a way of turning thinking off that the model has not, and a call demanded of one that always thinks."""
+    if isinstance(asked.thinking, Off) and family.thinking:
+        wanted = {"never": "", "between_tools": "between_tools"}.get(family.off, "disabled")
+        if asked.thinking.type != wanted:
+            raise refuse(
+                f'"thinking.type.{asked.thinking.type}" is not supported for this model. Use '
+                f'"thinking.type.{wanted or "adaptive"}".'
+            )
+        effort = asked.output_config.effort if asked.output_config is not None else None
+        if family.off != "any" and effort in {"xhigh", "max"}:
+            raise refuse(f"thinking.type: '{wanted}' is not supported with effort level '{effort}'.")
+    if not family.forced_tools and asked.tool_choice is not None and asked.tool_choice.type in {"any", "tool"}:
+        raise refuse("tool_choice: forced tool use is not supported for this model.")
 
 
 def _check_sampling(asked: body.Body, family: Family) -> None:

@@ -28,8 +28,15 @@ class Family:
     max_output_tokens: int
     """developers.openai.com/api/docs/models, the models' own pages."""
     efforts: tuple[str, ...] = ()
-    """developers.openai.com/api/docs/guides/reasoning; anomalyco/models.dev PR 2351 (with OpenAI's pages). None means
-    that the model does not reason."""
+    """developers.openai.com/api/docs/guides/reasoning; anomalyco/models.dev PR 2351 (with OpenAI's pages);
+    egoist/chatwise-releases#1257 (chat models). None means that the model does not reason."""
+    is_tunable: bool = False
+    """Whether it takes ``max_tokens`` and sampling although it reasons; nothing else is known of the chat models."""
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it takes ``max_completion_tokens`` and the default sampling alone."""
+        return bool(self.efforts) and not self.is_tunable
 
 
 _THREE = ("low", "medium", "high")
@@ -41,7 +48,8 @@ FAMILIES = (
     Family(r"gpt-4\.1", 32_768),
     Family(r"gpt-4-32k", 32_768),
     Family(r"gpt-4(-|$)", 8_192),
-    Family(r"gpt-5[.\d]*-chat", 16_384),
+    Family(r"gpt-5-chat", 16_384),
+    Family(r"gpt-5\.\d-chat", 16_384, ("medium",), is_tunable=True),
     Family(r"gpt-5-pro", 272_000, ("high",)),
     Family(r"gpt-5(-|$)", 128_000, ("minimal", *_THREE)),
     Family(r"gpt-5\.1-codex", 128_000, (*_THREE, "xhigh")),
@@ -75,7 +83,7 @@ def check_rules(asked: body.Body) -> None:
     if family is not None:
         _check_limit(asked, family)
         _check_effort(asked, family)
-        if family.efforts:
+        if family.is_fixed:
             _check_sampling(asked)
 
 
@@ -92,7 +100,7 @@ def _list_texts(asked: body.Body) -> Iterator[tuple[str, str, int]]:
 
 
 def _check_limit(asked: body.Body, family: Family) -> None:
-    if asked.max_tokens is not None and family.efforts:  # help.openai.com/en/articles/5072518
+    if asked.max_tokens is not None and family.is_fixed:  # help.openai.com/en/articles/5072518
         raise refuse(
             "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
             "max_tokens",

@@ -1,0 +1,77 @@
+"""Anthropic's thinking, turned off and shown, as each Claude lets it be."""
+
+from typing import Any
+
+import pytest
+
+from plano_agents.errors import UnsupportedFieldError
+from tests.providers.fit.conftest import CHAT, MESSAGES, fit, sent
+from tests.providers.fit.test_rows import SCHEMA, USER
+
+OFF, BETWEEN = {"type": "disabled"}, {"type": "between_tools"}
+TOOLS = [{"name": "f", "input_schema": SCHEMA}]
+
+Wish = tuple[dict[str, str] | None, str | None]
+"""Thinking and effort."""
+
+
+def ask(**fields: object) -> dict[str, Any]:
+    return {"messages": [USER], "max_tokens": 100, **fields}
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "goes_as", "told"),
+    [
+        ("claude-opus-4-8", (OFF, "max"), (OFF, "max"), []),
+        ("claude-sonnet-4-5", (OFF, None), (OFF, None), []),
+        ("claude-opus-5", (OFF, "high"), (OFF, "high"), []),
+        ("claude-opus-5", (OFF, "max"), (OFF, "high"), ["output_config: effort=high (was max)"]),
+        ("claude-haiku-5-5", (OFF, "xhigh"), (OFF, "high"), ["output_config: effort=high (was xhigh)"]),
+        ("claude-opus-5-5", (OFF, None), (None, "low"), ["thinking dropped for effort=low"]),
+        ("claude-opus-5-5", (OFF, "medium"), (None, "medium"), ["thinking dropped"]),
+        ("claude-fable-5", (OFF, None), (None, "low"), ["thinking dropped for effort=low"]),
+        ("claude-mythos-5-1", (OFF, None), (None, "low"), ["thinking dropped for effort=low"]),
+        ("claude-sonnet-5-5", (OFF, None), (BETWEEN, None), ["thinking sent as between_tools"]),
+        ("claude-sonnet-5-5", (BETWEEN, None), (BETWEEN, None), []),
+        ("claude-opus-5", (BETWEEN, None), (OFF, None), ["thinking sent as disabled"]),
+        ("claude-3-5-haiku", (OFF, None), (None, None), []),
+        ("claude-of-tomorrow", (OFF, "max"), (OFF, "max"), []),
+    ],
+)
+def test_thinking_is_turned_off_as_far_as_the_model_lets_it_be(
+    model: str, asked: Wish, goes_as: Wish, told: list[str]
+) -> None:
+    thinking, effort = asked
+    body = ask(thinking=thinking, **({"output_config": {"effort": effort}} if effort else {}))
+    found = sent(MESSAGES, f"anthropic/{model}", body)
+    assert (found.get("thinking"), found.get("output_config", {}).get("effort")) == goes_as
+    assert [each.text for each in fit(MESSAGES, f"anthropic/{model}", body).adjustments] == told
+
+
+@pytest.mark.parametrize(
+    ("model", "kind", "display"),
+    [
+        ("claude-opus-5-5", "adaptive", "updates"),
+        ("claude-sonnet-4-6", "adaptive", "omitted"),
+        ("claude-opus-4-8", "enabled", "omitted"),
+    ],
+)
+def test_thinking_is_shown_as_the_model_shows_it(model: str, kind: str, display: str) -> None:
+    """Claude Code's ``updates`` hide what the model thinks, as ``omitted`` does."""
+    asked = {"type": kind, "display": "updates", **({"budget_tokens": 2_000} if kind == "enabled" else {})}
+    found = sent(MESSAGES, f"anthropic/{model}", ask(max_tokens=9_000, thinking=asked))
+    assert found["thinking"] == {"type": "adaptive", "display": display}
+
+
+def test_a_call_is_not_demanded_of_a_model_that_calls_as_it_sees_fit() -> None:
+    """Another model of the route serves such a request: a choice is never left out."""
+    for choice in ({"type": "any"}, {"type": "tool", "name": "f"}):
+        with pytest.raises(UnsupportedFieldError, match="demands a call") as caught:
+            sent(MESSAGES, "anthropic/claude-opus-5-5", ask(tools=TOOLS, tool_choice=choice))
+        assert caught.value.param == "tool_choice"
+    function = {"type": "function", "function": {"name": "f", "parameters": SCHEMA}}
+    with pytest.raises(UnsupportedFieldError):
+        sent(CHAT, "anthropic/claude-fable-5-1", {"messages": [USER], "tools": [function], "tool_choice": "required"})
+    for choice in ({"type": "auto"}, {"type": "none"}):
+        found = sent(MESSAGES, "anthropic/claude-opus-5-5", ask(tools=TOOLS, tool_choice=choice))
+        assert found["tool_choice"] == choice
