@@ -25,7 +25,7 @@ MAX_OPTIONS = 200
 SHOWN_CHARACTERS = 60
 
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,60}")
-_SECRET_FOLLOWS = re.compile(r"(?<=access_key)\W|(?<=api_key)\W|(?<=admin_token)\W|(?<=client_keys)\W")
+_SECRET_FOLLOWS = re.compile(r"(?<=access_key)\W|(?<=api_key)\W|(?<=admin_token)\W|(?<=client_keys)\W|(?<=key_salt)\W")
 
 
 class Findings:

@@ -80,6 +80,9 @@ class Model:
     """Further headers on every request to the provider; not in the repr, for values may be secrets."""
     passthrough_auth: bool = False
     """Whether the client's own Authorization goes upstream instead of ``access_key``."""
+    stands_in_for: str | None = None
+    """The provider's own address where a simulator at ``base_url`` takes its place; empty for the row's. None where
+    ``base_url`` is the provider's."""
     default: bool = False
     """Whether requests that name no model, and match no route, are served by this one."""
 
@@ -151,7 +154,7 @@ class Config:
     overrides: Overrides = field(default_factory=Overrides)
     """Certificates, and the routing model."""
     prompt_caching: PromptCaching = field(default_factory=PromptCaching)
-    """Sessions of requests without an affinity id; nothing acts on the rest yet."""
+    """Providers' prompt caches, and sessions of requests without an affinity id."""
     tracing: Tracing = field(default_factory=Tracing)
     """Spans: how many, where to, and what stands in them."""
     client_keys: tuple[SecretStr, ...] = ()
@@ -218,6 +221,7 @@ class Config:
             replace(
                 model,
                 base_url=base_url,
+                stands_in_for=model.base_url or "",
                 access_key=None,
                 http_host=None,
                 headers=EMPTY,

@@ -167,8 +167,8 @@ class Overrides(Values):
     agent_orchestration_model: NotActedOn[str | None] = None
 
 
-@dataclass(frozen=True, slots=True)
-class PromptCaching(Values):
+@dataclass(frozen=True)
+class PlanoPromptCaching(Values):
     """Plano's ``prompt_caching``."""
 
     enabled: bool = False
@@ -181,6 +181,22 @@ class PromptCaching(Values):
     """The shortest prefix that gets one."""
     session_ttl_seconds: Lifetime | None = None
     """How long such a session's pin lives; ``routing.session_ttl_seconds`` where absent."""
+
+
+@dataclass(frozen=True)
+class PromptCachingSettings(Values):
+    """``prompt_caching`` of our settings."""
+
+    session_keys: bool = True
+    """Whether providers that find cached prompts by a key are sent one, a hash of the session."""
+    key_salt: SecretStr | None = None
+    """What that hash is keyed with, a secret that all replicas share; where absent, it is derived from `admin_token`,
+    else from the shared session store's address, else from the providers' keys."""
+
+
+@dataclass(frozen=True)
+class PromptCaching(PromptCachingSettings, PlanoPromptCaching):
+    """``prompt_caching`` of both files."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from plano_agents.config.option_entries import (
     build_session_cache,
     build_tracing,
 )
-from plano_agents.config.options import Tracing
+from plano_agents.config.options import PromptCaching, Tracing
 from plano_agents.config.preferences import build_aliases, build_preferences
 from plano_agents.config.schema import LegacyListener, LegacyListeners, ListenerEntry, PlanoFile
 from plano_agents.config.secrets import SecretReader
@@ -91,6 +91,7 @@ def parse_config(
         breaker=settings.breaker,
         limits=settings.limits,
         tracing=replace(config.tracing, **vars(settings.tracing)),
+        prompt_caching=replace(config.prompt_caching, **vars(settings.prompt_caching)),
         unsupported_params=settings.unsupported_params,
         proxy_from_environment=settings.proxy_from_environment,
         client_keys=tuple(settings.client_keys),
@@ -142,7 +143,7 @@ def _build_config(file: PlanoFile, findings: Findings, secrets: SecretReader | N
         retries=Retries() if most is None else Retries(max_per_candidate=most),
         metrics_sources=build_metrics_sources(file.model_metrics_sources or (), findings),
         overrides=replace(file.overrides, upstream_connect_timeout=None),
-        prompt_caching=file.prompt_caching,
+        prompt_caching=PromptCaching(**vars(file.prompt_caching)),
         tracing=Tracing(**vars(build_tracing(file.tracing, findings, secrets))),
     )
 

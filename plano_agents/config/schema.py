@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, SecretStr, Tag
 
-from plano_agents.config.options import MetricsSource, Overrides, PlanoRouting, PlanoTracing, PromptCaching
+from plano_agents.config.options import MetricsSource, Overrides, PlanoPromptCaching, PlanoRouting, PlanoTracing
 from plano_agents.config.sections import Loose, LooseList, NotActedOn, Port, Section, Text
 
 Version = Literal["v0.1", "v0.1.0", "0.1-beta", "0.2.0", "v0.3.0", "v0.4.0"]
@@ -186,7 +186,7 @@ class PlanoFile(Section):
     """What models cost, and how fast they are."""
     overrides: Overrides = Overrides()
     """Timeouts, certificates and the routing model."""
-    prompt_caching: PromptCaching = PromptCaching()
+    prompt_caching: PlanoPromptCaching = PlanoPromptCaching()
     """Providers' caches, and sessions of requests without an affinity id."""
     tracing: PlanoTracing = PlanoTracing()
     """Spans."""

@@ -70,7 +70,7 @@ def list_fields(kind: type[Section | Values]) -> Mapping[str, FieldInfo]:
     return {each.name: FieldInfo.from_annotated_attribute(cast("type", each.type), each) for each in declared}
 
 
-SECRET_KEYS = frozenset({"access_key", "api_key", "headers", "client_keys", "admin_token"})
+SECRET_KEYS = frozenset({"access_key", "api_key", "headers", "client_keys", "admin_token", "key_salt"})
 """Keys whose values, at any depth, are never shown."""
 
 S = TypeVar("S", bound=Section)

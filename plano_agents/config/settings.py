@@ -17,6 +17,7 @@ from plano_agents.config.options import (
     Breaker,
     Limits,
     ModelProfile,
+    PromptCachingSettings,
     Retries,
     RoutingSettings,
     Timeouts,
@@ -105,6 +106,8 @@ class Settings(Section):
     """What is refused for its size, its slowness or its number."""
     tracing: TracingSettings = TracingSettings()
     """Extends Plano's ``tracing``."""
+    prompt_caching: PromptCachingSettings = PromptCachingSettings()
+    """Extends Plano's ``prompt_caching``."""
     unsupported_params: UnsupportedParams = "adapt"
     """What becomes of a field or value that the model does not take: it is left out or brought into range and the
     answer says so, the request is refused, or another model of the route serves it."""
@@ -153,7 +156,9 @@ def parse_settings(
             secrets.read(key.get_secret_value(), ("client_keys", index), "client_keys")
             for index, key in enumerate(settings.client_keys)
         ]
-        token = settings.admin_token
+        token, caching = settings.admin_token, settings.prompt_caching
+        salt = caching.key_salt
+        path: KeyPath = ("prompt_caching", "key_salt")
         headers = _read_affinity_headers(settings.routing.affinity_headers, findings)
         _check_affinity_fields(settings.routing.affinity_fields, findings)
         _check_models(settings.models, models, findings)
@@ -164,6 +169,9 @@ def parse_settings(
                 "routing": replace(settings.routing, affinity_headers=headers),
                 "timeouts": _override(timeouts, settings.timeouts, document.data.get("timeouts")),
                 "retries": _override(retries, settings.retries, document.data.get("retries")),
+                "prompt_caching": replace(
+                    caching, key_salt=salt and secrets.read(salt.get_secret_value(), path, "prompt_caching.key_salt")
+                ),
                 "client_keys": [key for key in keys if key is not None],
                 "admin_token": token and secrets.read(token.get_secret_value(), ("admin_token",), "admin_token"),
             }

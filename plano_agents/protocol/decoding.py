@@ -73,12 +73,13 @@ def split_fields(body: bytes) -> dict[str, msgspec.Raw]:
     return decode_request(_FIELDS, body)
 
 
-def address(fields: Mapping[str, msgspec.Raw], model_id: str) -> bytes:
+def address(fields: Mapping[str, msgspec.Raw], model_id: str, key: "tuple[str, object] | None" = None) -> bytes:
     """Address a request to an upstream: its own model id, without the fields that are the router's.
 
     Args:
         fields: The request's top-level fields.
         model_id: What the upstream calls the model.
+        key: A field and its value, set where the request has none.
 
     Returns:
         The request with ``model`` set and ``routing_preferences`` left out; every other value's bytes untouched.
@@ -86,6 +87,8 @@ def address(fields: Mapping[str, msgspec.Raw], model_id: str) -> bytes:
     kept: dict[str, Any] = dict(fields)
     kept.pop("routing_preferences", None)
     kept["model"] = model_id
+    if key is not None and kept.get(key[0], ABSENT) == ABSENT:
+        kept[key[0]] = key[1]
     return msgspec.json.encode(kept)
 
 

@@ -14,6 +14,7 @@ from plano_agents.config.model import DOTS, Model
 from plano_agents.errors import ConfigError
 from plano_agents.protocol import anthropic_messages
 from plano_agents.protocol.form import Form
+from plano_agents.providers.cache_keys import CacheKeyPlace, find_cache_key_place
 from plano_agents.providers.kimi_code import adapt_kimi_code
 from plano_agents.providers.registry import NOT_SERVED, PROVIDERS, Provider
 
@@ -28,6 +29,28 @@ OPENAI_HEADERS = frozenset({"openai-beta"})
 
 ACCOUNT_HEADERS = frozenset({"openai-organization", "openai-project"})
 """Those that name an account of OpenAI's: they go to OpenAI with the client's own key."""
+
+CODEX_HEADERS = frozenset(
+    {
+        "conversation_id",
+        "session-id",
+        "session_id",
+        "thread-id",
+        "x-client-request-id",
+        "x-codex-beta-features",
+        "x-codex-installation-id",
+        "x-codex-parent-thread-id",
+        "x-codex-turn-metadata",
+        "x-codex-turn-state",
+        "x-codex-window-id",
+        "x-openai-subagent",
+    }
+)
+"""Those that Codex names its session and its turn by; they go to its own backend alone, which keeps a turn on the
+machine that its state names (openai/codex, ``core/src/client.rs``)."""
+
+CHATGPT_ACCOUNT_HEADERS = frozenset({"chatgpt-account-id"})
+"""Those that name an account of ChatGPT's: they go there with the client's own key."""
 
 SESSION_HEADERS = frozenset({"x-session-affinity", "x-session-id"})
 """Those that name a session: gateways and servers of one's own route by them (Fireworks, OpenRouter, vLLM's router)."""
@@ -65,8 +88,8 @@ class Target:
     """The client's headers that go along."""
     overridable: frozenset[str] = frozenset()
     """Those of them that stand above the target's own."""
-    takes_cache_key: bool = False
-    """Whether chat completions take a ``prompt_cache_key``, by which the provider finds what it has cached."""
+    cache_key: CacheKeyPlace | None = None
+    """Where requests hold the key by which the provider finds what it has cached; None where it has none."""
     compacts: bool = False
     """Whether requests for a compaction of responses go there as they are: to OpenAI, and where nothing else
     is spoken."""
@@ -88,6 +111,27 @@ class Target:
             The same where the provider speaks it natively, else its main wire.
         """
         return preferred if preferred in self.urls else self.wire
+
+    def name_cache_field(self, wire: Form, key: str) -> tuple[str, str] | None:
+        """Name the field of the body that holds a session's key, and its value; None where there is none.
+
+        Args:
+            wire: What is spoken to the provider.
+            key: The session's key.
+        """
+        name = self.cache_key.fields.get(wire) if self.cache_key is not None else None
+        return (name, key) if name is not None else None
+
+    def add_cache_header(self, wire: Form, headers: Mapping[str, str], key: str) -> Mapping[str, str]:
+        """Add the header that holds a session's key, where there is one and the client, or the operator, sets none.
+
+        Args:
+            wire: What is spoken to the provider.
+            headers: The request's.
+            key: The session's key.
+        """
+        name = self.cache_key.headers.get(wire) if self.cache_key is not None else None
+        return {name: key, **headers} if name is not None else headers
 
 
 def build_target(model: Model) -> Target:
@@ -118,6 +162,7 @@ def build_target(model: Model) -> Target:
     if row.deployment_path and model.model_id in DOTS:
         raise ConfigError(f"{model.name!r}: {model.model_id!r} is not a deployment's name. Write the deployment's.")
     own = _is_own(base, row)
+    place = find_cache_key_place(base if model.stands_in_for is None else model.stands_in_for or row.origin or "")
     signs_in = row.client_signs_in and model.access_key is None and model.base_url is None
     return Target(
         urls=_build_urls(base, row.wires if own else row.wires[:1], model, row),
@@ -125,9 +170,9 @@ def build_target(model: Model) -> Target:
         headers=_build_headers(model, row),
         limit_field=row.limit_field if own else "max_tokens",
         is_own_host=own,
-        forwarded=_choose_forwarded(row, passes_auth=model.passthrough_auth or signs_in, is_own_host=own),
+        forwarded=_choose_forwarded(row, place, passes_auth=model.passthrough_auth or signs_in, is_own_host=own),
         overridable=frozenset({VERSION_HEADER} - {name.lower() for name in model.headers}),
-        takes_cache_key=(own and row.name == "openai") or row.name == "azure_openai",
+        cache_key=place,
         compacts=(own and row.name == "openai") or row.wire is Form.OPENAI_RESPONSES,
         withheld=frozenset() if _serves_claude(model, row, own) else frozenset({"authorization", row.key_header}),
     )
@@ -137,13 +182,19 @@ def _serves_claude(model: Model, row: Provider, is_own_host: bool) -> bool:  # n
     return (row.name == "anthropic" and is_own_host) or "claude" in model.model_id
 
 
-def _choose_forwarded(row: Provider, *, passes_auth: bool, is_own_host: bool) -> frozenset[str]:
+def _choose_forwarded(
+    row: Provider, place: CacheKeyPlace | None, *, passes_auth: bool, is_own_host: bool
+) -> frozenset[str]:
     """Choose the client's headers that the provider reads, or may read."""
     names = FORWARDED if is_own_host else FORWARDED | SESSION_HEADERS
+    if place is not None:
+        names |= frozenset(place.headers.values())
     if Form.ANTHROPIC_MESSAGES in row.wires:
         names |= ANTHROPIC_HEADERS
     if row.name in {"openai", "chatgpt"}:
         names |= OPENAI_HEADERS | (ACCOUNT_HEADERS if passes_auth else frozenset())
+    if row.name == "chatgpt":
+        names |= CODEX_HEADERS | (CHATGPT_ACCOUNT_HEADERS if passes_auth else frozenset())
     if passes_auth:
         names |= {"authorization", row.key_header}
     return names

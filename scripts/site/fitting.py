@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 
+from plano_agents.providers.cache_keys import CACHE_KEYS, CacheKeyPlace
 from plano_agents.providers.dialects import ANY_ID, COMPATIBLE, DIALECTS, Dialect
 from plano_agents.providers.profiles import ModelRow, parse_rows
 
@@ -27,7 +28,8 @@ def render_page(text: str) -> str:
     Returns:
         The page as it is to be.
     """
-    for name, table in (("dialects", render_dialects()), ("models", render_models())):
+    tables = {"dialects": render_dialects(), "models": render_models(), "cache keys": render_cache_keys()}
+    for name, table in tables.items():
         start, end = f"<!-- fitting: {name} -->", f"<!-- /fitting: {name} -->"
         before, _, rest = text.partition(start)
         after = rest.partition(end)[2]
@@ -94,6 +96,23 @@ def _say_more(dialect: Dialect) -> Iterable[str]:
         "`reasoning_content` with every call": dialect.reasoning_placeholder is not None,
     }
     return (words for words, holds in more.items() if holds)
+
+
+def render_cache_keys() -> list[str]:
+    """Write a row per host that takes a session's key."""
+    head = ["| host | the session's key stands in | source |", "|---" * 3 + "|"]
+    return [*head, *(f"| `{host}` | {_say_place(place)} | {place.source} |" for host, place in CACHE_KEYS.items())]
+
+
+def _say_place(place: CacheKeyPlace) -> str:
+    """Say where the key stands, on which wires where they differ."""
+    by_name: dict[str, list[str]] = {}
+    for wire, name in [*place.fields.items(), *place.headers.items()]:
+        what = f"the header `{name}`" if name in place.headers.values() else f"`{name}`"
+        by_name.setdefault(what, []).append(wire.value.rpartition("_")[2])
+    if len(by_name) == 1:
+        return next(iter(by_name))
+    return ", ".join(f"{what} ({' and '.join(wires)})" for what, wires in by_name.items())
 
 
 def render_models() -> list[str]:

@@ -266,9 +266,17 @@ def test_anthropics_keys_go_to_claude_alone(name: str, base_url: str | None, *, 
     assert own["authorization"] == "Bearer sk-other"
 
 
-@pytest.mark.parametrize(
-    ("name", "base_url", "takes"),
-    [("openai/gpt-4o", None, True), ("openai/gpt-4o", "http://me", False), ("mistral/large", None, False)],
-)
-def test_who_takes_a_cache_key(name: str, base_url: str | None, *, takes: bool) -> None:
-    assert build_target(model(name, base_url)).takes_cache_key is takes
+CODEX = {"session-id": "s", "thread-id": "t", "x-codex-turn-state": "st", "x-codex-window-id": "w"}
+ACCOUNT = {"chatgpt-account-id": "a", "authorization": "Bearer t"}
+
+
+def test_codex_headers_go_to_its_own_backend_alone() -> None:
+    sent = build_request_headers(build_target(model("chatgpt/gpt-5.5")), CODEX | ACCOUNT)
+    assert sent.items() >= (CODEX | ACCOUNT).items()
+    for other in (model("openai/gpt-5.5"), model("openai/gpt-5.5", "https://me/v1"), model("anthropic/claude")):
+        assert not build_request_headers(build_target(other), CODEX | ACCOUNT).keys() & (CODEX | ACCOUNT).keys()
+
+
+def test_a_chatgpt_account_goes_along_with_the_clients_own_key_alone() -> None:
+    keyed = build_target(model("chatgpt/gpt-5.5", access_key=KEY))
+    assert "chatgpt-account-id" not in build_request_headers(keyed, CODEX | ACCOUNT)

@@ -128,18 +128,21 @@ class Fitting:
         self.signature_mark = rules.signature_mark
         """See `Rules.signature_mark`."""
 
-    def fit(self, fields: Mapping[str, msgspec.Raw], *, is_translated: bool = False) -> Fitted:
+    def fit(
+        self, fields: Mapping[str, msgspec.Raw], *, is_translated: bool = False, key: tuple[str, object] | None = None
+    ) -> Fitted:
         """Fit a request.
 
         Args:
             fields: Its top-level fields on the target's wire, each value's bytes untouched.
             is_translated: Whether the router wrote it, from another wire.
+            key: The field and the value by which the provider finds what it has cached, set where it has none.
 
         Raises:
             UnsupportedFieldError: It holds what the target does not take and what may not be left out.
         """
         if fields.keys() <= self._plain and self._mark.search(fields.get(self._conversation, b"")) is None:
-            return Fitted(address(fields, self._model_id))
+            return Fitted(address(fields, self._model_id, key))
         if not is_translated:
             fields = _LEAVE_OUT_FOREIGN[self._rules.wire](fields)
         document = Document(fields, is_translated=is_translated)
@@ -151,7 +154,7 @@ class Fitting:
             except BAD_JSON:
                 continue  # not in the wire's form: the provider's own answer says so
         return Fitted(
-            address(document.fields, self._model_id),
+            address(document.fields, self._model_id, key),
             tuple(document.adjustments),
             document.names or _NO_NAMES,
             "" if is_translated else self.signature_mark,

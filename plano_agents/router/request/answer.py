@@ -16,7 +16,9 @@ from plano_agents.errors import PlanoError
 from plano_agents.protocol.adjustment import Adjustment
 from plano_agents.router.request.trail import Trail
 
-PASSED_BACK = frozenset({"content-type", "request-id", "retry-after", "retry-after-ms", "x-request-id"})
+PASSED_BACK = frozenset(
+    {"content-type", "request-id", "retry-after", "retry-after-ms", "x-codex-turn-state", "x-request-id"}
+)
 """The provider's headers that the client gets, besides the rate limits'; what was compressed no longer is."""
 
 MAX_ADJUSTED_CHARACTERS = 1_000

@@ -4,7 +4,6 @@ A candidate is opened when its turn has come: the client's request is translated
 and fitted to what the model takes. What that needs for the way back is kept with it: `Opened` is carried to the answer.
 """
 
-import hashlib
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -22,11 +21,13 @@ from plano_agents.protocol.translation.translation import Translation, build_mir
 from plano_agents.providers.fit import Fitted, build_fittings, refuse_altered
 from plano_agents.providers.profiles import find_profile
 from plano_agents.providers.target import Target, build_request_headers, build_target
-from plano_agents.sessions.pin import SessionKey
+from plano_agents.sessions.cache_keys import FindCacheKey
 from plano_agents.sessions.pinning import Turn
 
+CACHE_HEADER = "x-plano-cache"
+"""Plano's header: at ``off`` nothing is done for the request's caching, and it is of no implicit session."""
+
 _UNCHANGED = Fitted(b"")
-_CACHE_KEY_DIGITS = 32
 
 
 class Draft(Struct, frozen=True):
@@ -98,20 +99,34 @@ class Candidate(Protocol):
         """
 
 
+def is_cache_off(headers: Mapping[str, str]) -> bool:
+    """Whether a client wants nothing done for its request's caching; see `CACHE_HEADER`."""
+    return headers.get(CACHE_HEADER, "").strip().lower() == "off"
+
+
 class Served:
     """A model's target, and the fitting of requests to it.
 
     Args:
         model: The model.
         config: What is configured.
+        find_cache_key: Finds a session's key at providers; None where none is sent.
 
     Raises:
         ConfigError: It cannot be served.
     """
 
-    __slots__ = ("by_client_key", "fittings", "model_id", "target", "timeouts", "unsupported_params")
+    __slots__ = (
+        "by_client_key",
+        "find_cache_key",
+        "fittings",
+        "model_id",
+        "target",
+        "timeouts",
+        "unsupported_params",
+    )
 
-    def __init__(self, model: Model, config: Config) -> None:
+    def __init__(self, model: Model, config: Config, find_cache_key: FindCacheKey | None) -> None:
         self.model_id = model.model_id
         self.target = build_target(model)
         self.fittings = build_fittings(
@@ -121,6 +136,7 @@ class Served:
             is_own_host=self.target.is_own_host,
         )
         self.by_client_key = "authorization" in self.target.forwarded
+        self.find_cache_key = find_cache_key if self.target.cache_key is not None else None
         self.unsupported_params = config.unsupported_params
         self.timeouts: Timeouts = config.timeouts
 
@@ -149,16 +165,19 @@ class ModelCandidate:
         target = served.target
         wire = target.choose_wire(draft.form)
         translation: Translation | None = None
+        key = self._find_cache_key(served.find_cache_key) if served.find_cache_key is not None else None
         if wire is draft.form and (wire is not Form.OPENAI_RESPONSES or self._is_taken(target)):
-            fitted = served.fittings[wire].fit(body.fields)
+            fitted = served.fittings[wire].fit(body.fields, key=target.name_cache_field(wire, key) if key else None)
         else:
             wire = target.wire
-            translation, fitted = self._translate(wire)
+            translation, fitted = self._translate(wire, key)
         if fitted.adjustments:
             refuse_altered(fitted.adjustments, served.model_id, served.unsupported_params)
         if self._turn is not None:
             self._turn.note_dispatch(self.model)
         headers = build_request_headers(target, draft.headers)
+        if key is not None:
+            headers = target.add_cache_header(wire, headers, key)
         request = UpstreamRequest(target.urls[wire], headers, fitted.body, served.timeouts)
         return Opened(request, wire, draft, body.streams, served.by_client_key, fitted, translation)
 
@@ -166,7 +185,13 @@ class ModelCandidate:
         """Whether a request of responses goes to a provider of responses as it is."""
         return target.compacts or not asks_for_compaction(self._draft.body.fields)
 
-    def _translate(self, wire: Form) -> tuple[Translation, Fitted]:
+    def _find_cache_key(self, find: FindCacheKey) -> str | None:
+        """Find the key by which the provider finds what it has cached of the session; None where none is sent."""
+        if self._turn is None or is_cache_off(self._draft.headers):
+            return None
+        return find(self._turn.key)
+
+    def _translate(self, wire: Form, key: str | None) -> tuple[Translation, Fitted]:
         served, draft = self._served, self._draft
         fitting = served.fittings[wire]
         translation = translate_request(
@@ -179,14 +204,11 @@ class ModelCandidate:
             signature_mark=fitting.signature_mark,
         )
         fields = split_fields(translation.request_body)
-        if self._turn is not None and served.target.takes_cache_key:
-            fields.setdefault("prompt_cache_key", _build_cache_key(self._turn.key))
-        fitted = fitting.fit(fields, is_translated=True)
-        told = (*translation.adjustments, *fitted.adjustments)
-        return translation, msgspec.structs.replace(fitted, adjustments=told)
-
-
-def _build_cache_key(key: SessionKey) -> msgspec.Raw:
-    """Build the provider's key of the session's cached prompts: a hash, for the id is the client's affair."""
-    digest = hashlib.sha256(f"prompt_cache_key {len(key.tenant)} {key.tenant} {key.affinity_id}".encode())
-    return msgspec.Raw(msgspec.json.encode(digest.hexdigest()[:_CACHE_KEY_DIGITS]))
+        field = served.target.name_cache_field(wire, key) if key is not None else None
+        own = draft.body.fields.get(field[0]) if field is not None else None
+        told = translation.adjustments
+        if field is not None and own is not None:  # the client's own, which the translation leaves out
+            fields[field[0]] = own
+            told = tuple(each for each in told if each.field != field[0])
+        fitted = fitting.fit(fields, is_translated=True, key=field)
+        return translation, msgspec.structs.replace(fitted, adjustments=(*told, *fitted.adjustments))

@@ -10,6 +10,7 @@ from plano_agents.router.request.dispatch import Dispatcher
 from plano_agents.router.request.sampling import Sampler
 from plano_agents.router.request.trail import Observer
 from plano_agents.router.request.turns import Turns
+from plano_agents.sessions.cache_keys import remember_cache_keys
 from plano_agents.sessions.pinning import Pinning
 
 
@@ -52,7 +53,8 @@ class Service:
         self.patience = config.limits.keepalive_comment_seconds
         """After how many seconds without a stream's first byte the client is told to wait."""
         self._config = config
-        self._served = {model.name: Served(model, config) for model in config.models}
+        self._find_cache_key = remember_cache_keys(config)
+        self._served = {model.name: Served(model, config, self._find_cache_key) for model in config.models}
 
     def find_served(self, name: str) -> Served:
         """Find where a configured model is served; one of a wildcard's is looked up each time."""
@@ -60,5 +62,5 @@ class Service:
         if served is None:
             model = self._config.find_model(name)
             assert model is not None, "a candidate is a configured model"  # noqa: S101 - cannot happen
-            served = Served(model, self._config)
+            served = Served(model, self._config, self._find_cache_key)
         return served

@@ -28,6 +28,7 @@ from plano_agents.errors import InvalidAffinityIdError, RequestError
 from plano_agents.protocol.decoding import BAD_JSON
 from plano_agents.protocol.needs import offers_tools
 from plano_agents.protocol.request_body import RequestBody
+from plano_agents.router.request.candidates import is_cache_off
 from plano_agents.sessions.harnesses import NAMED_LANES, read_id, recognise
 from plano_agents.sessions.implicit import derive_implicit_id
 from plano_agents.sessions.lanes import SEPARATOR, Origin, build_lane, name_agent_lane
@@ -130,7 +131,7 @@ class Turns:
             key = SessionKey(tenant, lane.key)
             return self._pinning.turn(key, self._ttl_seconds, Origin(lane.source, lane))
         made = await self._find_made(tenant, request)
-        if made is not None or not self._takes_implicit:
+        if made is not None or not self._takes_implicit or is_cache_off(fields):
             return made
         salt = await self._pinning.store.salt()
         implicit = derive_implicit_id(request.head, tenant, salt, per_user_turn=self._per_user_turn)

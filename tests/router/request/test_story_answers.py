@@ -299,20 +299,3 @@ async def test_what_is_the_clients_or_the_providers_fault_is_no_log_line(
     for body in (chat(), b"{", chat(model="gpt-9")):
         await ask(service, body)
     assert caplog.text == ""
-
-
-async def test_a_translated_request_of_a_session_has_the_sessions_cache_key() -> None:
-    said = b'{"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]}'
-    upstream = MemoryUpstream(MemoryResponse(pieces=(said,)))
-    service = build_service(build_config(), upstream)
-    for headers in ((ID,), (ID,), (("x-model-affinity", "run-2"),), ()):
-        await ask(
-            service,
-            MESSAGES_BODY.replace(b"claude-sonnet-4-6", b"gpt-4o"),
-            *headers,
-            endpoint=Endpoint(MESSAGES),
-        )
-    first, again, other, none = (json.loads(each.body).get("prompt_cache_key") for each in upstream.requests)
-    assert first == again != other
-    assert none is None
-    assert "run-1" not in first
