@@ -10,6 +10,8 @@ initialize  first_turn       no live pin: routed, or, in a lane beside a harness
 initialize  hint             no live pin, and the transcript's own model is configured: pinned unrouted,
                              or the next, where what it cannot serve stays in the transcript
 retain      pinned           the pin holds: routing is skipped
+retain      deployment       the pin's model holds, and another of its deployments served the request: the
+                             pin moves to that one, unless nothing of the cause stays in the transcript
 detour      unsuitable       the pinned model cannot serve this one request, and nothing of the reason
                              stays in the transcript: another model serves it, the pin stays
 switch      upstream_failed  the pinned model failed for good, another answered: the pin moves to it
@@ -22,6 +24,7 @@ An explicit id outranks everything; the order is live pin, hint, routing. Pure: 
 is left to the store, routing to the caller.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -49,6 +52,12 @@ class Settled(NamedTuple):
     """What the caller is told."""
     pin: Pin
     """What is to be kept, or is kept already."""
+
+    def at(self, deployment: str | None) -> "Settled":
+        """The same on a deployment of the model."""
+        return Settled(
+            replace(self.decision, deployment=deployment), dataclasses.replace(self.pin, deployment=deployment)
+        )
 
 
 def decide_without_session(route: Route) -> Decision:
@@ -87,7 +96,7 @@ def decide_before_routing(
 
 def decide_by_pin(pin: Pin) -> Settled:
     """Decide for a request whose session is pinned."""
-    return Settled(Decision(pin.model, pin.route, "retain", "pinned"), pin)
+    return Settled(Decision(pin.model, pin.route, "retain", "pinned", deployment=pin.deployment), pin)
 
 
 def decide_lanes_model(lane: Lane, named: str, *, is_mains: bool) -> str | None:
@@ -133,19 +142,25 @@ def name_refusal(param: str | None) -> Cause:
     return Cause("unsuitable", param, stays=param is not None and param.startswith(_TRANSCRIPT))
 
 
-def decide_after_move(decision: Decision, model: str, cause: Cause) -> Decision:
+def decide_after_move(decision: Decision, model: str, cause: Cause, deployment: str | None = None) -> Decision:
     """Decide for a request that another candidate answered than the one decided on.
 
     Args:
         decision: What had been decided.
         model: Who answered, provider-qualified.
         cause: Why the one decided on did not.
+        deployment: Which of the model's deployments.
 
     Returns:
-        A detour, of which the pin hears nothing, where the cause is this request's alone; else a switch.
+        The same of another deployment where the model is the one decided on; a detour, of which the pin hears nothing,
+        where the cause is this request's alone; else a switch.
     """
     if decision.kind == "none":
-        return replace(decision, model=model)
+        return replace(decision, model=model, deployment=deployment)
+    if model == decision.model:
+        if decision.kind != "retain":
+            return replace(decision, deployment=deployment)
+        return replace(decision, reason="deployment", because=cause.because, deployment=deployment)
     if cause.reason == "unsuitable" and not cause.stays:
         return Decision(
             model,
@@ -155,5 +170,8 @@ def decide_after_move(decision: Decision, model: str, cause: Cause) -> Decision:
             decision.degraded,
             cause.because,
             decision.model,
+            deployment,
         )
-    return Decision(model, decision.route, "switch", cause.reason, decision.degraded, cause.because)
+    return Decision(
+        model, decision.route, "switch", cause.reason, decision.degraded, cause.because, deployment=deployment
+    )

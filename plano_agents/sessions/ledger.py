@@ -1,4 +1,4 @@
-"""Broken promises, counted: each dispatch against the model last dispatched for the same session.
+"""Broken promises, counted: each dispatch against the model, and deployment, last dispatched for the same session.
 
 The ledger is no part of the store and believes nothing that a store says of models; from a pin it takes only which pin
 it is (lineage) and how often it was moved. A session's model may differ from the last one dispatched when
@@ -30,8 +30,11 @@ class _Dispatched:
 
     lineage: str = ""
     moves: int = 0
+    edits: int = 0
     model: str | None = None
     """None where nothing was dispatched since a pin of the session ended."""
+    deployment: str | None = None
+    """Which of the model's deployments."""
     noted: int = 0
     """At which of the ledger's ticks it was first so."""
     era: int = 0
@@ -74,7 +77,7 @@ class Ledger:
         return self._era
 
     def note(self, key: SessionKey, pin: Pin, model: str, *, decided: int, era: int = 0) -> None:
-        """Note that a session's request goes to its own model, and count it if that breaks the promise.
+        """Note that a session's request goes to its own model and deployment; count it if that breaks the promise.
 
         Args:
             key: The session.
@@ -86,36 +89,39 @@ class Ledger:
         last = self._last.get(key, _NOTHING)
         if decided < last.ended:
             return
-        if pin.lineage == last.lineage and pin.moves < last.moves and decided < last.noted:
+        if pin.lineage == last.lineage and decided < last.noted and _has_moved_less(pin, last):
             return
-        if model != last.model and last.era == era and not self._is_explained(last, pin):
+        moved = model != last.model or pin.deployment != last.deployment
+        if moved and last.era == era and not self._is_explained(last, pin, model):
             self.violations += 1
             self._on_violation()
             logger.error(
                 "affinity violated: session %r was last dispatched to %s and now to %s, for no listed reason",
                 key.affinity_id,
-                last.model,
-                model,
+                _name(last.model, last.deployment),
+                _name(model, pin.deployment),
             )
-        if (pin.lineage, pin.moves, model, era) != (last.lineage, last.moves, last.model, last.era):
-            last = _Dispatched(pin.lineage, pin.moves, model, self.tick(), era, last.ended)
+        if moved or (pin.lineage, pin.moves, pin.edits, era) != (last.lineage, last.moves, last.edits, last.era):
+            place = (pin.moves, pin.edits, model, pin.deployment)
+            last = _Dispatched(pin.lineage, *place, self.tick(), era, last.ended)
         self._keep(key, last)
 
     def note_move(self, key: SessionKey, pin: Pin, *, era: int = 0) -> None:
         """Note that a session's pin was moved, by a request of this process that was told why."""
         last = self._last.get(key)
         if last is not None:
-            self._keep(key, _Dispatched(pin.lineage, pin.moves, pin.model, self.tick(), era, last.ended))
+            place = (pin.moves, pin.edits, pin.model, pin.deployment)
+            self._keep(key, _Dispatched(pin.lineage, *place, self.tick(), era, last.ended))
 
     def forget(self, key: SessionKey) -> None:
         """Note that a session's pin has ended."""
         self._keep(key, _Dispatched(ended=self.tick()))
 
-    def _is_explained(self, last: _Dispatched, pin: Pin) -> bool:
+    def _is_explained(self, last: _Dispatched, pin: Pin, model: str) -> bool:
         if last.model is None:
             return True
         if pin.lineage == last.lineage:
-            return pin.moves > last.moves
+            return pin.moves > last.moves or (pin.edits > last.edits and model == last.model)
         return self._is_shared
 
     def _keep(self, key: SessionKey, last: _Dispatched) -> None:
@@ -123,3 +129,11 @@ class Ledger:
         self._last.move_to_end(key)
         if len(self._last) > self._max_entries:
             self._last.popitem(last=False)
+
+
+def _has_moved_less(pin: Pin, last: _Dispatched) -> bool:
+    return (pin.moves, pin.edits) < (last.moves, last.edits)
+
+
+def _name(model: str | None, deployment: str | None) -> str:
+    return f"{model} ({deployment})" if deployment is not None else f"{model}"

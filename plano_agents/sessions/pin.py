@@ -16,7 +16,7 @@ Reason = Literal["first_turn", "hint", "pinned"] | SwitchReason
 Degraded = Literal["store", "routing"]
 
 MAX_SWITCHES = 16
-"""How many of a session's latest switches are remembered."""
+"""How many of a session's latest switches are remembered, and of its latest moves to other deployments."""
 
 MAX_BECAUSE_CHARACTERS = 100
 """How much of what made a model another a header tells."""
@@ -53,8 +53,26 @@ class Switch:
     """What exactly: the field, the status, the limit; None where the reason says it all."""
 
 
+@dataclass(frozen=True, slots=True)
+class DeploymentMove:
+    """A session's change from one deployment of its model to another."""
+
+    at: float
+    """Unix time in seconds."""
+    model: str
+    """The model, which stays; provider-qualified."""
+    from_deployment: str | None
+    """The deployment's name; None where the pin named none."""
+    to_deployment: str | None
+    """The deployment's name; None where the model has no deployments any more."""
+    because: str | None
+    """What exactly: the status, the limit."""
+    edit: int
+    """Which of the pin's edits it was, from 1."""
+
+
 class Cause(NamedTuple):
-    """The cause for which another model serves a request than the one decided on."""
+    """The cause for which another model, or another deployment, serves a request than the one decided on."""
 
     reason: MoveReason
     """The reason."""
@@ -86,8 +104,21 @@ class Pin:
     """How often it was changed without another model."""
     user_turn: str = ""
     """The user turn that its model was last decided for, as a keyed hash; empty before one was."""
+    deployment: str | None = None
+    """The model's deployment that the session is kept on, by its name; None where the model has none."""
+    deployment_moves: tuple[DeploymentMove, ...] = ()
+    """Its latest moves from one deployment to another, oldest first, `MAX_SWITCHES` at most; each is an edit."""
 
-    def move(self, model: str, route: str | None, reason: SwitchReason, at: float, because: str | None = None) -> "Pin":
+    def move(
+        self,
+        model: str,
+        route: str | None,
+        reason: SwitchReason,
+        at: float,
+        because: str | None = None,
+        *,
+        deployment: str | None = None,
+    ) -> "Pin":
         """The same pin on another model.
 
         Args:
@@ -96,9 +127,26 @@ class Pin:
             reason: Why it moves.
             at: Unix time in seconds.
             because: What exactly made it move.
+            deployment: The model's deployment.
         """
         switches = (*self.switches, Switch(at, self.model, model, reason, because))[-MAX_SWITCHES:]
-        return replace(self, model=model, route=route, moves=self.moves + 1, switches=switches)
+        return replace(self, model=model, route=route, moves=self.moves + 1, switches=switches, deployment=deployment)
+
+    def move_deployment(self, deployment: str | None, at: float, because: str | None) -> "Pin":
+        """The same pin on another deployment of its model.
+
+        Args:
+            deployment: Its name.
+            at: Unix time in seconds.
+            because: What exactly made it move.
+        """
+        moved = DeploymentMove(at, self.model, self.deployment, deployment, because, self.edits + 1)
+        return replace(
+            self,
+            deployment=deployment,
+            edits=self.edits + 1,
+            deployment_moves=(*self.deployment_moves, moved)[-MAX_SWITCHES:],
+        )
 
     def keep(self, route: str | None, user_turn: str) -> "Pin":
         """The same pin on the same model, for another user turn.
@@ -114,12 +162,12 @@ class Pin:
         return replace(self, lineage=_new_lineage())
 
     @property
-    def place(self) -> tuple[str, int, str, int]:
-        """The place that a change is compared and set by: which pin, how many moves, its model, how many edits."""
-        return self.lineage, self.moves, self.model, self.edits
+    def place(self) -> tuple[str, int, str, int, str]:
+        """The place that a change is compared and set by: which pin, its moves, model, edits, deployment."""
+        return self.lineage, self.moves, self.model, self.edits, self.deployment or ""
 
     def is_at(self, other: "Pin") -> bool:
-        """Whether it stands where the other does: replicas that are cut off may move one pin to different models."""
+        """Whether it stands where the other does: replicas that are cut off may move one pin to different places."""
         return self.place == other.place
 
     def comes_from(self, other: "Pin") -> bool:
@@ -128,8 +176,13 @@ class Pin:
         if self.lineage != other.lineage or steps > len(self.switches):
             return False
         if steps == 0:
-            return self.model == other.model and self.edits > other.edits
+            return self.model == other.model and self.edits > other.edits and self._was_at(other)
         return steps > 0 and self.switches[-steps].from_model == other.model
+
+    def _was_at(self, other: "Pin") -> bool:
+        """Whether it was on the other's deployment when it had as many edits, as far as its latest moves say."""
+        since = next((each for each in self.deployment_moves if each.edit > other.edits), None)
+        return (self.deployment if since is None else since.from_deployment) == other.deployment
 
 
 def create_pin(model: str, route: str | None, reason: Literal["first_turn", "hint"], at: float) -> Pin:
@@ -165,9 +218,11 @@ class Decision(Struct, frozen=True):
     degraded: tuple[Degraded, ...] = ()
     """What had to be done without: the shared store, the routing model."""
     because: str | None = None
-    """What exactly made the model another than the pinned one: the field, the status, the limit."""
+    """What exactly made the model, or its deployment, another than the pinned one: the field, the status, the limit."""
     pinned: str | None = None
     """The model that the session keeps, where another one serves this request alone."""
+    deployment: str | None = None
+    """The deployment of the model that serves it, by its name; None where the model has none."""
 
     @property
     def header(self) -> str:

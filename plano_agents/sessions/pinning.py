@@ -188,6 +188,7 @@ class Turn:
         find_model: Callable[[str], str | None],
         route: Callable[[], Awaitable[Route]],
         resume: Callable[[str], str | None] | None = None,
+        choose: Callable[[str], str | None] = lambda _model: None,
     ) -> Decision:
         """Decide which model serves the request.
 
@@ -196,6 +197,7 @@ class Turn:
             find_model: From any spelling to the provider-qualified name; None for what is not configured.
             route: Routes the request; called only where no pin and no hint decides.
             resume: From a hint to the model that goes on with its transcript; where None, as `find_model`.
+            choose: Chooses one of the deployments of a model that is to be pinned; None where it has no several.
 
         Returns:
             The decision; the pin that it stands for is kept.
@@ -212,7 +214,7 @@ class Turn:
             settled = decide_before_routing(pin, hint=hint, find_model=find_model, now=now, resume=resume)
             if settled is None:
                 settled = decide_after_routing(pin, await route(), now=now)
-            settled = await self._keep(pin, settled, find_model)
+            settled = await self._keep(pin, settled, find_model, choose)
             if decided is None:
                 gate.open(settled.pin, self._pinning.ledger.tick(), degraded=self._degraded)
             return self._settle(settled)
@@ -234,35 +236,40 @@ class Turn:
         session, _ = await self._pinning.store.find(self.key)
         return session.pin if session is not None else None
 
-    def note_dispatch(self, model: str) -> None:
+    def note_dispatch(self, model: str, deployment: str | None = None) -> None:
         """Let the ledger check a dispatch; one to a fallback has a reason that the caller will be told."""
         self._is_sent = True
         pin = self._pin
-        if pin is not None and model == pin.model:
+        if pin is not None and model == pin.model and deployment == pin.deployment:
             self._pinning.ledger.note(self.key, pin, model, decided=self._decided, era=self._era)
 
-    async def follow(self, decision: Decision, model: str, cause: Cause) -> Decision:
-        """Decide for another model than the one decided on, and move the session's pin to it where that is a switch.
+    async def follow(self, decision: Decision, model: str, cause: Cause, deployment: str | None = None) -> Decision:
+        """Decide for another model or deployment than the one decided on, and move the session's pin to it.
 
-        A pin that another request has moved meanwhile stays where it is. A detour moves none: the ledger checks the
-        model that it names as pinned.
+        A pin that another request has moved meanwhile stays where it is. A detour moves none, nor does another
+        deployment for this one request's sake: the ledger checks the model that a detour names as pinned.
 
         Args:
             decision: What had been decided.
             model: Who serves the request, provider-qualified.
             cause: Why the one decided on does not.
+            deployment: Which of the model's deployments does.
 
         Returns:
             The decision that the caller is told.
         """
-        followed = decide_after_move(decision, model, cause)
+        followed = decide_after_move(decision, model, cause, deployment)
         pin = self._pin
         assert pin is not None, "what failed was decided on"  # noqa: S101 - cannot happen
         if followed.pinned is not None:
             self._pinning.ledger.note(self.key, pin, followed.pinned, decided=self._decided, era=self._era)
-        else:
-            new = pin.move(model, decision.route, cause.reason, self._pinning.wall_clock(), cause.because)
-            await self._move(pin, new)
+        elif model != decision.model:
+            now = self._pinning.wall_clock()
+            await self._move(
+                pin, pin.move(model, decision.route, cause.reason, now, cause.because, deployment=deployment)
+            )
+        elif cause.stays:
+            await self._move(pin, pin.move_deployment(deployment, self._pinning.wall_clock(), cause.because))
         return self._tell(followed)
 
     async def _move(self, old: Pin, new: Pin) -> None:
@@ -277,9 +284,16 @@ class Turn:
         self._decided = self._pinning.ledger.tick()
         return self._read(await self._pinning.store.get(self.key))
 
-    async def _keep(self, known: Pin | None, settled: Settled, find_model: Callable[[str], str | None]) -> Settled:
+    async def _keep(
+        self,
+        known: Pin | None,
+        settled: Settled,
+        find_model: Callable[[str], str | None],
+        choose: Callable[[str], str | None],
+    ) -> Settled:
         """Pin a decision, or take the one that another request or replica has pinned meanwhile."""
         while settled.decision.kind != "retain":
+            settled = settled.at(choose(settled.pin.model))
             held = await self._write(known, settled.pin)
             if held == settled.pin:
                 break

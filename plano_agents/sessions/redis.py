@@ -1,8 +1,9 @@
 """Pins in Redis 7.0 or newer; every step of a pin is one atomic command.
 
 Reading renews (GETEX), pinning writes if absent and reads in one step (SET NX GET), moving compares the pin's place:
-which pin it is, how often it was moved, to which model, how often it was edited (a script). A value that is no pin
-counts as none, and the next pin takes its place. What to do when Redis does not answer is left to ``shared``.
+which pin it is, how often it was moved, to which model, how often it was edited, to which deployment (a script). A
+value that is no pin counts as none, and the next pin takes its place. What to do when Redis does not answer is left to
+``shared``.
 """
 
 import hashlib
@@ -52,9 +53,10 @@ local held = redis.pcall('GET', KEYS[1])
 if type(held) ~= 'string' then return false end
 local ok, pin = pcall(cjson.decode, held)
 if ok and type(pin) == 'table' and pin.lineage == ARGV[1] and pin.moves == tonumber(ARGV[2])
-  and pin.model == ARGV[3] and (pin.edits or 0) == tonumber(ARGV[4]) then
-  redis.call('SET', KEYS[1], ARGV[5], 'PX', ARGV[6])
-  return ARGV[5]
+  and pin.model == ARGV[3] and (pin.edits or 0) == tonumber(ARGV[4])
+  and (pin.deployment or '') == ARGV[5] then
+  redis.call('SET', KEYS[1], ARGV[6], 'PX', ARGV[7])
+  return ARGV[6]
 end
 return held
 """

@@ -99,7 +99,8 @@ def decode_pin(value: Reply) -> Pin | None:
         pin = _PIN.decode(value) if _ALL_SWITCHES.encode() not in value else _read_whole(_WHOLE_PIN.decode(value))
     except (msgspec.DecodeError, RecursionError):
         return None
-    return pin if all(map(_is_time, (pin.pinned_at, *(each.at for each in pin.switches)))) else None
+    times = (pin.pinned_at, *(each.at for each in pin.switches), *(each.at for each in pin.deployment_moves))
+    return pin if all(map(_is_time, times)) else None
 
 
 def decode_maker(value: Reply) -> Maker | None:

@@ -7,6 +7,7 @@ store's clock, on eviction and on outages is left to the tests of each store.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import replace
 from itertools import combinations
 
 from plano_agents import processes
@@ -76,6 +77,7 @@ def _build_pin(model: str = _GPT, *, lineage: str = "1", route: str | None = "r"
 
 
 _PIN, _OTHER = _build_pin(), _build_pin(_CLAUDE, lineage="2", route=None)
+_DEPLOYED = replace(_PIN, deployment="eu")
 _MOVED = _PIN.move(_CLAUDE, "r", "upstream_failed", 2.0)
 
 
@@ -195,6 +197,32 @@ class SessionStoreSuite:
         with in_use(store, _A):
             assert (await store.move(_A, _PIN, _MOVED)).pin is None
         assert await use(store, _A) is None
+
+    @_on_a_store
+    async def test_a_move_to_another_deployment_keeps_the_model(self, store: SessionStore) -> None:
+        there = _DEPLOYED.move_deployment("us", 2.0, "status 429")
+        await use(store, _A, _DEPLOYED)
+        with in_use(store, _A):
+            assert (await store.move(_A, _DEPLOYED, there)).pin == there
+        assert await use(store, _A) == there
+
+    @_on_a_store
+    async def test_of_many_concurrent_moves_to_other_deployments_one_holds_for_all(self, store: SessionStore) -> None:
+        await use(store, _A, _DEPLOYED)
+        moved = [_DEPLOYED.move_deployment(f"d{number}", 2.0, "status 429") for number in range(20)]
+        with in_use(store, _A):
+            held = await asyncio.gather(*(store.move(_A, _DEPLOYED, each) for each in moved))
+        assert len({each.pin.deployment for each in held if each.pin is not None}) == 1
+        assert await use(store, _A) == held[0].pin
+
+    @_on_a_store
+    async def test_a_move_from_a_deployment_that_the_pin_is_not_on_changes_nothing(self, store: SessionStore) -> None:
+        """After an outage two replicas may know the same pin, moved once by each."""
+        there, elsewhere = (_DEPLOYED.move_deployment(name, 2.0, None) for name in ("us", "asia"))
+        await use(store, _A, there)
+        with in_use(store, _A):
+            assert (await store.move(_A, elsewhere, elsewhere.move_deployment("eu", 3.0, None))).pin == there
+            assert (await store.move(_A, elsewhere, elsewhere.move("m/1", "r", "unsuitable", 3.0))).pin == there
 
     # Dropping a pin
 

@@ -30,8 +30,15 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEv
     return {"uvloop": uvloop.new_event_loop}
 
 
-def build_pin(model: str = GPT, *, lineage: str = "1", route: str | None = "r", moves: int = 0) -> Pin:
-    return Pin(model, route, "first_turn", 1_700_000_000.5, lineage, moves)
+def build_pin(
+    model: str = GPT,
+    *,
+    lineage: str = "1",
+    route: str | None = "r",
+    moves: int = 0,
+    deployment: str | None = None,
+) -> Pin:
+    return Pin(model, route, "first_turn", 1_700_000_000.5, lineage, moves, deployment=deployment)
 
 
 class Clock:

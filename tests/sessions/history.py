@@ -132,11 +132,13 @@ class History:
         for turn in range(STEPS):
             key = self.random.choice(list(self.operations))
             name = f"m/{number}.{turn}"
-            match self.random.choice(["get", "get", "pin", "pin", "move", "move", "keep", "drop"]):
+            match self.random.choice(["get", "get", "pin", "pin", "move", "move", "keep", "leave", "drop"]):
                 case "pin":
                     step: Step = Write(build_pin(name, lineage=name))
                 case "move" if key in seen:
                     step = Move(seen[key], seen[key].move(name, "r", self.random.choice(REASONS), 1.0))
+                case "leave" if key in seen:
+                    step = Move(seen[key], seen[key].move_deployment(name, 1.0, "status 429"))
                 case "keep" if key in seen:
                     step = Move(seen[key], seen[key].keep("r", name))
                 case "drop":

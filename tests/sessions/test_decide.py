@@ -8,7 +8,7 @@ from plano_agents.sessions.decide import (
     decide_before_routing,
     decide_without_session,
 )
-from plano_agents.sessions.pin import MAX_SWITCHES, Cause, Decision, Kind, Pin
+from plano_agents.sessions.pin import MAX_SWITCHES, Cause, Decision, DeploymentMove, Kind, Pin
 from tests.sessions.conftest import CLAUDE, GPT, build_pin
 
 REMOVED = build_pin("openai/removed")
@@ -85,6 +85,20 @@ def test_what_the_model_cannot_serve_and_stays_in_the_transcript_is_a_switch() -
     )
 
 
+def test_a_session_whose_models_deployment_failed_keeps_its_model() -> None:
+    decided = Decision(GPT, "r", "retain", "pinned", ("store",), deployment="eu")
+    told = decide_after_move(decided, GPT, Cause("upstream_failed", "status 503"), "us")
+    assert (told.model, told.route, told.deployment) == (GPT, "r", "us")
+    assert told.header == "retain; reason=deployment; because=status 503; degraded=store"
+
+
+@pytest.mark.parametrize("kind", ["none", "initialize", "switch"])
+def test_what_began_or_moved_a_session_is_told_whichever_deployment_answers(kind: Kind) -> None:
+    decided = Decision(GPT, "r", kind, None, deployment="eu")
+    told = decide_after_move(decided, GPT, Cause("upstream_failed", "status 503"), "us")
+    assert told == Decision(GPT, "r", kind, None, deployment="us")
+
+
 @pytest.mark.parametrize("kind", ["retain", "initialize"])
 def test_what_the_model_cannot_serve_this_once_is_a_detour_that_names_the_pin(kind: Kind) -> None:
     decided = Decision(GPT, "r", kind, "pinned", ("store",))
@@ -125,6 +139,41 @@ def test_a_hint_whose_model_cannot_go_on_pins_the_next_one() -> None:
 def test_a_move_remembers_because() -> None:
     pin = build_pin().move(CLAUDE, "r", "unsuitable", 9.0, "images")
     assert [each.because for each in pin.switches] == ["images"]
+
+
+def test_a_pin_on_another_deployment_is_edited_and_does_not_switch() -> None:
+    pin = build_pin(deployment="eu").move_deployment("us", 9.0, "status 429")
+    assert (pin.model, pin.deployment, pin.moves, pin.edits, pin.switches) == (GPT, "us", 0, 1, ())
+    assert pin.deployment_moves == (DeploymentMove(9.0, GPT, "eu", "us", "status 429", 1),)
+
+
+def test_a_pin_comes_from_where_its_latest_moves_say_that_it_was() -> None:
+    first = build_pin(deployment="eu")
+    there = first.move_deployment("us", 1.0, "status 429")
+    kept = there.keep("r", "turn 2")
+    switched = kept.move(CLAUDE, "r", "unsuitable", 2.0, deployment="east")
+    last = switched.move_deployment("west", 3.0, None)
+    path = [first, there, kept, switched, last]
+    for number, pin in enumerate(path):
+        assert [pin.comes_from(each) for each in path] == [other < number for other in range(len(path))]
+    elsewhere = first.move_deployment("asia", 1.0, None)
+    assert not there.comes_from(build_pin(deployment="asia"))
+    assert not there.move_deployment("west", 2.0, None).comes_from(elsewhere)
+    assert not kept.comes_from(elsewhere)
+
+
+def test_pins_of_one_model_on_two_deployments_stand_at_different_places() -> None:
+    here, there = (build_pin(deployment="eu").move_deployment(name, 1.0, None) for name in ("us", "asia"))
+    assert here.is_at(here)
+    assert not here.is_at(there)
+
+
+def test_a_pin_remembers_its_latest_moves_to_other_deployments_only() -> None:
+    pin = build_pin()
+    for number in range(MAX_SWITCHES + 3):
+        pin = pin.move_deployment(f"d{number}", float(number), None)
+    assert (pin.moves, pin.edits) == (0, MAX_SWITCHES + 3)
+    assert [each.at for each in pin.deployment_moves] == [float(number) for number in range(3, MAX_SWITCHES + 3)]
 
 
 def test_a_pin_remembers_its_latest_switches_only() -> None:

@@ -56,6 +56,46 @@ def test_a_pin_that_moved_has_a_reason(shared: bool) -> None:  # noqa: FBT001 - 
 
 
 @pytest.mark.parametrize("shared", [True, False])
+def test_another_deployment_under_the_same_pin_is_a_violation(shared: bool) -> None:  # noqa: FBT001 - parametrized
+    ledger = build(shared=shared)
+    dispatch(ledger, build_pin(deployment="eu"))
+    dispatch(ledger, build_pin(deployment="us"))
+    assert ledger.violations == 1
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_pin_that_moved_to_another_deployment_has_a_reason(shared: bool) -> None:  # noqa: FBT001 - parametrized
+    ledger = build(shared=shared)
+    here = build_pin(deployment="eu")
+    dispatch(ledger, here)
+    there = here.move_deployment("us", 1.0, "status 429")
+    if not shared:
+        ledger.note_move(A, there)
+    dispatch(ledger, there)
+    assert ledger.violations == 0
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_pin_that_was_only_edited_explains_no_other_model(shared: bool) -> None:  # noqa: FBT001 - parametrized
+    ledger = build(shared=shared)
+    dispatch(ledger, PIN)
+    dispatch(ledger, PIN.move_deployment("us", 1.0, None), model=CLAUDE)
+    assert ledger.violations == 1
+
+
+def test_a_deployment_that_was_decided_on_before_the_pin_left_it_is_no_violation() -> None:
+    ledger = build()
+    here = build_pin(deployment="eu")
+    dispatch(ledger, here)
+    before = ledger.tick()
+    ledger.note_move(A, here.move_deployment("us", 1.0, "status 429"))
+    ledger.note(A, here, GPT, decided=before)
+    assert ledger.violations == 0
+    dispatch(ledger, here)
+    assert ledger.violations == 1
+
+
+@pytest.mark.parametrize("shared", [True, False])
 def test_a_pin_that_comes_back_after_it_moved_is_a_violation(shared: bool) -> None:  # noqa: FBT001 - parametrized
     ledger = build(shared=shared)
     dispatch(ledger, PIN)

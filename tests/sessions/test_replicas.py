@@ -34,6 +34,7 @@ class Replica:
         self.pinning = Pinning(store, self.ledger)
         self.routed: list[SessionKey] = []
         self.sent: dict[SessionKey, set[str]] = defaultdict(set)
+        self.asked: dict[SessionKey, set[str | None]] = defaultdict(set)
 
     @property
     def is_cut_off(self) -> bool:
@@ -42,20 +43,31 @@ class Replica:
         assert isinstance(store, SharedSessionStore)
         return store._outage.is_on
 
-    async def serve(self, key: SessionKey, *, fails_over_to: str | None = None, detours: bool = False) -> Decision:
+    async def serve(
+        self,
+        key: SessionKey,
+        *,
+        fails_over_to: str | None = None,
+        detours: bool = False,
+        leaves_for: str | None = None,
+    ) -> Decision:
         async def route() -> Route:
             self.routed.append(key)
             await asyncio.sleep(0)
             return Route(f"{self.name}/{len(self.routed)}", "r")
 
         with closing(self.pinning.turn(key, 600).open()) as turn:
-            decision = await turn.decide(hint=None, find_model=str, route=route)
+            decision = await turn.decide(hint=None, find_model=str, route=route, choose=lambda _: f"at-{self.name}")
             if detours:
                 return await turn.follow(decision, "other/0", Cause("unsuitable", "logprobs", stays=False))
-            turn.note_dispatch(decision.model)
+            turn.note_dispatch(decision.model, decision.deployment)
             self.sent[key].add(decision.model)
+            self.asked[key].add(decision.deployment)
+            if leaves_for is not None:
+                cause = Cause("upstream_failed", "status 429")
+                return await turn.follow(decision, decision.model, cause, leaves_for)
             if fails_over_to is not None:
-                decision = await turn.follow(decision, fails_over_to, Cause("upstream_failed", "status 503"))
+                decision = await turn.follow(decision, fails_over_to, Cause("upstream_failed", "status 503"), "east")
             return decision
 
 
@@ -81,6 +93,7 @@ async def test_of_concurrent_first_turns_over_replicas_one_decision_is_used(serv
         await asyncio.gather(*turns)
     for key in keys:
         assert len(replicas[0].sent[key] | replicas[1].sent[key]) == 1
+        assert len(replicas[0].asked[key] | replicas[1].asked[key]) == 1
         assert all(replica.routed.count(key) <= 1 for replica in replicas)
     assert [replica.ledger.violations for replica in replicas] == [0, 0]
 
@@ -132,7 +145,7 @@ async def start(server: RedisServer) -> None:
 async def test_no_promise_is_broken_through_outages(
     server: RedisServer, replicas: list[Replica], log: OutageLog, seed: int
 ) -> None:
-    """Turns, detours, failing upstreams and faults of the store, in any order."""
+    """Turns, detours, failing upstreams and deployments, and faults of the store, in any order."""
     chance = random.Random(seed)
     keys = [SessionKey("", str(number)) for number in range(5)]
 
@@ -140,7 +153,10 @@ async def test_no_promise_is_broken_through_outages(
         for _ in range(150):
             other = f"other/{chance.randint(1, 9)}" if chance.random() < 0.1 else None
             detours = other is None and chance.random() < 0.1
-            await replica.serve(chance.choice(keys), fails_over_to=other, detours=detours)
+            leaves_for = f"d{chance.randint(1, 3)}" if chance.random() < 0.2 else None
+            await replica.serve(
+                chance.choice(keys), fails_over_to=other, detours=detours, leaves_for=None if detours else leaves_for
+            )
 
     for begin, end in ((freeze, thaw), (kill, start), (freeze, thaw), (kill, start)):
         working = [asyncio.create_task(work(replica)) for replica in replicas for _ in range(4)]
@@ -154,7 +170,8 @@ async def test_no_promise_is_broken_through_outages(
     assert [replica.ledger.violations for replica in replicas] == [0, 0]
     decisions = [await replica.serve(key) for key in keys for replica in replicas]
     assert [each.kind for each in decisions] == ["retain"] * 10
-    assert all(first.model == second.model for first, second in zip(decisions[::2], decisions[1::2], strict=True))
+    for first, second in zip(decisions[::2], decisions[1::2], strict=True):
+        assert (first.model, first.deployment) == (second.model, second.deployment)
 
 
 async def test_a_pin_that_is_overwritten_in_place_breaks_a_promise(
@@ -198,3 +215,26 @@ async def test_a_replica_follows_anothers_move_without_breaking_a_promise(replic
     await two.serve(A, fails_over_to=GPT)
     assert (await one.serve(A)).model == GPT
     assert one.ledger.violations == 0
+
+
+async def test_of_concurrent_moves_to_other_deployments_over_replicas_one_holds(server: RedisServer) -> None:
+    """However long the machine takes for them; the model stays, and every caller is told."""
+    keys = [SessionKey("", str(number)) for number in range(50)]
+    async with start_two(server, timeout_seconds=30) as replicas:
+        first = [await replicas[0].serve(key) for key in keys]
+        turns = [
+            replica.serve(key, leaves_for=f"{replica.name}-{number}")
+            for key in keys
+            for replica in replicas
+            for number in range(4)
+        ]
+        told = await asyncio.gather(*turns)
+        after = [[await replica.serve(key) for replica in replicas] for key in keys]
+        pins = [await replica.pinning.store.find(key) for key in keys for replica in replicas[:1]]
+    assert {each.header for each in told} == {"retain; reason=deployment; because=status 429"}
+    for before, (here, there) in zip(first, after, strict=True):
+        assert (here.model, here.header) == (before.model, "retain; reason=pinned")
+        assert here.deployment == there.deployment != before.deployment
+        assert here.model == there.model
+    assert all(session is not None and session.pin.moves == 0 for session, _ in pins)
+    assert [replica.ledger.violations for replica in replicas] == [0, 0]

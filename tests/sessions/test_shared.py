@@ -31,6 +31,7 @@ from tests.sessions.conftest import (
 
 P, Q = build_pin(), build_pin(CLAUDE, lineage="2", route=None)
 MOVED = P.move(CLAUDE, "r", "upstream_failed", 2.0)
+DEPLOYED = build_pin(deployment="eu")
 BEAT_SECONDS = TTL / RENEWALS_PER_LIFE
 
 
@@ -239,6 +240,27 @@ class TestAfterAnOutage:
         await replicas.come_back()
         assert await use(replicas.there, A) == other
         assert await use(replicas.here, A) == other
+
+    async def test_a_move_to_another_deployment_made_in_it_is_shared(self, replicas: Replicas) -> None:
+        there = DEPLOYED.move_deployment("us", 2.0, "status 429")
+        await use(replicas.here, A, DEPLOYED)
+        await use(replicas.there, A)
+        await replicas.break_off()
+        assert await in_outage(replicas.here, A, move=there) == there
+        await replicas.come_back()
+        assert await use(replicas.here, A) == there
+        assert await use(replicas.there, A) == there
+
+    async def test_of_two_moves_to_deployments_made_in_it_one_holds_for_both(self, replicas: Replicas) -> None:
+        there, elsewhere = (DEPLOYED.move_deployment(name, 2.0, None) for name in ("us", "asia"))
+        await use(replicas.here, A, DEPLOYED)
+        await use(replicas.there, A)
+        await replicas.break_off()
+        await in_outage(replicas.here, A, move=there)
+        await in_outage(replicas.there, A, move=elsewhere)
+        await replicas.come_back()
+        assert await use(replicas.there, A) == elsewhere
+        assert await use(replicas.here, A) == elsewhere
 
     async def test_however_often_it_was_moved_here_one_that_was_moved_elsewhere_holds(self, replicas: Replicas) -> None:
         await use(replicas.here, A, P)
