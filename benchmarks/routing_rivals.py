@@ -9,9 +9,10 @@ from pathlib import Path
 
 from plano_agents.config.model import Preference
 from plano_agents.routing.embedded.encoder import Encoder
-from plano_agents.routing.embedded.engine import WEIGHTS, Engine, load_arrays
+from plano_agents.routing.embedded.engine import Engine
 from plano_agents.routing.embedded.lexicon import Lexicon, load_lexicon
 from plano_agents.routing.embedded.scorer import Scorer, describe
+from plano_agents.routing.embedded.weights import FOLDER, load_arrays
 from plano_agents.routing.embedded.wordpiece import WordPiece
 from plano_agents.routing.strategy import Question
 from plano_agents.routing.text import Utterance
@@ -102,7 +103,7 @@ class _Bayes:
 
 
 def build_embedded(
-    *, encoder: Path = WEIGHTS / "encoder.npz", glosses: bool = True, tasks: bool = True
+    *, encoder: Path = FOLDER / "encoder.npz", glosses: bool = True, tasks: bool = True
 ) -> tuple[Engine, Score]:
     """The embedded strategy, or a part of it.
 
@@ -113,7 +114,7 @@ def build_embedded(
     """
     arrays = load_arrays(encoder)
     pieces = arrays["vocabulary"].tobytes().decode().split("\n")
-    heads = load_arrays(WEIGHTS / "heads.npz")
+    heads = load_arrays(FOLDER / "heads.npz")
     engine = Engine(
         load_lexicon() if glosses else Lexicon(()),
         WordPiece({piece: number for number, piece in enumerate(pieces)}),

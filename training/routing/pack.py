@@ -45,7 +45,7 @@ def pack_encoder(weights: Mapping[str, Tensor], vocabulary: Sequence[str], path:
         arrays[f"{number}.attention_norm"] = _stack(given, f"{layer}.attention.output.LayerNorm", "weight", "bias")
         arrays[f"{number}.norm"] = _stack(given, f"{layer}.output.LayerNorm", "weight", "bias")
     small = {name: array.astype(np.float16) if array.dtype == np.float32 else array for name, array in arrays.items()}
-    np.savez_compressed(path, **small)
+    np.savez(path, **small)  # not compressed, for it is mapped
 
 
 def _put(arrays: dict[str, np.ndarray], name: str, matrix: np.ndarray) -> None:

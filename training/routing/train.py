@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from plano_agents.routing.embedded.encoder import Encoder
-from plano_agents.routing.embedded.engine import load_arrays
 from plano_agents.routing.embedded.lexicon import load_lexicon
 from plano_agents.routing.embedded.scorer import describe, split_phrases
+from plano_agents.routing.embedded.weights import load_arrays
 from plano_agents.routing.embedded.wordpiece import WordPiece
 from training.routing.bert import Bert
 from training.routing.corpus import Corpus, build_corpus, parse_wording
@@ -159,7 +159,7 @@ def main() -> None:
     embed = load_embed(options.out / "encoder.npz")
     heads = fit_heads(corpus, embed)
     narrow = {name: array.astype(np.float16) if array.dtype == np.float32 else array for name, array in heads.items()}
-    np.savez_compressed(options.out / "heads.npz", **narrow)
+    np.savez(options.out / "heads.npz", **narrow)
     if corpus.held_out:
         share = measure_text_head(corpus.held_out, heads, embed)
         print(f"held-out prompts in other languages, of 22 kinds: {share:.1%}")

@@ -7,14 +7,13 @@ are loaded; the table of words stays narrow, for few of its rows are used.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from plano_agents.routing.embedded.weights import Array, release_pages
+
 Floats = npt.NDArray[np.float32]
-Array = npt.NDArray[Any]
-"""An array of whatever type the file has."""
 
 EPSILON = np.float32(1e-12)
 _GELU_INNER, _GELU_CUBIC = np.float32(0.7978845608), np.float32(0.044715)
@@ -54,8 +53,7 @@ class Encoder:
         self._layers = [
             _Layer(
                 **{
-                    name: _widen(arrays, f"{number}.{name}").T.copy()
-                    for name in ("attention_in", "attention_out", "up", "down")
+                    name: _widen(arrays, f"{number}.{name}") for name in ("attention_in", "attention_out", "up", "down")
                 },
                 **{
                     name: arrays[f"{number}.{name}"].astype(np.float32)
@@ -97,6 +95,7 @@ class Encoder:
         ids = np.concatenate([np.asarray(text) for text in texts])
         places = np.arange(len(ids)) - np.repeat(starts, lengths)
         states = self._words[ids] * self._word_scales[ids, None] + self._positions[places]
+        release_pages(self._words)
         states = _normalize(states.astype(np.float32, copy=False), self._norm)
         for layer in self._layers:
             states = self._run(layer, states, list(zip(starts.tolist(), ends.tolist(), strict=True)))
@@ -124,7 +123,10 @@ class Encoder:
 
 
 def _widen(arrays: Mapping[str, Array], name: str) -> Floats:
-    return np.asarray(arrays[name] * arrays[f"{name}.scale"].astype(np.float32)[:, None], np.float32)
+    """Widen a matrix, and turn it: so rows of states multiply it without a copy."""
+    narrow, scale = arrays[name], arrays[f"{name}.scale"].astype(np.float32)
+    wide = np.empty(narrow.shape[::-1], np.float32)
+    return np.multiply(narrow.T, scale, out=wide)
 
 
 def _normalize(states: Floats, norm: Floats) -> Floats:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from plano_agents.config.model import Preference
-from plano_agents.routing.embedded.encoder import Array, Floats
+from plano_agents.routing.embedded.encoder import Floats
+from plano_agents.routing.embedded.weights import Array
 
 PHRASE_SHARE = 0.6
 """What the best phrase counts in likeness; the whole line counts the rest."""

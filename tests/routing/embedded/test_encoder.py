@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 
 from plano_agents.routing.embedded.encoder import Encoder
-from plano_agents.routing.embedded.engine import WEIGHTS, load_arrays
+from plano_agents.routing.embedded.weights import FOLDER, load_arrays
 
 
 @pytest.fixture(scope="module")
 def encoder() -> Encoder:
-    return Encoder(load_arrays(WEIGHTS / "encoder.npz"))
+    return Encoder(load_arrays(FOLDER / "encoder.npz"))
 
 
 def test_vectors_have_length_one(encoder: Encoder) -> None:

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plano_agents.routing.embedded.engine import WEIGHTS, load_arrays
+from plano_agents.routing.embedded.weights import FOLDER, load_arrays
 from plano_agents.routing.embedded.wordpiece import END, START, UNKNOWN, WordPiece
 
 
 @pytest.fixture(scope="module")
 def wordpiece() -> WordPiece:
-    pieces = load_arrays(WEIGHTS / "encoder.npz")["vocabulary"].tobytes().decode().split("\n")
+    pieces = load_arrays(FOLDER / "encoder.npz")["vocabulary"].tobytes().decode().split("\n")
     return WordPiece({piece: number for number, piece in enumerate(pieces)})
 
 
