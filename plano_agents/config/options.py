@@ -175,10 +175,10 @@ class PlanoPromptCaching(Values):
     """Whether conversations without an affinity id may be sessions at all."""
     session_affinity: bool = True
     """With ``enabled``: whether such a conversation is one, known by how it begins."""
-    inject_cache_control: NotActedOn[bool] = True
-    """Whether cache breakpoints are inserted."""
-    min_prefix_tokens: NotActedOn[Count] = 1024
-    """The shortest prefix that gets one."""
+    inject_cache_control: bool = True
+    """With ``enabled``: whether Claude's requests without marks for its cache get them."""
+    min_prefix_tokens: Count = 1024
+    """How many tokens, as estimated, a prefix must have to get one."""
     session_ttl_seconds: Lifetime | None = None
     """How long such a session's pin lives; ``routing.session_ttl_seconds`` where absent."""
 

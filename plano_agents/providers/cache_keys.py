@@ -11,11 +11,28 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
+from msgspec import Struct
+
 from plano_agents.protocol.form import Form
 
 CHAT, RESPONSES = Form.OPENAI_CHAT, Form.OPENAI_RESPONSES
 
 _NOWHERE: Mapping[Form, str] = MappingProxyType({})
+
+
+class Caching(Struct, frozen=True):
+    """The help for a request's cache at its provider: a key and marks; a struct, for many requests have one."""
+
+    field: tuple[str, object] | None = None
+    """The field of the body that holds the session's key, and the key; set where the request has none."""
+    headers: Mapping[str, str] = MappingProxyType({})
+    """The header that holds it; the client's own, and the operator's, stand above it."""
+    sets_marks: bool = False
+    """Whether marks are set for Anthropic's cache, where the target takes them and the request has none."""
+
+
+UNAIDED = Caching()
+"""Nothing is done for a request's caching."""
 
 
 @dataclass(frozen=True, slots=True)

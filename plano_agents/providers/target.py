@@ -14,7 +14,7 @@ from plano_agents.config.model import DOTS, Model
 from plano_agents.errors import ConfigError
 from plano_agents.protocol import anthropic_messages
 from plano_agents.protocol.form import Form
-from plano_agents.providers.cache_keys import CacheKeyPlace, find_cache_key_place
+from plano_agents.providers.cache_keys import CacheKeyPlace, Caching, find_cache_key_place
 from plano_agents.providers.kimi_code import adapt_kimi_code
 from plano_agents.providers.registry import NOT_SERVED, PROVIDERS, Provider
 
@@ -112,26 +112,22 @@ class Target:
         """
         return preferred if preferred in self.urls else self.wire
 
-    def name_cache_field(self, wire: Form, key: str) -> tuple[str, str] | None:
-        """Name the field of the body that holds a session's key, and its value; None where there is none.
+    def plan_caching(self, wire: Form, key: str | None, *, sets_marks: bool) -> Caching:
+        """Put together the help for a request's cache at the provider.
 
         Args:
             wire: What is spoken to the provider.
-            key: The session's key.
+            key: The session's key; None without a session.
+            sets_marks: Whether marks are to be set for Anthropic's cache.
         """
-        name = self.cache_key.fields.get(wire) if self.cache_key is not None else None
-        return (name, key) if name is not None else None
-
-    def add_cache_header(self, wire: Form, headers: Mapping[str, str], key: str) -> Mapping[str, str]:
-        """Add the header that holds a session's key, where there is one and the client, or the operator, sets none.
-
-        Args:
-            wire: What is spoken to the provider.
-            headers: The request's.
-            key: The session's key.
-        """
-        name = self.cache_key.headers.get(wire) if self.cache_key is not None else None
-        return {name: key, **headers} if name is not None else headers
+        if self.cache_key is None or key is None:
+            return Caching(sets_marks=sets_marks)
+        field, header = self.cache_key.fields.get(wire), self.cache_key.headers.get(wire)
+        return Caching(
+            (field, key) if field is not None else None,
+            {header: key} if header is not None else {},
+            sets_marks,
+        )
 
 
 def build_target(model: Model) -> Target:

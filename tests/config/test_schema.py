@@ -203,7 +203,6 @@ def test_each_key_that_nothing_acts_on_is_told_once() -> None:
             ),
             *("overrides.disable_signals", "overrides.llm_routing_model"),
             *(
-                "prompt_caching.min_prefix_tokens",
                 "prompt_guards",
                 "prompt_targets",
             ),

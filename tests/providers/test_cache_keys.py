@@ -2,7 +2,7 @@ import pytest
 
 from plano_agents.config.model import Config, Model
 from plano_agents.protocol.form import Form
-from plano_agents.providers.cache_keys import CACHE_KEYS, find_cache_key_place
+from plano_agents.providers.cache_keys import CACHE_KEYS, UNAIDED, find_cache_key_place
 from plano_agents.providers.target import build_request_headers, build_target
 
 CHAT, MESSAGES, RESPONSES = Form.OPENAI_CHAT, Form.ANTHROPIC_MESSAGES, Form.OPENAI_RESPONSES
@@ -42,22 +42,22 @@ def test_each_provider_gets_a_sessions_key_where_it_takes_one(
     interface = name.partition("/")[0]
     known = {"fireworks": "openai", "deepinfra": "openai", "workers": "openai"}
     target = build_target(model(name, base_url, interface=known.get(interface, interface)))
-    assert target.name_cache_field(wire, KEY) == ((field, KEY) if field else None)
-    added = target.add_cache_header(wire, target.headers, KEY)
-    assert added.items() - target.headers.items() == ({(header, KEY)} if header else set())
+    caching = target.plan_caching(wire, KEY, sets_marks=False)
+    assert caching.field == ((field, KEY) if field else None)
+    assert caching.headers == ({header: KEY} if header else {})
+    assert target.plan_caching(wire, None, sets_marks=False) == UNAIDED
 
 
-def test_a_clients_own_header_goes_up_and_is_kept() -> None:
+def test_a_clients_own_header_goes_up() -> None:
     target = build_target(model("xai/grok-4"))
-    headers = build_request_headers(target, {"x-grok-conv-id": "mine"})
-    assert target.add_cache_header(CHAT, headers, KEY)["x-grok-conv-id"] == "mine"
+    assert build_request_headers(target, {"x-grok-conv-id": "mine"})["x-grok-conv-id"] == "mine"
 
 
 def test_a_simulator_gets_what_the_provider_that_it_stands_in_for_would() -> None:
     declared = (model("openai/gpt-4o"), model("x/glm", "https://api.fireworks.ai/inference/v1", interface="openai"))
     gpt, glm = (build_target(each) for each in Config(declared).offline("http://127.0.0.1:9").models)
-    assert gpt.name_cache_field(CHAT, KEY) == ("prompt_cache_key", KEY)
-    assert "x-session-affinity" in glm.add_cache_header(CHAT, glm.headers, KEY)
+    assert gpt.plan_caching(CHAT, KEY, sets_marks=False).field == ("prompt_cache_key", KEY)
+    assert glm.plan_caching(CHAT, KEY, sets_marks=False).headers == {"x-session-affinity": KEY}
 
 
 def test_every_row_names_its_source_and_a_place() -> None:

@@ -147,3 +147,43 @@ async def test_codexs_turn_state_comes_back() -> None:
     upstream = MemoryUpstream(MemoryResponse(headers=headers))
     answer = await ask(build_service(build_config(), upstream), chat(), ID)
     assert answer.headers["x-codex-turn-state"] == "state"
+
+
+LONG = [{"role": "user", "content": "word " * 2000}]
+
+
+async def test_marks_are_set_for_claude_where_prompt_caching_is_on() -> None:
+    asked = Asked(CLAUDE, prompt_caching=PromptCaching(enabled=True))
+    await asked.ask(body(MESSAGES, model=CLAUDE, messages=LONG), surface=MESSAGES)
+    assert "cache_control" in json.dumps(asked.sent)
+    assert asked.adjusted == "cache_control marks set: 1"
+    await asked.ask(chat(model=CLAUDE, messages=LONG))
+    assert "cache_control" in json.dumps(asked.sent)
+
+
+@pytest.mark.parametrize(
+    "caching",
+    [
+        PromptCaching(),
+        PromptCaching(enabled=True, inject_cache_control=False),
+        PromptCaching(enabled=True, min_prefix_tokens=9_999),
+    ],
+)
+async def test_marks_are_not_set_unless_they_are_asked_for(caching: PromptCaching) -> None:
+    asked = Asked(CLAUDE, prompt_caching=caching)
+    await asked.ask(body(MESSAGES, model=CLAUDE, messages=LONG), surface=MESSAGES)
+    assert "cache_control" not in json.dumps(asked.sent)
+    assert asked.adjusted is None
+
+
+async def test_a_client_may_turn_marks_off_for_a_request() -> None:
+    asked = Asked(CLAUDE, prompt_caching=PromptCaching(enabled=True))
+    await asked.ask(body(MESSAGES, model=CLAUDE, messages=LONG), ("x-plano-cache", "off"), surface=MESSAGES)
+    assert "cache_control" not in json.dumps(asked.sent)
+
+
+async def test_a_count_of_tokens_has_no_marks() -> None:
+    asked = Asked(CLAUDE, prompt_caching=PromptCaching(enabled=True))
+    endpoint = Endpoint(MESSAGES, counts_only=True)
+    await ask(asked._service, body(MESSAGES, model=CLAUDE, messages=LONG), endpoint=endpoint)
+    assert "cache_control" not in json.dumps(asked.sent)

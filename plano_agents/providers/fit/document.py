@@ -61,15 +61,20 @@ class Document:
     Args:
         fields: Its top-level fields; they are not changed.
         is_translated: Whether the router wrote it, from another wire.
+        sets_marks: Whether it is to have marks for Anthropic's cache.
     """
 
-    __slots__ = ("adjustments", "fields", "is_translated", "names")
+    __slots__ = ("adjustments", "fields", "is_translated", "names", "sets_marks")
 
-    def __init__(self, fields: Mapping[str, msgspec.Raw], *, is_translated: bool) -> None:
+    def __init__(
+        self, fields: Mapping[str, msgspec.Raw], *, is_translated: bool = False, sets_marks: bool = False
+    ) -> None:
         self.fields = dict(fields)
         """The top-level fields as they are by now."""
         self.is_translated = is_translated
         """Whether the router wrote it, from another wire."""
+        self.sets_marks = sets_marks
+        """Whether it is to have marks for Anthropic's cache."""
         self.adjustments: dict[Adjustment, None] = {}
         """What was changed, in order: a set that keeps it."""
         self.names: dict[str, str] = {}

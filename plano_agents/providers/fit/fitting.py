@@ -18,8 +18,9 @@ from plano_agents.protocol.adjustment import Adjustment
 from plano_agents.protocol.decoding import BAD_JSON, address
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.signature_mark import build_mark, mark_encrypted, mark_events, mark_message
+from plano_agents.providers.cache_keys import UNAIDED, Caching
 from plano_agents.providers.dialects import find_dialect
-from plano_agents.providers.fit.cache_marks import fit_cache_marks
+from plano_agents.providers.fit.cache_marks import fit_cache_marks, set_cache_marks, takes_cache_marks
 from plano_agents.providers.fit.document import Document
 from plano_agents.providers.fit.effort import fit_effort
 from plano_agents.providers.fit.fields import fit_fields, fit_users
@@ -58,6 +59,7 @@ STEPS: tuple[Step, ...] = (
     fit_chat_messages,
     fit_cache_marks,
     fit_turns,
+    set_cache_marks,
 )
 """All steps, in order: what a later one looks at is written by an earlier one."""
 
@@ -129,23 +131,23 @@ class Fitting:
         """See `Rules.signature_mark`."""
 
     def fit(
-        self, fields: Mapping[str, msgspec.Raw], *, is_translated: bool = False, key: tuple[str, object] | None = None
+        self, fields: Mapping[str, msgspec.Raw], *, is_translated: bool = False, caching: Caching = UNAIDED
     ) -> Fitted:
         """Fit a request.
 
         Args:
             fields: Its top-level fields on the target's wire, each value's bytes untouched.
             is_translated: Whether the router wrote it, from another wire.
-            key: The field and the value by which the provider finds what it has cached, set where it has none.
+            caching: The help for its cache at the provider.
 
         Raises:
             UnsupportedFieldError: It holds what the target does not take and what may not be left out.
         """
         if fields.keys() <= self._plain and self._mark.search(fields.get(self._conversation, b"")) is None:
-            return Fitted(address(fields, self._model_id, key))
+            return Fitted(address(fields, self._model_id, caching.field))
         if not is_translated:
             fields = _LEAVE_OUT_FOREIGN[self._rules.wire](fields)
-        document = Document(fields, is_translated=is_translated)
+        document = Document(fields, is_translated=is_translated, sets_marks=caching.sets_marks)
         for step in STEPS:
             try:
                 step(document, self._rules)
@@ -154,7 +156,7 @@ class Fitting:
             except BAD_JSON:
                 continue  # not in the wire's form: the provider's own answer says so
         return Fitted(
-            address(document.fields, self._model_id, key),
+            address(document.fields, self._model_id, caching.field),
             tuple(document.adjustments),
             document.names or _NO_NAMES,
             "" if is_translated else self.signature_mark,
@@ -163,7 +165,12 @@ class Fitting:
 
 
 def build_fittings(
-    model: Model, wires: Iterable[Form], profile: ModelProfile, *, is_own_host: bool
+    model: Model,
+    wires: Iterable[Form],
+    profile: ModelProfile,
+    *,
+    is_own_host: bool,
+    marks_from: int | None = None,
 ) -> Mapping[Form, Fitting]:
     """Build the fittings of a model.
 
@@ -172,6 +179,7 @@ def build_fittings(
         wires: What is spoken natively where it is served.
         profile: What it takes.
         is_own_host: Whether it is served at its provider's own host.
+        marks_from: How many tokens a prefix must have for a mark for Anthropic's cache; None where none are set.
 
     Returns:
         A fitting for each wire.
@@ -189,6 +197,7 @@ def build_fittings(
                 find_dialect(model, wire, is_own_host=is_own_host),
                 profile,
                 marks.get(wire, ""),
+                marks_from if takes_cache_marks(model, wire) else None,
             ),
         )
         for wire in wires

@@ -44,11 +44,14 @@ class Rules:
     signature_mark: str = ""
     """What the endpoint's signatures of thinking, or what it encrypts of it, are marked with; empty where they are
     Anthropic's, or OpenAI's."""
+    marks_from: int | None = None
+    """How many tokens a prefix must have for a mark for Anthropic's cache; None where none are set."""
 
     @cached_property
     def plain(self) -> frozenset[str]:
         """The top-level fields that need no look."""
-        return frozenset() if self.dialect.needs_limit or self.signature_mark else PLAIN[self.wire]
+        looks_always = self.dialect.needs_limit or self.signature_mark or self.marks_from is not None
+        return frozenset() if looks_always else PLAIN[self.wire]
 
     @cached_property
     def mark(self) -> re.Pattern[bytes]:

@@ -18,6 +18,7 @@ from plano_agents.protocol.form import Form
 from plano_agents.protocol.request_body import RequestBody
 from plano_agents.protocol.translation.responses_compaction import asks_for_compaction, encode_compacted
 from plano_agents.protocol.translation.translation import Translation, build_mirror, translate_request
+from plano_agents.providers.cache_keys import UNAIDED, Caching
 from plano_agents.providers.fit import Fitted, build_fittings, refuse_altered
 from plano_agents.providers.profiles import find_profile
 from plano_agents.providers.target import Target, build_request_headers, build_target
@@ -118,15 +119,19 @@ class Served:
 
     __slots__ = (
         "by_client_key",
+        "caches",
         "find_cache_key",
         "fittings",
         "model_id",
+        "sets_marks",
         "target",
         "timeouts",
         "unsupported_params",
     )
 
     def __init__(self, model: Model, config: Config, find_cache_key: FindCacheKey | None) -> None:
+        caching = config.prompt_caching
+        self.sets_marks = caching.enabled and caching.inject_cache_control
         self.model_id = model.model_id
         self.target = build_target(model)
         self.fittings = build_fittings(
@@ -134,9 +139,11 @@ class Served:
             self.target.urls,
             find_profile(model, config.profiles),
             is_own_host=self.target.is_own_host,
+            marks_from=caching.min_prefix_tokens if self.sets_marks else None,
         )
         self.by_client_key = "authorization" in self.target.forwarded
         self.find_cache_key = find_cache_key if self.target.cache_key is not None else None
+        self.caches = self.sets_marks or self.find_cache_key is not None
         self.unsupported_params = config.unsupported_params
         self.timeouts: Timeouts = config.timeouts
 
@@ -165,19 +172,20 @@ class ModelCandidate:
         target = served.target
         wire = target.choose_wire(draft.form)
         translation: Translation | None = None
-        key = self._find_cache_key(served.find_cache_key) if served.find_cache_key is not None else None
-        if wire is draft.form and (wire is not Form.OPENAI_RESPONSES or self._is_taken(target)):
-            fitted = served.fittings[wire].fit(body.fields, key=target.name_cache_field(wire, key) if key else None)
-        else:
+        if wire is Form.OPENAI_RESPONSES and not self._is_taken(target):
             wire = target.wire
-            translation, fitted = self._translate(wire, key)
+        caching = self._plan_caching(wire) if served.caches else UNAIDED
+        if wire is draft.form:
+            fitted = served.fittings[wire].fit(body.fields, caching=caching)
+        else:
+            translation, fitted = self._translate(wire, caching)
         if fitted.adjustments:
             refuse_altered(fitted.adjustments, served.model_id, served.unsupported_params)
         if self._turn is not None:
             self._turn.note_dispatch(self.model)
         headers = build_request_headers(target, draft.headers)
-        if key is not None:
-            headers = target.add_cache_header(wire, headers, key)
+        if caching.headers:
+            headers = {**caching.headers, **headers}
         request = UpstreamRequest(target.urls[wire], headers, fitted.body, served.timeouts)
         return Opened(request, wire, draft, body.streams, served.by_client_key, fitted, translation)
 
@@ -185,13 +193,15 @@ class ModelCandidate:
         """Whether a request of responses goes to a provider of responses as it is."""
         return target.compacts or not asks_for_compaction(self._draft.body.fields)
 
-    def _find_cache_key(self, find: FindCacheKey) -> str | None:
-        """Find the key by which the provider finds what it has cached of the session; None where none is sent."""
-        if self._turn is None or is_cache_off(self._draft.headers):
-            return None
-        return find(self._turn.key)
+    def _plan_caching(self, wire: Form) -> Caching:
+        """Put together the help for the request's cache at the provider, unless the client wants none of it."""
+        served, turn = self._served, self._turn
+        if is_cache_off(self._draft.headers):
+            return UNAIDED
+        key = served.find_cache_key(turn.key) if served.find_cache_key is not None and turn is not None else None
+        return served.target.plan_caching(wire, key, sets_marks=served.sets_marks)
 
-    def _translate(self, wire: Form, key: str | None) -> tuple[Translation, Fitted]:
+    def _translate(self, wire: Form, caching: Caching) -> tuple[Translation, Fitted]:
         served, draft = self._served, self._draft
         fitting = served.fittings[wire]
         translation = translate_request(
@@ -204,11 +214,9 @@ class ModelCandidate:
             signature_mark=fitting.signature_mark,
         )
         fields = split_fields(translation.request_body)
-        field = served.target.name_cache_field(wire, key) if key is not None else None
-        own = draft.body.fields.get(field[0]) if field is not None else None
-        told = translation.adjustments
-        if field is not None and own is not None:  # the client's own, which the translation leaves out
-            fields[field[0]] = own
-            told = tuple(each for each in told if each.field != field[0])
-        fitted = fitting.fit(fields, is_translated=True, key=field)
+        told, key_field = translation.adjustments, caching.field[0] if caching.field is not None else None
+        if key_field in draft.body.fields:  # the client's own, which the translation leaves out
+            fields[key_field] = draft.body.fields[key_field]
+            told = tuple(each for each in told if each.field != key_field)
+        fitted = fitting.fit(fields, is_translated=True, caching=caching)
         return translation, msgspec.structs.replace(fitted, adjustments=(*told, *fitted.adjustments))

@@ -7,6 +7,7 @@ from plano_agents.config.model import Model
 from plano_agents.protocol.decoding import split_fields
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.translation.translation import translate_request
+from plano_agents.providers.cache_keys import UNAIDED, Caching
 from plano_agents.providers.fit import Fitted, build_fittings
 from plano_agents.providers.profiles import find_profile
 from plano_agents.providers.target import build_target
@@ -22,17 +23,25 @@ def build_model(name: str, base_url: str | None = None, interface: str | None = 
 
 def fit(surface: Form, name: str, body: dict[str, Any], **model: str) -> Fitted:
     """Fit a request that a client of a surface sends to a model, passed through or translated."""
+    return fit_cached(surface, name, body, UNAIDED, None, **model)
+
+
+def fit_cached(
+    surface: Form, name: str, body: dict[str, Any], caching: Caching, marks_from: int | None, **model: str
+) -> Fitted:
+    """Fit a request whose caching is helped."""
     declared = build_model(name, **model)
     target = build_target(declared)
     wire = target.choose_wire(surface)
-    fitting = build_fittings(declared, target.urls, find_profile(declared, {}), is_own_host=target.is_own_host)[wire]
+    profile, own = find_profile(declared, {}), target.is_own_host
+    fitting = build_fittings(declared, target.urls, profile, is_own_host=own, marks_from=marks_from)[wire]
     content = json.dumps(body).encode()
     if wire is surface:
-        return fitting.fit(split_fields(content))
+        return fitting.fit(split_fields(content), caching=caching)
     translation = translate_request(
         surface, wire, content, declared.model_id, created=7, limit_field=target.limit_field
     )
-    return fitting.fit(split_fields(translation.request_body), is_translated=True)
+    return fitting.fit(split_fields(translation.request_body), is_translated=True, caching=caching)
 
 
 def sent(surface: Form, name: str, body: dict[str, Any], **model: str) -> dict[str, Any]:

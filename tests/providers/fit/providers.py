@@ -547,8 +547,8 @@ GPT: tuple[Check, ...] = (
 MISTRAL: tuple[Check, ...] = (
     check_fields(
         "model messages temperature top_p max_tokens stream stop random_seed response_format tools tool_choice "
-        "presence_penalty frequency_penalty n prediction parallel_tool_calls prompt_mode reasoning_effort safe_prompt "
-        "metadata guardrails"
+        "presence_penalty frequency_penalty n prediction parallel_tool_calls prompt_mode reasoning_effort "
+        "prompt_cache_key safe_prompt metadata guardrails"
     ),
     *(check_roles, check_mistral, check_names),
 )
