@@ -30,6 +30,9 @@ AFFINITY_HEADER = "X-Model-Affinity"
 HINT_HEADER = "X-Model-Affinity-Hint"
 """The header that names the model that the transcript was made by, spelt like ``model``."""
 
+SCOPE_HEADER = "X-Model-Affinity-Scope"
+"""The header that says for how long the model is kept: ``session`` or ``user_turn``."""
+
 CONFIGURABLE_KEY = "model_affinity_id"
 """The key of a LangChain run's ``configurable`` that holds an affinity id."""
 

@@ -33,6 +33,9 @@ EMPTY: Mapping[str, str] = MappingProxyType({})
 UnsupportedParams = Literal["adapt", "refuse", "move"]
 """What becomes of a request with a field or a value that its model does not take."""
 
+Scope = Literal["session", "user_turn"]
+"""How long a session's model is kept."""
+
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 """How much a model is to reason."""
 
@@ -134,6 +137,10 @@ class RoutingSettings(Values):
     """Further headers taken as the affinity id, in order, after ``X-Model-Affinity``."""
     affinity_fields: Listing[str] = ()
     """Fields of the body taken as the affinity id where no header is, in order, such as ``metadata.user_id``."""
+    scope: Scope = "session"
+    """How long an id keeps its model: for the whole ``session``, or for a ``user_turn``, so that a tool loop keeps it
+    and a new user message may be routed again. ``X-Model-Affinity-Scope`` says so of one request; the sessions of
+    recognised harnesses keep theirs."""
     harness_sessions: bool = True
     """Whether the sessions of agent harnesses that are recognised, such as Claude Code and Codex, keep their models
     without an affinity id."""

@@ -39,11 +39,24 @@ SEAL = "plano.v1."
 """What ``encrypted_content`` begins with where it is ours."""
 
 
+_ANSWERS = ("_output", "mcp_approval_response")
+"""What the types of items end with that answer the model's calls."""
+
+
 class _HeadItem(Struct, frozen=True):
     """An input item, read for a message's text; other items have no role."""
 
+    type: object = None
     role: str | None = None
     content: str | tuple[HeadPart, ...] | None = None
+
+    @property
+    def message(self) -> HeadMessage | None:
+        """The item as a message; a call's output is a tool's, without its text. None for any other item."""
+        if self.role is not None:
+            return HeadMessage(self.role, self.content)
+        is_answer = isinstance(self.type, str) and self.type.endswith(_ANSWERS)
+        return HeadMessage("tool") if is_answer else None
 
 
 class _Head(Struct, frozen=True):
@@ -67,7 +80,7 @@ _BLOCKS = msgspec.json.Decoder(tuple[msgspec.Raw, ...])
 
 
 def parse_head(body: bytes) -> ChatHead:
-    """Read what routing needs of a responses request; tool calls and their outputs are no messages.
+    """Read what routing needs of a responses request; tool calls are no messages, and their outputs have no text.
 
     Raises:
         RequestError: The body is not JSON, or a field that is read has the wrong type or size; ``param`` names it.
@@ -76,7 +89,7 @@ def parse_head(body: bytes) -> ChatHead:
     messages = (
         (HeadMessage("user", head.input),)
         if isinstance(head.input, str)
-        else tuple(HeadMessage(item.role, item.content) for item in head.input if item.role is not None)
+        else tuple(message for item in head.input if (message := item.message) is not None)
     )
     return check_head(ChatHead(messages, head.model, head.stream, head.routing_preferences, head.instructions))
 

@@ -1,7 +1,8 @@
 """The users' own words in a conversation.
 
 A user's turn is a message of the role ``user`` with text of its own: tool results that travel under that role have
-none, and what agents' harnesses write into users' messages (`envelopes`) is no user's word.
+none, and what agents' harnesses write into users' messages (`envelopes`) is no user's word. A conversation whose last
+messages, those after the model's last one, hold a tool's result is a step of a tool loop, whatever stands beside it.
 """
 
 from collections.abc import Sequence
@@ -31,6 +32,37 @@ def read_user_turns(messages: Sequence[HeadMessage]) -> list[str]:
     strip = Stripper().strip
     texts = (strip(read_text(each.content)) for each in messages if each.role == "user")
     return [text for text in texts if text]
+
+
+_TOOLS = frozenset({"tool", "function"})
+"""The roles of tools' results."""
+_MODEL = "assistant"
+_RESULT = "tool_result"
+"""What the type of a tool's result ends with that stands in a user's message."""
+_OBSERVED = "Observation:"
+"""How a tool's result begins that a framework writes as a user's text (smolagents, and others of ReAct's kind)."""
+
+
+def ends_with_user(messages: Sequence[HeadMessage]) -> bool:
+    """Whether a conversation ends with a user's own message; one that ends with a step of a tool loop does not.
+
+    Args:
+        messages: The whole conversation, oldest first.
+    """
+    strip, is_users = Stripper().strip, False
+    for message in reversed(messages):
+        if message.role == _MODEL:
+            break
+        parts = message.content if isinstance(message.content, tuple) else ()
+        if message.role in _TOOLS or any(part.type.endswith(_RESULT) for part in parts):
+            return False
+        if message.role != "user":
+            continue
+        text = strip(read_text(message.content))
+        if text.startswith(_OBSERVED):
+            return False
+        is_users = is_users or bool(text) or any(part.text is None for part in parts)
+    return is_users
 
 
 def read_text(content: str | Sequence[Part] | None) -> str:

@@ -18,10 +18,12 @@ switch      upstream_failed  the pinned model failed for good, another answered:
 switch      unsuitable       what the pinned model cannot serve stays in the transcript, and another
                              model can: the pin moves to it
 switch      model_removed    the pinned model left the configuration: routed, then pinned anew
+switch      user_turn        the scope is ``user_turn``, and a new user message was routed elsewhere
 ==========  ===============  =======================================================================
 
-An explicit id outranks everything; the order is live pin, hint, routing. Pure: looking pins up and keeping them
-is left to the store, routing to the caller.
+An explicit id outranks everything; the order is live pin, hint, routing. With the scope ``user_turn`` a request is
+routed again whose pin was decided for another user turn; the pin stays where that leads to its model. Pure: looking
+pins up and keeping them is left to the store, routing to the caller.
 """
 
 import dataclasses
@@ -127,6 +129,23 @@ def decide_after_routing(pin: Pin | None, route: Route, *, now: float) -> Settle
         return Settled(decision, pin.move(route.model, route.name, "model_removed", now, pin.model))
     decision = Decision(route.model, route.name, "initialize", "first_turn", route.degraded)
     return Settled(decision, create_pin(route.model, route.name, "first_turn", now))
+
+
+def decide_user_turn(pin: Pin, route: Route, user_turn: str, *, now: float) -> Settled:
+    """Decide for a new user message of a session whose scope is ``user_turn``.
+
+    Args:
+        pin: The session's live pin, decided for another user turn.
+        route: What routing found.
+        user_turn: The user turn.
+        now: Unix time in seconds.
+    """
+    if route.model == pin.model:
+        decision = Decision(pin.model, route.name, "retain", "pinned", route.degraded, deployment=pin.deployment)
+        return Settled(decision, pin.keep(route.name, user_turn))
+    because = "no preference" if route.name is None else f"preference {route.name}"
+    decision = Decision(route.model, route.name, "switch", "user_turn", route.degraded, because)
+    return Settled(decision, pin.move(route.model, route.name, "user_turn", now, because))
 
 
 _TRANSCRIPT = ("messages", "input", "system", "instructions", "file_url")

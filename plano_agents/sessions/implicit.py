@@ -55,7 +55,7 @@ def derive_implicit_id(head: ChatHead, tenant: str, salt: bytes, *, per_user_tur
     Returns:
         `IMPLICIT` and 32 hexadecimal digits; None where no user has said anything.
     """
-    said = _leave_out_harness(read_user_turns(head.messages))
+    said = leave_out_harness(read_user_turns(head.messages))
     if not said:
         return None
     prompts = takewhile(lambda message: message.role not in {"user", "assistant"}, head.messages)
@@ -67,10 +67,10 @@ def derive_implicit_id(head: ChatHead, tenant: str, salt: bytes, *, per_user_tur
     ]
     if per_user_turn:
         parts += [str(len(said)), said[-1]]
-    return IMPLICIT + _hash(parts, salt)
+    return IMPLICIT + hash_parts(parts, salt)
 
 
-def _leave_out_harness(said: list[str]) -> list[str]:
+def leave_out_harness(said: list[str]) -> list[str]:
     """Leave out what a harness says under the user's role, the same in every conversation or as files change."""
     after = next((number for number, text in enumerate(said, 1) if text.startswith(_AFTER_EXAMPLES)), 0)
     return [text for text in said[after:] if not text.startswith(_FILES)]
@@ -85,9 +85,18 @@ def _bytes(value: msgspec.Raw | msgspec.UnsetType) -> bytes:
     return bytes(value) if isinstance(value, msgspec.Raw) else b""
 
 
-def _hash(parts: Iterable[str | bytes], salt: bytes) -> str:
-    """Hash parts so that no two lists of them are hashed alike by where one part ends."""
-    digest = hashlib.blake2b(key=salt, digest_size=_ID_BYTES)
+def hash_parts(parts: Iterable[str | bytes], salt: bytes, size: int = _ID_BYTES) -> str:
+    """Hash parts so that no two lists of them are hashed alike by where one part ends.
+
+    Args:
+        parts: In their order.
+        salt: The store's; 64 bytes at most.
+        size: How many bytes of a hash.
+
+    Returns:
+        Hexadecimal digits.
+    """
+    digest = hashlib.blake2b(key=salt, digest_size=size)
     for part in parts:
         data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
         digest.update(len(data).to_bytes(8, "big") + data)

@@ -6,6 +6,7 @@ decided is `decide`'s business; where pins are kept is the store's; whether the 
 """
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import Awaitable, Callable
 from typing import Self
@@ -22,6 +23,7 @@ from plano_agents.sessions.decide import (
     decide_before_routing,
     decide_by_pin,
     decide_lanes_model,
+    decide_user_turn,
 )
 from plano_agents.sessions.lanes import Lane, Origin
 from plano_agents.sessions.ledger import Ledger
@@ -55,6 +57,15 @@ class Pinning:
             origin: Where the session's id comes from; None for our own header.
         """
         return Turn(self, key, ttl_seconds, origin)
+
+    def user_turn(self, turn: "Turn", user_turn: str) -> "Turn":
+        """Give a request its turn that begins a user turn, of a session whose scope is ``user_turn``.
+
+        Args:
+            turn: The same, as a session's; it is not open yet.
+            user_turn: The user turn.
+        """
+        return UserTurn(self, turn.key, turn.ttl_seconds, turn.origin, user_turn)
 
     async def find_lane(self, tenant: str, lane: Lane) -> Lane:
         """Find the lane whose pin a harness' request has: its own, or, without tools, that with tools; else its own."""
@@ -124,9 +135,9 @@ class Turn:
         "_is_sent",
         "_pin",
         "_pinning",
-        "_ttl_seconds",
         "key",
         "origin",
+        "ttl_seconds",
     )
 
     def __init__(
@@ -139,7 +150,7 @@ class Turn:
         self._pinning = pinning
         self.key = key
         self.origin = origin
-        self._ttl_seconds = ttl_seconds
+        self.ttl_seconds = ttl_seconds
         self._pin: Pin | None = None
         self._degraded = False
         self._era = 0
@@ -148,7 +159,7 @@ class Turn:
 
     def open(self) -> Self:
         """Begin it; `close` follows."""
-        self._pinning.store.open(self.key, self._ttl_seconds)
+        self._pinning.store.open(self.key, self.ttl_seconds)
         return self
 
     def close(self, tokens: Tokens = NO_TOKENS) -> None:
@@ -163,7 +174,7 @@ class Turn:
         """Note that it was answered by a response of OpenAI's kind, which a later request may name."""
         response = ResponseKey(self.key.tenant, response_id)
         if response.is_kept:
-            await self._pinning.store.note_response(response, Maker(self.key.affinity_id, self._ttl_seconds, self.lane))
+            await self._pinning.store.note_response(response, Maker(self.key.affinity_id, self.ttl_seconds, self.lane))
 
     @property
     def lane(self) -> Lane | None:
@@ -321,3 +332,60 @@ class Turn:
         if not self._degraded or "store" in decision.degraded:
             return decision
         return replace(decision, degraded=(*decision.degraded, "store"))
+
+
+class UserTurn(Turn):
+    """A request that begins a user turn, of a session whose scope is ``user_turn``: it may be routed again.
+
+    It is routed once: of concurrent duplicates the others wait, and the same user turn sent again later finds it in the
+    pin. The steps of its tool loop are turns as any other's.
+
+    Args:
+        pinning: Keeps the session.
+        key: The session.
+        ttl_seconds: How long its pin lives after its last use.
+        origin: Where the session's id comes from; None for our own header.
+        user_turn: The user turn.
+    """
+
+    __slots__ = ("_user_turn",)
+
+    def __init__(
+        self, pinning: Pinning, key: SessionKey, ttl_seconds: float, origin: Origin | None, user_turn: str
+    ) -> None:
+        super().__init__(pinning, key, ttl_seconds, origin)
+        self._user_turn = user_turn
+
+    async def decide(
+        self,
+        *,
+        hint: str | None,
+        find_model: Callable[[str], str | None],
+        route: Callable[[], Awaitable[Route]],
+        resume: Callable[[str], str | None] | None = None,
+        choose: Callable[[str], str | None] = lambda _model: None,
+    ) -> Decision:
+        """See `Turn.decide`."""
+        gate = self._pinning.gate(self.key)
+        async with gate.lock:
+            pin, routed = await self._look(), None
+            while True:
+                is_live = pin is not None and find_model(pin.model) is not None
+                if pin is not None and is_live and pin.user_turn == self._user_turn:
+                    return self._settle(decide_by_pin(pin))
+                settled, now = None, self._pinning.wall_clock()
+                if pin is None:
+                    settled = decide_before_routing(None, hint=hint, find_model=find_model, now=now, resume=resume)
+                if settled is None:
+                    routed = routed or await route()
+                    if pin is not None and is_live:
+                        settled = decide_user_turn(pin, routed, self._user_turn, now=now)
+                    else:
+                        settled = decide_after_routing(pin, routed, now=now)
+                if settled.decision.kind != "retain":
+                    settled = settled.at(choose(settled.pin.model))
+                new = dataclasses.replace(settled.pin, user_turn=self._user_turn)
+                held = await self._write(pin, new)
+                if held == new:
+                    return self._settle(settled._replace(pin=new))
+                pin = held  # another request's, or None where what was to be changed has ended

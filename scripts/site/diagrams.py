@@ -71,7 +71,7 @@ def draw_pins() -> Drawing:
     drawing.arrow("M136 132H224")
     drawing.words(180, 78, "`initialize\n~first_turn, hint", middle=True)
     drawing.arrow("M348 132H420")
-    drawing.words(384, 34, "`switch\n~upstream_failed\n~unsuitable\n~model_removed", middle=True)
+    drawing.words(384, 18, "`switch\n~upstream_failed\n~unsuitable\n~model_removed\n~user_turn", middle=True)
     drawing.arrow("M252 160V190Q252 204 266 204H306Q320 204 320 190V160")
     drawing.words(286, 226, "`retain", middle=True)
     drawing.arrow("M450 160V190Q450 204 464 204H494Q508 204 508 190V160")

@@ -32,6 +32,18 @@ class Request:
     """Whether it names a stop sequence, which is this request's alone."""
     decides_only: bool = False
     """Whether it is posted to the routing endpoint."""
+    scope: str | None = None
+    """The scope that it asks for; None for a whole session."""
+    said: int = 1
+    """How many users' messages its transcript has."""
+    is_step: bool = False
+    """Whether it ends with a tool's result."""
+
+    @property
+    def user_turn(self) -> tuple[int, str] | None:
+        """The user turn that it begins, where its scope is one."""
+        begins = self.scope == "user_turn" and not self.is_step
+        return (self.said, self.topic) if begins else None
 
 
 class Decided(NamedTuple):
@@ -41,8 +53,8 @@ class Decided(NamedTuple):
     reason: str | None
     model: str
     route: str | None
-    moves: int = 0
-    """How often the pin had been moved then."""
+    changes: tuple[int, int] = (0, 0)
+    """How often the pin had been moved then, and how often kept for another user turn."""
     by_hint: bool = False
     """Whether a hint began the session's pin."""
 
@@ -72,6 +84,14 @@ class Pin:
     """Whether a model was asked for the session."""
     switches: list[str] = field(default_factory=list)
     """The reasons of its moves."""
+    user_turn: tuple[int, str] | None = None
+    """The user turn that it was last decided for."""
+    kept: int = 0
+    """How often it was kept for another one."""
+
+    @property
+    def changes(self) -> tuple[int, int]:
+        return len(self.switches), self.kept
 
 
 class Contract:
@@ -139,10 +159,14 @@ class Contract:
         pin = self.pins.get(request.key)
         if pin is None:
             pin = self.pins[request.key] = Pin(decided.model, decided.route, self.now, decided.reason == "hint")
-        elif decided.kind == "switch":
+        elif decided.kind == "switch" and decided.reason is not None:
             pin.model, pin.route = decided.model, decided.route
-            pin.switches.append("model_removed")
-        return decided._replace(moves=len(pin.switches), by_hint=pin.by_hint)
+            pin.switches.append(decided.reason)
+        elif request.user_turn not in {None, pin.user_turn}:
+            pin.route = decided.route
+            pin.kept += 1
+        pin.user_turn = request.user_turn or pin.user_turn
+        return decided._replace(changes=pin.changes, by_hint=pin.by_hint)
 
     def finish(self, request: Request, decided: Decided) -> Told:
         """Let the models answer; the pin follows, unless somebody has moved it since the decision."""
@@ -154,7 +178,7 @@ class Contract:
         if cause == "detour":
             return Told(model, "detour", "unsuitable", ok=True, pinned=decided.model)
         pin = self.pins[request.key]
-        if len(pin.switches) == decided.moves:
+        if pin.changes == decided.changes:
             pin.model = model
             pin.switches.append(cause)
         return Told(model, "switch", cause, ok=True)
@@ -190,7 +214,11 @@ class Contract:
             return Decided("none", None, *self._route(request))
         pin = self.pins.get(request.key)
         if pin is not None and pin.model in self.models:
-            return Decided("retain", "pinned", pin.model, pin.route)
+            if request.user_turn in {None, pin.user_turn}:
+                return Decided("retain", "pinned", pin.model, pin.route)
+            model, route = self._route(request)
+            kept = model == pin.model
+            return Decided("retain" if kept else "switch", "pinned" if kept else "user_turn", model, route)
         if pin is not None:
             return Decided("switch", "model_removed", *self._route(request))
         for model in self.models:

@@ -50,6 +50,14 @@ ROUTES = {
 }
 BLIND = frozenset({"openai/b", "openai/d"})
 ENDLESS = frozenset({"openai/a", "openai/d"})
+LOOP: list[dict[str, object]] = [
+    {
+        "role": "assistant",
+        "tool_calls": [{"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
+    },
+    {"role": "tool", "tool_call_id": "call_1", "content": "18 degrees"},
+]
+"""A round of a tool loop."""
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
 
 KEYS: Sequence[Key] = [("a", "b:c"), ("a:b", "c"), ("", "c"), ("", "run-1"), ("", "run-2"), ("a", "run-1")]
@@ -66,6 +74,9 @@ requests = st.builds(
     image=st.booleans(),
     stop=st.sampled_from([False, False, True]),
     decides_only=st.booleans(),
+    scope=st.sampled_from([None, "session", "user_turn", "user_turn"]),
+    said=st.integers(1, 2),
+    is_step=st.booleans(),
 )
 configured = st.one_of(st.permutations(MODELS), st.lists(st.sampled_from(MODELS), min_size=1, unique=True))
 caps = st.integers(min_value=1, max_value=5)
@@ -152,11 +163,18 @@ def build(models: Sequence[str], cap: int) -> Config:
 
 def encode(request: Request, *, stream: bool = False) -> ProxyRequest:
     tenant, affinity_id = request.key or ("", None)
-    headers = {"x-tenant": tenant, "x-model-affinity": affinity_id, "x-model-affinity-hint": request.hint}
+    headers = {
+        "x-tenant": tenant,
+        "x-model-affinity": affinity_id,
+        "x-model-affinity-hint": request.hint,
+        "x-model-affinity-scope": request.scope,
+    }
     parts: list[dict[str, object]] = [{"type": "text", "text": request.topic}]
     if request.image:
         parts.append({"type": "image_url", "image_url": {"url": PIXEL}})
-    body: dict[str, object] = {"messages": [{"role": "user", "content": parts}], "stream": stream}
+    said: list[dict[str, object]] = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hi"}]
+    messages = [*said * (request.said - 1), {"role": "user", "content": parts}, *(LOOP if request.is_step else [])]
+    body: dict[str, object] = {"messages": messages, "stream": stream}
     if request.stop:
         body["stop"] = ["."]
     return ProxyRequest([pair for pair in headers.items() if pair[1]], json.dumps(body).encode())  # type: ignore[misc]
@@ -245,7 +263,14 @@ class AffinityMachine(RuleBasedStateMachine):
         All of them reach a provider, so none names a stop sequence, which a route may have no model for.
         """
         self.last = key
-        asked = [replace(request, key=key, decides_only=False, stop=False) for request in crowd]
+        by_user = crowd[0].user_turn is not None  # else all are a session's: those decide at once by what is pinned
+        cancelled = cancelled and not by_user
+        asked = [
+            replace(
+                request, key=key, decides_only=False, stop=False, is_step=False, scope="user_turn" if by_user else None
+            )
+            for request in crowd
+        ]
         told, was_routing = self.run(self.ask_at_once(asked, cancelled=cancelled))
         for _ in asked:
             self.contract.begin(key)

@@ -173,6 +173,27 @@ async def test_switch_model_removed(client: Client) -> None:
     assert await client.ask(after, ID) == (ADDED, "retain; reason=pinned", "work", "run-1")
 
 
+async def test_switch_user_turn(client: Client) -> None:
+    """A new user message that another preference matches; sent again, it keeps the model."""
+    pinning, scope = build_pinning(), ("x-model-affinity-scope", "user_turn")
+    await client.ask(serve(config(FIRST, SECOND), client.good, pinning=pinning), ID, scope)
+    talk = replace(config(FIRST, SECOND), preferences=(Preference("work", "any work", (SECOND,)),))
+    after = serve(talk, client.good, pinning=pinning)
+    assert await client.ask(after, ID, scope) == (FIRST, "retain; reason=pinned", "work", "run-1")
+    said = {surface: again(body) for surface, body in PLAIN.items()}
+    told = "switch; reason=user_turn; because=preference work"
+    assert await client.ask(after, ID, scope, body=said) == (SECOND, told, "work", "run-1")
+    assert await client.ask(after, ID, scope, body=said) == (SECOND, "retain; reason=pinned", "work", "run-1")
+
+
+def again(body: dict[str, object]) -> dict[str, object]:
+    """The same conversation with another user message."""
+    field = "input" if "input" in body else "messages"
+    said = body[field]
+    first = said if isinstance(said, list) else [{"role": "user", "content": said}]
+    return body | {field: [*first, {"role": "assistant", "content": "Yes."}, {"role": "user", "content": "Go on."}]}
+
+
 async def test_a_session_pinned_by_a_hint_has_the_stand_ins_of_its_models_preference(client: Client) -> None:
     service = serve(config(FIRST, SECOND), client.good, BROKEN, client.good)
     await client.ask(service, ID, ("x-model-affinity-hint", FIRST))

@@ -174,7 +174,7 @@ class Story:
         choice = Choice(service.chooser, body)
         if trail.affinity_id is None:
             trail.affinity_id = service.turns.read_affinity_id(body)
-        turn = await service.turns.find_turn(request.headers, fields, trail.affinity_id, body)
+        turn = await service.turns.find_turn(request.headers, fields, trail.affinity_id, body, endpoint)
         draft = Draft(endpoint.surface.form, body, fields, int(trail.began_at))
         if endpoint.counts_only:
             return await self._count(draft, choice, turn)

@@ -14,27 +14,32 @@ order  whose session                                       ``X-Plano-Session``
 6      how the conversation begins, where configured       ``implicit``
 =====  ==================================================  ====================================================
 
-An explicit id (1 to 3) is taken as it is, and outranks everything. What the session does with a request is decided by
-``sessions``.
+An explicit id (1 to 3) is taken as it is, and outranks everything. The scope is that of ``X-Model-Affinity-Scope``,
+else ``routing.scope``; a harness' own session has the scope ``session`` unless that header says otherwise. What the
+session does with a request is decided by ``sessions``.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import get_args
 
 import msgspec
 
-from plano_agents.affinity import AFFINITY_HEADER, parse_affinity_id
+from plano_agents.affinity import AFFINITY_HEADER, SCOPE_HEADER, parse_affinity_id
 from plano_agents.config.model import Config
+from plano_agents.config.options import Scope
 from plano_agents.errors import InvalidAffinityIdError, RequestError
 from plano_agents.protocol.decoding import BAD_JSON
 from plano_agents.protocol.needs import offers_tools
 from plano_agents.protocol.request_body import RequestBody
 from plano_agents.router.request.candidates import is_cache_off
+from plano_agents.router.request.surfaces import Endpoint
 from plano_agents.sessions.harnesses import NAMED_LANES, read_id, recognise
 from plano_agents.sessions.implicit import derive_implicit_id
 from plano_agents.sessions.lanes import SEPARATOR, Origin, build_lane, name_agent_lane
 from plano_agents.sessions.pin import SessionKey
 from plano_agents.sessions.pinning import Pinning, Turn
 from plano_agents.sessions.response_ids import SOURCE, ResponseKey
+from plano_agents.sessions.user_turns import name_user_turn
 
 Header = tuple[str, str]
 """A header's name, in lower case, and its value."""
@@ -43,6 +48,8 @@ MAX_TENANT_CHARACTERS = 256
 """The longest tenant: it is held with every pin."""
 
 _OURS = AFFINITY_HEADER.lower()
+_SCOPE = SCOPE_HEADER.lower()
+_SESSION: Scope = "session"
 
 
 class Turns:
@@ -59,6 +66,7 @@ class Turns:
         self._id_headers = (_OURS, *routing.affinity_headers)
         self._id_fields = routing.affinity_fields
         self._takes_harnesses = routing.harness_sessions
+        self._scope = routing.scope
         self._tenant_header = routing.session_cache.tenant_header or ""
         self._ttl_seconds = routing.session_ttl_seconds
         self._per_user_turn = routing.route_on_user_only
@@ -103,6 +111,7 @@ class Turns:
         fields: Mapping[str, str],
         affinity_id: str | None,
         request: RequestBody,
+        endpoint: Endpoint,
     ) -> Turn | None:
         """Find the turn that a request is; it is not open yet.
 
@@ -111,13 +120,16 @@ class Turns:
             fields: The same by name.
             affinity_id: Its affinity id, from a header or a field, or None.
             request: Its body.
+            endpoint: Where it was posted to.
 
         Returns:
             The turn; None where the request is of no session.
 
         Raises:
-            RequestError: The tenant is too long, or its header came more than once.
+            RequestError: The tenant is too long, its header came more than once, or the scope is none.
         """
+        if fields.get(_SCOPE, self._scope) != _SESSION:
+            return await self._find_scoped(headers, fields, affinity_id, request, endpoint)
         tenant = self._find_tenant(headers, fields)
         if affinity_id is not None and _OURS in fields:
             return self._pinning.turn(SessionKey(tenant, affinity_id), self._ttl_seconds)
@@ -135,9 +147,31 @@ class Turns:
             return made
         salt = await self._pinning.store.salt()
         implicit = derive_implicit_id(request.head, tenant, salt, per_user_turn=self._per_user_turn)
-        if implicit is None:
-            return None
-        return self._pinning.turn(SessionKey(tenant, implicit), self._implicit_ttl_seconds, Origin("implicit"))
+        key = SessionKey(tenant, implicit or "")
+        return self._pinning.turn(key, self._implicit_ttl_seconds, Origin("implicit")) if implicit else None
+
+    async def _find_scoped(
+        self,
+        headers: Sequence[Header],
+        fields: Mapping[str, str],
+        affinity_id: str | None,
+        request: RequestBody,
+        endpoint: Endpoint,
+    ) -> Turn | None:
+        """Find the turn that a request is whose scope is not a whole session."""
+        asked = fields.get(_SCOPE)
+        if asked is not None and (asked not in get_args(Scope) or _count(headers, fields, _SCOPE) > 1):
+            raise RequestError(
+                f"The header {SCOPE_HEADER} is {asked[:40]!r}. Send 'session' or 'user_turn', once.", param=_SCOPE
+            )
+        turn = await self.find_turn(headers, {**fields, _SCOPE: _SESSION}, affinity_id, request, endpoint)
+        is_no_message = endpoint.compacts or endpoint.counts_only
+        if turn is None or is_no_message or (asked is None and turn.lane is not None):
+            return turn
+        salt, after = await self._pinning.store.salt(), _read_field(request.fields, SOURCE)
+        after = after if isinstance(after, str) else None
+        user_turn = name_user_turn(request.head, turn.key.tenant, salt, after=after)
+        return turn if user_turn is None else self._pinning.user_turn(turn, user_turn)
 
     async def _find_made(self, tenant: str, request: RequestBody) -> Turn | None:
         """Find the session that made the response which a request goes on from; None where none is known, or lives."""

@@ -9,6 +9,7 @@ const WHY = {
   detour: "The pinned model cannot serve this one request; another did, and the pin stays.",
   unsuitable: "The pinned model cannot serve this request; the pin moved to one that can.",
   model_removed: "The pinned model left the configuration; routed and pinned anew.",
+  user_turn: "A new user message, whose scope is a user turn, was routed elsewhere; the pin moved.",
 };
 
 const DEGRADED = {
