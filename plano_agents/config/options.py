@@ -148,6 +148,8 @@ class RoutingSettings(Values):
     """The score that a preference must exceed to match, by the embedded strategy."""
     model_timeout_seconds: Duration = 2.0
     """How long the routing model may take, before the embedded strategy decides."""
+    observe: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
+    """The share of pinned turns, from 0 to 1, that is routed beside the request too, to say what affinity saved."""
 
 
 @dataclass(frozen=True)

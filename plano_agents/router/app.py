@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -30,8 +31,10 @@ from plano_agents.router.request.service import Service
 from plano_agents.router.request.strategies import build_strategy
 from plano_agents.router.request.trail import show_to
 from plano_agents.router.watch.collectors import Collectors
+from plano_agents.router.watch.ghosts.beside import Beside, Sample
+from plano_agents.router.watch.ghosts.days import Days
 from plano_agents.router.watch.inspector.answers import OwnInspector
-from plano_agents.router.watch.inspector.seam import Inspector, build_observer
+from plano_agents.router.watch.inspector.seam import Inspector, build_ghost_teller, build_observer
 from plano_agents.router.watch.inspector.site import InspectorSite
 from plano_agents.router.watch.metrics import Metrics
 from plano_agents.router.watch.prices import KnownPrices
@@ -79,6 +82,8 @@ class Router:
         strategy: Says which preference a request matches; None for the embedded one.
         inspector: Remembers requests for the page at ``/inspector``; None for this process's own memory.
         clock: Monotonic time in seconds, by which pins expire.
+        wall_clock: Unix time in seconds.
+        chance: Gives a number from 0 to 1, 1 excluded, for each turn that may be routed beside its request.
         tallies: Where workers tell each other what they count; None where this process serves alone.
 
     Raises:
@@ -95,6 +100,8 @@ class Router:
         strategy: Strategy | None = None,
         inspector: Inspector | None = None,
         clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+        chance: Callable[[], float] = random.random,
         tallies: Path | None = None,
     ) -> None:
         self._cache = config.routing.session_cache
@@ -106,9 +113,12 @@ class Router:
         self._admission = Admission(config.limits)
         self._health = Health(config, on_change=self._note_breaker)
         self._inspector = inspector if inspector is not None else OwnInspector()
-        store = store if store is not None else build_store(config.routing, clock=clock)
+        self._wall_clock = wall_clock
+        store = store if store is not None else build_store(config.routing, clock=clock, wall_clock=wall_clock)
+        self._days = Days(store, wall_clock=wall_clock)
+        self._beside = Beside(self._days, chance=chance)
         self._metrics = Metrics(
-            store.tallies,
+            (*store.tallies, *self._beside.tallies),
             breakers=self._health.list_breakers,
             admission=self._admission,
             directory=tallies,
@@ -121,7 +131,7 @@ class Router:
         )
         if isinstance(store, MemorySessionStore):
             store.on_end = ledger.forget
-        self._pinning = Pinning(store, ledger)
+        self._pinning = Pinning(store, ledger, wall_clock=wall_clock)
         self._serving = self._start(config)
 
     @property
@@ -167,6 +177,7 @@ class Router:
         self._stop_watching()
         self._serving.readiness.stop()
         await self._collectors.aclose()
+        await self._beside.aclose()
         await self._pinning.store.aclose()
 
     def _count_violation(self) -> None:
@@ -197,29 +208,31 @@ class Router:
         """Build what serves a configuration, and let its measurements take the old ones' place."""
         measurements = Measurements(config.metrics_sources, self._fetch) if self._fetch is not None else None
 
+        known = KnownPrices(config)
+
         def read_metrics() -> Mapping[str, ModelMetrics]:
             return measurements.metrics if measurements is not None else {}
 
         sampler, tracers = self._collectors.observe(config)
         strategy = self._strategy or build_strategy(config, self._upstream)
         health = self._health
+        chooser = Chooser(config, strategy, read_metrics, is_down=health.is_down)
+        share = config.routing.observe
+        sample = Sample(share, chooser, lambda: read_metrics() or known, build_ghost_teller(self._inspector))
         service = Service(
             config,
-            chooser=Chooser(
-                config,
-                strategy,
-                read_metrics,
-                is_down=health.is_down,
-            ),
+            chooser=chooser,
             pinning=self._pinning,
             dispatcher=Dispatcher(config, self._upstream, health),
             observe=show_to(
                 self._metrics.observe,
                 self._log.observe,
-                build_observer(self._inspector, read_metrics, KnownPrices(config)),
+                build_observer(self._inspector, read_metrics, known),
                 *tracers,
             ),
+            look_beside=partial(self._beside.offer, sample) if share else None,
             sampler=sampler,
+            wall_clock=self._wall_clock,
         )
         readiness = Readiness(partial(strategy.warm_up, config.preferences) if config.preferences else None)
         self._stop_watching()
@@ -252,5 +265,7 @@ class Router:
         from plano_agents.router.operate.pages import create_pages  # noqa: PLC0415
 
         pages = create_pages(config)
-        pages.include_router(build_operators_api(config, self._pinning.store, self._metrics))
+        pages.include_router(
+            build_operators_api(config, self._pinning.store, self._metrics, self._days, wall_clock=self._wall_clock)
+        )
         return pages

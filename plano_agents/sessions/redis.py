@@ -18,6 +18,7 @@ from plano_agents.protocol.usage import NO_TOKENS, Tokens
 from plano_agents.sessions.pin import Pin, Session, SessionKey
 from plano_agents.sessions.redis_connection import Command, RedisConnection
 from plano_agents.sessions.redis_encoding import (
+    DAY_PREFIX,
     PREFIX,
     PROBE_KEY,
     STORE_KEY,
@@ -36,7 +37,7 @@ from plano_agents.sessions.redis_encoding import (
     read_time,
 )
 from plano_agents.sessions.response_ids import Maker, ResponseKey
-from plano_agents.sessions.store import Page, Wanted
+from plano_agents.sessions.store import KEPT_DAYS, Page, Wanted
 from plano_agents.sessions.store_times import StoreTimes, timed
 
 SALT_BYTES = 16
@@ -262,6 +263,20 @@ class RedisPins:
             if len(found) == limit:
                 break
         return Page(found, f"{position}.0")
+
+    @timed
+    async def write_day(self, day: str, process: str, note: bytes) -> None:
+        """Write a process's note of a day; see `DayStore`."""
+        key = DAY_PREFIX + day
+        await self._connection.call_many([("HSET", key, process, note), ("EXPIRE", key, KEPT_DAYS * 86_400)])
+
+    @timed
+    async def read_days(self, days: Sequence[str]) -> list[list[bytes]]:
+        """Read all processes' notes of each day; see `DayStore`."""
+        replies = await self._connection.call_many([("HVALS", DAY_PREFIX + day) for day in days])
+        return [
+            [note for note in reply if isinstance(note, bytes)] if isinstance(reply, list) else [] for reply in replies
+        ]
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -11,6 +11,7 @@ key                                         value
                                             tenant and id can be joined into another's
 ``plano:affinity-response:<n>:<tenant>:…``   the session that made a response, JSON; at the end the response's id
 ``plano:affinity-usage:<lineage>``          a hash: turns, tokens, when last used; it outlives its pin a little
+``plano:affinity-day:<day>``                a hash: each process's note of the day
 ``plano:affinity-store``                    16 bytes that implicit ids are salted with, and 8 that tell this life
                                             of the store's data from any other
 ==========================================  ===========================================================
@@ -29,6 +30,7 @@ from plano_agents.sessions.response_ids import Maker, ResponseKey
 PREFIX = b"plano:affinity:"
 RESPONSE_PREFIX = b"plano:affinity-response:"
 USAGE_PREFIX = "plano:affinity-usage:"
+DAY_PREFIX = "plano:affinity-day:"
 STORE_KEY = "plano:affinity-store"
 PROBE_KEY = "plano:affinity-probe"
 

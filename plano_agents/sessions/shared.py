@@ -18,7 +18,7 @@ outage agree after it.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from plano_agents.errors import StoreUnavailableError
 from plano_agents.observe.tally import Reading, Tally
@@ -31,6 +31,8 @@ from plano_agents.sessions.redis_connection import StoreFailedError
 from plano_agents.sessions.renewer import Renewer
 from plano_agents.sessions.response_ids import Maker, ResponseKey
 from plano_agents.sessions.store import Held, Page, Wanted
+
+T = TypeVar("T")
 
 
 class _Copy(NamedTuple):
@@ -192,6 +194,14 @@ class SharedSessionStore:
                 self._begin_outage(error)
         return self._salt or await self._memory.salt()
 
+    async def write_day(self, day: str, process: str, note: bytes) -> None:
+        """See `DayStore.write_day`."""
+        await self._ask_days(lambda: self._pins.write_day(day, process, note))
+
+    async def read_days(self, days: Sequence[str]) -> list[list[bytes]]:
+        """See `DayStore.read_days`."""
+        return await self._ask_days(lambda: self._pins.read_days(days))
+
     async def aclose(self) -> None:
         """See `SessionStore.aclose`."""
         await self._renewer.aclose()
@@ -224,6 +234,16 @@ class SharedSessionStore:
             if pin is None:
                 self._forget_copy(key)
         return Held(pin)
+
+    async def _ask_days(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask for notes; where that fails, pins need not, so no outage begins."""
+        try:
+            self._check()
+            return await ask()
+        except StoreFailedError as error:
+            raise StoreUnavailableError(
+                f"The session store does not answer ({error}). Try again when it does."
+            ) from error
 
     async def _reconcile(self, key: SessionKey, ttl_seconds: float) -> Pin | None:
         """Read what the store has, and tell it what it cannot know."""

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from plano_agents.observe.tally import Tally
 from plano_agents.protocol.usage import Tokens
 from plano_agents.sessions.pin import Pin, Session, SessionKey
 from plano_agents.sessions.response_ids import Maker, ResponseKey
+
+KEPT_DAYS = 90
+"""How many days' notes a shared store keeps."""
 
 
 class Held(NamedTuple):
@@ -146,3 +149,27 @@ class SessionStore(Protocol):
 
     async def aclose(self) -> None:
         """Finish what is under way and close connections."""
+
+
+@runtime_checkable
+class DayStore(Protocol):
+    """Keeps a note of each process for each day, for all that share the store; what a note says is its writer's."""
+
+    async def write_day(self, day: str, process: str, note: bytes) -> None:
+        """Write a process's note of a day, in place of its earlier one; it is kept for `KEPT_DAYS`.
+
+        Args:
+            day: The day, such as ``2026-11-28``.
+            process: Names the process.
+            note: The note.
+
+        Raises:
+            StoreUnavailableError: The store does not answer.
+        """
+
+    async def read_days(self, days: Sequence[str]) -> list[list[bytes]]:
+        """Read all processes' notes of each of some days, in the days' order.
+
+        Raises:
+            StoreUnavailableError: The store does not answer.
+        """

@@ -12,6 +12,8 @@ from plano_agents.agent_server.metrics import AgentMetrics
 from plano_agents.config.model import Routing
 from plano_agents.config.options import SessionCache
 from plano_agents.observe.tally import Tally
+from plano_agents.router.watch.ghosts.beside import Beside
+from plano_agents.router.watch.ghosts.days import Days
 from plano_agents.router.watch.metrics import Metrics
 from plano_agents.sessions.build import build_store
 
@@ -27,7 +29,8 @@ def list_tallies() -> dict[str, Sequence[Tally]]:
     """The metrics of each server, with every store there is."""
     routing = Routing(session_cache=SessionCache("redis", SecretStr("redis://localhost")))
     store = build_store(routing)
-    return {"router": Metrics(store.tallies).tallies, "agent server": AgentMetrics().tallies}
+    beside = Beside(Days(store))
+    return {"router": Metrics((*store.tallies, *beside.tallies)).tallies, "agent server": AgentMetrics().tallies}
 
 
 def name_samples(tally: Tally) -> list[str]:

@@ -247,6 +247,8 @@ def test_examples_reach_their_preference() -> None:
         ("preferences: {code: {examples: ['']}}", "preferences.code.examples[0]"),
         ("preferences: {code: {example: [a]}}", "did you mean 'examples'?"),
         ("routing: {threshold: 1}", "routing.threshold"),
+        ("routing: {observe: 5}", "routing.observe"),
+        ("routing: {observe: -0.1}", "routing.observe"),
         ("routing: {model_timeout_seconds: 0}", "routing.model_timeout_seconds"),
     ],
 )

@@ -234,13 +234,19 @@ async def ask(
 
 
 @asynccontextmanager
-async def run_router(config: Config, store: SessionStore | None = None) -> AsyncGenerator[str, None]:
+async def run_router(
+    config: Config,
+    store: SessionStore | None = None,
+    **options: Any,  # noqa: ANN401 - the router's own
+) -> AsyncGenerator[str, None]:
     """The router on a real socket; gives its address."""
     listener = processes.bind("127.0.0.1", 0)
     upstream = HttpUpstream()
     try:
-        router = Router(config, upstream, store=store)
+        router = Router(config, upstream, store=store, **options)
         async with processes.running([processes.Site(router, listener, budget=router.buffered)]):
             yield processes.url_of(listener)
+        if store is None:
+            await router.aclose()
     finally:
         await upstream.close()

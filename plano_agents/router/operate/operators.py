@@ -1,11 +1,11 @@
-"""The operators' endpoints: sessions explained, listed and dropped, and the metrics.
+"""The operators' endpoints: sessions explained, listed and dropped, what affinity saved, and the metrics.
 
 Everything here asks `admin` first. What a session is stands in ``sessions``.
 """
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -14,14 +14,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from plano_agents.affinity import parse_affinity_id
 from plano_agents.config.model import Config
-from plano_agents.errors import SessionNotFoundError
+from plano_agents.errors import RequestError, SessionNotFoundError
 from plano_agents.http.origin import find_peer
 from plano_agents.observe.exposition import CONTENT_TYPE
 from plano_agents.router.operate.admin import check_operator
+from plano_agents.router.watch.ghosts.days import Days
+from plano_agents.router.watch.ghosts.report import Report, build_report
 from plano_agents.router.watch.metrics import Metrics
 from plano_agents.sessions.lanes import SEPARATOR, read_source
 from plano_agents.sessions.pin import Pin, Session, SessionKey
-from plano_agents.sessions.store import SessionStore, Wanted
+from plano_agents.sessions.store import KEPT_DAYS, SessionStore, Wanted
 
 _REFUSAL = {"application/json": {"schema": {"$ref": "#/components/schemas/OpenAIError"}}}
 _REFUSALS: dict[int | str, dict[str, Any]] = {
@@ -115,6 +117,7 @@ def build_operators_api(
     config: Config,
     store: SessionStore,
     metrics: Metrics,
+    days: Days,
     *,
     wall_clock: Callable[[], float] = time.time,
 ) -> APIRouter:
@@ -124,6 +127,7 @@ def build_operators_api(
         config: Its admin token opens them.
         store: Where sessions are kept.
         metrics: What is counted.
+        days: The sums of the turns that were routed beside.
         wall_clock: Unix time in seconds.
     """
 
@@ -163,6 +167,21 @@ def build_operators_api(
         if not await store.drop(SessionKey(tenant, _check_id(affinity_id))):
             raise _not_found(affinity_id, tenant, has_tenants=has_tenants)
         return Dropped(affinity_id=affinity_id, tenant=tenant)
+
+    @api.get("/report", summary="What affinity saved")
+    async def report(
+        since: Annotated[
+            date | None, Query(description="The first day, in UTC; all that are kept where absent.")
+        ] = None,
+    ) -> Report:
+        if since is not None and since > days.today:
+            raise RequestError(
+                f"The parameter 'since' is {since}, and today is {days.today} (UTC). Name an earlier day.",
+                param="since",
+            )
+        first = since or days.today - timedelta(days=KEPT_DAYS - 1)
+        found = await days.read(first)
+        return build_report(found, observe=config.routing.observe, since=first, began_at=days.began_at)
 
     @api.get("/metrics", summary="Metrics, in Prometheus' text format", response_class=Response)
     async def show_metrics() -> Response:

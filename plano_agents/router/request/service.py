@@ -8,10 +8,14 @@ from plano_agents.router.request.candidates import Served
 from plano_agents.router.request.chooser import Chooser
 from plano_agents.router.request.dispatch import Dispatcher
 from plano_agents.router.request.sampling import Sampler
-from plano_agents.router.request.trail import Observer
+from plano_agents.router.request.surfaces import Endpoint
+from plano_agents.router.request.trail import Observer, Trail
 from plano_agents.router.request.turns import Turns
 from plano_agents.sessions.cache_keys import remember_cache_keys
 from plano_agents.sessions.pinning import Pinning
+
+LookBeside = Callable[[Endpoint, bytes, Trail], None]
+"""Is shown each request once it is over, with its body; returns at once."""
 
 
 class Service:
@@ -23,6 +27,7 @@ class Service:
         pinning: Keeps the sessions' models; it may outlive this service, as a configuration is exchanged.
         dispatcher: Sends to the providers.
         observe: Is shown each request once it is over.
+        look_beside: Is shown it too, with its body, to route it beside; None where no request is.
         sampler: Begins requests' traces; None where nothing is traced.
         clock: Monotonic time in seconds.
         wall_clock: Unix time in seconds.
@@ -39,6 +44,7 @@ class Service:
         pinning: Pinning,
         dispatcher: Dispatcher,
         observe: Observer = lambda _trail: None,
+        look_beside: LookBeside | None = None,
         sampler: Sampler | None = None,
         clock: Callable[[], float] = time.perf_counter,
         wall_clock: Callable[[], float] = time.time,
@@ -47,6 +53,7 @@ class Service:
         self.turns = Turns(config, pinning)
         self.dispatcher = dispatcher
         self.observe = observe
+        self.look_beside = look_beside
         self.sampler = sampler
         self.clock = clock
         self.wall_clock = wall_clock

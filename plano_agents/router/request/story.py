@@ -76,15 +76,15 @@ class Story:
     __slots__ = ("_endpoint", "_noting", "_read_tokens", "_request", "_service", "_stream", "_turn", "trail")
 
     _read_tokens: Callable[[], Tokens] | None
+    _noting: asyncio.Task[None] | None
+    _stream: Stream | StreamedAnswer | None
+    _turn: Turn | None
 
     def __init__(self, service: Service, endpoint: Endpoint, request: ProxyRequest) -> None:
         self._service = service
         self._endpoint = endpoint
         self._request = request
-        self._turn: Turn | None = None
-        self._read_tokens = None
-        self._noting: asyncio.Task[None] | None = None
-        self._stream: Stream | StreamedAnswer | None = None
+        self._turn = self._read_tokens = self._noting = self._stream = None
         parent = parse_trace_context(request.fields)
         trace_id = parent.trace_id if parent is not None else new_trace_id()
         self.trail = Trail(trace_id, endpoint.path, service.wall_clock(), service.clock())
@@ -121,6 +121,8 @@ class Story:
                 self._turn.close(trail.tokens)
             trail.duration_ms = self._measure()
             self._service.observe(trail)
+            if self._service.look_beside is not None:
+                self._service.look_beside(self._endpoint, self._request.body, trail)
         finally:
             if self._stream is not None:
                 await self._stream.aclose()

@@ -68,6 +68,7 @@ class OwnInspector:
         self._history = history if history is not None else History()
         self._events = Events(self._history, heartbeat_seconds=heartbeat_seconds)
         self.keep = self._history.add
+        self.keep_ghost = self._history.add_ghost
         self.count_violation = self._history.count_violation
         self.close = self._events.close
 

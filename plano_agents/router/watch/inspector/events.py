@@ -8,7 +8,8 @@ watcher that was away goes on where it was.
 =========  ====================================================================
 event      data
 =========  ====================================================================
-``turns``  ``{"turns": [record, …], "totals": {…}}``, at most ten times a second
+``turns``  ``{"turns": [record, …], "ghosts": [mark, …], "totals": {…}}``, at most ten
+           times a second
 ``reset``  ``{}``: what the page knows has a gap; the id is where it goes on
 =========  ====================================================================
 
@@ -21,7 +22,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 import msgspec
 
 from plano_agents.errors import OverloadedError
-from plano_agents.router.watch.inspector.history import Counts, History
+from plano_agents.router.watch.inspector.history import Counts, GhostMark, History
 from plano_agents.router.watch.inspector.record import Record
 
 HEARTBEAT_SECONDS = 15.0
@@ -55,6 +56,7 @@ class Totals(msgspec.Struct):
 
 class _Turns(msgspec.Struct):
     turns: list[Record]
+    ghosts: list[GhostMark]
     totals: Totals
 
 
@@ -136,7 +138,9 @@ class Events:
                     yield self._write(b"reset", b"{}")
                 elif records or violations != self._history.violations:
                     violations = self._history.violations
-                    told = _Turns(records, build_totals(self._history))
+                    turns = [each for each in records if isinstance(each, Record)]
+                    ghosts = [each for each in records if isinstance(each, GhostMark)]
+                    told = _Turns(turns, ghosts, build_totals(self._history))
                     yield self._write(b"turns", self._encoder.encode(told))
                     await self._sleep(GATHER_SECONDS)
                     continue

@@ -17,7 +17,8 @@ from itertools import islice
 
 import msgspec
 
-from plano_agents.router.watch.inspector.record import Record
+from plano_agents.router.watch.ghosts.ghost import Ghost
+from plano_agents.router.watch.inspector.record import GhostNews, Record
 
 MAX_SESSIONS = 1_000
 """How many sessions are remembered, the requests without one counted as one."""
@@ -34,6 +35,57 @@ MAX_RECENT = 2_000
 
 Key = tuple[str, str | None]
 """A session's tenant and affinity id; with None, all requests without a session."""
+
+
+class GhostCounts(msgspec.Struct, gc=False):
+    """The totals of many turns that were routed beside."""
+
+    routed: int = 0
+    """How many there were."""
+    compared: int = 0
+    """Of how many it is known which model would have served the turn before."""
+    switches: int = 0
+    """How many would have been a switch."""
+    input: int = 0
+    """Prompt tokens of those that were compared."""
+    anew: int = 0
+    """Prompt tokens that would have been read anew."""
+    routing_ms: float = 0.0
+    """How long routing them took."""
+    priced: int = 0
+    """Of how many the list prices are known."""
+    kept_usd: float = 0.0
+    """The list price of these, as they were served."""
+    usd: float = 0.0
+    """Their list price without affinity."""
+
+    def add(self, ghost: Ghost) -> None:
+        """Count one more."""
+        self.routed += 1
+        self.compared += ghost.is_compared
+        self.switches += ghost.is_switch
+        self.input += ghost.input
+        self.anew += ghost.anew
+        self.routing_ms += ghost.routing_ms
+        if ghost.usd is not None and ghost.kept_usd is not None:
+            self.priced += 1
+            self.kept_usd += ghost.kept_usd
+            self.usd += ghost.usd
+
+
+class GhostMark(msgspec.Struct, frozen=True, gc=False):
+    """The ghost of a turn that is kept, for the page."""
+
+    n: int
+    """The mark's own number."""
+    turn: int
+    """The turn's."""
+    tenant: str
+    """The session's tenant."""
+    session: str | None
+    """The affinity id."""
+    ghost: Ghost
+    """The ghost."""
 
 
 class Counts(msgspec.Struct, gc=False):
@@ -65,6 +117,8 @@ class Counts(msgspec.Struct, gc=False):
     """Of how many the cost is known."""
     cost_is_most: bool = False
     """Whether that may have been less."""
+    ghosts: GhostCounts = msgspec.field(default_factory=GhostCounts)
+    """Of those that were routed beside."""
 
     def add(self, record: Record) -> None:
         """Count one more."""
@@ -101,13 +155,28 @@ class Remembered:
 
     def forget_oldest(self) -> None:
         """Let the oldest turn go; it still counts."""
-        self._older.add(self.turns.popleft())
+        turn = self.turns.popleft()
+        self._older.add(turn)
+        if turn.ghost is not None:
+            self._older.ghosts.add(turn.ghost)
+
+    def add_ghost(self, news: GhostNews) -> Record | None:
+        """Note a turn's ghost, and give its record; None where that is no longer kept."""
+        for turn in reversed(self.turns):
+            if turn.at == news.at and turn.trace_id == news.trace_id:
+                turn.ghost = news.ghost
+                return turn
+        self._older.ghosts.add(news.ghost)
+        return None
 
     def count(self) -> Counts:
         """Sum up its turns, those that are no longer kept included."""
         counts = copy(self._older)
+        counts.ghosts = copy(counts.ghosts)
         for turn in self.turns:
             counts.add(turn)
+            if turn.ghost is not None:
+                counts.ghosts.add(turn.ghost)
         return counts
 
 
@@ -135,14 +204,14 @@ class History:
         self._max_turns = max_turns
         self._max_records = max_records
         self._sessions: OrderedDict[Key, Remembered] = OrderedDict()
-        self._recent: deque[Record] = deque(maxlen=max_recent)
+        self._recent: deque[Record | GhostMark] = deque(maxlen=max_recent)
         self._kept = 0
         self.epoch = secrets.token_hex(4)
         """Names this history: numbers of another, before a restart, mean nothing here."""
         self.since = wall_clock()
         """When it began; Unix time in seconds."""
         self.last = 0
-        """The latest record's number; 0 before there is one."""
+        """The latest record's or mark's number; 0 before there is one."""
         self.counts = Counts()
         """All requests since it began."""
         self.sessions = 0
@@ -174,6 +243,16 @@ class History:
             self._kept -= len(forgotten.turns)
         self.on_change()
 
+    def add_ghost(self, news: GhostNews) -> None:
+        """Note the ghost of a turn that was remembered."""
+        self.counts.ghosts.add(news.ghost)
+        session = self._sessions.get((news.tenant, news.session))
+        record = session.add_ghost(news) if session is not None else None
+        if record is not None:
+            self.last += 1
+            self._recent.append(GhostMark(self.last, record.n, news.tenant, news.session, news.ghost))
+        self.on_change()
+
     def count_violation(self) -> None:
         """Count a broken promise."""
         self.violations += 1
@@ -187,14 +266,14 @@ class History:
         """Give the sessions, the one used last first."""
         return reversed(self._sessions.values())
 
-    def after(self, number: int) -> list[Record] | None:
-        """Give the records after one, oldest first.
+    def after(self, number: int) -> list[Record | GhostMark] | None:
+        """Give the records and marks after one, oldest first.
 
         Args:
             number: The last one known.
 
         Returns:
-            The records; None where they are no longer all kept, or the number is none of this history's.
+            The records and marks; None where they are no longer all kept, or the number is none of this history's.
         """
         missing = self.last - number
         if not 0 <= missing <= len(self._recent):

@@ -10,6 +10,7 @@ from types import MappingProxyType
 import msgspec
 
 from plano_agents.router.request.trail import Trail, Try
+from plano_agents.router.watch.ghosts.ghost import Ghost
 from plano_agents.routing.candidates import ModelMetrics
 from plano_agents.routing.cost import compute_cost
 from plano_agents.routing.strategy import Ranking
@@ -104,11 +105,28 @@ class Record(msgspec.Struct, gc=False, omit_defaults=True):
     """What it cost; None where the model's prices are not known, or its tokens."""
     cost_is_most: bool = False
     """Whether it may have been less: the price of cached tokens is not known."""
+    ghost: Ghost | None = None
+    """The turn without affinity; None where it was not routed beside."""
 
     @property
     def has_failed(self) -> bool:
         """Whether the client got an error."""
         return self.failure is not None or (self.status is not None and self.status >= 400)  # noqa: PLR2004 - HTTP's
+
+
+class GhostNews(msgspec.Struct, frozen=True, gc=False):
+    """The ghost of a request, which comes after its record."""
+
+    tenant: str
+    """The session's tenant."""
+    session: str | None
+    """The affinity id."""
+    at: float
+    """When the request came, which with its trace id tells it from the others of its session."""
+    trace_id: str
+    """32 hexadecimal digits."""
+    ghost: Ghost
+    """The ghost."""
 
 
 def build_record(

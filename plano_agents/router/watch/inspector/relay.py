@@ -26,7 +26,7 @@ from plano_agents.errors import InspectorUnavailableError, PlanoError
 from plano_agents.http.server.departure import while_connected
 from plano_agents.protocol.openai_chat import encode_error
 from plano_agents.router.request.answer import Answer, Pieces, StreamBrokenError, answer_error, closing
-from plano_agents.router.watch.inspector.record import Record
+from plano_agents.router.watch.inspector.record import GhostNews, Record
 from plano_agents.router.watch.inspector.seam import Inspector, Question
 
 MAX_PENDING = 5_000
@@ -54,6 +54,8 @@ class Batch(msgspec.Struct, frozen=True, tag=True):
     """The requests that ended."""
     violations: int
     """How many promises were broken."""
+    ghosts: list[GhostNews] = []
+    """The ghosts that were found."""
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -99,6 +101,7 @@ class RelayedInspector:
         self._path = path
         self.workers = workers
         self._pending: deque[Record] = deque(maxlen=MAX_PENDING)
+        self._ghosts: deque[GhostNews] = deque(maxlen=MAX_PENDING)
         self._violations = 0
         self._wake = asyncio.Event()
         self._sending: asyncio.Task[None] | None = None
@@ -107,6 +110,11 @@ class RelayedInspector:
     def keep(self, record: Record) -> None:
         """Send a request's record, in a moment."""
         self._pending.append(record)
+        self._begin()
+
+    def keep_ghost(self, news: GhostNews) -> None:
+        """Send a request's ghost, in a moment; its record goes before it."""
+        self._ghosts.append(news)
         self._begin()
 
     def count_violation(self) -> None:
@@ -162,8 +170,9 @@ class RelayedInspector:
     async def _send_batch(self) -> None:
         if self._writer is None:
             _, self._writer = await asyncio.open_unix_connection(self._path)
-        batch = Batch(list(self._pending), self._violations)
+        batch = Batch(list(self._pending), self._violations, list(self._ghosts))
         self._pending.clear()
+        self._ghosts.clear()
         self._violations = 0
         self._writer.write(_frame(_encode(batch)))
         await self._writer.drain()
@@ -192,6 +201,8 @@ class Rememberer:
                 while isinstance(said := _decode(await _read(reader)), Batch):
                     for record in said.records:
                         self._inspector.keep(record)
+                    for news in said.ghosts:
+                        self._inspector.keep_ghost(news)
                     for _ in range(said.violations):
                         self._inspector.count_violation()
                 await self._answer(said, reader, writer)

@@ -7,7 +7,8 @@ import msgspec
 
 from plano_agents.router.request.answer import Answer
 from plano_agents.router.request.trail import Observer, Trail
-from plano_agents.router.watch.inspector.record import Record, build_record
+from plano_agents.router.watch.ghosts.ghost import Ghost
+from plano_agents.router.watch.inspector.record import GhostNews, Record, build_record
 from plano_agents.routing.candidates import ModelMetrics
 
 
@@ -31,6 +32,9 @@ class Inspector(Protocol):
 
     def keep(self, record: Record) -> None:
         """Remember a request; called on the event loop for every one, so it returns at once and never raises."""
+
+    def keep_ghost(self, news: GhostNews) -> None:
+        """Remember the ghost of a request that is remembered; returns at once and never raises."""
 
     def count_violation(self) -> None:
         """Count a broken promise."""
@@ -64,3 +68,13 @@ def build_observer(
         inspector.keep(build_record(trail, read_metrics(), known))
 
     return observe
+
+
+def build_ghost_teller(inspector: Inspector) -> Callable[[Trail, Ghost], None]:
+    """Let an inspector remember every ghost."""
+
+    def tell(trail: Trail, ghost: Ghost) -> None:
+        tenant, session = trail.session or ("", None)
+        inspector.keep_ghost(GhostNews(tenant, session, trail.began_at, trail.trace_id, ghost))
+
+    return tell
