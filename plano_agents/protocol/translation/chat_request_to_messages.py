@@ -70,20 +70,29 @@ _FINDER = FieldFinder(
 """Finds what is lost of a request below its top level, but for what docs/translation.md lists."""
 
 
-def parse_chat_request(body: bytes, tell: Tell = ignore, tools: ClientTools | None = None) -> openai.ChatRequest:
+def parse_chat_request(
+    body: bytes,
+    tell: Tell = ignore,
+    tools: ClientTools | None = None,
+    *,
+    carried: Collection[str] = (),
+    target: str = "an Anthropic model",
+) -> openai.ChatRequest:
     """Read a chat client's request into the hub.
 
     Args:
         body: The request, JSON.
         tell: Is told what is left out.
         tools: Takes the names of its custom tools, for the answer.
+        carried: Further fields that reach the target, beside the hub.
+        target: Whom the request is for, for messages.
 
     Raises:
         RequestError: The body is no valid chat request.
         UnsupportedFieldError: It holds a field that only OpenAI's wire can carry; ``param`` names it.
     """
     fields = refuse_unknown(
-        body, known=KNOWN, neutral=NEUTRAL, target="an Anthropic model", droppable=DROPPABLE, tell=tell
+        body, known=KNOWN.union(carried), neutral=NEUTRAL, target=target, droppable=DROPPABLE, tell=tell
     )
     if b'"custom"' in body:
         written = read_custom_tools(fields, tools or ClientTools(), tell)

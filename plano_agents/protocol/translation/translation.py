@@ -4,14 +4,16 @@ The request is read into the hub once and written for the upstream; what the ans
 and upstream speak the same form, the request passes as it is.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
 
-from plano_agents.errors import UnsupportedFieldError, UpstreamProtocolError
+from plano_agents.errors import UpstreamProtocolError
 from plano_agents.protocol import openai_chat_request as hub
 from plano_agents.protocol import openai_responses_request as responses
 from plano_agents.protocol.adjustment import Adjustment, Tell
+from plano_agents.protocol.decoding import ABSENT, split_fields
 from plano_agents.protocol.first_look import looks_like_events
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.openai_chat import ErrorDetail, encode_error_detail
@@ -20,7 +22,11 @@ from plano_agents.protocol.openai_response import Response
 from plano_agents.protocol.provider_error import CONTEXT_CODE, TOO_LONG, is_too_long, read_any_error
 from plano_agents.protocol.signature_mark import mark_message
 from plano_agents.protocol.tool_names import ClientTools
-from plano_agents.protocol.translation import chat_reply_to_messages, messages_reply_to_chat
+from plano_agents.protocol.translation import (
+    chat_reply_to_messages,
+    messages_reply_to_chat,
+    responses_reply_to_chat,
+)
 from plano_agents.protocol.translation.calls import CallIds
 from plano_agents.protocol.translation.chat_custom_tools import write_completion
 from plano_agents.protocol.translation.chat_reply import read_completion
@@ -28,6 +34,11 @@ from plano_agents.protocol.translation.chat_reply_to_responses import build_fram
 from plano_agents.protocol.translation.chat_request_to_messages import (
     build_messages_request,
     parse_chat_request,
+)
+from plano_agents.protocol.translation.chat_request_to_responses import (
+    SHARED,
+    TARGET,
+    build_responses_request,
 )
 from plano_agents.protocol.translation.chat_request_to_upstream import LimitField, encode_chat_request
 from plano_agents.protocol.translation.chat_stream import ChatStreamReader, ChatStreamWriter
@@ -44,6 +55,7 @@ from plano_agents.protocol.translation.responses_request_to_chat import (
     check_fields,
     read_responses_request,
 )
+from plano_agents.protocol.translation.responses_stream_to_chat import ResponsesStreamReader
 from plano_agents.protocol.translation.stream import Reader, StreamTranslator, Writer
 from plano_agents.protocol.translation.whole import join_chunks, split_completion
 
@@ -143,16 +155,24 @@ class Translation:
         return chunks
 
     def _parse_reply(self, body: bytes) -> Completion:
-        if self.upstream is Form.ANTHROPIC_MESSAGES:
-            return messages_reply_to_chat.parse_completion(
-                mark_message(body, self._signature_mark), self._build_ids(), created=self._created
-            )
-        return read_completion(body, self._build_ids())
+        ids, mark = self._build_ids(), self._signature_mark
+        match self.upstream:
+            case Form.OPENAI_CHAT:
+                return read_completion(body, ids)
+            case Form.ANTHROPIC_MESSAGES:
+                return messages_reply_to_chat.parse_completion(mark_message(body, mark), ids, created=self._created)
+            case Form.OPENAI_RESPONSES:
+                return responses_reply_to_chat.parse_completion(body, ids, signature_mark=mark)
 
     def _build_reader(self) -> Reader:
-        if self.upstream is Form.ANTHROPIC_MESSAGES:
-            return MessagesStreamReader(self._build_ids(), created=self._created, signature_mark=self._signature_mark)
-        return ChatStreamReader(self._build_ids())
+        ids, mark = self._build_ids(), self._signature_mark
+        match self.upstream:
+            case Form.OPENAI_CHAT:
+                return ChatStreamReader(ids)
+            case Form.ANTHROPIC_MESSAGES:
+                return MessagesStreamReader(ids, created=self._created, signature_mark=mark)
+            case Form.OPENAI_RESPONSES:
+                return ResponsesStreamReader(ids, signature_mark=mark)
 
     def _build_ids(self) -> CallIds:
         return CallIds(self.request_body, self._called)
@@ -216,7 +236,7 @@ def translate_request(
 
     Args:
         surface: What the client speaks.
-        upstream: What the upstream speaks; another form than the client's.
+        upstream: What the upstream speaks; the client's own form only for a compaction of responses.
         body: The client's request, JSON.
         model_id: What the upstream calls the model.
         created: Unix time in seconds, for the answer.
@@ -227,12 +247,16 @@ def translate_request(
         RequestError: The body is no valid request of its surface.
         UnsupportedFieldError: A field cannot be carried; ``param`` names it.
     """
-    assert surface is not upstream, "the same form is passed through, not translated"  # noqa: S101 - a bug
+    assert surface is not upstream or surface is Form.OPENAI_RESPONSES, "passed through, not translated"  # noqa: S101 - a bug
     frame: Response | None = None
     told: list[Adjustment] = []
     tools = ClientTools()
     compacts = False
+    shared: dict[str, msgspec.Raw] = {}
     match surface:
+        case Form.OPENAI_CHAT if upstream is Form.OPENAI_RESPONSES:
+            request = parse_chat_request(body, told.append, tools, carried=SHARED, target=TARGET)
+            shared = {name: raw for name, raw in split_fields(body).items() if name in SHARED and raw != ABSENT}
         case Form.OPENAI_CHAT:
             request = parse_chat_request(body, told.append, tools)
         case Form.ANTHROPIC_MESSAGES:
@@ -246,7 +270,7 @@ def translate_request(
     return Translation(
         surface,
         upstream,
-        _encode_request(request, upstream, model_id, limit_field, told.append),
+        _encode_request(request, upstream, model_id, limit_field=limit_field, tell=told.append, shared=shared),
         created,
         hub.wants_usage(request),
         frame,
@@ -259,7 +283,13 @@ def translate_request(
 
 
 def _encode_request(
-    request: hub.ChatRequest, upstream: Form, model_id: str, limit_field: LimitField, tell: Tell
+    request: hub.ChatRequest,
+    upstream: Form,
+    model_id: str,
+    *,
+    limit_field: LimitField,
+    tell: Tell,
+    shared: Mapping[str, msgspec.Raw],
 ) -> bytes:
     match upstream:
         case Form.OPENAI_CHAT:
@@ -267,7 +297,4 @@ def _encode_request(
         case Form.ANTHROPIC_MESSAGES:
             return msgspec.json.encode(build_messages_request(request, model_id, tell))
         case Form.OPENAI_RESPONSES:
-            raise UnsupportedFieldError(
-                f"The model {model_id!r} speaks OpenAI responses alone. Send this request to /v1/responses.",
-                param="model",
-            )
+            return msgspec.json.encode({**build_responses_request(request, model_id, tell), **shared})

@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from openai.types.chat.completion_create_params import (
     CompletionCreateParamsNonStreaming as ChatParams,
 )
+from openai.types.responses.response_create_params import (
+    ResponseCreateParamsNonStreaming as ResponsesParams,
+)
 from pydantic import TypeAdapter
 
 from plano_agents.protocol import openai_chat_request as hub
@@ -21,12 +24,14 @@ from plano_agents.protocol.translation.chat_request_to_messages import (
     build_messages_request,
     parse_chat_request,
 )
+from plano_agents.protocol.translation.chat_request_to_responses import build_responses_request
 from plano_agents.protocol.translation.chat_request_to_upstream import encode_chat_request
 from plano_agents.protocol.translation.messages_request_to_chat import parse_messages_request
 from plano_agents.protocol.translation.responses_request_to_chat import read_responses_request
 
 MESSAGES_ORACLE: TypeAdapter[Any] = TypeAdapter(MessageCreateParamsNonStreaming)
 CHAT_ORACLE: TypeAdapter[Any] = TypeAdapter(ChatParams)
+RESPONSES_ORACLE: TypeAdapter[Any] = TypeAdapter(ResponsesParams)
 
 TEXTS = st.text(min_size=1, max_size=20)
 ARGUMENTS = st.dictionaries(st.text(max_size=5), st.none() | st.booleans() | st.integers() | st.text(), max_size=3)
@@ -148,6 +153,15 @@ def test_messages_keep_their_meaning_through_openais_wire(system: str, steps: li
     wire = encode_chat_request(request, "gpt")
     CHAT_ORACLE.validate_json(wire)
     assert meaning(parse_chat_request(wire)) == meaning(request)
+
+
+@given(TEXTS, CONVERSATIONS)
+def test_a_conversation_keeps_its_meaning_through_the_responses_wire(system: str, steps: list[Step]) -> None:
+    request = parse_messages_request(tell_messages(system, steps))
+    wire = json.loads(msgspec.json.encode(build_responses_request(request, "gpt")))
+    RESPONSES_ORACLE.validate_python(wire)
+    again = read_responses_request(parse_responses(json.dumps(wire).encode()), ClientTools())
+    assert meaning(again) == meaning(request)
 
 
 @given(TEXTS, CONVERSATIONS)

@@ -3,9 +3,10 @@ from typing import Any
 
 import pytest
 
-from plano_agents.errors import UnsupportedFieldError, UpstreamProtocolError
+from plano_agents.errors import UpstreamProtocolError
 from plano_agents.protocol import sse
 from plano_agents.protocol.form import Form
+from plano_agents.protocol.openai_responses import write_events
 from plano_agents.protocol.sse import EventDecoder
 from plano_agents.protocol.translation.translation import Translation, build_mirror, translate_request
 
@@ -19,6 +20,15 @@ COMPLETION = (
     b'{"id":"c","created":1,"model":"gpt","choices":[{"index":0,"finish_reason":"stop",'
     b'"message":{"role":"assistant","content":"Hi"}}]}'
 )
+RESPONSE = (
+    b'{"id":"resp_1","created_at":1,"model":"gpt","status":"completed","output":[{"type":"message","id":"msg_1",'
+    b'"role":"assistant","content":[{"type":"output_text","text":"Hi"}]}]}'
+)
+ANSWERS = {
+    Form.OPENAI_CHAT: COMPLETION,
+    Form.ANTHROPIC_MESSAGES: MESSAGE,
+    Form.OPENAI_RESPONSES: RESPONSE,
+}
 SAYING: dict[Form, dict[str, Any]] = {
     Form.OPENAI_CHAT: {"messages": [{"role": "user", "content": "hi"}]},
     Form.ANTHROPIC_MESSAGES: {"max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]},
@@ -29,11 +39,14 @@ PAIRS = [
     (Form.ANTHROPIC_MESSAGES, Form.OPENAI_CHAT),
     (Form.OPENAI_RESPONSES, Form.OPENAI_CHAT),
     (Form.OPENAI_RESPONSES, Form.ANTHROPIC_MESSAGES),
+    (Form.OPENAI_CHAT, Form.OPENAI_RESPONSES),
+    (Form.ANTHROPIC_MESSAGES, Form.OPENAI_RESPONSES),
 ]
 ERRORS = {
     Form.OPENAI_CHAT: b'{"error":{"message":"Slow down","type":"requests","param":null,"code":null}}',
     Form.ANTHROPIC_MESSAGES: b'{"type":"error","error":{"type":"rate_limit_error","message":"Slow down"}}',
 }
+ERRORS[Form.OPENAI_RESPONSES] = ERRORS[Form.OPENAI_CHAT]
 
 
 def open_(surface: Form, upstream: Form, **fields: object) -> Translation:
@@ -54,13 +67,13 @@ def said(surface: Form, body: bytes) -> str:
 @pytest.mark.parametrize(("surface", "upstream"), PAIRS)
 def test_a_request_reaches_each_upstream_under_its_own_model(surface: Form, upstream: Form) -> None:
     found = json.loads(open_(surface, upstream).request_body)
-    assert (found["model"], found["messages"][0]["role"]) == ("served", "user")
+    conversation = found.get("messages") or found["input"]
+    assert (found["model"], conversation[0]["role"]) == ("served", "user")
 
 
 @pytest.mark.parametrize(("surface", "upstream"), PAIRS)
 def test_an_answer_comes_back_in_the_surfaces_form(surface: Form, upstream: Form) -> None:
-    reply = MESSAGE if upstream is Form.ANTHROPIC_MESSAGES else COMPLETION
-    assert said(surface, open_(surface, upstream).encode_reply(reply)) == "Hi"
+    assert said(surface, open_(surface, upstream).encode_reply(ANSWERS[upstream])) == "Hi"
 
 
 @pytest.mark.parametrize(("surface", "upstream"), PAIRS)
@@ -113,9 +126,13 @@ def test_a_chat_client_gives_thinking_back() -> None:
     assert THINKING.encode() in second
 
 
-def test_an_upstream_of_responses_alone_takes_no_other_surface() -> None:
-    with pytest.raises(UnsupportedFieldError):
-        open_(Form.OPENAI_CHAT, Form.OPENAI_RESPONSES)
+def test_a_compaction_of_responses_reaches_an_upstream_of_responses_as_a_request_for_a_summary() -> None:
+    given = [{"role": "user", "content": "hi"}, {"type": "compaction_trigger"}]
+    translation = open_(Form.OPENAI_RESPONSES, Form.OPENAI_RESPONSES, input=given)
+    asked = json.loads(translation.request_body)["input"]
+    assert [item["role"] for item in asked] == ["user", "user"]
+    (item,) = json.loads(translation.encode_reply(RESPONSE))["output"]
+    assert item["type"] == "compaction"
 
 
 def test_a_prompt_is_not_in_the_repr() -> None:
@@ -141,6 +158,13 @@ def test_an_error_within_a_stream_is_known_in_a_compatible_servers_form() -> Non
     assert (b"No template" in told, stream.failed) == (True, True)
 
 
+def stream(form: Form) -> bytes:
+    """A form's answer as the events of a stream."""
+    if form is Form.OPENAI_RESPONSES:
+        return write_events(RESPONSE)
+    return build_mirror(form, b"{}", created=7).convert(ANSWERS[form], streams=True)
+
+
 def converters() -> list[Translation]:
     """An translation for each pair of forms, also for a form and itself."""
     mirrors = [build_mirror(form, b"{}", created=7) for form in (Form.OPENAI_CHAT, Form.ANTHROPIC_MESSAGES)]
@@ -149,9 +173,9 @@ def converters() -> list[Translation]:
 
 @pytest.mark.parametrize("translation", converters(), ids=lambda each: f"{each.surface.name}-{each.upstream.name}")
 def test_a_whole_answer_as_a_stream_and_back_is_the_same(translation: Translation) -> None:
-    whole = MESSAGE if translation.upstream is Form.ANTHROPIC_MESSAGES else COMPLETION
+    whole = ANSWERS[translation.upstream]
     asked = translation.convert(whole, streams=False)
-    events = build_mirror(translation.upstream, b"{}", created=7).convert(whole, streams=True)
+    events = stream(translation.upstream)
     assert (
         said(translation.surface, translation.convert(events, streams=False))
         == said(translation.surface, asked)
@@ -165,8 +189,7 @@ def test_a_whole_answer_as_a_stream_and_back_is_the_same(translation: Translatio
 
 @pytest.mark.parametrize("translation", converters(), ids=lambda each: f"{each.surface.name}-{each.upstream.name}")
 def test_a_stream_that_was_cut_is_no_whole_answer(translation: Translation) -> None:
-    whole = MESSAGE if translation.upstream is Form.ANTHROPIC_MESSAGES else COMPLETION
-    events = build_mirror(translation.upstream, b"{}", created=7).convert(whole, streams=True)
+    events = stream(translation.upstream)
     first = events[: events.index(b"\n\n") + 2]
     with pytest.raises(UpstreamProtocolError):
         translation.convert(first, streams=False)
