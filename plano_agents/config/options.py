@@ -39,6 +39,12 @@ Scope = Literal["session", "user_turn"]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 """How much a model is to reason."""
 
+Api = Literal["chat", "messages", "responses"]
+"""An API that models are spoken to in: OpenAI's chat completions, Anthropic's messages, OpenAI's responses."""
+
+ResponsesFor = Literal["none", "tools_with_effort", "tools", "all"]
+"""The requests that a provider takes on its responses API alone."""
+
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 """US dollars per million tokens."""
 
@@ -56,6 +62,12 @@ class ModelProfile(Values):
     """Whether it takes images; what we know of it where absent."""
     tools: bool | None = None
     """Whether it takes tools that it may call; what we know of it where absent."""
+    apis: Annotated[Listing[Api], Field(min_length=1)] | None = None
+    """The APIs that it is spoken to in, the main one first: `[responses]` for a server at a `base_url` that speaks
+    OpenAI's responses. Where absent, the provider's own at its own hosts, and elsewhere the provider's main one."""
+    responses_for: ResponsesFor | None = None
+    """Which requests go to the responses API of a provider that speaks chat completions too: those with tools and a
+    reasoning effort, those with tools unless the effort is `none`, or all."""
     max_output_tokens: Count | None = None
     """How many tokens it gives at most; higher limits are lowered to it, and Anthropic's wire, which needs a limit,
     gets it."""

@@ -11,9 +11,11 @@ from typing import Literal
 from urllib.parse import quote, urlsplit
 
 from plano_agents.config.model import DOTS, Model
+from plano_agents.config.options import Api
 from plano_agents.errors import ConfigError
 from plano_agents.protocol import anthropic_messages
 from plano_agents.protocol.form import Form
+from plano_agents.providers.apis import WIRES
 from plano_agents.providers.cache_keys import CacheKeyPlace, Caching, find_cache_key_place
 from plano_agents.providers.kimi_code import adapt_kimi_code
 from plano_agents.providers.registry import NOT_SERVED, PROVIDERS, Provider
@@ -130,11 +132,12 @@ class Target:
         )
 
 
-def build_target(model: Model) -> Target:
+def build_target(model: Model, apis: Sequence[Api] | None = None) -> Target:
     """Work out where a model's requests go.
 
     Args:
         model: A configured model; a wildcard's entry stands for each of its models.
+        apis: The APIs that are spoken there, the main one first; None for what is known of the provider.
 
     Returns:
         Its target.
@@ -159,17 +162,19 @@ def build_target(model: Model) -> Target:
         raise ConfigError(f"{model.name!r}: {model.model_id!r} is not a deployment's name. Write the deployment's.")
     own = _is_own(base, row)
     place = find_cache_key_place(base if model.stands_in_for is None else model.stands_in_for or row.origin or "")
+    wires = tuple(WIRES[api] for api in apis) if apis else row.wires if own else row.wires[:1]
     signs_in = row.client_signs_in and model.access_key is None and model.base_url is None
     return Target(
-        urls=_build_urls(base, row.wires if own else row.wires[:1], model, row),
-        wire=row.wire,
-        headers=_build_headers(model, row),
+        urls=_build_urls(base, wires, model, row),
+        wire=wires[0],
+        headers=_build_headers(model, row, wires),
         limit_field=row.limit_field if own else "max_tokens",
         is_own_host=own,
-        forwarded=_choose_forwarded(row, place, passes_auth=model.passthrough_auth or signs_in, is_own_host=own),
+        forwarded=_choose_forwarded(row, wires, place, passes_auth=model.passthrough_auth or signs_in, is_own_host=own),
         overridable=frozenset({VERSION_HEADER} - {name.lower() for name in model.headers}),
         cache_key=place,
-        compacts=(own and row.name == "openai") or row.wire is Form.OPENAI_RESPONSES,
+        compacts=Form.OPENAI_RESPONSES in wires
+        and ((own and row.name == "openai") or row.wire is Form.OPENAI_RESPONSES),
         withheld=frozenset() if _serves_claude(model, row, own) else frozenset({"authorization", row.key_header}),
     )
 
@@ -179,13 +184,13 @@ def _serves_claude(model: Model, row: Provider, is_own_host: bool) -> bool:  # n
 
 
 def _choose_forwarded(
-    row: Provider, place: CacheKeyPlace | None, *, passes_auth: bool, is_own_host: bool
+    row: Provider, wires: Sequence[Form], place: CacheKeyPlace | None, *, passes_auth: bool, is_own_host: bool
 ) -> frozenset[str]:
     """Choose the client's headers that the provider reads, or may read."""
     names = FORWARDED if is_own_host else FORWARDED | SESSION_HEADERS
     if place is not None:
         names |= frozenset(place.headers.values())
-    if Form.ANTHROPIC_MESSAGES in row.wires:
+    if Form.ANTHROPIC_MESSAGES in wires:
         names |= ANTHROPIC_HEADERS
     if row.name in {"openai", "chatgpt"}:
         names |= OPENAI_HEADERS | (ACCOUNT_HEADERS if passes_auth else frozenset())
@@ -214,9 +219,9 @@ def _is_own(base: str, row: Provider) -> bool:
     return host == domain or host.endswith("." + domain)
 
 
-def _build_headers(model: Model, row: Provider) -> dict[str, str]:
+def _build_headers(model: Model, row: Provider, wires: Sequence[Form]) -> dict[str, str]:
     headers = {"content-type": "application/json", "accept-encoding": "identity", **row.headers}
-    if Form.ANTHROPIC_MESSAGES in row.wires:
+    if Form.ANTHROPIC_MESSAGES in wires:
         headers["anthropic-version"] = anthropic_messages.VERSION
     if model.access_key is not None and not model.passthrough_auth:
         key = model.access_key.get_secret_value()

@@ -119,8 +119,8 @@ def render_models() -> list[str]:
     """Write a row per family of models."""
     text = resources.files("plano_agents.providers").joinpath("models.toml").read_text(encoding="utf-8")
     head = [
-        "| models | context | output | efforts | thinking | sampling | stops | $ per million in, cached, out | read |",
-        "|---" * 9 + "|",
+        "| models | context | output | efforts | on responses | thinking | sampling | stops | $ in, cached, out | read |",
+        "|---" * 10 + "|",
     ]
     return [*head, *map(_render_model, parse_rows(text))]
 
@@ -133,6 +133,7 @@ def _render_model(row: ModelRow) -> str:
         _say_count(profile.context_window),
         _say_count(profile.max_output_tokens),
         "" if profile.efforts is None else ", ".join(profile.efforts) or "none",
+        (profile.responses_for or "").replace("_", " "),
         profile.thinking or "",
         profile.sampling or "",
         "" if profile.stop_sequences is None else str(profile.stop_sequences or "none"),

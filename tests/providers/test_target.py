@@ -280,3 +280,19 @@ def test_codex_headers_go_to_its_own_backend_alone() -> None:
 def test_a_chatgpt_account_goes_along_with_the_clients_own_key_alone() -> None:
     keyed = build_target(model("chatgpt/gpt-5.5", access_key=KEY))
     assert "chatgpt-account-id" not in build_request_headers(keyed, CODEX | ACCOUNT)
+
+
+def test_the_apis_that_a_server_of_ones_own_speaks_can_be_said() -> None:
+    target = build_target(model("openai/mine", "http://localhost:8000", access_key=KEY), ("responses", "messages"))
+    assert dict(target.urls) == {
+        Form.OPENAI_RESPONSES: "http://localhost:8000/v1/responses",
+        Form.ANTHROPIC_MESSAGES: "http://localhost:8000/v1/messages",
+    }
+    assert (target.wire, target.compacts) == (Form.OPENAI_RESPONSES, False)
+    assert {"authorization", "anthropic-version"} <= target.headers.keys()
+    assert "anthropic-beta" in target.forwarded
+
+
+def test_a_provider_can_be_spoken_to_in_fewer_apis_than_it_speaks() -> None:
+    target = build_target(model("openai/gpt-4o"), ("chat",))
+    assert (set(target.urls), target.compacts) == ({Form.OPENAI_CHAT}, False)

@@ -6,6 +6,8 @@
   word for calls that Gemini did not make.
 - Thinking that another endpoint signed is left out, for its signature would be refused (`signature_mark`).
 - Reasoning items that another provider encrypted are left out likewise.
+- A model without reasoning is not asked for it encrypted: OpenAI refuses that ("Encrypted content is not supported with
+  this model", microsoft/agent-framework#7483).
 - Anthropic's manual thinking is left out where the current turn's calls were made without: its first block would be
   missing.
 """
@@ -14,12 +16,14 @@ from collections.abc import Callable
 
 import msgspec
 
-from plano_agents.protocol.adjustment import Adjustment, rewritten
+from plano_agents.protocol.adjustment import Adjustment, dropped_within, rewritten
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.signature_mark import read_signature
 from plano_agents.protocol.thought_signature import SKIP, build_extra_content
 from plano_agents.providers.fit.document import Document, Pieces, is_list, pack, read_text, split, split_list
 from plano_agents.providers.fit.rules import Rules
+
+_ENCRYPTED = "reasoning.encrypted_content"
 
 
 def fit_reasoning(document: Document, rules: Rules) -> None:
@@ -30,6 +34,8 @@ def fit_reasoning(document: Document, rules: Rules) -> None:
         _fit_manual_thinking(document)
     if rules.wire is Form.OPENAI_RESPONSES and document.contains("input", (b'"encrypted_content"',)):
         document.edit_list("input", lambda items: _own_items(document, items, rules.signature_mark))
+    if rules.wire is Form.OPENAI_RESPONSES and rules.profile.efforts == ():
+        _ask_for_no_reasoning(document)
     if rules.wire is not Form.OPENAI_CHAT:
         return
     dialect = rules.dialect
@@ -42,6 +48,19 @@ def fit_reasoning(document: Document, rules: Rules) -> None:
         document.edit_list("messages", lambda messages: [_edit_calls(each, _unsign) for each in messages])
     if dialect.thought_signatures == "needed" and document.contains("messages", (b'"tool_calls"',)):
         document.edit_list("messages", lambda messages: _sign(document, messages))
+
+
+def _ask_for_no_reasoning(document: Document) -> None:
+    included = document.read("include")
+    if not isinstance(included, list) or _ENCRYPTED not in included:
+        return
+    kept = [each for each in included if each != _ENCRYPTED]
+    if kept:
+        document.write("include", kept)
+    else:
+        document.drop("include")
+    if not document.is_translated:
+        document.tell(dropped_within("include", _ENCRYPTED))
 
 
 def _without_reasoning(document: Document, messages: list[Pieces]) -> list[Pieces]:

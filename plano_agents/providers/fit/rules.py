@@ -50,15 +50,16 @@ class Rules:
     @cached_property
     def plain(self) -> frozenset[str]:
         """The top-level fields that need no look."""
-        looks_always = self.dialect.needs_limit or self.signature_mark or self.marks_from is not None
-        return frozenset() if looks_always else PLAIN[self.wire]
+        if self.dialect.needs_limit or self.signature_mark or self.marks_from is not None:
+            return frozenset()
+        return PLAIN[self.wire] - {"include"} if self.profile.efforts == () else PLAIN[self.wire]
 
     @cached_property
     def mark(self) -> re.Pattern[bytes]:
         """Finds what may need a look in a conversation: what only another provider reads, and what rules are about."""
         dialect = self.dialect
         if self.wire is not Form.OPENAI_CHAT:
-            return re.compile(rb'plano\.v1\.|call_id"|__thought_|"plano-[0-9a-f]{12}\.')
+            return re.compile(rb'plano\.v1\.|call_id"|__thought_|"plano-[0-9a-z]{9,12}\.')
         words = ["thinking_blocks"]
         needs_reasoning = dialect.reasoning_placeholder is not None or dialect.thought_signatures == "needed"
         looks_at_calls = dialect.call_ids is not ANY_ID or dialect.name_length is not None or needs_reasoning

@@ -13,15 +13,17 @@ from msgspec import Struct
 from plano_agents.config.model import Config, Model, Timeouts
 from plano_agents.http.client import UpstreamRequest
 from plano_agents.protocol import openai_responses
+from plano_agents.protocol.adjustment import rewritten
 from plano_agents.protocol.decoding import split_fields
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.request_body import RequestBody
 from plano_agents.protocol.translation.responses_compaction import asks_for_compaction, encode_compacted
 from plano_agents.protocol.translation.translation import Translation, build_mirror, translate_request
+from plano_agents.providers.apis import needs_responses
 from plano_agents.providers.cache_keys import UNAIDED, Caching
 from plano_agents.providers.fit import Fitted, build_fittings, refuse_altered
 from plano_agents.providers.profiles import find_profile
-from plano_agents.providers.target import Target, build_request_headers, build_target
+from plano_agents.providers.target import build_request_headers, build_target
 from plano_agents.sessions.cache_keys import FindCacheKey
 from plano_agents.sessions.pinning import Turn
 
@@ -29,6 +31,9 @@ CACHE_HEADER = "x-plano-cache"
 """Plano's header: at ``off`` nothing is done for the request's caching, and it is of no implicit session."""
 
 _UNCHANGED = Fitted(b"")
+
+_MOVED = rewritten("tools", "sent on the responses API")
+"""Told of a request on chat completions that the model's provider takes on responses alone."""
 
 
 class Draft(Struct, frozen=True):
@@ -123,7 +128,9 @@ class Served:
         "find_cache_key",
         "fittings",
         "model_id",
+        "profile",
         "sets_marks",
+        "sure_wires",
         "target",
         "timeouts",
         "unsupported_params",
@@ -133,19 +140,45 @@ class Served:
         caching = config.prompt_caching
         self.sets_marks = caching.enabled and caching.inject_cache_control
         self.model_id = model.model_id
-        self.target = build_target(model)
+        self.profile = find_profile(model, config.profiles)
+        self.target = build_target(model, self.profile.apis)
         self.fittings = build_fittings(
             model,
             self.target.urls,
-            find_profile(model, config.profiles),
+            self.profile,
             is_own_host=self.target.is_own_host,
             marks_from=caching.min_prefix_tokens if self.sets_marks else None,
         )
+        self.sure_wires = self._list_sure_wires()
+        """The wire of every request, whatever stands in it, and whether it passes as it is; by the client's wire."""
         self.by_client_key = "authorization" in self.target.forwarded
         self.find_cache_key = find_cache_key if self.target.cache_key is not None else None
         self.caches = self.sets_marks or self.find_cache_key is not None
         self.unsupported_params = config.unsupported_params
         self.timeouts: Timeouts = config.timeouts
+
+    def _list_sure_wires(self) -> Mapping[Form, tuple[Form, bool]]:
+        target, unsure = self.target, set()
+        if not target.compacts:
+            unsure.add(Form.OPENAI_RESPONSES)
+        if self.profile.responses_for not in {None, "none"} and Form.OPENAI_RESPONSES in target.urls:
+            unsure.add(Form.OPENAI_CHAT)
+        chosen = {form: target.choose_wire(form) for form in Form}
+        return {form: (wire, wire is form) for form, wire in chosen.items() if wire not in unsure}
+
+    def choose_wire(self, form: Form, fields: Mapping[str, msgspec.Raw]) -> tuple[Form, bool]:
+        """Choose the wire of a request by what stands in it, and whether it passes as it is.
+
+        Args:
+            form: The wire that the client speaks.
+            fields: The request's top-level fields.
+        """
+        wire = self.target.choose_wire(form)
+        if wire is Form.OPENAI_CHAT and needs_responses(self.profile, form, fields):
+            return Form.OPENAI_RESPONSES, False
+        if wire is Form.OPENAI_RESPONSES is form and asks_for_compaction(fields):
+            return self.target.wire, False
+        return wire, wire is form
 
 
 class ModelCandidate:
@@ -170,12 +203,10 @@ class ModelCandidate:
         """See `Candidate.open`."""
         served, draft, body = self._served, self._draft, self._draft.body
         target = served.target
-        wire = target.choose_wire(draft.form)
+        wire, passes = served.sure_wires.get(draft.form) or served.choose_wire(draft.form, body.fields)
         translation: Translation | None = None
-        if wire is Form.OPENAI_RESPONSES and not self._is_taken(target):
-            wire = target.wire
         caching = self._plan_caching(wire) if served.caches else UNAIDED
-        if wire is draft.form:
+        if passes:
             fitted = served.fittings[wire].fit(body.fields, caching=caching)
         else:
             translation, fitted = self._translate(wire, caching)
@@ -188,10 +219,6 @@ class ModelCandidate:
             headers = {**caching.headers, **headers}
         request = UpstreamRequest(target.urls[wire], headers, fitted.body, served.timeouts)
         return Opened(request, wire, draft, body.streams, served.by_client_key, fitted, translation)
-
-    def _is_taken(self, target: Target) -> bool:
-        """Whether a request of responses goes to a provider of responses as it is."""
-        return target.compacts or not asks_for_compaction(self._draft.body.fields)
 
     def _plan_caching(self, wire: Form) -> Caching:
         """Put together the help for the request's cache at the provider, unless the client wants none of it."""
@@ -219,4 +246,5 @@ class ModelCandidate:
             fields[key_field] = draft.body.fields[key_field]
             told = tuple(each for each in told if each.field != key_field)
         fitted = fitting.fit(fields, is_translated=True, caching=caching)
-        return translation, msgspec.structs.replace(fitted, adjustments=(*told, *fitted.adjustments))
+        moved = (_MOVED,) if draft.form is Form.OPENAI_CHAT and wire is Form.OPENAI_RESPONSES else ()
+        return translation, msgspec.structs.replace(fitted, adjustments=(*moved, *told, *fitted.adjustments))

@@ -8,6 +8,7 @@ from plano_agents.errors import ConfigError, UpstreamProtocolError
 from plano_agents.http.client import Upstream, UpstreamRequest
 from plano_agents.protocol.decoding import BAD_JSON
 from plano_agents.protocol.form import Form
+from plano_agents.providers.profiles import find_profile
 from plano_agents.providers.target import build_target
 from plano_agents.router.request.upstream_answer import SUCCESS
 from plano_agents.routing.embedded.strategy import EmbeddedStrategy
@@ -67,7 +68,7 @@ def build_complete(config: Config, model: Model, upstream: Upstream) -> Complete
     Raises:
         ConfigError: The entry cannot be served, or does not speak OpenAI chat.
     """
-    target = build_target(model)
+    target = build_target(model, find_profile(model, config.profiles).apis)
     url = target.urls.get(Form.OPENAI_CHAT)
     if url is None:
         raise ConfigError(
