@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from plano_agents.protocol.anthropic_server_blocks import ServerBlock
 from plano_agents.protocol.decoding import ABSENT, decode_request
+from plano_agents.protocol.tool_changes import ToolChange
 
 
 class Shape(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -148,8 +149,10 @@ class Turn(Struct, frozen=True, forbid_unknown_fields=True):
     """One turn as a client sends it."""
 
     role: Literal["user", "assistant", "system"]
-    content: str | tuple[Block | ServerBlock, ...]
+    content: str | tuple[Block | ServerBlock | ToolChange, ...]
     output_config: TurnConfig | None = None
+    clear_at: str | None = None
+    """With ``next_user_message``, a system turn's text is shown until the user says something more."""
 
 
 class Message(Struct, frozen=True):

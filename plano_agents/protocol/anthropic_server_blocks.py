@@ -6,6 +6,8 @@ read.
 
 from msgspec import Struct
 
+from plano_agents.protocol.tool_changes import ToolChange
+
 
 class ServerToolUse(Struct, frozen=True, tag_field="type", tag="server_tool_use"):
     """A call of a tool that Anthropic runs."""
@@ -74,6 +76,8 @@ class Compaction(Struct, frozen=True, tag_field="type", tag="compaction"):
 
     content: str | None = None
     """The summary; None where it failed."""
+    tool_changes: tuple[ToolChange, ...] | None = None
+    """What became of tools in what it summarizes."""
 
 
 Unread = (

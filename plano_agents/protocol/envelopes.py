@@ -26,8 +26,18 @@ ENVELOPES = (
 
 _TAG = re.compile(rf"<(/?)({'|'.join(ENVELOPES)})(?:\s[^<>]{{0,200}})?>")
 
+REMINDER = "system-reminder"
+"""The tag around what the system says in a user's place, as Claude Code writes it."""
+
 SEARCHED_CHARACTERS = 2_000_000
 """How much of one conversation is searched for envelopes: several times what the largest context window holds."""
+
+
+def wrap_reminder(text: str) -> str:
+    """Mark a text that stands in a user's place as no user's words; one that is marked already stays."""
+    if not strip_envelopes(text).strip():
+        return text
+    return f"<{REMINDER}>\n{text}\n</{REMINDER}>"
 
 
 class Stripper:

@@ -2,6 +2,7 @@
 
 - Plain-text documents and what a client's search found become text, with their titles.
 - A result's reference to a deferred tool becomes words: the tool is offered from there on (`messages_tools_to_chat`).
+  So do a system turn's changes of tools.
 - Citations are not asked for: other models have none.
 """
 
@@ -17,8 +18,9 @@ from plano_agents.protocol.adjustment import Tell, dropped_within
 from plano_agents.protocol.anthropic_server_blocks import ServerBlock
 from plano_agents.protocol.decoding import BAD_JSON
 from plano_agents.protocol.thought_signature import unseal_call_id
+from plano_agents.protocol.tool_changes import ToolAddition, ToolChange, ToolRemoval, say_changes
 
-Block = anthropic.Block | ServerBlock | anthropic.ResultPart
+Block = anthropic.Block | ServerBlock | anthropic.ResultPart | ToolChange
 
 
 class _Citations(msgspec.Struct):
@@ -36,18 +38,24 @@ def refuse_block(where: str) -> NoReturn:
     raise UnsupportedFieldError(f"{where!r} cannot stand in a turn of this role.", param=where)
 
 
-def read_text_only(content: str | tuple[Block, ...], where: str) -> str | tuple[anthropic.TextBlock, ...]:
-    """Read a turn that may hold text alone.
+def read_instructions(content: tuple[Block, ...], where: str, tell: Tell) -> Iterator[str]:
+    """Read the texts of a system turn, which may hold text and changes of tools alone.
 
     Raises:
         UnsupportedFieldError: It holds something else.
     """
-    if isinstance(content, str):
-        return content
-    return tuple(
-        block if isinstance(block, anthropic.TextBlock) else refuse_block(f"{where}.content[{number}]")
-        for number, block in enumerate(content)
-    )
+    for number, block in enumerate(content):
+        match block:
+            case anthropic.TextBlock(text=text):
+                yield text
+            case ToolAddition() | ToolRemoval():
+                said = say_changes([block])
+                if said:
+                    yield said
+                else:
+                    tell(dropped_within("messages", block.tool.type, alters=True))
+            case _:
+                refuse_block(f"{where}.content[{number}]")
 
 
 def read_result(block: anthropic.ToolResultBlock, where: str, tell: Tell) -> openai.ToolMessage:

@@ -3,6 +3,7 @@
 Rules that are choices, not renamings:
 
 - ``system`` becomes the first message; system messages within the conversation stay where they are.
+- A system turn that is to be cleared with the user's next is left out once there is one; its changes of tools hold.
 - Tool results become tool messages right after their calls, before the user's text.
 - Thinking becomes ``thinking_blocks``; blocks without a signature are another provider's ``reasoning_content``.
 - ``thinking`` of type ``enabled`` becomes a reasoning effort by its budget (`EFFORT_BUDGETS`), unless
@@ -11,7 +12,7 @@ Rules that are choices, not renamings:
 - Cache markers are left out: other providers cache by themselves.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import get_args
 
 import msgspec
@@ -31,9 +32,9 @@ from plano_agents.protocol.thought_signature import unseal_call_id
 from plano_agents.protocol.translation.arguments import read_input
 from plano_agents.protocol.translation.messages_content_to_chat import (
     Block,
+    read_instructions,
     read_part,
     read_result,
-    read_text_only,
     refuse_block,
     simplify,
 )
@@ -61,6 +62,8 @@ SUMMARY = "Summary of the conversation so far:\n\n"
 
 BILLING = "x-anthropic-billing-header:"
 """How the block begins that Claude Code puts before its system prompt, with a checksum that may change each turn."""
+
+_UNTIL_NEXT = "next_user_message"
 
 EFFORT_BUDGETS = ((4_096, "low"), (16_384, "medium"))
 """Thinking budgets, in tokens, below which a reasoning effort is asked for; ``high`` from the last on."""
@@ -97,8 +100,7 @@ def parse_messages_request(body: bytes, tell: Tell = ignore) -> openai.ChatReque
     request = anthropic.parse_request(body)
     _tell_left_out(request, tell)
     _FINDER.tell(fields, tell)
-    if request.tools:
-        tell_unknown_fields(body, tell)
+    tell_unknown_fields(body, request, tell)
     choice, parallel = read_tool_choice(request.tool_choice)
     return openai.ChatRequest(
         messages=tuple(_read_messages(request, tell)),
@@ -151,7 +153,9 @@ def _read_effort(request: anthropic.ClientRequest) -> str | None:
 
 
 def _read_messages(request: anthropic.ClientRequest, tell: Tell) -> Iterator[openai.Message]:
-    system = _join_text(request.system or "")
+    given = request.system or ""
+    system = given if isinstance(given, str) else _join_text(block.text for block in given)
+    last = max((at for at, turn in enumerate(request.messages) if turn.role == "user"), default=0)
     if system:
         yield openai.SystemMessage(system)
     summary, start, first = _find_compaction(request.messages)
@@ -163,8 +167,10 @@ def _read_messages(request: anthropic.ClientRequest, tell: Tell) -> Iterator[ope
         if position == start and not isinstance(content, str):
             content = content[first:]
         if turn.role == "system":
-            if content or turn.output_config is None:
-                yield openai.SystemMessage(_join_text(read_text_only(content, where)))
+            text = content if isinstance(content, str) else _join_text(read_instructions(content, where, tell))
+            is_cleared = turn.clear_at == _UNTIL_NEXT and position < last
+            if text and not is_cleared:
+                yield openai.SystemMessage(text)
         elif isinstance(content, str):
             yield (openai.UserMessage(content) if turn.role == "user" else openai.AssistantMessage(content=content))
         elif turn.role == "user":
@@ -185,11 +191,9 @@ def _find_compaction(turns: tuple[anthropic.Turn, ...]) -> tuple[str | None, int
     return None, 0, 0
 
 
-def _join_text(content: str | tuple[anthropic.TextBlock, ...]) -> str:
-    """Make one text of a system prompt's blocks, less Claude Code's billing; not every provider takes several."""
-    if isinstance(content, str):
-        return content
-    return "\n\n".join(block.text for block in content if not block.text.startswith(BILLING))
+def _join_text(texts: Iterable[str]) -> str:
+    """Make one text of a system prompt's, less Claude Code's billing; not every provider takes several."""
+    return "\n\n".join(text for text in texts if not text.startswith(BILLING))
 
 
 def _read_user_turn(blocks: tuple[Block, ...], where: str, tell: Tell) -> Iterator[openai.Message]:

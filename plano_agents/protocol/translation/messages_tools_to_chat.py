@@ -4,6 +4,7 @@
   of them is demanded, or nothing else is offered, the request is about them, and is refused.
 - Deferred tools are offered once the conversation names them: a result refers to them (``tool_reference``), they were
   called, or they must be. All are offered where only Anthropic could have searched them, or nothing else is offered.
+- Tools that the conversation removes are left out; those that it adds are offered, by their last definition.
 - Fields of a tool that the hub does not have are left out, which is told.
 """
 
@@ -15,11 +16,16 @@ from plano_agents.errors import RequestError, UnsupportedFieldError
 from plano_agents.protocol import anthropic_request as anthropic
 from plano_agents.protocol import openai_chat_request as openai
 from plano_agents.protocol.adjustment import Tell, dropped_within, rewritten
-from plano_agents.protocol.anthropic_server_blocks import ToolSearchResult
-from plano_agents.protocol.decoding import ABSENT
+from plano_agents.protocol.anthropic_server_blocks import Compaction, ToolSearchResult
+from plano_agents.protocol.decoding import ABSENT, decode_request
+from plano_agents.protocol.tool_changes import Outcome, ToolAddition, ToolChange, ToolRemoval, apply_changes
 
 SEARCH = "tool_search_tool_"
 """How the types of Anthropic's own searches of tools begin."""
+
+
+_PIECE = dict[str, msgspec.Raw] | None
+_OFFERED = msgspec.json.Decoder(anthropic.OfferedTool)
 
 
 class _Pieces(msgspec.Struct):
@@ -39,7 +45,8 @@ def read_tools(request: anthropic.ClientRequest, tell: Tell) -> tuple[openai.Too
         RequestError: A tool has no schema.
         UnsupportedFieldError: Only tools that Anthropic runs are offered, or one of them is demanded.
     """
-    given = request.tools or ()
+    outcome = apply_changes(_list_changes(request))
+    given = _with_changes(request.tools or (), outcome)
     own = [tool for tool in given if _is_own(tool)]
     hosted = [tool for tool in given if not _is_own(tool)]
     _check_hosted(request, own, hosted)
@@ -48,7 +55,7 @@ def read_tools(request: anthropic.ClientRequest, tell: Tell) -> tuple[openai.Too
     offered = own
     if any(tool.defer_loading for tool in own):
         is_searched = any(str(tool.type).startswith(SEARCH) for tool in hosted)
-        named = frozenset(_list_named(request))
+        named = frozenset(_list_named(request)) | outcome.added.keys()
         loaded = [tool for tool in own if not tool.defer_loading or tool.name in named]
         if loaded and not is_searched:
             offered = loaded
@@ -57,10 +64,36 @@ def read_tools(request: anthropic.ClientRequest, tell: Tell) -> tuple[openai.Too
     return tuple(_read_tool(tool, given.index(tool)) for tool in offered) or None
 
 
-def tell_unknown_fields(body: bytes, tell: Tell) -> None:
-    """Tell the fields of the client's own tools that the hub does not have; each once."""
+def _list_changes(request: anthropic.ClientRequest) -> Iterator[ToolChange]:
+    """List the changes of tools that the conversation holds, in order."""
+    for turn in request.messages:
+        for block in turn.content if not isinstance(turn.content, str) else ():
+            if isinstance(block, Compaction):
+                yield from block.tool_changes or ()
+            elif isinstance(block, ToolAddition | ToolRemoval):
+                yield block
+
+
+def _with_changes(tools: tuple[anthropic.OfferedTool, ...], outcome: Outcome) -> tuple[anthropic.OfferedTool, ...]:
+    """Give the tools as the conversation's changes leave them: less those removed, with those that came by value."""
+    defined = {name: decode_request(_OFFERED, bytes(tool)) for name, tool in outcome.added.items() if tool != ABSENT}
+    kept = tuple(defined.pop(tool.name, tool) for tool in tools if tool.name not in outcome.removed)
+    return (*kept, *defined.values())
+
+
+def tell_unknown_fields(body: bytes, request: anthropic.ClientRequest, tell: Tell) -> None:
+    """Tell the fields of the client's own tools that the hub does not have; each once.
+
+    Args:
+        body: The request.
+        request: The same, read.
+        tell: Is told what is left out.
+    """
     known = anthropic.OfferedTool.__struct_fields__
-    tools = msgspec.json.decode(body, type=_Pieces).tools
+    tools = [
+        *(msgspec.json.decode(body, type=_Pieces).tools if request.tools else ()),
+        *(msgspec.json.decode(change.tool.definition, type=_PIECE) or {} for change in _list_changes(request)),
+    ]
     own = (tool for tool in tools if tool.get("type", ABSENT) in (ABSENT, b'"custom"'))
     unknown = (name for tool in own for name, raw in tool.items() if name not in known and raw != ABSENT)
     for name in dict.fromkeys(unknown):

@@ -37,6 +37,7 @@ from plano_agents.providers.fit.roles import fit_chat_messages
 from plano_agents.providers.fit.rules import CONVERSATIONS, Rules
 from plano_agents.providers.fit.schemas import fit_answer_schema
 from plano_agents.providers.fit.thinking import fit_thinking
+from plano_agents.providers.fit.tool_changes import fit_tool_changes
 from plano_agents.providers.fit.tools import fit_tools
 from plano_agents.providers.fit.turns import fit_turns
 
@@ -53,6 +54,7 @@ STEPS: tuple[Step, ...] = (
     fit_sampling_beside_thinking,
     fit_stops,
     fit_call_ids,
+    fit_tool_changes,
     fit_tools,
     fit_answer_schema,
     fit_reasoning,

@@ -5,6 +5,7 @@ import re
 from plano_agents.protocol.adjustment import dropped_within, rewritten
 from plano_agents.protocol.form import Form
 from plano_agents.providers.fit.document import Document, Pieces, is_list, pack, read_text
+from plano_agents.providers.fit.reminders import as_reminder
 from plano_agents.providers.fit.rules import Rules
 
 AFTER_TOOL = "Done."
@@ -99,7 +100,7 @@ def _move_system(document: Document, messages: list[Pieces]) -> list[Pieces] | N
     for message in messages:
         is_system = read_text(message.get("role")) in _SYSTEM
         if is_system and began:
-            fitted.append({**message, "role": pack("user")})
+            fitted.append(as_reminder(message))
         else:
             fitted.append(message)
         began = began or not is_system

@@ -3,13 +3,14 @@
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from plano_agents.protocol.adjustment import Adjustment, rewritten
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.translation.arguments import read_input
 from plano_agents.providers.fit.document import Document, Pieces, is_list, pack, read_text, split, split_list
 from plano_agents.providers.fit.rules import Rules
+from plano_agents.providers.fit.system_turns import place_system_turns
 
 Edit = Callable[[Pieces], Pieces]
 """Changes a block; gives the same one where nothing is to change."""
@@ -59,10 +60,7 @@ def fit_turns(document: Document, rules: Rules) -> None:
         document.edit_list("messages", lambda turns: _edit_blocks(turns, lambda block: _fit_input(document, block)))
     if rules.dialect.media_types is not None and document.contains("messages", (b'"base64"',)):
         document.edit_list("messages", lambda turns: _edit_blocks(turns, lambda block: _fit_image(document, block)))
-    keeps = rules.profile.system_turns is True
-    is_known = document.is_translated or rules.profile.thinking is not None
-    if is_known and document.contains("messages", (b'"system"',)):
-        document.edit_list("messages", lambda turns: _place_system(document, turns, keeps=keeps))
+    place_system_turns(document, rules)
     if "assistant" in _find_end_roles(document):
         document.edit_list("messages", lambda turns: _fit_ends(document, turns, rules))
 
@@ -200,46 +198,3 @@ def find_media_type(data: str) -> str | None:
     if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
         return "image/webp"
     return next((kind for magic, kind in MAGIC if head.startswith(magic)), None)
-
-
-def _place_system(document: Document, turns: list[Pieces], *, keeps: bool) -> list[Pieces] | None:
-    """Keep system turns where the model takes them, after the user's; say the others as the user's, in their place."""
-    if not any(read_text(turn.get("role")) == "system" for turn in turns):
-        return None
-    fitted: list[Pieces] = []
-    for turn in turns:
-        role = read_text(turn.get("role"))
-        follows_user = bool(fitted) and read_text(fitted[-1].get("role")) == "user"
-        if role != "system" or (keeps and follows_user):
-            fitted.append(turn)
-        else:
-            document.tell(rewritten("messages", "later system messages sent as the user's"))
-            fitted.append({**turn, "role": pack("user")})
-    return list(_join_users(fitted))
-
-
-def _join_users(turns: list[Pieces]) -> Iterator[Pieces]:
-    """Join neighbouring turns of the user, tools' results first: they must follow their calls."""
-    waiting: Pieces | None = None
-    for turn in turns:
-        if read_text(turn.get("role")) != "user":
-            if waiting is not None:
-                yield waiting
-            waiting = None
-            yield turn
-        elif waiting is None:
-            waiting = turn
-        else:
-            blocks = [*_blocks(waiting), *_blocks(turn)]
-            blocks.sort(key=lambda block: read_text(block.get("type")) != "tool_result")
-            waiting = {**turn, "content": pack(blocks)}
-    if waiting is not None:
-        yield waiting
-
-
-def _blocks(turn: Pieces) -> list[Pieces]:
-    content = turn.get("content")
-    text = read_text(content)
-    if text is not None:
-        return [{"type": pack("text"), "text": pack(text)}]
-    return split_list(content) if content is not None else []

@@ -154,3 +154,87 @@ def test_citations_that_are_not_asked_for_are_not_told(citations: object) -> Non
     document = {"type": "document", "source": {"type": "text", "data": "a"}, "citations": citations}
     _, told = translate(messages=[{"role": "user", "content": [document]}])
     assert told == []
+
+
+# Changes of tools within the conversation
+
+
+def reference(name: str) -> dict[str, Any]:
+    return {"type": "tool_reference", "name": name}
+
+
+def define(tool: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "tool_definition", "definition": tool}
+
+
+def add(tool: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "tool_addition", "tool": tool, "cache_control": {"type": "ephemeral"}}
+
+
+def remove(name: str) -> dict[str, Any]:
+    return {"type": "tool_removal", "tool": reference(name)}
+
+
+def say(*blocks: dict[str, Any], **fields: object) -> dict[str, Any]:
+    return {"role": "system", "content": list(blocks), **fields}
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ([add(reference("later"))], ["add", "later"]),
+        ([add(reference("later")), remove("later")], ["add"]),
+        ([remove("add"), add(reference("later"))], ["later"]),
+        ([remove("add"), add(reference("add"))], ["add"]),
+        ([add(define({"name": "new", "input_schema": SCHEMA}))], ["add", "new"]),
+        ([add(define({"name": "new", "input_schema": SCHEMA})), remove("new")], ["add"]),
+        ([add(define({"name": "new", "input_schema": SCHEMA, "defer_loading": True}))], ["add", "new"]),
+        ([{"type": "compaction", "content": "…", "tool_changes": [add(reference("later"))]}], ["add", "later"]),
+    ],
+)
+def test_tools_are_offered_as_the_conversation_changes_them(changes: list[dict[str, Any]], names: list[str]) -> None:
+    turns = [
+        USER,
+        *({"role": "assistant" if each["type"] == "compaction" else "system", "content": [each]} for each in changes),
+    ]
+    assert offered(ADD, LATER, messages=turns) == names
+
+
+def test_a_tool_that_comes_by_value_is_offered_by_its_last_definition() -> None:
+    newer = {"name": "add", "description": "Adds more.", "input_schema": SCHEMA}
+    found, told = translate(tools=[ADD], messages=[USER, say(add(define({**newer, "x_new": 1})))])
+    assert [tool.function.description for tool in found.tools or ()] == ["Adds more."]
+    assert told == ["tools: x_new dropped"]
+
+
+def test_changes_of_tools_are_said_where_they_stand() -> None:
+    found, told = translate(tools=[ADD], messages=[USER, say({"type": "text", "text": "Now:"}, remove("add"))])
+    assert found.messages[1:] == (hub.SystemMessage("Now:\n\nThe tool add can no longer be called."),)
+    assert (found.tools, told) == (None, [])
+
+
+def test_a_change_of_tools_that_anthropic_asks_itself_is_left_out_and_told() -> None:
+    toolset = {"type": "mcp_toolset_reference", "server_name": "docs"}
+    found, told = translate(tools=[ADD], messages=[USER, say(add(toolset))])
+    assert (len(found.messages), told) == (1, ["messages: mcp_toolset_reference dropped"])
+
+
+def test_a_change_of_tools_stands_in_system_turns_alone() -> None:
+    with pytest.raises(UnsupportedFieldError) as caught:
+        translate(tools=[ADD], messages=[{"role": "user", "content": [remove("add")]}])
+    assert caught.value.param == "messages[0].content[0]"
+
+
+@pytest.mark.parametrize(("later", "is_said"), [([], True), ([call("add"), find("later")], False)])
+def test_a_system_turn_is_cleared_with_the_users_next(later: list[dict[str, Any]], *, is_said: bool) -> None:
+    """Its changes of tools hold on."""
+    cleared = say({"type": "text", "text": "Briefly."}, add(reference("later")), clear_at="next_user_message")
+    found, _ = translate(tools=[ADD, LATER], messages=[USER, cleared, *later])
+    assert any(isinstance(each, hub.SystemMessage) for each in found.messages) == is_said
+    assert [tool.function.name for tool in found.tools or ()] == ["add", "later"]
+
+
+def test_a_system_turn_that_is_never_cleared_stays() -> None:
+    kept = {"role": "system", "content": "Briefly.", "clear_at": "never"}
+    found, told = translate(messages=[USER, kept, {"role": "assistant", "content": "Yes."}, USER])
+    assert (found.messages[1], told) == (hub.SystemMessage("Briefly."), [])

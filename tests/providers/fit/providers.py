@@ -118,8 +118,14 @@ def check_claude_turns(body: Body) -> None:
             refuse("Extra inputs are not permitted: BetaSystemMessageParam alone has more")
     for before, role in pairwise(roles):
         takes = version >= (4, 8) and not re.search("sonnet-5(?!-5)", body["model"])
-        if role == "system" and (before != "user" or not takes):
+        if role == "system" and (before == "assistant" or not takes):
             refuse("role 'system' is not supported here")
+        if role == "user" and before == "system":
+            refuse("role 'system' must precede an 'assistant' message or end the array")
+    for message in body["messages"]:
+        kinds = {block.get("type") for block in blocks_of(message)}
+        if message["role"] != "system" and kinds & {"tool_addition", "tool_removal"}:
+            refuse("changes of tools stand in system messages alone")
 
 
 def check_claude_sampling(body: Body) -> None:

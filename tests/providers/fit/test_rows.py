@@ -196,6 +196,27 @@ REQUESTS: dict[str, tuple[Form, dict[str, Any]]] = {
         for kind in ("disabled", "between_tools")
         for effort in ("low", "max")
     },
+    "messages: tools that change within the conversation": (
+        MESSAGES,
+        messages(
+            USER,
+            {
+                "role": "system",
+                "content": [
+                    {"type": "tool_addition", "tool": {"type": "tool_reference", "name": "later"}},
+                    {"type": "tool_removal", "tool": {"type": "tool_reference", "name": "f"}},
+                ],
+                "clear_at": "next_user_message",
+            },
+            {"role": "assistant", "content": "Yes."},
+            USER,
+            {"role": "system", "content": "Briefly."},
+            tools=[
+                {"name": "f", "input_schema": SCHEMA},
+                {"name": "later", "input_schema": SCHEMA, "defer_loading": True},
+            ],
+        ),
+    ),
     "messages: thinking shown as updates": (
         MESSAGES,
         messages(max_tokens=20_000, thinking={"type": "adaptive", "display": "updates"}),

@@ -93,8 +93,74 @@ class ProviderBlock(Lenient):
     cache_control: CacheControl | None = None
 
 
+class Tool(Block):
+    """A tool that may be called."""
+
+    type: Literal["custom"] | None = None
+    name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,128}$")]
+    description: str | None = None
+    input_schema: dict[str, JsonValue]
+    strict: bool | None = None
+    input_examples: list[dict[str, JsonValue]] | None = None
+    eager_input_streaming: bool | None = None
+    defer_loading: bool | None = None
+    allowed_callers: list[str] | None = None
+
+
+class ProviderTool(Lenient):
+    """A tool that the provider defines, such as ``web_search_20250305``; most of them it also runs."""
+
+    type: Annotated[str, Field(pattern=r"^[a-z0-9_]+_20\d{6}$")]
+    name: str
+    cache_control: CacheControl | None = None
+
+
+class NamedTool(Strict):
+    """A tool of a change, by its name."""
+
+    type: Literal["tool_reference"]
+    name: str
+
+
+class DefinedTool(Strict):
+    """A tool of a change, by value."""
+
+    type: Literal["tool_definition"]
+    definition: Tool | ProviderTool
+
+
+class McpTools(Lenient):
+    """Tools of an MCP server that the provider asks."""
+
+    type: Literal["mcp_tool_reference", "mcp_toolset_reference"]
+
+
+class ToolAddition(Block):
+    """From here on the tool may be called (BetaRequestToolAdditionBlockParam)."""
+
+    type: Literal["tool_addition"]
+    tool: Annotated[NamedTool | DefinedTool | McpTools, Field(discriminator="type")]
+
+
+class ToolRemoval(Block):
+    """From here on it may not (BetaRequestToolRemovalBlockParam)."""
+
+    type: Literal["tool_removal"]
+    tool: Annotated[NamedTool | McpTools, Field(discriminator="type")]
+
+
 AnyBlock: TypeAlias = (
-    Text | Image | Document | SearchResult | ToolUse | ToolResult | Thought | RedactedThought | ProviderBlock
+    Text
+    | Image
+    | Document
+    | SearchResult
+    | ToolUse
+    | ToolResult
+    | Thought
+    | RedactedThought
+    | ToolAddition
+    | ToolRemoval
+    | ProviderBlock
 )
 
 
@@ -124,28 +190,6 @@ class Message(Strict):
             )
             if isinstance(part, Document)
         ]
-
-
-class Tool(Block):
-    """A tool that may be called."""
-
-    type: Literal["custom"] | None = None
-    name: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,128}$")]
-    description: str | None = None
-    input_schema: dict[str, JsonValue]
-    strict: bool | None = None
-    input_examples: list[dict[str, JsonValue]] | None = None
-    eager_input_streaming: bool | None = None
-    defer_loading: bool | None = None
-    allowed_callers: list[str] | None = None
-
-
-class ProviderTool(Lenient):
-    """A tool that the provider defines, such as ``web_search_20250305``; most of them it also runs."""
-
-    type: Annotated[str, Field(pattern=r"^[a-z0-9_]+_20\d{6}$")]
-    name: str
-    cache_control: CacheControl | None = None
 
 
 class Auto(Strict):

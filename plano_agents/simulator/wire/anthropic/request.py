@@ -30,7 +30,7 @@ MAX_CACHE_MARKS = 4
 _ALLOWED = {
     "user": (body.Text, body.Image, Document, body.SearchResult, body.ToolResult, body.ProviderBlock),
     "assistant": (body.Text, body.ToolUse, Thought, RedactedThought, body.ProviderBlock),
-    "system": (body.Text,),
+    "system": (body.Text, body.ToolAddition, body.ToolRemoval),
 }
 """The blocks that a message of each role may hold."""
 
@@ -69,7 +69,7 @@ def parse_anthropic_request(source: bytes) -> Request:
         conversation=Conversation(
             messages=tuple(_build_message(message, at) for at, message in enumerate(asked.messages)),
             system=_join(asked.system),
-            tools=tuple(_build_tool(tool) for tool in asked.tools),
+            tools=tuple(_build_tool(tool) for tool in _list_tools(asked)),
             choice=_build_choice(asked.tool_choice),
             format=_build_format(asked.output_config) or _read_demand(_join(asked.system)),
         ),
@@ -92,7 +92,7 @@ def _check_messages(messages: list[body.Message]) -> None:
         raise refuse('messages: first message must use the "user" role')
     for at, message in enumerate(messages):
         _check_text(message, at, is_last=at == len(messages) - 1)
-        _check_instructions(message, at, before=messages[at - 1].role)
+        _check_instructions(messages, at)
         allowed = _ALLOWED[message.role]
         for place, block in enumerate(message.blocks):
             path = f"messages.{at}.content.{place}"
@@ -102,11 +102,14 @@ def _check_messages(messages: list[body.Message]) -> None:
                 check_thought(block, path)
 
 
-def _check_instructions(message: body.Message, at: int, *, before: str) -> None:
-    """Check instructions between turns: after the user's, and with fields of their own (BetaSystemMessageParam)."""
+def _check_instructions(messages: list[body.Message], at: int) -> None:
+    """Check instructions between turns: their place, and fields of their own (BetaSystemMessageParam)."""
+    message = messages[at]
     if message.role == "system":
-        if before != "user":
+        if messages[at - 1].role == "assistant":
             raise refuse(f"messages.{at}: role 'system' messages must immediately follow a 'user' message")
+        if at + 1 < len(messages) and messages[at + 1].role == "user":  # stdapi-ai/stdapi.ai#104
+            raise refuse(f"messages.{at}: role 'system' must precede an 'assistant' message or end the array")
         return
     for field in ("output_config", "clear_at"):
         if getattr(message, field) is not None:
@@ -200,6 +203,28 @@ def _build_message(message: body.Message, at: int) -> Message:
         images=sum(isinstance(block, body.Image) for block in blocks),
         documents=tuple(read_document(found, f"messages.{at}.{place}") for place, found in message.documents),
     )
+
+
+def _list_tools(asked: body.Body) -> list[body.Tool | body.ProviderTool]:
+    """List the tools that may be called, as the conversation's changes leave them."""
+    declared = {tool.name: tool for tool in asked.tools}
+    offered = dict(declared)
+    for at, message in enumerate(asked.messages):
+        for place, block in enumerate(message.blocks):
+            if not isinstance(block, body.ToolAddition | body.ToolRemoval) or isinstance(block.tool, body.McpTools):
+                continue
+            if isinstance(block.tool, body.DefinedTool):
+                tool = block.tool.definition
+                declared[tool.name] = offered[tool.name] = tool
+                continue
+            name = block.tool.name
+            if name not in declared:
+                raise refuse(f"messages.{at}.content.{place}.tool.name: no tool is called '{name}'")
+            if isinstance(block, body.ToolAddition):
+                offered[name] = declared[name]
+            else:
+                offered.pop(name, None)
+    return [*offered.values()]
 
 
 def _build_tool(tool: body.Tool | body.ProviderTool) -> Tool:

@@ -167,3 +167,28 @@ def test_a_result_can_be_marked_as_an_error() -> None:
 )
 def test_the_tool_choice_is_read(given_choice: JsonValue, choice: ToolChoice) -> None:
     assert parse_anthropic_request(body(tools=[TOOL], tool_choice=given_choice)).conversation.choice == choice
+
+
+def change(kind: str, **tool: JsonValue) -> dict[str, JsonValue]:
+    return {"role": "system", "content": [{"type": kind, "tool": {"type": "tool_reference", **tool}}]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ([change("tool_removal", name="f")], []),
+        ([change("tool_removal", name="f"), change("tool_addition", name="f")], ["f"]),
+        ([change("tool_addition", type="tool_definition", definition={**TOOL, "name": "g"})], ["f", "g"]),
+        ([change("tool_addition", type="mcp_toolset_reference", server_name="docs")], ["f"]),
+    ],
+)
+def test_tools_change_within_the_conversation(changes: list[JsonValue], names: list[str]) -> None:
+    request = parse_anthropic_request(body(USER, *changes, tools=[TOOL]))
+    assert [tool.name for tool in request.conversation.tools] == names
+
+
+def test_a_change_of_an_unknown_tool_and_one_outside_of_instructions_are_refused() -> None:
+    source = body(USER, change("tool_addition", name="g"), tools=[TOOL])
+    assert refusal_of(source).message == "messages.1.content.0.tool.name: no tool is called 'g'"
+    source = body({**change("tool_removal", name="f"), "role": "user"}, tools=[TOOL])
+    assert "`tool_removal` blocks are not allowed in `user` messages" in refusal_of(source).message

@@ -9,7 +9,9 @@ from plano_agents.simulator.wire.anthropic.request import parse_anthropic_reques
 from plano_agents.simulator.wire.exchange import Refusal
 
 USER: dict[str, JsonValue] = {"role": "user", "content": "hi"}
+SYSTEM: dict[str, JsonValue] = {"role": "system", "content": "Be brief."}
 OBJECT: dict[str, JsonValue] = {"type": "object"}
+OFF: dict[str, JsonValue] = {"type": "disabled"}
 
 
 def parse(model: str = "m", *messages: JsonValue, **fields: JsonValue) -> None:
@@ -43,6 +45,19 @@ def parse(model: str = "m", *messages: JsonValue, **fields: JsonValue) -> None:
             "claude-opus-4-7",
             {"thinking": {"type": "enabled", "budget_tokens": 1024}},
             '"thinking.type.enabled" is not supported',
+        ),
+        ("claude-opus-5-5", {"thinking": OFF}, '"thinking.type.disabled" is not supported for this model.'),
+        ("claude-mythos-5", {"thinking": OFF}, '"thinking.type.disabled" is not supported for this model.'),
+        ("claude-sonnet-5-5", {"thinking": OFF}, '"thinking.type.disabled" is not supported for this model.'),
+        (
+            "claude-opus-5",
+            {"thinking": OFF, "output_config": {"effort": "max"}},
+            "thinking.type: 'disabled' is not supported with effort level 'max'.",
+        ),
+        (
+            "claude-opus-5-5",
+            {"tools": [{"name": "f", "input_schema": OBJECT}], "tool_choice": {"type": "any"}},
+            "tool_choice: forced tool use is not supported for this model.",
         ),
         ("claude-opus-4-7", {"temperature": 1}, "`temperature` is deprecated for this model."),
         (
@@ -78,6 +93,9 @@ def test_what_a_model_does_not_take_is_refused_in_the_providers_words(
         ("claude-opus-4-5", {"output_config": {"effort": "high"}}),
         ("claude-sonnet-4-6", {"thinking": {"type": "adaptive"}, "output_config": {"effort": "max"}}),
         ("claude-sonnet-4-0", {"temperature": 1, "top_p": 1}),
+        ("claude-opus-5", {"thinking": OFF, "output_config": {"effort": "high"}}),
+        ("claude-opus-4-8", {"thinking": OFF, "output_config": {"effort": "max"}}),
+        ("claude-sonnet-5-5", {"thinking": {"type": "between_tools"}}),
         ("unheard-of", {"max_tokens": 1_000_000, "output_config": {"effort": "max"}}),
     ],
 )
@@ -106,5 +124,22 @@ def test_a_turn_that_a_model_does_not_take_is_refused(message: JsonValue, words:
     assert caught.value.message.startswith(words)
 
 
-def test_newer_models_take_instructions_between_turns() -> None:
-    parse("claude-opus-4-8", USER, {"role": "system", "content": "Be brief."})
+@pytest.mark.parametrize("later", [[], [SYSTEM], [SYSTEM, {"role": "assistant", "content": "Yes."}, USER]])
+def test_newer_models_take_instructions_between_turns(later: list[JsonValue]) -> None:
+    parse("claude-opus-4-8", USER, SYSTEM, *later)
+
+
+@pytest.mark.parametrize(
+    ("messages", "words"),
+    [
+        ([USER, SYSTEM, USER], "messages.1: role 'system' must precede an 'assistant' message or end the array"),
+        (
+            [USER, {"role": "assistant", "content": "Yes."}, SYSTEM],
+            "messages.2: role 'system' messages must immediately",
+        ),
+    ],
+)
+def test_instructions_elsewhere_are_refused(messages: list[JsonValue], words: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        parse("claude-opus-4-8", *messages)
+    assert caught.value.message.startswith(words)
