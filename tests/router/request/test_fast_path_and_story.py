@@ -1,0 +1,128 @@
+"""The fast path and the story do the same: one property over every exchange that can be thought of.
+
+Every script runs twice, once with the fast path and once by the story alone, and all that can be seen of both is
+compared: the client's bytes, the provider's bytes, the records, the sessions. What qualifies for the fast path and is
+handed over fails too.
+"""
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.router.conftest import CLAUDE, GPT, build_config
+from tests.router.request.scripted_exchanges import (
+    CHAT,
+    MESSAGES,
+    WIRES,
+    Exchange,
+    Wire,
+    build_good,
+    build_request,
+    draw_exchange,
+)
+from tests.router.request.scripted_router import End, Leave, Outcome, Reply, Say, ScriptedRouter, Step, Wait, run_script
+
+CONFIG = build_config(GPT, CLAUDE)
+"""The providers' own addresses, for a Responses request is translated for any other; nobody is dialled."""
+RECOVERY_SECONDS = 31.0
+"""After which no breaker is open."""
+
+
+def compare(wire: Wire, script: Sequence[Step]) -> Outcome:
+    """Run a script both ways, its session pinned before, and tell what came of it where that is the same."""
+    first = Exchange(build_request(wire), build_good(wire, streams=False)).script()
+    fast, slow = (
+        run_script(lambda way=way: ScriptedRouter(CONFIG, fast=way, route=wire.route), [*first, *script])  # type: ignore[misc]  # bound now
+        for way in (True, False)
+    )
+    check_same(fast, slow)
+    return fast
+
+
+def check_same(fast: Outcome, slow: Outcome) -> None:
+    for each in fields(Outcome):
+        ours, told = getattr(fast, each.name), getattr(slow, each.name)
+        for number, (one, other) in enumerate(zip(ours, told, strict=False)):
+            assert one == other, f"{each.name}, number {number}"
+        assert len(ours) == len(told), each.name
+
+
+@pytest.mark.parametrize("wire", WIRES, ids=["chat", "messages", "responses"])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_fast_path_and_story_do_the_same(wire: Wire, data: st.DataObject) -> None:
+    exchanges = data.draw(st.lists(draw_exchange(wire), min_size=1, max_size=4))
+    compare(wire, [step for each in exchanges for step in each.script()])
+
+
+SOME_OR_ALL = pytest.mark.parametrize("stride", [11, pytest.param(1, marks=pytest.mark.soak)], ids=["some", "all"])
+"""At every byte takes a minute, at every eleventh a few seconds."""
+
+
+@SOME_OR_ALL
+@pytest.mark.parametrize("streams", [False, True], ids=["plain", "streamed"])
+@pytest.mark.parametrize("wire", WIRES, ids=["chat", "messages", "responses"])
+def test_they_do_the_same_wherever_reads_are_cut(wire: Wire, streams: bool, stride: int) -> None:  # noqa: FBT001
+    request, answer = build_request(wire, streams=streams), build_good(wire, streams=streams)
+    cuts, answer_cuts = range(1, len(request), stride), range(1, len(answer), stride)
+    script: list[Step] = []
+    for cut in cuts:
+        script += [Say(request[:cut]), Say(request[cut:]), Reply(answer)]
+    for cut in answer_cuts:
+        script += [Say(request), Reply(answer[:cut], ends=False), Reply(answer[cut:])]
+    script += [Say(request + request[:9]), Reply(answer), Say(request[9:]), Reply(answer)]  # pipelined
+    outcome = compare(wire, script)
+    assert len(outcome.records) == 1 + len(cuts) + len(answer_cuts) + 2
+    assert dict(outcome.counts)["violations"] == 0
+
+
+@SOME_OR_ALL
+@pytest.mark.parametrize("streams", [False, True], ids=["plain", "streamed"])
+@pytest.mark.parametrize("end", [Leave(), End(), End(breaks=True)], ids=["client", "end", "break"])
+@pytest.mark.parametrize("wire", [CHAT, MESSAGES], ids=["chat", "messages"])
+def test_they_do_the_same_wherever_a_connection_ends(
+    wire: Wire,
+    end: Step,
+    streams: bool,  # noqa: FBT001 - parametrized
+    stride: int,
+) -> None:
+    """The client's or the provider's, within the answer; a request that is sent again is answered."""
+    request, answer = build_request(wire, streams=streams), build_good(wire, streams=streams)
+    script: list[Step] = []
+    for cut in range(0, len(answer), stride):
+        begun = [Reply(answer[:cut], ends=False)] if cut else []
+        script += [Say(request), *begun, end, Reply(answer), Wait(RECOVERY_SECONDS)]
+    outcome = compare(wire, script)
+    assert dict(outcome.counts)["in flight"] == 0
+    assert dict(outcome.counts)["violations"] == 0
+
+
+@SOME_OR_ALL
+@pytest.mark.parametrize("wire", [CHAT, MESSAGES], ids=["chat", "messages"])
+def test_they_do_the_same_wherever_a_client_leaves_its_request(wire: Wire, stride: int) -> None:
+    request = build_request(wire)
+    script: list[Step] = []
+    for cut in range(1, len(request), stride):
+        script += [Say(request[:cut]), Leave()]
+    outcome = compare(wire, script)
+    assert len(outcome.providers) == 1, "nobody was asked but for the first"
+
+
+def test_a_difference_is_found_wherever_it_is() -> None:
+    """A check of the check: other words of the client, of the provider, and a time-out that comes."""
+    request, answer = build_request(CHAT), build_good(CHAT, streams=False)
+    scripts: list[list[Step]] = [
+        [Say(request), Reply(answer)],
+        [Say(request.replace(b"hi", b"ho")), Reply(answer)],
+        [Say(request), Reply(answer.replace(b"c1", b"c2"))],
+        [Say(request), Wait(1.0), Reply(answer)],
+        [Say(request), Reply(answer[:-1], ends=False), Leave()],
+    ]
+    outcomes = [run_script(lambda: ScriptedRouter(CONFIG, route="talk"), script) for script in scripts]
+    for other in outcomes[1:]:
+        with pytest.raises(AssertionError, match="number 0"):
+            check_same(outcomes[0], other)
+    check_same(outcomes[0], run_script(lambda: ScriptedRouter(CONFIG, route="talk"), scripts[0]))
