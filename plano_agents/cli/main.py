@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "config": "config:config_group",
         "hash-key": "hash_key:hash_key_command",
         "launch": "launch:launch_command",
+        "report": "report:report_command",
         "route": "route:route_command",
         "serve": "serve:serve_command",
         "simulate": "simulate:simulate_command",

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import click
 
-from plano_agents.cli.affinity import DEFAULT_URL, Router, Session
+from plano_agents.cli.running_router import DEFAULT_URL, Router, Session
 from plano_agents.sessions.harnesses import HARNESSES
 from plano_agents.sessions.lanes import SEPARATOR
 

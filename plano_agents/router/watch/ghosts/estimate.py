@@ -11,8 +11,8 @@ Where the configured share was changed, each share's turns are a stratum of thei
   "Survey Sampling", 1965).
 - A total: the mean times the number of turns, plus and minus 1.96 standard errors (Cochran, "Sampling Techniques", 3rd
   edition, 1977, chapters 2 and 5). Turns that a quantity does not concern count as 0, as there for subpopulations. From
-  fewer than 30 turns no margin is given; where Cochran's rule for the normal approximation asks for more turns than
-  there are, because a few large ones dominate, the margin is rough, and says so.
+  fewer than 30 turns, or turns that are all alike, no margin is given; where Cochran's rule for the normal
+  approximation asks for more turns than there are, because a few large ones dominate, the margin is rough, and says so.
 
 Both have the finite population correction: a sample of all turns has no margin.
 """
@@ -32,6 +32,9 @@ Z = 1.959963984540054
 LEAST_TURNS = 30
 """From how many turns on a total has a margin."""
 
+ALIKE = 1e-12
+"""Up to which variance, over the squared mean, turns are all alike: what is left is the error of the sums."""
+
 SKEWNESS_FACTOR = 25
 """Cochran's rule: a margin holds from 25 times the squared skewness turns on."""
 
@@ -42,7 +45,7 @@ class Estimate(NamedTuple):
     value: float
     """The estimate."""
     low: float | None
-    """Where the margin begins; None where too few turns were sampled for one."""
+    """Where the margin begins; None where the sampled turns are too few for one, or all alike."""
     high: float | None
     """Where it ends."""
     is_rough: bool = False
@@ -111,13 +114,14 @@ def estimate_total(strata: Sequence[MeasuredStratum]) -> Estimate:
         correction = _correct(population, sampled)
         if correction == 0:
             continue
-        second = max(0.0, moments.squares / sampled - mean**2)
+        second = moments.squares / sampled - mean**2
+        if second <= ALIKE * mean**2:
+            continue
         third = moments.cubes / sampled - 3 * mean * moments.squares / sampled + 2 * mean**3
-        variance += population**2 * correction * second / max(1, sampled - 1)
-        if second > 0:
-            is_rough = is_rough or sampled <= SKEWNESS_FACTOR * third**2 / second**3
+        variance += population**2 * correction * second / (sampled - 1)
+        is_rough = is_rough or sampled <= SKEWNESS_FACTOR * third**2 / second**3
     is_complete = all(_correct(population, sampled) == 0 for population, sampled, _ in strata)
-    if not is_complete and sum(sampled for _, sampled, _ in strata) < LEAST_TURNS:
+    if not is_complete and (variance == 0 or sum(sampled for _, sampled, _ in strata) < LEAST_TURNS):
         return Estimate(total, None, None)
     half = Z * math.sqrt(variance)
     return Estimate(total, total - half, total + half, is_rough)

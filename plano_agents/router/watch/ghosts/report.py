@@ -27,7 +27,7 @@ class Figure:
     estimate: float
     """The estimate over all pinned turns."""
     low: float | None
-    """The margin's lower end; None where too few turns were sampled for a margin."""
+    """The margin's lower end; None where the sampled turns are too few for a margin, or all alike."""
     high: float | None
     """The margin's upper end."""
     is_rough: bool

@@ -56,6 +56,13 @@ def test_from_few_turns_a_total_has_no_margin() -> None:
     assert estimate_total([measure(1_000, [3.0, 5.0] * 15)]).low is not None
 
 
+@pytest.mark.parametrize("value", [0.0, 0.1, 3.0])
+def test_turns_that_are_all_alike_say_nothing_of_the_others(value: float) -> None:
+    total, low, high, is_rough = estimate_total([measure(1_000, [value] * 100)])
+    assert total == pytest.approx(1_000 * value)
+    assert (low, high, is_rough) == (None, None, False)
+
+
 def test_a_margin_that_few_large_turns_dominate_is_rough() -> None:
     assert estimate_total([measure(10_000, [0.0] * 99 + [50_000.0])]).is_rough
 
