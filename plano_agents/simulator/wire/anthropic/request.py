@@ -117,7 +117,8 @@ def _check_instructions(messages: list[body.Message], at: int) -> None:
 
 
 def _check_text(message: body.Message, at: int, *, is_last: bool) -> None:
-    if not message.content and not (is_last and message.role == "assistant"):
+    sets_effort = message.role == "system" and bool(message.output_config)  # BetaSystemMessageOutputConfigParam
+    if not message.content and not sets_effort and not (is_last and message.role == "assistant"):
         raise refuse(
             f"messages.{at}: all messages must have non-empty content except for the optional final assistant message"
         )
