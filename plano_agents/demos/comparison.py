@@ -63,7 +63,7 @@ def compare(router: str, *, affinity_id: str, model: str | None, simulated: bool
     if as_json:
         print(encode_trace(router, simulated=simulated, runs=runs), flush=True)  # noqa: T201 - what --json is for
     else:
-        show_summary(console, *runs)
+        show_summary(console, *runs, simulated=simulated)
 
 
 def _find_default(client: openai.OpenAI) -> str:

@@ -1,6 +1,7 @@
 """The demo's report of its two runs: for people, with rich on a terminal, and for machines, as JSON."""
 
 import json
+import textwrap
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from itertools import groupby
@@ -11,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from plano_agents.affinity import AFFINITY_HEADER
+from plano_agents.demos.bill import build_bill, word_bill
 from plano_agents.demos.loop import Turn, count_switches
 
 RULE = "━" * 56
@@ -19,6 +21,9 @@ MODEL_WIDTH = 25
 
 ROUTE_WIDTH = 19
 """Columns that a route's name takes at least."""
+
+BILL_WIDTH = 80
+"""Columns that the bill takes at most."""
 
 WIDE = 100
 """Columns that a terminal has at least for lines in columns; a narrower one gets shorter lines."""
@@ -78,8 +83,8 @@ def show_run(console: Console, affinity_id: str | None, turns: Iterable[Turn]) -
     return run
 
 
-def show_summary(console: Console, without: Run, with_affinity: Run) -> None:
-    """Show the recommendation, and what affinity changed."""
+def show_summary(console: Console, without: Run, with_affinity: Run, *, simulated: bool) -> None:
+    """Show the recommendation, what affinity changed, and the bill."""
     _say(console, Text("The recommendation", "bold"))
     _say(console, Text(RULE, "dim"))
     if console.is_terminal:
@@ -88,6 +93,9 @@ def show_summary(console: Console, without: Run, with_affinity: Run) -> None:
         _say(console, Text(with_affinity.answer))
     _say(console, Text())
     console.print(_comparison(without, with_affinity))
+    _say(console, Text())
+    bill = word_bill(build_bill(without.turns, with_affinity.turns), simulated=simulated)
+    _say(console, Text(textwrap.fill(bill, min(console.width, BILL_WIDTH) - 1)))
 
 
 def encode_trace(router: str, *, simulated: bool, runs: Iterable[Run]) -> str:
@@ -96,12 +104,13 @@ def encode_trace(router: str, *, simulated: bool, runs: Iterable[Run]) -> str:
     Args:
         router: The router's address.
         simulated: Whether the models were.
-        runs: The runs, in order.
+        runs: The two runs, the one without affinity first.
 
     Returns:
         One JSON object. Everything but ``router``, ``affinity_id`` and ``timings`` is the same in every run
         against simulated models.
     """
+    runs = list(runs)
     encoded = [
         {
             "affinity_id": run.affinity_id,
@@ -111,7 +120,14 @@ def encode_trace(router: str, *, simulated: bool, runs: Iterable[Run]) -> str:
         }
         for run in runs
     ]
-    return json.dumps({"router": router, "simulated_models": simulated, "runs": encoded}, indent=2, ensure_ascii=False)
+    bill = build_bill(*(run.turns for run in runs))
+    trace = {
+        "router": router,
+        "simulated_models": simulated,
+        "runs": encoded,
+        "bill": asdict(bill) if bill is not None else None,
+    }
+    return json.dumps(trace, indent=2, ensure_ascii=False)
 
 
 def _encode_turn(turn: Turn) -> dict[str, object]:

@@ -197,6 +197,12 @@ def test_a_person_sees_both_runs_the_answer_and_the_comparison(root: Path) -> No
     assert re.search(r"\n✓ With affinity: \S+ for all \d+ turns\n", out)
     assert "CREATE TABLE" in out
     assert "routing time per turn" in out
+    bill = " ".join(out[out.index("The bill, of simulated models:") :].split())
+    assert re.fullmatch(
+        r"The bill, of simulated models: turn \d read [\d,]+ of [\d,]+ prompt tokens from the cache; with affinity [\d,]+ of "
+        r"[\d,]+; at list price \$\S+ \(\S+\) against \$\S+ \(\S+\)\. All prompts of the run: \$\S+ against \$\S+\.",
+        bill,
+    )
     assert "\x1b" not in out
 
 
