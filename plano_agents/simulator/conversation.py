@@ -134,7 +134,7 @@ def render_prompt(conversation: Conversation) -> str:
 
     What is appended to a conversation is appended to its prompt, so a longer one shares its prefix.
     """
-    return "".join(_render(conversation))
+    return "".join(text for _, text in render_blocks(conversation))
 
 
 def digest_conversation(conversation: Conversation, seed: int) -> bytes:
@@ -143,18 +143,29 @@ def digest_conversation(conversation: Conversation, seed: int) -> bytes:
     return hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).digest()
 
 
-def _render(conversation: Conversation) -> Iterator[str]:
-    for tool in conversation.tools:
-        yield f"<tool>{tool.definition}\n"
+def render_blocks(conversation: Conversation) -> Iterator[tuple[str, str]]:
+    """Write a conversation down block by block.
+
+    Yields:
+        Where a block stands, ``tools.0``, ``format``, ``system`` or ``messages.3``, and its text; a message may have
+        several.
+    """
+    for at, tool in enumerate(conversation.tools):
+        yield f"tools.{at}", f"<tool>{tool.definition}\n"
     if conversation.format is not None:
-        yield f"<format>{json.dumps(conversation.format.schema, sort_keys=True, ensure_ascii=False)}\n"
+        yield "format", f"<format>{json.dumps(conversation.format.schema, sort_keys=True, ensure_ascii=False)}\n"
     if conversation.system:
-        yield f"<system>{conversation.system}\n"
-    for message in conversation.messages:
-        yield f"<{message.role}>{message.text}\n{IMAGE_PLACEHOLDER * message.images}"
-        for document in message.documents:
-            yield f"<document>{document}\n"
-        for call in message.calls:
-            yield f"<call>{call.name}{json.dumps(call.arguments, sort_keys=True, ensure_ascii=False)}\n"
-        for result in message.results:
-            yield f"<result>{result.text}\n"
+        yield "system", f"<system>{conversation.system}\n"
+    for at, message in enumerate(conversation.messages):
+        for text in _render(message):
+            yield f"messages.{at}", text
+
+
+def _render(message: Message) -> Iterator[str]:
+    yield f"<{message.role}>{message.text}\n{IMAGE_PLACEHOLDER * message.images}"
+    for document in message.documents:
+        yield f"<document>{document}\n"
+    for call in message.calls:
+        yield f"<call>{call.name}{json.dumps(call.arguments, sort_keys=True, ensure_ascii=False)}\n"
+    for result in message.results:
+        yield f"<result>{result.text}\n"

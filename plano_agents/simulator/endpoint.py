@@ -12,10 +12,10 @@ from fastapi.responses import Response, StreamingResponse
 from plano_agents.simulator.agent.reply import UncallableError, build_reply
 from plano_agents.simulator.agent.values import UnwritableError
 from plano_agents.simulator.breaking import BrokenResponse, wait_for_disconnect
-from plano_agents.simulator.conversation import render_prompt
+from plano_agents.simulator.conversation import render_blocks
 from plano_agents.simulator.faults import FAULT_HEADER, Fault, Faults, parse_fault
 from plano_agents.simulator.pacing import Pacer, pace
-from plano_agents.simulator.prompt_cache import PromptCache
+from plano_agents.simulator.prompt_cache import AutomaticCache, MarkedCache, PromptUsage
 from plano_agents.simulator.request_log import LoggedRequest, RequestLog, name_authorization
 from plano_agents.simulator.settings import SimulatorSettings
 from plano_agents.simulator.tokens import split_tokens
@@ -26,6 +26,9 @@ OK = 200
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
 AFFINITY_HEADER = "x-model-affinity"
+
+CACHE_KEY_HEADERS = ("x-grok-conv-id", "x-session-affinity", "x-session-id")
+"""The headers that do at xAI, Fireworks and OpenRouter what ``prompt_cache_key`` does at OpenAI."""
 
 
 @dataclass(slots=True)
@@ -68,7 +71,7 @@ class Endpoint:
         self._clock = clock
         self._wall_clock = wall_clock
         self._sleep = sleep
-        self._cache = PromptCache(clock)
+        self._automatic, self._marked = AutomaticCache(clock), MarkedCache(clock)
 
     async def serve(self, wire: Wire, http: HttpRequest) -> Response:
         """Answer one request."""
@@ -120,7 +123,7 @@ class Endpoint:
             clock=self._clock,
             sleep=self._sleep,
         )
-        prompt = self._cache.record(request.model, split_tokens(render_prompt(request.conversation)))
+        prompt = self._count(exchange, request)
         try:
             reply = build_reply(request.conversation, request.model, self._settings.seed, act=self._settings.act)
         except (UnwritableError, UncallableError) as problem:
@@ -132,6 +135,18 @@ class Endpoint:
             return StreamingResponse(pace(events, pacer), OK, exchange.headers, EVENT_STREAM)
         await pacer.wait(answer.completion_tokens)
         return Response(exchange.wire.encode_answer(answer), OK, exchange.headers, JSON)
+
+    def _count(self, exchange: _Exchange, request: Request) -> PromptUsage:
+        """Count the prompt's tokens, and those that are cached: by marks, or by themselves."""
+        blocks = [(place, split_tokens(text)) for place, text in render_blocks(request.conversation)]
+        marks = request.cache_marks
+        if marks is not None:
+            last = {place: at for at, (place, _) in enumerate(blocks)}
+            marked = {last[place]: ttl_seconds for place, ttl_seconds in marks.items() if place in last}
+            return self._marked.record(request.model, [tokens for _, tokens in blocks], marked)
+        headers = exchange.http.headers
+        key = request.cache_key or next((headers[name] for name in CACHE_KEY_HEADERS if name in headers), "")
+        return self._automatic.record(request.model, [token for _, tokens in blocks for token in tokens], key)
 
     def _record(self, exchange: _Exchange, status: int | None, answer: Answer | None = None) -> None:
         headers, request = exchange.http.headers, exchange.request

@@ -13,6 +13,7 @@ import pytest
 
 from plano_agents import ChatPlano
 from plano_agents.testing import FakeUpstream, Reply, ToolCall, UpstreamExchange
+from plano_agents.testing.router import CONFIG
 
 SERVED_MODEL = "claude-sonnet-4-6-20260217"
 
@@ -64,6 +65,12 @@ def router(serving_router: FakeUpstream) -> FakeUpstream:
     """The router, with nothing recorded yet."""
     serving_router.exchanges.clear()
     return serving_router
+
+
+@pytest.fixture(scope="session")
+def plano_config() -> str:
+    """The router's configuration: Claude's prompts are marked for its cache, which LangChain's suites look for."""
+    return f"{CONFIG}prompt_caching: {{enabled: true, session_affinity: false}}\n"
 
 
 @pytest.fixture

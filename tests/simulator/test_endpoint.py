@@ -123,13 +123,56 @@ def test_a_prefix_is_not_cached_for_another_model_or_after_five_minutes(serve: S
     assert [*cached, read_cached("m")] == [0, 0, 0]
 
 
-def test_anthropics_usage_splits_the_prompt_in_three(url: str) -> None:
+def test_sessions_keys_keep_their_caches_apart_by_field_and_by_header(serve: Serve, clock: Clock) -> None:
+    url = serve(create_app(clock=clock))
+
+    def read_cached(header: str | None, **fields: str) -> bool:
+        headers = {header: "c"} if header is not None else {}
+        usage = httpx.post(url + CHAT, json=body(content=LONG) | fields, headers=headers).json()["usage"]
+        return bool(usage["prompt_tokens_details"]["cached_tokens"])
+
+    assert [read_cached(None), read_cached(None, prompt_cache_key="k"), read_cached("x-grok-conv-id")] == [False] * 3
+    assert [read_cached(None), read_cached(None, prompt_cache_key="k"), read_cached("x-session-id")] == [True] * 3
+
+
+MARKED = [{"type": "text", "text": LONG, "cache_control": {"type": "ephemeral"}}]
+
+
+@pytest.mark.parametrize(
+    "marked",
+    [
+        {"messages": [{"role": "user", "content": MARKED}]},
+        {"messages": [{"role": "user", "content": LONG}], "cache_control": {"type": "ephemeral", "ttl": "1h"}},
+        {"messages": [{"role": "user", "content": "hi"}], "system": MARKED},
+        {
+            "messages": [{"role": "user", "content": "hi"}],
+            "tools": [
+                {
+                    "name": "t",
+                    "description": LONG,
+                    "input_schema": {"type": "object"},
+                    "cache_control": {"type": "ephemeral"},
+                }
+            ],
+        },
+    ],
+)
+def test_what_is_marked_is_written_once_and_read_then(url: str, marked: dict[str, JsonValue]) -> None:
     first, second = (
-        httpx.post(url + MESSAGES, json=body(content=LONG), headers=VERSION).json()["usage"] for _ in range(2)
+        httpx.post(url + MESSAGES, json=body("claude-sonnet-4-6") | marked, headers=VERSION).json()["usage"]
+        for _ in range(2)
     )
-    assert (first["cache_creation_input_tokens"], first["cache_read_input_tokens"]) == (1408, 0)
-    assert (second["cache_creation_input_tokens"], second["cache_read_input_tokens"]) == (0, 1408)
-    assert first["input_tokens"] == second["input_tokens"] > 0
+    assert first["cache_creation_input_tokens"] == second["cache_read_input_tokens"] > 1024
+    assert first["cache_read_input_tokens"] == second["cache_creation_input_tokens"] == 0
+    assert first["input_tokens"] == second["input_tokens"] < 20
+
+
+def test_without_a_mark_claude_caches_nothing(url: str) -> None:
+    for _ in range(2):
+        answer = httpx.post(url + MESSAGES, json=body("claude-sonnet-4-6", LONG), headers=VERSION)
+        usage = answer.json()["usage"]
+        assert (usage["cache_creation_input_tokens"], usage["cache_read_input_tokens"]) == (0, 0)
+        assert usage["input_tokens"] > 1024
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -3,6 +3,7 @@
 Cutting an answer to ``max_tokens`` and at stop sequences happens here, for both wires alike.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -58,6 +59,11 @@ class Request:
     """The sequences that end the answer."""
     thoughts: Thoughts = "none"
     """How thoughts are shown."""
+    cache_key: str = ""
+    """What names the prompt's cache; empty for nothing."""
+    cache_marks: Mapping[str, float] | None = None
+    """What is marked for the cache, by its place as `conversation` names it, with the time to live of each in seconds;
+    None on a wire that knows no marks."""
 
 
 @dataclass(frozen=True, slots=True)

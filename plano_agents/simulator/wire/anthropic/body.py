@@ -1,11 +1,11 @@
 """The body of Anthropic's messages endpoint, as its API reference gives it ("Create a Message").
 
-What the reference knows and this lacks is refused, as is what neither knows; ``limits`` tells the two apart. Markers of
-``cache_control`` are checked and accepted; what counts as cached does not depend on them. So are tools that the
-provider runs and their blocks: the simulated models do without. Betas that Claude Code uses are taken without their
-header.
+What the reference knows and this lacks is refused, as is what neither knows; ``limits`` tells the two apart. Tools that
+the provider runs are accepted, and their blocks: the simulated models do without. Betas that Claude Code uses are taken
+without their header.
 """
 
+from collections.abc import Iterator
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, JsonValue
@@ -255,10 +255,34 @@ class Body(Strict):
     @property
     def cache_marks(self) -> int:
         """The number of blocks marked with ``cache_control``."""
-        blocks: list[AnyBlock | ResultPart | Tool | ProviderTool] = [*self.tools]
-        blocks += [] if isinstance(self.system, str) else self.system
-        for block in (block for message in self.messages for block in message.blocks):
-            blocks.append(block)
-            if isinstance(block, ToolResult) and isinstance(block.content, list):
-                blocks += block.content
-        return sum(getattr(block, "cache_control", None) is not None for block in blocks)
+        return sum(_find_mark(block) is not None for _, block in self._list_blocks())
+
+    def find_marks(self) -> Iterator[tuple[str, float]]:
+        """Find what is marked for the cache.
+
+        Yields:
+            Each place, as `render_blocks` names it, and its time to live in seconds; a mark at the top stands for one
+            at the last block.
+        """
+        for place, block in self._list_blocks():
+            mark = _find_mark(block)
+            if mark is not None:
+                yield place, mark.ttl_seconds
+        if self.cache_control is not None:
+            yield f"messages.{len(self.messages) - 1}", self.cache_control.ttl_seconds
+
+    def _list_blocks(self) -> Iterator[tuple[str, object]]:
+        for at, tool in enumerate(self.tools):
+            yield f"tools.{at}", tool
+        for text in [] if isinstance(self.system, str) else self.system:
+            yield "system", text
+        for at, message in enumerate(self.messages):
+            for block in message.blocks:
+                yield f"messages.{at}", block
+                for part in block.content if isinstance(block, ToolResult) and isinstance(block.content, list) else []:
+                    yield f"messages.{at}", part
+
+
+def _find_mark(block: object) -> CacheControl | None:
+    mark: CacheControl | None = getattr(block, "cache_control", None)
+    return mark

@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field, JsonValue
 
 from plano_agents.simulator.conversation import PAGE_PLACEHOLDER
 from plano_agents.simulator.pdf import count_pages
+from plano_agents.simulator.prompt_cache import HOUR_SECONDS, TTL_SECONDS
 from plano_agents.simulator.wire.anthropic.refusals import refuse
 from plano_agents.simulator.wire.reading import Strict
 
@@ -51,6 +52,11 @@ class CacheControl(Strict):
     ttl: Literal["5m", "1h"] = "5m"
     scope: Literal["global"] | None = None
     """Of the beta ``prompt-caching-scope-2026-01-05``, which Claude Code uses."""
+
+    @property
+    def ttl_seconds(self) -> float:
+        """The time to live of what it marks, after its last use, in seconds."""
+        return HOUR_SECONDS if self.ttl == "1h" else TTL_SECONDS
 
 
 class Document(Strict):

@@ -77,6 +77,7 @@ def parse_anthropic_request(source: bytes) -> Request:
         max_tokens=asked.max_tokens,
         stop=tuple(asked.stop_sequences or ()),
         thoughts=thoughts,
+        cache_marks=dict(asked.find_marks()),
     )
 
 

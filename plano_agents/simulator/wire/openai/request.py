@@ -47,6 +47,7 @@ def parse_openai_request(source: bytes) -> Request:
         include_usage=asked.stream_options is not None and asked.stream_options.include_usage,
         max_tokens=asked.max_completion_tokens or asked.max_tokens,
         stop=tuple(stop),
+        cache_key=asked.prompt_cache_key or "",
     )
 
 
