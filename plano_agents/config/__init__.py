@@ -8,8 +8,8 @@ The modules, along a file's way:
 - text to data that knows its lines: ``document``; how what is found is told: ``findings``;
 - which keys and types there are: ``schema``, ``settings`` and, where they are used as they are read, ``options``;
   checked by ``sections``;
-- what keys mean to each other: ``plano`` and its parts ``model_entries``, ``preferences``, ``option_entries``, with
-  ``secrets``;
+- what keys mean to each other: ``plano`` and its parts ``model_entries``, ``preferences``, ``option_entries``, and
+  ``settings`` and its part ``deployment_entries``; with ``secrets``;
 - the frozen values: ``options``, ``model``;
 - in and out: ``load``, ``render``.
 """
@@ -19,6 +19,7 @@ from plano_agents.config.model import Config, Listener, Model, Preference, Routi
 from plano_agents.config.options import (
     Breaker,
     CostSource,
+    Deployment,
     LatencySource,
     Limits,
     MetricsSource,
@@ -40,6 +41,7 @@ __all__ = [
     "Breaker",
     "Config",
     "CostSource",
+    "Deployment",
     "LatencySource",
     "Limits",
     "Listener",

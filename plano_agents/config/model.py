@@ -16,6 +16,7 @@ from plano_agents.config.options import (
     DEFAULT_THRESHOLD,
     EMPTY,
     Breaker,
+    Deployment,
     Limits,
     MetricsSource,
     ModelProfile,
@@ -34,6 +35,7 @@ __all__ = [
     "WILDCARD",
     "Breaker",
     "Config",
+    "Deployment",
     "Limits",
     "Listener",
     "Model",
@@ -85,11 +87,46 @@ class Model:
     ``base_url`` is the provider's."""
     default: bool = False
     """Whether requests that name no model, and match no route, are served by this one."""
+    deployments: tuple[Deployment, ...] = ()
+    """Where it is served instead of at ``base_url`` with ``access_key``; empty for a model that is served there."""
+    deployed_as: str | None = None
+    """What its provider calls it there, where that is not the id."""
 
     @property
     def is_wildcard(self) -> bool:
         """Whether this entry declares all of its provider's models."""
         return self.model_id == WILDCARD
+
+    @property
+    def sent_id(self) -> str:
+        """What requests call it."""
+        return self.deployed_as or self.model_id
+
+    def deploy(self, deployment: Deployment) -> "Model":
+        """The model as one of its deployments serves it; its own key and headers go to no other address."""
+        elsewhere = deployment.base_url is not None
+        headers = {name: value.get_secret_value() for name, value in (deployment.headers or {}).items()}
+        kept = replace(self, access_key=None, http_host=None, headers=EMPTY, passthrough_auth=False)
+        model = kept if elsewhere else self
+        return replace(
+            model,
+            base_url=deployment.base_url or self.base_url,
+            access_key=deployment.access_key or model.access_key,
+            headers=MappingProxyType({**model.headers, **headers}),
+            passthrough_auth=model.passthrough_auth and deployment.access_key is None,
+            deployments=(),
+            deployed_as=deployment.model_id,
+        )
+
+
+def name_upstream(model: str, deployment: str | None) -> str:
+    """Name the place that serves a model: by the model, and by the deployment where there is one.
+
+    Args:
+        model: Provider-qualified; it holds no space, so that two places never share a name.
+        deployment: The deployment's name.
+    """
+    return model if deployment is None else f"{model} ({deployment})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +263,10 @@ class Config:
                 http_host=None,
                 headers=EMPTY,
                 passthrough_auth=False,
+                deployments=tuple(
+                    replace(each, base_url=base_url, access_key=None, model_id=None, headers=None)
+                    for each in model.deployments
+                ),
             )
             for model in self.models
         )

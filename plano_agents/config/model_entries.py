@@ -66,9 +66,9 @@ def _build_model(entry: ProviderEntry, path: KeyPath, findings: Findings, secret
         model_id=model_id,
         interface=entry.provider_interface or provider,
         access_key=_read_access_key(entry, path, findings, secrets),
-        base_url=_read_base_url(entry, path, findings),
+        base_url=read_base_url(entry.base_url, format_value(entry.model), path, findings),
         http_host=_read_http_host(entry, path, findings),
-        headers=_read_headers(entry, path, findings, secrets),
+        headers=read_headers(entry.headers, format_value(entry.model), path, findings, secrets),
         passthrough_auth=entry.passthrough_auth,
         default=entry.default,
     )
@@ -138,20 +138,27 @@ def _read_access_key(
     return secrets.read(entry.access_key.get_secret_value(), (*path, "access_key"), entry.model)
 
 
-def _read_base_url(entry: ProviderEntry, path: KeyPath, findings: Findings) -> str | None:
-    """The address, without a slash at its end. It is shown up to its host at most: the rest may hold a key."""
-    if entry.base_url is None:
+def read_base_url(given: str | None, owner: str, path: KeyPath, findings: Findings) -> str | None:
+    """Read an address, without a slash at its end. It is shown up to its host at most: the rest may hold a key.
+
+    Args:
+        given: As the file has it.
+        owner: Whose it is, in words for a message.
+        path: The place of the entry that it stands in.
+        findings: Where problems are noted.
+    """
+    if given is None:
         return None
-    parts = split_address(entry.base_url, _WEB)
+    parts = split_address(given, _WEB)
     if parts is None or parts.query or parts.fragment:
-        shown = "" if "@" in entry.base_url else " " + format_value(re.split(r"[?#]", entry.base_url)[0])
+        shown = "" if "@" in given else " " + format_value(re.split(r"[?#]", given)[0])
         findings.add_problem(
             (*path, "base_url"),
-            f"the base_url{shown} of {format_value(entry.model)} is not an address. Write http:// or https://, a "
+            f"the base_url{shown} of {owner} is not an address. Write http:// or https://, a "
             "host (labels of 1 to 63 characters, with a dot between), and a port or path prefix if need be; "
             "credentials go into access_key, not into the address.",
         )
-    return entry.base_url.rstrip("/")
+    return given.rstrip("/")
 
 
 def _read_http_host(entry: ProviderEntry, path: KeyPath, findings: Findings) -> str | None:
@@ -164,23 +171,34 @@ def _read_http_host(entry: ProviderEntry, path: KeyPath, findings: Findings) -> 
     return entry.http_host
 
 
-def _read_headers(
-    entry: ProviderEntry, path: KeyPath, findings: Findings, secrets: SecretReader | None
+def read_headers(
+    given: Mapping[str, SecretStr] | None,
+    owner: str,
+    path: KeyPath,
+    findings: Findings,
+    secrets: SecretReader | None,
 ) -> Mapping[str, str]:
-    """Expand the headers; offline, those that name a variable are left out."""
-    if not entry.headers:
+    """Expand headers; offline, those that name a variable are left out.
+
+    Args:
+        given: As the file has them.
+        owner: Whose they are, in words for a message.
+        path: The place of the entry that they stand in.
+        findings: Where problems are noted.
+        secrets: Expands their values; None for an offline run.
+    """
+    if not given:
         return EMPTY
     headers = {}
-    for name, secret in entry.headers.items():
+    for name, secret in given.items():
         place = (*path, "headers", name)
         if not is_token(name):
             findings.add_problem(
                 place,
-                f"the header name {format_value(name)} of {format_value(entry.model)} is not one. "
-                "Write letters, digits and hyphens.",
+                f"the header name {format_value(name)} of {owner} is not one. Write letters, digits and hyphens.",
             )
         elif secrets is not None:
-            value = secrets.read(secret.get_secret_value(), place, f"header {name} of {entry.model}", spaced=True)
+            value = secrets.read(secret.get_secret_value(), place, f"header {name} of {owner}", spaced=True)
             if value is not None:
                 headers[name] = value.get_secret_value()
         elif not has_reference(secret.get_secret_value()):
@@ -203,7 +221,8 @@ def _check_unique(entries: Sequence[ProviderEntry], root: str, findings: Finding
             findings.add_problem(
                 (*path, "model"),
                 f"the model {format_value(twice)} is declared in line {taken[twice]} already. A model id is declared "
-                "once over all providers; remove one.",
+                "once over all providers; remove one. A model that is served at several places, by several keys or "
+                "regions, has deployments: list them in plano-agents.yaml, under models.",
             )
         taken |= {key: line for key in keys if key and key not in taken}
         if entry.name is not None and entry.name in named:

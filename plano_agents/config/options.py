@@ -6,7 +6,7 @@ Each key of a `Values` class is declared here alone: its type and bounds, its de
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Annotated, Literal
 
@@ -47,6 +47,9 @@ ResponsesFor = Literal["none", "tools_with_effort", "tools", "all"]
 
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 """US dollars per million tokens."""
+
+MAX_WEIGHT = 1_000_000
+"""The most weight of a deployment."""
 
 DEFAULT_THRESHOLD = 0.5
 """The score that a preference must exceed to match, from 0 to 1."""
@@ -104,6 +107,38 @@ class ModelProfile(Values):
     """US dollars per million tokens of input that are read from its cache."""
     output_price: Price | None = None
     """US dollars per million tokens of output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment(Values):
+    """An entry of ``models.<name>.deployments``: one place that serves the model."""
+
+    name: Text
+    """The deployment's name, shown in headers, logs and metrics: letters, digits, hyphens, dots and underscores."""
+    base_url: str | None = None
+    """Its address; the model's of `config.yaml` where absent. With an address of its own it brings its own key too: the
+    model's key and headers go to no other address."""
+    access_key: SecretStr | None = None
+    """Its key, or ``$VAR``; where absent, and `base_url` too, the model's of `config.yaml`."""
+    weight: Annotated[int, Field(ge=0, le=MAX_WEIGHT)] = 1
+    """Its share of new sessions, beside the other deployments' weights; with 0 it gets those that no other serves."""
+    model_id: Text | None = None
+    """What the model is called there; its id of `config.yaml` where absent."""
+    headers: dict[str, SecretStr] | None = None
+    """Further headers by name; values may hold ``$VAR``."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings(ModelProfile):
+    """``models.<name>``."""
+
+    deployments: Listing[Deployment] | None = None
+    """Where it is served, where that is at several places: keys, regions, hosts."""
+
+
+def read_profile(settings: ModelSettings) -> ModelProfile:
+    """Take what a model takes and costs from its settings."""
+    return ModelProfile(**{each.name: getattr(settings, each.name) for each in fields(ModelProfile)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from plano_agents.config.option_entries import (
     build_session_cache,
     build_tracing,
 )
-from plano_agents.config.options import PromptCaching, Tracing
+from plano_agents.config.options import PromptCaching, Tracing, read_profile
 from plano_agents.config.preferences import build_aliases, build_preferences
 from plano_agents.config.schema import LegacyListener, LegacyListeners, ListenerEntry, PlanoFile
 from plano_agents.config.secrets import SecretReader
@@ -70,6 +70,7 @@ def parse_config(
                 retries=config.retries,
                 models=None if problems else config.models,
                 preference_names=None if problems else [each.name for each in config.preferences],
+                offline=offline,
             )
     except ConfigError as error:
         problems += error.problems
@@ -77,7 +78,13 @@ def parse_config(
         raise ConfigError(*problems)
     return replace(
         config,
-        profiles=MappingProxyType(settings.models),
+        models=tuple(
+            replace(model, deployments=settings.models[model.name].deployments or ())
+            if model.name in settings.models
+            else model
+            for model in config.models
+        ),
+        profiles=MappingProxyType({name: read_profile(each) for name, each in settings.models.items()}),
         alias_patterns=MappingProxyType(settings.model_aliases),
         preferences=tuple(
             replace(preference, examples=settings.preferences[preference.name].examples)

@@ -10,13 +10,14 @@ from typing import Annotated, TypeVar
 
 from pydantic import Field, SecretStr
 
+from plano_agents.config.deployment_entries import build_deployments
 from plano_agents.config.document import parse_document
 from plano_agents.config.findings import Findings, KeyPath, format_value, propose_nearest
 from plano_agents.config.model import NAME, WILDCARD, Config, Model
 from plano_agents.config.options import (
     Breaker,
     Limits,
-    ModelProfile,
+    ModelSettings,
     PromptCachingSettings,
     Retries,
     RoutingSettings,
@@ -89,8 +90,8 @@ class Settings(Section):
 
     routing: RoutingSettings = RoutingSettings()
     """Extends Plano's ``routing``."""
-    models: dict[str, ModelProfile] = Field(default_factory=dict)
-    """What models can take, by the name that ``model_providers[].model`` declares."""
+    models: dict[str, ModelSettings] = Field(default_factory=dict)
+    """What models can take, and where they are served, by the name that ``model_providers[].model`` declares."""
     model_aliases: dict[str, Text] = Field(default_factory=dict)
     """Models that serve names which nothing declares: a name, or a pattern with `*`, to a declared model; the first
     that matches counts."""
@@ -128,6 +129,7 @@ def parse_settings(
     retries: Retries = DEFAULT_RETRIES,
     models: Sequence[Model] | None = None,
     preference_names: Collection[str] | None = None,
+    offline: bool = False,
 ) -> Settings:
     """Read the settings.
 
@@ -140,6 +142,7 @@ def parse_settings(
         retries: The same of retries.
         models: What ``config.yaml`` declares; None where that is not known, and names are not checked.
         preference_names: The configured preferences; None where they are not known, and any name passes.
+        offline: Whether the models are simulated: then no deployment's key is needed, and none is kept.
 
     Returns:
         The settings.
@@ -167,6 +170,7 @@ def parse_settings(
         settings = settings.model_copy(
             update={
                 "routing": replace(settings.routing, affinity_headers=headers),
+                "models": build_deployments(settings.models, models, findings, None if offline else secrets),
                 "timeouts": _override(timeouts, settings.timeouts, document.data.get("timeouts")),
                 "retries": _override(retries, settings.retries, document.data.get("retries")),
                 "prompt_caching": replace(
@@ -188,7 +192,7 @@ def _override(base: R, read: R, given: object) -> R:
     return replace(base, **{name: getattr(read, name) for name in named})
 
 
-def _check_models(given: Mapping[str, ModelProfile], models: Sequence[Model] | None, findings: Findings) -> None:
+def _check_models(given: Mapping[str, ModelSettings], models: Sequence[Model] | None, findings: Findings) -> None:
     declared = [model.name for model in models or ()]
     for name in given:
         provider, slash, model_id = name.partition("/")

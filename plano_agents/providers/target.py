@@ -158,8 +158,8 @@ def build_target(model: Model, apis: Sequence[Api] | None = None) -> Target:
     base = model.base_url or row.origin
     if base is None:
         raise ConfigError(f"{model.name!r}: provider {row.name!r} needs a base_url.")
-    if row.deployment_path and model.model_id in DOTS:
-        raise ConfigError(f"{model.name!r}: {model.model_id!r} is not a deployment's name. Write the deployment's.")
+    if row.deployment_path and model.sent_id in DOTS:
+        raise ConfigError(f"{model.name!r}: {model.sent_id!r} is not a deployment's name. Write the deployment's.")
     own = _is_own(base, row)
     place = find_cache_key_place(base if model.stands_in_for is None else model.stands_in_for or row.origin or "")
     wires = tuple(WIRES[api] for api in apis) if apis else row.wires if own else row.wires[:1]
@@ -205,7 +205,7 @@ def _build_urls(base: str, wires: Sequence[Form], model: Model, row: Provider) -
     parts = urlsplit(base)
     prefix = parts.path.strip("/") or row.prefix.strip("/")
     if row.deployment_path:
-        prefix += "/" + quote(model.model_id, safe="")
+        prefix += "/" + quote(model.sent_id, safe="")
     root = f"{parts.scheme}://{parts.netloc}/{prefix}"
     return MappingProxyType({wire: f"{root}/{ENDPOINTS[wire]}{row.query}" for wire in wires})
 

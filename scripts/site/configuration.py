@@ -135,9 +135,10 @@ def _find_sections(annotation: object) -> dict[str, list[type[Section | Values]]
 
 
 def read_docstrings(kind: type) -> dict[str, str]:
-    """The text on the line under each field of a class."""
+    """The text on the line under each field of a class, and of the sections that it extends."""
     body = next(each.body for each in ast.parse(inspect.getsource(kind)).body if isinstance(each, ast.ClassDef))
-    return {
+    extended = [read_docstrings(each) for each in kind.__bases__ if issubclass(each, Section | Values)]
+    return {name: text for texts in extended for name, text in texts.items()} | {
         field.target.id: text.value.value
         for field, text in pairwise(body)
         if isinstance(field, ast.AnnAssign)

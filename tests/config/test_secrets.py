@@ -71,7 +71,7 @@ def test_offline_headers_that_name_a_variable_are_left_out(parse: Parse, minimal
 
 def test_a_missing_header_variable_names_the_header(problems: Problems, minimal: str) -> None:
     (problem,) = problems(f"{minimal}    headers: {{X-Auth: Bearer $T}}\n")
-    assert problem.startswith("config.yaml:5: $T is not set (needed by header X-Auth of openai/gpt-4o).")
+    assert problem.startswith("config.yaml:5: $T is not set (needed by header X-Auth of 'openai/gpt-4o').")
 
 
 def test_a_key_with_a_line_end_is_refused_without_being_shown(problems: Problems, minimal: str, secret: str) -> None:

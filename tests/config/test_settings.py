@@ -3,8 +3,9 @@
 import pytest
 
 from plano_agents.affinity import AFFINITY_HEADER
-from plano_agents.config import Breaker, Limits, Model, ModelProfile, Retries, Timeouts, parse_config
+from plano_agents.config import Breaker, Limits, Model, Retries, Timeouts, parse_config
 from plano_agents.config import settings as module
+from plano_agents.config.options import ModelSettings
 from plano_agents.config.settings import Settings, parse_settings
 from plano_agents.errors import ConfigError
 
@@ -94,8 +95,8 @@ def test_every_key_is_read() -> None:
     assert settings.routing.affinity_fields == ("user", "metadata.user_id")
     assert settings.routing.harness_sessions is False
     assert settings.models == {
-        "openai/gpt-4o": ModelProfile(1, images=False, tools=True),
-        "ollama/*": ModelProfile(),
+        "openai/gpt-4o": ModelSettings(1, images=False, tools=True),
+        "ollama/*": ModelSettings(),
     }
     assert settings.timeouts == Timeouts(1, 2, 3.5, 4)
     assert settings.retries == Retries(0, 0, 1, 0.5, 0)
@@ -195,7 +196,7 @@ DECLARED = [
 def test_a_declared_model_and_each_of_a_wildcards_can_be_described(name: str) -> None:
     text = f"models: {{{name}: {{images: false}}}}"
     settings = parse_settings(text, source="s.yaml", environ={}, models=DECLARED)
-    assert settings.models == {name: ModelProfile(images=False)}
+    assert settings.models == {name: ModelSettings(images=False)}
 
 
 @pytest.mark.parametrize(

@@ -193,7 +193,7 @@ def build_fittings(
     }
     return {
         wire: Fitting(
-            model.model_id,
+            model.sent_id,
             Rules(
                 wire,
                 find_dialect(model, wire, is_own_host=is_own_host),
