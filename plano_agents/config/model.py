@@ -99,7 +99,7 @@ class Model:
 
     @property
     def sent_id(self) -> str:
-        """What requests call it."""
+        """Its id in requests to its provider."""
         return self.deployed_as or self.model_id
 
     def deploy(self, deployment: Deployment) -> "Model":
@@ -127,6 +127,12 @@ def name_upstream(model: str, deployment: str | None) -> str:
         deployment: The deployment's name.
     """
     return model if deployment is None else f"{model} ({deployment})"
+
+
+def split_upstream(name: str) -> tuple[str, str | None]:
+    """Split what `name_upstream` gives into the model and the deployment."""
+    model, _, rest = name.partition(" (")
+    return model, rest[:-1] or None
 
 
 @dataclass(frozen=True, slots=True)

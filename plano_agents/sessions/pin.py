@@ -12,7 +12,7 @@ from plano_agents.protocol.usage import Tokens
 Kind = Literal["none", "initialize", "retain", "detour", "switch"]
 MoveReason = Literal["upstream_failed", "unsuitable"]
 SwitchReason = Literal["model_removed", "user_turn"] | MoveReason
-Reason = Literal["first_turn", "hint", "pinned"] | SwitchReason
+Reason = Literal["first_turn", "hint", "pinned", "deployment"] | SwitchReason
 Degraded = Literal["store", "routing"]
 
 MAX_SWITCHES = 16

@@ -199,7 +199,7 @@ class Turn:
         find_model: Callable[[str], str | None],
         route: Callable[[], Awaitable[Route]],
         resume: Callable[[str], str | None] | None = None,
-        choose: Callable[[str], str | None] = lambda _model: None,
+        choose: Callable[[str, SessionKey], str | None] = lambda _model, _key: None,
     ) -> Decision:
         """Decide which model serves the request.
 
@@ -208,7 +208,8 @@ class Turn:
             find_model: From any spelling to the provider-qualified name; None for what is not configured.
             route: Routes the request; called only where no pin and no hint decides.
             resume: From a hint to the model that goes on with its transcript; where None, as `find_model`.
-            choose: Chooses one of the deployments of a model that is to be pinned; None where it has no several.
+            choose: Chooses one of the deployments of a model that the session is to be pinned to; None where the model
+                has none.
 
         Returns:
             The decision; the pin that it stands for is kept.
@@ -300,11 +301,11 @@ class Turn:
         known: Pin | None,
         settled: Settled,
         find_model: Callable[[str], str | None],
-        choose: Callable[[str], str | None],
+        choose: Callable[[str, SessionKey], str | None],
     ) -> Settled:
         """Pin a decision, or take the one that another request or replica has pinned meanwhile."""
         while settled.decision.kind != "retain":
-            settled = settled.at(choose(settled.pin.model))
+            settled = settled.at(choose(settled.pin.model, self.key))
             held = await self._write(known, settled.pin)
             if held == settled.pin:
                 break
@@ -363,7 +364,7 @@ class UserTurn(Turn):
         find_model: Callable[[str], str | None],
         route: Callable[[], Awaitable[Route]],
         resume: Callable[[str], str | None] | None = None,
-        choose: Callable[[str], str | None] = lambda _model: None,
+        choose: Callable[[str, SessionKey], str | None] = lambda _model, _key: None,
     ) -> Decision:
         """See `Turn.decide`."""
         gate = self._pinning.gate(self.key)
@@ -383,7 +384,7 @@ class UserTurn(Turn):
                     else:
                         settled = decide_after_routing(pin, routed, now=now)
                 if settled.decision.kind != "retain":
-                    settled = settled.at(choose(settled.pin.model))
+                    settled = settled.at(choose(settled.pin.model, self.key))
                 new = dataclasses.replace(settled.pin, user_turn=self._user_turn)
                 held = await self._write(pin, new)
                 if held == new:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from plano_agents.config.model import Config, ModelProfile, Preference
+from plano_agents.config.model import Config, Deployment, ModelProfile, Preference
 from plano_agents.config.options import Retries
 from plano_agents.router.request.service import Service
 from plano_agents.router.request.surfaces import CHAT, MESSAGES, RESPONSES, Endpoint, Surface
@@ -105,6 +105,40 @@ async def test_retain_pinned(client: Client) -> None:
     service = serve(config(FIRST), client.good)
     await client.ask(service, ID)
     assert await client.ask(service, ID) == (FIRST, "retain; reason=pinned", "work", "run-1")
+
+
+def deployed(*models: str) -> Config:
+    """One preference over models, the first with two deployments."""
+    first, *others = map(build_model, models)
+    places = (Deployment("eu", "https://eu.api.openai.com"), Deployment("us", "https://us.api.openai.com"))
+    return replace(config(*models), models=(replace(first, deployments=places), *others))
+
+
+async def test_retain_deployment(client: Client) -> None:
+    upstream = MemoryUpstream(client.good, BROKEN, client.good)
+    service = build_service(deployed(FIRST, SECOND), upstream, strategy=Choose("work"))
+    await client.ask(service, ID)
+    assert await client.ask(service, ID) == (
+        FIRST,
+        "retain; reason=deployment; because=status 500",
+        "work",
+        "run-1",
+    )
+    assert await client.ask(service, ID) == (FIRST, "retain; reason=pinned", "work", "run-1")
+    first, failed, answered, last = [request.url.split("/")[2] for request in upstream.requests]
+    assert first == failed != answered == last
+
+
+async def test_switch_upstream_failed_on_all_deployments(client: Client) -> None:
+    service = serve(deployed(FIRST, SECOND), client.good, BROKEN, BROKEN, client.good)
+    await client.ask(service, ID)
+    assert await client.ask(service, ID) == (
+        SECOND,
+        "switch; reason=upstream_failed; because=status 500",
+        "work",
+        "run-1",
+    )
+    assert await client.ask(service, ID) == (SECOND, "retain; reason=pinned", "work", "run-1")
 
 
 async def test_switch_upstream_failed(client: Client) -> None:

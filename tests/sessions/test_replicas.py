@@ -57,7 +57,9 @@ class Replica:
             return Route(f"{self.name}/{len(self.routed)}", "r")
 
         with closing(self.pinning.turn(key, 600).open()) as turn:
-            decision = await turn.decide(hint=None, find_model=str, route=route, choose=lambda _: f"at-{self.name}")
+            decision = await turn.decide(
+                hint=None, find_model=str, route=route, choose=lambda _model, _key: f"at-{self.name}"
+            )
             if detours:
                 return await turn.follow(decision, "other/0", Cause("unsuitable", "logprobs", stays=False))
             turn.note_dispatch(decision.model, decision.deployment)

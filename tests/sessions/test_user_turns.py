@@ -84,7 +84,7 @@ class Replica:
         turn = self.pinning.turn(A, 600)
         with closing((self.pinning.user_turn(turn, user_turn) if user_turn is not None else turn).open()) as opened:
             decision = await opened.decide(
-                hint=hint, find_model=configured, route=route or self.route, choose=lambda _: self.deployment
+                hint=hint, find_model=configured, route=route or self.route, choose=lambda _model, _key: self.deployment
             )
             opened.note_dispatch(decision.model, decision.deployment)
             if fails_over_to is not None:

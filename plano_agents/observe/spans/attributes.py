@@ -43,6 +43,7 @@ DECISION = "plano.affinity.decision"
 REASON = "plano.affinity.reason"
 BECAUSE = "plano.affinity.because"
 PINNED = "plano.affinity.pinned"
+DEPLOYMENT = "plano.deployment"
 DEGRADED = "plano.affinity.degraded"
 ROUTE = "plano.route"
 MODEL = "plano.model"
@@ -94,6 +95,7 @@ ATTRIBUTES: Mapping[str, str] = MappingProxyType(
         DEGRADED: "what the decision was made without: `store`, `routing`",
         ROUTE: "the preference that matched",
         MODEL: "the model that serves, provider-qualified",
+        DEPLOYMENT: "which of the model's deployments serves, by its name",
         STRATEGY: "who ranked the preferences; absent where a pin was retained",
         SCORE: "the matching preference's score",
         THRESHOLD: "what a score must exceed",

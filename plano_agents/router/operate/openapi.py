@@ -154,6 +154,7 @@ _ANSWER_HEADERS: Document = {
     for name, description in (
         (AFFINITY_HEADER, "The session's id, as it was sent."),
         ("X-Plano-Model", "The model that answered, with its provider."),
+        ("X-Plano-Deployment", "Which of the model's deployments answered, where it has several."),
         ("X-Plano-Route", "The preference that the request matched, if one did."),
         (
             "X-Plano-Affinity",

@@ -124,6 +124,8 @@ def build_headers(trail: Trail) -> dict[str, str]:
         headers["x-plano-affinity"] = trail.decision.header
         if trail.decision.route is not None:
             headers["x-plano-route"] = _encode_name(trail.decision.route)
+        if trail.decision.deployment is not None:
+            headers["x-plano-deployment"] = trail.decision.deployment
     if trail.adjustments:
         headers["x-plano-adjusted"] = _say_adjustments(trail.adjustments)
     if trail.routing_ms is not None:

@@ -10,7 +10,7 @@ from typing import Protocol
 import msgspec
 from msgspec import Struct
 
-from plano_agents.config.model import Config, Model, Timeouts
+from plano_agents.config.model import Config, Deployment, Model, Timeouts, name_upstream
 from plano_agents.http.client import UpstreamRequest
 from plano_agents.protocol import openai_responses
 from plano_agents.protocol.adjustment import rewritten
@@ -90,12 +90,28 @@ class Opened(Struct, frozen=True):
         return mirror.convert(body, streams=self.streams)
 
 
+class Place(Protocol):
+    """A place that serves a model."""
+
+    @property
+    def upstream(self) -> str:
+        """The place's name, as `name_upstream` gives it."""
+
+    @property
+    def deployment(self) -> str | None:
+        """The deployment's name; None for a model without deployments."""
+
+
 class Candidate(Protocol):
-    """A model that may serve a request."""
+    """A model that may serve a request, at one of the places that serve it."""
 
     @property
     def model(self) -> str:
         """Provider-qualified."""
+
+    @property
+    def served(self) -> Place:
+        """The place that serves it."""
 
     def open(self) -> Opened:
         """Write the request for it.
@@ -111,12 +127,13 @@ def is_cache_off(headers: Mapping[str, str]) -> bool:
 
 
 class Served:
-    """A model's target, and the fitting of requests to it.
+    """A model's target, or that of one of its deployments, and the fitting of requests to it.
 
     Args:
         model: The model.
         config: What is configured.
         find_cache_key: Finds a session's key at providers; None where none is sent.
+        deployment: Which of the model's deployments; None for a model that has none.
 
     Raises:
         ConfigError: It cannot be served.
@@ -125,6 +142,7 @@ class Served:
     __slots__ = (
         "by_client_key",
         "caches",
+        "deployment",
         "find_cache_key",
         "fittings",
         "model_id",
@@ -134,11 +152,24 @@ class Served:
         "target",
         "timeouts",
         "unsupported_params",
+        "upstream",
+        "weight",
     )
 
-    def __init__(self, model: Model, config: Config, find_cache_key: FindCacheKey | None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        config: Config,
+        find_cache_key: FindCacheKey | None,
+        deployment: Deployment | None = None,
+    ) -> None:
         caching = config.prompt_caching
         self.sets_marks = caching.enabled and caching.inject_cache_control
+        self.deployment = deployment.name if deployment is not None else None
+        self.upstream = name_upstream(model.name, self.deployment)
+        self.weight = deployment.weight if deployment is not None else 1
+        if deployment is not None:
+            model = model.deploy(deployment)
         self.model_id = model.model_id
         self.profile = find_profile(model, config.profiles)
         self.target = build_target(model, self.profile.apis)
@@ -191,17 +222,17 @@ class ModelCandidate:
         turn: The session's turn that it is, which notes what is sent; None without a session.
     """
 
-    __slots__ = ("_draft", "_served", "_turn", "model")
+    __slots__ = ("_draft", "_turn", "model", "served")
 
     def __init__(self, model: str, served: Served, draft: Draft, turn: Turn | None) -> None:
         self.model = model
-        self._served = served
+        self.served = served
         self._draft = draft
         self._turn = turn
 
     def open(self) -> Opened:
         """See `Candidate.open`."""
-        served, draft, body = self._served, self._draft, self._draft.body
+        served, draft, body = self.served, self._draft, self._draft.body
         target = served.target
         wire, passes = served.sure_wires.get(draft.form) or served.choose_wire(draft.form, body.fields)
         translation: Translation | None = None
@@ -213,7 +244,7 @@ class ModelCandidate:
         if fitted.adjustments:
             refuse_altered(fitted.adjustments, served.model_id, served.unsupported_params)
         if self._turn is not None:
-            self._turn.note_dispatch(self.model)
+            self._turn.note_dispatch(self.model, served.deployment)
         headers = build_request_headers(target, draft.headers)
         if caching.headers:
             headers = {**caching.headers, **headers}
@@ -222,14 +253,14 @@ class ModelCandidate:
 
     def _plan_caching(self, wire: Form) -> Caching:
         """Put together the help for the request's cache at the provider, unless the client wants none of it."""
-        served, turn = self._served, self._turn
+        served, turn = self.served, self._turn
         if is_cache_off(self._draft.headers):
             return UNAIDED
         key = served.find_cache_key(turn.key) if served.find_cache_key is not None and turn is not None else None
         return served.target.plan_caching(wire, key, sets_marks=served.sets_marks)
 
     def _translate(self, wire: Form, caching: Caching) -> tuple[Translation, Fitted]:
-        served, draft = self._served, self._draft
+        served, draft = self.served, self._draft
         fitting = served.fittings[wire]
         translation = translate_request(
             draft.form,

@@ -38,12 +38,12 @@ class CompactCandidate(ModelCandidate):
 
     def open(self) -> Opened:
         """See `Candidate.open`."""
-        served, draft = self._served, self._draft
+        served, draft = self.served, self._draft
         if not served.target.compacts:
             return msgspec.structs.replace(super().open(), compacted=self._given.get("input", _NOTHING))
         fitted = served.fittings[Form.OPENAI_RESPONSES].fit(self._given)
         if self._turn is not None:
-            self._turn.note_dispatch(self.model)
+            self._turn.note_dispatch(self.model, served.deployment)
         url = f"{served.target.urls[Form.OPENAI_RESPONSES]}/compact"
         headers = build_request_headers(served.target, draft.headers)
         request = UpstreamRequest(url, headers, fitted.body, served.timeouts)

@@ -85,18 +85,18 @@ class CountCandidate:
 
     def __init__(self, model: str, served: Served, draft: Draft, step: str) -> None:
         self.model = model
-        self._served = served
+        self.served = served
         self._draft = draft
         self._step = step
 
     @property
     def is_countable(self) -> bool:
         """Whether its provider speaks the client's wire."""
-        return self._draft.form in self._served.fittings
+        return self._draft.form in self.served.fittings
 
     def open(self) -> Opened:
         """See `Candidate.open`."""
-        served, draft = self._served, self._draft
+        served, draft = self.served, self._draft
         fitted = split_fields(served.fittings[draft.form].fit(draft.body.fields).body)
         counted = {name: value for name, value in fitted.items() if _is_counted(name, draft.form)}
         url = f"{served.target.urls[draft.form]}/{self._step}"

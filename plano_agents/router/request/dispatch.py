@@ -1,8 +1,9 @@
 """Sending a request to the first candidate that answers: the router's one retry loop.
 
-Each candidate is tried, and tried again where that may help, until it answers or there is nothing left to try; then
-comes the next. What is done about each outcome, and which error is told when no candidate answers, is tabled in
-`outcomes`. Nothing is tried again once a byte has gone out to the client.
+Each model is tried, and tried again where that may help, until it answers or there is nothing left to try; then comes
+the next. A model with deployments is tried at each of them, without a wait, before it is tried again anywhere; one that
+rests is asked after all others. What is done about each outcome, and which error is told when no candidate answers, is
+tabled in `outcomes`. Nothing is tried again once a byte has gone out to the client.
 
 Which candidates there are, and what becomes of the answer, is the story's business.
 """
@@ -11,6 +12,8 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from itertools import groupby
+from operator import attrgetter
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -20,9 +23,9 @@ from plano_agents.errors import RequestError, UpstreamError, UpstreamUnavailable
 from plano_agents.http.client import Upstream
 from plano_agents.router.request.breaker import Attempt
 from plano_agents.router.request.candidates import Candidate, Opened
-from plano_agents.router.request.health import Health
+from plano_agents.router.request.health import Health, Rest
 from plano_agents.router.request.outcomes import Telling, judge, name_cause, rank_failure
-from plano_agents.router.request.retry import RetryBudget, choose_delay, parse_retry_after
+from plano_agents.router.request.retry import choose_delay, is_retryable, parse_retry_after
 from plano_agents.router.request.sampling import Trace
 from plano_agents.router.request.trail import Try
 from plano_agents.router.request.upstream_answer import (
@@ -33,7 +36,12 @@ from plano_agents.router.request.upstream_answer import (
 )
 from plano_agents.sessions.pin import Cause
 
-SERVER_ERROR = 500
+TOO_MANY, SERVER_ERROR = 429, 500
+
+REST_SECONDS = 5.0
+"""How long a deployment rests that is asked too much, where its provider does not say how long."""
+
+_MODEL = attrgetter("model")
 
 UNSUITABLE = Cause("unsuitable")
 """Why another model answers than the one decided on, where that one is known to be none for the request."""
@@ -46,17 +54,32 @@ class Sent(Struct, frozen=True):
     """The answer; a stream is to be closed."""
     opened: Opened
     """What it answers."""
+    deployment: str | None = None
+    """Which of the model's deployments answered."""
     moved: Cause | None = None
-    """Why another model answered well than the one decided on; None where that one did, or nobody."""
+    """Why another model answered well, or another deployment, than the one decided on; None where that one did, or
+    nobody."""
 
 
-class _Failure(Struct, frozen=True):
-    """A candidate that did not serve the request."""
+class _Failure(Struct, eq=False):
+    """A model, at one of the places that serve it, that has not served the request."""
 
     model: str
     """Provider-qualified."""
+    upstream: str
+    """The place's name."""
     came: Sent | UpstreamError | RequestError | None
-    """Its refusal, or why it gave no answer; None where its circuit breaker is open."""
+    """Its refusal, or why it gave no answer; None where it was not asked."""
+    candidate: Candidate | None = None
+    """Who is asked again."""
+    opened: Opened | None = None
+    """What it was sent."""
+    tries: int = 0
+    """How often."""
+    delay: float | None = None
+    """After how many seconds it may be asked again; None for never."""
+    rests: Cause | None = None
+    """Why it was not asked, where it rests."""
 
     @property
     def _outcome(self) -> Answered | UpstreamError | RequestError | None:
@@ -65,7 +88,12 @@ class _Failure(Struct, frozen=True):
     @property
     def cause(self) -> Cause:
         """The cause for which another is asked."""
-        return name_cause(self._outcome)
+        return self.rests or name_cause(self._outcome)
+
+    @property
+    def is_too_long(self) -> bool:
+        """Whether its model's limits are too small for the request, wherever that is served."""
+        return isinstance(self.came, Sent) and self.cause.reason == "unsuitable"
 
     def rank(self, decided: str) -> Telling:
         """Rank how much its error tells the client; see `rank_failure`."""
@@ -100,7 +128,7 @@ class Dispatcher:
         chance: Callable[[], float] = random.random,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._retries = config.retries
+        self._retries, self._breaker = config.retries, config.breaker
         self._patience = config.limits.keepalive_comment_seconds
         self._upstream = upstream
         self._health = health
@@ -112,8 +140,9 @@ class Dispatcher:
     async def send(
         self,
         candidates: Iterable[Candidate],
-        *,
         decided: str,
+        deployment: str | None = None,
+        *,
         note: NoteTry = lambda _try: None,
         trace: Trace | None = None,
     ) -> Sent:
@@ -121,8 +150,9 @@ class Dispatcher:
 
         Args:
             candidates: In the order in which they are tried; not empty. The next is asked for when the one before
-                it has failed.
+                it has failed. The deployments of a model follow each other.
             decided: The model decided on. Where it is not the first, it is known that it cannot serve the request.
+            deployment: The deployment of it that was decided on; None for a model without deployments.
             note: Is told of each sending.
             trace: Names each sending's span; None where nothing is traced.
 
@@ -136,101 +166,162 @@ class Dispatcher:
         """
         failures: list[_Failure] = []
         moved = UNSUITABLE
-        for candidate in candidates:
-            came = await self._ask(candidate, note, trace)
-            is_decided = candidate.model == decided
+        for model, places in groupby(candidates, _MODEL):
+            came = await self._ask(places, note, trace)
+            is_decided = model == decided
             if isinstance(came, Sent):
                 if is_decided:
-                    return came
+                    return came if came.deployment == deployment and not came.moved else _name_move(came, deployment)
                 if came.answer.status in SUCCESS:
                     return replace(came, moved=moved)
-                came = _Failure(candidate.model, came)
+                came = [_Failure(model, model, came)]
             if is_decided and not failures:
-                moved = came.cause
-            failures.append(came)
+                moved = came[0].cause
+            failures += came
         told = min(failures, key=lambda each: (each.rank(decided), each.model != decided))
         if isinstance(told.came, Sent):
             return told.came
         try:
-            raise told.came or self._explain_open_breakers([each.model for each in failures])
+            raise told.came or self._explain_left_alone([each.upstream for each in failures])
         finally:
-            del failures, told, came  # what is raised holds this frame, and this frame the request
+            del candidates, places, failures, told, came  # what is raised holds this frame, and this frame the request
 
-    async def _ask(self, candidate: Candidate, note: NoteTry, trace: Trace | None) -> Sent | _Failure:
-        """Try one candidate as often as that makes sense."""
-        model = candidate.model
-        health = self._health.of(model)
+    async def _ask(self, places: Iterable[Candidate], note: NoteTry, trace: Trace | None) -> Sent | list[_Failure]:
+        """Try one model as often as that makes sense: each of its deployments, then again those that may answer yet."""
+        failures: list[_Failure] = []
+        for candidate in places:
+            came = await self._begin(candidate, note, trace)
+            if isinstance(came, Sent):
+                return came if not failures else replace(came, moved=failures[0].cause)
+            failures.append(came)
+            if came.is_too_long:
+                return failures
+        while (soonest := _find_soonest(failures)) is not None:
+            if soonest.candidate is None or not self._may_retry(soonest):
+                soonest.delay = None
+                continue
+            await self._wait(soonest, failures)
+            came = await self._begin(soonest.candidate, note, trace, soonest)
+            if isinstance(came, Sent):
+                return replace(came, moved=failures[0].cause)
+            failures[failures.index(soonest)] = came
+        return failures
+
+    def _may_retry(self, failure: _Failure) -> bool:
+        """Take a retry from the budget of what was asked before."""
+        return failure.tries == 0 or self._health.of(failure.upstream).budget.take_retry()
+
+    async def _wait(self, soonest: _Failure, failures: Iterable[_Failure]) -> None:
+        """Wait until a candidate may be asked again; so long the others have waited too."""
+        waited = soonest.delay or 0.0
+        soonest.delay = None
+        await self._sleep(waited)
+        for each in failures:
+            each.delay = max(0.0, each.delay - waited) if each.delay is not None else None
+
+    async def _begin(
+        self, candidate: Candidate, note: NoteTry, trace: Trace | None, before: _Failure | None = None
+    ) -> Sent | _Failure:
+        """Try one candidate once.
+
+        Args:
+            candidate: Who is asked.
+            note: Is told of the sending.
+            trace: Names its span; None where nothing is traced.
+            before: What came of it before; None at first.
+        """
+        served, health = candidate.served, self._health.of(candidate.served.upstream)
+        if served.deployment is not None and before is None and health.rest.seconds_left > 0:
+            return self._pass_over(candidate, health.rest)
         attempt = health.breaker.allow()
         if attempt is None:
-            return _Failure(model, None)
+            return before or _Failure(candidate.model, served.upstream, None)
         try:
-            opened = candidate.open()
+            opened = before.opened if before is not None and before.opened is not None else candidate.open()
         except RequestError as error:
             attempt.abandon()
-            return _Failure(model, error)
+            return _Failure(candidate.model, served.upstream, error)
         except BaseException:
             attempt.abandon()
             raise
-        health.budget.note_request()
-        tries = 0
-        while attempt is not None:
-            tries += 1
-            came = await self._try(model, opened, attempt, note, trace)
-            if isinstance(came, Sent) and came.answer.status in SUCCESS:
-                return came
-            verdict = judge(came.answer if isinstance(came, Sent) else came, opened)
-            if verdict == "answered" and isinstance(came, Sent):
-                return came
-            if verdict != "again" or not await self._wait(came, tries, health.budget):
-                break
-            attempt = health.breaker.allow()
-        return _Failure(model, came)
+        if before is None or before.tries == 0:
+            health.budget.note_request()
+        came = await self._try(candidate, opened, attempt, note, trace)
+        if isinstance(came, Sent) and came.answer.status in SUCCESS:
+            return came
+        verdict = judge(came.answer if isinstance(came, Sent) else came, opened)
+        if verdict == "answered" and isinstance(came, Sent):
+            return came
+        tries = before.tries + 1 if before is not None else 1
+        failure = _Failure(candidate.model, served.upstream, came, candidate, opened, tries)
+        says = parse_retry_after(came.answer.headers if isinstance(came, Sent) else {}, now=self._wall_clock())
+        if verdict == "again":
+            failure.delay = choose_delay(self._retries, attempt=tries, retry_after=says, random=self._chance)
+        if served.deployment is not None and isinstance(came, Sent):
+            self._let_rest(health.rest, came, opened, says)
+        return failure
 
-    async def _wait(self, came: Sent | UpstreamError, tries: int, budget: RetryBudget) -> bool:
-        """Wait before a candidate is tried again; whether it may be.
+    def _pass_over(self, candidate: Candidate, rest: Rest) -> _Failure:
+        """Ask a deployment that rests after all others, and not before its provider wants to be asked."""
+        seconds = rest.seconds_left if rest.is_asked_for else 0.0
+        delay = seconds if seconds <= self._retries.max_delay_seconds else None
+        return _Failure(candidate.model, candidate.served.upstream, None, candidate, delay=delay, rests=rest.cause)
 
-        Args:
-            came: What came of the last try.
-            tries: How many there were.
-            budget: The candidate's.
-        """
-        headers = came.answer.headers if isinstance(came, Sent) else {}
-        says = parse_retry_after(headers, now=self._wall_clock())
-        delay = choose_delay(self._retries, attempt=tries, retry_after=says, random=self._chance)
-        if delay is None or not budget.take_retry():
-            return False
-        await self._sleep(delay)
-        return True
+    def _let_rest(self, rest: Rest, came: Sent, opened: Opened, says: float | None) -> None:
+        """Leave a deployment alone that is asked too much, or refuses its own key."""
+        status, cause = came.answer.status, name_cause(came.answer)
+        if opened.by_client_key or cause.reason == "unsuitable":
+            return
+        if status == TOO_MANY:
+            rest.begin(REST_SECONDS if says is None else says, cause, is_asked_for=says is not None)
+        elif not is_retryable(status):
+            rest.begin(self._breaker.open_seconds, cause, is_asked_for=False)
 
     async def _try(
-        self, model: str, opened: Opened, attempt: Attempt, note: NoteTry, trace: Trace | None
+        self, candidate: Candidate, opened: Opened, attempt: Attempt, note: NoteTry, trace: Trace | None
     ) -> Sent | UpstreamError:
         """Send once, and read the answer: to its end, or, where it is a stream, to its first bytes."""
-        started, request = self._clock(), opened.request
+        started, model, at = self._clock(), candidate.model, candidate.served.deployment
         try:
-            response = await self._upstream.send(request if trace is None else trace.stamp(model, request))
+            response = await self._upstream.send(trace.stamp(model, opened.request, at) if trace else opened.request)
             answer = await read_answer(model, response, opened, attempt, patience=self._patience)
         except UpstreamError as error:
             attempt.fail()
-            note(Try(model, None, error.code, (self._clock() - started) * 1000))
+            note(Try(model, None, error.code, (self._clock() - started) * 1000, at))
             return error
         except BaseException:
             attempt.abandon()
             raise
-        note(Try(model, answer.status, None, (self._clock() - started) * 1000))
+        note(Try(model, answer.status, None, (self._clock() - started) * 1000, at))
         if answer.status >= SERVER_ERROR:
             attempt.fail()
         elif isinstance(answer, StreamedAnswer):
             attempt.begin()
         else:
             attempt.succeed()
-        return Sent(answer, opened)
+        return Sent(answer, opened, at)
 
-    def _explain_open_breakers(self, models: Sequence[str]) -> UpstreamUnavailableError:
-        waits = {model: self._health.of(model).breaker.seconds_left for model in models}
-        names = [model for model, seconds in waits.items() if seconds > 0] or list(waits)
-        wait = max(1, round(min(waits[model] for model in names)))
-        return UpstreamUnavailableError(
-            f"{', '.join(names)} failed several times in a row, so the circuit breaker is open. Try again in {wait} s.",
-            retry_after_seconds=wait,
-        )
+    def _explain_left_alone(self, upstreams: Sequence[str]) -> UpstreamUnavailableError:
+        waits = {name: self._health.of(name).breaker.seconds_left for name in upstreams}
+        rests = {name: self._health.of(name).rest for name in upstreams}
+        resting = {name: rest.seconds_left for name, rest in rests.items() if rest.seconds_left > waits[name]}
+        failing = [name for name in waits if waits[name] > 0 and name not in resting]
+        told = [f"{name} is left alone ({rests[name].cause.because})" for name in resting]
+        if failing or not told:
+            names = ", ".join(failing or waits)
+            told.append(f"{names} failed several times in a row, so the circuit breaker is open")
+        wait = max(1, round(min(resting.get(name, waits[name]) for name in [*failing, *resting] or waits)))
+        return UpstreamUnavailableError(f"{'; '.join(told)}. Try again in {wait} s.", retry_after_seconds=wait)
+
+
+def _find_soonest(failures: Iterable[_Failure]) -> _Failure | None:
+    """Find the candidate that may be asked again first; None for none."""
+    return min((each for each in failures if each.delay is not None), key=lambda each: each.delay or 0.0, default=None)
+
+
+def _name_move(sent: Sent, pinned: str | None) -> Sent:
+    """Name why another deployment answered than the pinned one, where none has failed before it."""
+    if sent.deployment == pinned:
+        return replace(sent, moved=None)
+    because = "deployment removed" if pinned is not None else "deployments configured"
+    return sent if sent.moved is not None else replace(sent, moved=Cause("upstream_failed", because))

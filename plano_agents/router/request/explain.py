@@ -141,6 +141,7 @@ def answer_decision(
         "decision": decision.kind,
         "reason": decision.reason,
         "because": decision.because,
+        "deployment": decision.deployment,
     }
     if explanation is not None:
         content["explanation"] = explanation

@@ -1,21 +1,59 @@
-"""Each model's health: its breaker and its retry budget, over all configurations that serve.
+"""Each upstream's health: its breaker, its rest and its retry budget, over all configurations that serve.
 
+An upstream is a model, or one of its deployments (`name_upstream`); a deployment rests while its provider wants no
+requests, or refuses its key, so that new sessions are pinned to others. What is said here of models holds of both.
 A wildcard's models have their own each. Their names come from clients and have no end, so those used last are kept, and
 of the others first those go that have nothing to tell.
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from msgspec import Struct
 
-from plano_agents.config.model import Breaker, Config, Model, Retries
+from plano_agents.config.model import Breaker, Config, Model, Retries, name_upstream, split_upstream
 from plano_agents.router.request.breaker import CircuitBreaker
 from plano_agents.router.request.retry import RetryBudget
+from plano_agents.sessions.pin import Cause
+
+MAX_REST_SECONDS = 3_600.0
+"""The longest rest, whatever a provider asks for."""
+
+_NO_CAUSE = Cause("upstream_failed")
 
 MAX_UNDECLARED = 1_000
 """Of how many models that only a wildcard declares the health is kept."""
+
+
+class Rest:
+    """A deployment's rest: for how long it is asked after all others only, and why.
+
+    Args:
+        clock: Monotonic time in seconds.
+    """
+
+    __slots__ = ("_clock", "_until", "cause", "is_asked_for")
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._until = -math.inf
+        self.cause = _NO_CAUSE
+        """Why it rests."""
+        self.is_asked_for = False
+        """Whether its provider has said how long: then nothing is sent before."""
+
+    def begin(self, seconds: float, cause: Cause, *, is_asked_for: bool) -> None:
+        """Leave it alone for some seconds, `MAX_REST_SECONDS` at most."""
+        self._until = self._clock() + min(seconds, MAX_REST_SECONDS)
+        self.cause, self.is_asked_for = cause, is_asked_for
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until it has rested; 0 where it does not rest."""
+        return max(0.0, self._until - self._clock())
 
 
 class ModelHealth(Struct, frozen=True):
@@ -25,6 +63,8 @@ class ModelHealth(Struct, frozen=True):
     """Its circuit breaker."""
     budget: RetryBudget
     """How many retries it is sent."""
+    rest: Rest
+    """Whether it is left alone for now."""
     made_for: tuple[Model | None, Breaker, Retries]
     """How it was configured."""
 
@@ -49,23 +89,21 @@ class Health:
         self._on_change = on_change
         self._declared: dict[str, ModelHealth] = {}
         self._undeclared: dict[str, ModelHealth] = {}  # the one used last is last
-        self._config = config
-        self._names = frozenset(model.name for model in config.models)
+        self._learn(config)
 
     def configure(self, config: Config) -> None:
         """Exchange the configuration: a model that stays as it was keeps its health, another starts anew."""
-        self._config = config
-        self._names = frozenset(model.name for model in config.models)
+        self._learn(config)
         known = {**self._undeclared, **self._declared}
         stay = {name: each for name, each in known.items() if each.made_for == self._describe(name)}
         self._declared = {name: each for name, each in stay.items() if name in self._names}
         self._undeclared = {name: each for name, each in stay.items() if name not in self._names}
 
     def of(self, model: str) -> ModelHealth:
-        """A model's health.
+        """A model's health, or a deployment's.
 
         Args:
-            model: Its provider-qualified name.
+            model: The upstream's name.
         """
         found = self._declared.get(model)
         if found is not None:
@@ -84,18 +122,36 @@ class Health:
         return {name: each.breaker.is_open for name, each in (self._undeclared | self._declared).items()}
 
     def is_down(self, model: str) -> bool:
-        """Whether a model's circuit breaker is open now."""
+        """Whether an upstream is left alone now: its breaker is open, or it rests; a model, whether all of its are."""
+        deployed = self._config.find_model(model) if self._has_deployments else None
+        if deployed is not None and deployed.deployments:
+            return all(self.is_down(name_upstream(model, each.name)) for each in deployed.deployments)
         found = self._declared.get(model) or self._undeclared.get(model)
-        return found is not None and found.breaker.seconds_left > 0
+        return found is not None and (found.breaker.seconds_left > 0 or found.rest.seconds_left > 0)
+
+    def _learn(self, config: Config) -> None:
+        self._config = config
+        self._has_deployments = any(model.deployments for model in config.models)
+        self._names = frozenset(
+            name_upstream(model.name, deployment)
+            for model in config.models
+            for deployment in (None, *(each.name for each in model.deployments))
+        )
 
     def _build(self, model: str) -> ModelHealth:
         breaker = CircuitBreaker(self._config.breaker, clock=self._clock, on_change=partial(self._on_change, model))
         budget = RetryBudget(self._config.retries, clock=self._clock)
-        return ModelHealth(breaker, budget, self._describe(model))
+        return ModelHealth(breaker, budget, Rest(self._clock), self._describe(model))
 
     def _describe(self, model: str) -> tuple[Model | None, Breaker, Retries]:
         config = self._config
-        return config.find_model(model), config.breaker, config.retries
+        name, deployment = split_upstream(model)
+        found = config.find_model(name)
+        if found is not None and deployment is not None:
+            found = next((found.deploy(each) for each in found.deployments if each.name == deployment), None)
+        elif found is not None:
+            found = replace(found, deployments=())
+        return found, config.breaker, config.retries
 
     def _forget_one(self) -> None:
         """Forget the model that was not asked for longest: one with nothing to tell, if there is one."""

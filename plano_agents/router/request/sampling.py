@@ -44,6 +44,8 @@ class Sending(NamedTuple):
     """Who is asked, provider-qualified."""
     began: float
     """When, in seconds on the clock."""
+    deployment: str | None = None
+    """Which of the model's deployments; None for a model without deployments."""
 
 
 @dataclass(slots=True)
@@ -101,10 +103,10 @@ class Trace:
 
         return note_both
 
-    def stamp(self, model: str, request: UpstreamRequest) -> UpstreamRequest:
+    def stamp(self, model: str, request: UpstreamRequest, deployment: str | None = None) -> UpstreamRequest:
         """Make a sending name its own span as the parent; called once for each, as it begins."""
         context = self.context(FIRST_SENDING + len(self.sendings))
-        self.sendings.append(Sending(model, self.clock()))
+        self.sendings.append(Sending(model, self.clock(), deployment))
         headers = {name: value for name, value in request.headers.items() if name not in TRACE_HEADERS}
         return replace(request, headers={**headers, **context.headers})
 

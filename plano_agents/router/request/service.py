@@ -1,18 +1,20 @@
 """The service of one configuration: its chooser, sessions, dispatcher and observers, for all its stories."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from plano_agents.config.model import Config
+from plano_agents.config.model import Config, Model
 from plano_agents.router.request.candidates import Served
 from plano_agents.router.request.chooser import Chooser
+from plano_agents.router.request.deployments import order_deployments
 from plano_agents.router.request.dispatch import Dispatcher
 from plano_agents.router.request.sampling import Sampler
 from plano_agents.router.request.surfaces import Endpoint
 from plano_agents.router.request.trail import Observer, Trail
 from plano_agents.router.request.turns import Turns
 from plano_agents.sessions.cache_keys import remember_cache_keys
-from plano_agents.sessions.pinning import Pinning
+from plano_agents.sessions.pin import SessionKey
+from plano_agents.sessions.pinning import Pinning, Turn
 
 LookBeside = Callable[[Endpoint, bytes, Trail], None]
 """Is shown each request once it is over, with its body; returns at once."""
@@ -61,13 +63,33 @@ class Service:
         """After how many seconds without a stream's first byte the client is told to wait."""
         self._config = config
         self._find_cache_key = remember_cache_keys(config)
-        self._served = {model.name: Served(model, config, self._find_cache_key) for model in config.models}
+        self._served = {model.name: self._serve(model) for model in config.models}
 
-    def find_served(self, name: str) -> Served:
-        """Find where a configured model is served; one of a wildcard's is looked up each time."""
-        served = self._served.get(name)
-        if served is None:
-            model = self._config.find_model(name)
-            assert model is not None, "a candidate is a configured model"  # noqa: S101 - cannot happen
-            served = Served(model, self._config, self._find_cache_key)
-        return served
+    def list_served(self, name: str, turn: Turn | None = None, pinned: str | None = None) -> Sequence[Served]:
+        """List where a configured model is served, in the order in which its deployments are asked.
+
+        Args:
+            name: The model, provider-qualified; one of a wildcard's is looked up each time.
+            turn: The session's turn that is served; None without one.
+            pinned: The deployment that the session is pinned to; None where it is to none.
+        """
+        served = self._served.get(name) or self._find_undeclared(name)
+        if served[0].deployment is None:
+            return served
+        return self._order(served, turn.key if turn is not None else None, pinned)
+
+    def choose_deployment(self, name: str, key: SessionKey) -> str | None:
+        """Choose the deployment that a session is pinned to with a model; None for a model without deployments."""
+        served = self._served.get(name) or self._find_undeclared(name)
+        return self._order(served, key, None)[0].deployment
+
+    def _order(self, served: Sequence[Served], key: SessionKey | None, pinned: str | None) -> Sequence[Served]:
+        return order_deployments(served, key, pinned, is_down=self.chooser.is_down)
+
+    def _find_undeclared(self, name: str) -> Sequence[Served]:
+        model = self._config.find_model(name)
+        assert model is not None, "a candidate is a configured model"  # noqa: S101 - cannot happen
+        return self._serve(model)
+
+    def _serve(self, model: Model) -> Sequence[Served]:
+        return [Served(model, self._config, self._find_cache_key, each) for each in model.deployments or (None,)]

@@ -180,19 +180,20 @@ class Story:
         draft = Draft(endpoint.surface.form, body, fields, int(trail.began_at))
         if endpoint.counts_only:
             return await self._count(draft, choice, turn)
-        trail.decision = await self._decide(draft, choice, turn)
+        trail.decision = decision = await self._decide(draft, choice, turn)
         if len(request.body) > LARGE_BODY_BYTES:
             await asyncio.sleep(0)
         if endpoint.decides_only:
             return await self._answer_decision(choice, body.model)
         candidates = (
-            _CANDIDATES[endpoint.compacts](name, service.find_served(name), draft, turn)
-            for name in self._list_candidates(choice, trail.decision)
+            _CANDIDATES[endpoint.compacts](name, served, draft, turn)
+            for name in self._list_candidates(choice, decision)
+            for served in service.list_served(name, turn, decision.deployment)
         )
-        sent = await self._send(candidates, trail.decision)
+        sent = await self._send(candidates, decision)
         model = sent.answer.model
         if sent.moved is not None:
-            trail.decision = await self._move(choice, trail.decision, model, sent.moved)
+            trail.decision = await self._move(choice, decision, model, sent.moved, sent.deployment)
         trail.adjustments = (*choice.tell_replaced(model), *sent.opened.fitted.adjustments)
         answer = self._pass_back(sent)
         if self._noting is not None:
@@ -201,7 +202,7 @@ class Story:
 
     async def _decide(self, draft: Draft, choice: Choice, turn: Turn | None) -> Decision:
         """Decide which model serves the request: its session's, or the one that it is routed to."""
-        trail = self.trail
+        service, trail = self._service, self.trail
         if turn is None:
             decision = decide_without_session(await choice.route())
         else:
@@ -216,8 +217,8 @@ class Story:
                 return choice.find_hinted(hint, find_refusal)
 
             self._turn, trail.session, trail.origin = turn.open(), turn.key, turn.origin
-            hint, find = self._request.fields.get(_HINT), self._service.chooser.find_name
-            decision = await turn.decide(hint=hint, find_model=find, resume=resume, route=route)
+            hint, find, deploy = self._request.fields.get(_HINT), service.chooser.find_name, service.choose_deployment
+            decision = await turn.decide(hint=hint, find_model=find, resume=resume, route=route, choose=deploy)
         trail.ranking = choice.ranking
         trail.routing_ms = self._measure()
         return decision
@@ -226,21 +227,27 @@ class Story:
         """Find what keeps the request from being written for a model, before that model is pinned; None for nothing."""
         if self._endpoint.decides_only:
             return None
-        try:
-            _CANDIDATES[self._endpoint.compacts](name, self._service.find_served(name), draft, turn=None).open()
-        except RequestError as error:
-            return name_refusal(error.param)
-        except RefusedFieldError:
-            return None  # it is told as it is, and no other model is asked
-        return None
+        refusal: Cause | None = None
+        for served in self._service.list_served(name):
+            try:
+                _CANDIDATES[self._endpoint.compacts](name, served, draft, turn=None).open()
+            except RequestError as error:
+                refusal = name_refusal(error.param)
+            except RefusedFieldError:
+                return None  # it is told as it is, and no other model is asked
+            else:
+                return None
+        return refusal
 
-    async def _move(self, choice: Choice, decision: Decision, model: str, cause: Cause) -> Decision:
-        """Decide for another model than the one decided on; a session's pin follows, unless it is a detour."""
+    async def _move(
+        self, choice: Choice, decision: Decision, model: str, cause: Cause, deployment: str | None
+    ) -> Decision:
+        """Decide for another model or deployment than the one decided on; a session's pin follows, but on a detour."""
         if cause is UNSUITABLE:
             cause = choice.find_cause(decision.model)
         if self._turn is None:
-            return decide_after_move(decision, model, cause)
-        return await self._turn.follow(decision, model, cause)
+            return decide_after_move(decision, model, cause, deployment)
+        return await self._turn.follow(decision, model, cause, deployment)
 
     def _list_candidates(self, choice: Choice, decision: Decision) -> Iterator[str]:
         return choice.candidates(decision, by_name=self._turn is not None and self._turn.is_named)
@@ -251,7 +258,7 @@ class Story:
         started = service.clock()
         try:
             sent = await service.dispatcher.send(
-                candidates, decided=decision.model, note=trail.tries.append, trace=trail.trace
+                candidates, decision.model, decision.deployment, note=trail.tries.append, trace=trail.trace
             )
         finally:
             trail.upstream_ms = (service.clock() - started) * 1000
@@ -261,12 +268,13 @@ class Story:
 
     async def _answer_decision(self, choice: Choice, asked: str | None) -> Answer:
         """Answer with the decision alone, made for a model that can serve the request."""
-        trail = self.trail
+        service, trail = self._service, self.trail
         decision = trail.decision
         assert decision is not None, "it was just made"  # noqa: S101 - cannot happen
         first, *_ = self._list_candidates(choice, decision)
         if first != decision.model:
-            trail.decision = decision = await self._move(choice, decision, first, UNSUITABLE)
+            deployment = service.choose_deployment(first, self._turn.key) if self._turn is not None else None
+            trail.decision = decision = await self._move(choice, decision, first, UNSUITABLE, deployment)
         explanation = await explain(choice) if wants_explanation(self._request.fields) else None
         candidates = [*self._list_candidates(choice, decision)]
         return answer_decision(trail, decision, candidates, asked, explanation)
@@ -280,10 +288,12 @@ class Story:
         model = (service.chooser.find_name(pin.model) if pin is not None else None) or choice.requested
         trail.decision = decide_without_session(Route(model, None))
         trail.adjustments = choice.tell_replaced(model)
-        candidate = CountCandidate(model, service.find_served(model), draft, self._endpoint.surface.counting)
-        if not candidate.is_countable:
+        places = service.list_served(model, turn, pin.deployment if pin is not None else None)
+        candidates = [CountCandidate(model, each, draft, self._endpoint.surface.counting) for each in places]
+        countable = [each for each in candidates if each.is_countable]
+        if not countable:
             return answer_count(None, draft, trail)
-        sent = await self._send([candidate], trail.decision)
+        sent = await self._send(countable, trail.decision)
         return answer_count(sent.answer, draft, trail)
 
     def _pass_back(self, sent: Sent) -> Answer:

@@ -27,6 +27,8 @@ class Try(Struct, frozen=True):
     """The code of what went wrong instead of an answer, as in errors to the client; None where there was one."""
     duration_ms: float
     """How long it took, in milliseconds; of a stream, to its first bytes."""
+    deployment: str | None = None
+    """Which of the model's deployments was asked; None for a model without deployments."""
 
 
 class Trail(Struct):

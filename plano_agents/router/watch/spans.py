@@ -112,6 +112,8 @@ class _Sending:
     """How many sendings to the same model came before it."""
     tried: Try | None
     """What came of it; None where the client left before anything did."""
+    deployment: str | None
+    """Which of the model's deployments; None for a model without deployments."""
     answers: bool
     """Whether the client got its answer."""
 
@@ -216,7 +218,7 @@ class _Spans:
 
     def _describe_sending(self, sending: _Sending, trail: Trail, trace: Trace) -> Attributes:
         provider, _, model = sending.model.partition("/")
-        host, port = self._find_address(sending.model)
+        host, port = self._find_address(sending.model, sending.deployment)
         found: Attributes = {
             **self._static,
             names.OPERATION: "chat",
@@ -226,6 +228,8 @@ class _Spans:
         }
         if host is not None:
             found |= {names.SERVER_ADDRESS: host, names.SERVER_PORT: port}
+        if sending.deployment is not None:
+            found[names.DEPLOYMENT] = sending.deployment
         if sending.retries:
             found[names.RESEND_COUNT] = sending.retries
         if sending.tried is not None and sending.tried.status is not None:
@@ -236,11 +240,12 @@ class _Spans:
             found |= _describe_content(trail, trace, answers=sending.answers)
         return found
 
-    def _read_address(self, name: str) -> tuple[str | None, int]:
-        """The address of a model's server: host and port."""
+    def _read_address(self, name: str, deployment: str | None) -> tuple[str | None, int]:
+        """The address of a model's server, or a deployment's: host and port."""
         model = self._config.find_model(name)
         if model is None:
             return None, 0
+        model = next((model.deploy(each) for each in model.deployments if each.name == deployment), model)
         parts = urlsplit(build_target(model).url)
         return parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
@@ -249,13 +254,13 @@ def _list_sendings(trail: Trail, trace: Trace, ended: float) -> Iterator[_Sendin
     """Join what was sent and what came of it; the last may have had no time to come to anything."""
     served = trail.decision.model if trail.decision is not None else None
     counts: Counter[str] = Counter()
-    for number, (model, began) in enumerate(trace.sendings):
+    for number, (model, began, deployment) in enumerate(trace.sendings):
         tried = trail.tries[number] if number < len(trail.tries) else None
         is_last = number == len(trace.sendings) - 1
         answers = is_last and tried is not None and tried.failure is None and model == served
         goes_on = tried is None or (answers and trail.streams)
         end = ended if goes_on or tried is None else began + tried.duration_ms / 1000
-        yield _Sending(model, began, end, counts[model], tried, answers)
+        yield _Sending(model, began, end, counts[model], tried, deployment, answers)
         counts[model] += 1
 
 
@@ -295,6 +300,8 @@ def _describe_decision(trail: Trail) -> Attributes:
         found[names.BECAUSE] = decision.because
     if decision.pinned is not None:
         found[names.PINNED] = decision.pinned
+    if decision.deployment is not None:
+        found[names.DEPLOYMENT] = decision.deployment
     if decision.degraded:
         found[names.DEGRADED] = decision.degraded
     if decision.route is not None:

@@ -7,7 +7,7 @@ from itertools import combinations
 
 import pytest
 
-from plano_agents.config.model import Breaker, Config, Limits, Retries
+from plano_agents.config.model import Breaker, Config, Limits, Retries, name_upstream
 from plano_agents.errors import (
     ConnectTimeoutError,
     FirstByteTimeoutError,
@@ -83,12 +83,25 @@ DRAFT = Draft(Form.OPENAI_CHAT, RequestBody(b"{}", openai_chat.parse_head), {}, 
 
 
 @dataclass
+class At:
+    """A place that serves a model."""
+
+    upstream: str
+    deployment: str | None
+
+
+@dataclass
 class Asked:
     """A candidate whose address is its name."""
 
     model: str
     streams: bool = False
     by_client_key: bool = False
+    deployment: str | None = None
+
+    @property
+    def served(self) -> At:
+        return At(name_upstream(self.model, self.deployment), self.deployment)
 
     def open(self) -> Opened:
         return Opened(UpstreamRequest(self.model, {}, b"{}"), Form.OPENAI_CHAT, DRAFT, self.streams, self.by_client_key)
