@@ -16,6 +16,7 @@ from plano_agents.errors import ConfigError
 from plano_agents.protocol import anthropic_messages
 from plano_agents.protocol.form import Form
 from plano_agents.providers.apis import WIRES
+from plano_agents.providers.betas import BETA_HEADER, split_betas
 from plano_agents.providers.cache_keys import CacheKeyPlace, Caching, find_cache_key_place
 from plano_agents.providers.kimi_code import adapt_kimi_code
 from plano_agents.providers.registry import NOT_SERVED, PROVIDERS, Provider
@@ -23,7 +24,7 @@ from plano_agents.providers.registry import NOT_SERVED, PROVIDERS, Provider
 FORWARDED = frozenset({"idempotency-key", "traceparent", "tracestate", "x-request-id"})
 """The client's headers that go to every provider."""
 
-ANTHROPIC_HEADERS = frozenset({"anthropic-beta", "anthropic-version"})
+ANTHROPIC_HEADERS = frozenset({BETA_HEADER, "anthropic-version"})
 """Those that go where Anthropic's wire is spoken; the client's version stands above ours."""
 
 OPENAI_HEADERS = frozenset({"openai-beta"})
@@ -95,6 +96,8 @@ class Target:
     compacts: bool = False
     """Whether requests for a compaction of responses go there as they are: to OpenAI, and where nothing else
     is spoken."""
+    lacking_betas: tuple[str, ...] = ()
+    """The features of ``anthropic-beta`` that do not go along: the model lacks them."""
     withheld: frozenset[str] = frozenset()
     """Those that hold the client's key, where Anthropic's are nobody's business."""
 
@@ -249,5 +252,8 @@ def build_request_headers(target: Target, client_headers: Mapping[str, str]) -> 
     for name in target.withheld & given.keys():
         if CLAUDE_KEY in given[name]:
             del given[name]
+    if target.lacking_betas and BETA_HEADER in given:
+        kept, _ = split_betas(given.pop(BETA_HEADER), target.lacking_betas)
+        given |= {BETA_HEADER: kept} if kept else {}
     above = {name: given[name] for name in target.overridable & given.keys()}
     return {**given, **target.headers, **above}

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -296,3 +297,18 @@ def test_the_apis_that_a_server_of_ones_own_speaks_can_be_said() -> None:
 def test_a_provider_can_be_spoken_to_in_fewer_apis_than_it_speaks() -> None:
     target = build_target(model("openai/gpt-4o"), ("chat",))
     assert (set(target.urls), target.compacts) == ({Form.OPENAI_CHAT}, False)
+
+
+@pytest.mark.parametrize(
+    ("value", "sent"),
+    [
+        ("context-1m-2025-08-07", None),
+        ("claude-code-20250219, context-1m-2025-08-07,effort-2025-11-24", "claude-code-20250219,effort-2025-11-24"),
+        ("claude-code-20250219, effort-2025-11-24", "claude-code-20250219, effort-2025-11-24"),
+    ],
+)
+def test_a_beta_feature_that_a_model_lacks_does_not_go_along(value: str, sent: str | None) -> None:
+    target = replace(build_target(model("anthropic/claude-haiku-4-5")), lacking_betas=("context-1m-",))
+    assert build_request_headers(target, {"anthropic-beta": value}).get("anthropic-beta") == sent
+    whole = build_target(model("anthropic/claude-sonnet-4-5"))
+    assert build_request_headers(whole, {"anthropic-beta": value})["anthropic-beta"] == value

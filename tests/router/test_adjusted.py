@@ -178,3 +178,24 @@ async def test_a_field_that_a_client_invented_is_counted_without_its_name() -> N
     rendered = (await metrics.render()).decode()
     assert "invented" not in rendered
     assert 'plano_request_adjustments_total{field="other",kind="dropped"} 1.0' in rendered
+
+
+@pytest.mark.parametrize(
+    ("model", "sent", "told"),
+    [
+        ("anthropic/claude-haiku-4-5", "effort-2025-11-24", "betas: context-1m-2025-08-07 dropped"),
+        ("anthropic/claude-opus-5-5", "context-1m-2025-08-07,effort-2025-11-24", None),
+        ("openai/gpt-4o", None, None),
+    ],
+)
+async def test_a_beta_feature_that_the_model_lacks_is_left_out_and_told(
+    model: str, sent: str | None, told: str | None
+) -> None:
+    """A harness names the features of the model that it asks for, and another serves the request."""
+    upstream = MemoryUpstream(MemoryResponse(pieces=(COMPLETION if sent is None else MESSAGE,)))
+    body = json.dumps({"max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]}).encode()
+    betas = ("anthropic-beta", "context-1m-2025-08-07,effort-2025-11-24")
+    service = build_service(build_config(model), upstream)
+    seen = await ask(service, body, betas, endpoint=Endpoint(MESSAGES))
+    assert upstream.requests[0].headers.get("anthropic-beta") == sent
+    assert seen.headers.get("x-plano-adjusted") == told

@@ -36,7 +36,7 @@ from plano_agents.providers.fit.reasoning import fit_reasoning
 from plano_agents.providers.fit.roles import fit_chat_messages
 from plano_agents.providers.fit.rules import CONVERSATIONS, Rules
 from plano_agents.providers.fit.schemas import fit_answer_schema
-from plano_agents.providers.fit.thinking import fit_thinking
+from plano_agents.providers.fit.thinking import fit_cleared_thinking, fit_thinking
 from plano_agents.providers.fit.tool_changes import fit_tool_changes
 from plano_agents.providers.fit.tools import fit_tools
 from plano_agents.providers.fit.turns import fit_turns
@@ -58,6 +58,7 @@ STEPS: tuple[Step, ...] = (
     fit_tools,
     fit_answer_schema,
     fit_reasoning,
+    fit_cleared_thinking,
     fit_chat_messages,
     fit_cache_marks,
     fit_turns,

@@ -7,7 +7,7 @@ takes no other. Thinking is turned off, and shown, as far as the model lets it b
 from plano_agents.config.model import ModelProfile
 from plano_agents.protocol.adjustment import Adjustment, clamped, dropped, rewritten
 from plano_agents.protocol.form import Form
-from plano_agents.providers.fit.document import Document, Pieces, pack, read_text, split, split_list
+from plano_agents.providers.fit.document import Document, Pieces, is_list, pack, read_text, split, split_list
 from plano_agents.providers.fit.effort import SCALE, choose_effort, say_effort, tell_none
 from plano_agents.providers.fit.rules import Rules
 
@@ -19,6 +19,7 @@ LEAST_BUDGET = 1_024
 
 _EFFORT_BELOW = ((4_096, "low"), (16_384, "medium"))
 _FORCED = ("any", "tool")
+_CLEARS_THINKING = "clear_thinking_"
 _OFF = ("disabled", "between_tools")
 
 
@@ -53,6 +54,21 @@ def fit_thinking(document: Document, rules: Rules) -> None:
             document.write("output_config", full)
         else:
             document.drop("output_config")
+
+
+def fit_cleared_thinking(document: Document, rules: Rules) -> None:
+    """Clear no thinking where none is asked for any more: Anthropic refuses that (anthropics/claude-code#11971)."""
+    if rules.wire is not Form.ANTHROPIC_MESSAGES or not document.has("context_management"):
+        return
+    if not any((each.field, each.kind) == ("thinking", "dropped") for each in document.adjustments):
+        return
+    management = split(document.fields["context_management"])
+    edits = split_list(management["edits"]) if is_list(management.get("edits")) else []
+    kept = [edit for edit in edits if not (read_text(edit.get("type")) or "").startswith(_CLEARS_THINKING)]
+    if kept:
+        document.write("context_management", {**management, "edits": kept})
+    elif edits:
+        document.drop("context_management")
 
 
 def _lift_turn_effort(document: Document) -> None:

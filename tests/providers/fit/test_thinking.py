@@ -75,3 +75,25 @@ def test_a_call_is_not_demanded_of_a_model_that_calls_as_it_sees_fit() -> None:
     for choice in ({"type": "auto"}, {"type": "none"}):
         found = sent(MESSAGES, "anthropic/claude-opus-5-5", ask(tools=TOOLS, tool_choice=choice))
         assert found["tool_choice"] == choice
+
+
+CLEAR_THINKING = {"type": "clear_thinking_20251015", "keep": "all"}
+CLEAR_TOOLS = {"type": "clear_tool_uses_20250919"}
+
+
+@pytest.mark.parametrize(("edits", "kept"), [([CLEAR_THINKING], None), ([CLEAR_THINKING, CLEAR_TOOLS], [CLEAR_TOOLS])])
+def test_no_thinking_is_cleared_where_none_is_asked_for_any_more(
+    edits: list[object], kept: list[object] | None
+) -> None:
+    """Claude Code asks for both together; Anthropic refuses the one without the other."""
+    body = ask(thinking={"type": "adaptive"}, context_management={"edits": edits})
+    for model in ("claude-3-5-haiku", "claude-haiku-4-5"):  # one thinks not at all, the other not within 100 tokens
+        found = sent(MESSAGES, f"anthropic/{model}", body)
+        assert "thinking" not in found
+        assert found.get("context_management") == (None if kept is None else {"edits": kept})
+    assert sent(MESSAGES, "anthropic/claude-opus-5-5", body)["context_management"] == {"edits": edits}
+
+
+def test_a_clients_own_way_of_clearing_stays() -> None:
+    body = ask(context_management={"edits": [CLEAR_THINKING]})
+    assert sent(MESSAGES, "anthropic/claude-haiku-4-5", body)["context_management"] == {"edits": [CLEAR_THINKING]}
