@@ -33,10 +33,13 @@ from benchmarks.gateway.publish import publish, read_results, write_results
 from benchmarks.gateway.side_by_side import run_workloads, start_all
 from benchmarks.gateway.subjects import NotStartedError, Subject, build_direct, running_bench
 from benchmarks.gateway.tables import render
+from benchmarks.gateway.tls import reach_over_tls
 from benchmarks.gateway.workloads import WORKLOADS, Workload
 
-FULL = Plan(repeats=3, turns=5, seconds=1, starts=3, requests=20_000, streams=1_000, sessions=1_000_000)
-QUICK = Plan(repeats=1, turns=2, seconds=1, starts=1, requests=500, streams=200, sessions=5_000)
+FULL = Plan(rounds=20, seldom=5, turns=20, seconds=0.35, starts=3, requests=20_000, streams=1_000, sessions=1_000_000)
+QUICK = Plan(rounds=2, seldom=1, turns=2, seconds=0.35, starts=1, requests=500, streams=200, sessions=5_000)
+OFTEN = {NAME, "nginx", "vllm-router"}
+"""Those that take part in every round."""
 FILES = 65_536
 """How many files may be open: 1,000 streams are 2,000 sockets of a gateway."""
 
@@ -44,6 +47,7 @@ FILES = 65_536
 PARTS = {
     "memory": "start and memory",
     "workers": "two workers",
+    "tls": "an upstream over TLS, beside nginx",
     "streams": "growth from 10 open streams to many",
     "sessions": "growth from 1,000 sessions to many",
 }
@@ -86,9 +90,9 @@ _CACHE = click.option(
     metavar="NAME,…",
     help=f"Which of {', '.join([*_keys(), *PARTS])}  [default: all]",
 )
-@click.option("--quick", is_flag=True, help="One repeat of fewer workloads, with fewer requests, streams and sessions.")
-@click.option("--repeats", type=click.IntRange(1), help="How often each workload is measured  [default: 3]")
-@click.option("--seconds", type=click.IntRange(1), help="How long each load is  [default: 1]")
+@click.option("--quick", is_flag=True, help="Two rounds of fewer workloads, with fewer requests, streams and sessions.")
+@click.option("--rounds", type=click.IntRange(1), help="How many slices of each workload are measured  [default: 20]")
+@click.option("--seconds", type=click.FloatRange(0.1), help="How long a slice is  [default: 0.35]")
 @click.option(
     "--sessions",
     type=click.IntRange(2_000),
@@ -110,8 +114,8 @@ def run(
     only: tuple[str, ...],
     *,
     quick: bool,
-    repeats: int | None,
-    seconds: int | None,
+    rounds: int | None,
+    seconds: float | None,
     sessions: int | None,
     cores: str | None,
     out: Path | None,
@@ -121,14 +125,18 @@ def run(
     base = QUICK if quick else FULL
     plan = replace(
         base,
-        repeats=repeats or base.repeats,
+        rounds=rounds or base.rounds,
         seconds=seconds or base.seconds,
         sessions=sessions or base.sessions,
     )
     chosen = choose_cores(cores)
     began = time.monotonic()
     results = Results(describe_machine(chosen), datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), {})
-    results.settings = {"repeats": plan.repeats, "seconds": plan.seconds, "sessions": f"{plan.sessions:,}"}
+    results.settings = {
+        "rounds": plan.rounds,
+        "seconds": plan.seconds,
+        "sessions": f"{plan.sessions:,}",
+    }
     raise_file_limit(FILES)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped."))
     os.sched_setaffinity(0, {chosen.load})
@@ -138,7 +146,7 @@ def run(
     workloads = [one for one in WORKLOADS if one.key in only and (one.quick or not quick or not all_asked)]
     folder = Path(tempfile.mkdtemp(prefix="bench-gateway-"))
     try:
-        with running_bench(programs["upstream"], programs["load"], programs["wrk"], chosen, folder) as bench:
+        with running_bench(programs["upstream"], programs["load"], chosen, folder) as bench:
             _measure(Run(bench, plan, results, _say), found, workloads, set(only) & PARTS.keys())
     finally:
         path = out or cache / "results" / f"{datetime.now(UTC):%Y-%m-%dT%H%M%S}.json"
@@ -196,12 +204,12 @@ def _measure(
             start_all(run, found, subjects, memory="memory" in parts)
         if workloads:
             run.say("Workloads, side by side")
-            run_workloads(run, [*subjects, build_direct(run.bench)], workloads)
+            run_workloads(run, [*subjects, build_direct(run.bench)], workloads, OFTEN)
     finally:
         for subject in subjects:
             subject.stop()
     for peer, installation in found.items():
-        for part, measure in ALONE.items():
+        for part, measure in {**ALONE, "tls": reach_over_tls}.items():
             if peer.name == NAME and part in parts:
                 run.say(f"{NAME}: {PARTS[part]}")
                 try:
@@ -214,7 +222,6 @@ def _find_programs(cache: Path) -> dict[str, str]:
     try:
         find_debian("taskset", "util-linux", ["--version"])
         return {
-            "wrk": find_debian("wrk", "wrk", ["-v"]).program,
             "upstream": compile_native(cache, "upstream"),
             "load": compile_native(cache, "load"),
         }

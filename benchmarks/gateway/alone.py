@@ -1,6 +1,7 @@
 """Measurements of plano-agents alone: several workers, and the growth of its cost."""
 
 import shutil
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -40,13 +41,14 @@ class Router:
         return start(self.run.bench, self.peer, self.installation, workers=workers, command=made)
 
 
-def _take_turns(run: Run, subjects: Sequence[Subject], keys: Sequence[str]) -> None:
-    for _ in range(run.plan.turns):
+def take_turns(run: Run, subjects: Sequence[Subject], keys: Sequence[str]) -> None:
+    """Measure pinned requests on subjects in turn, each under a key of its own."""
+    for number in range(run.plan.turns):
         for subject, key in zip(subjects, keys, strict=True):
-            run_once(run, subject, PINNED, key)
+            run_once(run, subject, PINNED, key, number)
     for subject, key in zip(subjects, keys, strict=True):
-        costs = run.results.cpu_us(key, subject.name)
-        run.say(f"  {key}: {', '.join(f'{cost:.0f}' for cost in costs)} µs per request")
+        costs = [*run.results.cpu_us(key, subject.name).values()]
+        run.say(f"  {key}, {subject.name}: {statistics.median(costs) if costs else 0:.0f} µs per request")
 
 
 def grow_sessions(router: Router) -> None:
@@ -62,7 +64,7 @@ def grow_sessions(router: Router) -> None:
                 run.bench.loader.send(subject.traffic(PINNED, ids=batch), batch)
                 run.say(f"  {done + batch:,} sessions seen")
             subject.pause()
-        _take_turns(run, (few, many), ("sessions-few", "sessions-many"))
+        take_turns(run, (few, many), ("sessions-few", "sessions-many"))
 
 
 def grow_streams(router: Router) -> None:
@@ -78,7 +80,7 @@ def grow_streams(router: Router) -> None:
         for subject, streams in ((few, FEW_STREAMS), (many, run.plan.streams)):
             stack.enter_context(hold_streams(run, subject, streams))
             subject.pause()
-        _take_turns(run, (few, many), ("streams-few", "streams-many"))
+        take_turns(run, (few, many), ("streams-few", "streams-many"))
         few.resume()
         many.resume()
 
@@ -98,7 +100,7 @@ def add_workers(router: Router) -> None:
         stack.callback(two.stop)
         one.pause()
         two.pause()
-        _take_turns(run, (one, two), ("workers-one", "workers-two"))
+        take_turns(run, (one, two), ("workers-one", "workers-two"))
 
 
 def _start_redis(program: str, bench: Bench) -> tuple[Running, str]:

@@ -9,6 +9,22 @@ ID_PLACE = "@" * 16
 
 SMALL_BYTES = 1_024
 LARGE_BYTES = 20_480
+HUGE_BYTES = 204_800
+
+SDK_LINES = {
+    "Accept-Encoding": "gzip, deflate",
+    "Connection": "keep-alive",
+    "X-Stainless-Lang": "python",
+    "X-Stainless-Package-Version": "2.45.0",
+    "X-Stainless-OS": "Linux",
+    "X-Stainless-Arch": "x64",
+    "X-Stainless-Runtime": "CPython",
+    "X-Stainless-Runtime-Version": "3.12.7",
+    "X-Stainless-Async": "async:asyncio",
+    "X-Stainless-Retry-Count": "0",
+    "X-Stainless-Read-Timeout": "600",
+}
+"""What OpenAI's SDK for Python sends besides the lines that every request here has."""
 
 SYSTEM = (
     "You are a database architect. Gather facts with your tools before you recommend anything, compare at least two "
@@ -55,7 +71,9 @@ class Target:
     """Where the peer takes OpenAI's chat completions."""
 
 
-def build_request(target: Target, affinity_header: str, size: int, *, stream: bool) -> bytes:
+def build_request(
+    target: Target, affinity_header: str, size: int, *, stream: bool, new_text: bool = False, sdk_head: bool = False
+) -> bytes:
     """Build a whole HTTP/1.1 request, with ``ID_PLACE`` where its affinity id belongs.
 
     Args:
@@ -63,11 +81,15 @@ def build_request(target: Target, affinity_header: str, size: int, *, stream: bo
         affinity_header: The header that carries the id.
         size: The body's length, in bytes.
         stream: Whether the answer is to be streamed.
+        new_text: Whether the text is another with each id.
+        sdk_head: Whether the head has all the lines of OpenAI's SDK.
 
     Raises:
         ValueError: A body cannot be as short as that.
     """
     body = build_body(target.model, size, stream=stream)
+    if new_text:  # as long as before: a text's words change, not how many there are
+        body = body.replace(TASK[: len(ID_PLACE)].encode(), ID_PLACE.encode(), 1)
     headers = {
         "Host": "127.0.0.1",
         "Content-Type": "application/json",
@@ -75,6 +97,7 @@ def build_request(target: Target, affinity_header: str, size: int, *, stream: bo
         "Authorization": "Bearer sk-benchmark",
         "User-Agent": "OpenAI/Python 2.45.0",
         affinity_header: ID_PLACE,
+        **(SDK_LINES if sdk_head else {}),
         **target.headers,
         "Content-Length": str(len(body)),
     }

@@ -1,5 +1,6 @@
-"""Drives the load generators and the upstream, all on the one core that the measured process does not have."""
+"""Drives the load generator and the upstream, all on the one core that the measured process does not have."""
 
+import copy
 import http.client
 import itertools
 import json
@@ -11,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gateway.install import HERE
 from benchmarks.gateway.processes import Running, find_free_port
 from benchmarks.gateway.workloads import PINNED_IDS
 
@@ -62,6 +62,8 @@ class Upstream:
     def __init__(self, program: str, folder: Path, core: int) -> None:
         folder.mkdir(parents=True)
         self.ports = (find_free_port(), find_free_port())
+        self.control = self.ports[0]
+        """Where it is told what to do, and asked what it did."""
         self.running = Running([program, *map(str, self.ports)], {}, folder, core)
         for _ in itertools.count():
             if self.running.ended():
@@ -70,16 +72,23 @@ class Upstream:
                 return
             time.sleep(0.01)
 
-    def set_streams(self, chunks: int, interval_us: int) -> None:
-        """Say how the streams that begin from now on are paced."""
-        self._get(f"/_set?chunks={chunks}&interval_us={interval_us}")
+    def set_streams(self, chunks: int, interval_us: int, *, together: int = 1) -> None:
+        """Say how the streams that begin from now on are paced, and how many chunks are sent at once."""
+        self._get(f"/_set?chunks={chunks}&interval_us={interval_us}&together={together}")
+
+    def seen_at(self, port: int) -> "Upstream":
+        """Give the same upstream, as gateways reach it at another port, where something stands before it."""
+        seen = copy.copy(self)
+        seen.control = self.ports[0]
+        seen.ports = (port, port)
+        return seen
 
     def count(self) -> int:
         """The number of requests answered so far."""
         return int(self._get("/_count")["requests"])
 
     def _get(self, path: str) -> dict[str, Any]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.ports[0], timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.control, timeout=10)
         try:
             connection.request("GET", path)
             answer: dict[str, Any] = json.loads(connection.getresponse().read())
@@ -107,28 +116,15 @@ class Traffic:
 
 
 class Loader:
-    """Runs wrk and our own load generator.
+    """Runs the load generator.
 
     Args:
         program: The compiled ``load.c``.
-        wrk: wrk's path.
-        core: Where they run.
+        core: Where it runs.
     """
 
-    def __init__(self, program: str, wrk: str, core: int) -> None:
+    def __init__(self, program: str, core: int) -> None:
         self._program = ["taskset", "-c", str(core), program]
-        self._wrk = ["taskset", "-c", str(core), wrk]
-
-    def wrk(self, traffic: Traffic, seconds: int) -> Answered:
-        """Send requests for so long, over each connection the next one when the last was answered."""
-        words = ("--", str(traffic.request), str(traffic.first_id), str(traffic.ids))
-        amount = ("-t1", f"-c{traffic.connections}", f"-d{seconds}s", "--timeout", "30s")
-        script = ("-s", str(HERE / "native" / "requests.lua"), f"http://127.0.0.1:{traffic.port}")
-        out = _run([*self._wrk, *amount, *script, *words], seconds)
-        said = json.loads(out.strip().splitlines()[-1])
-        latency = {part: said[part] / 1000 for part in ("p50", "p90", "p99", "max")}
-        good = said["requests"] - said["errors"]
-        return Answered(good, said["errors"], said["seconds"], 0, "", latency, {}, {})
 
     def send(self, traffic: Traffic, requests: int) -> Answered:
         """Send so many requests."""

@@ -11,12 +11,14 @@ from benchmarks.gateway.subjects import Bench
 class Plan:
     """The extent of a measurement."""
 
-    repeats: int
-    """How often the workloads are measured, alternating."""
+    rounds: int
+    """How many slices of each workload are measured, in turn with the other gateways' slices."""
+    seldom: int
+    """Gateways that no aim is held against take part in every so-many-th round."""
     turns: int
-    """How often what only plano-agents is asked is measured, alternating."""
-    seconds: int
-    """How long each load is."""
+    """How many slices are measured of what only plano-agents is asked, alternating."""
+    seconds: float
+    """How long a slice is."""
     starts: int
     """How often each gateway is started."""
     requests: int

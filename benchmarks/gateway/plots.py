@@ -19,30 +19,30 @@ DOTS_PER_INCH = 160
 
 Values = Callable[[Results, str], Sequence[float]]
 
+
+def _cpu(workload: str, unit: str = "request") -> Values:
+    return lambda results, name: [*results.cpu_us(workload, name, unit).values()]
+
+
+def _latency(workload: str, part: str) -> Values:
+    return lambda results, name: [*results.latency_ms(workload, name, part).values()]
+
+
 FIGURES: dict[str, tuple[str, tuple[tuple[str, Values], ...]]] = {
     "gateway-cpu": (
         "CPU time per request and per streamed chunk (µs, less is better, logarithmic)",
         (
-            ("pinned request, 1 KB", lambda results, name: results.cpu_us("pinned-1kb", name)),
-            ("pinned request, 20 KB", lambda results, name: results.cpu_us("pinned-20kb", name)),
-            ("streamed chunk, bursting", lambda results, name: results.cpu_us("stream-burst", name, "chunk")),
-            (
-                "chunk translated from Anthropic, bursting",
-                lambda results, name: results.cpu_us("claude-burst", name, "chunk"),
-            ),
+            ("pinned request, 1 KB", _cpu("pinned-1kb")),
+            ("pinned request, 20 KB", _cpu("pinned-20kb")),
+            ("streamed chunk, bursting", _cpu("stream-burst", "chunk")),
+            ("chunk translated from Anthropic, bursting", _cpu("claude-burst", "chunk")),
         ),
     ),
     "gateway-latency": (
         "Latency, cold start and memory (less is better, logarithmic)",
         (
-            (
-                "p50 at one connection, 1 KB (ms)",
-                lambda results, name: results.latency_ms("pinned-1kb-c1", name, "p50"),
-            ),
-            (
-                "p99 at 64 connections, 1 KB (ms)",
-                lambda results, name: results.latency_ms("pinned-1kb", name, "p99"),
-            ),
+            ("p50 at one connection, 1 KB (ms)", _latency("pinned-1kb-c1", "p50")),
+            ("p99 at 64 connections, 1 KB (ms)", _latency("pinned-1kb", "p99")),
             (
                 "cold start to the first answer (s)",
                 lambda results, name: results.figure("start_seconds", name),

@@ -15,13 +15,13 @@ PAGE = ROOT / "docs" / "performance.md"
 IMAGES = ROOT / "docs" / "images"
 KEPT = Path(__file__).parent / "results.json"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
-RAW = "Raw repeats: [`results.json`](../benchmarks/gateway/results.json)."
-FORMAT = 1
+RAW = "Raw slices: [`results.json`](../benchmarks/gateway/results.json)."
+FORMAT = 2
 """The version of the JSON's form."""
 
 
 def write_results(results: Results, path: Path) -> None:
-    """Write a run's results as JSON, raw repeats and all."""
+    """Write a run's results as JSON, raw slices and all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"format": FORMAT, **asdict(results)}, indent=1, ensure_ascii=False) + "\n")
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -92,20 +93,31 @@ def hold_streams(run: Run, subject: Subject, streams: int) -> Iterator[int]:
         yield opened
 
 
-def run_workloads(run: Run, subjects: Sequence[Subject], workloads: Sequence[Workload]) -> None:
-    """Run every workload on every subject, again and again; only the one that is measured runs."""
-    for repeat in range(run.plan.repeats):
+def run_workloads(
+    run: Run, subjects: Sequence[Subject], workloads: Sequence[Workload], often: AbstractSet[str]
+) -> None:
+    """Run every workload on every subject, a short slice at a time; only the one that is measured runs.
+
+    Args:
+        run: With what, how much, and where it goes.
+        subjects: All of them.
+        workloads: What they are asked.
+        often: The names of those that take part in every round, as aims are held against them.
+    """
+    for number in range(run.plan.rounds):
+        seldom = number % run.plan.seldom == 0
+        taking_part = [subject for subject in subjects if seldom or subject.name in often]
+        turn = number % len(taking_part)  # nobody is always first
         for workload in workloads:
-            # Nobody is always first.
-            turn = repeat % len(subjects)
-            for subject in (*subjects[turn:], *subjects[:turn]):
+            for subject in (*taking_part[turn:], *taking_part[:turn]):
                 if not workload.claude or subject.claude is not None:
-                    run_once(run, subject, workload, workload.key)
-            run.say(f"  {repeat + 1}/{run.plan.repeats} {workload.key}: {_describe(run, workload, subjects)}")
+                    run_once(run, subject, workload, workload.key, number)
+        told = ", ".join(_describe(run, workload, taking_part) for workload in workloads[:1])
+        run.say(f"  {number + 1}/{run.plan.rounds} {told}")
 
 
-def run_once(run: Run, subject: Subject, workload: Workload, key: str) -> None:
-    """Run a workload once and keep the sample, under a name."""
+def run_once(run: Run, subject: Subject, workload: Workload, key: str, number: int) -> None:
+    """Run a workload for one slice and keep the sample, under a name and the round's number."""
     subject.resume()
     try:
         sample, error = subject.run(workload, run.plan.seconds)
@@ -117,7 +129,7 @@ def run_once(run: Run, subject: Subject, workload: Workload, key: str) -> None:
     if sample.errors:
         run.note(f"{key} on {subject.name}: {sample.errors} failed, {sample.requests} did not. {error}")
     if sample.requests or sample.chunks:
-        run.results.add(key, subject.name, sample)
+        run.results.add(key, subject.name, replace(sample, round=number))
 
 
 def _describe(run: Run, workload: Workload, subjects: Sequence[Subject]) -> str:
@@ -127,4 +139,4 @@ def _describe(run: Run, workload: Workload, subjects: Sequence[Subject]) -> str:
         cost = samples[-1].cpu_us_per(workload.unit) if samples else None
         if cost is not None:
             parts.append(f"{subject.name} {cost:,.0f}")
-    return f"µs/{workload.unit} {', '.join(parts)}"
+    return f"{workload.key}, µs/{workload.unit}: {', '.join(parts)}"

@@ -16,14 +16,18 @@ from benchmarks.gateway.machine import Cores
 from benchmarks.gateway.measurement import Sample
 from benchmarks.gateway.peers.peer import Command, Peer, Site
 from benchmarks.gateway.processes import Running, find_free_port
-from benchmarks.gateway.workloads import PACED_US, PINNED_IDS, STREAM_CHUNKS, Workload
+from benchmarks.gateway.workloads import (
+    BURST_CHUNKS,
+    PACED_CHUNKS,
+    PACED_US,
+    PINNED_IDS,
+    TOGETHER,
+    Workload,
+)
 
 START_SECONDS = 120.0
 """How long a gateway may take to its first answer."""
 POLL_SECONDS = 0.002
-PACED_SECONDS = 1.5
-MANY_ANSWERS = 100
-"""For each connection, above which those that wrk does not wait for do not count."""
 ANNOUNCED = re.compile(r"listens at http://127\.0\.0\.1:(\d+)")
 
 
@@ -58,19 +62,19 @@ class Subject:
     """Its processes; None for the upstream itself."""
     start_seconds: float = 0.0
     """From starting its process to its first answer."""
-    _requests: dict[tuple[str, int, bool], Path] = field(default_factory=dict)
+    _requests: dict[tuple[object, ...], Path] = field(default_factory=dict)
+    _pinned: dict[str, Traffic] = field(default_factory=dict)
 
     def request(self, workload: Workload) -> Path:
         """The file with the workload's request."""
         target = self.claude if workload.claude else self.chat
         if target is None:
             raise LoadError(f"{self.name} does not translate.")
-        key = (target.model, workload.size, workload.stream is not None)
+        form = {"stream": workload.stream is not None, "new_text": workload.new_texts, "sdk_head": workload.sdk_head}
+        key = (target.model, workload.size, *form.values())
         if key not in self._requests:
             path = self.bench.folder / f"{self.name}-{len(self._requests)}-{self.port}.http"
-            path.write_bytes(
-                build_request(target, self.affinity_header, workload.size, stream=workload.stream is not None)
-            )
+            path.write_bytes(build_request(target, self.affinity_header, workload.size, **form))
             self._requests[key] = path
         return self._requests[key]
 
@@ -104,33 +108,25 @@ class Subject:
         first = self.bench.ids.take(ids)
         return Traffic(self.port, self.request(workload), workload.connections, first, ids)
 
-    def run(self, workload: Workload, seconds: int) -> tuple[Sample, str]:
-        """Measure a workload once; sessions that are to be pinned are pinned before."""
-        if workload.first_turns:
-            return self._measure_plain(self.traffic(workload, ids=10_000_000), seconds)
-        traffic, loader = self.traffic(workload), self.bench.loader
-        unstreamed = self.request(replace(workload, stream=None))
-        loader.send(replace(traffic, request=unstreamed, connections=8), PINNED_IDS)
-        if workload.stream is None:
-            return self._measure_plain(traffic, seconds)
-        self.bench.upstream.set_streams(STREAM_CHUNKS, PACED_US if workload.stream == "paced" else 0)
-        # A stream paced at 50 chunks per second lasts one second: two rounds of them.
-        return self.measure(lambda: loader.load(traffic, PACED_SECONDS if workload.stream == "paced" else seconds))
-
-    def _measure_plain(self, traffic: Traffic, seconds: int) -> tuple[Sample, str]:
-        """Measure with wrk; a slow gateway's CPU time with a load that waits for the last answer.
-
-        What is under way when wrk ends has cost CPU time and is not counted. That is nothing where each connection had
-        hundreds of answers, and half of all where it had two.
-        """
+    def run(self, workload: Workload, seconds: float) -> tuple[Sample, str]:
+        """Measure a workload once; sessions that are to be pinned were pinned before."""
         loader = self.bench.loader
-        sample, error = self.measure(lambda: loader.wrk(traffic, seconds))
-        if sample.requests >= MANY_ANSWERS * traffic.connections or self.running is None:
-            return sample, error
-        later = replace(traffic, first_id=self.bench.ids.take(traffic.ids)) if traffic.ids > PINNED_IDS else traffic
-        whole, whole_error = self.measure(lambda: loader.load(later, seconds))
-        errors = sample.errors + whole.errors
-        return replace(whole, latency_ms=sample.latency_ms, errors=errors), error or whole_error
+        if workload.first_turns:
+            return self.measure(lambda: loader.load(self.traffic(workload, ids=10_000_000), seconds))
+        traffic = self._pin(workload)
+        if workload.stream == "paced":
+            self.bench.upstream.set_streams(PACED_CHUNKS, PACED_US)
+        elif workload.stream is not None:
+            self.bench.upstream.set_streams(BURST_CHUNKS, 0, together=TOGETHER if workload.stream == "batch" else 1)
+        return self.measure(lambda: loader.load(traffic, seconds))
+
+    def _pin(self, workload: Workload) -> Traffic:
+        """Give the workload's traffic, whose sessions are pinned the first time."""
+        if workload.key not in self._pinned:
+            traffic = self._pinned[workload.key] = self.traffic(workload)
+            unstreamed = self.request(replace(workload, stream=None))
+            self.bench.loader.send(replace(traffic, request=unstreamed, connections=8), PINNED_IDS)
+        return self._pinned[workload.key]
 
     def pause(self) -> None:
         """Keep it from running."""
@@ -189,11 +185,11 @@ def start(
 
 
 @contextmanager
-def running_bench(upstream: str, load: str, wrk: str, cores: Cores, folder: Path) -> Iterator[Bench]:
+def running_bench(upstream: str, load: str, cores: Cores, folder: Path) -> Iterator[Bench]:
     """An upstream that runs, and a folder, until the end."""
     up = Upstream(upstream, folder / "upstream", cores.load)
     try:
-        yield Bench(folder, cores, up, Loader(load, wrk, cores.load))
+        yield Bench(folder, cores, up, Loader(load, cores.load))
     finally:
         up.running.stop()
         shutil.rmtree(folder, ignore_errors=True)

@@ -17,15 +17,15 @@ class Column:
     title: str
     """What stands over it."""
     values: Callable[[Results, str], Sequence[float]]
-    """The repeats of a subject."""
+    """A subject's, one for each round."""
 
 
 def _cpu(title: str, workload: str, unit: str = "request") -> Column:
-    return Column(title, lambda results, name: results.cpu_us(workload, name, unit))
+    return Column(title, lambda results, name: [*results.cpu_us(workload, name, unit).values()])
 
 
 def _latency(title: str, workload: str, part: str) -> Column:
-    return Column(title, lambda results, name: results.latency_ms(workload, name, part))
+    return Column(title, lambda results, name: [*results.latency_ms(workload, name, part).values()])
 
 
 def _figure(title: str, name: str) -> Column:
@@ -43,12 +43,17 @@ def _delay(title: str, workload: str) -> Column:
 TABLES: dict[str, tuple[Column, ...]] = {
     "CPU time per request (µs), 64 connections": (
         _cpu("1 KB, pinned", "pinned-1kb"),
-        _cpu("1 KB, first turn", "first-1kb"),
+        _cpu("1 KB, first turn, a text seen before", "first-1kb"),
+        _cpu("1 KB, first turn, a new text", "new-1kb"),
         _cpu("20 KB, pinned", "pinned-20kb"),
-        _cpu("20 KB, first turn", "first-20kb"),
+        _cpu("20 KB, first turn, a text seen before", "first-20kb"),
+        _cpu("20 KB, first turn, a new text", "new-20kb"),
+        _cpu("200 KB, an SDK's head, pinned", "pinned-200kb"),
+        _cpu("1 KB, pinned, upstream over TLS", "pinned-1kb-tls"),
     ),
     "CPU time per streamed chunk (µs), 64 streams": (
         _cpu("bursting", "stream-burst", "chunk"),
+        _cpu("ten in a send", "stream-batch", "chunk"),
         _cpu("50 per second", "stream-paced", "chunk"),
         _cpu("from Anthropic, bursting", "claude-burst", "chunk"),
         _cpu("from Anthropic, 50 per second", "claude-paced", "chunk"),

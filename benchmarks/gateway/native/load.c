@@ -3,8 +3,8 @@
  *
  *   load PORT REQUEST CONNECTIONS requests|seconds|hold AMOUNT FIRST_ID IDS [RATE]
  *
- * REQUEST is a file with one HTTP request; sixteen '@' in it become an affinity id, which are taken in turn from IDS ids
- * from FIRST_ID on. With RATE, requests are due so many per second whether or not the earlier ones were answered, and
+ * REQUEST is a file with one HTTP request; sixteen '@' in it, twice at most, become an affinity id, which are taken in turn
+ * from IDS ids from FIRST_ID on. With RATE, requests are due so many per second whether or not the earlier ones were answered, and
  * latency counts from when each was due; without, each connection sends its next request when the last was answered.
  * Whatever was begun is waited for, for a minute at most, so that no request costs a gateway something and counts for nothing.
  * "hold" opens one stream per connection, says after a minute at most on its standard output how many it opened,
@@ -55,7 +55,7 @@ typedef struct {
 } Connection;
 
 static char *request, error_text[512];
-static size_t request_length, place;
+static size_t request_length, places[2];
 static int port, poller, timer, open_hold;
 static uint64_t first_id, ids, next_number, answered, failed, chunks, opened;
 static Times latencies, first_events, delays;
@@ -141,8 +141,8 @@ static void push(Connection *c) {
 static void begin(Connection *c, uint64_t due) {
     static const char digits[] = "0123456789abcdef";
     uint64_t id = first_id + next_number++ % ids;
-    if (place != SIZE_MAX)
-        for (int i = 0; i < ID; i++) c->request[place + (size_t)i] = digits[id >> (4 * (ID - 1 - i)) & 15];
+    for (int each = 0; each < 2 && places[each] != SIZE_MAX; each++)
+        for (int i = 0; i < ID; i++) c->request[places[each] + (size_t)i] = digits[id >> (4 * (ID - 1 - i)) & 15];
     c->busy = 1, c->sent = 0, c->due = due, c->part = HEAD, c->line_used = 0, c->events = 0, c->line_place = 0;
     c->digits = -1;
     push(c);
@@ -286,8 +286,12 @@ static void load_request(const char *path) {
     if (!request) die("malloc");
     request_length = fread(request, 1, 1 << 22, file);
     fclose(file);
-    char *found = memmem(request, request_length, PLACE, ID);
-    place = found ? (size_t)(found - request) : SIZE_MAX;
+    char *from = request, *found;
+    for (int each = 0; each < 2; each++) {
+        found = from ? memmem(from, request_length - (size_t)(from - request), PLACE, ID) : NULL;
+        places[each] = found ? (size_t)(found - request) : SIZE_MAX;
+        from = found ? found + ID : NULL;
+    }
 }
 
 int main(int count, char **words) {

@@ -3,10 +3,12 @@
  *   upstream PORT [PORT ...]
  *
  * POST /v1/messages is answered as Anthropic does, POST /v1/chat/completions as OpenAI does. A body that asks for
- * a stream gets CHUNKS text chunks, INTERVAL_US apart (0: as fast as they can be sent, a send() each). Each carries the
- * time it was sent at, '@' and 16 hexadecimal digits of CLOCK_MONOTONIC's nanoseconds, so that a client can tell how long
- * it took. GET /_set?chunks=CHUNKS&interval_us=INTERVAL_US holds for the streams that begin after it, GET /_count tells
- * how many requests were answered and how many streams are open. Any other GET is a health check or a list of models.
+ * a stream gets CHUNKS text chunks, INTERVAL_US apart (0: as fast as they can be sent), TOGETHER of them in one send():
+ * so one read of a gateway holds as many, however fast it is. Each carries the time it was sent at, '@' and 16 hexadecimal
+ * digits of CLOCK_MONOTONIC's nanoseconds, so that a client can tell how long it took.
+ * GET /_set?chunks=CHUNKS&interval_us=INTERVAL_US&together=TOGETHER holds for the streams that begin after it, GET /_count
+ * tells how many requests were answered and how many streams are open. Any other GET is a health check or a list of models.
+ * Answers have 22 header lines, of which nine change each time, as OpenAI's have.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -36,7 +38,7 @@ typedef struct {
     size_t in_used, in_size;
     char *out; /* what the socket did not take yet */
     size_t out_used, out_size;
-    int anthropic, streaming, next_chunk, chunks;
+    int anthropic, streaming, next_chunk, chunks, together;
     uint64_t interval, due;
     size_t heap_place; /* 1-based, 0: not waiting for its next chunk */
 } Connection;
@@ -45,7 +47,7 @@ static Connection *connections[MAX_CONNECTIONS]; /* by file descriptor */
 static Connection *heap[MAX_CONNECTIONS + 1];    /* those whose next chunk is due, soonest first */
 static size_t heap_used;
 static int poller, timer;
-static int set_chunks = 50;
+static int set_chunks = 50, set_together = 1;
 static uint64_t set_interval;
 static uint64_t requests, streams_begun, open_streams;
 
@@ -146,19 +148,40 @@ static int flush(Connection *c) {
     return 1;
 }
 
+/* Writes the lines of a head that every answer has, 20 of the 22. */
+static int write_head(char *to, size_t size, const char *status) {
+    uint64_t number = requests * 0x9E3779B97F4A7C15ull;
+    return snprintf(to, size,
+                    "HTTP/1.1 %s\r\nDate: Sun, 29 Nov 2026 12:%02d:%02d GMT\r\nConnection: keep-alive\r\n"
+                    "x-request-id: req_%016llx\r\nopenai-organization: benchmark\r\nopenai-project: proj_9x\r\n"
+                    "openai-processing-ms: %d\r\nopenai-version: 2020-10-01\r\nx-envoy-upstream-service-time: %d\r\n"
+                    "x-ratelimit-limit-requests: 10000\r\nx-ratelimit-limit-tokens: 2000000\r\n"
+                    "x-ratelimit-remaining-requests: %d\r\nx-ratelimit-remaining-tokens: %d\r\n"
+                    "x-ratelimit-reset-requests: %dms\r\nx-ratelimit-reset-tokens: 66ms\r\ncf-cache-status: DYNAMIC\r\n"
+                    "Set-Cookie: __cf_bm=%016llx; path=/; HttpOnly; Secure; SameSite=None\r\n"
+                    "Strict-Transport-Security: max-age=31536000; includeSubDomains; preload\r\n"
+                    "X-Content-Type-Options: nosniff\r\nServer: cloudflare\r\nCF-RAY: %016llx-FRA\r\n",
+                    status, (int)(number >> 8 & 31), (int)(number >> 16 & 31), (unsigned long long)number,
+                    300 + (int)(number & 255), 320 + (int)(number & 255), 9000 + (int)(number >> 24 & 511),
+                    1900000 + (int)(number >> 32 & 65535), 6 + (int)(number & 3), (unsigned long long)~number,
+                    (unsigned long long)(number ^ 0x5bd1e995));
+}
+
 static int send_json(Connection *c, const char *status, const char *json) {
-    char answer[4096];
-    int n = snprintf(answer, sizeof answer,
-                     "HTTP/1.1 %s\r\nContent-Type: application/json\r\nx-request-id: req_0123456789abcdef\r\n"
-                     "Content-Length: %zu\r\n\r\n%s",
-                     status, strlen(json), json);
+    char answer[8192];
+    int n = write_head(answer, sizeof answer, status);
+    n += snprintf(answer + n, sizeof answer - (size_t)n, "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+                  strlen(json), json);
     return send_bytes(c, answer, (size_t)n);
+}
+
+static int write_event(char *to, size_t size, const char *events) {
+    return snprintf(to, size, "%zx\r\n%s\r\n", strlen(events), events);
 }
 
 static int send_event(Connection *c, const char *events) {
     char framed[2048];
-    int n = snprintf(framed, sizeof framed, "%zx\r\n%s\r\n", strlen(events), events);
-    return send_bytes(c, framed, (size_t)n);
+    return send_bytes(c, framed, (size_t)write_event(framed, sizeof framed, events));
 }
 
 #define SPEECH \
@@ -169,10 +192,11 @@ static int send_event(Connection *c, const char *events) {
 #define CHAT_HEAD "data: {\"id\":\"chatcmpl-9x\",\"object\":\"chat.completion.chunk\",\"created\":1767225600,\"model\":\"gpt-4o-2024-08-06\",\"system_fingerprint\":\"fp_0a1b2c\",\"choices\":[{\"index\":0,\"delta\":"
 
 static int begin_stream(Connection *c) {
-    static const char head[] =
-        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n"
-        "x-request-id: req_0123456789abcdef\r\nTransfer-Encoding: chunked\r\n\r\n";
-    if (!send_bytes(c, head, sizeof head - 1)) return 0;
+    char head[4096];
+    int n = write_head(head, sizeof head, OK);
+    n += snprintf(head + n, sizeof head - (size_t)n,
+                  "Content-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n");
+    if (!send_bytes(c, head, (size_t)n)) return 0;
     if (!c->anthropic)
         return send_event(c, CHAT_HEAD "{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}]}\n\n");
     return send_event(c,
@@ -184,7 +208,7 @@ static int begin_stream(Connection *c) {
                       "{\"type\":\"text\",\"text\":\"\"}}\n\n");
 }
 
-static int send_chunk(Connection *c) {
+static int write_chunk(Connection *c, char *to, size_t size) {
     char event[1024];
     const char *form =
         c->anthropic
@@ -192,7 +216,7 @@ static int send_chunk(Connection *c) {
               "\"text_delta\",\"text\":\" @%016llx\"}}\n\n"
             : CHAT_HEAD "{\"content\":\" @%016llx\"},\"logprobs\":null,\"finish_reason\":null}]}\n\n";
     snprintf(event, sizeof event, form, (unsigned long long)now());
-    return send_event(c, event);
+    return write_event(to, size, event);
 }
 
 static int end_stream(Connection *c) {
@@ -218,15 +242,21 @@ static int go_on(Connection *c) {
             heap_add(c);
             return 1;
         }
-        c->next_chunk++;
+        char together[65536];
+        size_t used = 0;
+        for (int i = 0; i < c->together && c->next_chunk < c->chunks && sizeof together - used > 2048; i++) {
+            c->next_chunk++;
+            used += (size_t)write_chunk(c, together + used, sizeof together - used);
+        }
         c->due += c->interval;
-        if (!send_chunk(c)) return 0;
+        if (!send_bytes(c, together, used)) return 0;
     }
     return end_stream(c);
 }
 
 static int start_stream(Connection *c) {
-    c->streaming = 1, c->next_chunk = 0, c->chunks = set_chunks, c->interval = set_interval;
+    c->streaming = 1, c->next_chunk = 0, c->chunks = set_chunks, c->interval = set_interval,
+    c->together = set_together;
     /* Streams that begin together are spread over the interval, by the golden ratio, as real ones are. */
     uint64_t place = ++streams_begun * 0x9E3779B97F4A7C15ull >> 40;
     c->due = now() + c->interval * place / (1 << 24);
@@ -238,7 +268,7 @@ static int answer(Connection *c, const char *head, const char *body, size_t body
     requests++;
     if (!strncmp(head, "GET /_set?", 10)) {
         unsigned long long interval_us = 0;
-        if (sscanf(head, "GET /_set?chunks=%d&interval_us=%llu", &set_chunks, &interval_us) != 2)
+        if (sscanf(head, "GET /_set?chunks=%d&interval_us=%llu&together=%d", &set_chunks, &interval_us, &set_together) != 3)
             fprintf(stderr, "upstream: cannot read %.80s\n", head);
         set_interval = interval_us * 1000;
         requests--;

@@ -17,12 +17,12 @@ http {{
   access_log off; tcp_nodelay on; keepalive_timeout 600s; keepalive_requests 100000000;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-  client_body_buffer_size 64k; client_max_body_size 32m;
+  client_body_buffer_size 512k; client_max_body_size 32m;
   upstream models {{ server 127.0.0.1:{upstream}; keepalive 1024; keepalive_requests 100000000; }}
   server {{
     listen 127.0.0.1:{port} backlog=4096;
     location / {{
-      proxy_pass http://models; proxy_http_version 1.1; proxy_set_header Connection "";
+      proxy_pass {scheme}://models; {tls} proxy_http_version 1.1; proxy_set_header Connection "";
       proxy_buffering off; proxy_read_timeout 600s;
     }}
   }}
@@ -35,10 +35,22 @@ def _install(_: Path) -> Installation:
     return Installation(found.program, found.version.rpartition("/")[2])
 
 
-def _command(installation: Installation, site: Site) -> Command:
-    text = CONFIG.format(folder=site.folder, port=site.port, upstream=site.upstreams[0], workers=site.workers)
+TLS = "proxy_ssl_verify on; proxy_ssl_trusted_certificate {certificate}; proxy_ssl_name 127.0.0.1;"
+
+
+def command(installation: Installation, site: Site, *, certificate: Path | None = None) -> Command:
+    """Configure nginx, its upstream over TLS where there is a certificate that it is checked against."""
+    tls = TLS.format(certificate=certificate) if certificate is not None else ""
+    text = CONFIG.format(
+        folder=site.folder,
+        port=site.port,
+        upstream=site.upstreams[0],
+        workers=site.workers,
+        scheme="http" if certificate is None else "https",
+        tls=tls,
+    )
     path = site.write("nginx.conf", text)
     return Command((installation.program, "-e", "stderr", "-p", str(site.folder), "-c", path))
 
 
-NGINX = Peer("nginx", "C, passes through", _install, _command, chat=Target("gpt-4o", {}))
+NGINX = Peer("nginx", "C, passes through", _install, command, chat=Target("gpt-4o", {}))

@@ -51,9 +51,21 @@ def _install(_: Path) -> Installation:
     return Installation(str(program), plano_agents.__version__)
 
 
-def command(installation: Installation, site: Site, *, preferences: bool = True, redis: str | None = None) -> Command:
-    """Configure the router, with or without routes, its sessions in memory or in Redis."""
-    text = CONFIG.format(port=site.port, upstream=site.upstream)
+TLS = "overrides: {{upstream_tls_ca_path: '{certificate}'}}\n"
+
+
+def command(
+    installation: Installation,
+    site: Site,
+    *,
+    preferences: bool = True,
+    redis: str | None = None,
+    certificate: Path | None = None,
+) -> Command:
+    """Configure the router: with routes or none, sessions in memory or in Redis, an upstream over TLS or not."""
+    upstream = site.upstream if certificate is None else site.upstream.replace("http:", "https:")
+    text = CONFIG.format(port=site.port, upstream=upstream)
+    text += TLS.format(certificate=certificate) if certificate is not None else ""
     text += REDIS.format(url=redis) if redis else ""
     text += PREFERENCES if preferences else ""
     path = site.write("config.yaml", text)

@@ -51,7 +51,7 @@ def _command(installation: Installation, site: Site) -> Command:
 PATH = "/openai/v1/chat/completions"
 TENSORZERO = Peer(
     "tensorzero",
-    "Rust, translates",
+    "Rust, translates; archived in June 2026",
     _install,
     _command,
     chat=Target("tensorzero::model_name::gpt-4o", {}, PATH),

@@ -10,8 +10,8 @@ from benchmarks.gateway.tables import render_verdicts
 def measured(cpu_us: dict[str, list[float]]) -> Results:
     results = Results({}, "", {})
     for subject, values in cpu_us.items():
-        for value in values:
-            results.add("pinned-1kb", subject, Sample(1_000, 0, 1.0, value / 1_000))
+        for number, value in enumerate(values):
+            results.add("pinned-1kb", subject, Sample(1_000, 0, 1.0, value / 1_000, round=number))
     return results
 
 
@@ -22,7 +22,7 @@ def find(results: Results, what: str) -> Verdict:
 OVER_NGINX = "CPU per pinned request, 1 KB, over nginx's"
 
 
-@pytest.mark.parametrize(("ours", "met"), [([50.0, 49.0, 99.0], True), ([51.0, 52.0, 10.0], False)])
+@pytest.mark.parametrize(("ours", "met"), [([44.0, 43.0, 99.0], True), ([45.0, 46.0, 10.0], False)])
 def test_an_aim_is_met_by_its_median(ours: list[float], met: bool) -> None:  # noqa: FBT001 - parametrized
     assert find(measured({"plano-agents": ours, "nginx": [20.0, 20.0, 20.0]}), OVER_NGINX).met is met
 

@@ -4,6 +4,8 @@ import http.client
 import json
 import os
 import shutil
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,7 +38,7 @@ def upstream(programs: dict[str, str], tmp_path: Path) -> Iterator[Upstream]:
 
 @pytest.fixture
 def loader(programs: dict[str, str]) -> Loader:
-    return Loader(programs["load"], "wrk", CORE)
+    return Loader(programs["load"], CORE)
 
 
 def traffic(upstream: Upstream, folder: Path, *, stream: bool, path: str = "/v1/chat/completions") -> Traffic:
@@ -69,6 +71,49 @@ def test_every_chunk_of_a_stream_is_counted_and_timed(
     assert (seen.requests, seen.chunks) == (10, 70)
     assert seen.chunk_delay_ms["p50"] >= 0
     assert seen.first_event_ms["p50"] <= seen.latency_ms["max"]
+
+
+def test_chunks_that_are_sent_together_are_all_there(upstream: Upstream, loader: Loader, tmp_path: Path) -> None:
+    upstream.set_streams(chunks=7, interval_us=0, together=3)
+    seen = loader.send(traffic(upstream, tmp_path, stream=True), 10)
+    assert (seen.requests, seen.chunks) == (10, 70)
+
+
+def test_an_answer_has_22_header_lines_and_some_change_each_time(upstream: Upstream) -> None:
+    heads = []
+    for _ in range(2):
+        connection = http.client.HTTPConnection("127.0.0.1", upstream.ports[0], timeout=PATIENCE_SECONDS)
+        connection.request("POST", "/v1/chat/completions", "{}")
+        heads.append(connection.getresponse().getheaders())
+        connection.close()
+    assert [len(head) for head in heads] == [22, 22]
+    assert sum(one != other for one, other in zip(*heads, strict=True)) >= 6
+
+
+def test_an_id_stands_in_the_head_and_in_a_new_text(upstream: Upstream, loader: Loader, tmp_path: Path) -> None:
+    request = build_request(Target("m", {}), "x-id", SMALL_BYTES, stream=False, new_text=True)
+    path = tmp_path / "request"
+    path.write_bytes(request)
+    seen: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        asked = threading.Thread(target=lambda: seen.append(take_one(server, len(request))))
+        asked.start()
+        loader.send(Traffic(server.getsockname()[1], path, 1, first_id=0xABC), 1)
+        asked.join()
+    assert seen[0] == request.replace(b"@" * 16, b"0000000000000abc")
+    assert seen[0].count(b"0000000000000abc") == 2
+
+
+def take_one(server: socket.socket, size: int) -> bytes:
+    """Take one request of that size, and answer it."""
+    connection, _ = server.accept()
+    with connection:
+        taken = b""
+        while len(taken) < size:
+            taken += connection.recv(65_536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+        connection.recv(1)
+    return taken
 
 
 def test_a_paced_stream_takes_its_time(upstream: Upstream, loader: Loader, tmp_path: Path) -> None:
