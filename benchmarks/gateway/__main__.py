@@ -36,7 +36,7 @@ from benchmarks.gateway.tables import render
 from benchmarks.gateway.tls import reach_over_tls
 from benchmarks.gateway.workloads import WORKLOADS, Workload
 
-FULL = Plan(rounds=20, seldom=5, turns=20, seconds=0.35, starts=3, requests=20_000, streams=1_000, sessions=1_000_000)
+FULL = Plan(rounds=12, seldom=6, turns=12, seconds=0.35, starts=3, requests=20_000, streams=1_000, sessions=1_000_000)
 QUICK = Plan(rounds=2, seldom=1, turns=2, seconds=0.35, starts=1, requests=500, streams=200, sessions=5_000)
 OFTEN = {NAME, "nginx", "vllm-router"}
 """Those that take part in every round."""
@@ -91,7 +91,7 @@ _CACHE = click.option(
     help=f"Which of {', '.join([*_keys(), *PARTS])}  [default: all]",
 )
 @click.option("--quick", is_flag=True, help="Two rounds of fewer workloads, with fewer requests, streams and sessions.")
-@click.option("--rounds", type=click.IntRange(1), help="How many slices of each workload are measured  [default: 20]")
+@click.option("--rounds", type=click.IntRange(1), help="How many slices of each workload are measured  [default: 12]")
 @click.option("--seconds", type=click.FloatRange(0.1), help="How long a slice is  [default: 0.35]")
 @click.option(
     "--sessions",

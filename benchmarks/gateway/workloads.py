@@ -30,8 +30,8 @@ class Workload:
     first_turns: bool = False
     """Every request is its session's first; otherwise its session is pinned."""
     stream: Literal["burst", "batch", "paced"] | None = None
-    """How the upstream streams its answer: chunk by chunk as fast as it is taken, the same in batches of `TOGETHER`, or at
-    50 per second; None where it does not stream."""
+    """How the upstream streams its answer: chunk by chunk as fast as it is taken, the same in batches of `TOGETHER`,
+    or at 50 per second; None where it does not stream."""
     new_texts: bool = False
     """Every first turn has a text of its own; otherwise all have the same."""
     sdk_head: bool = False

@@ -1,5 +1,5 @@
-/* Loads a gateway where wrk cannot: counts a stream's chunks and times them, keeps to a rate, sends an exact number of
- * requests, and holds streams open.
+/* Loads a gateway: sends requests over some connections, at once or at a rate, for a time or an exact number of them, counts
+ * a stream's chunks and times them, and holds streams open.
  *
  *   load PORT REQUEST CONNECTIONS requests|seconds|hold AMOUNT FIRST_ID IDS [RATE]
  *

@@ -4,7 +4,7 @@
  *
  * POST /v1/messages is answered as Anthropic does, POST /v1/chat/completions as OpenAI does. A body that asks for
  * a stream gets CHUNKS text chunks, INTERVAL_US apart (0: as fast as they can be sent), TOGETHER of them in one send():
- * so one read of a gateway holds as many, however fast it is. Each carries the time it was sent at, '@' and 16 hexadecimal
+ * then one read of a gateway holds as many, however fast it is. Each carries the time it was sent at, '@' and 16 hexadecimal
  * digits of CLOCK_MONOTONIC's nanoseconds, so that a client can tell how long it took.
  * GET /_set?chunks=CHUNKS&interval_us=INTERVAL_US&together=TOGETHER holds for the streams that begin after it, GET /_count
  * tells how many requests were answered and how many streams are open. Any other GET is a health check or a list of models.
