@@ -6,10 +6,13 @@ from typing import Literal
 
 ADVISORY = frozenset(
     {
+        "background_options",
         "betas",
+        "billing_policy",
         "cache_control",
         "client_metadata",
         "diagnostics",
+        "fallback_credit_token",
         "fallbacks",
         "max_tool_calls",
         "metadata",

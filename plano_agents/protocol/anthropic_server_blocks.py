@@ -45,6 +45,10 @@ class McpResult(Struct, frozen=True, tag_field="type", tag="mcp_tool_result"):
     """The result of an MCP server's tool."""
 
 
+class McpListing(Struct, frozen=True, tag_field="type", tag="mcp_tool_listing"):
+    """The tools that an MCP server offered."""
+
+
 class ContainerUpload(Struct, frozen=True, tag_field="type", tag="container_upload"):
     """A file for Anthropic's container."""
 
@@ -90,6 +94,7 @@ Unread = (
     | AdvisorResult
     | McpUse
     | McpResult
+    | McpListing
     | ContainerUpload
     | FallbackMark
 )

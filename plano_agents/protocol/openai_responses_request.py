@@ -64,51 +64,6 @@ class Tool(Struct, frozen=True):
     """Who runs a search of tools: ``client``, or else OpenAI."""
 
 
-class Item(Struct, frozen=True):
-    """An input item of any type."""
-
-    type: str | None = None
-    """Absent on messages in the short form."""
-    id: str | None = None
-    role: str | None = None
-    content: Content = None
-    call_id: str | None = None
-    name: str = ""
-    namespace: str | None = None
-    """That of the function or the custom tool that is called."""
-    arguments: str | dict[str, Any] | None = ""
-    """A function's, JSON text; those of a search of tools are an object."""
-    input: str = ""
-    """A custom tool's."""
-    action: dict[str, Any] | None = None
-    """A local shell's."""
-    execution: str | None = None
-    """Who runs a search of tools."""
-    tools: tuple[Tool, ...] = ()
-    """Those that such a search found, or that are added."""
-    output: Content = None
-    summary: tuple[Summary, ...] = ()
-    encrypted_content: str | None = None
-
-
-class ChosenTool(Struct, frozen=True):
-    """A tool named by a tool choice."""
-
-    type: str
-    name: str = ""
-    namespace: str | None = None
-
-
-class ToolChoice(Struct, frozen=True):
-    """A tool choice that is no single word."""
-
-    type: str
-    name: str = ""
-    namespace: str | None = None
-    mode: str = "auto"
-    tools: tuple[ChosenTool, ...] = ()
-
-
 class Format(Struct, frozen=True):
     """The form that the answer must take."""
 
@@ -135,6 +90,55 @@ class Reasoning(Struct, frozen=True, forbid_unknown_fields=True):
     """How its reasoning is told; told as the model that serves tells it."""
     generate_summary: str | None = None
     context: str | None = None
+
+
+class Item(Struct, frozen=True):
+    """An input item of any type."""
+
+    type: str | None = None
+    """Absent on messages in the short form."""
+    id: str | None = None
+    role: str | None = None
+    content: Content = None
+    call_id: str | None = None
+    name: str = ""
+    namespace: str | None = None
+    """That of the function or the custom tool that is called."""
+    arguments: str | dict[str, Any] | None = ""
+    """A function's, JSON text; those of a search of tools are an object."""
+    input: str = ""
+    """A custom tool's."""
+    action: dict[str, Any] | None = None
+    """A local shell's."""
+    execution: str | None = None
+    """Who runs a search of tools."""
+    tools: tuple[Tool, ...] = ()
+    """Those that such a search found, or that are added."""
+    output: Content = None
+    summary: tuple[Summary, ...] = ()
+    encrypted_content: str | None = None
+    reasoning: Reasoning | None = None
+    """What a ``configuration_update`` sets from there on."""
+    text: Text | None = None
+    """The same."""
+
+
+class ChosenTool(Struct, frozen=True):
+    """A tool named by a tool choice."""
+
+    type: str
+    name: str = ""
+    namespace: str | None = None
+
+
+class ToolChoice(Struct, frozen=True):
+    """A tool choice that is no single word."""
+
+    type: str
+    name: str = ""
+    namespace: str | None = None
+    mode: str = "auto"
+    tools: tuple[ChosenTool, ...] = ()
 
 
 class ClientRequest(Struct, frozen=True, kw_only=True):

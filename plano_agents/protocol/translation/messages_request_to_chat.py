@@ -202,6 +202,8 @@ def _read_user_turn(blocks: tuple[Block, ...], where: str, tell: Tell) -> Iterat
         place = f"{where}.content[{number}]"
         if isinstance(block, anthropic.ToolResultBlock):
             yield read_result(block, place, tell)
+        elif isinstance(block, Unread):
+            tell(dropped_within("messages", name_block(block), alters=True))
         else:
             parts.extend(read_part(block, place, tell))
     if parts:

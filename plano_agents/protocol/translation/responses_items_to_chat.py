@@ -40,6 +40,9 @@ LEFT_OUT = frozenset(
 )
 """Items about what OpenAI itself did."""
 
+SETTINGS = frozenset({"additional_tools", "configuration_update"})
+"""Items that are no words: the tools that are offered, and settings, are read apart."""
+
 STORED_REASONING = "rs_"
 """How the ids of reasoning items begin, which nobody but OpenAI reads anyway."""
 
@@ -156,11 +159,11 @@ def _read_item(item: responses.Item, where: str, tools: ClientTools) -> openai.M
 
 
 def _list_carried(items: tuple[responses.Item, ...], tell: Tell) -> Iterator[tuple[str, responses.Item]]:
-    """List the items that are carried, with their paths; added tools are offered by `responses_tools_to_chat`."""
+    """List the items that are carried, with their paths."""
     for position, item in list_kept(items):
         if _is_left_out(item):
             tell(dropped_within("input", str(item.type), alters=True))
-        elif item.type != "additional_tools":
+        elif item.type not in SETTINGS:
             yield f"input[{position}]", item
 
 

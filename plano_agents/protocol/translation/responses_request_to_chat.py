@@ -22,7 +22,7 @@ from plano_agents.protocol.decoding import ABSENT, refuse_unknown
 from plano_agents.protocol.tool_names import ClientTools
 from plano_agents.protocol.translation.client_calls import KINDS
 from plano_agents.protocol.translation.responses_compaction import asks_for_compaction
-from plano_agents.protocol.translation.responses_items_to_chat import read_messages
+from plano_agents.protocol.translation.responses_items_to_chat import SETTINGS, read_messages
 from plano_agents.protocol.translation.responses_tools_to_chat import read_tool_choice, read_tools
 from plano_agents.protocol.unknown_fields import FieldFinder, read_value
 
@@ -48,7 +48,7 @@ DROPPABLE = ADVISORY | {"context_management", "truncation"}
 STORED = ("previous_response_id", "conversation")
 """Fields that lead to what OpenAI stores."""
 
-CARRIED_ITEMS = frozenset({None, "message", "reasoning", *KINDS, *(f"{kind}_output" for kind in KINDS)})
+CARRIED_ITEMS = frozenset({None, "message", "reasoning", *SETTINGS, *KINDS, *(f"{kind}_output" for kind in KINDS)})
 """The types of the items that are carried."""
 
 CARRIED_TOOLS = frozenset({"function", "custom", "local_shell", "namespace", "tool_search"})
@@ -133,7 +133,9 @@ def read_responses_request(
     messages = tuple(read_messages(request, tools, tell))
     if not messages:
         raise RequestError("'input' holds nothing to answer. Give it as a text, or as a list of items.", param="input")
-    text = request.text or responses.Text()
+    text, updates = request.text or responses.Text(), _list_updates(request)
+    wanted = (update.text.format for update in updates if update.text is not None)
+    efforts = (update.reasoning.effort for update in updates if update.reasoning is not None)
     compacts = asks_for_compaction(fields)
     if compacts:
         tell(rewritten("input", "compacted by a summary"))
@@ -148,12 +150,18 @@ def read_responses_request(
         tools=offered,
         tool_choice="none" if compacts else read_tool_choice(request.tool_choice, tools, tell),
         parallel_tool_calls=request.parallel_tool_calls,
-        response_format=None if compacts else _read_format(text.format),
+        response_format=None if compacts else _read_format(next(wanted, text.format)),
         verbosity=text.verbosity,
-        reasoning_effort=request.reasoning.effort if request.reasoning else None,
+        reasoning_effort=next(filter(None, efforts), request.reasoning.effort if request.reasoning else None),
         user=request.user,
         safety_identifier=request.safety_identifier,
     )
+
+
+def _list_updates(request: responses.ClientRequest) -> list[responses.Item]:
+    """List the transcript's changes of settings, the last first: each holds until the next."""
+    items = () if isinstance(request.input, str) else request.input
+    return [item for item in reversed(items) if item.type == "configuration_update"]
 
 
 def _tell_unknown(fields: Mapping[str, msgspec.Raw], tell: Tell) -> None:

@@ -238,3 +238,15 @@ def test_a_system_turn_that_is_never_cleared_stays() -> None:
     kept = {"role": "system", "content": "Briefly.", "clear_at": "never"}
     found, told = translate(messages=[USER, kept, {"role": "assistant", "content": "Yes."}, USER])
     assert (found.messages[1], told) == (hub.SystemMessage("Briefly."), [])
+
+
+def test_a_file_for_anthropics_container_is_left_out_and_told() -> None:
+    upload = {"type": "container_upload", "file_id": "file_1"}
+    found, told = translate(messages=[{"role": "user", "content": [upload, {"type": "text", "text": "hi"}]}])
+    assert (found.messages, told) == ((hub.UserMessage("hi"),), ["messages: container_upload dropped"])
+
+
+def test_what_an_mcp_server_offered_is_left_out_and_told() -> None:
+    listing = {"type": "mcp_tool_listing", "server_name": "docs", "tools": []}
+    found, told = translate(messages=[USER, {"role": "assistant", "content": [listing]}, USER])
+    assert (len(found.messages), told) == (2, ["messages: mcp_tool_listing dropped"])

@@ -22,6 +22,9 @@ TOOL = {
 }
 TOOL_CALL = hub.ToolCall(hub.FunctionCall("add", '{"a": 1.10}'), "t1")
 HI = hub.UserMessage("hi")
+USER = {"role": "user", "content": "hi"}
+HIGHER = {"type": "configuration_update", "id": "cu_1", "reasoning": {"effort": "high"}}
+LATER = {"type": "configuration_update", "id": "cu_2", "text": {"format": {"type": "json_object"}}}
 
 
 def translate(**body: object) -> hub.ChatRequest:
@@ -54,6 +57,11 @@ def say(*content: object, role: str = "user") -> dict[str, Any]:
         ),
         ({"parallel_tool_calls": False}, {"parallel_tool_calls": False}),
         ({"user": "u", "safety_identifier": "s"}, {"user": "u", "safety_identifier": "s"}),
+        ({"input": [HIGHER, USER]}, {"reasoning_effort": "high", "messages": (HI,)}),
+        (
+            {"input": [HIGHER, USER, LATER], "reasoning": {"effort": "low"}, "text": {"verbosity": "low"}},
+            {"reasoning_effort": "high", "response_format": hub.ResponseFormat("json_object"), "verbosity": "low"},
+        ),
         ({"store": True, "metadata": {"a": "b"}, "truncation": "disabled", "background": False}, {}),
         ({"include": ["reasoning.encrypted_content"], "previous_response_id": None}, {}),
     ],
