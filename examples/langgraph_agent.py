@@ -1,4 +1,4 @@
-"""A LangGraph agent whose conversation keeps its model: the thread's id is all it takes.
+"""A LangGraph agent whose whole conversation keeps its model, by its thread's id.
 
 scripts/uv run --group examples examples/langgraph_agent.py
 """
@@ -18,7 +18,7 @@ QUESTIONS = (
 
 if __name__ == "__main__":
     with running_router() as url:
-        agent = create_agent(ChatPlano(base_url=url), [weather], checkpointer=InMemorySaver())
+        agent = create_agent(ChatPlano(base_url=url, affinity="thread"), [weather], checkpointer=InMemorySaver())
         thread: RunnableConfig = {"configurable": {"thread_id": "t-42"}}
         for question in QUESTIONS:
             print(f"\n> {question}")

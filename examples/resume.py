@@ -23,7 +23,7 @@ THREAD: RunnableConfig = {"configurable": {"thread_id": "t-42"}}
 def take_turn(url: str, checkpoints: Path, question: str) -> None:
     """Take one turn of the conversation, as a process of its own would."""
     with SqliteSaver.from_conn_string(str(checkpoints)) as saver:
-        agent = create_agent(ChatPlano(base_url=url), tools=[], checkpointer=saver)
+        agent = create_agent(ChatPlano(base_url=url, affinity="thread"), tools=[], checkpointer=saver)
         said = agent.invoke({"messages": [HumanMessage(question)]}, THREAD)["messages"]
     show_plano(f"message {len(said)}", said[-1].response_metadata["plano"])
 

@@ -8,6 +8,9 @@ header is sent: an id made per call would claim an affinity that nothing keeps. 
 ``configurable`` names is that run's own, and comes before it: so a sub-agent keeps its lane wherever the run's id comes
 from.
 
+An id that comes from a thread is that of one of its runs, a user's message and the tool loop that answers it, or that
+of the whole thread: `AffinitySource` says which, where an integration lets its user choose.
+
 Standard library only. Putting the id on a framework's requests is left to ``integrations``; keeping the
 promise is left to the router.
 """
@@ -20,7 +23,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar, get_args
 
 from plano_agents.errors import InvalidAffinityIdError
 
@@ -35,6 +38,13 @@ SCOPE_HEADER = "X-Model-Affinity-Scope"
 
 CONFIGURABLE_KEY = "model_affinity_id"
 """The key of a LangChain run's ``configurable`` that holds an affinity id."""
+
+SOURCE_KEY = "model_affinity_from"
+"""The key of ``configurable`` that says what the id there was made for, where that is the run alone: ``run``."""
+
+AffinitySource = Literal["run", "thread"]
+"""What an agent's id comes from: ``run``, so that a new user message may go to another model, or ``thread``, so that a
+whole conversation keeps one."""
 
 _HEADER_KEY = AFFINITY_HEADER.lower()
 """The key of ``configurable`` that LangGraph's own server puts a request's header under."""
@@ -77,21 +87,36 @@ def parse_affinity_id(value: object) -> str:
     )
 
 
+def check_affinity_source(value: str) -> AffinitySource:
+    """Check what an agent's id is to come from.
+
+    Raises:
+        ValueError: It is neither ``run`` nor ``thread``.
+    """
+    for known in get_args(AffinitySource):
+        if value == known:
+            return known  # type: ignore[no-any-return] # one of its own
+    raise ValueError(f"affinity is 'run' or 'thread'; got {value!r}.")
+
+
 def new_affinity_id() -> str:
     """Make an id for a new run: a random UUID."""
     return str(uuid.uuid4())
 
 
-def derive_affinity_id(thread_id: str) -> str:
-    """Turn a conversation's thread id into its affinity id, the same in every process.
+def derive_affinity_id(thread_id: str, run: str | None = None) -> str:
+    """Turn a conversation's thread id into its affinity id, or that of one of its runs; the same in every process.
 
     Args:
         thread_id: Any text; hashed, for thread ids may be longer than an id may be, and may name a person.
+        run: What tells the run from the thread's others, any text; None for the thread's own id.
 
     Returns:
-        ``thread-`` and 32 hexadecimal digits of the SHA-256.
+        ``thread-`` or ``run-``, and 32 hexadecimal digits of the SHA-256.
     """
-    return "thread-" + hashlib.sha256(thread_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    named = thread_id if run is None else f"{len(thread_id)}:{thread_id}:{run}"
+    digits = hashlib.sha256(named.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return f"{'thread' if run is None else 'run'}-{digits}"
 
 
 def current_affinity_id() -> str | None:
@@ -205,6 +230,7 @@ def resolve_affinity_id(
     extra_headers: Mapping[str, object] | None = None,
     model: str | None = None,
     configurable: Mapping[str, Any] | None = None,
+    find_run: Callable[[], str | None] = lambda: None,
 ) -> str | None:
     """Find the id of one request by the order of precedence that this module's docstring gives.
 
@@ -213,6 +239,8 @@ def resolve_affinity_id(
         extra_headers: The caller's own headers, by name.
         model: The chat model's field.
         configurable: The run's ``configurable``: ``model_affinity_id``, ``x-model-affinity``, ``thread_id`` are read.
+        find_run: Finds what tells a thread's run from its others; asked where the id comes from the thread. None for
+            the thread's own id.
 
     Returns:
         The id, or None when nothing names one: then no header is sent.
@@ -228,4 +256,4 @@ def resolve_affinity_id(
         if candidate is not None:
             return parse_affinity_id(candidate)
     thread_id = configurable.get("thread_id")
-    return derive_affinity_id(str(thread_id)) if thread_id not in (None, "") else None
+    return derive_affinity_id(str(thread_id), find_run()) if thread_id not in (None, "") else None

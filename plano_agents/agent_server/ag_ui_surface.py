@@ -70,9 +70,11 @@ def add_ag_ui_surface(app: FastAPI, agent: Agent) -> None:
             )
         if body.state is not None and not isinstance(body.state, dict):
             raise RequestError("AG-UI's state must be a JSON object, or null.", param="state")
+        chosen = choose_affinity_id(request, body.thread_id, agent.settings.affinity)
         run = Run(
             run_id=new_run_id(),
-            affinity_id=choose_affinity_id(request, body.thread_id),
+            affinity_id=chosen.affinity_id,
+            has_own_id=chosen.is_runs,
             messages=(),
             thread_id=body.thread_id if agent.memory.remembers else None,
             owner=read_owner(request),
@@ -99,7 +101,13 @@ async def stream_ag_ui(agent: Agent, run: Run, thread: HeldThread, body: RunAgen
     try:
         async with agent.watch(run, thread) as log:
             config: dict[str, Any] = dict(
-                build_config(agent.settings, affinity_id=run.affinity_id, thread_id=body.thread_id, owner=run.owner)
+                build_config(
+                    agent.settings,
+                    affinity_id=run.affinity_id,
+                    thread_id=body.thread_id,
+                    owner=run.owner,
+                    has_own_id=run.has_own_id,
+                )
             )
             config["callbacks"] = agent.callbacks(run, recorder, _ResultNamer())
             # Where it forks a thread, the adapter leaves the run's configuration out: the graph's own says whose it is.

@@ -69,9 +69,11 @@ def add_agent_surface(app: FastAPI, agent: Agent) -> None:
         """
         thread_id = body.thread_id or (str(uuid.uuid4()) if agent.memory.remembers else None)
         streamed = "text/event-stream" in request.headers.get("accept", "").lower()
+        chosen = choose_affinity_id(request, thread_id, agent.settings.affinity)
         run = Run(
             run_id=new_run_id(),
-            affinity_id=choose_affinity_id(request, thread_id),
+            affinity_id=chosen.affinity_id,
+            has_own_id=chosen.is_runs,
             messages=body.to_langchain(),
             thread_id=thread_id,
             owner=read_owner(request),

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
-from plano_agents.affinity import AFFINITY_HEADER
+from plano_agents.affinity import AFFINITY_HEADER, AffinitySource, check_affinity_source
 from plano_agents.agent_server.agent_surface import add_agent_surface
 from plano_agents.agent_server.connection import (
     AffinityMiddleware,
@@ -39,6 +39,7 @@ def create_app(
     graph: Graph,
     settings: ServerSettings | None = None,
     *,
+    affinity: AffinitySource | None = None,
     buffered: BufferBudget | None = None,
     clock: Callable[[], float] = time.monotonic,
     now: Callable[[], float] = time.time,
@@ -52,6 +53,8 @@ def create_app(
     Args:
         graph: A compiled graph with a ``messages`` state.
         settings: Names, keys, limits, and where threads are kept; all have defaults.
+        affinity: What a run's affinity id comes from where its client sends none, ``run`` or ``thread``; the settings'
+            where None.
         buffered: Counts the bytes that the app's server buffers for clients, for its metrics.
         clock: Seconds on a clock that never goes back, for durations.
         now: Unix time in seconds, for ``created``.
@@ -61,6 +64,7 @@ def create_app(
 
     Raises:
         ConfigError: The graph is not compiled, or has no ``messages`` state.
+        ValueError: ``affinity`` is neither ``run`` nor ``thread``.
 
     Example:
         >>> from langchain.agents import create_agent
@@ -70,6 +74,8 @@ def create_app(
         'scout: an agent server'
     """
     settings = settings if settings is not None else ServerSettings()
+    if affinity is not None:
+        settings = settings.model_copy(update={"affinity": check_affinity_source(affinity)})
     agent = Agent(graph, settings, buffered=buffered, clock=clock)
 
     @asynccontextmanager

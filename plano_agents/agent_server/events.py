@@ -28,6 +28,8 @@ class Run:
     """The conversation to go on with; None for a run that remembers nothing."""
     owner: str = ""
     """Whose API key asked; empty where there are none."""
+    has_own_id: bool = False
+    """Whether the affinity id was made for this run alone."""
     tokens: bool = False
     """Whether models are streamed, and their text reported as it comes."""
 

@@ -15,7 +15,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.types import StateSnapshot
 
-from plano_agents.affinity import CONFIGURABLE_KEY, derive_affinity_id
+from plano_agents.affinity import CONFIGURABLE_KEY, SOURCE_KEY, derive_affinity_id
 from plano_agents.agent_server.checkpoints import DEFAULT_URL, SharedLocks, name_place, open_checkpoints
 from plano_agents.agent_server.guarded import Guarded, build_unavailable, build_unreadable
 from plano_agents.agent_server.history import Thread, ThreadMessage, describe_messages
@@ -248,8 +248,18 @@ async def _release_shared(locks: SharedLocks, thread_id: str) -> None:
     await asyncio.shield(locks.release(thread_id))
 
 
-def build_config(settings: ServerSettings, *, affinity_id: str, thread_id: str | None, owner: str) -> RunnableConfig:
-    """Build the configuration of a run: its ids, and its limit of steps."""
+def build_config(
+    settings: ServerSettings, *, affinity_id: str, thread_id: str | None, owner: str, has_own_id: bool
+) -> RunnableConfig:
+    """Build the configuration of a run: its ids, and its limit of steps.
+
+    Args:
+        settings: The limit of steps.
+        affinity_id: The run's affinity id.
+        thread_id: Its thread; None for none.
+        owner: Whose API key asked.
+        has_own_id: Whether the affinity id was made for this run alone, so that earlier runs decide nothing for it.
+    """
     config: RunnableConfig = {
         "recursion_limit": settings.recursion_limit,
         "configurable": {CONFIGURABLE_KEY: affinity_id},
@@ -257,6 +267,8 @@ def build_config(settings: ServerSettings, *, affinity_id: str, thread_id: str |
     }
     if thread_id is not None:
         config["configurable"]["thread_id"] = thread_id
+    if has_own_id:
+        config["configurable"][SOURCE_KEY] = "run"
     return config
 
 

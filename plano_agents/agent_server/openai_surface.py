@@ -86,9 +86,11 @@ def add_openai_surface(app: FastAPI, agent: Agent, *, now: Callable[[], float]) 
         remembered between requests.
         """
         _check_model(body.model, name)
+        chosen = choose_affinity_id(request, None, agent.settings.affinity)
         run = events.Run(
             run_id=new_run_id(),
-            affinity_id=choose_affinity_id(request, None),
+            affinity_id=chosen.affinity_id,
+            has_own_id=chosen.is_runs,
             messages=body.to_langchain(),
             owner=read_owner(request),
             tokens=agent.settings.tool_calls == "shown",

@@ -1,15 +1,15 @@
 """The ids of a request's run, and their description in the OpenAPI pages.
 
-The affinity id of a run is the client's; else the one its thread has everywhere; a client that names no thread gets a
-new one, so that going on with it later keeps the model.
+The affinity id of a run is the client's; else a new one, or, where the settings say ``affinity: thread``, the one that
+its thread has everywhere: then going on with a thread keeps the model.
 """
 
 import uuid
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.requests import Request
 
-from plano_agents.affinity import AFFINITY_HEADER, derive_affinity_id, new_affinity_id
+from plano_agents.affinity import AFFINITY_HEADER, AffinitySource, derive_affinity_id, new_affinity_id
 from plano_agents.agent_server import schema
 from plano_agents.agent_server.connection import OWNER_STATE_KEY
 from plano_agents.agent_server.sent_answer import find_sent_answer
@@ -44,12 +44,31 @@ def new_run_id() -> str:
     return f"run_{uuid.uuid4().hex}"
 
 
-def choose_affinity_id(request: Request, thread_id: str | None) -> str:
-    """Find the run's affinity id, and have it echoed."""
+class ChosenId(NamedTuple):
+    """A run's affinity id."""
+
+    affinity_id: str
+    """The id, which is echoed."""
+    is_runs: bool
+    """Whether it was made for this run alone."""
+
+
+def choose_affinity_id(request: Request, thread_id: str | None, source: AffinitySource) -> ChosenId:
+    """Find the run's affinity id, and have it echoed.
+
+    Args:
+        request: The client's; an id that it brings comes first.
+        thread_id: The run's thread; None for none.
+        source: What the id comes from where the client brings none.
+    """
     sent = find_sent_answer(request.scope)
-    if sent.affinity_id is None:
-        sent.affinity_id = derive_affinity_id(thread_id) if thread_id is not None else new_affinity_id()
-    return sent.affinity_id
+    if sent.affinity_id is not None:
+        return ChosenId(sent.affinity_id, is_runs=False)
+    if source == "thread" and thread_id is not None:
+        sent.affinity_id = derive_affinity_id(thread_id)
+        return ChosenId(sent.affinity_id, is_runs=False)
+    sent.affinity_id = new_affinity_id()
+    return ChosenId(sent.affinity_id, is_runs=True)
 
 
 def read_owner(request: Request) -> str:

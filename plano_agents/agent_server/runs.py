@@ -153,7 +153,13 @@ class Agent:
         Yields:
             The conversation where a step changed it, else nothing: a sign that the recorder may have news.
         """
-        config = build_config(self.settings, affinity_id=run.affinity_id, thread_id=run.thread_id, owner=run.owner)
+        config = build_config(
+            self.settings,
+            affinity_id=run.affinity_id,
+            thread_id=run.thread_id,
+            owner=run.owner,
+            has_own_id=run.has_own_id,
+        )
         config["callbacks"] = self.callbacks(run, recorder)
         # Not only where a step is due: a run that ended between its tools and their checkpoint shows none.
         results = close_tool_calls(thread.take_messages())

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from plano_agents.affinity import AffinitySource
 from plano_agents.agent_server.checkpoints import check_checkpoints_url
 from plano_agents.agent_server.keys import check_hash
 from plano_agents.config.options import HostPattern
@@ -57,6 +58,9 @@ class ServerSettings(BaseModel):
 
     name: Annotated[str, Field(min_length=1, max_length=64)] = "agent"
     """The agent's name, which OpenAI clients see as the model."""
+    affinity: AffinitySource = "run"
+    """What a run's affinity id comes from where its client sends none: ``run``, a new one for each run, or ``thread``,
+    so that all runs on a thread keep one model."""
     api_keys: Annotated[Mapping[Owner, KeyHash], AfterValidator(_check_owners)] = Field(default_factory=dict)
     """Hashes of the clients' keys (``plano-agents hash-key``), by the name of whom each was given to. A thread
     belongs to the name, so a key can be replaced. Without any, nobody is asked for a key."""

@@ -7,17 +7,32 @@ those of `langchain_openai`, `langchain_anthropic`, `langchain_deepseek`, `langc
 The id is settled when ``invoke``, ``stream`` and their kin are called, not when the answer is consumed: a lazy
 stream read after its scope has ended still belongs to it. LangChain's own wrappers (``bind``, ``|``) are lazy
 themselves, so a stream through them that outlives its scope takes the id from ``config`` or an argument.
+
+A run of a thread is known by the user's message that it answers, the transcript's last one: by its id, which LangGraph
+gives every message and keeps. So the steps of a tool loop, its resumption and its forks are one run. A prompt that is
+no message of the thread, as of a tool that asks a model itself, belongs to the run that the thread is on, as far as
+this process has seen one; else it is known by its words. An id that is a run's own hints at models of that run alone:
+those of earlier ones decide nothing for it.
 """
 
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
-from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig, ensure_config
 from pydantic import Field, field_validator, model_validator
 
-from plano_agents.affinity import find_affinity_header, parse_affinity_id, resolve_affinity_id
+from plano_agents.affinity import (
+    CONFIGURABLE_KEY,
+    SOURCE_KEY,
+    AffinitySource,
+    find_affinity_header,
+    parse_affinity_id,
+    resolve_affinity_id,
+)
 from plano_agents.integrations.plano_headers import (
     build_affinity_headers,
     drop_affinity_headers,
@@ -25,9 +40,18 @@ from plano_agents.integrations.plano_headers import (
 )
 from plano_agents.trace_context import TRACEPARENT, current_trace_headers
 
+MAX_THREADS = 10_000
+"""How many threads' latest runs are remembered."""
+
 
 class _SettledId(str):
     """A request's affinity id, decided; empty when it has none, whatever scope it may be consumed in."""
+
+    __slots__ = ()
+
+
+class _RunsId(_SettledId):
+    """The same, of an id that is one run's own."""
 
     __slots__ = ()
 
@@ -55,6 +79,9 @@ class ModelAffinityMixin(BaseChatModel):
 
     affinity_id: str | None = Field(default=None, exclude=True)
     """The id of calls that name none themselves; it outranks ``config`` and scope."""
+    affinity: AffinitySource = Field(default="run", exclude=True)
+    """What the id of calls comes from that have only a ``thread_id``: ``run``, so that each user message of the thread
+    may go to another model and the tool loop that answers it keeps one, or ``thread``, so that all of it keeps one."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -80,62 +107,82 @@ class ModelAffinityMixin(BaseChatModel):
         others = {name: value for name, value in values.items() if name != "default_headers"}
         return {"affinity_id": affinity_id, **others, "default_headers": drop_affinity_headers(headers)}
 
-    def _settle_affinity(self, config: RunnableConfig | None, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    def _settle_affinity(
+        self, config: RunnableConfig | None, input_: LanguageModelInput, kwargs: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """Decide a call's id, once; what comes later in the same call finds it in ``affinity_id``."""
         given = kwargs.get("affinity_id")
         if isinstance(given, _SettledId):
             return dict(kwargs)
         defaults = getattr(self, "model_kwargs", {})
+        # A node's own `configurable` would hide the run's: LangChain replaces it as a whole.
+        configurable = ensure_config().get("configurable", {}) | ensure_config(config).get("configurable", {})
+        runs: list[str] = []
+
+        def find_run() -> str | None:
+            if self.affinity == "thread":
+                return None
+            run = _find_run(str(configurable.get("thread_id")), self._list_messages(input_))
+            runs.extend([] if run is None else [run])
+            return run
+
         affinity_id = resolve_affinity_id(
             call=given,
             extra_headers=kwargs.get("extra_headers", defaults.get("extra_headers")),
             model=self.affinity_id,
-            # A node's own `configurable` would hide the run's: LangChain replaces it as a whole.
-            configurable=ensure_config().get("configurable", {}) | ensure_config(config).get("configurable", {}),
+            configurable=configurable,
+            find_run=find_run,
         )
-        return {**kwargs, "affinity_id": _SettledId(affinity_id or "")}
+        was_made = configurable.get(SOURCE_KEY) == "run" and affinity_id == configurable.get(CONFIGURABLE_KEY)
+        settled = _RunsId if runs or was_made else _SettledId
+        return {**kwargs, "affinity_id": settled(affinity_id or "")}
+
+    def _list_messages(self, input_: LanguageModelInput) -> list[BaseMessage]:
+        return (
+            input_
+            if isinstance(input_, list) and all(isinstance(each, BaseMessage) for each in input_)
+            else self._convert_input(input_).to_messages()
+        )
 
     def invoke(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> AIMessage:
         """Ask for one answer."""
-        return super().invoke(input, config, **self._settle_affinity(config, kwargs))
+        return super().invoke(input, config, **self._settle_affinity(config, input, kwargs))
 
     def ainvoke(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> Coroutine[Any, Any, AIMessage]:
         """Ask for one answer; the id is settled by the call, not by the ``await``."""
-        return super().ainvoke(input, config, **self._settle_affinity(config, kwargs))
+        return super().ainvoke(input, config, **self._settle_affinity(config, input, kwargs))
 
     def stream(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> Iterator[AIMessageChunk]:
         """Ask for an answer in pieces; the id is settled by the call, not by the first piece."""
-        return super().stream(input, config, **self._settle_affinity(config, kwargs))
+        return super().stream(input, config, **self._settle_affinity(config, input, kwargs))
 
     def astream(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[AIMessageChunk]:
         """Ask for an answer in pieces; the id is settled by the call, not by the first piece."""
-        return super().astream(input, config, **self._settle_affinity(config, kwargs))
+        return super().astream(input, config, **self._settle_affinity(config, input, kwargs))
 
     def stream_events(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         """Ask for an answer as events; the id is settled by the call."""
-        return super().stream_events(input, config, **self._settle_affinity(config, kwargs))
+        return super().stream_events(input, config, **self._settle_affinity(config, input, kwargs))
 
     def astream_events(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         """Ask for an answer as events; the id is settled by the call."""
-        return super().astream_events(input, config, **self._settle_affinity(config, kwargs))
+        return super().astream_events(input, config, **self._settle_affinity(config, input, kwargs))
 
     def _get_request_payload(
         self, input_: LanguageModelInput, *, stop: list[str] | None = None, **kwargs: Any
     ) -> dict[str, Any]:
-        settled = self._settle_affinity(None, kwargs)
-        affinity_id: str = settled.pop("affinity_id")
+        settled = self._settle_affinity(None, input_, kwargs)
+        affinity_id: _SettledId = settled.pop("affinity_id")
         payload: dict[str, Any] = super()._get_request_payload(input_, stop=stop, **settled)  # type: ignore[misc] # the next base's
         if affinity_id:
-            messages = input_ if isinstance(input_, list) else self._convert_input(input_).to_messages()
-            hint = find_hint(
-                message.response_metadata for message in reversed(messages) if isinstance(message, AIMessage)
-            )
+            messages = list_hinting(self._list_messages(input_), is_runs=isinstance(affinity_id, _RunsId))
+            hint = find_hint(message.response_metadata for message in messages)
             payload["extra_headers"] = build_affinity_headers(payload.get("extra_headers") or {}, affinity_id, hint)
         if (trace := current_trace_headers()) and not _names_trace(payload.get("extra_headers")):
             payload["extra_headers"] = {**(payload.get("extra_headers") or {}), **trace}
@@ -152,3 +199,36 @@ class ModelAffinityMixin(BaseChatModel):
 def _names_trace(headers: Mapping[str, object] | None) -> bool:
     """Whether a caller's own headers name the trace."""
     return any(name.lower() == TRACEPARENT for name in headers or {})
+
+
+def list_hinting(messages: Sequence[BaseMessage], *, is_runs: bool) -> list[AIMessage]:
+    """List the model's messages that may tell which model a session had, newest first.
+
+    Args:
+        messages: The transcript, oldest first.
+        is_runs: Whether the session is one run, which begins with the user's last message.
+    """
+    newest = reversed(messages)
+    own = takewhile(lambda message: not isinstance(message, HumanMessage), newest) if is_runs else newest
+    return [message for message in own if isinstance(message, AIMessage)]
+
+
+_latest_runs: OrderedDict[str, str] = OrderedDict()
+"""The run that each thread was last seen on, the threads seen longest ago first."""
+
+
+def _find_run(thread_id: str, messages: Sequence[BaseMessage]) -> str | None:
+    """Find what tells a thread's run from its others; None where there is nothing.
+
+    Args:
+        thread_id: The thread.
+        messages: What the model is asked, oldest first.
+    """
+    asked = next((message for message in reversed(messages) if isinstance(message, HumanMessage)), None)
+    if asked is not None and asked.id is not None:
+        _latest_runs[thread_id] = asked.id
+        _latest_runs.move_to_end(thread_id)
+        if len(_latest_runs) > MAX_THREADS:
+            _latest_runs.popitem(last=False)
+    words = None if asked is None else str(asked.content)
+    return _latest_runs.get(thread_id, words)

@@ -1,8 +1,9 @@
 """`ModelAffinityMiddleware`: one affinity id per run of an agent made by `langchain.agents.create_agent`.
 
-The id is the run's by the usual order (``configurable``, scope, ``thread_id``), else one that the middleware makes. It
-stands in the graph's state: inside such an agent nothing else is the same over a whole run. A model call sends it as a
-header, so that stock models will do; a tool runs in a scope of it, so that what it asks models goes out under it too.
+The id is the run's by the usual order (``configurable``, scope), else one that the middleware makes for the run; with
+``affinity="thread"`` that of the ``thread_id``, where there is one. It stands in the graph's state: inside such an
+agent nothing else is the same over a whole run. A model call sends it as a header, so that stock models will do; a
+tool runs in a scope of it, so that what it asks models goes out under it too.
 """
 
 from collections.abc import Awaitable, Callable
@@ -16,12 +17,22 @@ from langchain.agents.middleware import (
     ToolCallRequest,
 )
 from langchain.agents.middleware.types import PrivateStateAttr
-from langchain_core.messages import AIMessage, ToolMessage
+from langchain_core.messages import ToolMessage
 from langgraph.config import get_config
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
-from plano_agents.affinity import find_affinity_header, model_affinity, new_affinity_id, resolve_affinity_id
+from plano_agents.affinity import (
+    CONFIGURABLE_KEY,
+    SOURCE_KEY,
+    AffinitySource,
+    check_affinity_source,
+    find_affinity_header,
+    model_affinity,
+    new_affinity_id,
+    resolve_affinity_id,
+)
+from plano_agents.integrations.langchain_affinity import list_hinting
 from plano_agents.integrations.plano_headers import build_affinity_headers, find_hint
 
 
@@ -30,6 +41,8 @@ class ModelAffinityState(AgentState[Any]):
 
     model_affinity_id: NotRequired[Annotated[str, PrivateStateAttr]]
     """The id that every model call of the run carries."""
+    model_affinity_from: NotRequired[Annotated[str, PrivateStateAttr]]
+    """``run`` where the id was made for the run alone, else empty."""
 
 
 class ModelAffinityMiddleware(AgentMiddleware[ModelAffinityState, Any, Any]):
@@ -37,6 +50,9 @@ class ModelAffinityMiddleware(AgentMiddleware[ModelAffinityState, Any, Any]):
 
     For models whose calls take ``extra_headers``: those of `langchain_openai` and what is built on it, and
     `langchain_anthropic`. A header of the caller's own, and a model's ``affinity_id``, are left as they are.
+
+    Args:
+        affinity: What the id of a run comes from that nothing names: ``run``, or ``thread`` for its ``thread_id``.
 
     Example:
         >>> import os
@@ -50,10 +66,19 @@ class ModelAffinityMiddleware(AgentMiddleware[ModelAffinityState, Any, Any]):
 
     state_schema = ModelAffinityState
 
+    def __init__(self, *, affinity: AffinitySource = "run") -> None:
+        super().__init__()
+        self._affinity = check_affinity_source(affinity)
+
     def before_agent(self, state: ModelAffinityState, runtime: Runtime[Any]) -> dict[str, Any]:  # noqa: ARG002 - LangChain's signature
         """Decide the run's id."""
-        affinity_id = resolve_affinity_id(configurable=get_config().get("configurable"))
-        return {"model_affinity_id": affinity_id or new_affinity_id()}
+        configurable = dict(get_config().get("configurable") or {})
+        if self._affinity == "run":
+            configurable.pop("thread_id", None)
+        affinity_id, source = resolve_affinity_id(configurable=configurable), ""
+        if affinity_id is None or affinity_id == configurable.get(CONFIGURABLE_KEY):
+            source = "run" if affinity_id is None else configurable.get(SOURCE_KEY, "")
+        return {"model_affinity_id": affinity_id or new_affinity_id(), SOURCE_KEY: source}
 
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], ModelResponse[Any]]
@@ -93,7 +118,8 @@ def _name_run(request: ModelRequest[Any]) -> ModelRequest[Any]:
     headers = request.model_settings.get("extra_headers") or {}
     if getattr(request.model, "affinity_id", None) is not None or find_affinity_header(headers) is not None:
         return request
-    answers = (message for message in reversed(request.messages) if isinstance(message, AIMessage))
-    affinity_id = request.state["model_affinity_id"]  # type: ignore[typeddict-item] # ModelAffinityState's
+    state: ModelAffinityState = request.state  # type: ignore[assignment] # the agent's is made of it
+    answers = list_hinting(request.messages, is_runs=state.get("model_affinity_from") == "run")
+    affinity_id = state["model_affinity_id"]
     named = build_affinity_headers(headers, affinity_id, find_hint(message.response_metadata for message in answers))
     return request.override(model_settings={**request.model_settings, "extra_headers": named})

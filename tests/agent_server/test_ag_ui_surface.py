@@ -37,7 +37,7 @@ def read_events(response: httpx.Response) -> list[dict[str, Any]]:
 
 async def test_the_id_is_the_clients_or_the_threads_on_every_call_and_echoed() -> None:
     script = Script()
-    async with call_app(build_graph(script)) as client:
+    async with call_app(build_graph(script), affinity="thread") as client:
         own = await client.post("/ag-ui", json=build_body("hi"), headers={AFFINITY_HEADER: "mine"})
         derived = await client.post("/ag-ui", json=build_body("hi", thread_id="t-2"))
     assert (own.headers[AFFINITY_HEADER], derived.headers[AFFINITY_HEADER]) == (

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import httpx
 import pytest
@@ -68,17 +69,23 @@ async def test_the_clients_id_is_sent_on_every_call_and_echoed(accept: str) -> N
     assert [(asked.affinity_id, asked.scope_id) for asked in script.asked] == [("mine", "mine")] * 2
 
 
-async def test_a_thread_has_the_id_that_it_has_everywhere() -> None:
-    async with call_app(build_graph(Script())) as client:
+async def test_a_thread_has_the_id_that_it_has_everywhere_where_that_is_asked_for() -> None:
+    async with call_app(build_graph(Script()), affinity="thread") as client:
         response = await client.post("/agent/run", json={"input": "hi", "thread_id": "t-42"})
     assert response.json()["affinity_id"] == response.headers[AFFINITY_HEADER] == derive_affinity_id("t-42")
 
 
-async def test_going_on_with_a_thread_that_the_server_named_keeps_the_id() -> None:
-    async with call_app(build_graph(Script())) as client:
+@pytest.mark.parametrize(("options", "ids"), [({}, 2), ({"affinity": "run"}, 2), ({"affinity": "thread"}, 1)], ids=str)
+async def test_going_on_with_a_thread_keeps_the_id_where_that_is_asked_for(options: dict[str, Any], ids: int) -> None:
+    async with call_app(build_graph(Script()), **options) as client:
         first = (await client.post("/agent/run", json={"input": "hi"})).json()
         second = (await client.post("/agent/run", json={"input": "hi", "thread_id": first["thread_id"]})).json()
-    assert first["affinity_id"] == second["affinity_id"]
+    assert len({first["affinity_id"], second["affinity_id"]}) == ids
+
+
+def test_an_affinity_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="'run' or 'thread'; got 'x'"):
+        create_app(build_graph(Script()), affinity="x")  # type: ignore[arg-type] # what is tested
 
 
 async def test_runs_without_id_or_thread_have_ids_of_their_own() -> None:

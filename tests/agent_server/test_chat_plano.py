@@ -11,7 +11,7 @@ from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from pydantic import TypeAdapter
 
-from plano_agents.affinity import AFFINITY_HEADER, HINT_HEADER
+from plano_agents.affinity import AFFINITY_HEADER, HINT_HEADER, AffinitySource
 from plano_agents.agent_server.app import create_app
 from plano_agents.agent_server.events import Answer, Usage
 from plano_agents.agent_server.tools import Graph
@@ -56,10 +56,10 @@ def build_agent(base_url: str) -> Graph:
 
 
 @asynccontextmanager
-async def serve() -> AsyncGenerator[tuple[FakeUpstream, httpx.AsyncClient], None]:
+async def serve(affinity: AffinitySource | None = None) -> AsyncGenerator[tuple[FakeUpstream, httpx.AsyncClient], None]:
     async with (
         FakeUpstream(call_tools_once) as router,
-        connect(create_app(build_agent(router.url))) as client,
+        connect(create_app(build_agent(router.url), affinity=affinity)) as client,
     ):
         yield router, client
 
@@ -90,13 +90,27 @@ async def test_every_call_of_a_run_carries_its_id_the_tools_too(accept: str) -> 
     assert router.affinity_ids == ["mine"] * 4
 
 
-async def test_the_next_run_on_a_thread_names_the_model_of_the_last() -> None:
-    async with serve() as (router, client):
+async def run_twice(*headers: tuple[str, str], affinity: AffinitySource | None = None) -> tuple[int, list[str | None]]:
+    """Run twice on a thread: how many ids the requests carried, and what they hinted at."""
+    async with serve(affinity) as (router, client):
         for _ in range(2):
-            await client.post("/agent/run", json={"input": "Which?", "thread_id": "t-1"})
-    assert len(set(router.affinity_ids)) == 1
-    hints = [exchange.headers.get(HINT_HEADER.lower()) for exchange in router.exchanges]
-    assert (hints[0], hints[4]) == (None, "openai/gpt-4o")
+            await client.post("/agent/run", json={"input": "Which?", "thread_id": "t-1"}, headers=dict(headers))
+    return len(set(router.affinity_ids)), [each.headers.get(HINT_HEADER.lower()) for each in router.exchanges]
+
+
+async def test_the_next_run_on_a_thread_has_an_id_of_its_own_and_names_no_model() -> None:
+    ids, hints = await run_twice()
+    assert (ids, hints[0], hints[3], hints[4]) == (2, None, "openai/gpt-4o", None)
+
+
+async def test_where_the_id_is_the_threads_the_next_run_names_the_model_of_the_last() -> None:
+    ids, hints = await run_twice(affinity="thread")
+    assert (ids, hints[0], hints[4]) == (1, None, "openai/gpt-4o")
+
+
+async def test_an_id_of_the_clients_outranks_both() -> None:
+    ids, hints = await run_twice((AFFINITY_HEADER, "mine"))
+    assert (ids, hints[4]) == (1, "openai/gpt-4o")
 
 
 async def test_concurrent_runs_do_not_cross_on_the_wire() -> None:

@@ -13,7 +13,6 @@ import openai
 import pytest
 from langgraph_sdk import get_sync_client
 
-from plano_agents.affinity import derive_affinity_id
 from plano_agents.agent_server.keys import hash_key
 from plano_agents.demos.child import AGENT_READY, running_server
 from tests.clients.conftest import HERE
@@ -132,6 +131,8 @@ def test_langgraphs_own_server_carries_the_clients_header(langgraph_dev: str) ->
     assert [turn["decision"] for turn in turns] == ["initialize"] + ["retain"] * (len(turns) - 1)
 
 
-def test_langgraphs_own_server_falls_back_on_the_threads_id(langgraph_dev: str) -> None:
-    thread, turns = run_on_langgraph_dev(langgraph_dev, {})
-    assert {turn["affinity_id"] for turn in turns} == {derive_affinity_id(thread)}
+def test_langgraphs_own_server_gives_each_run_of_a_thread_an_id(langgraph_dev: str) -> None:
+    (_, turns), (_, others) = (run_on_langgraph_dev(langgraph_dev, {}) for _ in range(2))
+    (one,), (other,) = ({turn["affinity_id"] for turn in each} for each in (turns, others))
+    assert one.startswith("run-")
+    assert one != other

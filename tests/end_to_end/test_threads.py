@@ -28,7 +28,7 @@ async def test_a_thread_whose_history_is_summarized_keeps_its_model(tmp_path: Pa
         return "found"
 
     async with run_router(tmp_path) as (router, provider):
-        llm = ChatPlano(base_url=router.url)
+        llm = ChatPlano(base_url=router.url, affinity="thread")
         summarize = SummarizationMiddleware(llm, trigger=("messages", 5), keep=("messages", 1))
         agent: Any = create_agent(llm, [look_up], middleware=[summarize], checkpointer=InMemorySaver())
         await agent.ainvoke(ask(CODE), THREAD)

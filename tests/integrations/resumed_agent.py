@@ -52,7 +52,7 @@ def take_turn(
     """Take a turn; with ``after``, from where that model had last answered."""
     config: RunnableConfig = {"configurable": {"thread_id": thread_id} | configurable}
     with open_checkpoints(address) as checkpoints:
-        agent = create_agent(ChatPlano(base_url=router), tools=[], checkpointer=checkpoints)
+        agent = create_agent(ChatPlano(base_url=router, affinity="thread"), tools=[], checkpointer=checkpoints)
         if after is not None:
             history = agent.get_state_history(config)
             past = next(state for state in history if name_model(state.values) == after)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from plano_agents import ChatPlano, PlanoError, bind_context, model_affinity
 from plano_agents.affinity import derive_affinity_id
@@ -57,9 +57,23 @@ def test_without_any_id_no_header_is_sent(router: FakeUpstream, llm: ChatPlano, 
 
 
 @every_way
-def test_a_thread_id_gives_its_hash(router: FakeUpstream, llm: ChatPlano, ask: Ask) -> None:
-    ask(llm, THREAD)
+def test_a_thread_id_gives_its_hash_where_the_id_is_the_threads(router: FakeUpstream, ask: Ask) -> None:
+    ask(ChatPlano(base_url=router.url, affinity="thread"), THREAD)
     assert set(router.affinity_ids) == {derive_affinity_id("t-42")}
+
+
+@every_way
+def test_a_thread_id_and_the_users_message_give_the_runs_id(router: FakeUpstream, llm: ChatPlano, ask: Ask) -> None:
+    ask(llm, THREAD)
+    ask(llm, THREAD)
+    (affinity_id,) = set(router.affinity_ids)
+    assert affinity_id is not None
+    assert affinity_id.startswith("run-")
+
+
+def test_an_affinity_that_is_none_is_refused(router: FakeUpstream) -> None:
+    with pytest.raises(ValidationError, match="affinity"):
+        ChatPlano(base_url=router.url, affinity="session")
 
 
 @every_way

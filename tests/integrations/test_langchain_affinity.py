@@ -112,10 +112,13 @@ def test_the_order_of_precedence_is_chat_planos(llm: Any, view: RouterView, affi
         llm.invoke("hello", config, extra_headers={"x-model-affinity": f"{affinity_id}-header"})
         llm.invoke("hello", config)
         llm.invoke("hello")
-    llm.invoke("hello", {"configurable": {"thread_id": affinity_id}})
+    thread = {"configurable": {"thread_id": affinity_id}}
+    llm.invoke("hello", thread)
+    llm.model_copy(update={"affinity": "thread"}).invoke("hello", thread)
     kinds = ("call", "header", "config", "scope")
     assert [view.turns(f"{affinity_id}-{kind}") for kind in kinds] == [1] * 4
     assert view.turns(derive_affinity_id(affinity_id)) == 1
+    assert view.turns(derive_affinity_id(affinity_id, "hello")) == 1
 
 
 def test_a_field_outranks_the_scope_and_is_checked(router: FakeUpstream) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypedDict
 
 import pytest
 from langchain.agents import create_agent
-from langchain_core.messages import AnyMessage, HumanMessage
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
@@ -16,6 +16,7 @@ from langgraph.types import Send
 
 from plano_agents import ChatPlano, bind_context, current_affinity_id, model_affinity
 from plano_agents.affinity import derive_affinity_id
+from plano_agents.integrations import langchain_affinity
 from plano_agents.testing import FakeUpstream
 
 THREAD: RunnableConfig = {"configurable": {"thread_id": "t-42"}}
@@ -77,7 +78,9 @@ def ask(text: str = "hello") -> Chat:
 async def test_a_node_that_passes_no_config_still_has_the_runs_id(router: FakeUpstream, graph: Any) -> None:
     await graph.ainvoke(ask(), THREAD)
     await graph.ainvoke(ask(), NAMED)
-    assert router.affinity_ids == [derive_affinity_id("t-42")] * 2 + ["run-1"] * 2
+    first, second, *named = router.affinity_ids
+    assert (first, named) == (second, ["run-1"] * 2)
+    assert first is not None
 
 
 def test_a_node_with_a_configurable_of_its_own_keeps_the_runs_id(router: FakeUpstream, llm: ChatPlano) -> None:
@@ -89,9 +92,38 @@ def test_a_node_with_a_configurable_of_its_own_keeps_the_runs_id(router: FakeUps
     assert router.affinity_ids == ["run-1"]
 
 
-def test_an_agents_turns_and_its_tools_calls_share_the_threads_id(router: FakeUpstream, agent: Any) -> None:
+def test_an_agents_turns_and_its_tools_calls_share_the_runs_id_and_the_next_run_has_another(
+    router: FakeUpstream, agent: Any
+) -> None:
     agent.invoke(ask(), THREAD)
-    assert router.affinity_ids == [derive_affinity_id("t-42")] * 3
+    agent.invoke(ask(), THREAD)
+    assert [router.affinity_ids.count(each) for each in dict.fromkeys(router.affinity_ids)] == [3, 3]
+
+
+def test_a_run_that_goes_on_elsewhere_keeps_its_id_and_hints_at_its_own_model_alone(router: FakeUpstream) -> None:
+    """As after an interrupt, a crash or a fork: the transcript is all that the other process has."""
+    said = [HumanMessage("hi", id="m-1"), answered("openai/gpt-4o"), HumanMessage("Compare two queues.", id="m-2")]
+    llm = ChatPlano(base_url=router.url)
+    llm.invoke(said, THREAD)
+    langchain_affinity._latest_runs.clear()
+    llm.invoke([*said, answered("anthropic/claude-sonnet-4-6")], THREAD)
+    llm.invoke(said[:1], THREAD)
+    ids = router.affinity_ids
+    assert ids[0] == ids[1] == derive_affinity_id("t-42", "m-2")
+    assert ids[2] == derive_affinity_id("t-42", "m-1")
+    hints = [exchange.headers.get("x-model-affinity-hint") for exchange in router.exchanges]
+    assert hints == [None, "anthropic/claude-sonnet-4-6", None]
+
+
+def test_a_threads_id_hints_at_the_model_of_the_runs_before(router: FakeUpstream) -> None:
+    said = [HumanMessage("hi", id="m-1"), answered("openai/gpt-4o"), HumanMessage("Compare two queues.", id="m-2")]
+    ChatPlano(base_url=router.url, affinity="thread").invoke(said, THREAD)
+    assert router.affinity_ids == [derive_affinity_id("t-42")]
+    assert router.exchanges[0].headers["x-model-affinity-hint"] == "openai/gpt-4o"
+
+
+def answered(model: str) -> AIMessage:
+    return AIMessage("hello", response_metadata={"model_provider": "plano", "plano": {"model": model}})
 
 
 async def test_an_agent_in_a_scope_carries_its_id_however_it_is_run(router: FakeUpstream, agent: Any) -> None:

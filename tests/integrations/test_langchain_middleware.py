@@ -14,7 +14,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from pydantic import SecretStr
 
 from plano_agents import ChatPlano, ModelAffinityMiddleware, model_affinity
-from plano_agents.affinity import derive_affinity_id
+from plano_agents.affinity import AffinitySource, derive_affinity_id
 from plano_agents.testing import FakeUpstream
 
 ASK = {"messages": [HumanMessage("hello")]}
@@ -32,14 +32,14 @@ async def stock(router: FakeUpstream) -> AsyncIterator[ChatOpenAI]:
         )
 
 
-def build_agent(llm: Any, inner: Any = None, **options: Any) -> Any:
+def build_agent(llm: Any, inner: Any = None, *, affinity: AffinitySource = "run", **options: Any) -> Any:
     """An agent of two turns; its tool asks the inner model, if there is one."""
 
     def look_up(city: str) -> str:
         """Look a city up."""
         return str(inner.invoke(f"what is {city}?").content) if inner is not None else "a city"
 
-    return create_agent(llm, [look_up], middleware=[ModelAffinityMiddleware()], **options)
+    return create_agent(llm, [look_up], middleware=[ModelAffinityMiddleware(affinity=affinity)], **options)
 
 
 def test_a_run_of_a_stock_model_gets_an_id_of_its_own(router: FakeUpstream, stock: ChatOpenAI) -> None:
@@ -67,8 +67,28 @@ def test_the_runs_own_id_comes_first(router: FakeUpstream, stock: ChatOpenAI) ->
     with model_affinity("scope"):
         agent.invoke(ASK, named)
         agent.invoke(ASK)
-    agent.invoke(ASK, {"configurable": {"thread_id": "t-42"}})
+    build_agent(stock, affinity="thread").invoke(ASK, {"configurable": {"thread_id": "t-42"}})
     assert router.affinity_ids == ["config"] * 2 + ["scope"] * 2 + [derive_affinity_id("t-42")] * 2
+
+
+def test_runs_on_a_thread_have_ids_of_their_own_and_hint_at_their_own_models(
+    router: FakeUpstream, stock: ChatOpenAI
+) -> None:
+    agent = build_agent(stock, checkpointer=InMemorySaver())
+    thread: RunnableConfig = {"configurable": {"thread_id": "t-42"}}
+    for _ in range(2):
+        agent.invoke({"messages": [HumanMessage("hello")]}, thread)
+    ids = router.affinity_ids
+    assert (ids[0], ids[2]) == (ids[1], ids[3])
+    assert ids[0] != ids[2]
+    hints = [exchange.headers.get("x-model-affinity-hint") for exchange in router.exchanges]
+    assert hints == [None, hints[1], None, hints[1]]
+    assert hints[1] is not None
+
+
+def test_an_affinity_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="'run' or 'thread'; got 'x'"):
+        ModelAffinityMiddleware(affinity="x")  # type: ignore[arg-type] # what is tested
 
 
 def test_what_a_tool_asks_goes_out_under_the_runs_id(router: FakeUpstream, stock: ChatOpenAI, llm: ChatPlano) -> None:
