@@ -86,6 +86,8 @@ class Dialect:
     """Fields that it spells otherwise."""
     limit_field: Literal["max_tokens", "max_completion_tokens"] | None = None
     """How it spells the limit of tokens on chat completions; None where it takes either."""
+    least_limit: int | None = None
+    """The lowest limit of tokens."""
     needs_limit: bool = False
     """Whether a request must name its limit of tokens."""
     user_length: int | None = None
@@ -155,6 +157,9 @@ _SENT_BACK = words(
     "annotations audio function_call parsed provider_specific_fields reasoning reasoning_details refusal"
 )
 """Fields of answers, of OpenAI's and of gateways', that clients send back within the transcript."""
+
+_LEAST_OUTPUT = 16
+"""OpenAI's lowest ``max_output_tokens``: its 400 "integer below minimum value. Expected a value >= 16"."""
 
 _OPENAI = Dialect(
     "openai",
@@ -358,7 +363,8 @@ def _find_provider(model: Model, wire: Form, *, is_own_host: bool) -> Dialect:
         return _ANTHROPIC if own else replace(_ANTHROPIC, refused=frozenset())
     if wire is Form.OPENAI_RESPONSES:
         kind = _OPENAI if model.interface in {"openai", "azure_openai"} else COMPATIBLE
-        return replace(kind, refused=frozenset(), call_ids=_RESPONSES_IDS)
+        least = None if kind is COMPATIBLE else _LEAST_OUTPUT
+        return replace(kind, refused=frozenset(), call_ids=_RESPONSES_IDS, least_limit=least)
     found = DIALECTS.get(model.interface)
     if found is None:
         return COMPATIBLE

@@ -18,7 +18,7 @@ import msgspec
 
 from plano_agents.errors import RequestError, UnsupportedFieldError
 from plano_agents.protocol import openai_chat_request as openai
-from plano_agents.protocol.adjustment import Tell, clamped, dropped, ignore
+from plano_agents.protocol.adjustment import Tell, dropped, ignore
 from plano_agents.protocol.decoding import ABSENT
 from plano_agents.protocol.sealed_reasoning import unseal_reasoning
 from plano_agents.protocol.translation.chat_request_to_upstream import FAILED
@@ -33,9 +33,6 @@ TARGET = "OpenAI's responses"
 
 ENCRYPTED = "reasoning.encrypted_content"
 """What ``include`` asks for, so that reasoning can be sent back."""
-
-LEAST_LIMIT = 16
-"""The lowest ``max_output_tokens`` that OpenAI takes: its 400 ``integer_below_min_value``."""
 
 _NO_SCHEMA = msgspec.Raw(b'{"type":"object","properties":{}}')
 _UNNAMED = "answer"
@@ -79,7 +76,7 @@ def build_responses_request(request: openai.ChatRequest, model_id: str, tell: Te
         "store": False,
         "include": [ENCRYPTED],
         "stream": request.stream or None,
-        "max_output_tokens": _raise_limit(openai.find_limit(request), tell),
+        "max_output_tokens": openai.find_limit(request),
         "temperature": request.temperature,
         "top_p": request.top_p,
         "tools": [_build_tool(tool) for tool in request.tools] if request.tools else None,
@@ -191,13 +188,6 @@ def _write_part(part: openai.Part, where: str) -> _Object:
             return {"type": "input_file", **{name: value for name, value in known.items() if value is not None}}
         case _:
             raise UnsupportedFieldError(f"{where!r} is a recording, which cannot be carried to {TARGET}.", param=where)
-
-
-def _raise_limit(limit: int | None, tell: Tell) -> int | None:
-    if limit is None or limit >= LEAST_LIMIT:
-        return limit
-    tell(clamped("max_output_tokens", LEAST_LIMIT, limit))
-    return LEAST_LIMIT
 
 
 def _build_tool(tool: openai.Tool) -> _Object:

@@ -26,7 +26,7 @@ _THINKING_TOP_P = 0.95
 
 
 def fit_token_limit(document: Document, rules: Rules) -> None:
-    """Lower the limit of tokens to the model's own, spell it as the target does, and add one where it is required."""
+    """Bring the limit of tokens into the target's range, in its spelling, and add one where it is required."""
     names = LIMIT_FIELDS[rules.wire]
     name = next((each for each in names if document.has(each)), None)
     most = rules.profile.max_output_tokens
@@ -40,6 +40,10 @@ def fit_token_limit(document: Document, rules: Rules) -> None:
     if most is not None and isinstance(value, int) and value > most:
         document.tell(clamped(spelling, most, value))
         document.write(name, most)
+    least = rules.dialect.least_limit
+    if least is not None and isinstance(value, int) and value < least:
+        document.tell(clamped(spelling, least, value))
+        document.write(name, least)
     if spelling != name or sum(map(document.has, names)) > 1:
         raw = document.fields[name]
         for each in names:

@@ -160,7 +160,6 @@ def test_a_json_object_is_asked_for_by_its_type_and_a_schema_has_a_name() -> Non
     [
         ({"stop": ["x"]}, "stop dropped"),
         ({"seed": 1}, "seed dropped"),
-        ({"max_tokens": 1}, "max_output_tokens=16 (was 1)"),
         ({"thinking": {"type": "adaptive"}}, "thinking dropped"),
         ({"cache_control": {"type": "ephemeral"}}, "cache_control dropped"),
     ],

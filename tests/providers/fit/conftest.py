@@ -3,14 +3,13 @@
 import json
 from typing import Any
 
-from plano_agents.config.model import Model
+from plano_agents.config.model import Config, Model
 from plano_agents.protocol.decoding import split_fields
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.translation.translation import translate_request
 from plano_agents.providers.cache_keys import UNAIDED, Caching
 from plano_agents.providers.fit import Fitted, build_fittings
-from plano_agents.providers.profiles import find_profile
-from plano_agents.providers.target import build_target
+from plano_agents.router.request.candidates import Served
 
 CHAT, MESSAGES, RESPONSES = Form.OPENAI_CHAT, Form.ANTHROPIC_MESSAGES, Form.OPENAI_RESPONSES
 
@@ -31,13 +30,16 @@ def fit_cached(
 ) -> Fitted:
     """Fit a request whose caching is helped."""
     declared = build_model(name, **model)
-    target = build_target(declared)
-    wire = target.choose_wire(surface)
-    profile, own = find_profile(declared, {}), target.is_own_host
-    fitting = build_fittings(declared, target.urls, profile, is_own_host=own, marks_from=marks_from)[wire]
     content = json.dumps(body).encode()
-    if wire is surface:
-        return fitting.fit(split_fields(content), caching=caching)
+    fields = split_fields(content)
+    served = Served(declared, Config(models=(declared,)), None)
+    target, profile = served.target, served.profile
+    wire, passes = served.sure_wires.get(surface) or served.choose_wire(surface, fields)
+    fitting = build_fittings(declared, target.urls, profile, is_own_host=target.is_own_host, marks_from=marks_from)[
+        wire
+    ]
+    if passes:
+        return fitting.fit(fields, caching=caching)
     translation = translate_request(
         surface, wire, content, declared.model_id, created=7, limit_field=target.limit_field
     )

@@ -283,7 +283,7 @@ def check_claude_rest(body: Body) -> None:
 
 
 def is_reasoning(model: str) -> bool:
-    return re.match(r"(o\d|gpt-[5-9])(?!.*chat)", model) is not None
+    return re.match(r"(o\d|codex|gpt-[5-9])(?!.*chat)", model) is not None
 
 
 def check_gpt_limit(body: Body) -> None:
@@ -398,12 +398,29 @@ def check_gpt_values(body: Body) -> None:
     check_gpt_effort(body["model"], body.get("reasoning_effort"))
 
 
+def check_gpt_tools(body: Body) -> None:
+    """No tools beside reasoning on chat completions; but for 5.4, these models reason unless they are told not to.
+
+    openai/openai-openapi#541 (5.4), charmbracelet/crush#2913 (5.5), BerriAI/litellm PR 34569 (5.6), bolna-ai/bolna PR
+    1019 (6).
+    """
+    version = re.match(r"gpt-(\d+)(?:\.(\d+))?(?!.*chat)", body["model"])
+    if version is None or not body.get("tools"):
+        return
+    number = (int(version[1]), int(version[2] or 0))
+    unsaid = "none" if number < (5, 5) else "medium"
+    if number >= (5, 4) and (body.get("reasoning_effort") or unsaid) != "none":
+        refuse(f"Function tools with reasoning_effort are not supported for {body['model']} in /v1/chat/completions.")
+
+
 def check_gpt_effort(model: str, effort: str | None) -> None:
     """platform.openai.com, reasoning guide; models that it does not name are judged where they do not reason."""
     named = {
         "gpt-5": {"minimal", "low", "medium", "high"},
         "gpt-5.1": {"none", "low", "medium", "high"},
         "gpt-5-pro": {"high"},
+        "gpt-5.5": {"none", "low", "medium", "high", "xhigh"},
+        "gpt-6": {"low", "medium", "high", "xhigh", "max"},
     }
     if re.fullmatch(r"o1|o3|o3-mini|o4-mini", model):
         named[model] = {"low", "medium", "high"}
@@ -441,6 +458,36 @@ def check_responses(body: Body) -> None:
     check_gpt_effort(model, (body.get("reasoning") or {}).get("effort"))
     if is_reasoning(model) and any(body.get(name) not in {None, 1} for name in ("temperature", "top_p")):
         refuse("Unsupported parameter")
+
+
+def check_responses_items(body: Body) -> None:
+    """OpenAI's OpenAPI document, InputItem: what stands in which item; microsoft/agent-framework#7483: include."""
+    if not is_reasoning(body["model"]) and "reasoning.encrypted_content" in (body.get("include") or ()):
+        refuse("Encrypted content is not supported with this model.")
+    for name in ("messages", "max_tokens", "stop", "reasoning_effort", "response_format", "thinking", "stream_options"):
+        if name in body:
+            refuse(f"Unsupported parameter: {name!r}")
+    for item in body["input"] if isinstance(body["input"], list) else []:
+        if item.get("type", "message") not in RESPONSES_ITEMS:
+            refuse(f"Invalid value: {item.get('type')!r}")
+        content = item.get("content") if item.get("type", "message") == "message" else item.get("output")
+        taken = (
+            {"output_text", "refusal"}
+            if item.get("role") == "assistant"
+            else {"input_text", "input_image", "input_file"}
+        )
+        for part in content if isinstance(content, list) else []:
+            if part["type"] not in taken:
+                refuse(f"Invalid value: {part['type']!r}")
+    if (body.get("max_output_tokens") or 16) < 16:
+        refuse("Invalid 'max_output_tokens': integer below minimum value.")
+
+
+RESPONSES_ITEMS = {
+    *("message", "reasoning", "function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output"),
+    *("tool_search_call", "tool_search_output", "local_shell_call", "local_shell_call_output", "additional_tools"),
+    *("web_search_call", "compaction", "compaction_trigger", "item_reference"),
+}
 
 
 def check_responses_schemas(body: Body) -> None:
@@ -549,6 +596,7 @@ GPT: tuple[Check, ...] = (
     check_functions,
     check_gpt_schemas,
     check_gpt_values,
+    check_gpt_tools,
 )
 MISTRAL: tuple[Check, ...] = (
     check_fields(
@@ -579,7 +627,7 @@ KIMI: tuple[Check, ...] = (check_roles, check_names, check_warmth(1.0), check_re
 ZHIPU: tuple[Check, ...] = (check_roles, check_names, check_warmth(1.0))
 XAI: tuple[Check, ...] = (check_names, check_warmth(2.0), check_grok)
 GROQ: tuple[Check, ...] = (check_groq, check_names, check_warmth(2.0))
-RESPONSES: tuple[Check, ...] = (check_responses, check_responses_schemas)
+RESPONSES: tuple[Check, ...] = (check_responses, check_responses_items, check_responses_schemas)
 """OpenAI's rules on its responses wire."""
 
 TARGETS: dict[str, tuple[Check, ...]] = {
@@ -597,7 +645,7 @@ TARGETS: dict[str, tuple[Check, ...]] = {
             *("claude-opus-4-8", "claude-sonnet-5", "claude-fable-5"),
         )
     },
-    **{f"openai/{name}": GPT for name in ("gpt-4o", "gpt-4.1", "gpt-5", "o3")},
+    **{f"openai/{name}": GPT for name in ("gpt-4o", "gpt-4.1", "gpt-5", "gpt-5.5", "gpt-6", "o3")},
     "mistral/mistral-large-latest": MISTRAL,
     "gemini/gemini-3.5-flash": GEMINI,
     "deepseek/deepseek-v4-flash": DEEPSEEK,

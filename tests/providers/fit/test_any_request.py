@@ -26,6 +26,7 @@ RESPONSES_TYPE: TypeAdapter[Any] = TypeAdapter(ResponseCreateParamsNonStreaming)
 SERVED_BY = {
     "gpt-oss": "groq",
     "gpt": "openai",
+    "codex": "openai",
     "o1": "openai",
     "o3": "openai",
     "o4": "openai",

@@ -152,3 +152,10 @@ async def test_only_a_model_that_reasons_is_asked_for_its_reasoning(name: str, a
     upstream = answer()
     await ask(build(upstream, name, responses_for="all"), body(model=name))
     assert ("include" in json.loads(upstream.requests[0].body)) is asks
+
+
+async def test_a_limit_below_openais_least_is_raised_to_it() -> None:
+    upstream = answer()
+    seen = await ask(build(upstream, responses_for="all"), body(model=NEW, max_tokens=1))
+    assert json.loads(upstream.requests[0].body)["max_output_tokens"] == 16
+    assert seen.headers["x-plano-adjusted"] == "tools sent on the responses API, max_output_tokens=16 (was 1)"
