@@ -25,6 +25,11 @@ class ToolCall:
     """What it is called with."""
     id: str = "call_1"
     """What its result refers to."""
+    kind: Literal["function", "custom", "tool_search"] = "function"
+    """What is called, on responses: a function, a custom tool with the argument ``input`` as its text, or the client's
+    search of tools. On other wires all are functions."""
+    namespace: str | None = None
+    """That of the tool, on responses."""
 
     @property
     def arguments_json(self) -> str:
@@ -235,14 +240,14 @@ def _build_text_item(reply: Reply) -> _Fields:
 
 
 def _build_call_item(call: ToolCall, index: int) -> _Fields:
-    return {
-        "id": f"fc_{index + 1}",
-        "type": "function_call",
-        "status": "completed",
-        "call_id": call.id,
-        "name": call.name,
-        "arguments": call.arguments_json,
-    }
+    called: _Fields = {"call_id": call.id, "status": "completed"}
+    if call.kind == "tool_search":
+        item = {"id": f"tsc_{index + 1}", "type": "tool_search_call", "execution": "client"}
+        return item | called | {"arguments": dict(call.arguments)}
+    called |= {"name": call.name} | ({"namespace": call.namespace} if call.namespace else {})
+    if call.kind == "custom":
+        return {"id": f"ctc_{index + 1}", "type": "custom_tool_call", "input": call.arguments["input"]} | called
+    return {"id": f"fc_{index + 1}", "type": "function_call", "arguments": call.arguments_json} | called
 
 
 def _build_response_events(reply: Reply, model: str) -> Iterator[_Fields]:
@@ -256,12 +261,10 @@ def _build_response_events(reply: Reply, model: str) -> Iterator[_Fields]:
     yield event("response.created", response=started)
     yield event("response.in_progress", response=started)
     for index, item in enumerate(whole["output"]):
-        is_text = item["type"] == "message"
-        begun: _Fields = {"content": []} if is_text else {"arguments": ""}
-        added = {**item, "status": "in_progress", **begun}
-        yield event("response.output_item.added", output_index=index, item=added)
-        write = _build_text_events if is_text else _build_arguments_events
-        yield from write(event, reply, item, index)
+        begun, write = _GROWING.get(item["type"], ({}, None))
+        yield event("response.output_item.added", output_index=index, item={**item, "status": "in_progress", **begun})
+        if write is not None:
+            yield from write(event, reply, item, index)
         yield event("response.output_item.done", output_index=index, item=item)
     yield event("response.completed", response=whole)
 
@@ -282,3 +285,17 @@ def _build_arguments_events(
     place = {"item_id": item["id"], "output_index": index}
     yield event("response.function_call_arguments.delta", **place, delta=item["arguments"])
     yield event("response.function_call_arguments.done", **place, name=item["name"], arguments=item["arguments"])
+
+
+def _build_input_events(event: Callable[..., _Fields], _reply: Reply, item: _Fields, index: int) -> Iterator[_Fields]:
+    place = {"item_id": item["id"], "output_index": index}
+    yield event("response.custom_tool_call_input.delta", **place, delta=item["input"])
+    yield event("response.custom_tool_call_input.done", **place, input=item["input"])
+
+
+_GROWING: Mapping[str, tuple[_Fields, Callable[..., Iterator[_Fields]]]] = {
+    "message": ({"content": []}, _build_text_events),
+    "function_call": ({"arguments": ""}, _build_arguments_events),
+    "custom_tool_call": ({"input": ""}, _build_input_events),
+}
+"""Items that are told as they grow: how they begin, and the events of what follows."""

@@ -110,6 +110,7 @@ class ClaudeCode(Client):
 
     tools: ClassVar[dict[Kind, str]] = {
         "shell": "Bash",
+        "read": "Read",
         "image": "Read",
         "agent": "Agent",
         "web": "WebSearch",
@@ -167,7 +168,7 @@ class ClaudeCode(Client):
                 "subagent_type": "general-purpose",
                 "run_in_background": False,
             }
-        if use.kind == "image":
+        if use.kind in {"read", "image"}:
             return {"file_path": use.argument}
         return {"query": use.argument} if use.kind in {"search", "web"} else {}
 
@@ -181,6 +182,7 @@ class OpenCode(Client):
 
     tools: ClassVar[dict[Kind, str]] = {
         "shell": "bash",
+        "read": "read",
         "agent": "task",
         "unlock": f"late_{late_tools.FIRST}",
         "late": f"late_{late_tools.LATE}",
@@ -211,6 +213,8 @@ class OpenCode(Client):
     def arguments(cls, use: Use, asked: Asked) -> dict[str, Any]:
         if use.kind == "shell":
             return {"command": use.argument, "description": "A command"}
+        if use.kind == "read":
+            return {"filePath": use.argument}
         if use.kind == "agent":
             return {"description": "A task", "prompt": use.argument, "subagent_type": "general"}
         return {}
@@ -221,6 +225,7 @@ class Codex(Client):
 
     tools: ClassVar[dict[Kind, str]] = {
         "shell": "exec_command",
+        "read": "exec_command",
         "patch": "apply_patch",
         "image": "view_image",
         "agent": "spawn_agent",
@@ -260,6 +265,8 @@ args = {json.dumps(MCP_COMMAND[1:])}
 
     @classmethod
     def arguments(cls, use: Use, asked: Asked) -> dict[str, Any]:
+        if use.kind == "read":
+            return {"cmd": f"cat {use.argument}"}
         field = {"shell": "cmd", "patch": "input", "image": "path", "agent": "message", "search": "query"}
         if use.kind in field:
             return {field[use.kind]: use.argument}

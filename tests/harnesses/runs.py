@@ -11,7 +11,7 @@ from plano_agents.demos.child import local_router
 from plano_agents.testing import FakeUpstream, UpstreamExchange
 from tests.harnesses.script import Script
 from tests.harnesses.tap import Exchanged, Tap
-from tests.providers.fit.providers import CLAUDE, GPT, RefusedError
+from tests.providers.fit.providers import CLAUDE, GPT, RESPONSES, RefusedError
 
 SMALL = "gpt-4o-mini"
 """The configured model that small tasks ask for."""
@@ -22,7 +22,10 @@ Models = tuple[Sequence[str], Sequence[str]]
 MOST_REQUESTS = 60
 """How many requests a run may have: an agent whose script has a gap would ask for ever."""
 
-_RULES = {"chat": GPT, "messages": CLAUDE, "responses": ()}
+NEW_MODELS = ("openai/gpt-5.5", "openai/gpt-5.6")
+"""Models that take tools on responses alone; their server speaks both of OpenAI's APIs, as OpenAI does."""
+
+_RULES = {"chat": GPT, "messages": CLAUDE, "responses": RESPONSES}
 _VIOLATIONS = "plano_affinity_violations_total "
 
 
@@ -36,6 +39,8 @@ class Stage:
     """What the agent asked, and what the router answered."""
     refused: list[str]
     """What the provider refused, and why."""
+    provider: FakeUpstream
+    """The provider."""
     metrics: str
     """Where the router counts."""
 
@@ -50,6 +55,15 @@ class Stage:
         with urllib.request.urlopen(self.metrics) as answer:
             lines = answer.read().decode().splitlines()
         return float(next(line for line in lines if line.startswith(_VIOLATIONS)).removeprefix(_VIOLATIONS))
+
+    @property
+    def spoken(self) -> dict[str, set[str | None]]:
+        """The APIs that each model was asked in with tools."""
+        spoken: dict[str, set[str | None]] = {}
+        for each in self.provider.exchanges:
+            if each.json.get("tools"):
+                spoken.setdefault(each.json["model"], set()).add(each.wire)
+        return spoken
 
     def told(self) -> dict[str, list[tuple[str, str]]]:
         """Give what each lane was told, in order: the model and the decision, repeated ones once."""
@@ -88,7 +102,7 @@ def stage(folder: Path, models: Models, script: Script, **routing: object) -> It
     with FakeUpstream(script, rule=rule) as provider:
         config = _write_config(folder, provider.url, models, routing)
         with local_router(config, offline=False, fast=False) as router, Tap(router) as tap:
-            yield Stage(tap.url, tap.exchanges, refused, f"{router.removesuffix('/v1')}/metrics")
+            yield Stage(tap.url, tap.exchanges, refused, provider, f"{router.removesuffix('/v1')}/metrics")
 
 
 def _write_config(folder: Path, url: str, models: Models, routing: Mapping[str, object]) -> Path:
@@ -107,5 +121,9 @@ def _write_config(folder: Path, url: str, models: Models, routing: Mapping[str, 
     }
     path = folder / "config.yaml"
     path.write_text(json.dumps(config))
-    (folder / "plano-agents.yaml").write_text(json.dumps({"routing": routing} if routing else {}))
+    settings: dict[str, object] = {"routing": routing} if routing else {}
+    settings["models"] = {
+        each["model"]: {"apis": ["chat", "responses"]} for each in entries if each["model"] in NEW_MODELS
+    }
+    (folder / "plano-agents.yaml").write_text(json.dumps(settings))
     return path

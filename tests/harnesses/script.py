@@ -12,9 +12,9 @@ from typing import Any, Literal
 from plano_agents.testing import Reply, ToolCall, UpstreamExchange
 from tests.harnesses.asked import CALLED, Asked, read_request
 
-Kind = Literal["shell", "patch", "image", "agent", "wait", "web", "search", "unlock", "late"]
-"""The kinds of tools that agents have: a shell, a patch of files, a look at an image, a sub-agent and the wait for it,
-a search of the web, one of tools, and the two of ``late_tools``."""
+Kind = Literal["shell", "read", "patch", "image", "agent", "wait", "web", "search", "unlock", "late"]
+"""The kinds of tools that agents have: a shell, a look at a text, a patch of files, a look at an image, a sub-agent and
+the wait for it, a search of the web, one of tools, and the two of ``late_tools``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,4 +79,5 @@ class Script:
 
     def _call(self, use: Use, asked: Asked) -> ToolCall:
         name, arguments = self.name_tool(use, asked)
-        return ToolCall(name, arguments, id=f"call_{next(self._numbers)}")
+        kind, namespace = asked.kinds.get(name, ("function", None))
+        return ToolCall(name, arguments, id=f"call_{next(self._numbers)}", kind=kind, namespace=namespace)

@@ -5,26 +5,33 @@ subject, and a tool that loads in the middle.
 """
 
 import base64
+import json
 from pathlib import Path
 
 import pytest
 
 from tests.harnesses import late_tools
-from tests.harnesses.clients import COMPACT_TOKENS, ClaudeCode, Codex, OpenCode
+from tests.harnesses.clients import COMPACT_TOKENS, ClaudeCode, Client, Codex, OpenCode
 from tests.harnesses.recorded import IS_RECORDING, write_recorded
-from tests.harnesses.runs import SMALL, Models, Stage, stage
+from tests.harnesses.runs import NEW_MODELS, SMALL, Models, Stage, stage
 from tests.harnesses.script import TITLE, Scene, Script, Use
 
 CODE, TALK = "Write a Python function that sorts a list", "Hello, some small talk"
 TASK = "Hello, have some small talk while you look around"
 GPT, MINI, CLAUDE = "openai/gpt-4.1", f"openai/{SMALL}", "anthropic/claude-sonnet-5"
 CHAT: Models = ([GPT], ["openai/gpt-4o"])
+RESPONSES: Models = ([NEW_MODELS[0]], [NEW_MODELS[1]])
 MESSAGES: Models = (["anthropic/claude-opus-4-8"], [CLAUDE])
-MIXED: Models = ([CLAUDE], [GPT])
+MIXED: Models = ([CLAUDE], [NEW_MODELS[0]])
+CROSSINGS = {"chat": CHAT, "responses": RESPONSES, "messages": MESSAGES, "mixed": MIXED}
+"""The APIs of the models that a run is served by; `MIXED` has a lane on messages and one on responses."""
+WIRES = {GPT: "chat", "openai/gpt-4o": "chat", **dict.fromkeys(NEW_MODELS, "responses")}
 
 SHELL = (Use("shell", "true"),)
-PARALLEL = (Use("shell", "echo one"), Use("shell", "echo two"))
+NOTES = "notes.txt"
+PARALLEL = (Use("shell", "echo one"), Use("read", NOTES))
 LATE = ((Use("unlock"),), SHELL, SHELL, (Use("late"),))
+SUMMED_UP = Scene("Respond with TEXT ONLY", end="<analysis>-</analysis><summary>A list was sorted.</summary>")
 REST = (Scene(TASK, (SHELL,), "Looked around."), Scene(TALK, (SHELL,), "Hello."))
 
 IMAGE = "image.png"
@@ -40,15 +47,19 @@ def search(name: str) -> tuple[Use, ...]:
     return (Use("search", f"select:mcp__late__{name}"),)
 
 
-@pytest.mark.parametrize("models", [CHAT, MESSAGES, MIXED], ids=["chat", "messages", "mixed"])
+@pytest.mark.parametrize("models", CROSSINGS.values(), ids=CROSSINGS)
 def test_claude_code_keeps_one_model_per_lane(claude_code: Path, tmp_path: Path, models: Models) -> None:
+    """Also over a compaction, after which another process goes on."""
     late = (search("unlock"), (Use("unlock"),), SHELL, SHELL, search("late_tool"), (Use("late"),))
     job = Scene(CODE, (PARALLEL, (Use("image", IMAGE),), (Use("agent", TASK),), *late))
-    with stage(tmp_path, models, Script((job, *REST), ClaudeCode.name_tool)) as seen:
+    with stage(tmp_path, models, Script((job, SUMMED_UP, *REST), ClaudeCode.name_tool)) as seen:
         client = ClaudeCode(claude_code, tmp_path / "client", seen.url)
-        (client.project / IMAGE).write_bytes(PIXEL)
-        assert (client.begin(CODE), client.go_on(TALK)) == ("All done.", "Hello.")
+        furnish(client)
+        assert client.begin(CODE) == "All done."
+        client.go_on("/compact")
+        assert client.go_on(TALK) == "Hello."
         check(seen, models, side=[(MINI, BEGUN)])
+    assert "A list was sorted." in str(seen.exchanges[-1].body["messages"])
     check_title_and_late_tool(seen)
     record("claude-code", seen, tmp_path)
 
@@ -62,21 +73,15 @@ def test_claude_codes_title_decides_nothing_although_it_asks_for_the_same_model(
     assert seen.told() == {"side": [("openai/gpt-4o", BEGUN)], "main": [(GPT, BEGUN), (GPT, KEPT)]}
 
 
-def test_claude_code_searches_the_web_elsewhere_and_keeps_its_model_over_a_compaction(
-    claude_code: Path, tmp_path: Path
-) -> None:
+def test_claude_code_searches_the_web_elsewhere_and_keeps_its_model(claude_code: Path, tmp_path: Path) -> None:
     scenes = (
-        Scene(CODE, ((Use("web", "how to sort"),),)),
+        Scene(CODE, ((Use("web", "how to sort"),), SHELL)),
         Scene("Perform a web search", end="Sort it."),
-        Scene("Respond with TEXT ONLY", end="<analysis>-</analysis><summary>A list was sorted.</summary>"),
-        Scene(TALK, end="Hello."),
     )
     models = ([GPT, CLAUDE], ["openai/gpt-4o"])
     with stage(tmp_path, models, Script(scenes, ClaudeCode.name_tool)) as seen:
         client = ClaudeCode(claude_code, tmp_path / "client", seen.url)
         assert client.begin(CODE) == "All done."
-        client.go_on("/compact")
-        assert client.go_on(TALK) == "Hello."
         assert (seen.errors, seen.refused, seen.violations) == ([], [], 0)
     detour = f"detour; reason=unsuitable; pinned={GPT}; because=tools[0].type"
     assert seen.told() == {"side": [(MINI, BEGUN)], "main": [(GPT, BEGUN), (CLAUDE, detour), (GPT, KEPT)]}
@@ -87,6 +92,7 @@ def test_opencode_keeps_one_model_per_lane(opencode: Path, tmp_path: Path) -> No
     job = Scene(CODE, (PARALLEL, (Use("agent", TASK),), *LATE))
     with stage(tmp_path, CHAT, Script((job, *REST), OpenCode.name_tool)) as seen:
         client = OpenCode(opencode, tmp_path / "client", seen.url)
+        furnish(client)
         assert (client.begin(CODE), client.go_on(TALK)) == ("All done.", "Hello.")
         check(seen, CHAT, side=[(MINI, BEGUN)])
     check_title_and_late_tool(seen)
@@ -98,35 +104,32 @@ def test_opencode_keeps_one_model_per_lane_on_every_api(opencode: Path, tmp_path
     job = Scene(CODE, (PARALLEL, (Use("agent", TASK),)))
     with stage(tmp_path, CHAT, Script((job, *REST), OpenCode.name_tool)) as seen:
         client = OpenCode(opencode, tmp_path / "client", seen.url, package=f"@ai-sdk/{package}")
+        furnish(client)
         assert client.begin(CODE) == "All done."
         check(seen, CHAT, side=[(MINI, BEGUN)])
     record(f"opencode-{package}", seen, tmp_path)
 
 
-@pytest.mark.parametrize("models", [CHAT, MESSAGES], ids=["chat", "messages"])
+@pytest.mark.parametrize("models", CROSSINGS.values(), ids=CROSSINGS)
 def test_codex_keeps_one_model_per_lane(codex: Path, tmp_path: Path, models: Models) -> None:
-    """It asks for no title; its search of tools loads them in the middle."""
+    """It asks for no title; its search of tools loads them in the middle. Another process begins with a compaction.
+
+    Its request for a summary offers no tools but those that were found, and is answered as one for a title is.
+    """
     edits = ((Use("patch", PATCH),), (Use("image", IMAGE),))
     agent = ((Use("search", "spawn an agent"),), (Use("agent", TASK),), (Use("wait"),))
-    job = Scene(CODE, (PARALLEL, *edits, *agent, (Use("search", "unlock"),), (Use("unlock"),)))
-    with stage(tmp_path, models, Script((job, *REST), Codex.name_tool)) as seen:
+    steps = (PARALLEL, *edits, *agent, (Use("search", "unlock"),), (Use("unlock"),))
+    job = Scene(CODE, steps, input_tokens=COMPACT_TOKENS + 1)
+    summed_up = Scene("You are performing a CONTEXT CHECKPOINT", end=TITLE)
+    with stage(tmp_path, models, Script((job, summed_up, *REST), Codex.name_tool)) as seen:
         client = Codex(codex, tmp_path / "client", seen.url)
-        (client.project / IMAGE).write_bytes(PIXEL)
+        furnish(client)
         assert (client.begin(CODE), client.go_on(TALK)) == ("All done.", "Hello.")
         check(seen, models)
     assert (client.project / "sort.py").read_text() == "sorted\n"
-    record("codex", seen, tmp_path)
-
-
-def test_codex_keeps_its_model_over_a_compaction(codex: Path, tmp_path: Path) -> None:
-    """Its request for a summary offers no tools, as one for a title does, and is answered alike."""
-    scenes = (Scene(CODE, (SHELL,), input_tokens=COMPACT_TOKENS + 1), Scene(TALK, end="Hello."))
-    with stage(tmp_path, CHAT, Script(scenes, Codex.name_tool)) as seen:
-        client = Codex(codex, tmp_path / "client", seen.url)
-        assert (client.begin(CODE), client.go_on(TALK)) == ("All done.", "Hello.")
-        assert (seen.errors, seen.refused, seen.violations) == ([], [], 0)
     assert TITLE in str(seen.exchanges[-1].body["input"])
-    assert seen.told() == {"main": [(GPT, BEGUN), (GPT, KEPT)]}
+    assert "unsupported call" not in json.dumps([each.body for each in seen.exchanges])
+    record("codex", seen, tmp_path)
 
 
 def test_without_sessions_a_run_changes_its_model(codex: Path, tmp_path: Path) -> None:
@@ -145,6 +148,13 @@ def check(seen: Stage, models: Models, **others: list[tuple[str, str]]) -> None:
     (coder,), (talker,) = models
     lanes = {"main": [(coder, BEGUN), (coder, KEPT)], "agent": [(talker, BEGUN), (talker, KEPT)]}
     assert seen.told() == lanes | others
+    assert seen.spoken == {name.partition("/")[2]: {WIRES.get(name, "messages")} for name in (coder, talker)}
+
+
+def furnish(client: Client) -> None:
+    """Put a text and an image into a client's project."""
+    (client.project / NOTES).write_text("Sort it.")
+    (client.project / IMAGE).write_bytes(PIXEL)
 
 
 def check_title_and_late_tool(seen: Stage) -> None:

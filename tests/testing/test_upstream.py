@@ -5,6 +5,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import anthropic
 import openai
@@ -102,6 +103,24 @@ def test_every_wires_own_sdk_reads_words_and_calls(wire: str, is_stream: bool) -
     with FakeUpstream(reply_with(BOTH)) as upstream:
         text, calls, _ = ASKING[wire](upstream.url, is_stream=is_stream)
     assert (text, calls) == ("I look.", [("look_up", '{"city": "Oslo"}'), ("look_up", "{}")])
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_openais_sdk_reads_calls_of_a_clients_own_kinds(is_stream: bool) -> None:  # noqa: FBT001
+    patch = ToolCall("apply_patch", {"input": "*** Begin Patch"}, id="c1", kind="custom")
+    search = ToolCall("tool_search", {"query": "agents"}, id="c2", kind="tool_search")
+    spawn = ToolCall("spawn", {}, id="c3", namespace="agents")
+    with FakeUpstream(reply_with(Reply(calls=[patch, search, spawn]))) as upstream:
+        client = openai.OpenAI(base_url=f"{upstream.url}/v1", api_key="any", max_retries=0)
+        if is_stream:
+            with client.responses.stream(model="gpt-5.5", input="hi") as events:
+                output: list[Any] = list(events.get_final_response().output)
+        else:
+            output = list(client.responses.create(model="gpt-5.5", input="hi").output)
+    first, second, third = output
+    assert (first.type, first.name, first.input) == ("custom_tool_call", "apply_patch", "*** Begin Patch")
+    assert (second.type, second.execution, second.arguments) == ("tool_search_call", "client", {"query": "agents"})
+    assert (third.type, third.name, third.namespace) == ("function_call", "spawn", "agents")
 
 
 @pytest.mark.parametrize(
