@@ -7,6 +7,7 @@ value that is no pin counts as none, and the next pin takes its place. What to d
 """
 
 import hashlib
+import operator
 import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -91,6 +92,11 @@ class Renewal(NamedTuple):
     """How many requests ended."""
     tokens: Tokens = NO_TOKENS
     """What they cost."""
+
+    def add(self, later: "Renewal") -> "Renewal":
+        """Give both as one: the later lifetime, and the sums."""
+        tokens = Tokens(*map(operator.add, self.tokens, later.tokens))
+        return later._replace(turns=self.turns + later.turns, tokens=tokens)
 
 
 class RedisPins:

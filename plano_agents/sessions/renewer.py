@@ -7,6 +7,7 @@ what ended requests did is collected for a moment before it is written.
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import islice
 
 from plano_agents.sessions.pin import SessionKey
 from plano_agents.sessions.redis import Renewal
@@ -41,7 +42,7 @@ class Renewer:
         self._find_lineage = find_lineage
         self._sleep = sleep
         self._in_flight: dict[SessionKey, tuple[float, int]] = {}
-        self._waiting: list[Renewal] = []
+        self._waiting: dict[tuple[SessionKey, str], Renewal] = {}
         self._writing: asyncio.Task[None] | None = None
         self._beating: asyncio.Task[None] | None = None
         self._beat_seconds = math.inf
@@ -70,17 +71,18 @@ class Renewer:
             self._in_flight[key] = (ttl_seconds, requests - 1)
 
     def add(self, renewal: Renewal) -> None:
-        """Have something written soon."""
-        self._waiting.append(renewal)
+        """Have something written soon, with what waits of the same pin already."""
+        place = (renewal.key, renewal.lineage)
+        before = self._waiting.get(place)
+        self._waiting[place] = renewal if before is None else before.add(renewal)
         if self._writing is None:
             self._writing = asyncio.create_task(self._write_soon())
 
     async def flush(self) -> None:
         """Write what was collected."""
         while self._waiting:
-            renewals = self._waiting[:RENEWALS_AT_ONCE]
-            del self._waiting[:RENEWALS_AT_ONCE]
-            await self._write(renewals)
+            places = [*islice(self._waiting, RENEWALS_AT_ONCE)]
+            await self._write([self._waiting.pop(place) for place in places])
 
     async def aclose(self) -> None:
         """Write what was collected, and stop."""

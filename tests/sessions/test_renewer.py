@@ -116,13 +116,26 @@ async def test_requests_of_a_session_are_counted(renewer: Renewer) -> None:
 
 
 async def test_what_is_added_within_a_moment_is_written_at_once(renewer: Renewer, alarm: Alarm, pen: Pen) -> None:
-    renewals = [Renewal(A, 600, "1", 1, Tokens(number)) for number in range(RENEWALS_AT_ONCE + 1)]
+    renewals = [Renewal(A, 600, str(number), 1, Tokens(number)) for number in range(RENEWALS_AT_ONCE + 1)]
     for renewal in renewals:
         renewer.add(renewal)
     await alarm.ring(WRITE_SECONDS)
     await renewer.flush()
     assert [len(each) for each in pen.written] == [RENEWALS_AT_ONCE, 1]
     assert pen.renewals == renewals
+
+
+async def test_turns_of_one_pin_are_written_as_one_and_those_of_another_apart(
+    renewer: Renewer, alarm: Alarm, pen: Pen
+) -> None:
+    renewer.add(Renewal(A, 600, "1", 1, Tokens(3, 5, 1)))
+    renewer.add(Renewal(A, 600, "other", 1, Tokens(1, 1)))
+    renewer.add(Renewal(B, 600, "1", 1))
+    renewer.add(Renewal(A, 300, "1", 1, Tokens(10, 20, 2)))
+    await alarm.ring(WRITE_SECONDS)
+    assert pen.written == [
+        [Renewal(A, 300, "1", 2, Tokens(13, 25, 3)), Renewal(A, 600, "other", 1, Tokens(1, 1)), Renewal(B, 600, "1", 1)]
+    ]
 
 
 async def test_what_is_added_while_others_are_written_is_written_too(alarm: Alarm, pen: Pen) -> None:

@@ -210,7 +210,7 @@ class TestInAnOutage:
             for _ in range(3):
                 await replicas.alarm.ring(BEAT_SECONDS)
                 await replicas.alarm.ring(WRITE_SECONDS)
-            assert replicas.here._renewer._waiting == []
+            assert replicas.here._renewer._waiting == {}
 
 
 class TestAfterAnOutage:
