@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -13,8 +13,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from plano_agents.config.model import Config
 from plano_agents.http.client import Upstream
+from plano_agents.http.client.client import HttpUpstream
 from plano_agents.http.server.budget import BufferBudget
 from plano_agents.http.server.exchange import Serve
+from plano_agents.http.server.shortcut import Shortcut
+from plano_agents.http.server.template import Template
 from plano_agents.router.measurements import Fetch, Measurements
 from plano_agents.router.operate.admin import check_operator
 from plano_agents.router.operate.client_keys import ClientKeys
@@ -85,6 +88,7 @@ class Router:
         wall_clock: Unix time in seconds.
         chance: Gives a number from 0 to 1, 1 excluded, for each turn that may be routed beside its request.
         tallies: Where workers tell each other what they count; None where this process serves alone.
+        takes_fast_path: Whether requests of live sessions take the fast path, where they can.
 
     Raises:
         ConfigError: A configured model cannot be served, or the store cannot be used.
@@ -103,10 +107,12 @@ class Router:
         wall_clock: Callable[[], float] = time.time,
         chance: Callable[[], float] = random.random,
         tallies: Path | None = None,
+        takes_fast_path: bool = False,
     ) -> None:
         self._cache = config.routing.session_cache
         self._upstream = upstream
         self._fetch = fetch
+        self._takes_fast_path = takes_fast_path
         self._strategy = strategy
         self._watching: asyncio.Task[None] | None = None
         self._collectors = Collectors()
@@ -154,6 +160,8 @@ class Router:
         """
         before, self._serving = self._serving, self._start(config)
         before.readiness.stop()
+        if before.endpoints.fast_path is not None:
+            before.endpoints.fast_path.retire()
         self._serving.readiness.check()
         self._pinning.store.configure(max_entries=config.routing.session_max_entries)
         cache = config.routing.session_cache
@@ -204,6 +212,21 @@ class Router:
             or inspector.find_direct(path)
         )
 
+    def list_blanks(self, target: str) -> Collection[str]:
+        """See `plano_agents.http.server.shortcut.ShortcutApp`."""
+        fast_path = self._serving.endpoints.fast_path
+        return fast_path.list_blanks(target) if fast_path is not None else ()
+
+    def find_shortcut(self, template: Template, peer: str | None) -> Shortcut | None:
+        """See `plano_agents.http.server.shortcut.ShortcutApp`."""
+        fast_path = self._serving.endpoints.fast_path
+        return fast_path.find_shortcut(template, peer) if fast_path is not None else None
+
+    def count_fast_turns(self) -> Mapping[str, int]:
+        """Count what became of the requests that took the fast path; see `FastPath.counts`."""
+        fast_path = self._serving.endpoints.fast_path
+        return fast_path.counts if fast_path is not None else {}
+
     def _start(self, config: Config) -> _Serving:
         """Build what serves a configuration, and let its measurements take the old ones' place."""
         measurements = Measurements(config.metrics_sources, self._fetch) if self._fetch is not None else None
@@ -240,7 +263,12 @@ class Router:
             self._watching = asyncio.get_running_loop().create_task(measurements.watch())
         keys = ClientKeys(config.client_keys, config.limits.allowed_hosts)
         endpoints = ProxiedEndpoints(
-            service, config, keys.let_in, self._admission, on_refused=self._metrics.count_refusal
+            service,
+            config,
+            keys.let_in,
+            self._admission,
+            on_refused=self._metrics.count_refusal,
+            upstream=self._upstream if self._takes_fast_path and isinstance(self._upstream, HttpUpstream) else None,
         )
         self._admission.configure(config.limits)
         health.configure(config)

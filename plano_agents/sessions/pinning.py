@@ -214,9 +214,9 @@ class Turn:
         Returns:
             The decision; the pin that it stands for is kept.
         """
-        pinned = decide_before_routing(await self._look(), hint=None, find_model=find_model, now=0)
-        if pinned is not None:
-            return self._settle(pinned)
+        retained = await self.retain(find_model)
+        if retained is not None:
+            return retained
         gate = self._pinning.gate(self.key)
         async with gate.lock:
             # Asking again costs a shared store's round trip, one after another, and this process nothing.
@@ -230,6 +230,15 @@ class Turn:
             if decided is None:
                 gate.open(settled.pin, self._pinning.ledger.tick(), degraded=self._degraded)
             return self._settle(settled)
+
+    async def retain(self, find_model: Callable[[str], str | None]) -> Decision | None:
+        """Decide for a session whose live pin holds; None where there is none, or its model left the configuration.
+
+        Args:
+            find_model: From any spelling to the provider-qualified name; None for what is not configured.
+        """
+        pinned = decide_before_routing(await self._look(), hint=None, find_model=find_model, now=0)
+        return self._settle(pinned) if pinned is not None else None
 
     async def find_named(self, named: str | None) -> str | None:
         """Find the model that a lane gets by the name that it asks for, as it begins; None where it is routed.

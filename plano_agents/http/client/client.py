@@ -6,10 +6,11 @@ byte answered is sent once more, on a new one; nothing else is.
 
 import asyncio
 import ssl
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urljoin
 
 from plano_agents.config.model import Timeouts
@@ -36,8 +37,26 @@ FETCH_REDIRECTS = 10
 MAX_KEPT_URLS = 1024
 """For how many URLs what is derived from them is remembered."""
 
+END_OF_HEAD = b"content-length: %d\r\n\r\n"
+"""The end of the head of a request with a body: its length, and the empty line."""
+
 _FETCH_HEADERS: Mapping[str, str] = MappingProxyType({"accept-encoding": "identity"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+Dial = Callable[[Origin, Connection, ssl.SSLContext | None], Awaitable[None]]
+"""Connects a connection; see `dial.dial`."""
+
+
+class Way(NamedTuple):
+    """The way to a URL, for who writes requests and reads answers by callbacks."""
+
+    pool: Pool
+    """Has the connections that wait; none of them may have noticed yet that it is closed (`died_unanswered`)."""
+    connect: Callable[[Timeouts, float], Coroutine[Any, Any, Connection]]
+    """Makes another one: with the timeouts of the request, and since when they run; see `Upstream.send`."""
+    encode_head: Callable[[Mapping[str, str]], bytes]
+    """Encodes a POST's head with such headers, up to its length and its empty line."""
 
 
 class HttpUpstream:
@@ -46,10 +65,14 @@ class HttpUpstream:
     Args:
         tls: What providers' certificates are checked against; None for the system's.
         proxy_from_environment: Whether ``HTTP_PROXY`` and its kin are honoured.
+        dial: Makes connections.
     """
 
-    def __init__(self, *, tls: ssl.SSLContext | None = None, proxy_from_environment: bool = False) -> None:
+    def __init__(
+        self, *, tls: ssl.SSLContext | None = None, proxy_from_environment: bool = False, dial: Dial = dial
+    ) -> None:
         self._loop = asyncio.get_running_loop()
+        self._dial = dial
         self._tls = tls
         self._tls_is_loaded = False
         self._tls_lock = asyncio.Lock()
@@ -61,6 +84,19 @@ class HttpUpstream:
     def send(self, request: UpstreamRequest) -> Coroutine[Any, Any, HttpResponse]:
         """See `Upstream.send`."""
         return self._send(b"POST", request.url, request.headers, request.body, request.timeouts)
+
+    def find_way(self, url: str) -> Way:
+        """Find the way to a URL.
+
+        Args:
+            url: The address.
+        """
+        destination, pool = self._find_route(url)
+        return Way(
+            pool,
+            partial(self._connect, destination.origin, pool),
+            partial(self._begin_head, b"POST", destination),
+        )
 
     async def fetch(self, url: str) -> bytes:
         """Get what is at an address that is no provider's; redirects are followed.
@@ -112,19 +148,22 @@ class HttpUpstream:
         return found
 
     def _build_head(self, method: bytes, destination: Destination, headers: Mapping[str, str], body: bytes) -> bytes:
+        beginning = self._begin_head(method, destination, headers)
+        return beginning + (b"\r\n" if method == b"GET" else END_OF_HEAD % len(body))
+
+    def _begin_head(self, method: bytes, destination: Destination, headers: Mapping[str, str]) -> bytes:
+        """Encode a head up to its length."""
         lines = self._lines
         block = b"".join([lines[header] for header in headers.items()])
         host = b"" if "host" in headers else destination.host
         accept = b"" if "accept" in headers else b"accept: */*\r\n"
-        length = b"" if method == b"GET" else b"content-length: %d\r\n" % len(body)
-        return b"%b %b HTTP/1.1\r\n%b%b%b%b%b\r\n" % (
+        return b"%b %b HTTP/1.1\r\n%b%b%b%b" % (
             method,
             destination.target,
             host,
             accept,
             destination.proxy_authorization,
             block,
-            length,
         )
 
     async def _connect(self, origin: Origin, pool: Pool, timeouts: Timeouts, started: float) -> Connection:
@@ -137,7 +176,7 @@ class HttpUpstream:
         )
         try:
             async with asyncio.timeout_at(min(connect_due, first_byte_due)) as limit:
-                await dial(origin, connection, tls)
+                await self._dial(origin, connection, tls)
         except (OSError, UnicodeError) as error:
             if limit.expired() and first_byte_due < connect_due:
                 raise failures.begins_late(origin.label, timeouts, has_head=False) from error
@@ -180,10 +219,17 @@ async def _exchange(
     connection: Connection, head: bytes, body: bytes, timeouts: Timeouts, started: float
 ) -> HttpResponse:
     try:
-        answer = Waiter(asyncio.get_running_loop())
-        connection.ask(head, body, timeouts, started=started, reader=answer)
-        await answer.came
+        await _ask(connection, head, body, timeouts, started)
     except BaseException:
         connection.abort()
         raise
     return HttpResponse(connection)
+
+
+def _ask(
+    connection: Connection, head: bytes, body: bytes, timeouts: Timeouts, started: float
+) -> "asyncio.Future[bool]":
+    """Ask; what is done once the head is there must not be held by who awaits it, for it holds what is raised."""
+    answer = Waiter(asyncio.get_running_loop())
+    connection.ask(head, body, timeouts, started=started, reader=answer)
+    return answer.came

@@ -212,6 +212,12 @@ class Connection(asyncio.Protocol):
         self._resume_reading()
         return taken
 
+    def give_back(self, taken: bytes) -> None:
+        """Have what was taken of the body handed on again, to another reader."""
+        if taken:
+            self.pieces.insert(0, taken)
+            self._size += len(taken)
+
     def release(self) -> None:
         """Take no more of the answer; keep the connection if the next request can go out on it, else close it."""
         if (

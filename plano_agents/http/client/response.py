@@ -42,9 +42,7 @@ class HttpResponse:
         if connection is None:
             return b""
         if not connection.is_complete:
-            whole = Waiter(asyncio.get_running_loop())
-            connection.wait_for_end(limit, whole)
-            await whole.came
+            await _wait_for_end(connection, limit)
         body = connection.take()
         self._release()
         if len(body) > limit:
@@ -72,3 +70,10 @@ class HttpResponse:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.release()
+
+
+def _wait_for_end(connection: Connection, limit: int) -> "asyncio.Future[bool]":
+    """Give what is done once all of the body is there; who awaits it must not hold it, for it holds what is raised."""
+    whole = Waiter(asyncio.get_running_loop())
+    connection.wait_for_end(limit, whole)
+    return whole.came

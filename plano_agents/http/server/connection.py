@@ -35,13 +35,18 @@ from plano_agents.http.server.budget import SMALL_BYTES
 from plano_agents.http.server.exchange import Exchange
 from plano_agents.http.server.flow import Flow
 from plano_agents.http.server.handlers import Handlers
-from plano_agents.http.server.head import HeadReader
+from plano_agents.http.server.head import HeadReader, RequestHead
 from plano_agents.http.server.link import Ends, read_ends
 from plano_agents.http.server.server_state import ServerState
+from plano_agents.http.server.shortcut import Shortcut
+from plano_agents.http.server.template import Filled, Template, build_template
+from plano_agents.http.server.work import Work
 
 LINGER_SECONDS = 1.0
 """How long a refused client's bytes are still taken and dropped: closing on unread ones resets the connection, and
 then most clients never see the answer."""
+KEPT_TEMPLATES = 4
+"""How many heads of its client a connection knows: an agent and its helpers take turns on one."""
 PIPELINED_BYTES = 65_536
 """How much of the next requests is kept while one is answered; then the socket is not read."""
 
@@ -68,6 +73,7 @@ class ServerConnection(asyncio.Protocol):
         "_exchange",
         "_handlers",
         "_heads",
+        "_known",
         "_loop",
         "_phase",
         "ends",
@@ -94,6 +100,7 @@ class ServerConnection(asyncio.Protocol):
         self._body: Body = build_body(0)
         self._body_bytes = self._body_due = 0
         self._exchange: Exchange | None = None
+        self._known: list[tuple[Template, Shortcut]] = []  # the one seen last is first
         self._phase: _Phase = "idle"
         self._deadline = Deadline(self._loop, self._on_deadline)
         self.peer: str | None = None
@@ -123,6 +130,7 @@ class ServerConnection(asyncio.Protocol):
         self._phase = "closing"
         self._buffer.clear()
         self._exchange = None
+        self._known.clear()
         self._deadline.cancel()
 
     def pause_writing(self) -> None:
@@ -135,6 +143,8 @@ class ServerConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the client."""
+        if self._phase == "idle" and self._known and not self._buffer and self._take_known(data):
+            return
         if self._phase != "closing":
             self._buffer += data
             self._read()
@@ -147,6 +157,11 @@ class ServerConnection(asyncio.Protocol):
             self.transport.close()
         else:
             self._exchange.keep_alive = False
+
+    def interrupt(self) -> None:
+        """End what is served without a task, and tell its client so."""
+        if self._exchange is not None and self._exchange.work is not None:
+            self._exchange.work.on_stop()
 
     def abandon(self) -> None:
         """Close, whatever is being answered."""
@@ -211,13 +226,83 @@ class ServerConnection(asyncio.Protocol):
         owes_continue = head.expects_continue and not self._buffer
         serve = self._handlers.find_direct(head.target)
         exchange = Exchange(head, self, is_told=serve is None, owes_continue=owes_continue)
-        exchange.start(serve or self._handlers.bridge.serve, self._loop)
+        if serve is not None:
+            exchange.work = self._begin_work(exchange, head)
+        if exchange.work is None:
+            exchange.start(serve or self._handlers.bridge.serve, self._loop)
         self._exchange = exchange
         self._body = build_body(head.content_length)
         self._phase = "body"
         self._body_bytes = self._body_due = 0  # what is not here yet has its time from now
         if owes_continue:
             self.flow.pause_reading()
+        return True
+
+    def _begin_work(self, exchange: Exchange, head: RequestHead) -> Work | None:
+        """Begin to serve a request, whose head was just parsed, without a task; None where it needs one."""
+        read = self._heads.last
+        known = self._find_known(read)
+        if known is not None:
+            template, shortcut, filled = known
+            return shortcut.begin(exchange, template, filled)
+        blanks = self._handlers.list_blanks(head.target)
+        if not blanks or (new := build_template(read, head, blanks)) is None:
+            return None
+        found = self._handlers.find_shortcut(new, self.peer)
+        values = new.fill(read, len(read))
+        if found is None or values is None:
+            return None
+        self._known.insert(0, (new, found))
+        del self._known[KEPT_TEMPLATES:]
+        return found.begin(exchange, new, values)
+
+    def _find_known(self, data: bytes) -> tuple[Template, Shortcut, Filled] | None:
+        """Find the known head that a request begins with."""
+        max_bytes = self.server_state.limits.max_header_bytes
+        for each in self._known:
+            filled = each[0].fill(data, max_bytes)
+            if filled is not None:
+                break
+        else:
+            return None
+        if each[1].is_over:
+            self._known.clear()
+            return None
+        if each is not self._known[0]:
+            self._known.remove(each)
+            self._known.insert(0, each)
+        return each[0], each[1], filled
+
+    def _take_known(self, data: bytes) -> bool:
+        """Begin an exchange with a request whose head is known, and read what came of its body; whether it is.
+
+        Args:
+            data: All that came of it.
+        """
+        known = self._find_known(data)
+        if known is None:
+            return False
+        template, shortcut, filled = known
+        exchange = self._exchange = Exchange(template.head, self, is_told=False, owes_continue=False)
+        work = exchange.work = shortcut.begin(exchange, template, filled)
+        if work is None:
+            head = exchange.head = template.read(filled.values)
+            serve = self._handlers.find_direct(head.target)
+            assert serve is not None, "a shortcut's path is served directly"  # noqa: S101 - cannot happen
+            exchange.start(serve, self._loop)
+        self._body_bytes = self._body_due = 0
+        body = data[filled.end :]
+        if len(body) == filled.length <= SMALL_BYTES:
+            self._body_bytes = filled.length
+            self._phase = "answer"
+            self._deadline.lift()
+            exchange.take(body)
+            exchange.close_body()
+            return True
+        self._body = build_body(filled.length)
+        self._phase = "body"
+        self._buffer += body
+        self._read()
         return True
 
     def _read_body(self) -> None:

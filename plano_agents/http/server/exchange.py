@@ -3,7 +3,8 @@
 A router's endpoints serve exchanges directly: ASGI costs a message for every step and a task that waits for the
 client's leaving, and a request that needs a few dozen microseconds would spend most of them there. An ASGI application
 is served by a bridge (`asgi`). The connection hands in the body as it comes and says when the client is gone; that
-cancels the work at once, or tells it, where the exchange was made so.
+cancels the work at once, or tells it, where the exchange was made so. What needs no task is served by callbacks
+(`shortcut`), and may start one at any time.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from plano_agents.http.server.answer_head import encode_headers
 from plano_agents.http.server.budget import SMALL_BYTES
 from plano_agents.http.server.head import RequestHead
 from plano_agents.http.server.link import Ends, Link
+from plano_agents.http.server.work import Work
 from plano_agents.observe.log import locate
 
 Serve = Callable[["Exchange"], Coroutine[None, None, None]]
@@ -25,6 +27,7 @@ _CHUNK = b"%b%x\r\n%b\r\n"
 _BARE = b"%b%.0a%b"
 """The same for HTTP/1.0, which has no chunks (RFC 9112, section 6.1): the size takes no room."""
 _CHUNKS_END = b"0\r\n\r\n"
+_CLOSING = b"connection: close\r\n"
 
 HELD_BYTES = 65_536
 """How much of a body is held for an application that reads it piece by piece, before its client is not read."""
@@ -61,6 +64,7 @@ class Exchange:
         "response_complete",
         "response_started",
         "size",
+        "work",
     )
 
     def __init__(self, head: RequestHead, link: Link, *, is_told: bool, owes_continue: bool) -> None:
@@ -80,6 +84,8 @@ class Exchange:
         self._refusal: PlanoError | None = None
         self._waiters: list[asyncio.Future[None]] = []
         self._task: asyncio.Task[None] | None = None
+        self.work: Work | None = None
+        """Serves it by callbacks; None where a task does."""
         self.keep_alive = head.keep_alive
         """Whether the connection serves another request after this one."""
         self.is_whole = False
@@ -109,7 +115,10 @@ class Exchange:
     def close_body(self) -> None:
         """Take the body's end."""
         self.is_whole = True
-        self.wake()
+        if self.work is not None:
+            self.work.on_body()
+        else:
+            self.wake()
 
     def refuse(self, error: PlanoError) -> bool:
         """Have the reader of the body answer with an error: the rest of the body does not come.
@@ -123,13 +132,18 @@ class Exchange:
         self.keep_alive = False
         self._body.clear()
         self._refusal = error
+        if self.work is not None:
+            self.work.on_refused()
         self.wake()
         return True
 
     def leave(self) -> None:
         """End the work: the client is gone, or was refused."""
         self.disconnected = True
-        task = self._task
+        task, work = self._task, self.work
+        if work is not None:
+            self.work = None
+            work.on_left()
         if task is None or self.response_complete:
             return
         if self.is_told:
@@ -183,6 +197,10 @@ class Exchange:
             if not waiter.done():
                 waiter.set_result(None)
 
+    def give_back(self, body: bytes) -> None:
+        """Have the body, which was taken, taken by another."""
+        self._body, self.size = [body], len(body)
+
     def take_body(self) -> bytes:
         """Take what came of the body and was not taken."""
         body, self._body = self._body, []
@@ -209,12 +227,31 @@ class Exchange:
         self._link.transport.write(head if self.head.method == "HEAD" else head + body)
         self.complete()
 
+    def answer_encoded(self, status: int, lines: bytes, body: bytes) -> None:
+        """Write a whole answer to a POST, as `answer` does, its header lines encoded."""
+        if self.disconnected:
+            return
+        if len(body) > SMALL_BYTES:
+            self._link.flow.make_room(len(body))
+        closing = b"" if self.keep_alive else _CLOSING
+        beginning = self._link.server_state.beginnings[status]
+        self.response_started = True
+        self._link.transport.write(b"%b%b%bcontent-length: %d\r\n\r\n%b" % (beginning, lines, closing, len(body), body))
+        self.complete()
+
     def begin(self, status: int, headers: Mapping[str, str]) -> None:
         """Begin an answer that comes in pieces: its head goes out with the first of them, or with its end."""
         is_chunked = self.head.http_version != "1.0"
         self._frame, self._end = (_CHUNK, _CHUNKS_END) if is_chunked else (_BARE, b"")
         framing = "transfer-encoding: chunked\r\n\r\n" if is_chunked else "\r\n"
         self._head = self.encode_head(status, encode_headers(headers), framing)
+
+    def begin_encoded(self, status: int, lines: bytes) -> None:
+        """Begin an answer in chunks, as `begin` does, its header lines encoded."""
+        closing = b"" if self.keep_alive else _CLOSING
+        self._frame, self._end = _CHUNK, _CHUNKS_END
+        beginning = self._link.server_state.beginnings[status]
+        self._head = b"%b%b%btransfer-encoding: chunked\r\n\r\n" % (beginning, lines, closing)
 
     def write(self, piece: bytes) -> bool:
         """Write the next piece, which is not empty; whether the client reads: if not, `drain` comes before the next."""
@@ -233,6 +270,16 @@ class Exchange:
     def is_paused(self) -> bool:
         """Whether the client does not read: nothing should be written before `drain`."""
         return self._link.flow.write_paused
+
+    def call_when_read(self, go_on: Callable[[], None]) -> None:
+        """Have something called once the client reads, or is gone; at once where it does."""
+        self._link.flow.call_when_writable(go_on)
+
+    def cut(self) -> None:
+        """Break the connection off: the answer that has begun has no good end."""
+        self._let_go()
+        if not (self.response_complete or self.disconnected):
+            self._link.transport.close()
 
     async def drain(self) -> None:
         """Wait until the client reads."""
@@ -281,13 +328,11 @@ class Exchange:
         finally:
             if self._task is not None:
                 self._link.server_state.tasks.discard(self._task)
-            self._let_go()
-            if not (self.response_complete or self.disconnected):
-                self._link.transport.close()
+            self.cut()
 
     def _let_go(self) -> None:
         """Keep nothing of a request that is over; one that is cancelled before its first step has raised it."""
-        self._body, self._task, self._waiters = [], None, []
+        self._body, self._task, self._waiters, self.work = [], None, [], None
 
     def _take_head(self) -> bytes:
         head, self._head = self._head, b""

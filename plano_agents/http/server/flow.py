@@ -31,6 +31,7 @@ class Flow:
         "_budget",
         "_deadline",
         "_on_reading_resumed",
+        "_on_writable",
         "_server_state",
         "_transport",
         "_unread_bytes",
@@ -49,6 +50,7 @@ class Flow:
         self._budget = server_state.budget
         self._on_reading_resumed = on_reading_resumed
         self._writable = asyncio.Event()
+        self._on_writable: Callable[[], None] | None = None
         self._unread_bytes = 0
         self._deadline = Deadline(asyncio.get_running_loop(), self._on_deadline)
         self.read_paused = False
@@ -107,6 +109,16 @@ class Flow:
         self._writable.set()
         self.answer.release()
         self._deadline.lift()
+        on_writable, self._on_writable = self._on_writable, None
+        if on_writable is not None:
+            on_writable()
+
+    def call_when_writable(self, go_on: Callable[[], None]) -> None:
+        """Have something called once the client reads, or is gone; at once where it does."""
+        if self.write_paused:
+            self._on_writable = go_on
+        else:
+            go_on()
 
     async def drain(self) -> None:
         """Wait until the client reads, or is gone."""

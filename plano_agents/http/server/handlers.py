@@ -1,5 +1,6 @@
 """The choice of what serves a request: some paths directly, all others by an ASGI application."""
 
+from collections.abc import Collection
 from typing import Protocol, runtime_checkable
 from urllib.parse import unquote
 
@@ -7,6 +8,8 @@ from starlette.types import ASGIApp
 
 from plano_agents.http.server.asgi import AsgiBridge
 from plano_agents.http.server.exchange import Serve
+from plano_agents.http.server.shortcut import Shortcut, ShortcutApp
+from plano_agents.http.server.template import Template
 
 
 @runtime_checkable
@@ -26,6 +29,7 @@ class Handlers:
 
     def __init__(self, app: ASGIApp) -> None:
         self._direct = app if isinstance(app, DirectApp) else None
+        self._shortcuts = app if isinstance(app, ShortcutApp) else None
         self.bridge = AsgiBridge(app)
         """Serves what is not served directly."""
 
@@ -37,3 +41,11 @@ class Handlers:
         if serve is not None or not ("?" in target or "%" in target):
             return serve
         return self._direct.find_direct(unquote(target.partition("?")[0]))
+
+    def list_blanks(self, target: str) -> Collection[str]:
+        """See `ShortcutApp.list_blanks`."""
+        return self._shortcuts.list_blanks(target) if self._shortcuts is not None else ()
+
+    def find_shortcut(self, template: Template, peer: str | None) -> Shortcut | None:
+        """See `ShortcutApp.find_shortcut`."""
+        return self._shortcuts.find_shortcut(template, peer) if self._shortcuts is not None else None

@@ -223,6 +223,8 @@ class HeadReader:
         self._max_bytes = max_bytes
         self._scanned = 0
         self._lines_seen = LinesSeen()
+        self.last = b""
+        """The head taken last, its empty line included."""
 
     def take(self, buffer: bytearray) -> RequestHead | None:
         """Take a head off the buffer's front.
@@ -250,7 +252,8 @@ class HeadReader:
         if end < 0:
             self._check_unfinished(buffer)
             return None
-        head = parse_head(buffer[:end].decode("latin-1"), self._lines_seen)
+        self.last = bytes(buffer[:size])
+        head = parse_head(self.last[:end].decode("latin-1"), self._lines_seen)
         del buffer[:size]
         self._scanned = 0
         return head

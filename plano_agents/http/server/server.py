@@ -64,11 +64,12 @@ class Server:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace_seconds):
                 await state.wait_until_left()
-        tasks = set(state.tasks)
-        for task in tasks:
+        for task in state.tasks:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=END_SECONDS)
+        for member in list(state.members):
+            member.interrupt()
+        if state.tasks:
+            await asyncio.wait(set(state.tasks), timeout=END_SECONDS)
         for member in list(state.members):
             member.abandon()
         await self._lifespan.stop()

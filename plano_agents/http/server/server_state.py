@@ -15,6 +15,9 @@ class Member(Protocol):
     def finish(self) -> None:
         """Close, once the request that is being answered is done."""
 
+    def interrupt(self) -> None:
+        """End what is served without a task, and tell its client so."""
+
     def abandon(self) -> None:
         """Close, whatever is being answered."""
 

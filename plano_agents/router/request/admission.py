@@ -31,6 +31,11 @@ class Admission:
         self._limit = limits.max_concurrent_requests
         self.buffered.limit = limits.max_buffered_bytes
 
+    @property
+    def is_full(self) -> bool:
+        """Whether as many are in flight as may be."""
+        return self.in_flight >= self._limit
+
     def enter(self) -> None:
         """Admit a request; `leave` follows.
 

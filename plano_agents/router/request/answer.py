@@ -15,6 +15,7 @@ from plano_agents.affinity import AFFINITY_HEADER
 from plano_agents.errors import PlanoError
 from plano_agents.protocol.adjustment import Adjustment
 from plano_agents.router.request.trail import Trail
+from plano_agents.sessions.pin import Decision
 
 PASSED_BACK = frozenset(
     {"content-type", "request-id", "retry-after", "retry-after-ms", "x-codex-turn-state", "x-request-id"}
@@ -120,21 +121,26 @@ def build_headers(trail: Trail) -> dict[str, str]:
     if trail.origin is not None:
         headers["x-plano-session"] = trail.origin.source
     if trail.decision is not None:
-        headers["x-plano-model"] = _encode_name(trail.decision.model)
-        headers["x-plano-affinity"] = trail.decision.header
-        if trail.decision.route is not None:
-            headers["x-plano-route"] = _encode_name(trail.decision.route)
-        if trail.decision.deployment is not None:
-            headers["x-plano-deployment"] = trail.decision.deployment
+        headers |= describe_decision(trail.decision)
     if trail.adjustments:
-        headers["x-plano-adjusted"] = _say_adjustments(trail.adjustments)
+        headers["x-plano-adjusted"] = say_adjustments(trail.adjustments)
     if trail.routing_ms is not None:
         upstream = f", upstream;dur={trail.upstream_ms:.3f}" if trail.upstream_ms is not None else ""
         headers["server-timing"] = f"routing;dur={trail.routing_ms:.3f}{upstream}"
     return headers
 
 
-def _say_adjustments(adjustments: Sequence[Adjustment]) -> str:
+def describe_decision(decision: Decision) -> dict[str, str]:
+    """Write what the contract promises to tell of a decision."""
+    headers = {"x-plano-model": _encode_name(decision.model), "x-plano-affinity": decision.header}
+    if decision.route is not None:
+        headers["x-plano-route"] = _encode_name(decision.route)
+    if decision.deployment is not None:
+        headers["x-plano-deployment"] = decision.deployment
+    return headers
+
+
+def say_adjustments(adjustments: Sequence[Adjustment]) -> str:
     """Write what was changed, as far as it fits into a header."""
     told = ", ".join(each.text for each in adjustments)
     told = told.encode("ascii", "replace").decode()
@@ -142,15 +148,22 @@ def _say_adjustments(adjustments: Sequence[Adjustment]) -> str:
     return told if len(told) <= MAX_ADJUSTED_CHARACTERS else f"{told[: MAX_ADJUSTED_CHARACTERS - 3]}..."
 
 
-def pass_back(upstream: Mapping[str, str]) -> dict[str, str]:
-    """Pick the provider's headers that the client gets, names in lower case.
+def is_passed_back(name: str, value: str) -> bool:
+    """Whether the client gets a provider's header: of anything but printable ASCII no server would send it on.
 
-    A value of anything but printable ASCII is left out: no server would send it on, and none of these needs it.
+    Args:
+        name: In lower case.
+        value: Its value.
     """
+    return (name in PASSED_BACK or name.startswith(_RATE_LIMITS)) and value.isascii() and value.isprintable()
+
+
+def pass_back(upstream: Mapping[str, str]) -> dict[str, str]:
+    """Pick the provider's headers that the client gets, names in lower case."""
     passed = {}
     for spelling, value in upstream.items():
         name = spelling.lower()
-        if (name in PASSED_BACK or name.startswith(_RATE_LIMITS)) and value.isascii() and value.isprintable():
+        if is_passed_back(name, value):
             passed[name] = value
     return passed
 

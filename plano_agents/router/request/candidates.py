@@ -27,6 +27,7 @@ from plano_agents.providers.fit import Fitted, build_fittings, refuse_altered
 from plano_agents.providers.profiles import find_profile
 from plano_agents.providers.target import build_request_headers, build_target
 from plano_agents.sessions.cache_keys import FindCacheKey
+from plano_agents.sessions.pin import SessionKey
 from plano_agents.sessions.pinning import Turn
 
 CACHE_HEADER = "x-plano-cache"
@@ -215,6 +216,16 @@ class Served:
             return self.target.wire, False
         return wire, wire is form
 
+    def plan_caching(self, wire: Form, session: SessionKey | None) -> Caching:
+        """Put together the help for a request's cache at the provider.
+
+        Args:
+            wire: What is spoken to the provider.
+            session: The session's key here; None without a session.
+        """
+        key = self.find_cache_key(session) if self.find_cache_key is not None and session is not None else None
+        return self.target.plan_caching(wire, key, sets_marks=self.sets_marks)
+
 
 class ModelCandidate:
     """A configured model that may serve a request.
@@ -259,11 +270,9 @@ class ModelCandidate:
 
     def _plan_caching(self, wire: Form) -> Caching:
         """Put together the help for the request's cache at the provider, unless the client wants none of it."""
-        served, turn = self.served, self._turn
         if is_cache_off(self._draft.headers):
             return UNAIDED
-        key = served.find_cache_key(turn.key) if served.find_cache_key is not None and turn is not None else None
-        return served.target.plan_caching(wire, key, sets_marks=served.sets_marks)
+        return self.served.plan_caching(wire, self._turn.key if self._turn is not None else None)
 
     def _translate(self, wire: Form, caching: Caching) -> tuple[Translation, Fitted]:
         served, draft = self.served, self._draft

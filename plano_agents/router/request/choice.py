@@ -119,10 +119,7 @@ class Choice:
         Args:
             model: The one that serves it, qualified.
         """
-        name = self._request.model
-        if name is None or self._chooser.find_name(name) is not None or model.endswith(f"/{name}"):
-            return ()
-        return (substituted("model", model, name),)
+        return tell_replaced(self._chooser, self._request.model, model)
 
     def is_suitable(self, name: str) -> bool:
         """Whether a model can serve the request, as far as is known."""
@@ -199,3 +196,16 @@ class Choice:
     def _find_unmet(self, name: str) -> str | None:
         """Find what the request needs that a model cannot give; None where it can serve it, as far as is known."""
         return find_unmet(self._chooser.find_profile(name), self._needs)
+
+
+def tell_replaced(chooser: Chooser, name: str | None, model: str) -> tuple[Adjustment, ...]:
+    """Tell that a model stands in for a name that nothing declares.
+
+    Args:
+        chooser: What is configured.
+        name: The model that is asked for; None where none is.
+        model: The one that serves, qualified.
+    """
+    if name is None or chooser.find_name(name) is not None or model.endswith(f"/{name}"):
+        return ()
+    return (substituted("model", model, name),)

@@ -21,9 +21,10 @@ from msgspec.structs import replace
 from plano_agents.config.model import Config
 from plano_agents.errors import RequestError, UpstreamError, UpstreamUnavailableError
 from plano_agents.http.client import Upstream
+from plano_agents.router.request.begun import Sending
 from plano_agents.router.request.breaker import Attempt
 from plano_agents.router.request.candidates import Candidate, Opened
-from plano_agents.router.request.health import Health, Rest
+from plano_agents.router.request.health import Health, ModelHealth, Rest
 from plano_agents.router.request.outcomes import Telling, judge, name_cause, rank_failure
 from plano_agents.router.request.retry import choose_delay, is_retryable, parse_retry_after
 from plano_agents.router.request.sampling import Trace
@@ -137,6 +138,10 @@ class Dispatcher:
         self._chance = chance
         self._sleep = sleep
 
+    def find_health(self, upstream: str) -> ModelHealth:
+        """Find what is known of an upstream; see `candidates.Place.upstream`."""
+        return self._health.of(upstream)
+
     async def send(
         self,
         candidates: Iterable[Candidate],
@@ -145,6 +150,7 @@ class Dispatcher:
         *,
         note: NoteTry = lambda _try: None,
         trace: Trace | None = None,
+        begun: Sending | None = None,
     ) -> Sent:
         """Send a request to the first candidate that answers.
 
@@ -155,6 +161,7 @@ class Dispatcher:
             deployment: The deployment of it that was decided on; None for a model without deployments.
             note: Is told of each sending.
             trace: Names each sending's span; None where nothing is traced.
+            begun: The first candidate's first sending, where it was sent already; nothing is traced then.
 
         Returns:
             The decided model's answer, good or refused for good; else the first good one of its fallbacks; else the
@@ -167,7 +174,8 @@ class Dispatcher:
         failures: list[_Failure] = []
         moved = UNSUITABLE
         for model, places in groupby(candidates, _MODEL):
-            came = await self._ask(places, note, trace)
+            came = await self._ask(places, note, trace, begun)
+            begun = None
             is_decided = model == decided
             if isinstance(came, Sent):
                 if is_decided:
@@ -186,11 +194,14 @@ class Dispatcher:
         finally:
             del candidates, places, failures, told, came  # what is raised holds this frame, and this frame the request
 
-    async def _ask(self, places: Iterable[Candidate], note: NoteTry, trace: Trace | None) -> Sent | list[_Failure]:
+    async def _ask(
+        self, places: Iterable[Candidate], note: NoteTry, trace: Trace | None, begun: Sending | None
+    ) -> Sent | list[_Failure]:
         """Try one model as often as that makes sense: each of its deployments, then again those that may answer yet."""
         failures: list[_Failure] = []
         for candidate in places:
-            came = await self._begin(candidate, note, trace)
+            came = await self._begin(candidate, note, trace, begun=begun)
+            begun = None
             if isinstance(came, Sent):
                 return came if not failures else replace(came, moved=failures[0].cause)
             failures.append(came)
@@ -220,7 +231,12 @@ class Dispatcher:
             each.delay = max(0.0, each.delay - waited) if each.delay is not None else None
 
     async def _begin(
-        self, candidate: Candidate, note: NoteTry, trace: Trace | None, before: _Failure | None = None
+        self,
+        candidate: Candidate,
+        note: NoteTry,
+        trace: Trace | None,
+        before: _Failure | None = None,
+        begun: Sending | None = None,
     ) -> Sent | _Failure:
         """Try one candidate once.
 
@@ -229,11 +245,13 @@ class Dispatcher:
             note: Is told of the sending.
             trace: Names its span; None where nothing is traced.
             before: What came of it before; None at first.
+            begun: The sending, where it was sent already.
         """
         served, health = candidate.served, self._health.of(candidate.served.upstream)
-        if served.deployment is not None and before is None and health.rest.seconds_left > 0:
+        is_new = before is None and begun is None
+        if served.deployment is not None and is_new and health.rest.seconds_left > 0:
             return self._pass_over(candidate, health.rest)
-        attempt = health.breaker.allow()
+        attempt = health.breaker.allow() if begun is None else begun.attempt
         if attempt is None:
             return before or _Failure(candidate.model, served.upstream, None)
         try:
@@ -244,9 +262,9 @@ class Dispatcher:
         except BaseException:
             attempt.abandon()
             raise
-        if before is None or before.tries == 0:
+        if is_new or (before is not None and before.tries == 0):
             health.budget.note_request()
-        came = await self._try(candidate, opened, attempt, note, trace)
+        came = await self._try(candidate, opened, attempt, note, trace=trace, begun=begun)
         if isinstance(came, Sent) and came.answer.status in SUCCESS:
             return came
         verdict = judge(came.answer if isinstance(came, Sent) else came, opened)
@@ -278,13 +296,26 @@ class Dispatcher:
             rest.begin(self._breaker.open_seconds, cause, is_asked_for=False)
 
     async def _try(
-        self, candidate: Candidate, opened: Opened, attempt: Attempt, note: NoteTry, trace: Trace | None
+        self,
+        candidate: Candidate,
+        opened: Opened,
+        attempt: Attempt,
+        note: NoteTry,
+        *,
+        trace: Trace | None,
+        begun: Sending | None,
     ) -> Sent | UpstreamError:
         """Send once, and read the answer: to its end, or, where it is a stream, to its first bytes."""
         started, model, at = self._clock(), candidate.model, candidate.served.deployment
+        patience = self._patience
         try:
-            response = await self._upstream.send(trace.stamp(model, opened.request, at) if trace else opened.request)
-            answer = await read_answer(model, response, opened, attempt, patience=self._patience)
+            if begun is None:
+                request = trace.stamp(model, opened.request, at) if trace else opened.request
+                response = await self._upstream.send(request)
+            else:
+                started, patience = begun.started, max(0.0, patience - begun.waited_seconds)
+                response = begun.find_response()
+            answer = await read_answer(model, response, opened, attempt, patience=patience)
         except UpstreamError as error:
             attempt.fail()
             note(Try(model, None, error.code, (self._clock() - started) * 1000, at))

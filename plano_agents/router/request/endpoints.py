@@ -6,7 +6,7 @@ without its end, which breaks the connection.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from plano_agents.config.model import Config
@@ -14,11 +14,14 @@ from plano_agents.errors import (
     PlanoError,
     UnsupportedEncodingError,
 )
+from plano_agents.http.client.client import HttpUpstream
 from plano_agents.http.server.exchange import Exchange, Serve
 from plano_agents.http.server.last_word import tell_shutdown
-from plano_agents.http_syntax import Header
 from plano_agents.router.request.admission import Admission
 from plano_agents.router.request.answer import answer_error
+from plano_agents.router.request.begun import Begun
+from plano_agents.router.request.fast_path import FastPath, LetIn
+from plano_agents.router.request.fast_service import FastService, Resume
 from plano_agents.router.request.service import Service
 from plano_agents.router.request.story import ProxyRequest, Story
 from plano_agents.router.request.surfaces import ENDPOINTS, Endpoint
@@ -26,9 +29,6 @@ from plano_agents.router.request.writing import check_method, write_answer
 
 RAISE_LIMIT = "Raise limits.max_body_bytes in plano-agents.yaml."
 """The way out of too large a body."""
-
-LetIn = Callable[[str, Sequence[Header], str | None], Sequence[Header]]
-"""Takes a request's method, headers and peer, and gives the headers without the client's key; raises the refusal."""
 
 
 class ProxiedEndpoints:
@@ -40,6 +40,7 @@ class ProxiedEndpoints:
         let_in: Lets a client in.
         admission: Holds back what is too much for this process.
         on_refused: Gets the error's code of every request that does not come to the service.
+        upstream: Sends to providers without the service, on the fast path; None where nothing takes that.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class ProxiedEndpoints:
         admission: Admission,
         *,
         on_refused: Callable[[str], None] = lambda _code: None,
+        upstream: HttpUpstream | None = None,
     ) -> None:
         self._service = service
         self._limits = config.limits
@@ -59,30 +61,33 @@ class ProxiedEndpoints:
         self._serve: Mapping[str, Serve] = {
             path: partial(self._answer, endpoint) for path, endpoint in ENDPOINTS.items()
         }
+        self.fast_path: FastPath | None = None
+        """Serves most requests of live sessions; None where nothing takes it."""
+        if upstream is not None and service.sampler is None and not service.turns.is_shared:
+            fast_service = FastService(
+                service,
+                config.limits,
+                admission=admission,
+                answer=self._answer,
+                upstream=upstream,
+                on_refused=on_refused,
+            )
+            self.fast_path = FastPath(fast_service, let_in)
 
     def find_direct(self, path: str) -> Serve | None:
         """See `plano_agents.http.server.handlers.DirectApp`."""
         return self._serve.get(path)
 
-    async def _answer(self, endpoint: Endpoint, exchange: Exchange) -> None:
+    async def _answer(self, endpoint: Endpoint, exchange: Exchange, resume: Resume | None = None) -> None:
         """Answer one request; failures are answers too."""
         try:
-            headers = self._let_in(exchange.head.method, exchange.head.headers, exchange.peer)
-            check_method(endpoint.path, exchange.head.method, "POST")
-            body = await exchange.read_body(self._limits.max_body_bytes, way_out=RAISE_LIMIT)
-            self._admission.enter()
-            try:
-                request = ProxyRequest(headers, body)
-                if "content-encoding" in request.fields:
-                    _check_encoding(request.fields["content-encoding"])
-                async with Story(self._service, endpoint, request) as answer:
-                    await write_answer(answer, exchange)
-                if exchange.is_paused:
-                    # Until the client has taken what waits for it, its place is taken; nothing else is kept for it.
-                    del body, request, answer
-                    await exchange.drain()
-            finally:
-                self._admission.leave()
+            if resume is not None:
+                request, begun = resume()
+            else:
+                request, begun = await self._read(endpoint, exchange), None
+            told = self._tell(endpoint, exchange, request, begun)
+            del request, begun
+            await told
         except PlanoError as error:
             self._on_refused(error.code)
             await write_answer(answer_error(error, None, endpoint.surface.encode_error), exchange)
@@ -90,6 +95,28 @@ class ProxiedEndpoints:
             surface = endpoint.surface
             await tell_shutdown(exchange, surface.encode_error, surface.encode_error_event)
             raise
+
+    async def _read(self, endpoint: Endpoint, exchange: Exchange) -> ProxyRequest:
+        """Let a client in, read its request, and admit it."""
+        headers = self._let_in(exchange.head.method, exchange.head.headers, exchange.peer)
+        check_method(endpoint.path, exchange.head.method, "POST")
+        body = await exchange.read_body(self._limits.max_body_bytes, way_out=RAISE_LIMIT)
+        self._admission.enter()
+        return ProxyRequest(headers, body)
+
+    async def _tell(self, endpoint: Endpoint, exchange: Exchange, request: ProxyRequest, begun: Begun | None) -> None:
+        """Answer a request that was admitted, and give its place back."""
+        try:
+            if "content-encoding" in request.fields:
+                _check_encoding(request.fields["content-encoding"])
+            async with Story(self._service, endpoint, request, begun) as answer:
+                await write_answer(answer, exchange)
+            if exchange.is_paused:
+                # Until the client has taken what waits for it, its place is taken; nothing else is kept for it.
+                del request, begun, answer
+                await exchange.drain()
+        finally:
+            self._admission.leave()
 
 
 def _check_encoding(encoding: str) -> None:

@@ -8,7 +8,7 @@ from plano_agents.router.request.candidates import Served
 from plano_agents.router.request.chooser import Chooser
 from plano_agents.router.request.deployments import order_deployments
 from plano_agents.router.request.dispatch import Dispatcher
-from plano_agents.router.request.sampling import Sampler
+from plano_agents.router.request.sampling import Sampler, new_trace_id
 from plano_agents.router.request.surfaces import Endpoint
 from plano_agents.router.request.trail import Observer, Trail
 from plano_agents.router.request.turns import Turns
@@ -33,6 +33,7 @@ class Service:
         sampler: Begins requests' traces; None where nothing is traced.
         clock: Monotonic time in seconds.
         wall_clock: Unix time in seconds.
+        new_trace_id: Makes the ids of traces that no client has begun.
 
     Raises:
         ConfigError: A configured model cannot be served.
@@ -50,6 +51,7 @@ class Service:
         sampler: Sampler | None = None,
         clock: Callable[[], float] = time.perf_counter,
         wall_clock: Callable[[], float] = time.time,
+        new_trace_id: Callable[[], str] = new_trace_id,
     ) -> None:
         self.chooser = chooser
         self.turns = Turns(config, pinning)
@@ -59,6 +61,7 @@ class Service:
         self.sampler = sampler
         self.clock = clock
         self.wall_clock = wall_clock
+        self.new_trace_id = new_trace_id
         self.patience = config.limits.keepalive_comment_seconds
         """After how many seconds without a stream's first byte the client is told to wait."""
         self._config = config

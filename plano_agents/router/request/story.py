@@ -17,6 +17,7 @@ from plano_agents.protocol.request_body import RequestBody
 from plano_agents.protocol.translation.translation import say_too_long
 from plano_agents.protocol.usage import Tokens, UsageMeter, read_usage
 from plano_agents.router.request.answer import Answer, answer_error, build_headers, pass_back
+from plano_agents.router.request.begun import Begun
 from plano_agents.router.request.bugs import explain_failure
 from plano_agents.router.request.candidates import Candidate, Draft, ModelCandidate
 from plano_agents.router.request.choice import Choice
@@ -24,7 +25,6 @@ from plano_agents.router.request.compaction import CompactCandidate
 from plano_agents.router.request.counting import CountCandidate, answer_count, check_countable
 from plano_agents.router.request.dispatch import UNSUITABLE, Sent
 from plano_agents.router.request.explain import answer_decision, explain, wants_explanation
-from plano_agents.router.request.sampling import new_trace_id
 from plano_agents.router.request.service import Service
 from plano_agents.router.request.stream_encoders import build_encoder
 from plano_agents.router.request.streams import Stream
@@ -44,7 +44,8 @@ _CANDIDATES: tuple[type[ModelCandidate], type[ModelCandidate]] = (ModelCandidate
 
 _HINT = HINT_HEADER.lower()
 _JSON = (b"{", b"[")
-_EVENTS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
+EVENTS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
+"""What says that an answer is a stream."""
 
 
 class ProxyRequest:
@@ -71,22 +72,27 @@ class Story:
         service: What it is answered with.
         endpoint: Where it was posted to.
         request: The client's request.
+        begun: What the fast path has done of it; None where nothing is.
     """
 
-    __slots__ = ("_endpoint", "_noting", "_read_tokens", "_request", "_service", "_stream", "_turn", "trail")
+    __slots__ = ("_begun", "_endpoint", "_noting", "_read_tokens", "_request", "_service", "_stream", "_turn", "trail")
 
     _read_tokens: Callable[[], Tokens] | None
     _noting: asyncio.Task[None] | None
     _stream: Stream | StreamedAnswer | None
     _turn: Turn | None
 
-    def __init__(self, service: Service, endpoint: Endpoint, request: ProxyRequest) -> None:
+    def __init__(self, service: Service, endpoint: Endpoint, request: ProxyRequest, begun: Begun | None = None) -> None:
         self._service = service
         self._endpoint = endpoint
         self._request = request
+        self._begun = begun
         self._turn = self._read_tokens = self._noting = self._stream = None
+        if begun is not None:
+            self._turn, self.trail = begun.turn, begun.trail
+            return
         parent = parse_trace_context(request.fields)
-        trace_id = parent.trace_id if parent is not None else new_trace_id()
+        trace_id = parent.trace_id if parent is not None else service.new_trace_id()
         self.trail = Trail(trace_id, endpoint.path, service.wall_clock(), service.clock())
         """What is known of it."""
         if service.sampler is not None:
@@ -169,6 +175,8 @@ class Story:
     async def _answer(self) -> Answer:
         service, trail, request = self._service, self.trail, self._request
         fields, endpoint = request.fields, self._endpoint
+        if self._begun is not None:
+            return await self._go_on(self._begun)
         trail.affinity_id = service.turns.find_affinity_id(request.headers, fields)
         body = RequestBody(request.body, endpoint.surface.parse_head)
         if len(request.body) > LARGE_BODY_BYTES:
@@ -180,13 +188,25 @@ class Story:
         draft = Draft(endpoint.surface.form, body, fields, int(trail.began_at))
         if endpoint.counts_only:
             return await self._count(draft, choice, turn)
-        trail.decision = decision = await self._decide(draft, choice, turn)
+        trail.decision = await self._decide(draft, choice, turn)
         if len(request.body) > LARGE_BODY_BYTES:
             await asyncio.sleep(0)
         if endpoint.decides_only:
             return await self._answer_decision(choice, body.model)
+        return await self._serve(draft, choice, turn, trail.decision)
+
+    async def _go_on(self, begun: Begun) -> Answer:
+        """Go on with what the fast path has decided and sent."""
+        body = RequestBody(self._request.body, self._endpoint.surface.parse_head)
+        choice = Choice(self._service.chooser, body)
+        draft = Draft(self._endpoint.surface.form, body, self._request.fields, int(self.trail.began_at))
+        return await self._serve(draft, choice, begun.turn, begun.decision)
+
+    async def _serve(self, draft: Draft, choice: Choice, turn: Turn | None, decision: Decision) -> Answer:
+        """Send the request to the model decided on, or to one that stands in for it, and pass its answer back."""
+        service, trail, build = self._service, self.trail, _CANDIDATES[self._endpoint.compacts]
         candidates = (
-            _CANDIDATES[endpoint.compacts](name, served, draft, turn)
+            build(name, served, draft, turn)
             for name in self._list_candidates(choice, decision)
             for served in service.list_served(name, turn, decision.deployment)
         )
@@ -254,11 +274,17 @@ class Story:
 
     async def _send(self, candidates: Iterable[Candidate], decision: Decision) -> Sent:
         """Send the request to the model decided on, or to the next that may serve it."""
-        service, trail = self._service, self.trail
-        started = service.clock()
+        service, trail, begun = self._service, self.trail, self._begun
+        started = service.clock() if begun is None else begun.sent_at
+        sending = None if begun is None else begun.sending
         try:
             sent = await service.dispatcher.send(
-                candidates, decision.model, decision.deployment, note=trail.tries.append, trace=trail.trace
+                candidates,
+                decision.model,
+                decision.deployment,
+                note=trail.tries.append,
+                trace=trail.trace,
+                begun=sending,
             )
         finally:
             trail.upstream_ms = (service.clock() - started) * 1000
@@ -301,10 +327,10 @@ class Story:
         trail, answer, opened = self.trail, sent.answer, sent.opened
         headers = {**pass_back(answer.headers), **build_headers(trail)}
         if isinstance(answer, StreamedAnswer):
-            return Answer(answer.status, headers | _EVENTS, self._pass_on(answer, sent))
+            return Answer(answer.status, headers | EVENTS, self._pass_on(answer, sent))
         body, is_good = answer.body, answer.status in SUCCESS
         if is_good and opened.streams:
-            headers |= _EVENTS
+            headers |= EVENTS
             trail.streams = True
         elif is_good or opened.translation is not None or body.startswith(_JSON):
             headers["content-type"] = "application/json"

@@ -74,6 +74,26 @@ class Turns:
         self._takes_implicit = by_opening or self._per_user_turn
         self._implicit_ttl_seconds = (by_opening and caching.session_ttl_seconds) or self._ttl_seconds
 
+    @property
+    def id_headers(self) -> Sequence[str]:
+        """The headers that may carry an affinity id, the one that counts first."""
+        return self._id_headers
+
+    @property
+    def scope(self) -> Scope:
+        """The scope of sessions whose requests name none."""
+        return self._scope
+
+    @property
+    def tenant_header(self) -> str:
+        """The header that tells tenants apart; empty where none does."""
+        return self._tenant_header
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other replicas share the sessions: then a pin is not at hand at once."""
+        return self._pinning.store.is_shared
+
     def find_affinity_id(self, headers: Sequence[Header], fields: Mapping[str, str]) -> str | None:
         """Take the affinity id from the first header that carries one.
 
@@ -130,9 +150,9 @@ class Turns:
         """
         if fields.get(_SCOPE, self._scope) != _SESSION:
             return await self._find_scoped(headers, fields, affinity_id, request, endpoint)
-        tenant = self._find_tenant(headers, fields)
+        tenant = self.find_tenant(headers, fields)
         if affinity_id is not None and _OURS in fields:
-            return self._pinning.turn(SessionKey(tenant, affinity_id), self._ttl_seconds)
+            return self.build_turn(tenant, affinity_id)
         if affinity_id is not None:
             name, source = self._name_session(fields, affinity_id, request)
             return self._pinning.turn(SessionKey(tenant, name), self._ttl_seconds, Origin(source))
@@ -173,6 +193,10 @@ class Turns:
         user_turn = name_user_turn(request.head, turn.key.tenant, salt, after=after)
         return turn if user_turn is None else self._pinning.user_turn(turn, user_turn)
 
+    def build_turn(self, tenant: str, affinity_id: str) -> Turn:
+        """Build the turn of a request whose id is in our own header; it is not open yet."""
+        return self._pinning.turn(SessionKey(tenant, affinity_id), self._ttl_seconds)
+
     async def _find_made(self, tenant: str, request: RequestBody) -> Turn | None:
         """Find the session that made the response which a request goes on from; None where none is known, or lives."""
         named = _read_field(request.fields, SOURCE)
@@ -199,7 +223,12 @@ class Turns:
         lane = name_agent_lane(agent)
         return f"{affinity_id}{SEPARATOR}{lane}", f"header={header}; lane={lane}"
 
-    def _find_tenant(self, headers: Sequence[Header], fields: Mapping[str, str]) -> str:
+    def find_tenant(self, headers: Sequence[Header], fields: Mapping[str, str]) -> str:
+        """Find whose session a request's is; empty where tenants are not told apart.
+
+        Raises:
+            RequestError: The tenant is too long, or its header came more than once.
+        """
         tenant = fields.get(self._tenant_header)
         if tenant is None:
             return ""

@@ -8,16 +8,14 @@ numbered in the order in which they are seen, so that two runs of one script can
 import asyncio
 import re
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
-from unittest.mock import patch
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
 from plano_agents.config.model import Config
-from plano_agents.http.client import client as http_client
 from plano_agents.http.client.client import HttpUpstream
 from plano_agents.http.client.connection import Connection
 from plano_agents.http.server.connection import ServerConnection
@@ -25,6 +23,8 @@ from plano_agents.http.server.exchange import Serve
 from plano_agents.http.server.handlers import Handlers
 from plano_agents.http.server.limits import HttpLimits
 from plano_agents.http.server.server_state import ServerState
+from plano_agents.http.server.shortcut import Shortcut
+from plano_agents.http.server.template import Template
 from plano_agents.router.operate.client_keys import ClientKeys
 from plano_agents.router.request.admission import Admission
 from plano_agents.router.request.chooser import Chooser
@@ -214,7 +214,7 @@ class ScriptedRouter:
 
     def __post_init__(self) -> None:
         loop = asyncio.get_running_loop()
-        self.upstream = HttpUpstream(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+        self.upstream = HttpUpstream(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), dial=self._connect_provider)
         self.ledger = Ledger(max_entries=200, is_shared=False)
         self.store = MemorySessionStore(
             max_entries=100, clock=loop.time, wall_clock=_wall_clock, on_end=self.ledger.forget
@@ -239,7 +239,12 @@ class ScriptedRouter:
         )
         keys = ClientKeys(self.config.client_keys, self.config.limits.allowed_hosts)
         self._endpoints = ProxiedEndpoints(
-            self.service, self.config, keys.let_in, self.admission, on_refused=self.refused.append
+            self.service,
+            self.config,
+            keys.let_in,
+            self.admission,
+            on_refused=self.refused.append,
+            upstream=self.upstream if self.fast else None,
         )
         self.server_state = ServerState(HttpLimits(), self.admission.buffered, self.refused.append)
         self.handlers = Handlers(self)
@@ -247,17 +252,22 @@ class ScriptedRouter:
     def find_direct(self, path: str) -> Serve | None:
         return self._endpoints.find_direct(path)
 
+    def list_blanks(self, target: str) -> Collection[str]:
+        path = self._endpoints.fast_path
+        return path.list_blanks(target) if path is not None else ()
+
+    def find_shortcut(self, template: Template, peer: str | None) -> Shortcut | None:
+        path = self._endpoints.fast_path
+        return path.find_shortcut(template, peer) if path is not None else None
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body", "body": b""})
 
     async def __aenter__(self) -> Self:
-        self._patch = patch.object(http_client, "dial", self._connect_provider)
-        self._patch.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._patch.stop()
         for client in self.clients:
             client.leave()
         await settle()
@@ -271,6 +281,11 @@ class ScriptedRouter:
             self._do(step)
             await settle()
 
+    @property
+    def fast_turns(self) -> Mapping[str, int]:
+        """The counts of the requests that took the fast path; none where it is off."""
+        return self._endpoints.fast_path.counts if self._endpoints.fast_path is not None else {}
+
     def observe(self) -> Outcome:
         """Tell all that can be seen."""
         number = _Numbers()
@@ -283,7 +298,6 @@ class ScriptedRouter:
             "violations": self.ledger.violations,
             "breakers": dict(self.health.list_breakers()),
             "in flight": self.admission.in_flight,
-            "tasks": len(self.server_state.tasks),
             "buffered": self.admission.buffered.held,
             "refused": tuple(self.refused),
         }
@@ -316,6 +330,8 @@ class ScriptedRouter:
                     member.finish()
                 for task in tasks:
                     task.cancel()
+                for member in members:
+                    member.interrupt()
             case _:
                 self._have_client(step)
 

@@ -1,0 +1,111 @@
+"""A request's head as a text with blanks: the next head on a connection is compared with it, not parsed.
+
+The strict parser has read the first (`head`); one that differs from it in the blanks alone, and has a plain value in
+each, is read as it was. One that differs anywhere else goes to the parser, so strictness is one piece of code. A value
+is plain that no rule of the grammar could read in two ways: 1 to 256 visible ASCII characters; a length, digits.
+"""
+
+import re
+from collections.abc import Collection
+from typing import NamedTuple
+
+from plano_agents.http.server.head import RequestHead
+
+_PLAIN = re.compile(rb"[!-~]{1,256}")
+_LENGTH = re.compile(rb"[1-9][0-9]{0,14}")
+_CONTENT_LENGTH = "content-length"
+
+
+class Filled(NamedTuple):
+    """A head that fits into a template."""
+
+    end: int
+    """Where it ends, in bytes."""
+    length: int
+    """How long its body is, in bytes."""
+    values: tuple[bytes, ...]
+    """What stands in the template's blanks, in the order of `Template.names`."""
+
+
+class Template:
+    """A head with blanks.
+
+    Args:
+        head: What the parser read.
+        pieces: What stands before, between and after the blanks; the last ends with the empty line.
+        names: The blanks' headers in order, ``content-length`` among them.
+    """
+
+    __slots__ = ("_first", "_length_at", "_rest", "head", "names")
+
+    def __init__(self, head: RequestHead, pieces: list[bytes], names: tuple[str, ...]) -> None:
+        self.head = head
+        """What the parser read."""
+        self.names = names
+        """The blanks' headers in order, names in lower case."""
+        self._first, *rest = pieces
+        self._rest = tuple((piece, len(piece)) for piece in rest)
+        self._length_at = names.index(_CONTENT_LENGTH)
+
+    def fill(self, data: bytes, max_bytes: int) -> Filled | None:
+        """Read what a connection's next request begins with, where it is this head.
+
+        Args:
+            data: What came, from the head's first byte on.
+            max_bytes: How long a head may be.
+
+        Returns:
+            Its values; None where it has to be parsed.
+        """
+        if not data.startswith(self._first):
+            return None
+        values = []
+        end = len(self._first)
+        for piece, size in self._rest:
+            start, end = end, data.find(b"\r\n", end)
+            if not data.startswith(piece, end) or end < 0:
+                return None
+            values.append(data[start:end])
+            end += size
+        length = values[self._length_at]
+        if end > max_bytes or _LENGTH.fullmatch(length) is None:
+            return None
+        for value in values:
+            if _PLAIN.fullmatch(value) is None:
+                return None
+        return Filled(end, int(length), tuple(values))
+
+    def read(self, values: tuple[bytes, ...]) -> RequestHead:
+        """Give the head with such values, as the parser would have read it."""
+        given = dict(zip(self.names, [value.decode("ascii") for value in values], strict=True))
+        headers = [(name, given.get(name, value)) for name, value in self.head.headers]
+        return self.head._replace(headers=headers, content_length=int(given[_CONTENT_LENGTH]))
+
+
+def build_template(block: bytes, head: RequestHead, names: Collection[str]) -> Template | None:
+    """Cut the blanks out of a head.
+
+    Args:
+        block: The head, its empty line included.
+        head: What the parser read of it.
+        names: Which headers are blanks, in lower case; those that came twice, or with a value that is not plain, are
+            none, and ``content-length`` always is one.
+
+    Returns:
+        The template; None where the head has no length, or one of 0.
+    """
+    once = [name for name, _ in head.headers]
+    pieces, found, start = [], [], 0
+    for matched in _LINE.finditer(block):
+        name = matched[1].decode("latin-1").lower()
+        if (name in names or name == _CONTENT_LENGTH) and once.count(name) == 1:
+            pieces.append(block[start : matched.start(2)])
+            found.append(name)
+            start = matched.end(2)
+    if _CONTENT_LENGTH not in found or not head.content_length:
+        return None
+    pieces.append(block[start:])
+    return Template(head, pieces, tuple(found))
+
+
+_LINE = re.compile(rb"(?<=\r\n)([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([!-~]{1,256})(?=\r\n)")

@@ -1,0 +1,105 @@
+"""The fast path: what takes it, what it hands over, and that nobody can tell it from the story."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from plano_agents import processes
+from plano_agents.config.model import Config
+from plano_agents.http.client.client import HttpUpstream
+from plano_agents.router.app import Router
+from plano_agents.testing import FakeUpstream, Responder, give, stream
+from tests.router.conftest import CHUNKS, CLAUDE, COMPLETION, GPT, MESSAGE, build_config, build_model
+from tests.router.raw_client import build_request
+
+PATHS = {"/v1/chat/completions": COMPLETION, "/v1/messages": MESSAGE}
+MODELS = {"/v1/chat/completions": GPT, "/v1/messages": CLAUDE}
+"""Models that speak each wire."""
+STEPS = re.compile(rb"date: [^\r]*|x-plano-trace-id: \w+|dur=[\d.]+")
+"""What no two answers have in common."""
+
+
+@dataclass
+class Client:
+    """A client on one connection to a router."""
+
+    router: Router
+    provider: FakeUpstream
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    counted: dict[str, int] = field(default_factory=dict)
+
+    async def ask(self, body: bytes, *headers: str, path: str = "/v1/chat/completions") -> bytes:
+        """Ask, and read one whole answer: what no two have in common is left out."""
+        self.writer.write(build_request(body, *headers, path=path, close=False))
+        return STEPS.sub(b"", await self.read())
+
+    async def read(self) -> bytes:
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head)
+        if length is not None:
+            return head + await self.reader.readexactly(int(length[1]))
+        return head + await self.reader.readuntil(b"\r\n0\r\n\r\n")
+
+    def count(self) -> Mapping[str, int]:
+        """Count what became of the requests since it was last asked, what did not happen left out."""
+        now = dict(self.router.count_fast_turns())
+        before, self.counted = self.counted, now
+        return {point: count - before.get(point, 0) for point, count in now.items() if count != before.get(point, 0)}
+
+
+@asynccontextmanager
+async def connected(
+    responder: Responder, config: Config | None = None, *, takes_fast_path: bool = True
+) -> AsyncGenerator[Client, None]:
+    async with FakeUpstream(responder) as provider:
+        config = config or build_config(base_url=provider.url)
+        models = tuple(build_model(model.name, base_url=provider.url) for model in config.models)
+        listener = processes.bind("127.0.0.1", 0)
+        upstream = HttpUpstream()
+        router = Router(Config(models=models), upstream, takes_fast_path=takes_fast_path)
+        try:
+            async with processes.running([processes.Site(router, listener, budget=router.buffered)]):
+                reader, writer = await asyncio.open_connection(*listener.getsockname()[:2])
+                try:
+                    yield Client(router, provider, reader, writer)
+                finally:
+                    writer.close()
+        finally:
+            await upstream.close()
+
+
+def write(**fields: object) -> bytes:
+    return json.dumps({"model": GPT, "messages": [{"role": "user", "content": "hi"}], **fields}).encode()
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("streams", [False, True], ids=["whole", "streamed"])
+async def test_a_pinned_turn_on_its_models_wire_is_answered_as_the_story_answers_it(
+    path: str, *, streams: bool
+) -> None:
+    model = MODELS[path]
+    body = write(model=model, stream=streams, max_tokens=9)
+    answer = stream(*EVENTS[path]) if streams else give(PATHS[path])
+    told = []
+    for takes in (True, False):
+        async with connected(answer, build_config(model), takes_fast_path=takes) as client:
+            answers = [await client.ask(body, "x-model-affinity: a", f"x-request-id: {n}", path=path) for n in range(3)]
+            sent = [(each.head, each.body) for each in client.provider.exchanges]
+            told.append((answers, [(re.sub(r"127.0.0.1:\d+", "", head), body) for head, body in sent]))
+            assert client.count() == ({"at the pin": 1, "finished": 2} if takes else {})
+    assert told[0] == told[1]
+
+
+EVENTS = {
+    "/v1/chat/completions": CHUNKS,
+    "/v1/messages": (
+        b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"text":"a"}}\n\n',
+        b'event: message_stop\ndata: {"type":"message_stop"}\n\n',
+    ),
+}
