@@ -5,6 +5,7 @@ to fail half way through a run by the simulator's own controls.
 """
 
 import asyncio
+import random
 import shutil
 import sys
 from collections.abc import AsyncGenerator
@@ -122,14 +123,14 @@ async def running_world() -> AsyncGenerator[World, None]:
     listeners = [processes.bind("127.0.0.1", 0) for _ in range(3)]
     urls = [processes.url_of(listener) for listener in listeners]
     config = load_config(ROOT / "config.yaml", environ={}, offline=True).offline(urls[1])
-    routing = replace(config.routing, session_cache=SessionCache(tenant_header="x-tenant"))
+    routing = replace(config.routing, session_cache=SessionCache(tenant_header="x-tenant"), observe=0.5)
     prices = CostSource("cost", "models.dev", f"{urls[2]}/api.json")
     config = replace(config, routing=routing, metrics_sources=(prices,), retries=Retries(base_seconds=0.02))
     upstream = HttpUpstream()
     async with processes.running(
         [processes.Site(create_app(PACE), listeners[1]), processes.Site(_list_prices, listeners[2])]
     ):
-        router = Router(config, upstream, fetch=upstream.fetch)
+        router = Router(config, upstream, fetch=upstream.fetch, chance=random.Random(18).random)  # noqa: S311 - the same pictures each time
         await router.warm_up()
         async with processes.running([processes.Site(router, listeners[0], on_stop=router.stop)]):
             yield World(urls[0], urls[1])

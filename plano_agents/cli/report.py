@@ -117,8 +117,10 @@ def _word_basis(report: Report) -> Iterator[str]:
             f"The turn before is known of {basis['compared']:,} of them, the tokens of {basis['metered']:,}, both "
             f"list prices of {basis['priced']:,}; the others count as nothing saved."
         )
-    if basis["dropped"] or basis["failed"]:
-        yield f"Not routed: {basis['dropped']:,} for want of room, {basis['failed']:,} whose routing failed."
+    missed = {"for want of room": basis["dropped"], "whose routing failed": basis["failed"]}
+    told = [f"{number:,} {why}" for why, number in missed.items() if number]
+    if told:
+        yield f"Not routed: {', '.join(told)}."
 
 
 def _build_table(report: Report) -> Table:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from plano_agents.config.model import Preference
 from plano_agents.routing.text import Utterance
@@ -62,4 +62,17 @@ class Strategy(Protocol):
 
         Args:
             preferences: The configured preferences.
+        """
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A strategy that can read a conversation beforehand, for who is in no hurry."""
+
+    async def prepare(self, conversation: Sequence[Utterance], preferences: Sequence[Preference]) -> None:
+        """Read a conversation a little at a time, so that ranking it is quick and nobody waits for it meanwhile.
+
+        Args:
+            conversation: What was said, oldest first, as `read_conversation` gives it.
+            preferences: The preferences to choose from.
         """

@@ -65,6 +65,12 @@ class EmbeddedStrategy:
         """See `Strategy.warm_up`: loads the engine, and reads the preferences."""
         await self._score((Utterance("user", "hello"),), preferences)
 
+    async def prepare(self, conversation: Sequence[Utterance], preferences: Sequence[Preference]) -> None:
+        """See `Preparing`: reads one message at a time; requests that wait are ranked in between."""
+        if preferences and self._remembered.find(self._remembered.key(conversation, preferences)) is None:
+            for said in conversation:
+                await self._score((said,), preferences)
+
     async def rank(self, conversation: Sequence[Utterance], preferences: Sequence[Preference]) -> Ranking:
         """See `Strategy.rank`."""
         if not conversation or not preferences:

@@ -164,6 +164,40 @@ async def test_a_text_that_was_ranked_before_is_ranked_at_once() -> None:
     assert engine.sizes == [1, 1]
 
 
+class Noting(Watched):
+    """Notes the texts of each step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps: list[list[str]] = []
+
+    def score(self, questions: Sequence[Question]) -> list[list[float]]:
+        self.steps.append([" ".join(said.text for said in question.conversation) for question in questions])
+        return super().score(questions)
+
+
+async def test_a_conversation_is_prepared_a_message_at_a_time_and_a_request_goes_before_the_rest_of_it() -> None:
+    engine = Noting()
+    strategy = EmbeddedStrategy(load=lambda: engine)
+    preparing = asyncio.create_task(strategy.prepare(say("a", "b", "c"), (CODE,)))
+    await asyncio.to_thread(engine.started.wait, PATIENCE_SECONDS)
+    request = asyncio.create_task(strategy.rank(say("x", "y"), (CODE,)))
+    await asyncio.sleep(0)
+    engine.go.set()
+    await asyncio.gather(preparing, request)
+    assert engine.steps == [["a"], ["x y"], ["b"], ["c"]]
+
+
+async def test_what_was_ranked_before_needs_no_preparing() -> None:
+    engine = Noting()
+    engine.go.set()
+    strategy = EmbeddedStrategy(load=lambda: engine)
+    await strategy.rank(say("a", "b"), (CODE,))
+    await strategy.prepare(say("a", "b"), (CODE,))
+    await strategy.prepare(say("a", "b"), ())
+    assert engine.steps == [["a b"]]
+
+
 async def test_a_request_that_is_given_up_holds_up_no_other() -> None:
     engine = Watched()
     strategy = EmbeddedStrategy(load=lambda: engine)

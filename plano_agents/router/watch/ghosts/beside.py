@@ -3,8 +3,10 @@
 A turn counts that its session's pin decided and that was answered well. Each is drawn by its own chance, the configured
 share, whatever session it is of. What is drawn waits in a bounded queue and is routed one at a time, with the strategy
 that routes first turns: the turn before, as the transcript tells it, and then, timed, the turn itself, of which only
-the words that are new have to be read, as they would have to be without affinity. What there is no room for is dropped,
-and counted. The request that is routed is held until then; of it nothing is kept.
+the words that are new have to be read, as they would have to be without affinity. The words before are read a message
+at a time, so that no first turn waits for more than one of them, and after each turn comes a rest, so that all this
+takes a fifth of the time at most. What there is no room for is dropped, and counted. The request that is routed is held
+until then; of it nothing is kept.
 """
 
 import asyncio
@@ -12,7 +14,7 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from plano_agents.errors import PlanoError
@@ -28,6 +30,7 @@ from plano_agents.router.watch.ghosts.days import Days
 from plano_agents.router.watch.ghosts.ghost import Ghost, build_ghost
 from plano_agents.router.watch.metrics import ROUTING_SECONDS
 from plano_agents.routing.candidates import ModelMetrics
+from plano_agents.routing.strategy import Preparing
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +39,12 @@ MAX_WAITING = 64
 
 MAX_WAITING_BYTES = 16 * 1024 * 1024
 """How many bytes their requests have at most."""
+
+RESTS = 4
+"""How many times as long as routing a turn took the rest after it is."""
+
+LONGEST_REST_SECONDS = 5.0
+"""How long it is at most."""
 
 OUTCOMES = ("same", "switch", "not_compared", "failed", "dropped")
 """What becomes of a sampled turn, as metrics tell it."""
@@ -73,6 +82,7 @@ class Beside:
         days: Adds up what comes of it.
         clock: Monotonic time in seconds, for how long routing takes.
         chance: Gives a number from 0 to 1, 1 excluded, for each turn.
+        sleep: Waits for some seconds.
     """
 
     def __init__(
@@ -81,10 +91,12 @@ class Beside:
         *,
         clock: Callable[[], float] = time.perf_counter,
         chance: Callable[[], float] = random.random,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._days = days
         self._clock = clock
         self._chance = chance
+        self._sleep = sleep
         self._queue: deque[_Waiting] = deque()
         self._bytes = 0
         self._working: asyncio.Task[None] | None = None
@@ -154,6 +166,7 @@ class Beside:
     async def _work(self) -> None:
         while self._queue:
             waiting = self._queue.popleft()
+            started = self._clock()
             try:
                 await self._look(waiting)
             except Exception as error:  # noqa: BLE001 - whatever it is, the others are routed
@@ -163,6 +176,8 @@ class Beside:
                 self._turns.add(("failed",))
             finally:
                 self._bytes -= len(waiting.body)
+            del waiting  # it is held no longer than it must
+            await self._sleep(min(RESTS * (self._clock() - started), LONGEST_REST_SECONDS))
 
     async def _look(self, waiting: _Waiting) -> None:
         sample, endpoint, content, trail = waiting
@@ -172,9 +187,12 @@ class Beside:
         earlier = build_turn_before(body.fields)
         before: str | None = None
         if earlier is not None:
-            before = await _route(sample.chooser, RequestBody(earlier, endpoint.surface.parse_head), trail)
+            choice = _choose(sample.chooser, RequestBody(earlier, endpoint.surface.parse_head), trail)
+            if isinstance(sample.chooser.strategy, Preparing):
+                await sample.chooser.strategy.prepare(choice.conversation, choice.preferences)
+            before = (await choice.route()).model
         started = self._clock()
-        model = await _route(sample.chooser, body, trail)
+        model = (await _choose(sample.chooser, body, trail).route()).model
         routing_ms = (self._clock() - started) * 1000
         ghost = build_ghost(
             decision.model, trail.tokens, model, before, routing_ms=routing_ms, prices=sample.find_prices()
@@ -208,8 +226,8 @@ def _is_pinned_turn(endpoint: Endpoint, trail: Trail) -> bool:
     )
 
 
-async def _route(chooser: Chooser, body: RequestBody, trail: Trail) -> str:
-    """Route a request as if it were of no session; a harness' may ask for a model that nothing serves."""
+def _choose(chooser: Chooser, body: RequestBody, trail: Trail) -> Choice:
+    """Give a request's choice as if it were of no session; a harness' may ask for a model that nothing serves."""
     choice = Choice(chooser, body)
     choice.falls_back = trail.origin is not None and trail.origin.lane is not None
-    return (await choice.route()).model
+    return choice

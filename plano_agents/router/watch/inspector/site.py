@@ -92,6 +92,7 @@ class InspectorSite:
             "is_shared": config.routing.session_cache.is_shared,
             "has_prices": any(isinstance(source, CostSource) for source in config.metrics_sources)
             or bool(KnownPrices(config)),
+            "observe": config.routing.observe,
             "workers": self._inspector.workers,
             "max_sessions": MAX_SESSIONS,
             "max_turns": MAX_TURNS,

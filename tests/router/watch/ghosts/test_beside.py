@@ -128,6 +128,44 @@ async def test_requests_that_wait_are_bounded_by_their_bytes_too() -> None:
     assert (await read(world)).dropped == 1
 
 
+class Prepared(ByLastWord):
+    """Notes what it is asked, in order."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def prepare(self, conversation: Sequence[Utterance], _: Sequence[Preference]) -> None:
+        self.asked.append(f"prepare {len(conversation)}")
+
+    async def rank(self, conversation: Sequence[Utterance], preferences: Sequence[Preference]) -> Ranking:
+        self.asked.append(f"rank {len(conversation)}")
+        return await super().rank(conversation, preferences)
+
+
+async def test_the_words_before_the_turn_are_read_before_its_routing_is_timed() -> None:
+    strategy = Prepared()
+    world = World(strategy=strategy)
+    await world.say("s", "Some code")
+    await world.say("s", "Some talk")
+    await world.beside.settle()
+    assert strategy.asked == ["rank 1", "prepare 1", "rank 1", "rank 3"]
+
+
+async def test_routing_beside_takes_a_fifth_of_the_time_at_most() -> None:
+    world = World()
+    rests: list[float] = []
+    ticks = iter([10.0, 10.25, 10.5, 11.0, 20.0, 20.0, 60.0, 60.0])
+
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+
+    world.beside._clock, world.beside._sleep = lambda: next(ticks), rest
+    for _ in range(3):
+        await world.say("s", "Some code")
+        await world.beside.settle()
+    assert rests == [4.0, 5.0]  # four times the second that the first took, and no longer than the longest
+
+
 class Failing(ByLastWord):
     """Fails but at a first turn."""
 

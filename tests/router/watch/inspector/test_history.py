@@ -3,7 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plano_agents.router.watch.inspector.history import History
+from plano_agents.router.watch.ghosts.ghost import Ghost
+from plano_agents.router.watch.inspector.history import GhostMark, History
+from plano_agents.router.watch.inspector.record import GhostNews
 from tests.router.watch.inspector.conftest import build_record
 
 
@@ -94,3 +96,48 @@ def test_an_error_that_the_provider_told_is_a_failure_too() -> None:
     assert build_record(status=400).has_failed
     assert not build_record(status=200).has_failed
     assert not build_record(status=None, client_left=True).has_failed
+
+
+def news(at: float, model: str = "openai/small", session: str = "a") -> GhostNews:
+    return GhostNews("", session, at, "0" * 32, Ghost(model, 4.0, "openai/gpt-4o", 100, 80, 0.01, 0.02))
+
+
+def test_a_ghost_finds_its_turn_and_counts_for_it_and_in_all() -> None:
+    history = History()
+    for at in (1.0, 2.0, 3.0):
+        history.add(build_record("a", at=at))
+    history.add_ghost(news(2.0))
+    session = history.find(("", "a"))
+    assert session is not None
+    assert [turn.ghost is not None for turn in session.turns] == [False, True, False]
+    for counts in (session.count(), history.counts):
+        assert (counts.turns, counts.ghosts.routed, counts.ghosts.switches, counts.ghosts.anew) == (3, 1, 1, 80)
+        assert (counts.ghosts.kept_usd, counts.ghosts.usd) == (0.01, 0.02)
+
+
+def test_a_page_that_watches_is_told_of_a_ghost_by_its_turns_number() -> None:
+    history = History()
+    history.add(build_record("a", at=1.0))
+    seen = history.last
+    history.add_ghost(news(1.0))
+    told = history.after(seen)
+    assert told is not None
+    (mark,) = told
+    assert isinstance(mark, GhostMark)
+    assert (mark.turn, mark.session, mark.n) == (1, "a", 2)
+
+
+def test_a_ghost_counts_on_when_its_turn_is_forgotten_or_its_session() -> None:
+    history = History(max_turns=2, max_sessions=1)
+    for at in (1.0, 2.0):
+        history.add(build_record("a", at=at))
+    history.add_ghost(news(1.0))
+    history.add(build_record("a", at=3.0))
+    history.add(build_record("a", at=4.0))
+    history.add_ghost(news(2.0))  # which came late
+    session = history.find(("", "a"))
+    assert session is not None
+    assert (session.count().ghosts.routed, history.counts.ghosts.routed) == (2, 2)
+    history.add(build_record("b", at=5.0))
+    history.add_ghost(news(4.0))
+    assert history.counts.ghosts.routed == 3

@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncGenerator
 from typing import Literal
 
+import httpx
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
@@ -15,6 +16,8 @@ from starlette.responses import JSONResponse
 from plano_agents import processes
 from plano_agents.config.model import Preference, Routing
 from plano_agents.config.options import CostSource, PromptCaching, Retries, SessionCache
+from plano_agents.router.watch.ghosts.ghost import Ghost
+from plano_agents.router.watch.inspector.record import GhostNews
 from plano_agents.testing import FakeUpstream
 from tests.router.conftest import PROMPT, build_config
 from tests.router.watch.inspector.browser import Site, answer, fail_as_gpt, running_browser, running_site
@@ -402,6 +405,54 @@ async def test_the_theme_is_the_systems_until_one_is_chosen(site: Site) -> None:
         assert await page.evaluate(BACKGROUND) == "rgb(246, 247, 249)"
 
 
+async def test_what_affinity_saved_is_told_with_what_it_rests_on_and_the_turns_bear_their_ghosts(
+    browser: Browser,
+) -> None:
+    preferences = (
+        Preference("code", "writing code: functions, scripts, tests", (GPT,)),
+        Preference("talk", "greetings and small talk about the weather", (MINI,)),
+    )
+    config = build_config(GPT, MINI, preferences=preferences, routing=Routing(observe=1.0))
+    said = [{"role": "user", "content": "Write a Python function that parses CSV, with its tests."}]
+    async with running_site(browser, config) as site, site.open() as page:
+        async with httpx.AsyncClient(base_url=site.url) as http:
+            for more in ("And write one that prints JSON.", "Now write a script that calls both."):
+                answer = await http.post(
+                    "/v1/chat/completions", json={"messages": said}, headers={"x-model-affinity": "run-1"}
+                )
+                assert answer.headers["x-plano-model"] == GPT
+                said += [{"role": "assistant", "content": "Here it is."}, {"role": "user", "content": more}]
+        shown = row(page, "run-1")
+        await expect(shown.locator(".ghost")).to_have_count(1)
+        await expect(shown.locator(".cell").last).to_have_accessible_name(re.compile(f"without affinity {GPT}"))
+        await shown.locator(".cell").last.hover()
+        await expect(page.locator("#tip .ghosted")).to_contain_text("The same model as for the turn before: no switch.")
+        await expect(page.locator("#tip .ghosted")).to_contain_text("0 of 100 prompt tokens read anew")
+        await page.goto(f"{site.url}/inspector")
+        card = page.get_by_role("region", name="What affinity saved")
+        await expect(card).to_contain_text("Rests on 1 of 1 pinned turn, routed beside")
+        await expect(card).to_contain_text("Would-be switches0.0 %exact; 0 of 1 turn")
+        await page.goto(f"{site.url}/inspector?session=run-1")
+        await expect(page.get_by_role("region", name="Without affinity")).to_contain_text("Read anew0 of 100")
+
+
+async def test_a_ghost_that_comes_after_its_turn_is_shown_without_a_reload(site: Site) -> None:
+    await site.ask("run-1")
+    await site.ask("run-1")
+    async with site.open() as page:
+        shown = row(page, "run-1")
+        await expect(shown.locator(".cell")).to_have_count(2)
+        await expect(page.get_by_role("region", name="What affinity saved")).to_have_count(0)
+        found = site.inspector._history.find(("", "run-1"))
+        assert found is not None
+        turn = found.turns[-1]
+        site.inspector.keep_ghost(GhostNews("", "run-1", turn.at, turn.trace_id, Ghost(MINI, 3.0, GPT, 100, 64)))
+        await expect(shown.locator(".ghost.switches")).to_have_count(1)
+        name = re.compile(f"without affinity {MINI}, a switch")
+        await expect(shown.locator(".cell").last).to_have_accessible_name(name)
+        await expect(page.locator(".legend")).to_contain_text(MINI)
+
+
 BACKGROUND = "getComputedStyle(document.body).backgroundColor"
 
 
@@ -417,8 +468,11 @@ async def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
         for turn in range(3):
             decision = {"decision": "switch", "reason": "unsuitable"} if turn == 0 else {}
             failure = {"failure": "upstream_failed", "status": 502} if turn == 2 and number % 2 else {}
+            ghost = Ghost("b/y" if turn else model, 3.0, "openai/gpt-4o", 100, 64, 0.01, 0.02) if turn < 2 else None
             site.inspector.keep(
-                build_record("run-1", model=model, scores=(("code", 0.7),), strategy="told", **decision, **failure)
+                build_record(
+                    "run-1", model=model, scores=(("code", 0.7),), strategy="told", ghost=ghost, **decision, **failure
+                )
             )
             site.inspector.keep(build_record("x" * 256, model=model, tenant="t" * 100))
     awaits = {"/inspector": ".cell", "/inspector?session=run-1": ".turn"}.get(address, ".notice")

@@ -9,8 +9,10 @@ import pytest
 
 from plano_agents.errors import InspectorUnavailableError
 from plano_agents.router.request.answer import Answer, StreamBrokenError, closing
+from plano_agents.router.watch.ghosts.ghost import Ghost
 from plano_agents.router.watch.inspector.answers import OwnInspector
 from plano_agents.router.watch.inspector.history import History
+from plano_agents.router.watch.inspector.record import GhostNews
 from plano_agents.router.watch.inspector.relay import RelayedInspector, Rememberer, open_socket
 from plano_agents.router.watch.inspector.seam import Question
 from tests.router.watch.inspector.conftest import build_record
@@ -81,6 +83,25 @@ async def test_what_all_workers_served_is_told_by_each() -> None:
             assert {turn["model"] for turn in session["turns"]} == {"a/x", "b/y"}
             assert session["turns"][0]["scores"] == [["code", 0.5]]
             worker.close()
+
+
+async def test_a_ghost_that_a_worker_found_is_shown_with_its_turn() -> None:
+    history = Watched()
+    async with remembering(history) as path:
+        worker = RelayedInspector(path, 2)
+        worker.keep(build_record("run-1", at=5.0))
+        worker.keep_ghost(GhostNews("", "run-1", 5.0, "0" * 32, Ghost("a/x", 4.0, "b/y", 100, 64)))
+        await history.reach(1)
+        (session,) = json.loads(await read(await worker.ask(SESSIONS)))["sessions"]
+        assert session["turns"][0]["ghost"] == {
+            "model": "a/x",
+            "routing_ms": 4.0,
+            "before": "b/y",
+            "input": 100,
+            "anew": 64,
+        }
+        assert session["counts"]["ghosts"]["switches"] == 1
+        worker.close()
 
 
 async def test_a_violation_in_a_worker_counts() -> None:

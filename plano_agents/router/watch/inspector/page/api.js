@@ -30,6 +30,11 @@ export async function ask(name, parameters = {}) {
   return (await send(`inspector/api/${name}?${query}`)).json();
 }
 
+/** Ask for the report of what affinity saved. */
+export async function askReport() {
+  return (await send("report")).json();
+}
+
 const pin = (session) =>
   `affinity/${encodeURIComponent(session.session)}?${new URLSearchParams({ tenant: session.tenant })}`;
 

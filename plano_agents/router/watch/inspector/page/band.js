@@ -1,10 +1,11 @@
 // A session's turns as a band: a block per turn, one bar per run on one model with the model's name, a sign where the
-// model changed. One stop for the Tab key; the arrow keys go from turn to turn.
+// model changed, at a block's foot its ghost: the model that would have served the turn without affinity. One stop for the
+// Tab key; the arrow keys go from turn to turn.
 
 import { h } from "./dom.js";
 import { mark, paint, shorten } from "./models.js";
 import * as tip from "./tip.js";
-import { conclude, decide, hasFailed } from "./words.js";
+import { conclude, decide, hasFailed, wouldSwitch } from "./words.js";
 
 const CELL = 24;
 const SIGN = 22;
@@ -38,10 +39,13 @@ function fit(turns, width) {
 function cell(turn, number, text, isDimmed) {
   const told = `Turn ${number}: ${turn.model ?? "no model"}, ${decide(turn)}${turn.route ? `, route ${turn.route}` : ""}, ${conclude(turn)}`;
   const failed = hasFailed(turn) || turn.client_left;
+  const { ghost } = turn;
+  const without = ghost ? `, without affinity ${ghost.model}${wouldSwitch(ghost) ? ", a switch" : ""}` : "";
   return h(
     "button",
-    { type: "button", class: `cell${failed ? " failed" : ""}${isDimmed ? " dimmed" : ""}`, tabindex: "-1", "aria-label": told, "data-n": turn.n },
+    { type: "button", class: `cell${failed ? " failed" : ""}${isDimmed ? " dimmed" : ""}`, tabindex: "-1", "aria-label": told + without, "data-n": turn.n },
     h("span", { "aria-hidden": "true" }, failed ? "✕" : text),
+    ghost ? h("i", { class: `ghost ${paint(ghost.model)}${ghost.model === turn.model ? " same" : ""}${wouldSwitch(ghost) ? " switches" : ""}`, "aria-hidden": "true" }) : null,
   );
 }
 

@@ -5,6 +5,7 @@ import { h, pair, write } from "./dom.js";
 import { admitsSession, admitsTurn, FilterForm, isFiltering } from "./filters.js";
 import { ago, brief, clock, date, percent, plural, usd } from "./format.js";
 import { label } from "./models.js";
+import { SavedCard } from "./saved.js";
 import { Totals } from "./totals.js";
 import { IMPLICIT, nameHarness, nameLane, nameSession } from "./words.js";
 
@@ -103,6 +104,7 @@ export class ListView {
     this.width = 400;
     this.pointed = 0;
     this.totals = new Totals();
+    this.saved = new SavedCard(memory.router);
     this.form = new FilterForm(filters, (changed) => {
       this.filters = changed;
       this.limit = STEP;
@@ -117,8 +119,9 @@ export class ListView {
       "div",
       {},
       h("h1", { class: "lead" }, "Which model served which turn, and why"),
-      h("p", { class: "intro" }, "A row is a session, a block is a turn, a colour is a model. A session keeps its model; ", h("span", { class: "sign s-switch", "aria-hidden": "true" }, "⇄"), " marks a switch, ", h("span", { class: "sign s-detour", "aria-hidden": "true" }, "⤳"), " one turn that another model served. Point at a block, or move to it with the arrow keys, to see why."),
+      h("p", { class: "intro" }, "A row is a session, a block is a turn, a colour is a model. A session keeps its model; ", h("span", { class: "sign s-switch", "aria-hidden": "true" }, "⇄"), " marks a switch, ", h("span", { class: "sign s-detour", "aria-hidden": "true" }, "⤳"), " one turn that another model served. Point at a block, or move to it with the arrow keys, to see why.", memory.router.observe ? " The stripe at a block's foot is the model that would have served the turn without affinity; a bar at its left marks what would have been a switch." : ""),
       this.totals.element,
+      this.saved.element,
       this.form.element,
       h("div", { class: "listhead" }, this.heading, this.legend),
       this.list,
@@ -137,6 +140,7 @@ export class ListView {
   }
 
   close() {
+    this.saved.close();
     this.more.disconnect();
     this.sizes.disconnect();
     clearInterval(this.ticking);
@@ -169,7 +173,10 @@ export class ListView {
   /** Show what changed. */
   update(changed) {
     const { memory } = this;
-    if (memory.totals) this.totals.update(memory.totals, memory.router.has_prices);
+    if (memory.totals) {
+      this.totals.update(memory.totals, memory.router.has_prices);
+      this.saved.update(memory.totals);
+    }
     this.form.offer([...memory.models, ...memory.router.models.filter((name) => !name.endsWith("/*"))], memory.routes);
     this.showLegend();
     for (const key of changed) {

@@ -103,6 +103,10 @@ function hear(name, data) {
     const session = memory.hear(turn);
     if (session) changed.add(session.key);
   }
+  for (const mark of data.ghosts) {
+    const session = memory.hearGhost(mark);
+    if (session) changed.add(session.key);
+  }
   if (isPaused) sayPaused(data.turns.length);
   announce(data.turns);
   draw();

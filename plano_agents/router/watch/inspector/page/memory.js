@@ -1,7 +1,7 @@
 // What the page knows: the router's history as it was asked for, and what came since; bounded as the router's is.
 
 import { place } from "./models.js";
-import { hasFailed } from "./words.js";
+import { hasFailed, wouldSwitch } from "./words.js";
 
 export const keyOf = (session) => JSON.stringify([session.tenant, session.session]);
 
@@ -21,6 +21,21 @@ function add(counts, turn) {
     counts.priced += 1;
     counts.cost_usd += turn.cost_usd;
     counts.cost_is_most ||= Boolean(turn.cost_is_most);
+  }
+}
+
+const noGhosts = () => ({ routed: 0, compared: 0, switches: 0, input: 0, anew: 0, routing_ms: 0, priced: 0, kept_usd: 0, usd: 0 });
+
+/** Count one more turn that was routed beside, as the router does. */
+function addGhost(counts, ghost) {
+  counts.routed += 1;
+  counts.compared += ghost.before !== undefined;
+  counts.switches += wouldSwitch(ghost);
+  for (const name of ["input", "anew", "routing_ms"]) counts[name] += ghost[name] ?? 0;
+  if (ghost.usd !== undefined) {
+    counts.priced += 1;
+    counts.kept_usd += ghost.kept_usd;
+    counts.usd += ghost.usd;
   }
 }
 
@@ -68,7 +83,7 @@ export class Memory {
     let session = this.sessions.get(key);
     if (!session) {
       const counts = { turns: 0, switches: 0, failures: 0, routed: 0, routing_ms: 0, routed_ms: 0, upstream_ms: 0 };
-      Object.assign(counts, { input: 0, output: 0, cached: 0, cost_usd: 0, priced: 0, cost_is_most: false });
+      Object.assign(counts, { input: 0, output: 0, cached: 0, cost_usd: 0, priced: 0, cost_is_most: false, ghosts: noGhosts() });
       session = { tenant: turn.tenant, session: turn.session, first_at: turn.at, counts, turns: [], key, last: 0, facets: noFacets() };
     }
     if (turn.n <= session.last) return null;
@@ -83,9 +98,21 @@ export class Memory {
     return session;
   }
 
+  /** Take a turn's ghost, which comes after it; give its session, or null where the turn is not known. */
+  hearGhost({ tenant, session: id, turn: number, ghost }) {
+    const session = this.sessions.get(keyOf({ tenant, session: id }));
+    const turn = session?.turns.findLast((each) => each.n === number);
+    if (!turn || turn.ghost) return null;
+    turn.ghost = ghost;
+    addGhost(session.counts.ghosts, ghost);
+    this.models.add(ghost.model);
+    return session;
+  }
+
   #note(session, turn) {
     note(session.facets, turn);
     if (turn.model) this.models.add(turn.model);
+    if (turn.ghost) this.models.add(turn.ghost.model);
     if (turn.route) this.routes.add(turn.route);
   }
 

@@ -6,7 +6,7 @@ import { h, pair, write } from "./dom.js";
 import { brief, clock, count, date, ms, percent, plural, UNKNOWN, usd } from "./format.js";
 import { badges, showId } from "./list.js";
 import { label } from "./models.js";
-import { figures, scores, sendings } from "./tip.js";
+import { figures, ghost, scores, sendings } from "./tip.js";
 import { conclude, decide, explain, hasFailed } from "./words.js";
 
 const ASK_AGAIN_MS = 5_000;
@@ -57,6 +57,7 @@ function drawTurn(turn, number) {
       h("p", { class: "why" }, explain(turn)),
       scores(turn) ?? "",
       sendings(turn) ?? "",
+      ghost(turn) ?? "",
       h("dl", { class: "figures" }, figures(turn), pair("Route", turn.route ?? "none"), pair("Endpoint", turn.path), pair("Answer", conclude(turn)), pair("Trace id", h("code", {}, turn.trace_id))),
     );
   });
@@ -72,6 +73,8 @@ export class SessionView {
     this.pinCard = h("dl", { class: "figures" });
     this.pinSaid = h("p", { class: "why" });
     this.sums = h("dl", { class: "figures" });
+    this.ghosts = h("dl", { class: "figures" });
+    this.ghostCard = h("section", { class: "card", "aria-label": "Without affinity", hidden: true }, h("div", { class: "cardhead" }, h("h2", {}, "Without affinity")), this.ghosts, h("p", { class: "hint" }, "Of the turns that were routed beside their requests; nothing is estimated. A switch is taken to find a cold cache."));
     this.band = h("div", {});
     this.moments = h("ol", { class: "moments" });
     this.turns = h("div", { class: "turns" });
@@ -85,7 +88,7 @@ export class SessionView {
       h("p", {}, h("a", { class: "back", href: "inspector", "data-view": true }, "← All sessions")),
       h("h1", { class: "name" }, showId(session)),
       h("p", { class: "meta" }, badges(session), h("span", {}, `since ${date(session.first_at)}`)),
-      h("div", { class: "cards" }, this.isGroup ? null : h("section", { class: "card", "aria-label": "Pin" }, h("div", { class: "cardhead" }, h("h2", {}, "Pin"), this.drop), this.pinCard, this.pinSaid, this.said), h("section", { class: "card", "aria-label": "Figures" }, h("div", { class: "cardhead" }, h("h2", {}, "Figures")), this.sums)),
+      h("div", { class: "cards" }, this.isGroup ? null : h("section", { class: "card", "aria-label": "Pin" }, h("div", { class: "cardhead" }, h("h2", {}, "Pin"), this.drop), this.pinCard, this.pinSaid, this.said), h("section", { class: "card", "aria-label": "Figures" }, h("div", { class: "cardhead" }, h("h2", {}, "Figures")), this.sums), this.ghostCard),
       h("section", { class: "card" }, h("h2", {}, "Turns at a glance"), this.band),
       this.isGroup ? null : h("section", { class: "card" }, h("h2", {}, "How its model came about"), this.moments),
       h("section", { class: "card" }, h("h2", {}, "Turns, the latest first"), this.turns, this.bound),
@@ -165,6 +168,7 @@ export class SessionView {
       pair("Output", brief(counts.output)),
       pair("Cost", counts.priced ? usd(counts.cost_usd, counts.cost_is_most) : UNKNOWN),
     );
+    this.#showGhosts(counts.ghosts);
     const band = drawBand(this.session, { open: (turn) => this.open(turn.n) });
     band.classList.add("wrap");
     replaceBand(this.band, band);
@@ -178,6 +182,18 @@ export class SessionView {
     while (this.turns.children.length > turns.length) this.turns.lastChild.remove();
     write(this.bound, first > 1 ? `The ${plural(first - 1, "turn")} before are counted and no longer kept.` : "");
     if (!this.isGroup && this.drawn) this.ask();
+  }
+
+  #showGhosts({ routed, compared, switches, input, anew, routing_ms: routing, priced, kept_usd: kept, usd: without }) {
+    this.ghostCard.hidden = !routed;
+    this.ghosts.replaceChildren(
+      pair("Routed beside", count(routed)),
+      pair("Would-be switches", compared ? count(switches) : UNKNOWN),
+      pair("Read anew", input ? `${brief(anew)} of ${brief(input)}` : UNKNOWN),
+      pair("Routing", ms(routing)),
+      pair("List price", priced ? usd(without) : UNKNOWN),
+      pair("As served", priced ? usd(kept) : UNKNOWN),
+    );
   }
 
   /** Unfold a turn, and go there. */

@@ -2,9 +2,9 @@
 // Escape (WCAG 2.2, 1.4.13).
 
 import { h, pair } from "./dom.js";
-import { brief, clock, ms, UNKNOWN, usd } from "./format.js";
+import { brief, clock, count, ms, plural, UNKNOWN, usd } from "./format.js";
 import { label } from "./models.js";
-import { conclude, decide, explain, hasFailed } from "./words.js";
+import { conclude, decide, explain, explainGhost, hasFailed } from "./words.js";
 
 const card = () => document.getElementById("tip");
 let leaving = 0;
@@ -67,6 +67,20 @@ export const figures = (turn) => [
   turn.adjusted?.length ? h("div", { class: "wide" }, h("dt", {}, "Adjusted"), h("dd", {}, turn.adjusted.join(", "))) : null,
 ];
 
+/** What the turn would have been without affinity; null where it was not routed beside. */
+export function ghost(turn) {
+  const found = turn.ghost;
+  if (!found) return null;
+  return h(
+    "div",
+    { class: "ghosted" },
+    h("p", {}, "Without affinity"),
+    label(found.model),
+    h("p", { class: "why" }, explainGhost(found)),
+    found.input ? h("p", { class: "why" }, `${count(found.anew ?? 0)} of ${plural(found.input, "prompt token")} read anew${found.usd === undefined ? "" : `; list price ${usd(found.usd)} instead of ${usd(found.kept_usd)}`}; ${ms(found.routing_ms)} for routing.`) : null,
+  );
+}
+
 function fill(turn, number) {
   card().replaceChildren(
     h("p", { class: "head" }, label(turn.model), h("span", { class: "when" }, `turn ${number}, ${clock(turn.at)}`)),
@@ -75,6 +89,7 @@ function fill(turn, number) {
     scores(turn) ?? "",
     sendings(turn) ?? "",
     h("dl", { class: "figures" }, figures(turn)),
+    ghost(turn) ?? "",
   );
 }
 

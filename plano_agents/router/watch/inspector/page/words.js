@@ -19,6 +19,16 @@ const DEGRADED = {
 
 export const hasFailed = (turn) => Boolean(turn.failure) || (turn.status ?? 0) >= 400;
 
+/** Whether a ghost, a turn without affinity, would have been a switch. */
+export const wouldSwitch = (ghost) => ghost.before !== undefined && ghost.before !== ghost.model;
+
+/** Say what a turn would have been without affinity. */
+export function explainGhost(ghost) {
+  if (ghost.before === undefined) return "The transcript does not hold the turn before, so it is not known whether this would have been a switch.";
+  if (!wouldSwitch(ghost)) return "The same model as for the turn before: no switch.";
+  return `A switch: the turn before would have been ${ghost.before}'s.`;
+}
+
 /** Say why a turn was served by its model. */
 export function explain(turn) {
   if (!turn.decision) return "Refused before a model was decided on.";
