@@ -25,6 +25,7 @@ from plano_agents.config.options import CostSource, Retries, SessionCache
 from plano_agents.demos.loop import run_turns
 from plano_agents.http.client.client import HttpUpstream
 from plano_agents.router.app import Router
+from plano_agents.router.watch.ghosts.beside import LONGEST_REST_SECONDS
 from plano_agents.simulator.app import create_app
 from plano_agents.simulator.settings import SimulatorSettings
 
@@ -112,6 +113,14 @@ class World:
         await self.talk(None, TALK, 2)
         await self.talk("checkout-refactor", CODE, 3, x_tenant="berlin")
 
+    async def settle(self) -> None:
+        """Wait until no more turns are routed beside their requests."""
+        async with httpx.AsyncClient() as http:
+            routed = -1
+            while (now := (await http.get(f"{self.router}/report")).json()["basis"]["routed"]) != routed:
+                routed = now
+                await asyncio.sleep(LONGEST_REST_SECONDS + 1)
+
 
 async def _list_prices(scope: Scope, receive: Receive, send: Send) -> None:
     await JSONResponse(PRICES)(scope, receive, send)
@@ -142,13 +151,13 @@ async def take(browser: Browser, world: World) -> None:
     """Take all pictures."""
     session = "/inspector?session=checkout-refactor&tenant=berlin"
     for theme in ("light", "dark"):
-        page = await _open(browser, world.router + "/inspector", theme, 1360, 860)
+        page = await _open(browser, world.router + "/inspector", theme, 1360, 1180)
         told = 9 if theme == "light" else 0  # the switch; the first turn, which was routed
         await page.locator(".row", has_text="checkout-refactor").first.locator(".cell").nth(told).hover()
         await _keep(page, f"inspector-{theme}")
         page = await _open(browser, world.router + session, theme, 1360, 1180)
         await _keep(page, f"inspector-session-{theme}")
-    page = await _open(browser, world.router + "/inspector", "light", 390, 844)
+    page = await _open(browser, world.router + "/inspector", "light", 390, 1360)
     await _keep(page, "inspector-phone")
 
 
@@ -177,6 +186,7 @@ async def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     async with running_world() as world, async_playwright() as playwright:
         await world.live()
+        await world.settle()
         browser = await playwright.chromium.launch(executable_path=chromium)
         await take(browser, world)
         await browser.close()
