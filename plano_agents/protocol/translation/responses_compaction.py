@@ -25,6 +25,9 @@ from plano_agents.protocol.translation.response_items import Event
 TRIGGER = "compaction_trigger"
 """The type of the item that asks for a compaction."""
 
+COMPACTED = frozenset({"compaction", "compaction_summary", "context_compaction"})
+"""The types of the items that a compaction leaves, as Codex has called them."""
+
 ASKED = (
     "Stop here and write a summary of this conversation, for a model that goes on with the work and sees nothing of "
     "it but your summary and the user's messages. Call no tool. Say what the user wants, and every instruction and "
@@ -105,7 +108,7 @@ def list_kept(items: tuple[responses.Item, ...]) -> Iterator[tuple[int, response
 
 
 def _read_summary(item: responses.Item) -> str | None:
-    return unseal_summary(item.encrypted_content) if item.type == "compaction" else None
+    return unseal_summary(item.encrypted_content) if item.type in COMPACTED else None
 
 
 def encode_compaction(completion: openai.Completion, frame: response.Response) -> bytes:

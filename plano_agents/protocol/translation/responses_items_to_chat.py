@@ -22,13 +22,13 @@ from plano_agents.protocol.openai_responses import unseal_thinking
 from plano_agents.protocol.thought_signature import unseal_call_id
 from plano_agents.protocol.tool_names import ClientTool, ClientTools
 from plano_agents.protocol.translation.client_calls import KINDS, read_arguments
-from plano_agents.protocol.translation.responses_compaction import list_kept
+from plano_agents.protocol.translation.responses_compaction import COMPACTED, list_kept
 from plano_agents.protocol.translation.responses_tools_to_chat import list_client_tools, refuse_kind
 
 LEFT_OUT = frozenset(
     {
         "code_interpreter_call",
-        "compaction",
+        *COMPACTED,
         "file_search_call",
         "image_generation_call",
         "mcp_approval_request",

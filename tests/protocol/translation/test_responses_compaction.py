@@ -114,6 +114,15 @@ def test_the_last_summary_stands_for_those_before_it() -> None:
     assert [message["content"].splitlines()[-1] for message in messages] == ["They added twice.", "Again."]
 
 
+@pytest.mark.parametrize("kind", ["compaction", "compaction_summary", "context_compaction"])
+def test_a_compaction_is_read_by_every_name_that_codex_gave_it(kind: str) -> None:
+    messages = sent(open_({**SUMMARY, "type": kind}, said("Again.")))["messages"]
+    assert [message["content"].splitlines()[-1] for message in messages] == ["They added.", "Again."]
+    theirs = open_({"type": kind, "encrypted_content": "gAAAA"}, said("Again."))
+    assert [message["content"] for message in sent(theirs)["messages"]] == ["Again."]
+    assert [each.text for each in theirs.adjustments] == [f"input: {kind} dropped"]
+
+
 def test_openai_reads_a_summary_of_ours_in_words() -> None:
     theirs = {"type": "compaction", "encrypted_content": "gAAAA"}
     body = json.dumps({"input": [SUMMARY, theirs, said("Again.")]}).encode()
