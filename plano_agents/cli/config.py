@@ -19,7 +19,7 @@ def config_group() -> None:
 
 
 @config_group.command("check")
-@config_argument
+@config_argument("config.yaml")
 @click.option("--offline", is_flag=True, help="Read it as 'up --offline' does: no key is needed.")
 def check_command(config: Path, settings: Path | None, *, offline: bool) -> None:
     """Check CONFIG and print the effective configuration.

@@ -21,6 +21,7 @@ from typing import Any
 import click
 
 from plano_agents.cli.agents import AGENTS, Access, Agent, Setup
+from plano_agents.cli.first_config import DEFAULT_PATH
 from plano_agents.cli.options import ACT_HELP, settings_option
 from plano_agents.config.load import load_config
 from plano_agents.demos.child import ROUTER_READY, ChildNotStartedError, running_server
@@ -46,9 +47,7 @@ IMPLICIT = "prompt_caching: {enabled: true}"
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
-    default="config.yaml",
-    show_default=True,
-    help="The configuration of the router to start.",
+    help="The configuration of the router to start  [default: as 'plano-agents up']",
 )
 @settings_option("the configuration")
 @click.option("--url", envvar="PLANO_BASE_URL", help="A running router to use instead.  [env: PLANO_BASE_URL]")
@@ -64,7 +63,7 @@ def launch_command(
     *,
     agent: str,
     arguments: tuple[str, ...],
-    config: Path,
+    config: Path | None,
     settings: Path | None,
     url: str | None,
     key: str | None,
@@ -118,7 +117,7 @@ def launch_command(
     sys.exit(code)
 
 
-def _find_running(config: Path, url: str | None, *, offline: bool) -> str | None:
+def _find_running(config: Path | None, url: str | None, *, offline: bool) -> str | None:
     """Find a router that runs: the one at the address given, else one on the configuration's port.
 
     Returns:
@@ -141,7 +140,7 @@ def _find_running(config: Path, url: str | None, *, offline: bool) -> str | None
     if offline:
         return None
     try:
-        port = load_config(config, environ={}, offline=True).listener.port
+        port = load_config(config or DEFAULT_PATH, environ={}, offline=True).listener.port
     except ConfigError:
         port = DEFAULT_PORT  # what is wrong with it is told when a router is started on it
     base = f"http://{HOST}:{port}"
@@ -187,14 +186,17 @@ def _get(url: str, headers: Mapping[str, str], seconds: float) -> Any:  # noqa: 
 
 
 @contextmanager
-def _start_router(agent: Agent, config: Path, settings: Path | None, *, offline: bool, act: bool) -> Iterator[str]:
+def _start_router(
+    agent: Agent, config: Path | None, settings: Path | None, *, offline: bool, act: bool
+) -> Iterator[str]:
     """Run a router on a free port for one run; its log goes into a file, for the terminal is the agent's."""
+    files = [] if config is None else [str(config)]
     flags = [flag for flag, wanted in (("--offline", offline), ("--act", act)) if wanted]
     if not agent.sends_session:
         flags.append("--implicit-sessions")
     if settings is not None:
         flags += ["--settings", str(settings)]
-    arguments = ["-m", "plano_agents", "up", str(config), "--host", HOST, "--port", "0", *flags]
+    arguments = ["-m", "plano_agents", "up", *files, "--host", HOST, "--port", "0", *flags]
     with tempfile.TemporaryDirectory(prefix="plano-agents-") as folder:
         path = Path(folder, "router.log")
         with path.open("w", encoding="utf-8", buffering=1) as log:
@@ -209,7 +211,7 @@ def _start_router(agent: Agent, config: Path, settings: Path | None, *, offline:
             with running_server(arguments, ROUTER_READY, show=show, complain=complain) as v1:
                 is_started = True
                 url = v1.removesuffix("/v1")
-                models = "simulated models" if offline else str(config)
+                models = "simulated models" if offline else str(config or DEFAULT_PATH)
                 _tell(f"router on {v1} for this run, on {models}; its log is {path}; watch it at {url}/inspector")
                 yield url
 

@@ -18,6 +18,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "affinity": "affinity:affinity_group",
         "config": "config:config_group",
         "hash-key": "hash_key:hash_key_command",
+        "init": "init:init_command",
         "launch": "launch:launch_command",
         "report": "report:report_command",
         "route": "route:route_command",

@@ -23,10 +23,14 @@ def settings_option(beside: str) -> Callable[[Command], Command]:
     )
 
 
-def config_argument(command: Command) -> Command:
-    """Add the argument ``CONFIG`` and ``--settings``."""
-    add = click.argument("config", type=click.Path(path_type=Path), default="config.yaml")
-    return add(settings_option("CONFIG")(command))
+def config_argument(default: str | None) -> Callable[[Command], Command]:
+    """Build the argument ``CONFIG`` and ``--settings``; without a default the command gets None."""
+
+    def add(command: Command) -> Command:
+        argument = click.argument("config", type=click.Path(path_type=Path), default=default, required=False)
+        return argument(settings_option("CONFIG")(command))
+
+    return add
 
 
 def log_options(command: Command) -> Command:

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from plano_agents import processes
+from plano_agents.cli.first_config import load_or_start
 from plano_agents.cli.options import ACT_HELP, config_argument, log_options
-from plano_agents.config.load import load_config
 from plano_agents.config.model import Config, Routing
 from plano_agents.errors import ConfigError
 from plano_agents.observe.log import Form, announce, configure_log
@@ -25,7 +25,7 @@ AT_ONCE = SimulatorSettings()
 
 
 @click.command("up")
-@config_argument
+@config_argument(None)
 @click.option("--host", help="Address to listen on  [default: the listener's in CONFIG, else 127.0.0.1]")
 @click.option(
     "--port",
@@ -50,7 +50,7 @@ AT_ONCE = SimulatorSettings()
     help="How many processes serve; more than one share their pins through Redis (routing.session_cache).",
 )
 def up_command(
-    config: Path,
+    config: Path | None,
     settings: Path | None,
     host: str | None,
     port: int | None,
@@ -64,7 +64,11 @@ def up_command(
     log_level: str,
     log_format: Form,
 ) -> None:
-    """Start the router on CONFIG, a config.yaml in Plano's schema."""
+    """Start the router on CONFIG, a config.yaml in Plano's schema.
+
+    Without CONFIG it is the config.yaml here; where there is none, models of the providers whose keys are in the
+    environment are served.
+    """
     configure_log(log_level, log_format, environ=os.environ)
     if fast and not offline:
         raise click.UsageError("--fast is for simulated models; add --offline.")
@@ -81,7 +85,9 @@ def up_command(
         offline_url = processes.url_of(simulated.listener)
 
     def load() -> Config:
-        found = load_config(config, settings_path=settings, environ=os.environ, offline=offline)
+        found, basis = load_or_start(config, settings_path=settings, environ=os.environ, offline=offline)
+        if basis is not None:
+            announce(f"no config.yaml here: serving a first one ({basis}); 'plano-agents init' writes it as a file")
         for warning in found.warnings:
             announce(warning, logging.WARNING)
         _check_workers(found, workers)

@@ -36,8 +36,8 @@ def load_config(
         settings: Path | None = Path(settings_path)
     else:
         settings = beside if beside is not None and beside.exists() else None
-    text = _read_text(path, "Give the path of a config.yaml in Plano's schema.")
-    settings_text = None if settings is None else _read_text(settings, "Give the path of the settings.")
+    text = read_text(path, "Give the path of a config.yaml in Plano's schema.")
+    settings_text = None if settings is None else read_text(settings, "Give the path of the settings.")
     return parse_config(
         text,
         source=str(path),
@@ -48,7 +48,7 @@ def load_config(
     )
 
 
-def _read_text(path: Path, way_out: str) -> str:
+def read_text(path: Path, way_out: str) -> str:
     """Read a file as UTF-8, with or without a byte order mark."""
     try:
         return path.read_bytes().decode("utf-8-sig")

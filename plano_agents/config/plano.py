@@ -11,6 +11,7 @@ from types import MappingProxyType
 from plano_agents.config.document import parse_document
 from plano_agents.config.durations import read_seconds
 from plano_agents.config.findings import Findings, KeyPath, format_path, format_value
+from plano_agents.config.litellm import is_litellm
 from plano_agents.config.model import Config, Listener, Retries, Routing, Timeouts
 from plano_agents.config.model_entries import build_models
 from plano_agents.config.option_entries import (
@@ -108,6 +109,11 @@ def parse_config(
 
 def _parse_plano(text: str, source: str, environ: Mapping[str, str], *, offline: bool) -> Config:
     document = parse_document(text, source)
+    if is_litellm(document.data):
+        raise ConfigError(
+            f"{source}: this is a configuration of LiteLLM's proxy. Carry it over: 'plano-agents init config.yaml --from "
+            f"litellm {source}' (docs/configuration.md)."
+        )
     findings = document.findings
     config = Config(models=())
     file = check_document(document, PlanoFile, Sibling(SETTINGS_NAME, Settings))

@@ -1,0 +1,102 @@
+import pytest
+import yaml
+
+from plano_agents.config.litellm import convert_litellm
+from plano_agents.config.model import Config
+from plano_agents.config.plano import parse_config
+from plano_agents.errors import ConfigError
+
+FILE = """
+model_list:
+  - model_name: gpt-4o
+    litellm_params: {model: azure/my-gpt4o, api_base: "https://x.openai.azure.com", api_key: os.environ/AZURE_KEY, rpm: 6}
+  - model_name: gpt-4.1
+    litellm_params: {model: openai/gpt-4.1, api_key: sk-in-the-file}
+  - model_name: gpt-4.1
+    litellm_params: {model: openai/gpt-4.1, api_key: os.environ/KEY_2, api_base: "https://eu.api.openai.com/v1", weight: 2}
+  - model_name: sonnet
+    litellm_params: {model: claude-sonnet-4-6}
+  - model_name: bedrock
+    litellm_params: {model: bedrock/anthropic.claude-3}
+  - model_name: local
+    litellm_params: {model: openai/my-model, api_base: "http://127.0.0.1:8000/v1"}
+  - model_name: hosted
+    litellm_params: {model: fireworks_ai/llama, api_base: "https://api.fireworks.ai/inference/v1", api_key: os.environ/F}
+  - model_name: all
+    litellm_params: {model: openai/*}
+  - oops
+router_settings: {routing_strategy: least-busy}
+general_settings: {master_key: sk-1234}
+"""
+ENVIRON = dict.fromkeys(("AZURE_KEY", "OPENAI_API_KEY", "KEY_2", "ANTHROPIC_API_KEY", "F"), "any")
+
+
+def convert() -> tuple[Config, list[str]]:
+    text, settings, notes = convert_litellm(FILE, source="litellm.yaml")
+    return parse_config(text, source="config.yaml", environ=ENVIRON, settings_text=settings), notes
+
+
+def test_models_are_carried_over_under_the_names_that_clients_ask_for() -> None:
+    config, _ = convert()
+    assert dict(config.aliases) == {
+        "gpt-4o": "azure_openai/my-gpt4o",
+        "sonnet": "anthropic/claude-sonnet-4-6",
+        "local": "openai/my-model",
+        "hosted": "fireworks_ai/llama",
+    }
+
+
+def test_entries_of_one_model_become_its_deployments() -> None:
+    config, _ = convert()
+    model = next(model for model in config.models if model.name == "openai/gpt-4.1")
+    assert [(each.base_url, each.weight) for each in model.deployments] == [
+        (None, 1),
+        ("https://eu.api.openai.com/v1", 2),
+    ]
+
+
+def test_a_server_of_ones_own_needs_no_key() -> None:
+    config, _ = convert()
+    assert next(model for model in config.models if model.name == "openai/my-model").access_key is None
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "litellm_params.rpm is not carried over",
+        "export it as OPENAI_API_KEY",
+        "'bedrock/anthropic.claude-3' left out",
+        "'openai/*' left out",
+        "model_list[8]: left out",
+        "router_settings is not carried over (routing_strategy)",
+        "client_keys and admin_token",
+    ],
+)
+def test_what_is_not_carried_over_is_told(told: str) -> None:
+    _, notes = convert()
+    assert [note for note in notes if told in note]
+
+
+def test_a_key_that_stands_in_the_file_is_not_copied() -> None:
+    text, settings, notes = convert_litellm(FILE, source="litellm.yaml")
+    assert "sk-in-the-file" not in f"{text}{settings}{notes}"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a: [", "not YAML"),
+        ("[]", "model_list"),
+        ("model_list: 3", "model_list"),
+        ("model_list: []", "none of its models"),
+        (yaml.safe_dump({"model_list": [{"litellm_params": {"model": "bedrock/x"}}]}), "none of its models"),
+    ],
+)
+def test_a_file_of_something_else_is_refused(text: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        convert_litellm(text, source="litellm.yaml")
+
+
+def test_a_litellm_file_in_place_of_ours_is_told_with_the_way_over() -> None:
+    with pytest.raises(ConfigError, match=r"init config.yaml --from litellm litellm.yaml"):
+        parse_config(FILE, source="litellm.yaml", environ={})
