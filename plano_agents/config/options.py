@@ -17,7 +17,6 @@ from plano_agents.config.sections import (
     Duration,
     Lifetime,
     Listing,
-    Loose,
     NotActedOn,
     Text,
     Values,
@@ -158,6 +157,23 @@ class SessionCache(Values):
         return self.type == "redis" and self.url is not None
 
 
+DEFAULT_CACHE_READ_DISCOUNT = 0.1
+"""The share of a prompt token's price that one read from the cache is taken to cost where no price is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingBudget(Values):
+    """Plano's ``routing.routing_budget``."""
+
+    max_switch_spend_pct: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+    """With the scope ``user_turn``: how much a session's switches may cost, in percent of what its prompts would have
+    cost without any; 0 allows those that cost nothing. ``X-Routing-Max-Switch-Spend-Pct`` says so of one request."""
+    cache_read_discount: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = DEFAULT_CACHE_READ_DISCOUNT
+    """The share of its price that a cached prompt token is taken to cost where that is not known."""
+    replenish_on_rebind: NotActedOn[bool] = True
+    record_counterfactual: NotActedOn[bool] = False
+
+
 @dataclass(frozen=True)
 class PlanoRouting(Values):
     """Plano's ``routing``."""
@@ -173,7 +189,8 @@ class PlanoRouting(Values):
     llm_provider: NotActedOn[str | None] = None
     model: str | None = None
     """The routing model in older files, as ``overrides.llm_routing_model``."""
-    routing_budget: Loose = None
+    routing_budget: RoutingBudget | None = None
+    """Which switches to another model a new user message may make, by their cost; any where absent."""
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,12 @@ from plano_agents.config.settings import SETTINGS_NAME, Settings, parse_settings
 from plano_agents.errors import ConfigError
 from plano_agents.http_syntax import is_host
 
+NO_TURNS = (
+    "'routing.routing_budget' has no effect on ids that keep their model for a session. Set 'routing.scope: user_turn' in "
+    f"{SETTINGS_NAME}, or send X-Model-Affinity-Scope: user_turn"
+)
+"""The warning of a budget that weighs nothing by itself."""
+
 
 def parse_config(
     text: str,
@@ -77,8 +83,12 @@ def parse_config(
         problems += error.problems
     if problems:
         raise ConfigError(*problems)
+    warnings = config.warnings
+    if config.routing.routing_budget is not None and settings.routing.scope == "session":
+        warnings += (f"{source}: {NO_TURNS}",)
     return replace(
         config,
+        warnings=warnings,
         models=tuple(
             replace(model, deployments=settings.models[model.name].deployments or ())
             if model.name in settings.models

@@ -255,6 +255,7 @@ class Router:
             ),
             look_beside=partial(self._beside.offer, sample) if share else None,
             sampler=sampler,
+            find_metrics=lambda: read_metrics() or known,
             wall_clock=self._wall_clock,
         )
         readiness = Readiness(partial(strategy.warm_up, config.preferences) if config.preferences else None)

@@ -18,7 +18,8 @@ switch      upstream_failed  the pinned model failed for good, another answered:
 switch      unsuitable       what the pinned model cannot serve stays in the transcript, and another
                              model can: the pin moves to it
 switch      model_removed    the pinned model left the configuration: routed, then pinned anew
-switch      user_turn        the scope is ``user_turn``, and a new user message was routed elsewhere
+switch      user_turn        the scope is ``user_turn``, a new user message was routed elsewhere, and the budget
+                             allows it, where there is one; else it is retained
 ==========  ===============  =======================================================================
 
 An explicit id outranks everything; the order is live pin, hint, routing. With the scope ``user_turn`` a request is
@@ -45,6 +46,19 @@ class Route(NamedTuple):
     """The preference that matched; None where none did."""
     degraded: tuple[Degraded, ...] = ()
     """What routing had to do without."""
+
+
+class Verdict(NamedTuple):
+    """The budget's word on a switch that a user turn's routing proposes."""
+
+    is_allowed: bool
+    """Whether the session may leave its model, whose provider has its prompts in its cache."""
+    because: str
+    """Why, as the caller is told."""
+    usd: float = 0.0
+    """What is added to the cost of the session's switches, in USD."""
+    context: int = 0
+    """How many tokens the prompt has."""
 
 
 class Settled(NamedTuple):
@@ -131,7 +145,7 @@ def decide_after_routing(pin: Pin | None, route: Route, *, now: float) -> Settle
     return Settled(decision, create_pin(route.model, route.name, "first_turn", now))
 
 
-def decide_user_turn(pin: Pin, route: Route, user_turn: str, *, now: float) -> Settled:
+def decide_user_turn(pin: Pin, route: Route, user_turn: str, *, now: float, verdict: Verdict | None = None) -> Settled:
     """Decide for a new user message of a session whose scope is ``user_turn``.
 
     Args:
@@ -139,13 +153,22 @@ def decide_user_turn(pin: Pin, route: Route, user_turn: str, *, now: float) -> S
         route: What routing found.
         user_turn: The user turn.
         now: Unix time in seconds.
+        verdict: The budget's; None where there is none, or routing found the pinned model.
     """
     if route.model == pin.model:
         decision = Decision(pin.model, route.name, "retain", "pinned", route.degraded, deployment=pin.deployment)
         return Settled(decision, pin.keep(route.name, user_turn))
-    because = "no preference" if route.name is None else f"preference {route.name}"
+    preference = "no preference" if route.name is None else f"preference {route.name}"
+    if verdict is not None and not verdict.is_allowed:
+        because = f"{preference}, {route.model} {verdict.because}"
+        kept = Decision(pin.model, pin.route, "retain", "pinned", route.degraded, because, deployment=pin.deployment)
+        return Settled(kept, pin.keep(pin.route, user_turn))
+    because = preference if verdict is None else f"{preference}, {verdict.because}"
     decision = Decision(route.model, route.name, "switch", "user_turn", route.degraded, because)
-    return Settled(decision, pin.move(route.model, route.name, "user_turn", now, because))
+    moved = pin.move(route.model, route.name, "user_turn", now, because)
+    if verdict is not None:
+        moved = moved.spend(pin.model, now, verdict.context, verdict.usd)
+    return Settled(decision, moved)
 
 
 _TRANSCRIPT = ("messages", "input", "system", "instructions", "file_url")

@@ -44,6 +44,8 @@ class _Entry:
     """How many that a model was asked for have ended."""
     tokens: Tokens = NO_TOKENS
     """What they cost."""
+    served_at: float | None = None
+    """When the latest of them ended, by the monotonic clock."""
 
     @property
     def expires_at(self) -> float:
@@ -159,6 +161,7 @@ class MemorySessionStore:
         entry.requests -= 1
         if turn is not None:
             entry.turns += 1
+            entry.served_at = entry.used_at
             spent = entry.tokens
             entry.tokens = Tokens(spent.input + turn.input, spent.output + turn.output, spent.cached + turn.cached)
         if entry.requests == 0:
@@ -228,12 +231,14 @@ class MemorySessionStore:
         left = used_at + entry.ttl_seconds - now
         if entry.pin is None or left <= 0:
             return None
-        last_used = self._wall_clock() - (now - entry.used_at)
-        return Session(key, entry.pin, last_used, left, entry.requests, entry.turns, entry.tokens)
+        epoch = self._wall_clock() - now
+        served_at = epoch + entry.served_at if entry.served_at is not None else None
+        counts = (entry.requests, entry.turns, entry.tokens)
+        return Session(key, entry.pin, epoch + entry.used_at, left, *counts, served_at)
 
     def _begin(self, entry: _Entry, pin: Pin) -> None:
         """Start counting anew with a new pin."""
-        entry.pin, entry.turns, entry.tokens = pin, 0, NO_TOKENS
+        entry.pin, entry.turns, entry.tokens, entry.served_at = pin, 0, NO_TOKENS, None
         self._begun.add()
 
     def _end(self, key: SessionKey, cause: Causes) -> None:

@@ -18,6 +18,9 @@ Degraded = Literal["store", "routing"]
 MAX_SWITCHES = 16
 """How many of a session's latest switches are remembered, and of its latest moves to other deployments."""
 
+MAX_LEFT = 4
+"""How many of the models that a session has left are remembered."""
+
 MAX_BECAUSE_CHARACTERS = 100
 """How much of what made a model another a header tells."""
 
@@ -83,6 +86,18 @@ class Cause(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """A model that a session has left, whose provider may still have its prompts in its cache."""
+
+    model: str
+    """Provider-qualified."""
+    at: float
+    """When; Unix time in seconds."""
+    tokens: int
+    """How many tokens the prompt had."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pin:
     """The model that a session is kept on, and how that came about."""
 
@@ -106,6 +121,12 @@ class Pin:
     """The user turn that its model was last decided for, as a keyed hash; empty before one was."""
     deployment: str | None = None
     """The model's deployment that the session is kept on, by its name; None where the model has none."""
+    home: str = ""
+    """The model that it would be on without any user turn's switch, where these are weighed by their cost."""
+    switch_usd: float = 0.0
+    """What user turns' switches have cost beyond staying, in USD."""
+    left: tuple[Left, ...] = ()
+    """The models that it left for a user turn, the latest first, `MAX_LEFT` at most."""
     deployment_moves: tuple[DeploymentMove, ...] = ()
     """Its latest moves from one deployment to another, oldest first, `MAX_SWITCHES` at most; each is an edit."""
 
@@ -156,6 +177,23 @@ class Pin:
             user_turn: The user turn.
         """
         return replace(self, route=route, edits=self.edits + 1, user_turn=user_turn)
+
+    def spend(self, left: str, at: float, tokens: int, usd: float) -> "Pin":
+        """The same pin, moved for a user turn whose switch was weighed.
+
+        Args:
+            left: The model that it was on.
+            at: Unix time in seconds.
+            tokens: How many tokens the prompt has.
+            usd: What the switch costs beyond staying.
+        """
+        others = tuple(each for each in self.left if each.model not in {left, self.model})
+        return replace(
+            self,
+            home=self.home or left,
+            switch_usd=self.switch_usd + usd,
+            left=(Left(left, at, tokens), *others)[:MAX_LEFT],
+        )
 
     def begin_anew(self) -> "Pin":
         """The same pin under another lineage, for a store that has lost it: other replicas may remember other moves."""
@@ -227,7 +265,7 @@ class Decision(Struct, frozen=True):
     @property
     def header(self) -> str:
         """The value of ``X-Plano-Affinity``."""
-        if self.reason == "pinned" and not self.degraded:
+        if self.reason == "pinned" and not self.degraded and self.because is None:
             return _PINNED  # as mostly
         parts: list[str] = [self.kind]
         if self.reason is not None:
@@ -259,3 +297,5 @@ class Session:
     """How many requests it has served, those in flight not counted."""
     tokens: Tokens
     """What they cost."""
+    served_at: float | None = None
+    """When the latest of them ended; Unix time in seconds; None before one has."""

@@ -18,6 +18,7 @@ from plano_agents.protocol.usage import NO_TOKENS, Tokens
 from plano_agents.sessions.decide import (
     Route,
     Settled,
+    Verdict,
     decide_after_move,
     decide_after_routing,
     decide_before_routing,
@@ -27,9 +28,12 @@ from plano_agents.sessions.decide import (
 )
 from plano_agents.sessions.lanes import Lane, Origin
 from plano_agents.sessions.ledger import Ledger
-from plano_agents.sessions.pin import Cause, Decision, Pin, SessionKey
+from plano_agents.sessions.pin import Cause, Decision, Pin, Session, SessionKey
 from plano_agents.sessions.response_ids import Maker, ResponseKey
 from plano_agents.sessions.store import Held, SessionStore
+
+Weigh = Callable[[Session | None, Pin, str], Verdict]
+"""Weighs a session's switch from where it is pinned to a model: the session so far, its pin, the model."""
 
 
 class Pinning:
@@ -58,14 +62,15 @@ class Pinning:
         """
         return Turn(self, key, ttl_seconds, origin)
 
-    def user_turn(self, turn: "Turn", user_turn: str) -> "Turn":
+    def user_turn(self, turn: "Turn", user_turn: str, weigh: Weigh | None = None) -> "Turn":
         """Give a request its turn that begins a user turn, of a session whose scope is ``user_turn``.
 
         Args:
             turn: The same, as a session's; it is not open yet.
             user_turn: The user turn.
+            weigh: Weighs a switch; None where any is allowed.
         """
-        return UserTurn(self, turn.key, turn.ttl_seconds, turn.origin, user_turn)
+        return UserTurn(self, turn, user_turn, weigh)
 
     async def find_lane(self, tenant: str, lane: Lane) -> Lane:
         """Find the lane whose pin a harness' request has: its own, or, without tools, that with tools; else its own."""
@@ -352,19 +357,17 @@ class UserTurn(Turn):
 
     Args:
         pinning: Keeps the session.
-        key: The session.
-        ttl_seconds: How long its pin lives after its last use.
-        origin: Where the session's id comes from; None for our own header.
+        turn: The same, as a session's.
         user_turn: The user turn.
+        weigh: Weighs a switch; None where any is allowed.
     """
 
-    __slots__ = ("_user_turn",)
+    __slots__ = ("_user_turn", "_weigh")
 
-    def __init__(
-        self, pinning: Pinning, key: SessionKey, ttl_seconds: float, origin: Origin | None, user_turn: str
-    ) -> None:
-        super().__init__(pinning, key, ttl_seconds, origin)
+    def __init__(self, pinning: Pinning, turn: Turn, user_turn: str, weigh: Weigh | None) -> None:
+        super().__init__(pinning, turn.key, turn.ttl_seconds, turn.origin)
         self._user_turn = user_turn
+        self._weigh = weigh
 
     async def decide(
         self,
@@ -389,7 +392,8 @@ class UserTurn(Turn):
                 if settled is None:
                     routed = routed or await route()
                     if pin is not None and is_live:
-                        settled = decide_user_turn(pin, routed, self._user_turn, now=now)
+                        verdict = await self._judge(pin, routed.model)
+                        settled = decide_user_turn(pin, routed, self._user_turn, now=now, verdict=verdict)
                     else:
                         settled = decide_after_routing(pin, routed, now=now)
                 if settled.decision.kind != "retain":
@@ -399,3 +403,10 @@ class UserTurn(Turn):
                 if held == new:
                     return self._settle(settled._replace(pin=new))
                 pin = held  # another request's, or None where what was to be changed has ended
+
+    async def _judge(self, pin: Pin, model: str) -> Verdict | None:
+        """Weigh a switch to a model; None where none is to be weighed."""
+        if self._weigh is None or model == pin.model:
+            return None
+        session, _ = await self._pinning.store.find(self.key)
+        return self._weigh(session, pin, model)

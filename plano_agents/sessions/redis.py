@@ -292,5 +292,5 @@ class RedisPins:
         tokens = Tokens(*(read_count(usage, name) for name in Tokens._fields))
         return Session(
             *(key, pin, read_time(usage) or pin.pinned_at, left, in_flight),
-            *(read_count(usage, "turns"), tokens),
+            *(read_count(usage, "turns"), tokens, read_time(usage)),
         )

@@ -229,3 +229,31 @@ def test_an_address_that_cannot_be_bound_is_refused(problems: Problems, host: st
     )
     (problem,) = problems(text)
     assert problem.startswith("config.yaml:2: ")
+
+
+BUDGET = """\
+version: v0.4.0
+listeners: [{type: model, name: m}]
+model_providers: [{model: openai/a, access_key: k}]
+routing: {routing_budget: {max_switch_spend_pct: 20%s}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "settings", "told"),
+    [
+        ("", None, ["routing.routing_budget"]),
+        ("", "routing: {scope: user_turn}", []),
+        (", replenish_on_rebind: false", "routing: {scope: user_turn}", ["routing.routing_budget.replenish_on_rebind"]),
+    ],
+)
+def test_a_budget_that_weighs_nothing_is_told(more: str, settings: str | None, told: list[str]) -> None:
+    config = parse_config(BUDGET % more, source="config.yaml", environ={}, settings_text=settings)
+    assert [line.split("'")[1] for line in config.warnings] == told
+    assert config.routing.routing_budget is not None
+    assert config.routing.routing_budget.max_switch_spend_pct == 20
+
+
+def test_a_budget_needs_its_percentage() -> None:
+    with pytest.raises(ConfigError, match="max_switch_spend_pct"):
+        parse_config(BUDGET.replace("max_switch_spend_pct: 20%s", "cache_read_discount: 0.2"), source="c", environ={})

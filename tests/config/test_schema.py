@@ -19,6 +19,7 @@ from plano_agents.config.options import (
     PlanoPromptCaching,
     PlanoRouting,
     PlanoTracing,
+    RoutingBudget,
     SessionCache,
     SpanAttributes,
 )
@@ -144,6 +145,7 @@ def find_sections() -> list[tuple[type[Section | Values], dict[str, Any]]]:
         (PreferenceEntry, plano["routing_preferences"]["items"]["properties"]),
         (PlanoRouting, plano["routing"]["properties"]),
         (SessionCache, plano["routing"]["properties"]["session_cache"]["properties"]),
+        (RoutingBudget, plano["routing"]["properties"]["routing_budget"]["properties"]),
         (Overrides, plano["overrides"]["properties"]),
         (PlanoPromptCaching, plano["prompt_caching"]["properties"]),
         (PlanoTracing, tracing),

@@ -24,6 +24,7 @@ from plano_agents.router.request.service import Service
 from plano_agents.router.request.story import ProxyRequest, Story
 from plano_agents.router.request.surfaces import CHAT, Endpoint
 from plano_agents.router.request.trail import Observer
+from plano_agents.routing.candidates import ModelMetrics
 from plano_agents.routing.strategy import Ranking, Strategy
 from plano_agents.routing.text import Utterance
 from plano_agents.sessions.ledger import Ledger
@@ -174,7 +175,9 @@ def build_service(
     strategy: Strategy | None = None,
     pinning: Pinning | None = None,
     clock: Callable[[], float] = lambda: 0.0,
+    wall_clock: Callable[[], float] = lambda: 1_700_000_000,
     observe: Observer = lambda _trail: None,
+    find_metrics: Callable[[], Mapping[str, ModelMetrics]] = dict,
 ) -> Service:
     """A service whose retries wait for nothing."""
     return Service(
@@ -184,7 +187,8 @@ def build_service(
         dispatcher=Dispatcher(config, upstream, Health(config, clock=clock), clock=clock, chance=lambda: 0.0),
         observe=observe,
         clock=clock,
-        wall_clock=lambda: 1_700_000_000,
+        wall_clock=wall_clock,
+        find_metrics=find_metrics,
     )
 
 

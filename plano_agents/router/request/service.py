@@ -10,6 +10,7 @@ from plano_agents.router.request.deployments import order_deployments
 from plano_agents.router.request.dispatch import Dispatcher
 from plano_agents.router.request.sampling import Sampler, new_trace_id
 from plano_agents.router.request.surfaces import Endpoint
+from plano_agents.router.request.switch_budget import FindMetrics
 from plano_agents.router.request.trail import Observer, Trail
 from plano_agents.router.request.turns import Turns
 from plano_agents.sessions.cache_keys import remember_cache_keys
@@ -31,6 +32,7 @@ class Service:
         observe: Is shown each request once it is over.
         look_beside: Is shown it too, with its body, to route it beside; None where no request is.
         sampler: Begins requests' traces; None where nothing is traced.
+        find_metrics: Gives what is known of the models' prices, for the budget of switches.
         clock: Monotonic time in seconds.
         wall_clock: Unix time in seconds.
         new_trace_id: Makes the ids of traces that no client has begun.
@@ -49,12 +51,13 @@ class Service:
         observe: Observer = lambda _trail: None,
         look_beside: LookBeside | None = None,
         sampler: Sampler | None = None,
+        find_metrics: FindMetrics = dict,
         clock: Callable[[], float] = time.perf_counter,
         wall_clock: Callable[[], float] = time.time,
         new_trace_id: Callable[[], str] = new_trace_id,
     ) -> None:
         self.chooser = chooser
-        self.turns = Turns(config, pinning)
+        self.turns = Turns(config, pinning, find_metrics, wall_clock)
         self.dispatcher = dispatcher
         self.observe = observe
         self.look_beside = look_beside

@@ -19,7 +19,7 @@ else ``routing.scope``; a harness' own session has the scope ``session`` unless 
 session does with a request is decided by ``sessions``.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import get_args
 
 import msgspec
@@ -33,6 +33,7 @@ from plano_agents.protocol.needs import offers_tools
 from plano_agents.protocol.request_body import RequestBody
 from plano_agents.router.request.candidates import is_cache_off
 from plano_agents.router.request.surfaces import Endpoint
+from plano_agents.router.request.switch_budget import FindMetrics, SwitchBudget
 from plano_agents.sessions.harnesses import NAMED_LANES, read_id, recognise
 from plano_agents.sessions.implicit import derive_implicit_id
 from plano_agents.sessions.lanes import SEPARATOR, Origin, build_lane, name_agent_lane
@@ -58,11 +59,16 @@ class Turns:
     Args:
         config: Which headers and fields carry ids and tenants, and which requests get another session.
         pinning: Keeps the sessions.
+        find_metrics: Gives what is known of the models' prices.
+        wall_clock: Unix time in seconds.
     """
 
-    def __init__(self, config: Config, pinning: Pinning) -> None:
+    def __init__(
+        self, config: Config, pinning: Pinning, find_metrics: FindMetrics, wall_clock: Callable[[], float]
+    ) -> None:
         routing, caching = config.routing, config.prompt_caching
         self._pinning = pinning
+        self._budget = SwitchBudget(routing.routing_budget, find_metrics, wall_clock)
         self._id_headers = (_OURS, *routing.affinity_headers)
         self._id_fields = routing.affinity_fields
         self._takes_harnesses = routing.harness_sessions
@@ -146,7 +152,7 @@ class Turns:
             The turn; None where the request is of no session.
 
         Raises:
-            RequestError: The tenant is too long, its header came more than once, or the scope is none.
+            RequestError: The tenant is too long, its header came more than once, or the scope or the budget is none.
         """
         if fields.get(_SCOPE, self._scope) != _SESSION:
             return await self._find_scoped(headers, fields, affinity_id, request, endpoint)
@@ -191,7 +197,9 @@ class Turns:
         salt, after = await self._pinning.store.salt(), _read_field(request.fields, SOURCE)
         after = after if isinstance(after, str) else None
         user_turn = name_user_turn(request.head, turn.key.tenant, salt, after=after)
-        return turn if user_turn is None else self._pinning.user_turn(turn, user_turn)
+        return (
+            turn if user_turn is None else self._pinning.user_turn(turn, user_turn, self._budget.build(fields, request))
+        )
 
     def build_turn(self, tenant: str, affinity_id: str) -> Turn:
         """Build the turn of a request whose id is in our own header; it is not open yet."""
