@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from pydantic import SecretStr
 
 from plano_agents.config.model import Routing
@@ -85,8 +86,9 @@ async def run(observe: float = 1.0, redis: str | None = None, **options: Any) ->
             yield Operator(http)
 
 
-async def test_the_report_says_what_was_saved_and_what_it_rests_on() -> None:
-    async with run(wall_clock=lambda: START) as operator:
+@pytest.mark.parametrize("takes_fast_path", [False, True])
+async def test_the_report_says_what_was_saved_and_what_it_rests_on(*, takes_fast_path: bool) -> None:
+    async with run(wall_clock=lambda: START, takes_fast_path=takes_fast_path) as operator:
         await operator.talk("a", "code", "talk", "talk", "code")
         report = await operator.report(3)
     assert report["basis"] == {
