@@ -17,7 +17,7 @@ from tests.docs.console import Shell, parse_session
 from tests.docs.fences import ROOT, Snippet, SnippetError
 
 CONFIG = "config.yaml"
-SECRETS = {"CLIENT_KEY": "k", "ADMIN_TOKEN": "t"}
+SECRETS = dict.fromkeys(("CLIENT_KEY", "ADMIN_TOKEN", "OPENAI_EU_KEY", "OPENAI_US_KEY", "AZURE_KEY"), "k")
 """What pages take out of the environment."""
 
 
