@@ -111,6 +111,7 @@ def _build_page(session: Session) -> Table:
         *([("tenant", session["tenant"])] if session["tenant"] else []),
         *([("session", session["source"])] if session.get("source") else []),
         ("model", session["model"]),
+        *([("deployment", session["deployment"])] if session.get("deployment") else []),
         ("route", session["route"] or "-"),
         ("decision", f"{session['decision']}; reason={session['reason']}"),
         ("why", session["why"]),
@@ -134,6 +135,10 @@ def _build_page(session: Session) -> Table:
                 + (f": {switch['because']}" if switch.get("because") else "")
             ),
         )
+    for move in session.get("deployment_moves", ()):
+        places = f"{move['from_deployment'] or '-'} → {move['to_deployment'] or '-'}"
+        because = f": {move['because']}" if move.get("because") else ""
+        table.add_row("", _show(f"{_write_time(move['at'])}  {move['model']}  {places}  deployment{because}"))
     return table
 
 

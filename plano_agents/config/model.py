@@ -102,6 +102,10 @@ class Model:
         """Its id in requests to its provider."""
         return self.deployed_as or self.model_id
 
+    def list_upstreams(self) -> list[str]:
+        """List the names of the places that serve it; see `name_upstream`."""
+        return [name_upstream(self.name, each.name) for each in self.deployments] or [self.name]
+
     def deploy(self, deployment: Deployment) -> "Model":
         """The model as one of its deployments serves it; its own key and headers go to no other address."""
         elsewhere = deployment.base_url is not None

@@ -181,6 +181,21 @@ def test_a_harness_lane_and_what_made_it_switch_are_shown(run: Run) -> None:
     assert "openai/gpt-4o → openai/gpt-4.1  unsuitable: context_window 8192" in output
 
 
+def test_a_deployment_and_what_made_the_session_leave_another_are_shown(run: Run) -> None:
+    moved = {
+        "at": "2026-01-01T00:00:00Z",
+        "model": "openai/gpt-4o",
+        "from_deployment": "eu",
+        "to_deployment": "us",
+        "because": "status 429",
+    }
+    session = SESSION | {"deployment": "us", "deployment_moves": [moved]}
+    with FakeUpstream(give(session)) as router:
+        output = run("show", "run-1", "--url", router.url).output
+    assert "openai/gpt-4o  eu → us  deployment: status 429" in output
+    assert "deployment" in output.splitlines()[2]
+
+
 def test_the_admin_token_is_asked_for_and_taken(run: Run, root: Path) -> None:
     with offline_router(root / "config.yaml", settings="admin_token: canary") as url:
         refused = run("list", PLANO_BASE_URL=url)

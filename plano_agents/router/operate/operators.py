@@ -47,6 +47,16 @@ class SwitchInfo(BaseModel):
     because: str | None = Field(None, description="What exactly: the field, the status, the limit.")
 
 
+class DeploymentMoveInfo(BaseModel):
+    """A session's change from one deployment of its model to another."""
+
+    at: datetime
+    model: str
+    from_deployment: str | None
+    to_deployment: str | None
+    because: str | None = Field(None, description="What exactly: the status, the limit.")
+
+
 class TokensInfo(BaseModel):
     """The tokens of a session, as far as its providers counted."""
 
@@ -64,6 +74,7 @@ class SessionInfo(BaseModel):
         None, description="Where the id comes from, as in `X-Plano-Session`; null for an affinity id."
     )
     model: str = Field(description="The pinned model, provider-qualified.")
+    deployment: str | None = Field(None, description="Which of the model's deployments it is pinned to.")
     route: str | None = Field(description="The preference that chose it.")
     decision: Literal["initialize", "switch"] = Field(description="What put the session on this model.")
     reason: str = Field(description="Why.")
@@ -77,6 +88,9 @@ class SessionInfo(BaseModel):
     tokens: TokensInfo
     switch_count: int
     switches: list[SwitchInfo] = Field(description="The latest switches, oldest first.")
+    deployment_moves: list[DeploymentMoveInfo] = Field(
+        default=[], description="The latest moves to other deployments of the model, oldest first."
+    )
     degraded: Literal["store"] | None = Field(
         default=None, description="Set where the shared store does not answer: this is one replica's memory."
     )
@@ -204,6 +218,7 @@ def describe_session(session: Session, *, now: float) -> SessionInfo:
         tenant=session.key.tenant,
         source=read_source(session.key.affinity_id),
         model=pin.model,
+        deployment=pin.deployment,
         route=pin.route,
         decision="switch" if last is not None else "initialize",
         reason=last.reason if last is not None else pin.reason,
@@ -225,6 +240,16 @@ def describe_session(session: Session, *, now: float) -> SessionInfo:
                 because=each.because,
             )
             for each in pin.switches
+        ],
+        deployment_moves=[
+            DeploymentMoveInfo(
+                at=_time(each.at),
+                model=each.model,
+                from_deployment=each.from_deployment,
+                to_deployment=each.to_deployment,
+                because=each.because,
+            )
+            for each in pin.deployment_moves
         ],
     )
 

@@ -3,7 +3,8 @@
 Labels take their values from closed sets alone: endpoints, status classes, codes of the error tree, decisions and
 reasons, and names that the configuration declares. A model that only a wildcard declares counts under the wildcard,
 a route that only a request's own preferences declare as ``other``; ids and tenants are no labels. So a configuration
-of M model entries and P preferences makes at most 70 M + P + 700 series, and requests add none to that.
+of M model entries and P preferences makes at most 70 M + P + 700 series, and 30 more for each deployment; requests add
+none to that.
 
 With several workers each counts for itself, and the one that is asked adds up what all have told (``shared_tallies``).
 """
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import plano_agents
-from plano_agents.config.model import WILDCARD, Config
+from plano_agents.config.model import WILDCARD, Config, split_upstream
 from plano_agents.config.options import Limits
 from plano_agents.observe import exposition
 from plano_agents.observe.shared_tallies import SharedTallies
@@ -103,11 +104,18 @@ class Metrics:
             *(self._input_tokens, self._cached_tokens, self._output_tokens),
             Reading(
                 "plano_upstream_breaker_open",
-                "Processes whose circuit breaker for the model is open, after failures in a row.",
+                "Processes whose circuit breaker for the model is open, or for one of its deployments, after failures in a row.",
                 lambda: self._gauge_breakers(breakers()),
                 ["model"],
             ),
             self._breaker_changes,
+            *(self._places, self._place_failovers),
+            Reading(
+                "plano_deployment_breaker_open",
+                "Processes whose circuit breaker for the deployment is open, after failures in a row.",
+                lambda: self._gauge_deployments(breakers()),
+                ["model", "deployment"],
+            ),
             *kept,
             Reading(
                 "plano_config_loaded_timestamp_seconds",
@@ -174,6 +182,16 @@ class Metrics:
             "plano_upstream_breaker_changes",
             "How often a model's breaker opened and closed.",
             ["model", "to"],
+        )
+        self._places = Counter(
+            "plano_deployment_requests",
+            "What was sent to a model's deployments, by what came of it, as in plano_upstream_requests.",
+            ["model", "deployment", "outcome"],
+        )
+        self._place_failovers = Counter(
+            "plano_deployment_failovers",
+            "Requests that went on from this deployment to another of the same model.",
+            ["model", "deployment"],
         )
         self._input_tokens = Counter(
             "plano_input_tokens", "Prompt tokens as providers counted, cached ones included.", ["model"]
@@ -254,10 +272,14 @@ class Metrics:
             labels = (self._name(each.model),)
             self._sendings.add((*labels, _name_outcome(each)))
             self._sending_time.note(labels, each.duration_ms / 1000)
-            if before is not None and before.model == each.model:
-                self._retries.add(labels)
-            elif before is not None:
+            if each.deployment is not None:
+                self._places.add((*labels, each.deployment, _name_outcome(each)))
+            if before is not None and before.model != each.model:
                 self._failovers.add((self._name(before.model),))
+            elif before is not None and before.deployment not in (None, each.deployment):
+                self._place_failovers.add((*labels, before.deployment or OTHER))
+            elif before is not None:
+                self._retries.add(labels)
             before = each
 
     def count_refusal(self, code: str) -> None:
@@ -270,7 +292,8 @@ class Metrics:
 
     def count_breaker(self, model: str, is_open: bool) -> None:  # noqa: FBT001 - a callback's
         """Count that a breaker opened or closed."""
-        self._breaker_changes.add((self._name(model), "open" if is_open else "closed"))
+        name, _ = split_upstream(model)
+        self._breaker_changes.add((self._name(name), "open" if is_open else "closed"))
 
     async def render(self) -> bytes:
         """Write all numbers, those of other workers added."""
@@ -283,9 +306,19 @@ class Metrics:
     def _gauge_breakers(self, breakers: Mapping[str, bool]) -> dict[tuple[str, ...], float]:
         """Map each entry to 1 where the circuit breaker of a model that it declares is open, else to 0."""
         gauged: dict[tuple[str, ...], float] = {}
-        for model, is_open in breakers.items():
-            entry = (self._name(model),)
+        for name, is_open in breakers.items():
+            entry = (self._name(split_upstream(name)[0]),)
             gauged[entry] = max(float(is_open), gauged.get(entry, 0.0))
+        return gauged
+
+    def _gauge_deployments(self, breakers: Mapping[str, bool]) -> dict[tuple[str, ...], float]:
+        """Do the same for each deployment."""
+        gauged: dict[tuple[str, ...], float] = {}
+        for name, is_open in breakers.items():
+            model, deployment = split_upstream(name)
+            if deployment is not None:
+                place = (self._name(model), deployment)
+                gauged[place] = max(float(is_open), gauged.get(place, 0.0))
         return gauged
 
     def _name(self, model: str) -> str:

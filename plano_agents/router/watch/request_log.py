@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby, pairwise
 
-from plano_agents.config.model import Config
+from plano_agents.config.model import Config, name_upstream
 from plano_agents.observe.log import Event, Paint, Style, build_record, escape
 from plano_agents.router.request.retry import is_retryable
 from plano_agents.router.request.trail import Trail, Try
@@ -53,7 +53,7 @@ class RequestLog:
         """Learn which entry a model is, and how long names are; keys that were refused may be others now."""
         self._config = config
         self._refused.clear()
-        self._widen("model", [model.name for model in config.models])
+        self._widen("model", [name for model in config.models for name in model.list_upstreams()])
         self._widen("route", [preference.name for preference in config.preferences])
 
     def observe(self, trail: Trail) -> None:
@@ -64,10 +64,10 @@ class RequestLog:
             self._tell_failures(trail)
 
     def note_breaker(self, model: str, *, is_open: bool) -> None:
-        """Tell that a model's circuit breaker has opened or closed.
+        """Tell that a model's circuit breaker, or a deployment's, has opened or closed.
 
         Args:
-            model: Its provider-qualified name.
+            model: The upstream's name.
             is_open: Whether its breaker has opened.
         """
         if is_open:
@@ -82,33 +82,37 @@ class RequestLog:
         self._widths[column] = max(self._widths[column], min(longest, MAX_WIDTH))
 
     def _tell_failures(self, trail: Trail) -> None:
-        """Tell in one line which models failed, after how many tries, and which answered in their place."""
+        """Tell in one line which models and deployments failed, after how many tries, and which answered instead."""
         for each in trail.tries:
             if each.status in KEY_REFUSALS:
-                self._tell_refused_key(each.model, each.status or 0)
+                self._tell_refused_key(each.model, each.deployment, each.status or 0)
         if len(trail.tries) == 1 and not _has_failed(trail.tries[0]):
             return
-        runs = [list(tries) for _, tries in groupby(trail.tries, key=lambda each: each.model)]
+        runs = [list(tries) for _, tries in groupby(trail.tries, key=_name)]
         last = runs[-1][-1]
         failed = runs if _has_failed(last) else runs[:-1]
         if failed:
-            told = [f"{escape(run[0].model)} {_say_outcomes(run)}" for run in failed]
-            told.append("no model answered" if failed is runs else f"{escape(last.model)} answered ({last.status})")
+            told = [f"{escape(_name(run[0]))} {_say_outcomes(run)}" for run in failed]
+            told.append("no model answered" if failed is runs else f"{escape(_name(last))} answered ({last.status})")
             logger.warning("trace %s: %s", trail.trace_id, "; ".join(told))
 
-    def _tell_refused_key(self, name: str, status: int) -> None:
+    def _tell_refused_key(self, name: str, deployment: str | None, status: int) -> None:
         model = self._config.find_model(name)
-        if model is None or model.passthrough_auth:
-            return  # it was the client's own key
-        now = self._clock()
-        if now - self._refused.get(model.provider, -REPEAT_SECONDS) < REPEAT_SECONDS:
+        if model is None:
             return
-        self._refused[model.provider] = now
+        place = next((model.deploy(each) for each in model.deployments if each.name == deployment), model)
+        if place.passthrough_auth:
+            return  # it was the client's own key
+        now, whose = self._clock(), model.provider if deployment is None else name_upstream(name, deployment)
+        if now - self._refused.get(whose, -REPEAT_SECONDS) < REPEAT_SECONDS:
+            return
+        self._refused[whose] = now
         logger.error(
-            "the provider %s refuses the key for %s (%d): see its access_key in config.yaml",
+            "the provider %s refuses the key for %s (%d): see its access_key in %s",
             model.provider,
-            escape(name),
+            escape(name_upstream(name, deployment)),
             status,
+            "config.yaml" if deployment is None else "plano-agents.yaml",
         )
 
 
@@ -129,7 +133,7 @@ class RequestLine(Event):
         trail, decision = self._trail, self._trail.decision
         name = shorten_id(trail.session.affinity_id if trail.session is not None else trail.affinity_id)
         kind, reason = (decision.kind, decision.reason or "") if decision is not None else ("-", "")
-        model = decision.model if decision is not None else "-"
+        model = name_upstream(decision.model, decision.deployment) if decision is not None else "-"
         route = (decision.route if decision is not None else None) or "-"
         parts = [
             paint(f"{name:<{2 * ID_END + 1}}", "bold"),
@@ -165,6 +169,7 @@ class RequestLine(Event):
             "pinned": decision.pinned if decision is not None else None,
             "degraded": list(decision.degraded) if decision is not None else [],
             "model": decision.model if decision is not None else None,
+            "deployment": decision.deployment if decision is not None else None,
             "route": decision.route if decision is not None else None,
             "status": trail.status,
             "failure": trail.failure,
@@ -176,6 +181,7 @@ class RequestLine(Event):
         found["tries"] = [
             {
                 "model": each.model,
+                "deployment": each.deployment,
                 "status": each.status,
                 "failure": each.failure,
                 "duration_ms": _round(each.duration_ms),
@@ -256,6 +262,10 @@ def tell_duration(milliseconds: float | None) -> str:
 def count_failovers(tries: Sequence[Try]) -> int:
     """Count how often another model was asked than before."""
     return sum(before.model != after.model for before, after in pairwise(tries))
+
+
+def _name(tried: Try) -> str:
+    return name_upstream(tried.model, tried.deployment)
 
 
 def _has_failed(tried: Try) -> bool:

@@ -12,8 +12,10 @@ from pydantic import SecretStr
 
 from plano_agents.config.model import Config, Preference, Routing
 from plano_agents.config.options import PromptCaching, Retries, SessionCache
+from plano_agents.protocol.usage import Tokens
+from plano_agents.router.operate.operators import describe_session
 from plano_agents.sessions.memory import MemorySessionStore
-from plano_agents.sessions.pin import Session, SessionKey
+from plano_agents.sessions.pin import Pin, Session, SessionKey
 from plano_agents.sessions.store import Held, SessionStore
 from plano_agents.testing import FakeUpstream, UpstreamExchange, give
 from tests.router.conftest import build_config, chat, run_router
@@ -144,6 +146,17 @@ async def test_a_switch_stands_in_the_timeline() -> None:
     [switch] = session["switches"]
     assert (switch["from_model"], switch["to_model"], switch["reason"]) == (GPT, MINI, "upstream_failed")
     assert switch["because"] == "status 500"
+
+
+async def test_a_move_to_another_deployment_stands_in_the_timeline() -> None:
+    pin = Pin(GPT, "talk", "first_turn", 1.0, "1", deployment="eu").move_deployment("us", 2.0, "status 429")
+    session = Session(SessionKey("", "run-1"), pin, 3.0, 600.0, 0, 2, Tokens())
+    told = describe_session(session, now=4.0).model_dump(mode="json")
+    assert (told["model"], told["deployment"], told["switch_count"]) == (GPT, "us", 0)
+    assert (told["decision"], told["reason"]) == ("initialize", "first_turn")
+    [moved] = told["deployment_moves"]
+    del moved["at"]
+    assert moved == {"model": GPT, "from_deployment": "eu", "to_deployment": "us", "because": "status 429"}
 
 
 async def test_a_lane_of_a_harness_session_is_explained_by_its_key(client: Client) -> None:

@@ -45,12 +45,13 @@ class Places(Scene):
         return sent.answer.model, sent.deployment, sent.moved.because if sent.moved is not None else None
 
 
-def deployed(*names: str, **fields: object) -> Config:
+def deployed(*names: str, **fields: Breaker | Retries) -> Config:
     places = tuple(Deployment(name) for name in names)
-    return build_config(models=(replace(build_model(GPT), deployments=places), build_model(CLAUDE)), **fields)
+    models = (replace(build_model(GPT), deployments=places), build_model(CLAUDE))
+    return Config(models=models, **fields)  # type: ignore[arg-type] # the test names fields
 
 
-FAULTS = {
+FAULTS: dict[str, tuple[MemoryResponse | Exception, str]] = {
     "no connection": (DOWN, "upstream_unreachable"),
     "a late connection": (ConnectTimeoutError("late"), "upstream_connect_timeout"),
     "a late answer": (FirstByteTimeoutError("late"), "upstream_first_byte_timeout"),

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -10,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
-from plano_agents.config.model import Config, Preference
+from plano_agents.config.model import Config, Deployment, Preference
 from plano_agents.config.options import Breaker, Limits, Retries
 from plano_agents.errors import ConnectTimeoutError
 from plano_agents.router.request.trail import Trail, Try, show_to
@@ -33,6 +34,7 @@ from tests.router.conftest import (
     MemoryUpstream,
     ask,
     build_config,
+    build_model,
     build_service,
     chat,
     run_router,
@@ -111,6 +113,37 @@ async def test_retries_and_failovers_are_counted_under_the_model_that_failed() -
     assert page["plano_upstream_retries_total", GPT] == 2
     assert page["plano_upstream_failovers_total", GPT] == 1
     assert page["plano_affinity_switches_total", CLAUDE, "upstream_failed"] == 1
+
+
+async def test_deployments_are_counted_each() -> None:
+    places = (Deployment("eu"), Deployment("us"))
+    metrics = build_metrics(Config(models=(replace(build_model(GPT), deployments=places),)))
+    tries = [
+        Try(GPT, 429, None, 1.0, "eu"),
+        Try(GPT, None, "upstream_unreachable", 1.0, "us"),
+        Try(GPT, 503, None, 1.0, "us"),
+        Try(GPT, 200, None, 1.0, "eu"),
+    ]
+    metrics.observe(build_trail(GPT, tries=tries))
+    page = await show(metrics)
+    assert page["plano_deployment_requests_total", "eu", GPT, "429"] == 1
+    assert page["plano_deployment_requests_total", "eu", GPT, "2xx"] == 1
+    assert page["plano_deployment_requests_total", "us", GPT, "upstream_unreachable"] == 1
+    assert page["plano_deployment_failovers_total", "eu", GPT] == 1
+    assert page["plano_deployment_failovers_total", "us", GPT] == 1
+    assert page["plano_upstream_requests_total", GPT, "2xx"] == 1
+    assert page["plano_upstream_retries_total", GPT] == 1
+    assert ("plano_upstream_failovers_total", GPT) not in page
+
+
+async def test_the_breakers_of_deployments_are_shown() -> None:
+    breakers = {f"{GPT} (eu)": True, f"{GPT} (us)": False, CLAUDE: False}
+    metrics = Metrics(breakers=lambda: breakers)
+    metrics.configure(build_config(GPT, CLAUDE))
+    page = await show(metrics)
+    assert page["plano_deployment_breaker_open", "eu", GPT] == 1
+    assert page["plano_deployment_breaker_open", "us", GPT] == 0
+    assert (page["plano_upstream_breaker_open", GPT], page["plano_upstream_breaker_open", CLAUDE]) == (1, 0)
 
 
 async def test_a_streams_first_bytes_are_timed() -> None:

@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
-from plano_agents.config.model import Config, Preference
+from plano_agents.config.model import Config, Deployment, Preference
 from plano_agents.errors import ConnectTimeoutError
 from plano_agents.observe.log import JsonFormatter, leave_plain, paint_text
 from plano_agents.router.request.trail import Trail, Try
@@ -133,6 +134,7 @@ async def test_where_machines_read_every_field_is_there(caplog: pytest.LogCaptur
         "pinned": None,
         "degraded": [],
         "model": GPT,
+        "deployment": None,
         "route": "talk",
         "status": 200,
         "failure": None,
@@ -142,7 +144,7 @@ async def test_where_machines_read_every_field_is_there(caplog: pytest.LogCaptur
         "upstream_ms": 0.0,
         "first_ms": None,
         "duration_ms": 0.0,
-        "tries": [{"model": GPT, "status": 200, "failure": None, "duration_ms": 0.0}],
+        "tries": [{"model": GPT, "deployment": None, "status": 200, "failure": None, "duration_ms": 0.0}],
         "adjusted": [],
         "failovers": 0,
         "input_tokens": 2210,
@@ -198,6 +200,35 @@ async def test_a_provider_that_refuses_its_key_is_named_at_most_once_a_minute(
 
     openai = refusal("openai", GPT, 401)
     assert told == [[openai], [], [refusal("anthropic", CLAUDE, 403)], [openai], []]
+
+
+def build_deployed() -> Config:
+    places = (Deployment("eu", access_key=SecretStr("k-eu")), Deployment("us", access_key=SecretStr("k-us")))
+    return Config(models=(build_model(GPT, deployments=places),))
+
+
+async def test_a_deployment_is_named_wherever_its_model_is(caplog: pytest.LogCaptureFixture) -> None:
+    log = RequestLog(clock=Clock())
+    log.configure(build_deployed())
+    caplog.set_level("INFO")
+    decision = Decision(GPT, None, "retain", "deployment", because="status 503", deployment="us")
+    tries = [Try(GPT, 503, None, 1.0, "eu"), Try(GPT, 200, None, 1.0, "us")]
+    log.observe(Trail("0" * 32, "/", 0, 0, decision=decision, tries=tries, status=200))
+    line, warning = (record.getMessage() for record in caplog.records)
+    assert "retain deployment" in line
+    assert f"{GPT} (us)" in line
+    assert "because status 503" in line
+    assert warning.endswith(f"{GPT} (eu) failed (503); {GPT} (us) answered (200)")
+
+
+async def test_the_refused_key_of_a_deployment_is_named_and_never_shown(caplog: pytest.LogCaptureFixture) -> None:
+    log = RequestLog(clock=Clock())
+    log.configure(build_deployed())
+    for deployment in ("eu", "eu", "us"):
+        log.observe(Trail("0" * 32, "/", 0, 0, tries=[Try(GPT, 401, None, 1.0, deployment)]))
+    told = "the provider openai refuses the key for openai/gpt-4o ({}) (401): see its access_key in plano-agents.yaml"
+    assert warnings(caplog.records) == [told.format("eu"), told.format("us")]
+    assert "k-eu" not in caplog.text
 
 
 async def test_a_key_of_the_clients_own_that_is_refused_is_the_clients_business(

@@ -25,7 +25,7 @@ MAX_NAME = 120
 """How much of a preference's name is; a request may bring its own."""
 
 
-class Sending(msgspec.Struct, frozen=True, gc=False):
+class Sending(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One sending to a provider, where there was more than one or it failed."""
 
     model: str
@@ -36,6 +36,8 @@ class Sending(msgspec.Struct, frozen=True, gc=False):
     """The code of what went wrong instead of one."""
     duration_ms: float
     """How long it took."""
+    deployment: str | None = None
+    """Which of the model's deployments."""
 
 
 class Record(msgspec.Struct, gc=False, omit_defaults=True):
@@ -57,6 +59,8 @@ class Record(msgspec.Struct, gc=False, omit_defaults=True):
     """Its number in the history, from 1, in the order of their ends; 0 before it is put there."""
     model: str | None = None
     """Who served it, provider-qualified; None where nothing was decided."""
+    deployment: str | None = None
+    """Which of the model's deployments served it; None for a model without deployments."""
     route: str | None = None
     """The preference that chose the model."""
     decision: str | None = None
@@ -165,6 +169,7 @@ def build_record(
         record.model, record.route = decision.model, _cut(decision.route)
         record.decision, record.reason, record.degraded = decision.kind, decision.reason, decision.degraded
         record.because, record.pinned = _cut(decision.because), decision.pinned
+        record.deployment = decision.deployment
         prices = metrics or known
         cost = compute_cost(decision.model, tokens, prices) if prices else None
         if cost is not None:
@@ -183,7 +188,7 @@ def _read(ranking: Ranking) -> tuple[tuple[str, float | None], ...]:
 
 
 def _write(each: Try) -> Sending:
-    return Sending(each.model, each.status, each.failure, each.duration_ms)
+    return Sending(each.model, each.status, each.failure, each.duration_ms, each.deployment)
 
 
 def _cut(name: str | None) -> str | None:

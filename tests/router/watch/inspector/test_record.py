@@ -57,6 +57,14 @@ def test_what_clients_name_is_cut() -> None:
     assert record.route == "x" * MAX_NAME
 
 
+def test_a_turn_names_its_deployment_and_those_that_failed_it() -> None:
+    decision = Decision(GPT, "code", "retain", "deployment", because="status 429", deployment="us")
+    tries = [Try(GPT, 429, None, 5.0, "eu"), Try(GPT, 200, None, 9.0, "us")]
+    record = build_record(build_trail(decision=decision, tries=tries), {})
+    assert (record.deployment, record.reason, record.because) == ("us", "deployment", "status 429")
+    assert [each.deployment for each in record.sendings] == ["eu", "us"]
+
+
 def test_a_failover_has_all_its_sendings() -> None:
     tries = [Try(GPT, 503, None, 5.0), Try(MINI, 200, None, 9.0)]
     record = build_record(build_trail(tries=tries), {})

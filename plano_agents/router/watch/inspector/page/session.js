@@ -143,6 +143,7 @@ export class SessionView {
     write(this.pinSaid, pin ? `Because ${pin.why}.${pin.degraded ? " The shared store does not answer: this is one router's memory." : ""}` : "No live pin: it ended by idle time, or was dropped. The next request is routed anew.");
     this.pinCard.replaceChildren(
       pair("Model", pin ? label(pin.model) : UNKNOWN),
+      ...(pin?.deployment ? [pair("Deployment", pin.deployment)] : []),
       pair("Route", pin?.route ?? UNKNOWN),
       pair("Ends, if unused, in", pin ? ms(pin.seconds_left * 1_000) : UNKNOWN),
       pair("In flight", pin ? count(pin.requests_in_flight) : UNKNOWN),

@@ -40,17 +40,17 @@ export function scores(turn) {
 export function sendings(turn) {
   if (!turn.sendings?.length) return null;
   const told = [];
-  for (const { model, status, failure, duration_ms } of turn.sendings) {
+  for (const { model, deployment, status, failure, duration_ms } of turn.sendings) {
     const said = failure ?? String(status);
     const last = told.at(-1);
-    if (last?.model === model && last.said === said) last.durations.push(ms(duration_ms));
-    else told.push({ model, said, durations: [ms(duration_ms)] });
+    if (last?.model === model && last.deployment === deployment && last.said === said) last.durations.push(ms(duration_ms));
+    else told.push({ model, deployment, said, durations: [ms(duration_ms)] });
   }
   return h(
     "div",
     { class: "sendings" },
     h("p", {}, "Sent to"),
-    h("ol", {}, told.map(({ model, said, durations }) => h("li", {}, label(model), h("span", {}, `${durations.length > 1 ? `${durations.length} × ` : ""}${said} after ${durations.join(", ")}`)))),
+    h("ol", {}, told.map(({ model, deployment, said, durations }) => h("li", {}, label(model), deployment ? h("span", {}, deployment) : null, h("span", {}, `${durations.length > 1 ? `${durations.length} × ` : ""}${said} after ${durations.join(", ")}`)))),
   );
 }
 
@@ -64,6 +64,7 @@ export const figures = (turn) => [
   pair("Cached", `${brief(turn.cached ?? 0)}`),
   pair("Output", `${brief(turn.output ?? 0)}`),
   pair("Cost", usd(turn.cost_usd, turn.cost_is_most)),
+  turn.deployment ? pair("Deployment", turn.deployment) : null,
   turn.adjusted?.length ? h("div", { class: "wide" }, h("dt", {}, "Adjusted"), h("dd", {}, turn.adjusted.join(", "))) : null,
 ];
 
@@ -83,7 +84,7 @@ export function ghost(turn) {
 
 function fill(turn, number) {
   card().replaceChildren(
-    h("p", { class: "head" }, label(turn.model), h("span", { class: "when" }, `turn ${number}, ${clock(turn.at)}`)),
+    h("p", { class: "head" }, label(turn.model), turn.deployment ? h("span", {}, turn.deployment) : null, h("span", { class: "when" }, `turn ${number}, ${clock(turn.at)}`)),
     h("p", { class: "decided" }, h("span", { class: `badge d-${turn.decision ?? "refused"}` }, decide(turn)), turn.route ? h("span", { class: "route" }, `route ${turn.route}`) : null, hasFailed(turn) || turn.client_left ? h("span", { class: "badge bad" }, conclude(turn)) : null),
     h("p", { class: "why" }, explain(turn)),
     scores(turn) ?? "",

@@ -5,6 +5,7 @@ const WHY = {
   first_turn: "The session's first turn: routed, and pinned to this model.",
   hint: "Pinned without routing to the model that made the transcript (hint).",
   pinned: "Kept on the pinned model; routing was skipped.",
+  deployment: "Kept on the pinned model; another of its deployments served it.",
   upstream_failed: "The pinned model failed for good; this one answered, and the pin moved to it.",
   detour: "The pinned model cannot serve this one request; another did, and the pin stays.",
   unsuitable: "The pinned model cannot serve this request; the pin moved to one that can.",
