@@ -2,11 +2,12 @@
 
 ``(prompt - cached) x input price + cached x cached price``, by the list prices that ship with the package; tokens are
 those that the models reported. The turn that is shown is the one in which affinity read most from the cache that the
-run without it did not.
+run without it did not: of the turns at which that run changed the model, or, where none of these gained, of all.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from plano_agents.demos.loop import Turn
 from plano_agents.providers.profiles import find_known
@@ -55,10 +56,11 @@ def build_bill(without: Sequence[Turn], with_affinity: Sequence[Turn]) -> Bill |
         The bill; None where no turn with affinity read more from the cache.
     """
     pairs = list(zip(without, with_affinity, strict=False))
-    gained = [after.cached_tokens - before.cached_tokens for before, after in pairs]
-    if not gained or max(gained) <= 0:
+    changed = [pair for pair, (last, now) in zip(pairs[1:], pairwise(without), strict=False) if last.model != now.model]
+    gained = [pair for pair in changed if _gain(pair) > 0] or [pair for pair in pairs if _gain(pair) > 0]
+    if not gained:
         return None
-    before, after = pairs[gained.index(max(gained))]
+    before, after = max(gained, key=_gain)
     return Bill(before.number, _bill(before), _bill(after), _sum_up(without), _sum_up(with_affinity))
 
 
@@ -84,6 +86,12 @@ def word_bill(bill: Bill | None, *, simulated: bool) -> str:
     if bill.without_usd is not None and bill.with_affinity_usd is not None:
         told += f" All prompts of the run: ${bill.without_usd:.4f} against ${bill.with_affinity_usd:.4f}."
     return told
+
+
+def _gain(pair: tuple[Turn, Turn]) -> int:
+    """Tokens that the turn with affinity read more from the cache than the one without."""
+    before, after = pair
+    return after.cached_tokens - before.cached_tokens
 
 
 def _bill(turn: Turn) -> TurnBill:

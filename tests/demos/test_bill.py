@@ -21,7 +21,7 @@ WITHOUT = [turn(1, GPT, 1_237, 0), turn(2, GPT, 2_550, 1_920), turn(3, CLAUDE, 2
 WITH = [turn(1, GPT, 1_237, 0), turn(2, GPT, 2_550, 1_920), turn(3, GPT, 2_901, 2_432), turn(4, GPT, 3_162, 2_816)]
 
 
-def test_it_shows_the_turn_in_which_affinity_read_most_from_the_cache() -> None:
+def test_it_shows_the_switched_turn_in_which_affinity_read_most_from_the_cache() -> None:
     """gpt-4o takes $2.50 a million tokens and $1.25 where they are cached, Claude Sonnet 4.6 $3 and $0.30."""
     bill = build_bill(WITHOUT, WITH)
     assert bill is not None
@@ -38,6 +38,13 @@ def test_it_shows_the_turn_in_which_affinity_read_most_from_the_cache() -> None:
         "2,901; at list price $0.0086 (claude-sonnet-4-6) against $0.0042 (gpt-4o). All prompts of the run: $0.0175 against $0.0157."
     )
     assert word_bill(bill, simulated=False).startswith("The bill: turn 3")
+
+
+def test_a_turn_at_which_the_model_changed_is_shown_before_one_that_gained_more() -> None:
+    cold = [*WITHOUT[:3], replace(WITHOUT[3], cached_tokens=0)]
+    bill = build_bill(cold, WITH)
+    assert bill is not None
+    assert (bill.turn, bill.with_affinity.cached_tokens) == (3, 2_432)
 
 
 def test_without_a_gain_it_says_so() -> None:
