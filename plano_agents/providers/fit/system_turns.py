@@ -13,6 +13,7 @@ from plano_agents.providers.fit.rules import Rules
 
 _OF_SYSTEM_TURNS = ("clear_at", "output_config")
 """Fields that no other turn has."""
+_NOTHING = (b"", b"[]", b'""', b"null")
 _UNTIL_NEXT = "next_user_message"
 
 
@@ -25,6 +26,11 @@ def place_system_turns(document: Document, rules: Rules) -> None:
     if profile.turn_efforts is not True and document.contains("messages", (b'"clear_at"',)):
         document.edit_list("messages", lambda turns: _clear(document, turns))
     document.edit_list("messages", lambda turns: _place(document, turns, keeps=profile.system_turns is True))
+
+
+def are_in_place(turns: list[Pieces]) -> bool:
+    """Whether all system turns stand where a model that takes them wants them."""
+    return all(not _is_system(turn) or _is_in_place(turns[:at], turns[at:]) for at, turn in enumerate(turns))
 
 
 def _is_system(turn: Pieces) -> bool:
@@ -50,8 +56,10 @@ def _place(document: Document, turns: list[Pieces], *, keeps: bool) -> list[Piec
         if not _is_system(turn) or (keeps and _is_in_place(fitted, turns[at:])):
             fitted.append(turn)
             continue
-        document.tell(rewritten("messages", "later system messages sent as the user's"))
         document.tell(*(dropped_within("messages", name) for name in _OF_SYSTEM_TURNS if name in turn))
+        if bytes(turn.get("content", b"")) in _NOTHING:
+            continue
+        document.tell(rewritten("messages", "later system messages sent as the user's"))
         fitted.append(as_reminder({name: raw for name, raw in turn.items() if name not in _OF_SYSTEM_TURNS}))
     return list(_join_users(fitted))
 

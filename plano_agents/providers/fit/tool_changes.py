@@ -11,6 +11,7 @@ from plano_agents.protocol.form import Form
 from plano_agents.protocol.tool_changes import KINDS, Outcome, ToolChange, apply_changes, say_changes
 from plano_agents.providers.fit.document import Document, Pieces, is_list, pack, read_text, split, split_list
 from plano_agents.providers.fit.rules import Rules
+from plano_agents.providers.fit.system_turns import are_in_place
 
 _TYPES = frozenset({"tool_addition", "tool_removal"})
 
@@ -18,9 +19,11 @@ _TYPES = frozenset({"tool_addition", "tool_removal"})
 def fit_tool_changes(document: Document, rules: Rules) -> None:
     """Change the tools themselves where the model takes no change within the conversation, and say it there."""
     profile = rules.profile
-    if rules.wire is not Form.ANTHROPIC_MESSAGES or profile.thinking is None or profile.system_turns is True:
+    if rules.wire is not Form.ANTHROPIC_MESSAGES or profile.thinking is None:
         return
     if not document.contains("messages", KINDS):
+        return
+    if profile.system_turns is True and are_in_place(split_list(document.fields["messages"])):
         return
     changes: list[ToolChange] = []
     document.edit_list("messages", lambda turns: [_say(turn, changes) for turn in turns])

@@ -4,10 +4,14 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from plano_agents.protocol.openai_chat import parse_head
 from plano_agents.protocol.user_turns import read_user_turns
+from plano_agents.simulator.wire.anthropic.request import parse_anthropic_request
 from tests.providers.fit.conftest import CHAT, MESSAGES, RESPONSES, fit, sent
+from tests.providers.fit.providers import check
 from tests.providers.fit.test_rows import SCHEMA, USER
 
 TAKES, TAKES_NONE = "anthropic/claude-opus-5-5", "anthropic/claude-sonnet-4-6"
@@ -122,3 +126,38 @@ def test_a_turn_that_is_to_be_cleared_is_left_out_where_the_model_clears_none(mo
     found = sent(MESSAGES, model, ask(USER, cleared, SAID, USER))
     assert len(found["messages"]) == count
     assert ("clear_at" in str(found)) == (model == TAKES)
+
+
+# Any conversation
+
+TURNS = st.sampled_from(
+    [
+        USER,
+        SAID,
+        SYSTEM,
+        {"role": "system", "content": [text("Briefly."), *CHANGES]},
+        {"role": "system", "content": CHANGES[:1]},
+        {**SYSTEM, "clear_at": "next_user_message"},
+        {"role": "system", "content": [], "output_config": {"effort": "high"}},
+        {**SYSTEM, "output_config": {"effort": "max"}},
+    ]
+)
+TARGETS = st.sampled_from(
+    [
+        *(f"anthropic/claude-{name}" for name in ("opus-5-5", "opus-5", "opus-4-8", "sonnet-4-6", "haiku-4-5")),
+        *("openai/gpt-4o", "mistral/mistral-large-latest", "ollama/qwen3.8", "deepseek/deepseek-v4-flash"),
+    ]
+)
+
+
+@given(target=TARGETS, turns=st.lists(TURNS, max_size=7))
+def test_system_turns_anywhere_are_fitted_so_that_the_target_takes_them(
+    target: str, turns: list[dict[str, Any]]
+) -> None:
+    """Also where Anthropic's own API would refuse them."""
+    found = sent(MESSAGES, target, ask(USER, *turns, tools=TOOLS))
+    check(target, found)
+    if target.startswith("anthropic/"):
+        parse_anthropic_request(json.dumps(found).encode())
+    once = fit(MESSAGES if target.startswith("anthropic/") else CHAT, target, found)
+    assert (json.loads(once.body), once.adjustments) == (found, ())
