@@ -41,9 +41,6 @@ MAX_DEMO_TURNS = 12
 QUIET_SECONDS = 3600.0
 """How long nothing is asked between two ways, so that none reads what another has written."""
 
-CLAUDES_WRITE = 1.25
-"""What Claude's writing to its cache costs, by the price of its input (platform.claude.com, prompt caching)."""
-
 ON_GPT = [
     {"name": "code", "description": "generating new code, functions or boilerplate", "models": ["openai/gpt-4o"]},
     {"name": "rest", "description": "reading files, running tests, small talk", "models": ["openai/gpt-4o-mini"]},
@@ -242,7 +239,7 @@ class Account:
         self.usd += (
             (prompt - cached - written) * prices.input_price
             + cached * prices.cached_price
-            + written * prices.input_price * CLAUDES_WRITE
+            + written * (prices.written_price or prices.input_price)
             + usage["completion_tokens"] * prices.output_price
         ) / 1e6
 

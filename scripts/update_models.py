@@ -1,7 +1,8 @@
-"""Refreshes the models' table from a catalog of models.dev's shape: context windows, most output tokens, prices.
+"""Refreshes the models' tables from a catalog of models.dev's shape: context windows, most output tokens, prices.
 
 Run by ``scripts/update-models``. Only what models' own providers say counts, under the very ids of a row; of several
-figures the largest window and limit, and the first id's prices. Everything else of a row stays as it is.
+figures the largest window and limit. Everything else stays as it is. Prices that the catalog says otherwise
+move to a list of their own, with its name and date.
 """
 
 import json
@@ -14,7 +15,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-TABLE = Path(__file__).parents[1] / "plano_agents" / "providers" / "models.toml"
+PROVIDERS = Path(__file__).parents[1] / "plano_agents" / "providers"
+TABLE, PRICES_TABLE = PROVIDERS / "models.toml", PROVIDERS / "prices.toml"
 
 OWN = (
     "openai",
@@ -32,8 +34,8 @@ OWN = (
 
 SOURCE = "models.dev"
 
-PRICES = {"input_price": "input", "cached_price": "cache_read", "output_price": "output"}
-"""The table's keys of prices to the catalog's, both in US dollars per million tokens."""
+PRICES = {"input": "input", "cached": "cache_read", "written": "cache_write", "output": "output"}
+"""The keys of `prices.toml` to the catalog's, both in US dollars per million tokens."""
 
 LIMITS = {"context_window": "context", "max_output_tokens": "output"}
 """The same of sizes, in tokens."""
@@ -63,10 +65,6 @@ def _refresh_row(row: str, catalog: Mapping[str, Any], today: date) -> str:
         sizes = [each["limit"][name] for each in found if each.get("limit", {}).get(name)]
         if sizes:
             news[key] = max(sizes)
-    for key, name in PRICES.items():
-        prices = [each["cost"][name] for each in found if name in each.get("cost", {})]
-        if prices:
-            news[key] = float(prices[0])
     changed = {key: value for key, value in news.items() if values.get(key) != value}
     if not changed:
         return row
@@ -75,6 +73,35 @@ def _refresh_row(row: str, catalog: Mapping[str, Any], today: date) -> str:
     if SOURCE not in values["source"]:
         row = _set(row, "source", json.dumps(f"{SOURCE}; {values['source']}"))
     return _set(row, "read", today.isoformat())
+
+
+def refresh_prices(table: str, catalog: Mapping[str, Any], today: date) -> str:
+    """Refresh a table of prices.
+
+    Args:
+        table: TOML as in ``prices.toml``.
+        catalog: JSON as in models.dev's ``api.json``.
+        today: When it was read.
+
+    Returns:
+        The table, with what the catalog says otherwise in a list of its own; without that, the same.
+    """
+    lists = tomllib.loads(table)["lists"]
+    news: dict[str, dict[str, float]] = {}
+    for model_id, price in ((model_id, price) for each in lists for model_id, price in each["prices"].items()):
+        cost = next((each["cost"] for each in _find([model_id], catalog) if "cost" in each), {})
+        said = {key: float(cost[name]) for key, name in PRICES.items() if name in cost}
+        if {"input", "output"} <= said.keys() and said != price:
+            news[model_id] = said
+    if not news:
+        return table
+    rows = [
+        f'"{model_id}" = {{ {", ".join(f"{key} = {value}" for key, value in price.items())} }}\n'
+        for model_id, price in news.items()
+    ]
+    kept = "".join(line for line in table.splitlines(keepends=True) if line.partition(" = ")[0].strip('"') not in news)
+    head = f'\n[[lists]]\nsource = "{SOURCE}"\nread = {today.isoformat()}\n\n[lists.prices]\n'
+    return kept + head + "".join(rows)
 
 
 def _find(ids: list[str], catalog: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -93,13 +120,15 @@ def _set(row: str, key: str, value: str) -> str:
 
 
 def main(place: str) -> None:
-    """Refresh the table that ships."""
+    """Refresh the tables that ship."""
     if place.startswith(("http://", "https://")):
         with urllib.request.urlopen(place, timeout=60) as answer:  # noqa: S310 - the operator's own address
             catalog = json.load(answer)
     else:
         catalog = json.loads(Path(place).read_text())
-    TABLE.write_text(refresh(TABLE.read_text(), catalog, datetime.now(UTC).date()))
+    today = datetime.now(UTC).date()
+    TABLE.write_text(refresh(TABLE.read_text(), catalog, today))
+    PRICES_TABLE.write_text(refresh_prices(PRICES_TABLE.read_text(), catalog, today))
 
 
 if __name__ == "__main__":

@@ -104,6 +104,8 @@ class ModelProfile(Values):
     """US dollars per million tokens of input."""
     cached_price: Price | None = None
     """US dollars per million tokens of input that are read from its cache."""
+    written_price: Price | None = None
+    """US dollars per million tokens of input that are written to its cache; the input's where absent."""
     output_price: Price | None = None
     """US dollars per million tokens of output."""
 

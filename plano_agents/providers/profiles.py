@@ -1,4 +1,4 @@
-"""The models' profiles, what each takes and costs: a table that ships with the package, and the settings above it.
+"""The models' profiles, what each takes and costs: tables that ship with the package, and the settings above them.
 
 `models.toml` holds a row per family. A row holds for an id and for all that continue it after a hyphen, a colon or an
 at sign: ``gpt-4o`` for ``gpt-4o-2024-08-06``, not for ``gpt-4o2`` or ``gpt-4o.5``; the longest id wins. The provider
@@ -14,16 +14,19 @@ from datetime import date
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from plano_agents.config.model import WILDCARD, Model, ModelProfile
+from plano_agents.providers.list_prices import load_prices
 
 TABLE = "models.toml"
 """The table's file, in this package."""
 
-_FIELDS = frozenset(each.name for each in fields(ModelProfile))
+T = TypeVar("T")
+
+_FIELDS = frozenset(each.name for each in fields(ModelProfile) if not each.name.endswith("_price"))
 _UNKNOWN = ModelProfile()
 
 
@@ -34,7 +37,7 @@ class ModelRow:
     ids: tuple[str, ...]
     """What the models are called; see the module."""
     profile: ModelProfile
-    """What they take and cost."""
+    """What they take."""
     source: str
     """The pages that say so."""
     read: date
@@ -93,8 +96,22 @@ def find_profile(model: Model, settings: Mapping[str, ModelProfile]) -> ModelPro
 
 
 def find_known(model_id: str) -> ModelProfile:
-    """Find what the table says of a model, by what its provider calls it."""
-    known = load_known()
+    """Find what the tables say of a model, its list prices among it, by what its provider calls it."""
+    profile = _find_by_beginning(load_known(), model_id) or _UNKNOWN
+    price = _find_by_beginning(load_prices(), model_id)
+    if price is None:
+        return profile
+    return replace(
+        profile,
+        input_price=price.input,
+        cached_price=price.cached,
+        written_price=price.written,
+        output_price=price.output,
+    )
+
+
+def _find_by_beginning(table: Mapping[str, T], model_id: str) -> T | None:
+    """Find the entry of the longest id that a model's continues."""
     name = model_id.rpartition("/")[2].lower().removeprefix("meta-")
     ends = [len(name), *(at for at in range(len(name) - 1, 0, -1) if name[at] in "-:@")]
-    return next((known[name[:end]] for end in ends if name[:end] in known), _UNKNOWN)
+    return next((table[name[:end]] for end in ends if name[:end] in table), None)

@@ -40,7 +40,7 @@ from plano_agents.router.watch.inspector.answers import OwnInspector
 from plano_agents.router.watch.inspector.seam import Inspector, build_ghost_teller, build_observer
 from plano_agents.router.watch.inspector.site import InspectorSite
 from plano_agents.router.watch.metrics import Metrics
-from plano_agents.router.watch.prices import KnownPrices
+from plano_agents.router.watch.prices import NO_METRICS, Prices
 from plano_agents.router.watch.request_log import RequestLog
 from plano_agents.routing.candidates import ModelMetrics
 from plano_agents.routing.strategy import Strategy
@@ -231,17 +231,17 @@ class Router:
         """Build what serves a configuration, and let its measurements take the old ones' place."""
         measurements = Measurements(config.metrics_sources, self._fetch) if self._fetch is not None else None
 
-        known = KnownPrices(config)
-
         def read_metrics() -> Mapping[str, ModelMetrics]:
-            return measurements.metrics if measurements is not None else {}
+            return measurements.metrics if measurements is not None else NO_METRICS
+
+        prices = Prices(config, read_metrics)
 
         sampler, tracers = self._collectors.observe(config)
         strategy = self._strategy or build_strategy(config, self._upstream)
         health = self._health
         chooser = Chooser(config, strategy, read_metrics, is_down=health.is_down)
         share = config.routing.observe
-        sample = Sample(share, chooser, lambda: read_metrics() or known, build_ghost_teller(self._inspector))
+        sample = Sample(share, chooser, lambda: prices, build_ghost_teller(self._inspector))
         service = Service(
             config,
             chooser=chooser,
@@ -250,12 +250,12 @@ class Router:
             observe=show_to(
                 self._metrics.observe,
                 self._log.observe,
-                build_observer(self._inspector, read_metrics, known),
+                build_observer(self._inspector, prices),
                 *tracers,
             ),
             look_beside=partial(self._beside.offer, sample) if share else None,
             sampler=sampler,
-            find_metrics=lambda: read_metrics() or known,
+            find_metrics=lambda: prices,
             wall_clock=self._wall_clock,
         )
         readiness = Readiness(partial(strategy.warm_up, config.preferences) if config.preferences else None)
@@ -281,7 +281,7 @@ class Router:
             on_refused=self._metrics.count_refusal,
         )
         check = partial(check_operator, config.admin_token)
-        site = InspectorSite(self._inspector, config, check)
+        site = InspectorSite(self._inspector, config, check, has_prices=bool(prices))
         return _Serving(endpoints, Probes(readiness.check), site, pages, readiness)
 
     def _note_breaker(self, model: str, is_open: bool) -> None:  # noqa: FBT001 - a callback's

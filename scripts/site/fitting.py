@@ -9,6 +9,7 @@ from pathlib import Path
 
 from plano_agents.providers.cache_keys import CACHE_KEYS, CacheKeyPlace
 from plano_agents.providers.dialects import ANY_ID, COMPATIBLE, DIALECTS, Dialect
+from plano_agents.providers.list_prices import ListPrice, PriceList, parse_lists
 from plano_agents.providers.profiles import ModelRow, parse_rows
 
 PAGE = Path(__file__).parents[2] / "docs" / "providers.md"
@@ -28,7 +29,12 @@ def render_page(text: str) -> str:
     Returns:
         The page as it is to be.
     """
-    tables = {"dialects": render_dialects(), "models": render_models(), "cache keys": render_cache_keys()}
+    tables = {
+        "dialects": render_dialects(),
+        "models": render_models(),
+        "prices": render_prices(),
+        "cache keys": render_cache_keys(),
+    }
     for name, table in tables.items():
         start, end = f"<!-- fitting: {name} -->", f"<!-- /fitting: {name} -->"
         before, _, rest = text.partition(start)
@@ -119,15 +125,14 @@ def render_models() -> list[str]:
     """Write a row per family of models."""
     text = resources.files("plano_agents.providers").joinpath("models.toml").read_text(encoding="utf-8")
     head = [
-        "| models | context | output | efforts | on responses | thinking | sampling | stops | $ in, cached, out | read |",
-        "|---" * 10 + "|",
+        "| models | context | output | efforts | on responses | thinking | sampling | stops | read |",
+        "|---" * 9 + "|",
     ]
     return [*head, *map(_render_model, parse_rows(text))]
 
 
 def _render_model(row: ModelRow) -> str:
     profile = row.profile
-    prices = (profile.input_price, profile.cached_price, profile.output_price)
     cells = [
         ", ".join(f"`{each}`" for each in row.ids),
         _say_count(profile.context_window),
@@ -137,10 +142,27 @@ def _render_model(row: ModelRow) -> str:
         profile.thinking or "",
         profile.sampling or "",
         "" if profile.stop_sequences is None else str(profile.stop_sequences or "none"),
-        ", ".join("-" if price is None else f"{price:g}" for price in prices) if any(prices) else "",
         f"{row.read}{'*' if row.not_read else ''}",
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def render_prices() -> list[str]:
+    """Write a row per model with a list price of its own."""
+    text = resources.files("plano_agents.providers").joinpath("prices.toml").read_text(encoding="utf-8")
+    head = ["| models | input | cached | written | output | source | read |", "|---" * 7 + "|"]
+    return [*head, *(row for each in parse_lists(text) for row in _render_list(each))]
+
+
+def _render_list(prices: PriceList) -> Iterable[str]:
+    """Write a list's rows, models of one price together."""
+    by_price: dict[ListPrice, list[str]] = {}
+    for model_id, price in prices.prices.items():
+        by_price.setdefault(price, []).append(model_id)
+    for price, ids in by_price.items():
+        figures = (price.input, price.cached, price.written, price.output)
+        cells = [_list_names(ids), *("" if figure is None else f"{figure:g}" for figure in figures)]
+        yield f"| {' | '.join([*cells, prices.source.partition(',')[0], str(prices.read)])} |"
 
 
 def _say_count(value: int | None) -> str:

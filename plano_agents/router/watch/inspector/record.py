@@ -5,7 +5,6 @@ nothing. Names that clients choose are cut to a length that many of them cannot 
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 import msgspec
 
@@ -133,15 +132,12 @@ class GhostNews(msgspec.Struct, frozen=True, gc=False):
     """The ghost."""
 
 
-def build_record(
-    trail: Trail, metrics: Mapping[str, ModelMetrics], known: Mapping[str, ModelMetrics] = MappingProxyType({})
-) -> Record:
+def build_record(trail: Trail, prices: Mapping[str, ModelMetrics]) -> Record:
     """Write down a request that is over.
 
     Args:
         trail: What is known of it.
-        metrics: What a source says of the models' prices now.
-        known: What is known of them where none does.
+        prices: What is known of the models' prices, by name.
     """
     tenant, session = trail.session or ("", None)
     tokens, ranking, tries = trail.tokens, trail.ranking, trail.tries
@@ -170,7 +166,6 @@ def build_record(
         record.decision, record.reason, record.degraded = decision.kind, decision.reason, decision.degraded
         record.because, record.pinned = _cut(decision.because), decision.pinned
         record.deployment = decision.deployment
-        prices = metrics or known
         cost = compute_cost(decision.model, tokens, prices) if prices else None
         if cost is not None:
             record.cost_usd, record.cost_is_most = cost

@@ -52,20 +52,17 @@ class Inspector(Protocol):
 
 def build_observer(
     inspector: Inspector,
-    read_metrics: Callable[[], Mapping[str, ModelMetrics]],
-    known: Mapping[str, ModelMetrics],
+    prices: Mapping[str, ModelMetrics],
 ) -> Observer:
     """Let an inspector remember every request.
 
     Args:
         inspector: Remembers.
-        read_metrics: Gives what a source says of the models' prices now.
-        known: What is known of them where none does.
+        prices: What is known of the models' prices, by name.
     """
-    known = known or {}  # it is asked for with each request whether there are any
 
     def observe(trail: Trail) -> None:
-        inspector.keep(build_record(trail, read_metrics(), known))
+        inspector.keep(build_record(trail, prices))
 
     return observe
 

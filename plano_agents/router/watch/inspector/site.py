@@ -23,7 +23,6 @@ from plano_agents.router.request.answer import Answer
 from plano_agents.router.request.writing import check_method, serve_answer
 from plano_agents.router.watch.inspector.history import MAX_RECORDS, MAX_SESSIONS, MAX_TURNS
 from plano_agents.router.watch.inspector.seam import Inspector, Question
-from plano_agents.router.watch.prices import KnownPrices
 
 PATH = "/inspector"
 """Where the page is."""
@@ -56,12 +55,16 @@ class InspectorSite:
         inspector: Knows what is to be shown.
         config: Its models and preferences are named.
         check_operator: Lets an operator in to the answers.
+        has_prices: Whether a model's prices are known.
     """
 
-    def __init__(self, inspector: Inspector, config: Config, check_operator: CheckOperator) -> None:
+    def __init__(
+        self, inspector: Inspector, config: Config, check_operator: CheckOperator, *, has_prices: bool
+    ) -> None:
         self._inspector = inspector
         self._config = config
         self._check_operator = check_operator
+        self._has_prices = has_prices
 
     def find_direct(self, path: str) -> Serve | None:
         """See `plano_agents.http.server.handlers.DirectApp`."""
@@ -90,8 +93,7 @@ class InspectorSite:
             "preferences": [each.name for each in config.preferences],
             "has_tenants": config.routing.session_cache.tenant_header is not None,
             "is_shared": config.routing.session_cache.is_shared,
-            "has_prices": any(isinstance(source, CostSource) for source in config.metrics_sources)
-            or bool(KnownPrices(config)),
+            "has_prices": any(isinstance(source, CostSource) for source in config.metrics_sources) or self._has_prices,
             "observe": config.routing.observe,
             "workers": self._inspector.workers,
             "max_sessions": MAX_SESSIONS,

@@ -1,6 +1,7 @@
 // Numbers and times, as they are read. What is not known is a dash.
 
 export const UNKNOWN = "–";
+export const NO_PRICE = "price unknown";
 
 const whole = new Intl.NumberFormat("en");
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });

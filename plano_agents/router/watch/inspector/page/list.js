@@ -3,7 +3,7 @@
 import { drawBand, replaceBand } from "./band.js";
 import { h, pair, write } from "./dom.js";
 import { admitsSession, admitsTurn, FilterForm, isFiltering } from "./filters.js";
-import { ago, brief, clock, date, percent, plural, usd } from "./format.js";
+import { ago, brief, clock, date, NO_PRICE, percent, plural, usd } from "./format.js";
 import { label } from "./models.js";
 import { SavedCard } from "./saved.js";
 import { Totals } from "./totals.js";
@@ -68,7 +68,7 @@ class Row {
       pair("turns", brief(counts.turns)),
       pair("tokens", brief(counts.input + counts.output)),
       pair("cached", percent(counts.cached, counts.input)),
-      pair("cost", counts.priced ? usd(counts.cost_usd, counts.cost_is_most) : "–"),
+      pair("cost", counts.priced ? usd(counts.cost_usd, counts.cost_is_most) : NO_PRICE),
     );
     this.time.setAttribute("datetime", new Date(last.at * 1_000).toISOString());
     this.time.title = date(last.at);

@@ -3,7 +3,7 @@
 import { dropPin, findPin } from "./api.js";
 import { drawBand, replaceBand } from "./band.js";
 import { h, pair, write } from "./dom.js";
-import { brief, clock, count, date, ms, percent, plural, UNKNOWN, usd } from "./format.js";
+import { brief, clock, count, date, ms, NO_PRICE, percent, plural, UNKNOWN, usd } from "./format.js";
 import { badges, showId } from "./list.js";
 import { label } from "./models.js";
 import { figures, ghost, scores, sendings } from "./tip.js";
@@ -167,7 +167,7 @@ export class SessionView {
       pair("Prompt", brief(counts.input)),
       pair("Cached", percent(counts.cached, counts.input)),
       pair("Output", brief(counts.output)),
-      pair("Cost", counts.priced ? usd(counts.cost_usd, counts.cost_is_most) : UNKNOWN),
+      pair("Cost", counts.priced ? usd(counts.cost_usd, counts.cost_is_most) : NO_PRICE),
     );
     this.#showGhosts(counts.ghosts);
     const band = drawBand(this.session, { open: (turn) => this.open(turn.n) });

@@ -2,7 +2,7 @@
 // Escape (WCAG 2.2, 1.4.13).
 
 import { h, pair } from "./dom.js";
-import { brief, clock, count, ms, plural, UNKNOWN, usd } from "./format.js";
+import { brief, clock, count, ms, NO_PRICE, plural, UNKNOWN, usd } from "./format.js";
 import { label } from "./models.js";
 import { conclude, decide, explain, explainGhost, hasFailed } from "./words.js";
 
@@ -65,6 +65,7 @@ export const figures = (turn) => [
   pair("Output", `${brief(turn.output ?? 0)}`),
   pair("Cost", usd(turn.cost_usd, turn.cost_is_most)),
   turn.deployment ? pair("Deployment", turn.deployment) : null,
+  pair("Cost", turn.cost_usd === undefined ? NO_PRICE : usd(turn.cost_usd, turn.cost_is_most)),
   turn.adjusted?.length ? h("div", { class: "wide" }, h("dt", {}, "Adjusted"), h("dd", {}, turn.adjusted.join(", "))) : null,
 ];
 

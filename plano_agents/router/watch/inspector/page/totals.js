@@ -19,7 +19,7 @@ function read({ counts, sessions, violations }, hasPrices) {
     switches: [brief(counts.switches), counts.switches ? `${percent(counts.switches, counts.turns)} of turns changed model` : "no turn changed model"],
     routing: [counts.turns ? ms(counts.routing_ms / counts.turns) : UNKNOWN, counts.routed ? `${plural(counts.routed, "turn")} routed, ${ms(counts.routed_ms / counts.routed)} each` : "nothing was routed yet"],
     cached: [percent(counts.cached, counts.input), `${brief(counts.cached)} of ${brief(counts.input)} tokens`],
-    cost: [counts.priced ? usd(counts.cost_usd, counts.cost_is_most) : UNKNOWN, counts.priced ? `of ${plural(counts.priced, "turn")} with known prices` : hasPrices ? "no model's price is known yet" : "no price source configured"],
+    cost: [counts.priced ? usd(counts.cost_usd, counts.cost_is_most) : UNKNOWN, counts.priced ? `of ${plural(counts.priced, "turn")} with known prices` : counts.input && !hasPrices ? "price unknown: set models.<name>.input_price and output_price" : "no turn had a known price yet"],
     violations: [count(violations), violations ? "turns on another model for no listed reason" : "every session kept its model"],
   };
 }
