@@ -63,7 +63,6 @@ export const figures = (turn) => [
   pair("Prompt", `${brief(turn.input ?? 0)}`),
   pair("Cached", `${brief(turn.cached ?? 0)}`),
   pair("Output", `${brief(turn.output ?? 0)}`),
-  pair("Cost", usd(turn.cost_usd, turn.cost_is_most)),
   turn.deployment ? pair("Deployment", turn.deployment) : null,
   pair("Cost", turn.cost_usd === undefined ? NO_PRICE : usd(turn.cost_usd, turn.cost_is_most)),
   turn.adjusted?.length ? h("div", { class: "wide" }, h("dt", {}, "Adjusted"), h("dd", {}, turn.adjusted.join(", "))) : null,
