@@ -1,7 +1,7 @@
 """The simulator as a web application: the providers' endpoints, and its own controls.
 
-Any path that ends in ``/chat/completions`` or ``/messages`` is served, for providers put prefixes before them. The
-controls under ``/simulator`` answer on loopback only: the latest requests, and the models' faults.
+Any path that ends in ``/chat/completions``, ``/responses`` or ``/messages`` is served, for providers put prefixes
+before them. The controls under ``/simulator`` answer on loopback only: the latest requests, and the models' faults.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from plano_agents.simulator.faults import parse_fault
 from plano_agents.simulator.request_log import LoggedRequest
 from plano_agents.simulator.settings import SimulatorSettings
 from plano_agents.simulator.wire.exchange import Refusal
-from plano_agents.simulator.wire.wires import ANTHROPIC, OPENAI
+from plano_agents.simulator.wire.wires import ANTHROPIC, OPENAI, RESPONSES
 
 __all__ = ["SimulatorSettings", "create_app"]
 
@@ -47,7 +47,7 @@ def create_app(
     endpoint = Endpoint(settings, clock=clock, wall_clock=wall_clock, sleep=sleep)
     app = FastAPI(title="plano-agents simulator", description="Offline models on real wire formats.")
     add_health_page(app)
-    for wire in (OPENAI, ANTHROPIC):
+    for wire in (OPENAI, RESPONSES, ANTHROPIC):
         for path in (wire.path, "/{prefix:path}" + wire.path):
             app.add_api_route(
                 path, _build_handler(partial(endpoint.serve, wire)), methods=["POST"], include_in_schema=False
@@ -61,8 +61,8 @@ def create_app(
 async def _refuse_path(request: Request, _error: Exception) -> Response:
     """Answer a path that nothing here serves, as OpenAI does."""
     message = (
-        f"{request.method} {request.url.path} is not simulated: POST /v1/chat/completions and POST /v1/messages are. "
-        "For responses, put a router in front of them: plano-agents up --offline."
+        f"{request.method} {request.url.path} is not simulated: POST /v1/chat/completions, POST /v1/responses and POST "
+        "/v1/messages are."
     )
     refusal = Refusal(NOT_FOUND, "invalid_request_error", message)
     return Response(OPENAI.encode_refusal(refusal, ""), NOT_FOUND, media_type=JSON)

@@ -48,7 +48,7 @@ class _Exchange:
 
 
 class Endpoint:
-    """Serves both wires.
+    """Serves all wires.
 
     Args:
         settings: What is served, and how well.

@@ -14,12 +14,11 @@ def test_it_says_that_it_is_healthy(url: str) -> None:
 
 
 def test_a_path_that_is_not_simulated_is_told_with_those_that_are(url: str) -> None:
-    answer = httpx.post(url + "/v1/responses", json={"model": "a/b", "input": "hi"})
+    answer = httpx.post(url + "/v1/embeddings", json={"model": "a/b", "input": "hi"})
     error = answer.json()["error"]
     assert (answer.status_code, error["type"]) == (404, "invalid_request_error")
     assert error["message"] == (
-        "POST /v1/responses is not simulated: POST /v1/chat/completions and POST /v1/messages are. "
-        "For responses, put a router in front of them: plano-agents up --offline."
+        "POST /v1/embeddings is not simulated: POST /v1/chat/completions, POST /v1/responses and POST /v1/messages are."
     )
 
 

@@ -17,8 +17,9 @@ from plano_agents.simulator.wire.anthropic.request import parse_anthropic_reques
 from plano_agents.simulator.wire.exchange import Refusal
 from plano_agents.simulator.wire.openai import rules as openai_rules
 from plano_agents.simulator.wire.openai.request import parse_openai_request
-from tests.providers.fit.conftest import CHAT, MESSAGES, fit
-from tests.providers.fit.test_any_request import chat_requests, messages_requests
+from plano_agents.simulator.wire.responses.request import parse_responses_request
+from tests.providers.fit.conftest import CHAT, MESSAGES, RESPONSES, fit
+from tests.providers.fit.test_any_request import chat_requests, messages_requests, responses_requests
 
 CLAUDES = sorted(name for name in load_known() if anthropic_rules.find_family(name))
 GPTS = sorted(name for name in load_known() if openai_rules.find_family(name))
@@ -48,6 +49,7 @@ def test_the_row_of_a_gpt_says_what_the_simulated_one_takes(name: str) -> None:
     row, family = find_known(name), openai_rules.find_family(name)
     assert family is not None
     assert _describe(row) == (family.max_output_tokens, family.efforts)
+    assert (row.responses_for or "nothing") == family.responses
     assert (row.sampling == "default", row.stop_sequences == 0) == (family.is_fixed,) * 2
 
 
@@ -60,7 +62,8 @@ def judge(surface: Form, target: str, body: dict[str, Any]) -> None:
     with contextlib.suppress(RequestError):
         fitted = json.loads(fit(surface, target, body).body)
         fitted["model"] = target.partition("/")[2]
-        parse = parse_anthropic_request if target.startswith("anthropic/") else parse_openai_request
+        own = parse_responses_request if "input" in fitted else parse_openai_request
+        parse = parse_anthropic_request if target.startswith("anthropic/") else own
         try:
             parse(json.dumps(fitted).encode())
         except Refusal as refusal:
@@ -81,3 +84,9 @@ def test_any_fitted_chat_request_is_taken(target: str, body: dict[str, Any]) -> 
 @given(target=ANY_TARGET, body=messages_requests())
 def test_any_fitted_messages_request_is_taken(target: str, body: dict[str, Any]) -> None:
     judge(MESSAGES, target, body)
+
+
+@settings(max_examples=150)
+@given(target=st.sampled_from([f"openai/{name}" for name in GPTS]), body=responses_requests())
+def test_any_fitted_responses_request_is_taken(target: str, body: dict[str, Any]) -> None:
+    judge(RESPONSES, target, body)

@@ -2,11 +2,13 @@
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
+from plano_agents.testing import offline_router
 from tests.simulator.wire.anthropic.test_claude_code import REQUEST as CLAUDE_CODE
 
 MODELS = ("openai/gpt-4o", "anthropic/claude-sonnet-4-6")
@@ -113,3 +115,51 @@ def test_codexs_request_is_answered_and_nothing_is_run(named_router: str, model:
     assert (answer.status_code, answer.headers["x-plano-model"]) == (200, model)
     assert "response.completed" in answer.text
     assert list_calls(answer.text, "function_call|custom_tool_call") == []
+
+
+NEW = "openai/gpt-5.5"
+
+
+@pytest.fixture(scope="module")
+def new_router() -> Iterator[str]:
+    """A router in front of a simulated model that takes tools on responses alone."""
+    models = (
+        f"version: v0.4.0\nlisteners: [{{type: model, name: m, port: 12000}}]\nmodel_providers: [{{model: {NEW}}}]\n"
+    )
+    with offline_router(models) as url:
+        yield url
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("messages", CLAUDE_CODE),
+        ("responses", CODEX),
+        (
+            "chat/completions",
+            {
+                "messages": [{"role": "user", "content": "How is the weather?"}],
+                "reasoning_effort": "high",
+                "tools": [
+                    {
+                        "type": "function",
+                        "function": {
+                            "name": "get_weather",
+                            "description": "Get the weather.",
+                            "parameters": {"type": "object", "properties": {}},
+                        },
+                    }
+                ],
+            },
+        ),
+    ],
+    ids=["messages", "responses", "chat"],
+)
+def test_a_model_that_takes_tools_on_responses_alone_serves_every_client(
+    new_router: str, path: str, fields: dict[str, Any]
+) -> None:
+    answer = httpx.post(f"{new_router}/{path}", json={**fields, "model": NEW})
+    assert (answer.status_code, answer.headers["x-plano-model"]) == (200, NEW)
+    if path == "chat/completions":
+        assert answer.headers["x-plano-adjusted"] == "tools sent on the responses API"
+        assert answer.json()["choices"][0]["message"]["tool_calls"][0]["function"]["name"] == "get_weather"

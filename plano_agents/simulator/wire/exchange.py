@@ -4,7 +4,7 @@ Cutting an answer to ``max_tokens`` and at stop sequences happens here, for both
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from plano_agents.simulator.agent.reply import Reply
@@ -59,6 +59,8 @@ class Request:
     """The sequences that end the answer."""
     thoughts: Thoughts = "none"
     """How thoughts are shown."""
+    echo: Mapping[str, object] = field(default_factory=dict)
+    """What the answer repeats of it, where its wire does."""
     cache_key: str = ""
     """What names the prompt's cache; empty for nothing."""
     cache_marks: Mapping[str, float] | None = None
@@ -92,6 +94,8 @@ class Answer:
     """What was thought, as it is shown: empty where it is omitted, None where there is none."""
     thought_tokens: int = 0
     """How many of the tokens were thought."""
+    echo: Mapping[str, object] = field(default_factory=dict)
+    """See `Request.echo`."""
 
 
 def build_answer(reply: Reply, request: Request, prompt: PromptUsage, created: int) -> Answer:
@@ -129,6 +133,7 @@ def build_answer(reply: Reply, request: Request, prompt: PromptUsage, created: i
         created=created,
         thought={"none": None, "omitted": "", "shown": "".join(thought)}[request.thoughts],
         thought_tokens=len(thought),
+        echo=request.echo,
     )
 
 

@@ -1,8 +1,8 @@
-"""The two wire formats, as rows: how each reads a request, refuses it, and writes the answer."""
+"""The wire formats, as rows: how each reads a request, refuses it, and writes the answer."""
 
 import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import SecretStr
 
@@ -22,6 +22,8 @@ from plano_agents.simulator.wire.openai.answer import (
     encode_openai_models,
 )
 from plano_agents.simulator.wire.openai.request import parse_openai_request
+from plano_agents.simulator.wire.responses.answer import encode_responses_answer, encode_responses_events
+from plano_agents.simulator.wire.responses.request import parse_responses_request
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Wire:
     """A provider's wire format."""
 
     name: str
-    """``openai`` or ``anthropic``."""
+    """``openai`` (chat completions), ``responses`` or ``anthropic``."""
     path: str
     """What its paths end in."""
     request_id_header: str
@@ -87,6 +89,14 @@ OPENAI = Wire(
     refuse_model=openai_refusals.refuse_model,
     refuse_key=lambda given: openai_refusals.refuse_key(given=given),
     build_fault=openai_refusals.build_openai_fault,
+)
+RESPONSES = replace(
+    OPENAI,
+    name="responses",
+    path="/responses",
+    parse_request=parse_responses_request,
+    encode_answer=encode_responses_answer,
+    encode_events=lambda answer, _: encode_responses_events(answer),
 )
 ANTHROPIC = Wire(
     name="anthropic",

@@ -20,10 +20,11 @@ from plano_agents.simulator.wire.openai.response_format import build_format
 from plano_agents.simulator.wire.openai.rules import check_rules
 from plano_agents.simulator.wire.reading import ANY_JSON, build_foreign_tool, build_tool, parse_body
 
-_NOT_JSON = (
+NOT_JSON = (
     "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library "
     "correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON.)"
 )
+"""What a body that is no JSON gets."""
 
 
 def parse_openai_request(source: bytes) -> Request:
@@ -35,7 +36,7 @@ def parse_openai_request(source: bytes) -> Request:
     Raises:
         Refusal: With the provider's status, words and code.
     """
-    asked = parse_body(body.Body, source, describe=describe_problem, not_json=refuse(_NOT_JSON))
+    asked = parse_body(body.Body, source, describe=describe_problem, not_json=refuse(NOT_JSON))
     _check_settings(asked)
     _check_calls(asked.messages)
     check_rules(asked)
