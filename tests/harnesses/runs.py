@@ -9,7 +9,7 @@ from pathlib import Path
 
 from plano_agents.demos.child import local_router
 from plano_agents.testing import FakeUpstream, UpstreamExchange
-from tests.harnesses.script import Script
+from plano_agents.testing.answers import Responder
 from tests.harnesses.tap import Exchanged, Tap
 from tests.providers.fit.providers import CLAUDE, GPT, RESPONSES, RefusedError
 
@@ -77,13 +77,16 @@ class Stage:
 
 
 @contextmanager
-def stage(folder: Path, models: Models, script: Script, **routing: object) -> Iterator[Stage]:
+def stage(
+    folder: Path, models: Models, script: Responder, *, implicit: bool = False, **routing: object
+) -> Iterator[Stage]:
     """Set a router between an agent and a scripted provider that refuses what real ones refuse.
 
     Args:
         folder: Where its configuration is written.
         models: The models of the two preferences.
         script: What the models do.
+        implicit: Whether conversations without a session id are sessions too.
         routing: What stands under ``routing`` in ``plano-agents.yaml``.
     """
     refused: list[str] = []
@@ -100,17 +103,17 @@ def stage(folder: Path, models: Models, script: Script, **routing: object) -> It
         return None
 
     with FakeUpstream(script, rule=rule) as provider:
-        config = _write_config(folder, provider.url, models, routing)
+        config = _write_config(folder, provider.url, models, routing, implicit=implicit)
         with local_router(config, offline=False, fast=False) as router, Tap(router) as tap:
             yield Stage(tap.url, tap.exchanges, refused, provider, f"{router.removesuffix('/v1')}/metrics")
 
 
-def _write_config(folder: Path, url: str, models: Models, routing: Mapping[str, object]) -> Path:
+def _write_config(folder: Path, url: str, models: Models, routing: Mapping[str, object], *, implicit: bool) -> Path:
     coders, talkers = models
     entries = [
         {"model": name, "base_url": url, "access_key": "sk-any"} for name in {*coders, *talkers, f"openai/{SMALL}"}
     ]
-    config = {
+    config: dict[str, object] = {
         "version": "v0.4.0",
         "listeners": [{"type": "model", "name": "m", "port": 12_000}],
         "model_providers": entries,
@@ -119,6 +122,8 @@ def _write_config(folder: Path, url: str, models: Models, routing: Mapping[str, 
             {"name": "talk", "description": "small talk, hello", "models": talkers},
         ],
     }
+    if implicit:
+        config["prompt_caching"] = {"enabled": True}
     path = folder / "config.yaml"
     path.write_text(json.dumps(config))
     settings: dict[str, object] = {"routing": routing} if routing else {}

@@ -12,9 +12,9 @@ from typing import Any, Literal
 from plano_agents.testing import Reply, ToolCall, UpstreamExchange
 from tests.harnesses.asked import CALLED, Asked, read_request
 
-Kind = Literal["shell", "read", "patch", "image", "agent", "wait", "web", "search", "unlock", "late"]
+Kind = Literal["shell", "read", "patch", "image", "agent", "wait", "web", "search", "unlock", "late", "end"]
 """The kinds of tools that agents have: a shell, a look at a text, a patch of files, a look at an image, a sub-agent and
-the wait for it, a search of the web, one of tools, and the two of ``late_tools``."""
+the wait for it, a search of the web, one of tools, the two of ``late_tools``, and one that ends the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,14 @@ class Script:
     Args:
         scenes: What it does on which words.
         name_tool: What the harness calls its tools.
+        hears_calls: Whether the transcript has the calls; where it tells of them in words, the answers are counted.
     """
 
     scenes: Sequence[Scene]
     name_tool: NameTool
+    hears_calls: bool = True
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+    _steps: "itertools.count[int]" = field(default_factory=itertools.count)
 
     async def __call__(self, exchange: UpstreamExchange) -> None:
         await exchange.reply(replace(self.answer(read_request(exchange)), id=str(next(self._numbers))))
@@ -72,7 +75,7 @@ class Script:
         if not places:
             return Reply("I do not know what to do.")
         begun, scene = places[-1]
-        step = asked.words[begun:].count(CALLED)
+        step = asked.words[begun:].count(CALLED) if self.hears_calls else next(self._steps)
         if step >= len(scene.steps):
             return Reply(scene.end, input_tokens=scene.input_tokens)
         return Reply(calls=[self._call(use, asked) for use in scene.steps[step]])
