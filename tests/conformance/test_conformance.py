@@ -81,9 +81,12 @@ def check_lanes(guest: Guest, seen: Stage, models: Models) -> None:
 
 
 def read_opening(body: dict[str, Any]) -> str:
-    """Give the first message of a user, by which a conversation is known."""
+    """Give what a user says first, by which a conversation is known; marks for a cache move from turn to turn."""
     messages = body.get("messages") or body["input"]
-    return messages if isinstance(messages, str) else str(next(each for each in messages if each.get("role") == "user"))
+    if isinstance(messages, str):
+        return messages
+    content = next(each["content"] for each in messages if each.get("role") == "user")
+    return content if isinstance(content, str) else "\n".join(part.get("text", "") for part in content)
 
 
 def test_the_documents_table_is_what_was_tested(root: Path) -> None:
