@@ -28,6 +28,8 @@ class Tokens(NamedTuple):
     """Completion tokens."""
     cached: int = 0
     """Prompt tokens read from the provider's cache."""
+    written: int = 0
+    """Prompt tokens written to the provider's cache, as far as it tells."""
 
 
 NO_TOKENS = Tokens()
@@ -36,6 +38,7 @@ NO_TOKENS = Tokens()
 
 class _Details(Struct, frozen=True):
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
 
 
 _NO_DETAILS = _Details()
@@ -115,6 +118,7 @@ def _count(usage: _Usage) -> Tokens:
         (usage.prompt_tokens or usage.input_tokens or 0) + read + written,
         usage.completion_tokens or usage.output_tokens or 0,
         read or details.cached_tokens or 0,
+        written or details.cache_write_tokens or 0,
     )
     if min(counts) < 0 or max(counts) > MAX_TOKENS:
         return Tokens(*(count if 0 <= count <= MAX_TOKENS else 0 for count in counts))

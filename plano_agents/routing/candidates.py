@@ -24,6 +24,8 @@ class ModelMetrics:
     """In the unit of the configured query, for it is only compared; commonly seconds or milliseconds."""
     cached_usd_per_million: float | None = None
     """The price of a million input tokens that the provider read from its cache, in USD."""
+    written_usd_per_million: float | None = None
+    """The price of a million input tokens that it wrote to its cache, in USD; the input's where that is not known."""
 
 
 UNKNOWN = ModelMetrics()

@@ -1,8 +1,8 @@
 """The cost of a request, from the tokens that its provider counted and the prices that a source names.
 
-``(input - cached) x input price + cached x cached price + output x output price``, prices per million tokens. Where the
-price of cached tokens is not known they count as any other, and the cost is at most that. What a provider charges for
-writing its cache is not known here.
+``(input - cached - written) x input price + cached x cached price + written x written price + output x output price``,
+prices per million tokens. Where the price of cached tokens is not known they count as any other, and the cost is at
+most that; so do those that were written to a cache, where the provider charges nothing more for it.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,8 @@ def compute_cost(model: str, tokens: Tokens, metrics: Mapping[str, ModelMetrics]
             continue
         cached_price = prices.cached_usd_per_million
         usd = (
-            (tokens.input - tokens.cached) * prices.input_usd_per_million
+            (tokens.input - tokens.cached - tokens.written) * prices.input_usd_per_million
+            + tokens.written * (prices.written_usd_per_million or prices.input_usd_per_million)
             + tokens.cached * (prices.input_usd_per_million if cached_price is None else cached_price)
             + tokens.output * prices.output_usd_per_million
         ) / _MILLION

@@ -28,6 +28,7 @@ class _ModelsDevCost(msgspec.Struct):
     input: float | None = None
     output: float | None = None
     cache_read: float | None = None
+    cache_write: float | None = None
 
 
 class _ModelsDevModel(msgspec.Struct):
@@ -109,7 +110,10 @@ def parse_models_dev(body: bytes, aliases: Mapping[str, str] = EMPTY) -> dict[st
             if model.cost is not None and model.cost.input is not None and model.cost.output is not None:
                 name = f"{provider}/{model_id}"
                 metrics[aliases.get(name, name)] = ModelMetrics(
-                    model.cost.input, model.cost.output, cached_usd_per_million=model.cost.cache_read
+                    model.cost.input,
+                    model.cost.output,
+                    cached_usd_per_million=model.cost.cache_read,
+                    written_usd_per_million=model.cost.cache_write,
                 )
     return metrics
 

@@ -72,4 +72,6 @@ def _list_secrets(config: Config) -> Iterator[SecretStr]:
         if secret is not None:
             yield secret
             return
-    yield from (model.access_key for model in config.models if model.access_key is not None)
+    for model in config.models:
+        keys = (model.access_key, *(each.access_key for each in model.deployments))
+        yield from (key for key in keys if key is not None)

@@ -9,6 +9,7 @@ the same cap: any number of them pushes out none that a model has served.
 The clock is monotonic.
 """
 
+import operator
 import secrets
 import time
 from collections import OrderedDict
@@ -163,7 +164,7 @@ class MemorySessionStore:
             entry.turns += 1
             entry.served_at = entry.used_at
             spent = entry.tokens
-            entry.tokens = Tokens(spent.input + turn.input, spent.output + turn.output, spent.cached + turn.cached)
+            entry.tokens = Tokens(*map(operator.add, spent, turn))
         if entry.requests == 0:
             del self._in_use[key]
             if entry.pin is not None:

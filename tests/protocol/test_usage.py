@@ -6,8 +6,16 @@ from hypothesis import strategies as st
 
 from plano_agents.protocol.usage import NO_TOKENS, Tokens, UsageMeter, read_usage
 
-CHAT = {"prompt_tokens": 100, "completion_tokens": 7, "prompt_tokens_details": {"cached_tokens": 64}}
-RESPONSES = {"input_tokens": 100, "output_tokens": 7, "input_tokens_details": {"cached_tokens": 64}}
+CHAT = {
+    "prompt_tokens": 100,
+    "completion_tokens": 7,
+    "prompt_tokens_details": {"cached_tokens": 64, "cache_write_tokens": 20},
+}
+RESPONSES = {
+    "input_tokens": 100,
+    "output_tokens": 7,
+    "input_tokens_details": {"cached_tokens": 64, "cache_write_tokens": 20},
+}
 MESSAGES = {
     "input_tokens": 16,
     "output_tokens": 7,
@@ -18,7 +26,7 @@ MESSAGES = {
 
 @pytest.mark.parametrize("usage", [CHAT, RESPONSES, MESSAGES])
 def test_a_whole_answer_says_what_it_cost(usage: dict[str, object]) -> None:
-    assert read_usage(json.dumps({"id": "x", "usage": usage}).encode()) == Tokens(100, 7, 64)
+    assert read_usage(json.dumps({"id": "x", "usage": usage}).encode()) == Tokens(100, 7, 64, 20)
 
 
 @pytest.mark.parametrize(
@@ -56,13 +64,13 @@ def test_a_stream_says_what_it_cost(events: list[bytes], together: bool) -> None
     meter = UsageMeter()
     for piece in [b"".join(events)] if together else events:
         meter.note(piece)
-    assert meter.read() == Tokens(100, 7, 64)
+    assert meter.read() == Tokens(100, 7, 64, 20)
 
 
 def test_a_stream_that_was_cut_counts_as_far_as_it_came() -> None:
     meter = UsageMeter()
     meter.note(write({"type": "message_start", "message": {"usage": MESSAGES | {"output_tokens": 1}}})[0])
-    assert meter.read() == Tokens(100, 1, 64)
+    assert meter.read() == Tokens(100, 1, 64, 20)
 
 
 @given(st.lists(st.binary(max_size=60).map(lambda data: b'data: {"usage"' + data + b"\n\n"), max_size=4))

@@ -30,3 +30,16 @@ def test_without_a_price_for_cached_tokens_the_cost_is_at_most_that() -> None:
 def test_what_is_not_known_has_no_cost(model: str, tokens: Tokens) -> None:
     prices = {"openai/gpt-4o": ModelMetrics(2.5, 10.0), "openai/slow": ModelMetrics(latency=1.0)}
     assert compute_cost(model, tokens, prices) is None
+
+
+def test_what_was_written_to_a_cache_has_its_own_price() -> None:
+    """Claude's writing costs a quarter more than its input."""
+    spent = Tokens(input=1_000_000, output=0, cached=600_000, written=200_000)
+    prices = {"m": ModelMetrics(3.0, 15.0, cached_usd_per_million=0.3, written_usd_per_million=3.75)}
+    cost = compute_cost("m", spent, prices)
+    assert cost is not None
+    assert cost.usd == pytest.approx(0.2 * 3 + 0.6 * 0.3 + 0.2 * 3.75)
+    without = {"m": ModelMetrics(3.0, 15.0, cached_usd_per_million=0.3)}
+    cost = compute_cost("m", spent, without)
+    assert cost is not None
+    assert cost.usd == pytest.approx(0.4 * 3 + 0.6 * 0.3)

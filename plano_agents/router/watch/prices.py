@@ -80,6 +80,7 @@ class Prices(Mapping[str, ModelMetrics]):
                     "input_usd_per_million": said.input_price,
                     "output_usd_per_million": said.output_price,
                     "cached_usd_per_million": said.cached_price,
+                    "written_usd_per_million": said.written_price,
                 }
                 prices = replace(prices, **{field: price for field, price in given.items() if price is not None})
         return prices if _is_whole(prices) else None
@@ -102,4 +103,9 @@ def _find_listed(model: Model) -> ModelMetrics:
     if not _is_listed(model):
         return ModelMetrics()
     row = find_known(model.model_id)
-    return ModelMetrics(row.input_price, row.output_price, cached_usd_per_million=row.cached_price)
+    return ModelMetrics(
+        row.input_price,
+        row.output_price,
+        cached_usd_per_million=row.cached_price,
+        written_usd_per_million=row.written_price,
+    )

@@ -3,6 +3,7 @@
 import asyncio
 
 from plano_agents.errors import ConnectTimeoutError
+from plano_agents.protocol.usage import Tokens
 from plano_agents.router.request.story import ProxyRequest, Story
 from plano_agents.router.request.surfaces import CHAT, Endpoint
 from plano_agents.router.request.trail import Trail
@@ -56,7 +57,7 @@ async def test_a_pinned_request_is_shown_without_a_ranking() -> None:
 async def test_what_an_answer_cost_is_shown_with_or_without_a_session() -> None:
     for headers in ([], [ID]):
         trail = await observe(MemoryUpstream(MemoryResponse(pieces=(COUNTED,))), *headers)
-        assert trail.tokens == (7, 3, 5)
+        assert trail.tokens == Tokens(7, 3, 5)
 
 
 async def test_every_sending_is_shown_in_order() -> None:
