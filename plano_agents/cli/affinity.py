@@ -48,8 +48,11 @@ def list_command(router: Router, limit: int, *, everything: bool, as_json: bool,
 @click.option("--tenant", default="", help="Whose id it is, where tenants are told apart.")
 @router_options
 def show_command(router: Router, affinity_id: str, tenant: str, *, as_json: bool) -> None:
-    """Explain a session: its model, why, and every switch."""
-    session = router.ask("GET", affinity_id, tenant=tenant)
+    """Explain a session: its model, why, every switch, the latest detour.
+
+    A beginning of the id that fits one session alone will do, and a harness' own session id.
+    """
+    session = router.ask("GET", affinity_id, tenant=tenant, beginning="true")
     if as_json:
         click.echo(json.dumps(session, indent=2, ensure_ascii=False))
     else:
@@ -71,9 +74,11 @@ def drop_command(router: Router, affinity_id: str, tenant: str, *, as_json: bool
 def _build_table(sessions: list[Session]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     with_tenants = any(session["tenant"] for session in sessions)
+    with_labels = any(session.get("label") for session in sessions)
     names = [
         "affinity id",
         *(["tenant"] if with_tenants else []),
+        *(["label"] if with_labels else []),
         "model",
         "route",
         "decision",
@@ -92,6 +97,7 @@ def _build_table(sessions: list[Session]) -> Table:
         cells = [
             session["affinity_id"],
             *([session["tenant"]] if with_tenants else []),
+            *([session.get("label") or "-"] if with_labels else []),
             session["model"],
             session["route"] or "-",
             f"{session['decision']}: {session['reason']}",
@@ -110,6 +116,7 @@ def _build_page(session: Session) -> Table:
         ("affinity id", session["affinity_id"]),
         *([("tenant", session["tenant"])] if session["tenant"] else []),
         *([("session", session["source"])] if session.get("source") else []),
+        *([("label", session["label"])] if session.get("label") else []),
         ("model", session["model"]),
         *([("deployment", session["deployment"])] if session.get("deployment") else []),
         ("route", session["route"] or "-"),
@@ -139,6 +146,9 @@ def _build_page(session: Session) -> Table:
         places = f"{move['from_deployment'] or '-'} → {move['to_deployment'] or '-'}"
         because = f": {move['because']}" if move.get("because") else ""
         table.add_row("", _show(f"{_write_time(move['at'])}  {move['model']}  {places}  deployment{because}"))
+    if last := session.get("last_detour"):
+        told = f"{_write_time(last['at'])}  {last['model']}" + (f": {last['because']}" if last.get("because") else "")
+        table.add_row("detours", _show(f"{session['detour_count']:,}, the latest {told}"))
     return table
 
 

@@ -21,7 +21,7 @@ from typing import Literal, get_args
 from plano_agents.errors import InvalidCursorError
 from plano_agents.observe.tally import Counter, Labels, Reading, Tally
 from plano_agents.protocol.usage import NO_TOKENS, Tokens
-from plano_agents.sessions.pin import Pin, Session, SessionKey
+from plano_agents.sessions.pin import NO_NOTES, Notes, Pin, Session, SessionKey
 from plano_agents.sessions.response_ids import Maker, ResponseIds, ResponseKey
 from plano_agents.sessions.store import Held, Page, Wanted
 
@@ -47,6 +47,8 @@ class _Entry:
     """What they cost."""
     served_at: float | None = None
     """When the latest of them ended, by the monotonic clock."""
+    notes: Notes = NO_NOTES
+    """What operators are told of it beside its pin."""
 
     @property
     def expires_at(self) -> float:
@@ -155,6 +157,12 @@ class MemorySessionStore:
         else:
             entry.pin = pin
 
+    def note(self, key: SessionKey, notes: Notes) -> None:
+        """See `SessionStore.note`."""
+        entry = self._in_use[key]
+        if entry.pin is not None:
+            entry.notes = entry.notes.add(notes)
+
     def close(self, key: SessionKey, turn: Tokens | None) -> None:
         """See `SessionStore.close`."""
         entry = self._in_use[key]
@@ -235,11 +243,11 @@ class MemorySessionStore:
         epoch = self._wall_clock() - now
         served_at = epoch + entry.served_at if entry.served_at is not None else None
         counts = (entry.requests, entry.turns, entry.tokens)
-        return Session(key, entry.pin, epoch + entry.used_at, left, *counts, served_at)
+        return Session(key, entry.pin, epoch + entry.used_at, left, *counts, served_at, entry.notes)
 
     def _begin(self, entry: _Entry, pin: Pin) -> None:
         """Start counting anew with a new pin."""
-        entry.pin, entry.turns, entry.tokens, entry.served_at = pin, 0, NO_TOKENS, None
+        entry.pin, entry.turns, entry.tokens, entry.served_at, entry.notes = pin, 0, NO_TOKENS, None, NO_NOTES
         self._begun.add()
 
     def _end(self, key: SessionKey, cause: Causes) -> None:

@@ -280,6 +280,36 @@ class Decision(Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
+class Detour:
+    """A turn of a session that another model served for its own sake."""
+
+    at: float
+    """Unix time in seconds."""
+    model: str
+    """Who served it, provider-qualified."""
+    because: str | None = None
+    """What exactly the pinned model could not serve."""
+
+
+class Notes(NamedTuple):
+    """The notes for operators on a session, beside its pin: nothing of them decides."""
+
+    label: str | None = None
+    """What its client calls it."""
+    detours: int = 0
+    """How many of its turns another model served for their own sake."""
+    detour: Detour | None = None
+    """The latest of them."""
+
+    def add(self, later: "Notes") -> "Notes":
+        """Give both as one."""
+        return Notes(later.label or self.label, self.detours + later.detours, later.detour or self.detour)
+
+
+NO_NOTES = Notes()
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """An operator's view of a session."""
 
@@ -299,3 +329,5 @@ class Session:
     """What they cost."""
     served_at: float | None = None
     """When the latest of them ended; Unix time in seconds; None before one has."""
+    notes: Notes = NO_NOTES
+    """What operators are told of it beside its pin."""

@@ -28,7 +28,7 @@ from plano_agents.sessions.decide import (
 )
 from plano_agents.sessions.lanes import Lane, Origin
 from plano_agents.sessions.ledger import Ledger
-from plano_agents.sessions.pin import Cause, Decision, Pin, Session, SessionKey
+from plano_agents.sessions.pin import Cause, Decision, Detour, Notes, Pin, Session, SessionKey
 from plano_agents.sessions.response_ids import Maker, ResponseKey
 from plano_agents.sessions.store import Held, SessionStore
 
@@ -181,6 +181,10 @@ class Turn:
         if response.is_kept:
             await self._pinning.store.note_response(response, Maker(self.key.affinity_id, self.ttl_seconds, self.lane))
 
+    def note_label(self, label: str) -> None:
+        """Note what the client calls the session, for operators; once it is decided."""
+        self._pinning.store.note(self.key, Notes(label))
+
     @property
     def lane(self) -> Lane | None:
         """The lane of a harness' session that it is of; None for another session."""
@@ -289,6 +293,8 @@ class Turn:
         assert pin is not None, "what failed was decided on"  # noqa: S101 - cannot happen
         if followed.pinned is not None:
             self._pinning.ledger.note(self.key, pin, followed.pinned, decided=self._decided, era=self._era)
+            detour = Detour(self._pinning.wall_clock(), model, followed.because)
+            self._pinning.store.note(self.key, Notes(detours=1, detour=detour))
         elif model != decision.model:
             now = self._pinning.wall_clock()
             await self._move(

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from plano_agents.protocol.usage import NO_TOKENS, Tokens
-from plano_agents.sessions.pin import Pin, Session, SessionKey
+from plano_agents.sessions.pin import NO_NOTES, Notes, Pin, Session, SessionKey
 from plano_agents.sessions.redis_connection import Command, RedisConnection
 from plano_agents.sessions.redis_encoding import (
     DAY_PREFIX,
@@ -34,8 +34,10 @@ from plano_agents.sessions.redis_encoding import (
     parse_cursor,
     read_count,
     read_hash,
+    read_notes,
     read_scan,
     read_time,
+    write_notes,
 )
 from plano_agents.sessions.response_ids import Maker, ResponseKey
 from plano_agents.sessions.store import KEPT_DAYS, Page, Wanted
@@ -92,11 +94,13 @@ class Renewal(NamedTuple):
     """How many requests ended."""
     tokens: Tokens = NO_TOKENS
     """What they cost."""
+    notes: Notes = NO_NOTES
+    """What operators are told of the session beside its pin."""
 
     def add(self, later: "Renewal") -> "Renewal":
         """Give both as one: the later lifetime, and the sums."""
         tokens = Tokens(*map(operator.add, self.tokens, later.tokens))
-        return later._replace(turns=self.turns + later.turns, tokens=tokens)
+        return later._replace(turns=self.turns + later.turns, tokens=tokens, notes=self.notes.add(later.notes))
 
 
 class RedisPins:
@@ -210,13 +214,14 @@ class RedisPins:
         """Renew pins that are still there, and add up what they have done."""
         commands: list[Command] = []
         now = f"{self._wall_clock():.3f}"
-        for key, ttl_seconds, lineage, turns, tokens in renewals:
+        for key, ttl_seconds, lineage, turns, tokens, notes in renewals:
             usage = USAGE_PREFIX + lineage
             commands.append(("PEXPIRE", encode_key(key), milliseconds(ttl_seconds)))
             if turns:
                 counts = {"turns": turns, **tokens._asdict()}
                 commands += [("HINCRBY", usage, *count) for count in counts.items() if count[1]]
                 commands.append(("HSET", usage, "last_used", now))
+            commands += write_notes(usage, notes)
             commands.append(("PEXPIRE", usage, milliseconds(2 * ttl_seconds)))
         await self._connection.call_many(commands)
 
@@ -292,5 +297,5 @@ class RedisPins:
         tokens = Tokens(*(read_count(usage, name) for name in Tokens._fields))
         return Session(
             *(key, pin, read_time(usage) or pin.pinned_at, left, in_flight),
-            *(read_count(usage, "turns"), tokens, read_time(usage)),
+            *(read_count(usage, "turns"), tokens, read_time(usage), read_notes(usage)),
         )

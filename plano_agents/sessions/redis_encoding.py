@@ -10,7 +10,8 @@ key                                         value
 ``plano:affinity:<n>:<tenant>:<id>``        the pin, JSON; n is the tenant's length in bytes, so that no
                                             tenant and id can be joined into another's
 ``plano:affinity-response:<n>:<tenant>:…``   the session that made a response, JSON; at the end the response's id
-``plano:affinity-usage:<lineage>``          a hash: turns, tokens, when last used; it outlives its pin a little
+``plano:affinity-usage:<lineage>``          a hash: turns, tokens, when last used, its label, its detours and the
+                                            latest of them; it outlives its pin a little
 ``plano:affinity-day:<day>``                a hash: each process's note of the day
 ``plano:affinity-store``                    16 bytes that implicit ids are salted with, and 8 that tell this life
                                             of the store's data from any other
@@ -23,8 +24,9 @@ from typing import Any
 import msgspec
 
 from plano_agents.errors import InvalidCursorError
-from plano_agents.sessions.pin import Pin, SessionKey, Switch
-from plano_agents.sessions.redis_connection import Reply
+from plano_agents.protocol.decoding import BAD_JSON
+from plano_agents.sessions.pin import Detour, Notes, Pin, SessionKey, Switch
+from plano_agents.sessions.redis_connection import Command, Reply
 from plano_agents.sessions.response_ids import Maker, ResponseKey
 
 PREFIX = b"plano:affinity:"
@@ -37,6 +39,7 @@ PROBE_KEY = "plano:affinity-probe"
 _LENGTH_DIGITS = 9
 _CURSOR_END = 2**64
 
+_DETOUR = msgspec.json.Decoder(Detour | None)
 _MAKER = msgspec.json.Decoder(Maker)
 _KNOWN_BEFORE = frozenset({"model_removed", "upstream_failed", "unsuitable"})
 """The reasons of switches that the release before this one reads."""
@@ -150,6 +153,34 @@ def read_count(usage: dict[str, str], name: str) -> int:
     """Read a count; 0 for what is none."""
     value = usage.get(name, "")
     return int(value) if _is_count(value) else 0
+
+
+def write_notes(usage: str, notes: Notes) -> list[Command]:
+    """Write what operators are told of a session, to be added to its usage.
+
+    Args:
+        usage: The name of its usage.
+        notes: What is told.
+    """
+    commands: list[Command] = []
+    if notes.label is not None:
+        commands.append(("HSET", usage, "label", notes.label))
+    if notes.detours:
+        commands.append(("HINCRBY", usage, "detours", notes.detours))
+    if notes.detour is not None:
+        commands.append(("HSET", usage, "detour", msgspec.json.encode(notes.detour)))
+    return commands
+
+
+def read_notes(usage: dict[str, str]) -> Notes:
+    """Read what operators are told of a session."""
+    try:
+        detour = _DETOUR.decode(usage.get("detour", "null"))
+    except BAD_JSON:
+        detour = None
+    if detour is not None and not _is_time(detour.at):
+        detour = None
+    return Notes(usage.get("label"), read_count(usage, "detours"), detour)
 
 
 def read_time(usage: dict[str, str]) -> float | None:

@@ -25,7 +25,7 @@ from plano_agents.observe.tally import Reading, Tally
 from plano_agents.protocol.usage import NO_TOKENS, Tokens
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.outage import Outage
-from plano_agents.sessions.pin import Pin, Session, SessionKey
+from plano_agents.sessions.pin import Notes, Pin, Session, SessionKey
 from plano_agents.sessions.redis import SALT_BYTES, RedisPins, Renewal
 from plano_agents.sessions.redis_connection import StoreFailedError
 from plano_agents.sessions.renewer import Renewer
@@ -113,6 +113,13 @@ class SharedSessionStore:
         return await self._ask(
             key, lambda ttl: self._pins.move(key, old, new, ttl), lambda: self._memory.move(key, old, new)
         )
+
+    def note(self, key: SessionKey, notes: Notes) -> None:
+        """See `SessionStore.note`."""
+        self._memory.note(key, notes)
+        lineage = self._find_lineage(key)
+        if lineage is not None and not self._outage.is_on:
+            self._renewer.add(Renewal(key, self._renewer.ttl_seconds(key), lineage, notes=notes))
 
     def close(self, key: SessionKey, turn: Tokens | None) -> None:
         """See `SessionStore.close`."""

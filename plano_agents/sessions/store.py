@@ -6,7 +6,8 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from plano_agents.observe.tally import Tally
 from plano_agents.protocol.usage import Tokens
-from plano_agents.sessions.pin import Pin, Session, SessionKey
+from plano_agents.sessions.lanes import SEPARATOR
+from plano_agents.sessions.pin import Notes, Pin, Session, SessionKey
 from plano_agents.sessions.response_ids import Maker, ResponseKey
 
 KEPT_DAYS = 90
@@ -34,10 +35,15 @@ class Wanted:
     """The pinned model, provider-qualified."""
     route: str | None = None
     """The preference that chose it."""
+    named: str | None = None
+    """What the affinity id, or a harness' own session id within it, begins with."""
 
     def admits_key(self, key: SessionKey) -> bool:
         """Whether a session is wanted, as far as its key says."""
-        return self.tenant in (None, key.tenant) and key.affinity_id.startswith(self.prefix or "")
+        if self.tenant not in (None, key.tenant) or not key.affinity_id.startswith(self.prefix or ""):
+            return False
+        named = self.named or ""
+        return key.affinity_id.startswith(named) or key.affinity_id.partition(SEPARATOR)[2].startswith(named)
 
     def admits_pin(self, pin: Pin) -> bool:
         """Whether a session is wanted, as far as its pin says."""
@@ -100,6 +106,9 @@ class SessionStore(Protocol):
         Returns:
             The pin that holds now: the new one, another's, or None when the old one has ended.
         """
+
+    def note(self, key: SessionKey, notes: Notes) -> None:
+        """Add to what operators are told of a session in use; what has no pin is told nothing of."""
 
     def close(self, key: SessionKey, turn: Tokens | None) -> None:
         """End a request of a session; its idle time starts now. Every `open` is followed by one.

@@ -14,7 +14,7 @@ from plano_agents import processes
 from plano_agents.errors import InvalidCursorError
 from plano_agents.protocol.usage import Tokens
 from plano_agents.sessions.lanes import Lane
-from plano_agents.sessions.pin import Pin, SessionKey
+from plano_agents.sessions.pin import Detour, Notes, Pin, SessionKey
 from plano_agents.sessions.response_ids import Maker, ResponseKey
 from plano_agents.sessions.store import SessionStore, Wanted
 
@@ -280,6 +280,20 @@ class SessionStoreSuite:
         session, _ = await store.find(_A)
         assert session is not None
         assert (session.turns, session.tokens) == (1, Tokens(1, 1, 1))
+
+    @_on_a_store
+    async def test_what_operators_are_told_is_remembered(self, store: SessionStore) -> None:
+        detours = [Detour(float(number), _CLAUDE, "logprobs") for number in (1, 2)]
+        with in_use(store, _A):
+            store.note(_A, Notes("too early: there is no pin"))
+            await store.pin(_A, _PIN)
+            store.note(_A, Notes("night run"))
+            store.note(_A, Notes(detours=1, detour=detours[0]))
+        with in_use(store, _A):
+            store.note(_A, Notes("night run 7", 1, detours[1]))
+        session, _ = await store.find(_A)
+        assert session is not None
+        assert session.notes == Notes("night run 7", 2, detours[1])
 
     @_on_a_store
     async def test_switches_are_remembered(self, store: SessionStore) -> None:

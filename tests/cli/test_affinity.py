@@ -196,6 +196,22 @@ def test_a_deployment_and_what_made_the_session_leave_another_are_shown(run: Run
     assert "deployment" in output.splitlines()[2]
 
 
+def test_a_label_and_the_latest_detour_are_shown(run: Run) -> None:
+    detour = {"at": "2026-01-01T00:00:00Z", "model": "openai/gpt-4.1", "because": "tools[0].type"}
+    session = SESSION | {"label": "night run 7", "detour_count": 2, "last_detour": detour}
+    with FakeUpstream(give({"sessions": [session], "next": None}), give(session)) as router:
+        listed = run("list", "--url", router.url).output
+        shown = run("show", "x", "--url", router.url).output
+    assert "night run 7" in listed
+    assert "night run 7" in shown
+    assert "openai/gpt-4.1: tools[0].type" in shown
+
+
+def test_a_beginning_of_an_id_will_do(run: Run, affinity_id: str) -> None:
+    assert affinity_id in run("show", affinity_id[:20]).output
+    assert run("show", "no-such-beginning").exit_code == 1
+
+
 def test_the_admin_token_is_asked_for_and_taken(run: Run, root: Path) -> None:
     with offline_router(root / "config.yaml", settings="admin_token: canary") as url:
         refused = run("list", PLANO_BASE_URL=url)

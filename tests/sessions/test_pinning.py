@@ -10,7 +10,7 @@ from plano_agents.sessions.harnesses import Shown
 from plano_agents.sessions.lanes import Lane, Origin, build_lane
 from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.memory import MemorySessionStore
-from plano_agents.sessions.pin import Cause, Decision, Pin, SessionKey, Switch
+from plano_agents.sessions.pin import Cause, Decision, Detour, Notes, Pin, SessionKey, Switch
 from plano_agents.sessions.pinning import Pinning
 
 KEY = SessionKey("", "run-1")
@@ -207,6 +207,9 @@ async def test_a_detour_leaves_the_pin_where_it_is() -> None:
         told = await turn.follow(first, CLAUDE, Cause("unsuitable", "logprobs", stays=False))
     assert (told.model, told.pinned) == (CLAUDE, "m/1")
     assert await find_pin(pinning) == before
+    session, _ = await pinning.store.find(KEY)
+    assert session is not None
+    assert session.notes == Notes(detours=1, detour=Detour(5.0, CLAUDE, "logprobs"))
     assert await ask(pinning, router) == Decision("m/1", "r", "retain", "pinned")
     assert pinning.ledger.violations == 0
 

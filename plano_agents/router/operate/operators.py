@@ -12,16 +12,16 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from plano_agents.affinity import parse_affinity_id
 from plano_agents.config.model import Config
-from plano_agents.errors import RequestError, SessionNotFoundError
+from plano_agents.errors import RequestError
 from plano_agents.http.origin import find_peer
 from plano_agents.observe.exposition import CONTENT_TYPE
 from plano_agents.router.operate.admin import check_operator
+from plano_agents.router.operate.find_session import check_id, find_session, word_not_found
 from plano_agents.router.watch.ghosts.days import Days
 from plano_agents.router.watch.ghosts.report import Report, build_report
 from plano_agents.router.watch.metrics import Metrics
-from plano_agents.sessions.lanes import SEPARATOR, read_source
+from plano_agents.sessions.lanes import read_source
 from plano_agents.sessions.pin import Pin, Session, SessionKey
 from plano_agents.sessions.store import KEPT_DAYS, SessionStore, Wanted
 
@@ -35,6 +35,12 @@ MAX_PAGE = 500
 """How many sessions a page lists at most."""
 
 TenantQuery = Annotated[str, Query(description="The tenant header's value; empty where tenants are not told apart.")]
+
+
+BeginningQuery = Annotated[
+    bool,
+    Query(description="Whether a beginning that fits one session alone will do, or the id of a harness' session."),
+]
 
 
 class SwitchInfo(BaseModel):
@@ -57,6 +63,14 @@ class DeploymentMoveInfo(BaseModel):
     because: str | None = Field(None, description="What exactly: the status, the limit.")
 
 
+class DetourInfo(BaseModel):
+    """A turn that another model served for its own sake, while the pin stayed."""
+
+    at: datetime
+    model: str
+    because: str | None = Field(None, description="What exactly the pinned model could not serve.")
+
+
 class TokensInfo(BaseModel):
     """The tokens of a session, as far as its providers counted."""
 
@@ -73,6 +87,7 @@ class SessionInfo(BaseModel):
     source: str | None = Field(
         None, description="Where the id comes from, as in `X-Plano-Session`; null for an affinity id."
     )
+    label: str | None = Field(None, description="What its client calls it, by `X-Plano-Label`.")
     model: str = Field(description="The pinned model, provider-qualified.")
     deployment: str | None = Field(None, description="Which of the model's deployments it is pinned to.")
     route: str | None = Field(description="The preference that chose it.")
@@ -91,6 +106,8 @@ class SessionInfo(BaseModel):
     deployment_moves: list[DeploymentMoveInfo] = Field(
         default=[], description="The latest moves to other deployments of the model, oldest first."
     )
+    detour_count: int = 0
+    last_detour: DetourInfo | None = Field(None, description="The latest turn that another model served.")
     degraded: Literal["store"] | None = Field(
         default=None, description="Set where the shared store does not answer: this is one replica's memory."
     )
@@ -169,17 +186,19 @@ def build_operators_api(
         )
 
     @api.get("/affinity/{affinity_id:path}", summary="Explain a session")
-    async def explain_session(affinity_id: str, tenant: TenantQuery = "") -> SessionInfo:
-        session, degraded = await store.find(SessionKey(tenant, _check_id(affinity_id)))
-        if session is None:
-            raise _not_found(affinity_id, tenant, has_tenants=has_tenants)
+    async def explain_session(
+        affinity_id: str, tenant: TenantQuery = "", *, beginning: BeginningQuery = False
+    ) -> SessionInfo:
+        session, degraded = await find_session(
+            store, tenant, affinity_id, has_tenants=has_tenants, by_beginning=beginning
+        )
         info = describe_session(session, now=wall_clock())
         return info.model_copy(update={"degraded": "store"}) if degraded else info
 
     @api.delete("/affinity/{affinity_id:path}", summary="Drop a session's pin")
     async def drop_session(affinity_id: str, tenant: TenantQuery = "") -> Dropped:
-        if not await store.drop(SessionKey(tenant, _check_id(affinity_id))):
-            raise _not_found(affinity_id, tenant, has_tenants=has_tenants)
+        if not await store.drop(SessionKey(tenant, check_id(affinity_id))):
+            raise word_not_found(affinity_id, tenant, has_tenants=has_tenants)
         return Dropped(affinity_id=affinity_id, tenant=tenant)
 
     @api.get("/report", summary="What affinity saved")
@@ -211,12 +230,13 @@ def describe_session(session: Session, *, now: float) -> SessionInfo:
         session: What is known of it.
         now: Unix time in seconds.
     """
-    pin = session.pin
+    pin, detour = session.pin, session.notes.detour
     last = pin.switches[-1] if pin.switches else None
     return SessionInfo(
         affinity_id=session.key.affinity_id,
         tenant=session.key.tenant,
         source=read_source(session.key.affinity_id),
+        label=session.notes.label,
         model=pin.model,
         deployment=pin.deployment,
         route=pin.route,
@@ -251,6 +271,8 @@ def describe_session(session: Session, *, now: float) -> SessionInfo:
             )
             for each in pin.deployment_moves
         ],
+        detour_count=session.notes.detours,
+        last_detour=DetourInfo(at=_time(detour.at), model=detour.model, because=detour.because) if detour else None,
     )
 
 
@@ -269,23 +291,6 @@ def _say_why(pin: Pin) -> str:
         return "the transcript was made by this model (X-Model-Affinity-Hint), and no pin was left"
     matched = f"matched the preference {pin.route!r}" if pin.route is not None else "matched no preference"
     return f"the session's first turn {matched}"
-
-
-def _check_id(affinity_id: str) -> str:
-    """Check an id; those of sessions that no client can name, implicit ones and harnesses', can be asked for."""
-    for part in affinity_id.split(SEPARATOR):
-        parse_affinity_id(part)
-    return affinity_id
-
-
-def _not_found(affinity_id: str, tenant: str, *, has_tenants: bool) -> SessionNotFoundError:
-    of = f" of the tenant {tenant!r}" if tenant else ""
-    if has_tenants and not tenant:
-        of = " of no tenant (name one with ?tenant=, or --tenant in the terminal)"
-    return SessionNotFoundError(
-        f"The affinity id {affinity_id!r}{of} has no live pin: it was never used here, or its pin has ended.",
-        param="affinity_id",
-    )
 
 
 def _time(seconds: float) -> datetime:

@@ -25,6 +25,7 @@ from plano_agents.router.request.compaction import CompactCandidate
 from plano_agents.router.request.counting import CountCandidate, answer_count, check_countable
 from plano_agents.router.request.dispatch import UNSUITABLE, Sent
 from plano_agents.router.request.explain import answer_decision, explain, wants_explanation
+from plano_agents.router.request.label import LABEL_HEADER, read_label
 from plano_agents.router.request.service import Service
 from plano_agents.router.request.stream_encoders import build_encoder
 from plano_agents.router.request.streams import Stream
@@ -178,6 +179,8 @@ class Story:
         if self._begun is not None:
             return await self._go_on(self._begun)
         trail.affinity_id = service.turns.find_affinity_id(request.headers, fields)
+        if LABEL_HEADER in fields:
+            trail.label = read_label(request.headers)
         body = RequestBody(request.body, endpoint.surface.parse_head)
         if len(request.body) > LARGE_BODY_BYTES:
             await asyncio.sleep(0)  # others are served between its splitting, its reading and its translation
@@ -239,6 +242,8 @@ class Story:
             self._turn, trail.session, trail.origin = turn.open(), turn.key, turn.origin
             hint, find, deploy = self._request.fields.get(_HINT), service.chooser.find_name, service.choose_deployment
             decision = await turn.decide(hint=hint, find_model=find, resume=resume, route=route, choose=deploy)
+            if trail.label is not None:
+                turn.note_label(trail.label)
         trail.ranking = choice.ranking
         trail.routing_ms = self._measure()
         return decision

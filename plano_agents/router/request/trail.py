@@ -74,6 +74,8 @@ class Trail(Struct):
     """How long the request took in all, in milliseconds; None before it is over."""
     tokens: Tokens = NO_TOKENS
     """What the answer cost, as the provider counted."""
+    label: str | None = None
+    """What the client calls the session, for operators."""
     trace: Trace | None = None
     """The ids of its spans; None where nothing is traced."""
 

@@ -162,6 +162,7 @@ class RequestLine(Event):
             "affinity_id": trail.affinity_id,
             "session": trail.session.affinity_id if trail.session is not None else None,
             "session_source": trail.origin.source if trail.origin is not None else None,
+            "label": trail.label,
             "tenant": (trail.session.tenant if trail.session is not None else "") or None,
             "decision": decision.kind if decision is not None else None,
             "reason": decision.reason if decision is not None else None,
@@ -216,7 +217,8 @@ class RequestLine(Event):
     def _tell_more(self) -> list[str]:
         """The fields that few requests have."""
         trail = self._trail
-        told = [trail.failure] if trail.failure is not None else []
+        told = [f"label={escape(trail.label)}"] if trail.label is not None else []
+        told += [trail.failure] if trail.failure is not None else []
         told += [f"adjusted: {escape(each.text)}" for each in trail.adjustments]
         if trail.client_left:
             told.append("client left")

@@ -46,7 +46,7 @@ class Client:
     async def ask(self, affinity_id: str | None = None, *, model: str = GPT, **headers: str) -> httpx.Response:
         if affinity_id is not None:
             headers["x-model-affinity"] = affinity_id
-        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        names = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
         return await self.http.post("/v1/chat/completions", content=chat(model=model), headers=names)
 
     async def get(self, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own
@@ -167,6 +167,51 @@ async def test_a_lane_of_a_harness_session_is_explained_by_its_key(client: Clien
     assert key == "claude-code·s-1·agent-side/a-1/m"
     response = await client.get(f"/affinity/{quote(key, safe='')}")
     assert response.json()["source"] == "harness=claude-code; lane=agent-side/a-1/m"
+
+
+async def test_a_session_is_found_by_a_beginning_that_fits_it_alone(client: Client) -> None:
+    for affinity_id in ("run-1", "run-10", "other"):
+        await client.ask(affinity_id, model=MINI)
+
+    async def find(beginning: str, **params: str) -> httpx.Response:
+        return await client.get(f"/affinity/{beginning}", params={"beginning": "true", **params})
+
+    found = [(await find(beginning)).json().get("affinity_id") for beginning in ("run-1", "run-10", "o", "run")]
+    assert found == ["run-1", "run-10", "other", None]
+    refused = await find("run")
+    assert (refused.status_code, "'run-1'" in refused.text, "'run-10'" in refused.text) == (404, True, True)
+    assert (await client.get("/affinity/o")).status_code == 404, "where it is not asked for, an id is a whole one"
+    assert (await find("o", tenant="t")).status_code == 404
+
+
+async def test_a_harness_session_is_found_by_its_own_id_which_means_the_main_lane(client: Client) -> None:
+    headers = {"x-claude-code-session-id": "s-1", "user-agent": "claude-cli/2.1.0 (external, cli)"}
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
+    for fields in ({"tools": [tool]}, {"model": MINI}):
+        answer = await client.http.post("/v1/chat/completions", content=chat(**fields), headers=headers)
+        assert answer.status_code == 200, answer.text
+    found = [
+        (await client.get(f"/affinity/{beginning}", params={"beginning": "true"})).json().get("affinity_id", "")
+        for beginning in ("s-1", "claude-code", "claude-code·s-1·side")
+    ]
+    assert found[0].startswith("claude-code·s-1·main/")
+    assert found[1:] == ["", f"claude-code·s-1·side/{MINI}"]
+
+
+async def test_a_label_is_told_to_operators_alone() -> None:
+    seen: list[str] = []
+
+    async def note(exchange: UpstreamExchange) -> None:
+        seen.extend(exchange.headers)
+        await answer(exchange)
+
+    async with run(build_config(GPT, MINI), note) as client:
+        await client.ask("run-1", model=MINI, x_plano_label="Prüfung")
+        await client.ask("run-1", model=MINI)
+        told = (await client.explain("run-1"))["label"]
+        listed = (await client.get("/affinity")).json()["sessions"][0]["label"]
+    assert (told, listed) == ("Prüfung", "Prüfung")
+    assert "x-plano-label" not in seen
 
 
 @pytest.mark.parametrize("affinity_id", ["a/b", "a%2Fb", "a?b#c", "..", "a/../b", "~!@$&'()*+,;=:", "[x]", "\\"])

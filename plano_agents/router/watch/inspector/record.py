@@ -72,6 +72,8 @@ class Record(msgspec.Struct, gc=False, omit_defaults=True):
     """The model that the session keeps, where another served this request alone."""
     source: str | None = None
     """Where the session's id comes from; None where it is the affinity id."""
+    label: str | None = None
+    """What the client calls the session."""
     degraded: tuple[str, ...] = ()
     """What had to be done without."""
     strategy: str | None = None
@@ -159,6 +161,7 @@ def build_record(trail: Trail, prices: Mapping[str, ModelMetrics]) -> Record:
         output=tokens.output,
         cached=tokens.cached,
         source=_cut(trail.origin.source if trail.origin is not None else None),
+        label=trail.label,
     )
     decision = trail.decision
     if decision is not None:

@@ -2,7 +2,7 @@
 // that what is seen can be shared.
 
 import { h } from "./dom.js";
-import { hasFailed } from "./words.js";
+import { hasFailed, nameLabel } from "./words.js";
 
 const DECISIONS = ["initialize", "retain", "detour", "switch", "none", "refused"];
 
@@ -36,7 +36,7 @@ export function admitsSession(filters, session) {
     (!filters.route || facets.routes.has(filters.route)) &&
     (!filters.switches || facets.hasSwitched) &&
     (!filters.failures || facets.hasFailed) &&
-    (!text || (session.session ?? "").toLowerCase().includes(text) || session.tenant.toLowerCase().includes(text))
+    (!text || (session.session ?? "").toLowerCase().includes(text) || session.tenant.toLowerCase().includes(text) || (nameLabel(session) ?? "").toLowerCase().includes(text))
   );
 }
 

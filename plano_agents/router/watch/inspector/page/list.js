@@ -7,7 +7,7 @@ import { ago, brief, clock, date, NO_PRICE, percent, plural, usd } from "./forma
 import { label } from "./models.js";
 import { SavedCard } from "./saved.js";
 import { Totals } from "./totals.js";
-import { IMPLICIT, nameHarness, nameLane, nameSession } from "./words.js";
+import { IMPLICIT, nameHarness, nameLabel, nameLane, nameSession } from "./words.js";
 
 const STEP = 40;
 const POINTER_MS = 2_000;
@@ -18,9 +18,10 @@ export function addressOf(session, turn) {
   return `inspector?${query}${turn ? `#turn-${turn.n}` : ""}`;
 }
 
-/** What marks an id: the kind of session, and its tenant. */
+/** What marks an id: its label, the kind of session, and its tenant. */
 export function badges(session) {
   return [
+    nameLabel(session) ? h("span", { class: "badge label", title: "what its client calls the session" }, nameLabel(session)) : null,
     session.session?.startsWith(IMPLICIT) ? h("span", { class: "badge", title: "made from the prompt's beginning, for a request without an id" }, "implicit") : null,
     nameHarness(session) ? h("span", { class: "badge", title: "an agent harness, recognised by its requests" }, nameHarness(session)) : null,
     nameHarness(session) ? h("span", { class: "badge lane", title: "the lane: one line of work within the session" }, nameLane(session)) : null,

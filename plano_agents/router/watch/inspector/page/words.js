@@ -52,6 +52,9 @@ export function conclude(turn) {
 }
 
 /** Name a session, or the group of requests without one. */
+/** What a session's client calls it, as its latest turn that says so has it; null for nothing. */
+export const nameLabel = (session) => session.session === null ? null : (session.turns.findLast((turn) => turn.label)?.label ?? null);
+
 export const nameSession = (session) => session.session ?? "Requests without a session";
 
 /** Name the harness whose lane a session is: its key is the harness, the session and the lane, which no client can send. */
