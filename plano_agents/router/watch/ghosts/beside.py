@@ -184,10 +184,13 @@ class Beside:
         decision = trail.decision
         assert decision is not None, "only turns that were decided wait"  # noqa: S101 - cannot happen
         body = RequestBody(content, endpoint.surface.parse_head)
+        await asyncio.sleep(0)  # others are served between the steps, each of which may take long for a large body
         earlier = build_turn_before(body.fields)
         before: str | None = None
         if earlier is not None:
+            await asyncio.sleep(0)
             choice = _choose(sample.chooser, RequestBody(earlier, endpoint.surface.parse_head), trail)
+            await asyncio.sleep(0)
             if isinstance(sample.chooser.strategy, Preparing):
                 await sample.chooser.strategy.prepare(choice.conversation, choice.preferences)
             before = (await choice.route()).model
