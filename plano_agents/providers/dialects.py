@@ -82,6 +82,10 @@ class Dialect:
     """The top-level fields that it takes; None where all but the `refused` pass, for each release brings new ones."""
     refused: frozenset[str] = frozenset()
     """Other providers' top-level fields that it is known to refuse."""
+    always: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    """Fields that every request must have, with their values, whatever the client asks for."""
+    defaults: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    """Fields that every request must have, with the values of those that say nothing there."""
     renamed: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Fields that it spells otherwise."""
     limit_field: Literal["max_tokens", "max_completion_tokens"] | None = None
@@ -178,6 +182,20 @@ _OPENAI = Dialect(
     reasoning_content=False,
     name_length=64,
     tool_schemas="object or none",
+    answer_schemas="strict",
+)
+
+_CHATGPT = Dialect(
+    "chatgpt",
+    "mnfst/llm-gateway PR 1807 (fields, store); RayBytes/ChatMock#103 (max_output_tokens); the backend's 400s \"Stream must "
+    'be set to true" and "Instructions are required"',
+    refused=words(
+        "max_output_tokens metadata prompt_cache_retention safety_identifier temperature top_p truncation user"
+    ),
+    always=MappingProxyType({"store": False, "stream": True}),
+    defaults=MappingProxyType({"instructions": "You are a helpful assistant."}),
+    user_length=64,
+    name_length=64,
     answer_schemas="strict",
 )
 
@@ -362,6 +380,8 @@ def _find_provider(model: Model, wire: Form, *, is_own_host: bool) -> Dialect:
         own = model.interface == "anthropic" == model.provider
         return _ANTHROPIC if own else replace(_ANTHROPIC, refused=frozenset())
     if wire is Form.OPENAI_RESPONSES:
+        if model.interface == "chatgpt":
+            return _CHATGPT
         kind = _OPENAI if model.interface in {"openai", "azure_openai"} else COMPATIBLE
         least = None if kind is COMPATIBLE else _LEAST_OUTPUT
         return replace(kind, refused=frozenset(), call_ids=_RESPONSES_IDS, least_limit=least)

@@ -2,7 +2,8 @@
 
 Rules that are choices, not renamings:
 
-- System messages at the beginning become ``instructions``; later ones stay where they stand.
+- System messages at the beginning become ``instructions``; later ones stay where they stand, as the developer's, which
+  ChatGPT's backend takes alone ("System messages are not allowed", router-for-me/CLIProxyAPI PR 1121).
 - An assistant's message becomes its reasoning, its words and its calls, an item each. Of its thinking that goes back
   which a provider encrypted on this wire (`sealed_reasoning`); other providers' is left out.
 - A failed tool's result says so in words. Images and documents stay within their result.
@@ -114,10 +115,7 @@ def _build_items(request: openai.ChatRequest, place: int) -> Iterator[_Object]:
         case openai.UserMessage(content=content):
             if parts := _write_content(content, f"{where}.content"):
                 yield {"role": "user", "content": parts}
-        case openai.SystemMessage(content=content):
-            if parts := _write_content(content, f"{where}.content"):
-                yield {"role": "system", "content": parts}
-        case openai.DeveloperMessage(content=content):
+        case openai.SystemMessage(content=content) | openai.DeveloperMessage(content=content):
             if parts := _write_content(content, f"{where}.content"):
                 yield {"role": "developer", "content": parts}
 

@@ -8,10 +8,12 @@ import hashlib
 import re
 from collections.abc import Collection
 
+import msgspec
+
 from plano_agents.errors import UnsupportedFieldError
 from plano_agents.protocol.adjustment import dropped, rewritten
 from plano_agents.protocol.form import Form
-from plano_agents.providers.dialects import words
+from plano_agents.providers.dialects import Dialect, words
 from plano_agents.providers.fit.document import Document, read_text, split
 from plano_agents.providers.fit.rules import Rules
 
@@ -59,6 +61,7 @@ def fit_fields(document: Document, rules: Rules) -> None:
             document.fields[spelling] = document.fields[name]
             document.drop(name)
             document.tell(rewritten(name, f"sent as {spelling}"))
+    _add_demanded(document, dialect)
     if rules.wire is Form.OPENAI_CHAT and not dialect.include_usage and "stream_options" in document.fields:
         document.drop("stream_options")
         if not document.is_translated:
@@ -70,6 +73,19 @@ def fit_fields(document: Document, rules: Rules) -> None:
         for name in _REASONING_REFUSES:
             if name in document.fields:
                 _leave_out(document, name, "a reasoning model")
+
+
+def _add_demanded(document: Document, dialect: Dialect) -> None:
+    """Add what every request to the provider must have."""
+    for name, value in dialect.defaults.items():
+        if not document.read(name):
+            document.write(name, value)
+    for name, value in dialect.always.items():
+        asked = document.read(name)
+        if asked != value:
+            document.write(name, value)
+            if asked is not None and name != "stream":  # which the client gets as it asked for it
+                document.tell(rewritten(name, f"sent as {msgspec.json.encode(value).decode()}"))
 
 
 def _leave_out(document: Document, name: str, target: str) -> None:

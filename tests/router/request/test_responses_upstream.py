@@ -159,3 +159,27 @@ async def test_a_limit_below_openais_least_is_raised_to_it() -> None:
     seen = await ask(build(upstream, responses_for="all"), body(model=NEW, max_tokens=1))
     assert json.loads(upstream.requests[0].body)["max_output_tokens"] == 16
     assert seen.headers["x-plano-adjusted"] == "tools sent on the responses API, max_output_tokens=16 (was 1)"
+
+
+CHATGPT = "chatgpt/gpt-5.5"
+
+
+@pytest.mark.parametrize("streams", [True, False])
+async def test_a_chatgpt_subscription_serves_a_messages_client(streams: bool) -> None:  # noqa: FBT001 - a case
+    """Its backend streams alone, stores nothing, and refuses what Codex does not send."""
+    upstream = answer(streams=True)
+    asked = body(model=CHATGPT, max_tokens=50, temperature=1, tools=MESSAGES_TOOLS, stream=streams)
+    seen = await ask(build(upstream, CHATGPT), asked, endpoint=Endpoint(MESSAGES))
+    sent = json.loads(upstream.requests[0].body)
+    assert upstream.requests[0].url == "https://chatgpt.com/backend-api/codex/responses"
+    assert (sent["stream"], sent["store"], sent["instructions"]) == (True, False, "You are a helpful assistant.")
+    assert not {"max_output_tokens", "temperature"} & sent.keys()
+    assert seen.headers["x-plano-adjusted"].startswith("max_output_tokens dropped")
+    assert (seen.status, b"Adding" in seen.body, seen.body.startswith(b"event:")) == (200, True, streams)
+
+
+async def test_a_responses_client_of_a_chatgpt_subscription_gets_what_it_asked_for() -> None:
+    upstream = answer(streams=True)
+    asked = json.dumps({"model": CHATGPT, "input": HI, "store": True}).encode()
+    seen = await ask(build(upstream, CHATGPT), asked, endpoint=Endpoint(RESPONSES))
+    assert (seen.headers["x-plano-adjusted"], json.loads(seen.body)["status"]) == ("store sent as false", "completed")
