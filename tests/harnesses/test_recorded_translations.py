@@ -21,7 +21,7 @@ from tests.providers.fit.providers import check
 
 TARGETS = [
     (CHAT, "openai/gpt-4o"),
-    (CHAT, "openai/gpt-5.5"),
+    (CHAT, "openai/gpt-5"),
     (RESPONSES, "openai/gpt-5.5"),
     (MESSAGES, "anthropic/claude-opus-5-5"),
     (MESSAGES, "anthropic/claude-sonnet-4-6"),
