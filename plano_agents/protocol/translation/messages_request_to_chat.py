@@ -6,8 +6,8 @@ Rules that are choices, not renamings:
 - A system turn that is to be cleared with the user's next is left out once there is one; its changes of tools hold.
 - Tool results become tool messages right after their calls, before the user's text.
 - Thinking becomes ``thinking_blocks``; blocks without a signature are another provider's ``reasoning_content``.
-- ``thinking`` of type ``enabled`` becomes a reasoning effort by its budget (`EFFORT_BUDGETS`), unless
-  ``output_config.effort`` names one; ``adaptive`` and ``disabled`` leave the model at its own default.
+- ``thinking`` of type ``enabled`` becomes a reasoning effort by its budget (`EFFORT_BUDGETS`), one that is turned off
+  the effort ``none``, unless ``output_config.effort`` names one; ``adaptive`` leaves the model at its own default.
 - A compaction's summary stands for all before it. Blocks of tools that Anthropic ran are left out: the text says it.
 - Cache markers are left out: other providers cache by themselves.
 """
@@ -63,6 +63,7 @@ SUMMARY = "Summary of the conversation so far:\n\n"
 BILLING = "x-anthropic-billing-header:"
 """How the block begins that Claude Code puts before its system prompt, with a checksum that may change each turn."""
 
+_OFF = ("disabled", "between_tools")
 _UNTIL_NEXT = "next_user_message"
 
 EFFORT_BUDGETS = ((4_096, "low"), (16_384, "medium"))
@@ -127,8 +128,6 @@ def _tell_left_out(request: anthropic.ClientRequest, tell: Tell) -> None:
         tell(dropped("context_management", alters=False))
     if request.output_config is not None and request.output_config.task_budget != ABSENT:
         tell(dropped_within("output_config", "task_budget"))
-    if request.thinking is not None and request.thinking.type == "disabled":
-        tell(dropped("thinking", alters=False))
 
 
 def _read_format(request: anthropic.ClientRequest) -> openai.ResponseFormat | None:
@@ -147,6 +146,8 @@ def _read_effort(request: anthropic.ClientRequest) -> str | None:
     if request.output_config is not None and request.output_config.effort is not None:
         return request.output_config.effort
     thinking = request.thinking
+    if thinking is not None and thinking.type in _OFF:
+        return "none"
     if thinking is None or thinking.type != "enabled" or thinking.budget_tokens is None:
         return None
     return next((effort for below, effort in EFFORT_BUDGETS if thinking.budget_tokens < below), "high")

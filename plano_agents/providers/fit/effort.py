@@ -58,9 +58,10 @@ def _fit_chat_effort(document: Document, rules: Rules) -> None:
             document.write(field, value)
         document.tell(rewritten(name, f"sent as {', '.join(no_effort)}"))
         return
-    if rules.profile.efforts is None:
+    efforts = _list_taken(document, rules, asked)
+    if efforts is None:
         return
-    chosen = choose_effort(asked, rules.profile.efforts)
+    chosen = choose_effort(asked, efforts)
     if chosen is None:
         document.drop(name)
         tell_none(document, name, asked)
@@ -69,14 +70,25 @@ def _fit_chat_effort(document: Document, rules: Rules) -> None:
         document.tell(say_effort(name, chosen, asked))
 
 
+def _list_taken(document: Document, rules: Rules, asked: str) -> Sequence[str] | None:
+    """List the efforts that the model takes; None where an unknown one is left to its provider.
+
+    None is asked of an unknown model only in its client's own words: where thinking was turned off in Anthropic's, the
+    model may not know the word.
+    """
+    efforts = rules.profile.efforts
+    return () if efforts is None and asked == "none" and document.is_translated else efforts
+
+
 def _fit_responses_effort(document: Document, rules: Rules) -> None:
-    if rules.profile.efforts is None or not document.has("reasoning"):
+    if not document.has("reasoning"):
         return
     reasoning = split(document.fields["reasoning"])
     asked = read_text(reasoning.get("effort"))
-    if asked is None:
+    efforts = _list_taken(document, rules, asked) if asked is not None else None
+    if asked is None or efforts is None:
         return
-    chosen = choose_effort(asked, rules.profile.efforts)
+    chosen = choose_effort(asked, efforts)
     if chosen == asked:
         return
     document.write(

@@ -44,6 +44,12 @@ def result(content: object, **fields: object) -> dict[str, Any]:
             {"reasoning_effort": "max"},
         ),
         ({"thinking": {"type": "adaptive", "display": "omitted"}}, {"reasoning_effort": None}),
+        ({"thinking": {"type": "disabled"}}, {"reasoning_effort": "none"}),
+        ({"thinking": {"type": "between_tools"}}, {"reasoning_effort": "none"}),
+        (
+            {"thinking": {"type": "disabled"}, "output_config": {"effort": "low"}},
+            {"reasoning_effort": "low"},
+        ),
         ({"top_k": None, "service_tier": "auto", "cache_control": {"type": "ephemeral"}}, {}),
         ({"context_management": {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]}}, {}),
     ],
@@ -271,7 +277,6 @@ def test_a_calls_input_that_is_no_object_is_wrapped(value: object, arguments: di
         ({"container": "c"}, ["container dropped"]),
         ({"mcp_servers": [{"url": "https://x"}]}, ["mcp_servers dropped"]),
         ({"betas": ["b"], "fallbacks": [{"model": "m"}]}, ["betas dropped", "fallbacks dropped"]),
-        ({"thinking": {"type": "disabled"}}, ["thinking dropped"]),
         ({"thinking": {"type": "adaptive"}}, []),
         (
             {"context_management": {"edits": [{"type": "clear_tool_uses_20250919"}]}},

@@ -97,3 +97,20 @@ def test_no_thinking_is_cleared_where_none_is_asked_for_any_more(
 def test_a_clients_own_way_of_clearing_stays() -> None:
     body = ask(context_management={"edits": [CLEAR_THINKING]})
     assert sent(MESSAGES, "anthropic/claude-haiku-4-5", body)["context_management"] == {"edits": [CLEAR_THINKING]}
+
+
+@pytest.mark.parametrize(
+    ("model", "goes_as"),
+    [
+        ("openai/gpt-5.5", {"reasoning_effort": "none"}),
+        ("openai/gpt-5", {"reasoning_effort": "minimal"}),
+        ("openai/gpt-4o", {}),
+        ("deepseek/deepseek-v4-flash", {"thinking": {"type": "disabled"}}),
+        ("ollama/of-tomorrow", {}),
+    ],
+)
+def test_thinking_that_is_turned_off_is_turned_off_at_other_providers(model: str, goes_as: dict[str, object]) -> None:
+    """An unknown server is not asked in a word that it may not know."""
+    where = {"base_url": "http://127.0.0.1:9"} if model.startswith("openai/") else {}
+    found = sent(MESSAGES, model, ask(thinking=OFF), **where)
+    assert {name: found[name] for name in ("reasoning_effort", "thinking") if name in found} == goes_as
