@@ -1,11 +1,11 @@
 """The affinity contract once more, written from its words alone: what a router must tell, request by request.
 
-It shares no code with the router. One request after another, no concurrency, no IO: a session is a model, when it was
-last used, and how many of its requests are open.
+It shares no code with the router. One request after another, no concurrency, no IO: a session is a model at one of its
+deployments, when it was last used, and how many of its requests are open.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -54,7 +54,9 @@ class Decided(NamedTuple):
     model: str
     route: str | None
     changes: tuple[int, int] = (0, 0)
-    """How often the pin had been moved then, and how often kept for another user turn."""
+    """How often the pin had been moved then, and how often changed without another model."""
+    deployment: str | None = None
+    """The deployment that the pin was on then."""
     by_hint: bool = False
     """Whether a hint began the session's pin."""
 
@@ -69,6 +71,8 @@ class Told(NamedTuple):
     """Whether a model answered well."""
     pinned: str | None = None
     """The model that is kept, where another one served this request alone."""
+    deployment: str | None = None
+    """The deployment that answered, or was decided on; None without a session, for then it is drawn by chance."""
 
 
 @dataclass(slots=True)
@@ -87,7 +91,9 @@ class Pin:
     user_turn: tuple[int, str] | None = None
     """The user turn that it was last decided for."""
     kept: int = 0
-    """How often it was kept for another one."""
+    """How often it was kept for another one, or moved to another deployment."""
+    deployment: str | None = None
+    """The deployment of its model."""
 
     @property
     def changes(self) -> tuple[int, int]:
@@ -103,6 +109,8 @@ class Contract:
         endless: The models that take no stop sequences.
         models: The configured models; the first is the default.
         cap: How many sessions at rest are remembered that a model was asked for, and as many of the others.
+        places: The deployments of those models that have some.
+        prefer: How much a session prefers a deployment to others of the same weight: the router's hash.
     """
 
     def __init__(
@@ -112,13 +120,19 @@ class Contract:
         endless: frozenset[str],
         models: Sequence[str],
         cap: int,
+        *,
+        places: Mapping[str, Sequence[str]],
+        prefer: Callable[[Key, str], float],
     ) -> None:
         self._routes = routes
         self._blind = blind
         self._endless = endless
         self.models = models
         self.cap = cap
-        self.down: set[str] = set()
+        self.places = places
+        self._prefer = prefer
+        self.down: set[tuple[str, str | None]] = set()
+        """The places that fail: models, each with a deployment of it, or None for all of them."""
         self.now = 0.0
         self.pins: dict[Key, Pin] = {}
         """Live pins, the least recently used first."""
@@ -159,29 +173,40 @@ class Contract:
         pin = self.pins.get(request.key)
         if pin is None:
             pin = self.pins[request.key] = Pin(decided.model, decided.route, self.now, decided.reason == "hint")
+            pin.deployment = self._choose(request.key, pin.model)
         elif decided.kind == "switch" and decided.reason is not None:
             pin.model, pin.route = decided.model, decided.route
+            pin.deployment = self._choose(request.key, pin.model)
             pin.switches.append(decided.reason)
         elif request.user_turn not in {None, pin.user_turn}:
             pin.route = decided.route
             pin.kept += 1
         pin.user_turn = request.user_turn or pin.user_turn
-        return decided._replace(changes=pin.changes, by_hint=pin.by_hint)
+        return decided._replace(changes=pin.changes, by_hint=pin.by_hint, deployment=pin.deployment)
 
     def finish(self, request: Request, decided: Decided) -> Told:
         """Let the models answer; the pin follows, unless somebody has moved it since the decision."""
         answered, model, cause = self._answer(request, decided)
-        if cause is None:
-            return Told(model, decided.kind, decided.reason, ok=answered)
         if request.key is None:
-            return Told(model, "none", None, ok=True)
+            return Told(model, "none", None, ok=answered)
+        if cause is None and (not answered or request.decides_only):
+            return Told(model, decided.kind, decided.reason, ok=answered, deployment=decided.deployment)
+        place = self._serve(request, model, decided)
         if cause == "detour":
-            return Told(model, "detour", "unsuitable", ok=True, pinned=decided.model)
+            return Told(model, "detour", "unsuitable", ok=True, pinned=decided.model, deployment=place)
         pin = self.pins[request.key]
-        if pin.changes == decided.changes:
-            pin.model = model
+        holds = pin.changes == decided.changes
+        if cause is None and place == decided.deployment:
+            return Told(model, decided.kind, decided.reason, ok=True, deployment=place)
+        if holds:
+            pin.model, pin.deployment = model, place
+        if cause is None:
+            pin.kept += holds
+            reason = "deployment" if decided.kind == "retain" else decided.reason
+            return Told(model, decided.kind, reason, ok=True, deployment=place)
+        if holds:
             pin.switches.append(cause)
-        return Told(model, "switch", cause, ok=True)
+        return Told(model, "switch", cause, ok=True, deployment=place)
 
     def drop(self, key: Key) -> bool:
         """Unpin a session; whether it was pinned."""
@@ -250,6 +275,29 @@ class Contract:
         sharing = [self._route_models(name) for name in self._routes if model in self._routes[name]]
         return list(dict.fromkeys(model for models in sharing for model in models))
 
+    def _choose(self, key: Key, model: str) -> str | None:
+        """The deployment that a session gets with a model: it is chosen before any is asked."""
+        return next(iter(self._order(key, model)), None)
+
+    def _order(self, key: Key, model: str) -> Sequence[str]:
+        return sorted(self.places.get(model, ()), key=lambda place: -self._prefer(key, place))
+
+    def _serve(self, request: Request, model: str, decided: Decided) -> str | None:
+        """The deployment that answers for a model that does: the pinned one, else the first that works."""
+        assert request.key is not None
+        order = self._order(request.key, model)
+        if request.decides_only or not order:
+            return next(iter(order), None)
+        first = [each for each in order if model == decided.model and each == decided.deployment]
+        return next(each for each in [*first, *order] if (model, each) not in self.down)
+
+    def is_down(self, model: str) -> bool:
+        """Whether a model fails wherever it is served."""
+        if (model, None) in self.down:
+            return True
+        places = self.places.get(model)
+        return bool(places) and all((model, each) in self.down for each in places or ())
+
     def _can(self, model: str, request: Request) -> bool:
         return not (request.image and model in self._blind)
 
@@ -270,6 +318,6 @@ class Contract:
         if request.decides_only:
             return True, order[0], None if order[0] == decided.model else cause
         for each in order:
-            if each not in self.down and self._carries(each, request):
+            if not self.is_down(each) and self._carries(each, request):
                 return True, each, None if each == decided.model else cause
         return False, decided.model, None

@@ -6,7 +6,7 @@ affinity may ever be violated.
 
 import asyncio
 import json
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TypeVar
@@ -15,11 +15,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from plano_agents.config.model import Breaker, Config, ModelProfile, Preference, Retries, Routing
+from plano_agents.config.model import Breaker, Config, Deployment, Model, ModelProfile, Preference, Retries, Routing
 from plano_agents.config.options import SessionCache
 from plano_agents.errors import FirstByteTimeoutError
 from plano_agents.http.client import UpstreamRequest
 from plano_agents.router.request.answer import Answer
+from plano_agents.router.request.deployments import draw
 from plano_agents.router.request.service import Service
 from plano_agents.router.request.story import ProxyRequest, Story
 from plano_agents.router.request.surfaces import CHAT, Endpoint
@@ -60,6 +61,9 @@ LOOP: list[dict[str, object]] = [
 """A round of a tool loop."""
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
 
+PLACES = {"openai/b": ("x", "y"), "openai/c": ("x", "y", "z")}
+"""The deployments that models may have."""
+
 KEYS: Sequence[Key] = [("a", "b:c"), ("a:b", "c"), ("", "c"), ("", "run-1"), ("", "run-2"), ("a", "run-1")]
 """Sessions: two that a careless join would take for one, and one id in several tenants."""
 
@@ -80,6 +84,13 @@ requests = st.builds(
 )
 configured = st.one_of(st.permutations(MODELS), st.lists(st.sampled_from(MODELS), min_size=1, unique=True))
 caps = st.integers(min_value=1, max_value=5)
+deployments = st.fixed_dictionaries(
+    {model: st.one_of(st.just(names), st.lists(st.sampled_from(names), unique=True)) for model, names in PLACES.items()}
+)
+failing = st.one_of(
+    st.tuples(st.sampled_from(MODELS), st.none()),
+    *(st.tuples(st.just(model), st.sampled_from(names)) for model, names in PLACES.items()),
+)
 
 
 class ByTopic:
@@ -101,9 +112,9 @@ class ByTopic:
 
 
 class Upstream(MemoryUpstream):
-    """Answers for every model that is not down; one that is, says so or says nothing, in turns."""
+    """Answers for every model, at every deployment, that is not down; one that is, says so or nothing, in turns."""
 
-    def __init__(self, down: set[str]) -> None:
+    def __init__(self, down: set[tuple[str, str | None]]) -> None:
         super().__init__()
         self._down = down
         self._awaited = 0
@@ -137,18 +148,24 @@ class Upstream(MemoryUpstream):
             self._arrive()
             await self._go.wait()
         body = json.loads(request.body)
-        if f"openai/{body['model']}" not in self._down:
+        model, place = f"openai/{body['model']}", request.url.split("/")[2].removesuffix("api.openai.com").rstrip(".")
+        if not self._down & {(model, None), (model, place)}:
             return MemoryResponse(headers=SSE, pieces=CHUNKS) if body.get("stream") else MemoryResponse()
         if len(self.requests) % 2:
             raise FirstByteTimeoutError("It says nothing.")
         return MemoryResponse(503)
 
 
-def build(models: Sequence[str], cap: int) -> Config:
+def build_deployed(name: str, places: Sequence[str]) -> Model:
+    deployments = tuple(Deployment(place, f"https://{place}.api.openai.com") for place in places)
+    return build_model(name, deployments=deployments)
+
+
+def build(models: Sequence[str], cap: int, places: Mapping[str, Sequence[str]]) -> Config:
     """A configuration; preferences lose the models that are not in it, and those that lose all are not in it."""
     kept = {name: tuple(model for model in found if model in models) for name, found in ROUTES.items()}
     return Config(
-        models=tuple(map(build_model, models)),
+        models=tuple(build_deployed(name, places.get(name, ())) for name in models),
         preferences=tuple(Preference(name, name, found) for name, found in kept.items() if found),
         profiles={
             name: ModelProfile(images=False if name in BLIND else None, stop_sequences=0 if name in ENDLESS else None)
@@ -180,12 +197,13 @@ def encode(request: Request, *, stream: bool = False) -> ProxyRequest:
     return ProxyRequest([pair for pair in headers.items() if pair[1]], json.dumps(body).encode())  # type: ignore[misc]
 
 
-def read(answer: Answer) -> Told:
+def read(answer: Answer, key: Key | None) -> Told:
     kind, *parts = answer.headers["x-plano-affinity"].split("; ")
     told = dict(part.split("=", 1) for part in parts)
-    assert ("because" in told) is (kind in {"detour", "switch"})
+    assert ("because" in told) is (kind in {"detour", "switch"} or told.get("reason") == "deployment")
     model, is_ok = answer.headers.get("x-plano-model", ""), answer.status == 200
-    return Told(model, kind, told.get("reason"), ok=is_ok, pinned=told.get("pinned"))
+    place = answer.headers.get("x-plano-deployment") if key is not None else None
+    return Told(model, kind, told.get("reason"), ok=is_ok, pinned=told.get("pinned"), deployment=place)
 
 
 class AffinityMachine(RuleBasedStateMachine):
@@ -208,23 +226,27 @@ class AffinityMachine(RuleBasedStateMachine):
     def run(self, work: Coroutine[None, None, T]) -> T:
         return self.runner.run(work)
 
-    @initialize(models=configured, cap=caps)
-    def start(self, models: Sequence[str], cap: int) -> None:
-        self.contract = Contract(ROUTES, BLIND, ENDLESS, models, cap)
+    @initialize(models=configured, cap=caps, places=deployments)
+    def start(self, models: Sequence[str], cap: int, places: Mapping[str, Sequence[str]]) -> None:
+        self.contract = Contract(
+            *(ROUTES, BLIND, ENDLESS, models, cap),
+            places=places,
+            prefer=lambda key, place: draw(SessionKey(*key), place),
+        )
         self.upstream = Upstream(self.contract.down)
-        self.configure(models, cap)
+        self.configure(models, cap, places)
 
-    @rule(models=configured, cap=caps)
-    def configure(self, models: Sequence[str], cap: int) -> None:
+    @rule(models=configured, cap=caps, places=deployments)
+    def configure(self, models: Sequence[str], cap: int, places: Mapping[str, Sequence[str]]) -> None:
         """Exchange the configuration as the router does: the sessions stay."""
         self.service: Service = build_service(
-            build(models, cap),
+            build(models, cap, places),
             self.upstream,
             strategy=self.strategy,
             pinning=self.pinning,
         )
         self.store.configure(max_entries=cap)
-        self.contract.models, self.contract.cap = models, cap
+        self.contract.models, self.contract.cap, self.contract.places = models, cap, places
         self.contract.evict()
 
     @rule(request=requests)
@@ -246,7 +268,7 @@ class AffinityMachine(RuleBasedStateMachine):
         self.contract.begin(request.key)
         answer = self.run(self.open(request, stack))
         decided = self.contract.decide(request)
-        assert read(answer) == self.contract.finish(request, decided)
+        assert read(answer, request.key) == self.contract.finish(request, decided)
         self.streams.append((request.key, stack, self.contract.is_sent(request, decided)))
 
     @precondition(lambda self: self.streams)
@@ -285,9 +307,9 @@ class AffinityMachine(RuleBasedStateMachine):
             self.contract.end(key)
         assert told == expected
 
-    @rule(down=st.sets(st.sampled_from(MODELS), max_size=3))
-    def fail(self, down: set[str]) -> None:
-        """Let models fail from now on, and the others recover."""
+    @rule(down=st.sets(failing, max_size=5))
+    def fail(self, down: set[tuple[str, str | None]]) -> None:
+        """Let models fail, or deployments of theirs, from now on, and the others recover."""
         self.contract.down.clear()
         self.contract.down.update(down)
 
@@ -301,7 +323,23 @@ class AffinityMachine(RuleBasedStateMachine):
     @rule()
     def fail_pinned(self) -> None:
         """Let the model fail whose session was asked for last."""
-        self.fail({self.last_pin.model})
+        self.fail({(self.last_pin.model, None)})
+
+    @precondition(lambda self: self.last in self.contract.pins and self.last_pin.deployment is not None)
+    @rule()
+    def fail_pinned_deployment(self) -> None:
+        """Let the deployment fail whose session was asked for last, on top of what fails already."""
+        self.contract.down.add((self.last_pin.model, self.last_pin.deployment))
+
+    @precondition(lambda self: self.last in self.contract.pins and self.last_pin.deployment is not None)
+    @rule()
+    def remove_pinned_deployment(self) -> None:
+        """Take the deployment out of the configuration whose session was asked for last."""
+        places = {
+            model: [each for each in names if (model, each) != (self.last_pin.model, self.last_pin.deployment)]
+            for model, names in self.contract.places.items()
+        }
+        self.configure(self.contract.models, self.contract.cap, places)
 
     @precondition(lambda self: self.last in self.contract.pins and len(self.contract.models) > 1)
     @rule()
@@ -309,7 +347,7 @@ class AffinityMachine(RuleBasedStateMachine):
         """Take the model out of the configuration whose session was asked for last."""
         pinned = self.last_pin.model
         left = [model for model in self.contract.models if model != pinned] or MODELS
-        self.configure(left, self.contract.cap)
+        self.configure(left, self.contract.cap, self.contract.places)
 
     @rule(seconds=st.sampled_from([1, TTL // 2, TTL - 1, TTL, TTL + 1]))
     def wait(self, seconds: float) -> None:
@@ -328,9 +366,10 @@ class AffinityMachine(RuleBasedStateMachine):
             found = session and (
                 session.pin.model,
                 session.pin.route,
+                session.pin.deployment,
                 [s.reason for s in session.pin.switches],
             )
-            assert found == (pin and (pin.model, pin.route, pin.switches[-16:]))
+            assert found == (pin and (pin.model, pin.route, pin.deployment, pin.switches[-16:]))
             if session is not None and pin is not None:
                 busy = self.contract.open[key]
                 assert session.requests_in_flight == busy
@@ -347,7 +386,7 @@ class AffinityMachine(RuleBasedStateMachine):
 
     async def ask(self, request: Request) -> Told:
         async with AsyncExitStack() as stack:
-            return read(await self.open(request, stack))
+            return read(await self.open(request, stack), request.key)
 
     async def open(self, request: Request, stack: AsyncExitStack) -> Answer:
         endpoint = Endpoint(CHAT, decides_only=request.decides_only)

@@ -120,7 +120,7 @@ class FastHead:
 
     def _build_plan(self, decision: Decision, turn: Turn) -> Plan | None:
         form = self.endpoint.surface.form
-        served, *_ = self.fast_service.service.list_served(decision.model, turn, decision.deployment)
+        served, *_ = self.fast_service.service.list_served(decision.model, turn, decision)
         if served.deployment != decision.deployment or form not in served.target.urls:
             return None
         return Plan(served, form, decision, self.fast_service.upstream, fields=self._fields, names=self._names)

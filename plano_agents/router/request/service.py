@@ -14,7 +14,7 @@ from plano_agents.router.request.switch_budget import FindMetrics
 from plano_agents.router.request.trail import Observer, Trail
 from plano_agents.router.request.turns import Turns
 from plano_agents.sessions.cache_keys import remember_cache_keys
-from plano_agents.sessions.pin import SessionKey
+from plano_agents.sessions.pin import Decision, SessionKey
 from plano_agents.sessions.pinning import Pinning, Turn
 
 LookBeside = Callable[[Endpoint, bytes, Trail], None]
@@ -71,17 +71,18 @@ class Service:
         self._find_cache_key = remember_cache_keys(config)
         self._served = {model.name: self._serve(model) for model in config.models}
 
-    def list_served(self, name: str, turn: Turn | None = None, pinned: str | None = None) -> Sequence[Served]:
+    def list_served(self, name: str, turn: Turn | None = None, decision: Decision | None = None) -> Sequence[Served]:
         """List where a configured model is served, in the order in which its deployments are asked.
 
         Args:
             name: The model, provider-qualified; one of a wildcard's is looked up each time.
             turn: The session's turn that is served; None without one.
-            pinned: The deployment that the session is pinned to; None where it is to none.
+            decision: The decision about the request; the deployment that it names, of its own model, is asked first.
         """
         served = self._served.get(name) or self._find_undeclared(name)
         if served[0].deployment is None:
             return served
+        pinned = decision.deployment if decision is not None and decision.model == name else None
         return self._order(served, turn.key if turn is not None else None, pinned)
 
     def choose_deployment(self, name: str, key: SessionKey) -> str | None:

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from functools import partial
 from types import TracebackType
 
+from msgspec.structs import replace
+
 from plano_agents.affinity import HINT_HEADER
 from plano_agents.errors import PlanoError, RefusedFieldError, RequestError
 from plano_agents.protocol.identity import read_response_id
@@ -211,7 +213,7 @@ class Story:
         candidates = (
             build(name, served, draft, turn)
             for name in self._list_candidates(choice, decision)
-            for served in service.list_served(name, turn, decision.deployment)
+            for served in service.list_served(name, turn, decision)
         )
         sent = await self._send(candidates, decision)
         model = sent.answer.model
@@ -319,7 +321,8 @@ class Story:
         model = (service.chooser.find_name(pin.model) if pin is not None else None) or choice.requested
         trail.decision = decide_without_session(Route(model, None))
         trail.adjustments = choice.tell_replaced(model)
-        places = service.list_served(model, turn, pin.deployment if pin is not None else None)
+        kept = replace(trail.decision, deployment=pin.deployment) if pin is not None else None
+        places = service.list_served(model, turn, kept)
         candidates = [CountCandidate(model, each, draft, self._endpoint.surface.counting) for each in places]
         countable = [each for each in candidates if each.is_countable]
         if not countable:

@@ -18,8 +18,21 @@ from plano_agents.router.request.candidates import Opened, Served
 from plano_agents.router.request.deployments import draw, order_deployments
 from plano_agents.router.request.dispatch import REST_SECONDS, Sent
 from plano_agents.router.request.health import MAX_REST_SECONDS
-from plano_agents.sessions.pin import SessionKey
-from tests.router.conftest import CHUNKS, CLAUDE, GPT, JSON, SSE, MemoryResponse, build_config, build_model
+from plano_agents.sessions.pin import Decision, SessionKey
+from tests.router.conftest import (
+    CHUNKS,
+    CLAUDE,
+    GPT,
+    JSON,
+    MINI,
+    SSE,
+    MemoryResponse,
+    MemoryUpstream,
+    build_config,
+    build_model,
+    build_pinning,
+    build_service,
+)
 from tests.router.request.test_dispatch import BUSY, DOWN, OK, TOO_LONG, Asked, Scene, why
 
 LIMITED, SOON, LATE = (
@@ -304,3 +317,16 @@ class TestOrder:
     def test_one_without_weight_is_a_reserve(self) -> None:
         assert {order(SessionKey("", f"run-{number}"))[-1] for number in range(100)} == {"d"}
         assert {order(SessionKey("", f"run-{number}"), None, *"abc")[0] for number in range(100)} == {"d"}
+
+
+async def test_a_deployment_of_another_model_by_the_same_name_is_no_pin() -> None:
+    places = (Deployment("x"), Deployment("y"), Deployment("z"))
+    models = [replace(build_model(name), deployments=places) for name in (GPT, MINI)]
+    service = build_service(Config(models=tuple(models)), MemoryUpstream())
+    for number in range(20):
+        turn = build_pinning().turn(SessionKey("", f"run-{number}"), 600)
+        own = service.list_served(MINI, turn)
+        for each in places:
+            decision = Decision(GPT, None, "retain", "pinned", deployment=each.name)
+            assert service.list_served(MINI, turn, decision) == own
+            assert service.list_served(GPT, turn, decision)[0].deployment == each.name
