@@ -1,6 +1,7 @@
 """Requests that agents were seen to send, on each of the three wires: nothing is lost, and the provider takes it."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from plano_agents.providers.fit import build_fittings
 from plano_agents.providers.profiles import find_profile
 from plano_agents.simulator.wire.anthropic.request import parse_anthropic_request
 from plano_agents.simulator.wire.openai.request import parse_openai_request
+from plano_agents.simulator.wire.responses.request import parse_responses_request
 from tests.harnesses.recorded import RecordedRequest, read_recorded
 from tests.harnesses.test_recorded import RECORDINGS, SURFACES
 from tests.harnesses.told import Told, read_told
@@ -27,6 +29,12 @@ TARGETS = [
     (MESSAGES, "anthropic/claude-sonnet-4-6"),
     (MESSAGES, "anthropic/claude-haiku-4-5"),
 ]
+PARSERS: dict[Form, Callable[[bytes], object]] = {
+    CHAT: parse_openai_request,
+    MESSAGES: parse_anthropic_request,
+    RESPONSES: parse_responses_request,
+}
+"""The simulated providers' own reading, as strict as theirs."""
 SHAPES = [
     pytest.param(request, id=f"{recording}-{number}")
     for recording in RECORDINGS
@@ -67,8 +75,4 @@ def test_what_an_agent_sends_reaches_every_wire(request_: RecordedRequest, wire:
         return
     compare(read_told(SURFACES[request_.path], request_.body), read_told(wire, found))
     check(target, found)
-    content = json.dumps(found).encode()
-    if wire is CHAT:
-        parse_openai_request(content)
-    elif wire is MESSAGES:
-        parse_anthropic_request(content)
+    PARSERS[wire](json.dumps(found).encode())

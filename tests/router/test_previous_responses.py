@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pin import SessionKey
 from plano_agents.sessions.response_ids import Maker, ResponseKey
 from plano_agents.testing import FakeUpstream, say
+from tests.faults.redis_server import RedisServer
 from tests.router.conftest import (
     CLAUDE,
     GPT,
@@ -30,6 +32,7 @@ from tests.router.conftest import (
     build_service,
     run_router,
 )
+from tests.sessions.conftest import share
 
 ID = ("x-model-affinity", "run-1")
 RETAINED = "retain; reason=pinned"
@@ -73,6 +76,18 @@ async def test_a_response_leads_to_the_session_that_made_it(answer: MemoryRespon
     await router.ask(ID, about="code", stream=streams)
     assert await router.go_on(stream=streams) == (MINI, RETAINED)
     assert json.loads(router.upstream.requests[-1].body)["previous_response_id"] == "resp_1"
+
+
+async def test_a_response_leads_to_its_session_on_another_replica(tmp_path: Path) -> None:
+    async with (
+        RedisServer(tmp_path) as server,
+        share(server.url, timeout_seconds=10) as one,
+        share(server.url, timeout_seconds=10) as two,
+    ):
+        here, there = Router(), Router()
+        here.pinning.store, there.pinning.store = one, two
+        await here.ask(ID, about="code")
+        assert await there.go_on() == (MINI, RETAINED)
 
 
 class SlowStore(MemorySessionStore):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from plano_agents.simulator.wire.anthropic.request import parse_anthropic_request
 from plano_agents.simulator.wire.openai.request import parse_openai_request
+from plano_agents.simulator.wire.responses.request import parse_responses_request
 from tests.harnesses.recorded import RecordedRequest
 from tests.harnesses.test_recorded_translations import send
 from tests.providers.fit.conftest import MESSAGES, RESPONSES, sent
@@ -100,7 +101,7 @@ def judge(target: str, found: dict[str, Any]) -> None:
     if target.startswith("anthropic/"):
         parse_anthropic_request(content)
     elif target.startswith("openai/"):
-        parse_openai_request(content)
+        (parse_responses_request if "input" in found else parse_openai_request)(content)
 
 
 @settings(max_examples=60)
@@ -181,4 +182,4 @@ def test_any_transcript_of_claude_code_is_taken(target: str, turns: Pieces) -> N
     }
     where = AT_HOME if target.startswith("openai/") else {}
     judge(target, sent(MESSAGES, target, body, **where))
-    check("openai/gpt-5.5", send(RecordedRequest("/v1/messages", {}, body), RESPONSES, "openai/gpt-5.5"))
+    judge("openai/gpt-5.5", send(RecordedRequest("/v1/messages", {}, body), RESPONSES, "openai/gpt-5.5"))
