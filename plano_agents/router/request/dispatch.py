@@ -318,7 +318,7 @@ class Dispatcher:
             answer = await read_answer(model, response, opened, attempt, patience=patience)
         except UpstreamError as error:
             attempt.fail()
-            note(Try(model, None, error.code, (self._clock() - started) * 1000, at))
+            note(Try(model, None, error.code, (self._clock() - started) * 1000, at, error.message))
             return error
         except BaseException:
             attempt.abandon()

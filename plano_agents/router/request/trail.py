@@ -29,6 +29,8 @@ class Try(Struct, frozen=True):
     """How long it took, in milliseconds; of a stream, to its first bytes."""
     deployment: str | None = None
     """Which of the model's deployments was asked; None for a model without deployments."""
+    words: str | None = None
+    """What went wrong, in the words that the client is told; None where there was an answer."""
 
 
 class Trail(Struct):
@@ -78,6 +80,30 @@ class Trail(Struct):
     """What the client calls the session, for operators."""
     trace: Trace | None = None
     """The ids of its spans; None where nothing is traced."""
+
+
+def measure_phases(trail: Trail) -> dict[str, float]:
+    """Measure how long each phase of a request took that is over; together they are all of it.
+
+    Args:
+        trail: The request.
+
+    Returns:
+        Milliseconds by phase, in their order: ``routing``, from the request to the decision; ``fitting``, writing it
+        for the model, and waiting between tries; ``provider``, connecting, and its answer, or a stream's head;
+        ``first_bytes`` of a stream; then ``streaming``, or ``writing`` of a whole answer. ``refusing`` alone where
+        nothing was decided.
+    """
+    total = trail.duration_ms or 0.0
+    if trail.routing_ms is None:
+        return {"refusing": total}
+    phases = {"routing": trail.routing_ms}
+    if trail.upstream_ms is not None:
+        asked = min(sum(each.duration_ms for each in trail.tries), trail.upstream_ms)
+        phases |= {"fitting": trail.upstream_ms - asked, "provider": asked}
+    if trail.first_ms is not None:
+        phases["first_bytes"] = max(0.0, trail.first_ms - sum(phases.values()))
+    return phases | {"streaming" if trail.streams else "writing": total - sum(phases.values())}
 
 
 Observer = Callable[[Trail], None]

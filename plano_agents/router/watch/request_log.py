@@ -12,7 +12,7 @@ from itertools import groupby, pairwise
 from plano_agents.config.model import Config, name_upstream
 from plano_agents.observe.log import Event, Paint, Style, build_record, escape
 from plano_agents.router.request.retry import is_retryable
-from plano_agents.router.request.trail import Trail, Try
+from plano_agents.router.request.trail import Trail, Try, measure_phases
 
 logger = logging.getLogger(__name__)
 
@@ -135,16 +135,18 @@ class RequestLine(Event):
         kind, reason = (decision.kind, decision.reason or "") if decision is not None else ("-", "")
         model = name_upstream(decision.model, decision.deployment) if decision is not None else "-"
         route = (decision.route if decision is not None else None) or "-"
+        phases = measure_phases(trail)
+        waited = [phases[each] for each in ("fitting", "provider", "first_bytes") if each in phases]
+        upstream = sum(waited) if waited else None
         parts = [
             paint(f"{name:<{2 * ID_END + 1}}", "bold"),
             paint(f"{f'{kind} {reason}':<22}", _STYLES.get(kind, "dim")),
             self._fit("model", model),
             self._fit("route", route),
             self._tell_status(paint),
-            f"routing {tell_duration(trail.routing_ms):>7}",
-            f"first    {tell_duration(trail.first_ms):>7}"
-            if trail.streams
-            else f"upstream {tell_duration(trail.upstream_ms):>7}",
+            f"routing {tell_duration(phases.get('routing')):>7}",
+            f"upstream {tell_duration(upstream):>7}",
+            f"answer {tell_duration(phases.get('streaming', phases.get('writing'))):>7}",
             f"total {tell_duration(trail.duration_ms):>7}",
         ]
         tokens = trail.tokens
@@ -179,12 +181,14 @@ class RequestLine(Event):
         }
         times = ("routing_ms", "upstream_ms", "first_ms", "duration_ms")
         found |= {name: _round(getattr(trail, name)) for name in times}
+        found["phases_ms"] = {name: _round(value) for name, value in measure_phases(trail).items()}
         found["tries"] = [
             {
                 "model": each.model,
                 "deployment": each.deployment,
                 "status": each.status,
                 "failure": each.failure,
+                "words": each.words,
                 "duration_ms": _round(each.duration_ms),
             }
             for each in trail.tries
@@ -278,7 +282,9 @@ def _say_outcomes(tries: Sequence[Try]) -> str:
     """Say what came of one model's tries."""
     verb = "failed" if _has_failed(tries[-1]) else "could not serve it"
     outcomes = ", ".join(str(each.status or each.failure) for each in tries)
-    return f"{verb} ({outcomes})" if len(tries) == 1 else f"{verb} {len(tries)} times ({outcomes})"
+    told = f"{verb} ({outcomes})" if len(tries) == 1 else f"{verb} {len(tries)} times ({outcomes})"
+    words = next((each.words for each in reversed(tries) if each.words is not None), None)
+    return told if words is None else f"{told}: {escape(words).rstrip('.')}"
 
 
 def _round(milliseconds: float | None) -> float | None:

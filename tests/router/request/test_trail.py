@@ -2,11 +2,15 @@
 
 import asyncio
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from plano_agents.errors import ConnectTimeoutError
 from plano_agents.protocol.usage import Tokens
 from plano_agents.router.request.story import ProxyRequest, Story
 from plano_agents.router.request.surfaces import CHAT, Endpoint
-from plano_agents.router.request.trail import Trail
+from plano_agents.router.request.trail import Trail, Try, measure_phases
 from plano_agents.sessions.pin import SessionKey
 from tests.router.conftest import (
     CHUNKS,
@@ -91,3 +95,31 @@ async def test_a_client_that_left_is_shown() -> None:
 
     await asyncio.gather(leave(), return_exceptions=True)
     assert [trail.client_left for trail in seen] == [True]
+
+
+times = st.floats(0, 1_000)
+
+
+@given(
+    spans=st.tuples(times, times, times, times),
+    tries=st.lists(st.floats(0, 0.3), max_size=3),
+    streams=st.booleans(),
+)
+def test_the_phases_of_a_request_add_up_to_all_of_it(
+    spans: tuple[float, float, float, float], tries: list[float], *, streams: bool
+) -> None:
+    routing, upstream, first, rest = spans
+    trail = Trail("", "/", 0.0, 0.0, streams=streams, routing_ms=routing, upstream_ms=upstream)
+    trail.tries = [Try("m", 200, None, upstream * share) for share in tries]
+    trail.first_ms = routing + upstream + first if streams else None
+    trail.duration_ms = routing + upstream + first + rest
+    phases = measure_phases(trail)
+    assert sum(phases.values()) == pytest.approx(trail.duration_ms)
+    assert all(value >= -1e-9 for value in phases.values())
+    last = ["first_bytes", "streaming"] if streams else ["writing"]
+    assert list(phases) == ["routing", "fitting", "provider", *last]
+
+
+def test_of_a_request_that_was_refused_there_is_one_phase() -> None:
+    trail = Trail("", "/", 0.0, 0.0, duration_ms=3.0)
+    assert measure_phases(trail) == {"refusing": 3.0}

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from plano_agents.config.model import Config, Deployment, Preference
-from plano_agents.errors import ConnectTimeoutError
+from plano_agents.errors import ConnectTimeoutError, UpstreamUnreachableError
 from plano_agents.observe.log import JsonFormatter, leave_plain, paint_text
 from plano_agents.router.request.trail import Trail, Try
 from plano_agents.router.watch.request_log import RequestLine, RequestLog, shorten_id, tell_duration
@@ -85,7 +85,8 @@ async def test_a_request_is_one_line_with_its_id_decision_model_route_status_tim
     (record,) = await tell(caplog, MemoryUpstream(MemoryResponse(pieces=(COUNTED,))))
     assert split(record) == [
         *("0d1f7c~6b7c8d", "initialize first_turn", GPT, "talk", "200"),
-        *("routing", "0.0 ms", "upstream", "0.0 ms", "total", "0.0 ms", "2210 in", "1536 cached", "431 out"),
+        *("routing", "0.0 ms", "upstream", "0.0 ms", "answer", "0.0 ms"),
+        *("total", "0.0 ms", "2210 in", "1536 cached", "431 out"),
     ]
 
 
@@ -100,10 +101,10 @@ async def test_the_second_turn_is_told_as_pinned_and_stands_in_the_same_columns(
     assert refused.getMessage().endswith("invalid_request")
 
 
-async def test_of_a_stream_the_time_to_its_first_bytes_is_told(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_times_of_a_line_add_up_to_the_whole_of_a_stream_too(caplog: pytest.LogCaptureFixture) -> None:
     (record,) = await tell(caplog, MemoryUpstream(MemoryResponse(headers=SSE, pieces=CHUNKS)), chat(stream=True))
-    assert "first    " in record.getMessage()
-    assert "upstream" not in record.getMessage()
+    told = re.findall(r"(routing|upstream|answer|total) +([\d.]+) (ms|s)", record.getMessage())
+    assert [name for name, *_ in told] == ["routing", "upstream", "answer", "total"]
 
 
 async def test_neither_prompt_nor_key_is_told(caplog: pytest.LogCaptureFixture) -> None:
@@ -127,6 +128,7 @@ async def test_where_machines_read_every_field_is_there(caplog: pytest.LogCaptur
         "affinity_id": UUID,
         "session": UUID,
         "session_source": None,
+        "label": None,
         "tenant": None,
         "decision": "initialize",
         "reason": "first_turn",
@@ -144,7 +146,10 @@ async def test_where_machines_read_every_field_is_there(caplog: pytest.LogCaptur
         "upstream_ms": 0.0,
         "first_ms": None,
         "duration_ms": 0.0,
-        "tries": [{"model": GPT, "deployment": None, "status": 200, "failure": None, "duration_ms": 0.0}],
+        "phases_ms": {"routing": 0.0, "fitting": 0.0, "provider": 0.0, "writing": 0.0},
+        "tries": [
+            {"model": GPT, "deployment": None, "status": 200, "failure": None, "words": None, "duration_ms": 0.0}
+        ],
         "adjusted": [],
         "failovers": 0,
         "input_tokens": 2210,
@@ -163,7 +168,9 @@ async def test_a_failover_is_told_with_what_failed_how_often_and_who_answered(
         MemoryResponse(pieces=(MESSAGE,)),
     )
     records = await tell(caplog, answers)
-    assert warnings(records) == [f"{GPT} failed 3 times (503, upstream_connect_timeout, 503); {CLAUDE} answered (200)"]
+    assert warnings(records) == [
+        f"{GPT} failed 3 times (503, upstream_connect_timeout, 503): late; {CLAUDE} answered (200)"
+    ]
     assert records[0].getMessage().endswith("4 tries  1 failover")
 
 
@@ -363,3 +370,11 @@ async def test_a_router_whose_output_nobody_reads_serves_and_stops(tmp_path: Pat
             if process.returncode is None:
                 process.kill()
             os.close(reading)
+
+
+async def test_why_a_provider_is_unreachable_is_told_as_the_client_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    told = "No connection to http://127.0.0.1:9: Connection refused. Is it running, and is base_url right?"
+    answers = MemoryUpstream(UpstreamUnreachableError(told))
+    records = await tell(caplog, answers, config=build_config(GPT))
+    codes = ", ".join(["upstream_unreachable"] * 3)
+    assert warnings(records) == [f"{GPT} failed 3 times ({codes}): {told}; no model answered"]

@@ -37,6 +37,8 @@ class Sending(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """How long it took."""
     deployment: str | None = None
     """Which of the model's deployments."""
+    words: str | None = None
+    """What went wrong, in words."""
 
 
 class Record(msgspec.Struct, gc=False, omit_defaults=True):
@@ -186,7 +188,7 @@ def _read(ranking: Ranking) -> tuple[tuple[str, float | None], ...]:
 
 
 def _write(each: Try) -> Sending:
-    return Sending(each.model, each.status, each.failure, each.duration_ms, each.deployment)
+    return Sending(each.model, each.status, each.failure, each.duration_ms, each.deployment, each.words)
 
 
 def _cut(name: str | None) -> str | None:

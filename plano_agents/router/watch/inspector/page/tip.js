@@ -40,8 +40,8 @@ export function scores(turn) {
 export function sendings(turn) {
   if (!turn.sendings?.length) return null;
   const told = [];
-  for (const { model, deployment, status, failure, duration_ms } of turn.sendings) {
-    const said = failure ?? String(status);
+  for (const { model, deployment, status, failure, words, duration_ms } of turn.sendings) {
+    const said = words ?? failure ?? String(status);
     const last = told.at(-1);
     if (last?.model === model && last.deployment === deployment && last.said === said) last.durations.push(ms(duration_ms));
     else told.push({ model, deployment, said, durations: [ms(duration_ms)] });
@@ -54,11 +54,18 @@ export function sendings(turn) {
   );
 }
 
+/** How long each phase of a turn took; together they are all of it. */
+function phases(turn) {
+  const told = [["Routing", turn.routing_ms], ["Upstream", turn.upstream_ms]];
+  const sum = () => told.reduce((all, [, value]) => all + (value ?? 0), 0);
+  if (turn.streams && turn.first_ms !== undefined) told.push(["First bytes", Math.max(0, turn.first_ms - sum())]);
+  if (turn.routing_ms !== undefined) told.push([turn.streams ? "Streaming" : "Writing", Math.max(0, turn.duration_ms - sum())]);
+  return told;
+}
+
 /** A turn's figures. */
 export const figures = (turn) => [
-  pair("Routing", ms(turn.routing_ms)),
-  pair("Upstream", ms(turn.upstream_ms)),
-  turn.streams && turn.first_ms !== undefined ? pair("First bytes", ms(turn.first_ms)) : null,
+  ...phases(turn).map(([name, value]) => pair(name, ms(value))),
   pair("Total", ms(turn.duration_ms)),
   pair("Prompt", `${brief(turn.input ?? 0)}`),
   pair("Cached", `${brief(turn.cached ?? 0)}`),
