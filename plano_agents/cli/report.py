@@ -91,7 +91,8 @@ def _show(report: Report) -> None:
 
 def _name_period(report: Report) -> str:
     if report["began_at"] is None:
-        return f"since {report['since']} (UTC), on all routers that share the session store"
+        first_day = report["days"][0]["day"] if report["days"] else report["since"]
+        return f"since {first_day} (UTC), on all routers that share the session store"
     began = datetime.fromisoformat(report["began_at"])
     first = max(began, datetime.fromisoformat(report["since"]).replace(tzinfo=UTC))
     what = "this router started" if first == began else "that day"

@@ -83,7 +83,7 @@ def test_a_report_says_what_was_saved_what_it_rests_on_and_how_sure_it_is(desk: 
     said = desk.run()
     assert said.exit_code == 0, said.output
     lines = said.output.splitlines()
-    assert lines[0] == "What affinity saved, since 2026-11-01 (UTC), on all routers that share the"
+    assert lines[0] == "What affinity saved, since 2026-11-28 (UTC), on all routers that share the"
     text = " ".join(said.output.split())
     assert "100 of 2,000 pinned turns were routed beside their requests (routing.observe 0.05)." in text
     assert "would-be switches 30 600 441 to 787" in text
