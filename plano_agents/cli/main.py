@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "affinity": "affinity:affinity_group",
         "config": "config:config_group",
+        "demo": "demo:demo_command",
         "hash-key": "hash_key:hash_key_command",
         "init": "init:init_command",
         "launch": "launch:launch_command",
