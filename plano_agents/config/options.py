@@ -5,6 +5,7 @@ Each key of a `Values` class is declared here alone: its type and bounds, its de
 ``option_entries`` and ``settings``; acting on values is the router's business.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
@@ -54,6 +55,30 @@ DEFAULT_THRESHOLD = 0.5
 """The score that a preference must exceed to match, from 0 to 1."""
 
 
+_RESERVED = frozenset(
+    {
+        *("accept-encoding", "content-encoding", "content-length", "content-type", "proxy-authorization"),
+        *("transfer-encoding", "user-agent", "x-api-key", "api-key"),
+        *("authorization", "connection", "cookie", "host", "input", "instructions", "messages", "model", "stream"),
+        *("system", "tools"),
+    }
+)
+"""Headers and fields that say something else."""
+
+
+def check_cache_key_name(name: str) -> str:
+    """Check the name of a header or a field that may hold a session's key.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name) or name.lower() in _RESERVED:
+        raise ValueError(
+            f"{name!r} is no header or field for a key. Write one such as 'x-session-affinity' or 'prompt_cache_key'"
+        )
+    return name
+
+
 @dataclass(frozen=True, slots=True)
 class ModelProfile(Values):
     """``models.<name>``: what a model takes and costs; what is not known (None) is assumed to be possible."""
@@ -100,6 +125,9 @@ class ModelProfile(Values):
     """Whether its chat template takes system messages at the beginning alone."""
     reasoning_back: bool | None = None
     """Whether its reasoning must come back with the transcript."""
+    cache_key: Annotated[str, AfterValidator(check_cache_key_name)] | None = None
+    """Where a session's key for the prompt cache stands in its requests: a header, such as ``x-session-affinity``, or,
+    without a hyphen, a field of the body, such as ``prompt_cache_key``; what we know of its host where absent."""
     input_price: Price | None = None
     """US dollars per million tokens of input."""
     cached_price: Price | None = None

@@ -86,6 +86,13 @@ CACHE_KEYS: Mapping[str, CacheKeyPlace] = MappingProxyType(
 """The rows, by host; each holds for the hosts below it too, such as a region's."""
 
 
+def build_cache_key_place(name: str) -> CacheKeyPlace:
+    """Build the place that the configuration names: a header, or, without a hyphen, a field of the body."""
+    if "-" in name:
+        return _in_header("the configuration", name.lower())
+    return CacheKeyPlace("the configuration", fields=MappingProxyType(dict.fromkeys((CHAT, RESPONSES), name)))
+
+
 def find_cache_key_place(address: str) -> CacheKeyPlace | None:
     """Find where a provider takes a session's key.
 

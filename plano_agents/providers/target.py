@@ -17,7 +17,7 @@ from plano_agents.protocol import anthropic_messages
 from plano_agents.protocol.form import Form
 from plano_agents.providers.apis import WIRES
 from plano_agents.providers.betas import BETA_HEADER, split_betas
-from plano_agents.providers.cache_keys import CacheKeyPlace, Caching, find_cache_key_place
+from plano_agents.providers.cache_keys import CacheKeyPlace, Caching, build_cache_key_place, find_cache_key_place
 from plano_agents.providers.kimi_code import adapt_kimi_code
 from plano_agents.providers.registry import NOT_SERVED, PROVIDERS, Provider
 
@@ -135,12 +135,13 @@ class Target:
         )
 
 
-def build_target(model: Model, apis: Sequence[Api] | None = None) -> Target:
+def build_target(model: Model, apis: Sequence[Api] | None = None, cache_key: str | None = None) -> Target:
     """Work out where a model's requests go.
 
     Args:
         model: A configured model; a wildcard's entry stands for each of its models.
         apis: The APIs that are spoken there, the main one first; None for what is known of the provider.
+        cache_key: The header or field that holds a session's key there; None for what is known of the host.
 
     Returns:
         Its target.
@@ -164,7 +165,8 @@ def build_target(model: Model, apis: Sequence[Api] | None = None) -> Target:
     if row.deployment_path and model.sent_id in DOTS:
         raise ConfigError(f"{model.name!r}: {model.sent_id!r} is not a deployment's name. Write the deployment's.")
     own = _is_own(base, row)
-    place = find_cache_key_place(base if model.stands_in_for is None else model.stands_in_for or row.origin or "")
+    asked = base if model.stands_in_for is None else model.stands_in_for or row.origin or ""
+    place = build_cache_key_place(cache_key) if cache_key is not None else find_cache_key_place(asked)
     known = row.wires if own or model.stands_in_for == "" else row.wires[:1]  # the simulator speaks all
     wires = tuple(WIRES[api] for api in apis) if apis else known
     signs_in = row.client_signs_in and model.access_key is None and model.base_url is None

@@ -265,3 +265,12 @@ def test_what_is_wrong_with_routings_settings_is_told_with_its_line(settings: st
 def test_an_allowed_host_that_is_not_a_name_is_refused_with_the_way_out(given: str) -> None:
     (problem,) = fail(f"limits: {{allowed_hosts: [{given!r}]}}")
     assert f"limits.allowed_hosts[0]: {given!r} is not the name of a host. Write one without a port" in problem
+
+
+@pytest.mark.parametrize("given", ["Authorization", "messages", "a b", "", "x:y"])
+def test_a_cache_key_that_is_no_header_or_field_is_refused_with_the_way_out(given: str) -> None:
+    (problem,) = fail(f"models: {{openai/gpt-4o: {{cache_key: {given!r}}}}}")
+    told = (
+        f"models['openai/gpt-4o'].cache_key: {given!r} is no header or field for a key. Write one such as 'x-session-"
+    )
+    assert told in problem

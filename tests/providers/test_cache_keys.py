@@ -68,3 +68,18 @@ def test_every_row_names_its_source_and_a_place() -> None:
 
 def test_an_address_without_a_host_has_no_place() -> None:
     assert find_cache_key_place("") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "header"),
+    [
+        ("X-Session-Affinity", None, "x-session-affinity"),
+        ("session_id", "session_id", None),
+    ],
+)
+def test_a_place_that_is_configured_holds_at_any_host(name: str, field: str | None, header: str | None) -> None:
+    for url in ("http://vllm:8000/v1", None):
+        target = build_target(model("openai/gpt-4o", url), cache_key=name)
+        caching = target.plan_caching(CHAT, KEY, sets_marks=False)
+        assert caching.field == ((field, KEY) if field else None)
+        assert caching.headers == ({header: KEY} if header else {})

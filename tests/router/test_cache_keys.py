@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from plano_agents.config.model import ModelProfile
 from plano_agents.config.options import PromptCaching
 from plano_agents.router.request.surfaces import CHAT, MESSAGES, RESPONSES, Endpoint, Surface
 from tests.router.conftest import (
@@ -187,3 +188,11 @@ async def test_a_count_of_tokens_has_no_marks() -> None:
     endpoint = Endpoint(MESSAGES, counts_only=True)
     await ask(asked._service, body(MESSAGES, model=CLAUDE, messages=LONG), endpoint=endpoint)
     assert "cache_control" not in json.dumps(asked.sent)
+
+
+async def test_a_server_of_ones_own_gets_the_key_where_it_is_configured() -> None:
+    asked = Asked(base_url="http://vllm:8000/v1", profiles={GPT: ModelProfile(cache_key="x-session-affinity")})
+    await asked.ask(chat(), ID)
+    assert len(asked.upstream.requests[-1].headers["x-session-affinity"]) == 32
+    await asked.ask(chat(), ID, ("x-session-affinity", "mine"))
+    assert asked.upstream.requests[-1].headers["x-session-affinity"] == "mine"

@@ -135,6 +135,16 @@ def test_sessions_keys_keep_their_caches_apart_by_field_and_by_header(serve: Ser
     assert [read_cached(None), read_cached(None, prompt_cache_key="k"), read_cached("x-session-id")] == [True] * 3
 
 
+def test_a_key_keeps_caches_apart_on_responses_too(serve: Serve, clock: Clock) -> None:
+    url = serve(create_app(clock=clock))
+
+    def read_cached(**fields: str) -> bool:
+        answer = httpx.post(f"{url}/v1/responses", json={"model": "gpt-4o", "input": LONG, **fields})
+        return bool(answer.json()["usage"]["input_tokens_details"]["cached_tokens"])
+
+    assert [read_cached(), read_cached(prompt_cache_key="k"), read_cached(prompt_cache_key="k")] == [False, False, True]
+
+
 MARKED = [{"type": "text", "text": LONG, "cache_control": {"type": "ephemeral"}}]
 
 

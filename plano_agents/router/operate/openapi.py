@@ -139,6 +139,14 @@ _PARAMETERS: list[Document] = [
         "schema": _TEXT,
         "example": "openai/gpt-4o",
     },
+    {
+        "name": "X-Plano-Cache",
+        "in": "header",
+        "description": "`off` sends no key and sets no mark for the provider's prompt cache, and begins no implicit "
+        "session.",
+        "schema": _TEXT,
+        "example": "off",
+    },
 ]
 
 _EXPLAIN_PARAMETER: Document = {

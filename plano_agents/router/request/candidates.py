@@ -175,7 +175,7 @@ class Served:
             model = model.deploy(deployment)
         self.model_id = model.model_id
         self.profile = find_profile(model, config.profiles)
-        target = build_target(model, self.profile.apis)
+        target = build_target(model, self.profile.apis, self.profile.cache_key)
         lacking = find_lacking(self.profile) if BETA_HEADER in target.forwarded else ()
         self.target = replace(target, lacking_betas=lacking) if lacking else target
         self.fittings = build_fittings(

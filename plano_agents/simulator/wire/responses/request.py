@@ -47,6 +47,7 @@ def parse_responses_request(source: bytes) -> Request:
         conversation=_build_conversation(asked),
         stream=bool(asked.stream),
         max_tokens=asked.max_output_tokens,
+        cache_key=asked.prompt_cache_key or "",
         echo=asked.model_dump(mode="json", by_alias=True, exclude_none=True, include=REPEATED),
     )
 
