@@ -4,9 +4,10 @@ A harness names the features of the model that it asks for, and another may serv
 takes on every model, needed or not, go up as they are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from plano_agents.config.model import ModelProfile
+from plano_agents.protocol.adjustment import Adjustment, dropped_within
 
 BETA_HEADER = "anthropic-beta"
 
@@ -36,3 +37,15 @@ def split_betas(value: str, lacking: Sequence[str]) -> tuple[str, list[str]]:
     names = [name.strip() for name in value.split(",")]
     left_out = [name for name in names if name.startswith(tuple(lacking))]
     return (",".join(name for name in names if name not in left_out), left_out) if left_out else (value, [])
+
+
+def list_left_out(headers: Mapping[str, str], lacking: Sequence[str]) -> tuple[Adjustment, ...]:
+    """List the features that a client names and that do not go along, as it is told.
+
+    Args:
+        headers: The client's, names in lower case.
+        lacking: What `find_lacking` found.
+    """
+    if not lacking or BETA_HEADER not in headers:
+        return ()
+    return tuple(dropped_within("betas", name) for name in split_betas(headers[BETA_HEADER], lacking)[1])

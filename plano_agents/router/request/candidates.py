@@ -4,7 +4,7 @@ A candidate is opened when its turn has come: the client's request is translated
 and fitted to what the model takes. What that needs for the way back is kept with it: `Opened` is carried to the answer.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -14,14 +14,14 @@ from msgspec import Struct
 from plano_agents.config.model import Config, Deployment, Model, Timeouts, name_upstream
 from plano_agents.http.client import UpstreamRequest
 from plano_agents.protocol import openai_responses
-from plano_agents.protocol.adjustment import dropped_within, rewritten
+from plano_agents.protocol.adjustment import rewritten
 from plano_agents.protocol.decoding import split_fields
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.request_body import RequestBody
 from plano_agents.protocol.translation.responses_compaction import asks_for_compaction, encode_compacted
 from plano_agents.protocol.translation.translation import Translation, build_mirror, translate_request
 from plano_agents.providers.apis import needs_responses
-from plano_agents.providers.betas import BETA_HEADER, find_lacking, split_betas
+from plano_agents.providers.betas import BETA_HEADER, find_lacking, list_left_out
 from plano_agents.providers.cache_keys import UNAIDED, Caching
 from plano_agents.providers.fit import Fitted, build_fittings, refuse_altered
 from plano_agents.providers.profiles import find_profile
@@ -263,8 +263,8 @@ class ModelCandidate:
         headers = build_request_headers(target, draft.headers)
         if caching.headers:
             headers = {**caching.headers, **headers}
-        if target.lacking_betas:
-            fitted = _tell_betas(fitted, draft.headers, target.lacking_betas)
+        if target.lacking_betas and (left_out := list_left_out(draft.headers, target.lacking_betas)):
+            fitted = msgspec.structs.replace(fitted, adjustments=(*fitted.adjustments, *left_out))
         request = UpstreamRequest(target.urls[wire], headers, fitted.body, served.timeouts)
         return Opened(request, wire, draft, body.streams, served.by_client_key, fitted, translation)
 
@@ -294,12 +294,3 @@ class ModelCandidate:
         fitted = fitting.fit(fields, is_translated=True, caching=caching)
         moved = (_MOVED,) if draft.form is Form.OPENAI_CHAT and wire is Form.OPENAI_RESPONSES else ()
         return translation, msgspec.structs.replace(fitted, adjustments=(*moved, *told, *fitted.adjustments))
-
-
-def _tell_betas(fitted: Fitted, headers: Mapping[str, str], lacking: Sequence[str]) -> Fitted:
-    """Tell the beta features that were named and do not go along."""
-    _, left_out = split_betas(headers.get(BETA_HEADER, ""), lacking)
-    if not left_out:
-        return fitted
-    told = (dropped_within("betas", name) for name in left_out)
-    return msgspec.structs.replace(fitted, adjustments=(*fitted.adjustments, *told))

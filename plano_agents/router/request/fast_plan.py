@@ -7,9 +7,12 @@ Nothing is decided or written here that the story would decide or write otherwis
 import secrets
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from plano_agents.http.client.client import END_OF_HEAD, HttpUpstream, Way
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.request_body import RequestBody
+from plano_agents.providers.betas import list_left_out
 from plano_agents.providers.cache_keys import UNAIDED, Caching
 from plano_agents.providers.fit import Fitted, refuse_altered
 from plano_agents.providers.target import build_request_headers
@@ -30,7 +33,7 @@ class Plan:
         names: The blanks' headers in order.
     """
 
-    __slots__ = ("_blanks", "_caches", "_form", "_pieces", "contract", "decision", "served", "way")
+    __slots__ = ("_blanks", "_caches", "_form", "_left_out", "_pieces", "contract", "decision", "served", "way")
 
     def __init__(
         self,
@@ -49,6 +52,7 @@ class Plan:
         self.contract = "".join(f"{name}: {value}\r\n" for name, value in describe_decision(decision).items())
         """The answer's lines that tell of it."""
         self._form = form
+        self._left_out = list_left_out(fields, served.target.lacking_betas)
         self._caches = served.caches and not is_cache_off(fields)
         self.way: Way = upstream.find_way(served.target.urls[form])
         """The way to its provider."""
@@ -79,6 +83,8 @@ class Plan:
         fitted = served.fittings[form].fit(request.fields, caching=caching)
         if fitted.adjustments:
             refuse_altered(fitted.adjustments, served.model_id, served.unsupported_params)
+        if self._left_out:
+            fitted = msgspec.structs.replace(fitted, adjustments=(*fitted.adjustments, *self._left_out))
         return None if fitted.is_restored else (fitted, caching)
 
     def encode_head(self, values: Sequence[bytes], caching: Caching, length: int) -> bytes:

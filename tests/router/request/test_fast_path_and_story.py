@@ -6,12 +6,13 @@ handed over fails too.
 """
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from plano_agents.config.model import ModelProfile
 from tests.router.conftest import CLAUDE, GPT, build_config
 from tests.router.request.scripted_exchanges import (
     CHAT,
@@ -56,6 +57,22 @@ def check_same(fast: Outcome, slow: Outcome) -> None:
 def test_fast_path_and_story_do_the_same(wire: Wire, data: st.DataObject) -> None:
     exchanges = data.draw(st.lists(draw_exchange(wire), min_size=1, max_size=4))
     compare(wire, [step for each in exchanges for step in each.script()])
+
+
+def test_both_leave_out_a_beta_feature_that_the_model_lacks_and_tell_it() -> None:
+    config = replace(CONFIG, profiles={CLAUDE: ModelProfile(context_window=200_000)})
+    request = build_request(MESSAGES, lines=["anthropic-beta: context-1m-2025-08-07,effort-2025-11-24"])
+    script = [step for _ in range(3) for step in Exchange(request, build_good(MESSAGES, streams=False)).script()]
+    fast, slow = (
+        run_script(lambda way=way: ScriptedRouter(config, fast=way, route=MESSAGES.route), script)  # type: ignore[misc]  # bound now
+        for way in (True, False)
+    )
+    check_same(fast, slow)
+    assert b"context-1m" not in b"".join(sent for sent, _ in fast.providers)
+    assert b"".join(sent for sent, _ in fast.providers).count(b"effort-2025-11-24") == len(fast.records)
+    assert b"".join(said for said, _ in fast.clients).count(b"betas: context-1m-2025-08-07 dropped") == len(
+        fast.records
+    )
 
 
 SOME_OR_ALL = pytest.mark.parametrize("stride", [11, pytest.param(1, marks=pytest.mark.soak)], ids=["some", "all"])
