@@ -27,8 +27,8 @@ Report = dict[str, Any]
 _DAYS = re.compile(r"([1-9][0-9]{0,3})d", re.ASCII)
 
 _COLD = (
-    "A switch is taken to find nothing in the new model's cache, so tokens and dollars of switches are at most that; "
-    "tokens are those that providers reported for the turns as they were served."
+    "A switch is taken to find nothing in the new model's cache, so tokens read anew are at most that, at the list price "
+    "of plain input. Tokens are those that providers reported for the turns as they were served."
 )
 
 

@@ -8,9 +8,10 @@ kept model read from its cache would have been read at the full price. So
 - list price without affinity: the reported tokens at the ghost's list price, at a would-be switch with none cached,
   else with as many cached as were reported.
 
-A switch is taken to find nothing in the new model's cache: a session that comes back to a model soon enough finds a
-part, so tokens and price are at most that. Tokens are counted as the model that served counts them. Nothing of a prompt
-is in a ghost.
+What is read anew counts as plain input, although a provider may charge more where it writes that to its cache too. A
+switch is taken to find nothing in the new model's cache: a session that comes back to a model soon enough finds a
+part, so the tokens read anew are at most that. Tokens are counted as the model that served counts them. Nothing of a
+prompt is in a ghost.
 """
 
 from collections.abc import Mapping

@@ -1,5 +1,7 @@
 """A pinned turn without affinity: what would have been read anew, and the list price."""
 
+from dataclasses import replace
+
 import pytest
 
 from plano_agents.protocol.usage import NO_TOKENS, Tokens
@@ -25,6 +27,12 @@ def test_where_the_model_would_have_stayed_its_cache_is_as_warm_and_its_own_pric
     ghost = build_ghost(BIG, SPENT, SMALL, SMALL, routing_ms=7.0, prices=PRICES)
     assert (ghost.is_switch, ghost.anew) == (False, 0)
     assert ghost.usd == pytest.approx((200 * 1 + 800 * 0.5 + 100 * 4) / 1e6)
+
+
+def test_what_was_written_counts_at_its_own_price_and_what_is_read_anew_as_plain_input() -> None:
+    prices = {**PRICES, SMALL: replace(PRICES[SMALL], written_usd_per_million=1.25)}
+    ghost = build_ghost(BIG, SPENT._replace(written=100), SMALL, BIG, routing_ms=7.0, prices=prices)
+    assert ghost.usd == pytest.approx((900 * 1 + 100 * 1.25 + 100 * 4) / 1e6)
 
 
 def test_coming_back_to_the_kept_model_is_a_switch_too() -> None:
