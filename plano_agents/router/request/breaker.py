@@ -6,9 +6,13 @@ chapter 5). Only attempts that were sent since it opened last are judged: what w
 counts as a failure is the caller's to say.
 """
 
+import asyncio
 from collections.abc import Callable
 
 from plano_agents.config.model import Breaker
+
+PROBE_SECONDS = 5.0
+"""How long a request waits for the outcome of another's probe, at most."""
 
 
 class Attempt:
@@ -64,6 +68,7 @@ class CircuitBreaker:
         self._failures = 0
         self._opened: float | None = None
         self._judged: Attempt | None = Attempt(self)  # while open: the probe that is out
+        self._outcome: asyncio.Future[bool] | None = None  # whether that one does not fail, where somebody waits for it
 
     @property
     def is_open(self) -> bool:
@@ -91,6 +96,23 @@ class CircuitBreaker:
         self._judged = Attempt(self)
         return self._judged
 
+    async def insist(self) -> Attempt | None:
+        """Let a request out as a last resort: as the probe, before its time, or once the one that is out has succeeded.
+
+        Returns:
+            None where that probe fails, or tells nothing for `PROBE_SECONDS`.
+        """
+        while self._opened is not None and self._judged is not None:
+            if self._outcome is None:
+                self._outcome = asyncio.get_running_loop().create_future()
+            outcome = self._outcome
+            await asyncio.wait({outcome}, timeout=PROBE_SECONDS)
+            if not (outcome.done() and outcome.result()):
+                return None
+        if self._judged is None:
+            self._judged = Attempt(self)
+        return self._judged
+
     def note_begin(self, attempt: Attempt) -> None:
         """See `Attempt.begin`: one failure more opens it again."""
         if attempt is self._judged and self.is_open:
@@ -111,6 +133,7 @@ class CircuitBreaker:
         was_open = self.is_open
         if was_open or self._failures >= self._policy.failures:
             self._opened, self._judged = self._clock(), None
+            self._tell(succeeded=False)
             if not was_open:
                 self._on_change(True)
 
@@ -118,7 +141,15 @@ class CircuitBreaker:
         """See `Attempt.abandon`."""
         if attempt is self._judged and self.is_open:
             self._judged = None
+            self._tell(succeeded=True)  # one of those that wait may probe in its place
 
     def _close(self, *, failures: int) -> None:
         self._opened, self._failures = None, failures
+        self._tell(succeeded=True)
         self._on_change(False)
+
+    def _tell(self, *, succeeded: bool) -> None:
+        """Tell those who wait what came of the probe."""
+        if self._outcome is not None:
+            self._outcome.set_result(succeeded)
+            self._outcome = None

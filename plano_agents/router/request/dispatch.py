@@ -2,8 +2,9 @@
 
 Each model is tried, and tried again where that may help, until it answers or there is nothing left to try; then comes
 the next. A model with deployments is tried at each of them, without a wait, before it is tried again anywhere; one that
-rests is asked after all others. What is done about each outcome, and which error is told when no candidate answers, is
-tabled in `outcomes`. Nothing is tried again once a byte has gone out to the client.
+rests, or whose breaker is open, is asked after all others and before another model. What is done about each outcome,
+and which error is told when no candidate answers, is tabled in `outcomes`. Nothing is tried again once a byte has gone
+out to the client.
 
 Which candidates there are, and what becomes of the answer, is the story's business.
 """
@@ -22,7 +23,7 @@ from plano_agents.config.model import Config
 from plano_agents.errors import RequestError, UpstreamError, UpstreamUnavailableError
 from plano_agents.http.client import Upstream
 from plano_agents.router.request.begun import Sending
-from plano_agents.router.request.breaker import Attempt
+from plano_agents.router.request.breaker import Attempt, CircuitBreaker
 from plano_agents.router.request.candidates import Candidate, Opened
 from plano_agents.router.request.health import Health, ModelHealth, Rest
 from plano_agents.router.request.outcomes import Telling, judge, name_cause, rank_failure
@@ -252,8 +253,8 @@ class Dispatcher:
         if served.deployment is not None and is_new and health.rest.seconds_left > 0:
             return self._pass_over(candidate, health.rest)
         attempt = health.breaker.allow() if begun is None else begun.attempt
-        if attempt is None:
-            return before or _Failure(candidate.model, served.upstream, None)
+        if attempt is None and (attempt := await _insist(health.breaker, before)) is None:
+            return before or _pass_over_open(candidate)
         try:
             opened = before.opened if before is not None and before.opened is not None else candidate.open()
         except RequestError as error:
@@ -343,6 +344,17 @@ class Dispatcher:
             told.append(f"{names} failed several times in a row, so the circuit breaker is open")
         wait = max(1, round(min(resting.get(name, waits[name]) for name in [*failing, *resting] or waits)))
         return UpstreamUnavailableError(f"{'; '.join(told)}. Try again in {wait} s.", retry_after_seconds=wait)
+
+
+async def _insist(breaker: CircuitBreaker, before: _Failure | None) -> Attempt | None:
+    """Let a request out all the same where all other deployments of the model have failed it."""
+    return await breaker.insist() if before is not None and before.tries == 0 else None
+
+
+def _pass_over_open(candidate: Candidate) -> _Failure:
+    """Ask a deployment whose breaker is open after all others; a model that has none is not asked."""
+    delay = 0.0 if candidate.served.deployment is not None else None
+    return _Failure(candidate.model, candidate.served.upstream, None, candidate, delay=delay)
 
 
 def _find_soonest(failures: Iterable[_Failure]) -> _Failure | None:

@@ -1,3 +1,8 @@
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
 from plano_agents.config.model import Breaker
 from plano_agents.router.request.breaker import Attempt, CircuitBreaker
 
@@ -152,3 +157,49 @@ def test_a_probes_stream_lets_others_out_once_it_has_begun_and_its_failure_opens
     assert breaker.allow() is not None
     probe.fail()
     assert (breaker.is_open, breaker.seconds_left) == (True, 30)
+
+
+class TestInsisting:
+    async def test_it_probes_before_its_time_and_only_once(self) -> None:
+        breaker, _ = build()
+        trip(breaker)
+        probe = await breaker.insist()
+        assert probe is not None
+        assert breaker.allow() is None
+        probe.succeed()
+        assert not breaker.is_open
+
+    async def test_closed_it_lets_all_out(self) -> None:
+        breaker, _ = build()
+        assert None not in [await breaker.insist() for _ in range(3)]
+
+    @pytest.mark.parametrize(
+        ("end", "goes_on"), [(Attempt.succeed, 3), (Attempt.begin, 3), (Attempt.fail, 0), (Attempt.abandon, 1)]
+    )
+    async def test_those_who_come_meanwhile_wait_for_the_probe(
+        self, end: Callable[[Attempt], None], goes_on: int
+    ) -> None:
+        """One that nobody waited for is followed by another."""
+        breaker, _ = build()
+        trip(breaker)
+        probe = await breaker.insist()
+        assert probe is not None
+        waiting = [asyncio.create_task(breaker.insist()) for _ in range(3)]
+        await asyncio.sleep(0)
+        assert not any(each.done() for each in waiting)
+        end(probe)
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        let_out = [each.result() for each in waiting if each.done()]
+        assert sum(each is not None for each in let_out) == goes_on
+        if end is Attempt.abandon:
+            next(each for each in let_out if each is not None).fail()
+            assert [each for each in await asyncio.gather(*waiting) if each is not None] == let_out
+
+    async def test_a_probe_that_tells_nothing_is_not_waited_for_without_end(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("plano_agents.router.request.breaker.PROBE_SECONDS", 0.0)
+        breaker, _ = build()
+        trip(breaker)
+        await breaker.insist()
+        assert await breaker.insist() is None
