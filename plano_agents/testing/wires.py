@@ -53,6 +53,8 @@ class Reply:
     """How many of these are said to come from the provider's cache."""
     output_tokens: int = 5
     """What the answer is said to have taken."""
+    reasoning: str = ""
+    """What it reasoned, as the provider encrypts it; given on responses alone."""
     id: str = "1"
     """What the answer's own id ends in. An agent may take two answers with one id for two parts of one."""
 
@@ -203,7 +205,8 @@ def _build_message_events(reply: Reply, model: str) -> Iterator[_Fields]:
 
 
 def _build_response(reply: Reply, model: str) -> _Fields:
-    output = [_build_text_item(reply)] if reply.text else []
+    output = [_build_reasoning_item(reply)] if reply.reasoning else []
+    output += [_build_text_item(reply)] if reply.text else []
     output += [_build_call_item(call, index) for index, call in enumerate(reply.calls)]
     usage = {
         "input_tokens": reply.input_tokens,
@@ -226,6 +229,10 @@ def _build_response(reply: Reply, model: str) -> _Fields:
         "tools": [],
         "usage": usage,
     }
+
+
+def _build_reasoning_item(reply: Reply) -> _Fields:
+    return {"id": f"rs_{reply.id}", "type": "reasoning", "summary": [], "encrypted_content": reply.reasoning}
 
 
 def _build_text_item(reply: Reply) -> _Fields:

@@ -42,6 +42,8 @@ class Scene:
 
 
 TITLE = "Sorting a list"
+REASONING = "gAAAAB"
+"""How what a model reasons begins, encrypted; on responses each answer has its own."""
 
 
 NameTool = Callable[[Use, Asked], tuple[str, dict[str, Any]]]
@@ -65,7 +67,9 @@ class Script:
     _steps: "itertools.count[int]" = field(default_factory=itertools.count)
 
     async def __call__(self, exchange: UpstreamExchange) -> None:
-        await exchange.reply(replace(self.answer(read_request(exchange)), id=str(next(self._numbers))))
+        number = next(self._numbers)
+        said = replace(self.answer(read_request(exchange)), id=str(number), reasoning=f"{REASONING}{number}+/=")
+        await exchange.reply(said)
 
     def answer(self, asked: Asked) -> Reply:
         """Answer a request: a title where no tools are offered, else the next step of the latest scene."""

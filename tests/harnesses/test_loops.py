@@ -6,6 +6,7 @@ subject, and a tool that loads in the middle.
 
 import base64
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.harnesses import late_tools
 from tests.harnesses.clients import COMPACT_TOKENS, ClaudeCode, Client, Codex, OpenCode
 from tests.harnesses.recorded import IS_RECORDING, write_recorded
 from tests.harnesses.runs import NEW_MODELS, SMALL, Models, Stage, stage
-from tests.harnesses.script import TITLE, Scene, Script, Use
+from tests.harnesses.script import REASONING, TITLE, Scene, Script, Use
 
 CODE, TALK = "Write a Python function that sorts a list", "Hello, some small talk"
 TASK = "Hello, have some small talk while you look around"
@@ -59,6 +60,7 @@ def test_claude_code_keeps_one_model_per_lane(claude_code: Path, tmp_path: Path,
         client.go_on("/compact")
         assert client.go_on(TALK) == "Hello."
         check(seen, models, side=[(MINI, BEGUN)])
+    check_reasoning(seen, models)
     assert "A list was sorted." in str(seen.exchanges[-1].body["messages"])
     check_title_and_late_tool(seen)
     record("claude-code", seen, tmp_path)
@@ -126,6 +128,7 @@ def test_codex_keeps_one_model_per_lane(codex: Path, tmp_path: Path, models: Mod
         furnish(client)
         assert (client.begin(CODE), client.go_on(TALK)) == ("All done.", "Hello.")
         check(seen, models)
+    check_reasoning(seen, models)
     assert (client.project / "sort.py").read_text() == "sorted\n"
     assert TITLE in str(seen.exchanges[-1].body["input"])
     assert "unsupported call" not in json.dumps([each.body for each in seen.exchanges])
@@ -149,6 +152,19 @@ def check(seen: Stage, models: Models, **others: list[tuple[str, str]]) -> None:
     lanes = {"main": [(coder, BEGUN), (coder, KEPT)], "agent": [(talker, BEGUN), (talker, KEPT)]}
     assert seen.told() == lanes | others
     assert seen.spoken == {name.partition("/")[2]: {WIRES.get(name, "messages")} for name in (coder, talker)}
+
+
+def check_reasoning(seen: Stage, models: Models) -> None:
+    """Check that what was reasoned on responses came back to who reasoned it, as it was, and to nobody else."""
+    reasoned = {name for names in models for name in names if WIRES.get(name) == "responses"}
+    returned: dict[str, set[str]] = {}
+    for each in seen.provider.exchanges:
+        found = re.findall(rf"{REASONING}\d+\+/=", each.body.decode())
+        returned.setdefault(f"openai/{each.json['model']}", set()).update(found)
+        assert each.body.decode().count(REASONING) == len(found)
+    assert {name for name, found in returned.items() if found} == reasoned
+    steps = 5
+    assert all(len(returned[name]) > steps for name in models[0] if name in reasoned)
 
 
 def furnish(client: Client) -> None:

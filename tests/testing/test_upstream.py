@@ -110,14 +110,15 @@ def test_openais_sdk_reads_calls_of_a_clients_own_kinds(is_stream: bool) -> None
     patch = ToolCall("apply_patch", {"input": "*** Begin Patch"}, id="c1", kind="custom")
     search = ToolCall("tool_search", {"query": "agents"}, id="c2", kind="tool_search")
     spawn = ToolCall("spawn", {}, id="c3", namespace="agents")
-    with FakeUpstream(reply_with(Reply(calls=[patch, search, spawn]))) as upstream:
+    with FakeUpstream(reply_with(Reply(calls=[patch, search, spawn], reasoning="gAAA"))) as upstream:
         client = openai.OpenAI(base_url=f"{upstream.url}/v1", api_key="any", max_retries=0)
         if is_stream:
             with client.responses.stream(model="gpt-5.5", input="hi") as events:
                 output: list[Any] = list(events.get_final_response().output)
         else:
             output = list(client.responses.create(model="gpt-5.5", input="hi").output)
-    first, second, third = output
+    reasoning, first, second, third = output
+    assert (reasoning.type, reasoning.encrypted_content) == ("reasoning", "gAAA")
     assert (first.type, first.name, first.input) == ("custom_tool_call", "apply_patch", "*** Begin Patch")
     assert (second.type, second.execution, second.arguments) == ("tool_search_call", "client", {"query": "agents"})
     assert (third.type, third.name, third.namespace) == ("function_call", "spawn", "agents")
