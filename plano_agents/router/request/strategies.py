@@ -4,7 +4,7 @@ import msgspec
 from msgspec import Struct
 
 from plano_agents.config.model import Config, Model
-from plano_agents.errors import ConfigError, UpstreamProtocolError
+from plano_agents.errors import ConfigError, UpstreamError, UpstreamProtocolError
 from plano_agents.http.client import Upstream, UpstreamRequest
 from plano_agents.protocol.decoding import BAD_JSON
 from plano_agents.protocol.form import Form
@@ -58,7 +58,7 @@ def build_strategy(config: Config, upstream: Upstream) -> Strategy:
 
 
 def build_complete(config: Config, model: Model, upstream: Upstream) -> Complete:
-    """Make what sends prompts to a routing model.
+    """Make what sends prompts to a routing model: to its deployments in the order configured, until one answers.
 
     Args:
         config: Has the time-outs of the connection.
@@ -68,6 +68,23 @@ def build_complete(config: Config, model: Model, upstream: Upstream) -> Complete
     Raises:
         ConfigError: The entry cannot be served, or does not speak OpenAI chat.
     """
+    places = [model.deploy(each) for each in model.deployments] or [model]
+    first, *others = [_build_complete(config, each, upstream) for each in places]
+
+    async def complete(prompt: str) -> str:
+        ask = first
+        for following in others:
+            try:
+                return await ask(prompt)
+            except UpstreamError:
+                ask = following
+        return await ask(prompt)
+
+    return complete
+
+
+def _build_complete(config: Config, model: Model, upstream: Upstream) -> Complete:
+    """Make what sends prompts to one place."""
     target = build_target(model, find_profile(model, config.profiles).apis)
     url = target.urls.get(Form.OPENAI_CHAT)
     if url is None:
@@ -79,7 +96,7 @@ def build_complete(config: Config, model: Model, upstream: Upstream) -> Complete
     async def complete(prompt: str) -> str:
         body = msgspec.json.encode(
             {
-                "model": model.model_id,
+                "model": model.sent_id,
                 "messages": [{"role": "user", "content": prompt}],
                 "temperature": TEMPERATURE,
                 target.limit_field: MAX_ANSWER_TOKENS,

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import msgspec
 import pytest
+from pydantic import SecretStr
 
-from plano_agents.config.model import Breaker, Config, Preference, Routing
+from plano_agents.config.model import Breaker, Config, Deployment, Preference, Routing
 from plano_agents.config.options import Overrides
 from plano_agents.errors import ConfigError, UpstreamUnreachableError
 from plano_agents.protocol.openai_chat import parse_head
@@ -230,6 +232,22 @@ async def test_a_routing_model_that_is_down_marks_the_decision_degraded() -> Non
     assert seen.headers["x-plano-affinity"] == "initialize; reason=first_turn; degraded=routing"
     again = await ask(service, chat(), ("x-model-affinity", "run-1"), endpoint=DECIDES)
     assert again.headers["x-plano-affinity"] == "retain; reason=pinned"
+
+
+async def test_the_deployments_of_a_routing_model_stand_in_for_each_other() -> None:
+    config = with_routing_model()
+    places = (
+        Deployment("eu", "http://eu.example", SecretStr("k-eu")),
+        Deployment("us", "http://us.example", SecretStr("k-us"), model_id="arch"),
+    )
+    models = [replace(each, deployments=places) if each == config.routing_model else each for each in config.models]
+    upstream = MemoryUpstream(MemoryResponse(401), MemoryResponse(pieces=(answer_of("talk"),)))
+    assert (await explain_text(replace(config, models=tuple(models)), "Write", upstream)).match == "talk"
+    asked = [
+        (each.url.split("/")[2], each.headers["authorization"], json.loads(each.body)["model"])
+        for each in upstream.requests
+    ]
+    assert asked == [("eu.example", "Bearer k-eu", "Arch-Router"), ("us.example", "Bearer k-us", "arch")]
 
 
 async def test_a_new_session_begins_on_a_candidate_that_is_not_left_alone() -> None:

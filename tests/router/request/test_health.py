@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
-from plano_agents.config.model import Breaker, Config, Retries
+from pydantic import SecretStr
+
+from plano_agents.config.model import Breaker, Config, Deployment, Retries
 from plano_agents.router.request.health import MAX_UNDECLARED, Health
-from tests.router.conftest import CLAUDE, GPT, Clock, build_config
+from tests.router.conftest import CLAUDE, GPT, Clock, build_config, build_model
 from tests.router.request.test_breaker import fail
 
 ONE = Breaker(failures=1)
@@ -47,6 +49,26 @@ def test_a_model_that_is_configured_no_more_is_forgotten() -> None:
     health = down(build_config(GPT, CLAUDE, breaker=ONE), GPT, CLAUDE)
     health.configure(build_config(GPT, breaker=ONE))
     assert list(health.list_breakers()) == [GPT]
+
+
+def deployed(name: str, *places: Deployment) -> Config:
+    return Config(models=(replace(build_model(name), deployments=places),), breaker=ONE)
+
+
+def test_each_deployment_keeps_its_health_while_it_stays_as_it_was() -> None:
+    eu, us = Deployment("eu", "http://eu"), Deployment("us", "http://us")
+    health = down(deployed(GPT, eu, us), f"{GPT} (eu)", f"{GPT} (us)")
+    assert health.is_down(GPT)
+    health.configure(deployed(GPT, replace(eu, weight=5), replace(us, access_key=SecretStr("new"))))
+    assert (health.is_down(f"{GPT} (eu)"), health.is_down(f"{GPT} (us)")) == (True, False)
+    assert not health.is_down(GPT)
+
+
+def test_the_deployments_of_a_wildcards_models_have_a_breaker_each() -> None:
+    health = down(deployed("groq/*", Deployment("eu"), Deployment("us")), "groq/llama (eu)")
+    assert (health.is_down("groq/llama (eu)"), health.is_down("groq/qwen (eu)")) == (True, False)
+    fail(health.of("groq/llama (us)").breaker)
+    assert (health.is_down("groq/llama"), health.is_down("groq/qwen")) == (True, False)
 
 
 def test_a_wildcards_models_have_a_breaker_each() -> None:
