@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("plano_agents", "tests", "scripts", "benchmarks", "examples", "training")
 """The folders whose Python files are read."""
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/*.md")
+PAGES = ("README.md", "CONTRIBUTING.md", "docs/**/*.md")
 """The pages that are read."""
 
 QUESTION = re.compile(r"(?:What|Who|Whose|Whom|Whoever|Whatever|Which|Where|When|Why|How)\b")

@@ -6,6 +6,7 @@ readers, not to the tests alone.
 """
 
 import json
+import os
 import re
 import urllib.request
 from functools import cache
@@ -43,8 +44,9 @@ def on_page_markdown(markdown: str, page: Any, **_: object) -> str:  # noqa: ANN
     if page.file.src_uri in WIDE:
         page.meta["hide"] = ["toc"]
     included = _FILE.search(markdown)
-    path = ROOT / included[1] if included else DOCS / "page.md"
-    markdown = relink(path.read_text() if included else markdown, path.parent)
+    home = DOCS / page.file.src_uri
+    path = ROOT / included[1] if included else home
+    markdown = relink(path.read_text() if included else markdown, path.parent, home.parent)
     markdown = _API.sub(lambda found: render_api(found[1]), markdown)
     return _NOT_RUN.sub(r'<p class="not-run">The tests do not run this: \1</p>', markdown)
 
@@ -61,12 +63,13 @@ def on_post_page(output: str, page: Any, **_: object) -> str:  # noqa: ANN401 - 
     return output
 
 
-def relink(markdown: str, folder: Path) -> str:
+def relink(markdown: str, folder: Path, home: Path = DOCS) -> str:
     """Let a page's links lead to pages of the site.
 
     Args:
         markdown: The page.
         folder: The folder that its links are relative to.
+        home: The folder of the page within the site.
 
     Returns:
         The page; of a link to a file that the site does not show, the text is left.
@@ -79,11 +82,12 @@ def relink(markdown: str, folder: Path) -> str:
         page = find_page((folder / target).resolve())
         if page is None:
             return found["text"]
+        page = os.path.relpath(DOCS / page, home)
         return f"{found['image']}[{found['text']}]({page}{anchor})"
 
     def replace_source(found: re.Match[str]) -> str:
         page = find_page((folder / found["target"]).resolve())
-        return found[0] if page is None else f'{found["attribute"]}="{page}"'
+        return found[0] if page is None else f'{found["attribute"]}="{os.path.relpath(DOCS / page, home)}"'
 
     return _SOURCE.sub(replace_source, _LINK.sub(replace, markdown))
 

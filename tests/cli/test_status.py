@@ -1,3 +1,5 @@
+"""``plano-agents status``, as ``claude-code.md`` has Claude Code run it too."""
+
 import json
 import subprocess
 import urllib.request

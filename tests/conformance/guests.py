@@ -1,4 +1,8 @@
-"""The agents of ``scripts/test-agents``: where each is installed from, how it is run, and what it calls its tools."""
+"""The agents of ``scripts/test-agents``: where each is installed from, how it is run, and what it calls its tools.
+
+Each is pointed at the router as its page in ``docs/agents`` says: ``pi.md``, ``qwen-code.md``, ``mistral-vibe.md``,
+``kilo.md``, ``aider.md``, ``cline.md``, ``continue.md``.
+"""
 
 import json
 import re

@@ -114,6 +114,6 @@ def list_pages() -> list[str]:
             ROOT / "README.md",
             ROOT / "CONTRIBUTING.md",
             ROOT / "examples" / "README.md",
-            *sorted((ROOT / "docs").glob("*.md")),
+            *sorted((ROOT / "docs").rglob("*.md")),
         )
     ]

@@ -24,5 +24,5 @@ def test_a_diagram_says_in_words_what_it_shows(name: str) -> None:
 
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_a_page_shows_the_diagram(name: str) -> None:
-    pages = "".join(path.read_text() for path in (ROOT / "docs").glob("*.md"))
+    pages = "".join(path.read_text() for path in (ROOT / "docs").rglob("*.md"))
     assert re.search(rf"!\[[^\]]{{20,}}\]\(images/{name}\.svg\)", pages)

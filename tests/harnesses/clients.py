@@ -1,7 +1,7 @@
 """The agents as child processes: how each is begun and gone on with, and what it calls its tools.
 
-Each is pointed at the router as ``docs/coding-agents.md`` says. It has a home of its own and no way out: what is not on
-loopback goes to a proxy that is not there.
+Each is pointed at the router as its page says: ``claude-code.md``, ``opencode.md``, ``codex.md``. It has a home of its
+own and no way out: what is not on loopback goes to a proxy that is not there.
 """
 
 import json
@@ -22,7 +22,7 @@ from tests.patience import PATIENCE_SECONDS
 MCP_COMMAND = [sys.executable, late_tools.__file__]
 COMPACT_TOKENS = 50_000
 """How long a conversation Codex compacts."""
-PAGE = Path(__file__).parents[2] / "docs" / "coding-agents.md"
+PAGES = Path(__file__).parents[2] / "docs" / "agents"
 
 
 class ClientFailedError(Exception):
@@ -38,6 +38,8 @@ class Client(ABC):
         url: The router's address, without ``/v1``.
     """
 
+    page: ClassVar[str]
+    """The name of its page."""
     tools: ClassVar[dict[Kind, str]]
     """What its tools are called, at the end of their names."""
 
@@ -59,7 +61,9 @@ class Client(ABC):
 
     def read_page(self, language: str) -> str:
         """Give the page's block of a language, with the router's address."""
-        (block,) = re.findall(rf"^```{language}\b.*?\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+        (block,) = re.findall(
+            rf"^```{language}\b.*?\n(.*?)^```$", (PAGES / self.page).read_text(), re.MULTILINE | re.DOTALL
+        )
         return str(block).replace("http://127.0.0.1:12000", self._url)
 
     @abstractmethod
@@ -108,6 +112,7 @@ class ClaudeCode(Client):
         has_small_model: Whether it is told which model small tasks ask for.
     """
 
+    page = "claude-code.md"
     tools: ClassVar[dict[Kind, str]] = {
         "shell": "Bash",
         "read": "Read",
@@ -180,6 +185,7 @@ class OpenCode(Client):
         package: The package of the AI SDK that speaks the API.
     """
 
+    page = "opencode.md"
     tools: ClassVar[dict[Kind, str]] = {
         "shell": "bash",
         "read": "read",
@@ -223,6 +229,7 @@ class OpenCode(Client):
 class Codex(Client):
     """Codex: its provider is the router, on Responses; it asks for no title."""
 
+    page = "codex.md"
     tools: ClassVar[dict[Kind, str]] = {
         "shell": "exec_command",
         "read": "exec_command",

@@ -1,4 +1,5 @@
-"""The real agents, started by ``plano-agents launch`` on simulated models, as ``coding-agents.md`` says."""
+"""The real agents, started by ``plano-agents launch`` on simulated models, as their pages say:
+``index.md``, ``claude-code.md``, ``codex.md``, ``opencode.md``."""
 
 import os
 import subprocess
