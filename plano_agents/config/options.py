@@ -42,6 +42,13 @@ Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 Api = Literal["chat", "messages", "responses"]
 """An API that models are spoken to in: OpenAI's chat completions, Anthropic's messages, OpenAI's responses."""
 
+
+def _require_one(apis: tuple[Api, ...]) -> tuple[Api, ...]:
+    if not apis:
+        raise ValueError("names no API. Write chat, messages or responses, or leave it out.")
+    return apis
+
+
 ResponsesFor = Literal["none", "tools_with_effort", "tools", "all"]
 """The requests that a provider takes on its responses API alone."""
 
@@ -89,7 +96,7 @@ class ModelProfile(Values):
     """Whether it takes images; what we know of it where absent."""
     tools: bool | None = None
     """Whether it takes tools that it may call; what we know of it where absent."""
-    apis: Annotated[Listing[Api], Field(min_length=1)] | None = None
+    apis: Annotated[Listing[Api], AfterValidator(_require_one)] | None = None
     """The APIs that it is spoken to in, the main one first: `[responses]` for a server at a `base_url` that speaks
     OpenAI's responses. Where absent, the provider's own at its own hosts, and elsewhere the provider's main one."""
     responses_for: ResponsesFor | None = None

@@ -150,11 +150,13 @@ def test_a_field_that_cannot_hold_an_id_is_refused(name: str, words: str) -> Non
             "unknown key 'image' in models['openai/gpt-4o']; did you mean 'images'?",
         ),
         (
-            "models: {openai/gpt-4o: {apis: [response]}}",
-            "models['openai/gpt-4o'].apis[0] must be one of 'chat', 'messages' or 'responses', not 'response'; did you "
-            "mean 'responses'?",
+            "models: {openai/gpt-4o: {apis: [image]}}",
+            "models['openai/gpt-4o'].apis[0] must be one of 'chat', 'messages' or 'responses', not 'image'; did you mean 'messages'?",
         ),
-        ("models: {openai/gpt-4o: {apis: []}}", "models['openai/gpt-4o'].apis is empty. Give it a value."),
+        (
+            "models: {openai/gpt-4o: {apis: []}}",
+            "models['openai/gpt-4o'].apis: names no API. Write chat, messages or responses, or leave it out.",
+        ),
         (
             "models: {openai/gpt-4o: {context_window: 0}}",
             "models['openai/gpt-4o'].context_window must be at least 1, not 0",
