@@ -8,12 +8,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
+from pydantic import SecretStr
 
 from plano_agents import processes
-from plano_agents.config.model import Config
+from plano_agents.config.model import Config, Deployment
 from plano_agents.http.client.client import HttpUpstream
 from plano_agents.router.app import Router
-from plano_agents.testing import FakeUpstream, Responder, give, stream
+from plano_agents.testing import FakeUpstream, Responder, UpstreamExchange, fail, give, stream
 from tests.router.conftest import CHUNKS, CLAUDE, COMPLETION, GPT, MESSAGE, build_config, build_model
 from tests.router.raw_client import build_request
 
@@ -59,7 +60,9 @@ async def connected(
 ) -> AsyncGenerator[Client, None]:
     async with FakeUpstream(responder) as provider:
         config = config or build_config(base_url=provider.url)
-        models = tuple(build_model(model.name, base_url=provider.url) for model in config.models)
+        models = tuple(
+            build_model(model.name, base_url=provider.url, deployments=model.deployments) for model in config.models
+        )
         listener = processes.bind("127.0.0.1", 0)
         upstream = HttpUpstream()
         router = Router(Config(models=models), upstream, takes_fast_path=takes_fast_path)
@@ -94,6 +97,39 @@ async def test_a_pinned_turn_on_its_models_wire_is_answered_as_the_story_answers
             told.append((answers, [(re.sub(r"127.0.0.1:\d+", "", head), body) for head, body in sent]))
             assert client.count() == ({"at the pin": 1, "finished": 2} if takes else {})
     assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("status", [401, 429, 500])
+async def test_a_deployment_that_fails_is_left_for_the_next_and_that_one_takes_the_fast_path(status: int) -> None:
+    """As the story does it, byte by byte."""
+    failing: list[str] = []
+
+    async def answer(exchange: UpstreamExchange) -> None:
+        is_down = any(key in exchange.head for key in failing)
+        await (fail(status)(exchange) if is_down else exchange.answer(COMPLETION))
+
+    places = tuple(Deployment(name, access_key=SecretStr(f"key-{name}")) for name in ("eu", "us"))
+    config = Config(models=(build_model(GPT, deployments=places),))
+    told, counts = [], []
+    for takes in (True, False):
+        failing.clear()
+        async with connected(answer, config, takes_fast_path=takes) as client:
+            answers = [await client.ask(write(), "x-model-affinity: a") for _ in range(2)]
+            place = re.findall(rb"x-plano-deployment: (\w+)", answers[1])[0]
+            failing.append(f"key-{place.decode()}")
+            answers += [await client.ask(write(), "x-model-affinity: a") for _ in range(3)]
+            told.append((answers, [re.findall(r"key-\w+", each.head) for each in client.provider.exchanges]))
+            counts.append(client.count())
+    assert told[0] == told[1]
+    answers, keys = told[0]
+    decided = [re.findall(rb"x-plano-affinity: ([^\r]*)", each)[0] for each in answers]
+    pinned = b"retain; reason=pinned"
+    moved = b"retain; reason=deployment; because=status %d" % status
+    assert decided == [b"initialize; reason=first_turn", pinned, moved, pinned, pinned]
+    assert len({key for (key,) in keys[:3]}) == 1
+    assert len({key for (key,) in keys[3:]}) == 1
+    assert keys[3] != keys[2]
+    assert counts[0]["finished"] == 3
 
 
 EVENTS = {
