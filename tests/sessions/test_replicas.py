@@ -50,13 +50,17 @@ class Replica:
         fails_over_to: str | None = None,
         detours: bool = False,
         leaves_for: str | None = None,
+        user_turn: str | None = None,
     ) -> Decision:
         async def route() -> Route:
             self.routed.append(key)
             await asyncio.sleep(0)
             return Route(f"{self.name}/{len(self.routed)}", "r")
 
-        with closing(self.pinning.turn(key, 600).open()) as turn:
+        asked = self.pinning.turn(key, 600)
+        if user_turn is not None:
+            asked = self.pinning.user_turn(asked, user_turn)
+        with closing(asked.open()) as turn:
             decision = await turn.decide(
                 hint=None, find_model=str, route=route, choose=lambda _model, _key: f"at-{self.name}"
             )
@@ -147,7 +151,7 @@ async def start(server: RedisServer) -> None:
 async def test_no_promise_is_broken_through_outages(
     server: RedisServer, replicas: list[Replica], log: OutageLog, seed: int
 ) -> None:
-    """Turns, detours, failing upstreams and deployments, and faults of the store, in any order."""
+    """Turns, user turns, detours, failing upstreams and deployments, and faults of the store, in any order."""
     chance = random.Random(seed)
     keys = [SessionKey("", str(number)) for number in range(5)]
 
@@ -157,7 +161,11 @@ async def test_no_promise_is_broken_through_outages(
             detours = other is None and chance.random() < 0.1
             leaves_for = f"d{chance.randint(1, 3)}" if chance.random() < 0.2 else None
             await replica.serve(
-                chance.choice(keys), fails_over_to=other, detours=detours, leaves_for=None if detours else leaves_for
+                chance.choice(keys),
+                fails_over_to=other,
+                detours=detours,
+                leaves_for=None if detours else leaves_for,
+                user_turn=f"u{chance.randint(1, 9)}" if chance.random() < 0.3 else None,
             )
 
     for begin, end in ((freeze, thaw), (kill, start), (freeze, thaw), (kill, start)):
