@@ -56,6 +56,8 @@ UNFIT_HEADERS = frozenset(
         "user-agent",
         "x-api-key",
         "x-model-affinity-hint",
+        "x-model-affinity-scope",
+        "x-plano-label",
     }
 )
 """Headers that every request of a client may share, or that hold its key: no id of a run."""

@@ -10,10 +10,11 @@ from typing import Any
 
 import msgspec
 
-from plano_agents.affinity import AFFINITY_HEADER, HINT_HEADER, MAX_ID_LENGTH
+from plano_agents.affinity import AFFINITY_HEADER, HINT_HEADER, MAX_ID_LENGTH, SCOPE_HEADER
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.openai_chat import ChatHead
 from plano_agents.router.request.explain import EXPLAIN, Explanation
+from plano_agents.router.request.label import MAX_LABEL_CHARACTERS
 from plano_agents.router.request.surfaces import ENDPOINTS, Endpoint
 
 Document = dict[str, Any]
@@ -146,6 +147,27 @@ _PARAMETERS: list[Document] = [
         "session.",
         "schema": _TEXT,
         "example": "off",
+    },
+    {
+        "name": SCOPE_HEADER,
+        "in": "header",
+        "description": "How long the id keeps its model, where not as `routing.scope` says.",
+        "schema": {"enum": ["session", "user_turn"]},
+    },
+    {
+        "name": "X-Routing-Max-Switch-Spend-Pct",
+        "in": "header",
+        "description": "With the scope `user_turn`: how much the session's switches may cost, in percent of what its "
+        "prompts would have cost without any.",
+        "schema": {"type": "number", "minimum": 0, "maximum": 100},
+        "example": 20,
+    },
+    {
+        "name": "X-Plano-Label",
+        "in": "header",
+        "description": "What the client calls the session; told to the router's operators alone.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": MAX_LABEL_CHARACTERS},
+        "example": "night run 7",
     },
 ]
 
