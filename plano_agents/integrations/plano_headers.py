@@ -19,6 +19,8 @@ class PlanoMetadata(TypedDict, total=False):
 
     model: str
     """The provider-qualified model that answered: ``openai/gpt-4o``."""
+    deployment: str
+    """Which of the model's deployments answered, where it has several."""
     route: str
     """The preference that matched."""
     decision: str
@@ -57,6 +59,8 @@ def parse_plano_headers(headers: Mapping[str, str]) -> PlanoMetadata:
     metadata = PlanoMetadata()
     if model := lower.get("x-plano-model"):
         metadata["model"] = model
+    if deployment := lower.get("x-plano-deployment"):
+        metadata["deployment"] = deployment
     if route := lower.get("x-plano-route"):
         metadata["route"] = route
     decision, *pairs = (part.strip() for part in lower.get("x-plano-affinity", "").split(";"))

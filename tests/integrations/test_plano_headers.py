@@ -64,6 +64,17 @@ def test_an_unusable_transcript_gives_no_hint(plano: object) -> None:
     assert find_hint([{"model_provider": "plano", "plano": plano}]) is None
 
 
+def test_another_deployment_is_read_with_what_made_it_another_and_hints_at_the_same_model() -> None:
+    headers = {
+        "x-plano-model": "openai/gpt-4o",
+        "x-plano-deployment": "eu-west",
+        "x-plano-affinity": "retain; reason=deployment; because=status 429",
+    }
+    plano = parse_plano_headers(headers)
+    assert (plano["deployment"], plano["reason"], plano["because"]) == ("eu-west", "deployment", "status 429")
+    assert find_hint([{"model_provider": "plano", "plano": plano}]) == "openai/gpt-4o"
+
+
 def test_a_detour_hints_at_the_pin_and_not_at_the_fallback() -> None:
     headers = {
         "x-plano-model": "anthropic/claude",
