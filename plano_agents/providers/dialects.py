@@ -226,7 +226,7 @@ _MISTRAL = Dialect(
     "(include_usage); OpenHands/OpenHands#8685 (empty turns)",
     fields=words(
         """model messages temperature top_p max_tokens stream stop random_seed response_format tools tool_choice
-        presence_penalty frequency_penalty n prediction parallel_tool_calls prompt_mode prompt_cache_key
+        presence_penalty frequency_penalty n prediction parallel_tool_calls prompt_mode
         reasoning_effort safe_prompt metadata guardrails"""
     ),
     renamed=MappingProxyType({"seed": "random_seed"}),

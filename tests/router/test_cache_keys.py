@@ -95,10 +95,18 @@ async def test_a_null_is_no_key(surface: Surface) -> None:
 
 
 async def test_a_clients_own_key_is_kept_in_a_translation_too() -> None:
-    asked = Asked("mistral/mistral-large")
-    sent = body(RESPONSES, model="mistral-large", prompt_cache_key="mine")
+    asked = Asked("moonshotai/kimi-k2.5")
+    sent = body(RESPONSES, model="kimi-k2.5", prompt_cache_key="mine")
     assert await asked.ask(sent, ID, surface=RESPONSES) == "mine"
     assert asked.adjusted is None
+
+
+async def test_mistral_gets_a_sessions_key_and_no_field_that_a_client_meant_for_openai() -> None:
+    asked = Asked("mistral/mistral-large")
+    sent = body(CHAT, model="mistral-large", prompt_cache_key="mine")
+    assert await asked.ask(sent) is None
+    assert asked.adjusted == "prompt_cache_key dropped"
+    assert await asked.ask(sent, ID) not in {None, "mine"}
 
 
 async def test_the_key_is_all_that_a_body_gets() -> None:
