@@ -15,14 +15,23 @@ class EndMark:
     Args:
         patterns: Each matches an end, in whole events; the group ``error`` one that is the provider's own error.
         literals: Every match holds one of them; none where the patterns begin with plain bytes.
+        beginnings: The plain bytes that each pattern begins with; none where they do not.
     """
 
-    def __init__(self, *patterns: re.Pattern[bytes], literals: Sequence[bytes] = ()) -> None:
+    def __init__(
+        self, *patterns: re.Pattern[bytes], literals: Sequence[bytes] = (), beginnings: Sequence[bytes] = ()
+    ) -> None:
         self._patterns = patterns
         self._literals = literals
+        self._begun = tuple(zip(beginnings, patterns, strict=True)) if beginnings else ()
 
     def search(self, events: bytes) -> re.Match[bytes] | None:
         """Find an end in whole events; None where there is none."""
+        if self._begun:
+            for beginning, pattern in self._begun:
+                if beginning in events and (found := pattern.search(events)) is not None:
+                    return found
+            return None
         if self._literals and not any(literal in events for literal in self._literals):
             return None
         for pattern in self._patterns:

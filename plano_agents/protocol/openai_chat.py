@@ -22,6 +22,7 @@ END_MARK = EndMark(
     re.compile(rb'"error"\s*:\s*(?P<error>\{(?!\s*\})|"(?!"))'),
     re.compile(rb'"finish_reason"\s*:\s*"'),
     re.compile(rb"\[DONE\](?:(?<=^data: \[DONE\])|(?<=^data:\[DONE\]))", re.MULTILINE),
+    beginnings=[b'"error"', b'"finish_reason"', b"[DONE]"],
 )
 """What a stream has near its end; some compatible providers leave ``[DONE]`` out."""
 

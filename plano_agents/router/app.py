@@ -107,7 +107,7 @@ class Router:
         wall_clock: Callable[[], float] = time.time,
         chance: Callable[[], float] = random.random,
         tallies: Path | None = None,
-        takes_fast_path: bool = False,
+        takes_fast_path: bool = True,
     ) -> None:
         self._cache = config.routing.session_cache
         self._upstream = upstream

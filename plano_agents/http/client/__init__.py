@@ -11,6 +11,7 @@ read, cookies are not kept, nothing is decompressed.
 ``waiter``         the connection's callbacks as something to await
 ``response``       an answer as the service reads it
 ``response_head``  its head: the headers, and whether they say clearly where the body ends
+``chunks``         whole chunks of a body, as they came
 ``pool``           which connections are kept
 ``dial``           how one is made: addresses, TLS, through a proxy
 ``destination``    what is derived from a URL once and used for every request to it, proxies included

@@ -28,6 +28,7 @@ import httptools
 from plano_agents.config.model import Timeouts
 from plano_agents.errors import UpstreamError
 from plano_agents.http.client import failures
+from plano_agents.http.client.chunks import are_chunks, find_chunk
 from plano_agents.http.client.response_head import FramingError, check_framing, ends_with_connection
 from plano_agents.http.deadline import Deadline
 
@@ -50,8 +51,13 @@ class Reader(Protocol):
     def on_answer(self) -> None:
         """Take the answer's head."""
 
-    def on_chunk(self, chunk: bytes, /) -> bool:
-        """Take all that came of the body since the last chunk, never nothing; whether more is taken."""
+    def on_chunk(self, chunk: bytes, framed: bytes = b"", /) -> bool:
+        """Take all that came of the body since the last chunk, never nothing; whether more is taken.
+
+        Args:
+            chunk: What came.
+            framed: The same as ``chunked`` has it, its size before it, where it came so in one read; else empty.
+        """
 
     def on_end(self, is_all: bool, /) -> None:  # noqa: FBT001 - a callback's
         """Take the body's end, or (False) that no more is handed on, as no more was taken."""
@@ -83,6 +89,7 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_between_chunks",
         "_body_has_begun",
         "_deadline",
         "_end",
@@ -162,6 +169,7 @@ class Connection(asyncio.Protocol):
         """Whether the answer's end is there."""
         self._is_asked = True
         self._has_answered = self._body_has_begun = self._reads_whole = self._keeps_alive = False
+        self._between_chunks = False
         self._size, self._limit = 0, HELD_BYTES
         self._timeouts = timeouts
         self._first_byte_due = started + timeouts.first_byte_seconds
@@ -257,6 +265,12 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         self._has_answered = True
+        if self._between_chunks:
+            start = find_chunk(data)
+            if start and self._wanted == "chunks" and not self.pieces:
+                self._hand_on_framed(data, start)
+                return
+            self._between_chunks = start > 0 or are_chunks(data)
         if not self.status:
             self.head = self.head + data if self.head else data.lstrip(b"\r\n")
         try:
@@ -318,8 +332,8 @@ class Connection(asyncio.Protocol):
         if status in _INTERIM:
             self.head = self.head[end + 4 :]
             return
-        self.head = self.head[:end]
-        check_framing(self.head)
+        came, self.head = self.head, self.head[:end]
+        self._between_chunks = check_framing(self.head) and are_chunks(came[end + 4 :])
         self._keeps_alive = self._parser.should_keep_alive()
         self.status = status
 
@@ -353,6 +367,16 @@ class Connection(asyncio.Protocol):
         assert self._reader is not None, "it wants chunks"  # noqa: S101 - cannot happen
         takes_more = not self.pieces or self._reader.on_chunk(self.take())
         if takes_more and not self.is_complete:
+            self._deadline.move_to(self._next_byte_due())
+            self._deadline.watch()
+        else:
+            self._tell_end()
+
+    def _hand_on_framed(self, data: bytes, start: int) -> None:
+        """Hand on a chunk that is all that came, past the parser: it goes on at the next one."""
+        assert self._reader is not None, "it wants chunks"  # noqa: S101 - cannot happen
+        self._body_has_begun = True
+        if self._reader.on_chunk(data[start:-2], data):
             self._deadline.move_to(self._next_byte_due())
             self._deadline.watch()
         else:

@@ -15,11 +15,14 @@ class FramingError(Exception):
     """An answer that could be read in two ways."""
 
 
-def check_framing(head: bytes) -> None:
+def check_framing(head: bytes) -> bool:
     """Refuse what could be read in two ways and llhttp lets pass.
 
     Args:
         head: Status line and header lines, without their last CRLF.
+
+    Returns:
+        Whether the body comes in chunks.
 
     Raises:
         FramingError: It is neither HTTP/1.1 nor 1.0, or the body's encoding is not ``chunked`` alone.
@@ -30,6 +33,7 @@ def check_framing(head: bytes) -> None:
         raise FramingError("Neither HTTP/1.1 nor HTTP/1.0, or an encoding in the latter.")
     if encodings and (len(encodings) > 1 or encodings[0].rstrip(b" \t").lower() != b"chunked"):
         raise FramingError("An encoding other than 'chunked'.")
+    return bool(encodings)
 
 
 def ends_with_connection(head: bytes) -> bool:

@@ -26,7 +26,7 @@ class Waiter:
         """See `Reader.on_answer`."""
         self.on_end(is_all=False)
 
-    def on_chunk(self, chunk: bytes, /) -> bool:
+    def on_chunk(self, chunk: bytes, _framed: bytes = b"", /) -> bool:
         """See `Reader.on_chunk`."""
         return self._take is not None and not self.came.done() and self._take(chunk)
 

@@ -197,10 +197,14 @@ class ServerConnection(asyncio.Protocol):
         else:
             self._exchange = None
             self._wait_for("idle", self.server_state.limits.keep_alive_seconds)
+            self._deadline.watch()
             if self._buffer:
-                self._read()
-            else:
-                self._deadline.watch()
+                self._loop.call_soon(self._read_pipelined)  # once what was answered is over, too
+
+    def _read_pipelined(self) -> None:
+        """Go on to a request that came with the one before."""
+        if self._phase == "idle" and self._buffer:
+            self._read()
 
     def _read(self) -> None:
         """Read as far as what came, and the application, allow."""

@@ -259,6 +259,12 @@ class Exchange:
             self._link.transport.write(self._frame % (self._take_head(), len(piece), piece))
         return not self._link.flow.write_paused
 
+    def write_framed(self, piece: bytes) -> bool:
+        """Write a piece that is a chunk already, of an answer in chunks, as `write` does."""
+        if not self.disconnected:
+            self._link.transport.write(self._take_head() + piece if self._head else piece)
+        return not self._link.flow.write_paused
+
     def end(self, piece: bytes = b"") -> None:
         """Write the end of an answer that came in pieces, and its last piece before it, if there is one."""
         if not self.disconnected:

@@ -7,9 +7,15 @@ is plain that no rule of the grammar could read in two ways: 1 to 256 visible AS
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from typing import NamedTuple
 
 from plano_agents.http.server.head import RequestHead
+
+PATTERN_AFTER = 64
+"""How often a template is filled before it gets a pattern, which costs as much as some hundred comparisons."""
+MAX_PATTERNS = 256
+"""How many patterns are kept for all connections: clients of one program have one."""
 
 _PLAIN = re.compile(rb"[!-~]{1,256}")
 _LENGTH = re.compile(rb"[1-9][0-9]{0,14}")
@@ -36,13 +42,16 @@ class Template:
         names: The blanks' headers in order, ``content-length`` among them.
     """
 
-    __slots__ = ("_first", "_length_at", "_rest", "head", "names")
+    __slots__ = ("_count", "_first", "_length_at", "_pattern", "_pieces", "_rest", "head", "names")
 
     def __init__(self, head: RequestHead, pieces: list[bytes], names: tuple[str, ...]) -> None:
         self.head = head
         """What the parser read."""
         self.names = names
         """The blanks' headers in order, names in lower case."""
+        self._pieces = tuple(pieces)
+        self._pattern: re.Pattern[bytes] | None = None
+        self._count = 0
         self._first, *rest = pieces
         self._rest = tuple((piece, len(piece)) for piece in rest)
         self._length_at = names.index(_CONTENT_LENGTH)
@@ -57,6 +66,16 @@ class Template:
         Returns:
             Its values; None where it has to be parsed.
         """
+        if self._pattern is not None:
+            found = self._pattern.match(data)
+            if found is None or found.end() > max_bytes:
+                return None
+            values = found.groups()
+            return Filled(found.end(), int(values[self._length_at]), values)
+        return self._compare(data, max_bytes)
+
+    def _compare(self, data: bytes, max_bytes: int) -> Filled | None:
+        """Do so piece by piece; a template that is filled again and again gets a pattern."""
         if not data.startswith(self._first):
             return None
         values = []
@@ -73,6 +92,9 @@ class Template:
         for value in values:
             if _PLAIN.fullmatch(value) is None:
                 return None
+        self._count += 1
+        if self._count == PATTERN_AFTER:
+            self._pattern = _compile(self._pieces, self._length_at)
         return Filled(end, int(length), tuple(values))
 
     def read(self, values: tuple[bytes, ...]) -> RequestHead:
@@ -106,6 +128,16 @@ def build_template(block: bytes, head: RequestHead, names: Collection[str]) -> T
         return None
     pieces.append(block[start:])
     return Template(head, pieces, tuple(found))
+
+
+@lru_cache(MAX_PATTERNS)
+def _compile(pieces: tuple[bytes, ...], length_at: int) -> re.Pattern[bytes]:
+    """Make a pattern of the pieces between blanks."""
+    blanks = [_LENGTH if at == length_at else _PLAIN for at in range(len(pieces) - 1)]
+    first, *rest = [re.escape(piece) for piece in pieces]
+    return re.compile(
+        first + b"".join(b"(%b)%b" % (blank.pattern, piece) for blank, piece in zip(blanks, rest, strict=True))
+    )
 
 
 _LINE = re.compile(rb"(?<=\r\n)([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([!-~]{1,256})(?=\r\n)")

@@ -18,6 +18,8 @@ from plano_agents.providers.fit import Fitted, refuse_altered
 from plano_agents.providers.target import build_request_headers
 from plano_agents.router.request.answer import describe_decision
 from plano_agents.router.request.candidates import Served, is_cache_off
+from plano_agents.router.request.provider_head import HeadReader
+from plano_agents.router.request.story import EVENTS, JSON
 from plano_agents.sessions.pin import Decision, SessionKey
 
 
@@ -33,7 +35,19 @@ class Plan:
         names: The blanks' headers in order.
     """
 
-    __slots__ = ("_blanks", "_caches", "_form", "_left_out", "_pieces", "contract", "decision", "served", "way")
+    __slots__ = (
+        "_blanks",
+        "_caches",
+        "_form",
+        "_left_out",
+        "_pieces",
+        "contract",
+        "decision",
+        "read_head",
+        "read_stream_head",
+        "served",
+        "way",
+    )
 
     def __init__(
         self,
@@ -49,8 +63,13 @@ class Plan:
         """Where the model is served."""
         self.decision = decision
         """What is decided of each."""
-        self.contract = "".join(f"{name}: {value}\r\n" for name, value in describe_decision(decision).items())
+        told = "".join(f"{name}: {value}\r\n" for name, value in describe_decision(decision).items())
+        self.contract = told.encode("latin-1")
         """The answer's lines that tell of it."""
+        self.read_head = HeadReader(JSON).read
+        """Reads the heads of its provider's whole answers."""
+        self.read_stream_head = HeadReader(EVENTS["content-type"]).read
+        """Reads the heads of its streams."""
         self._form = form
         self._left_out = list_left_out(fields, served.target.lacking_betas)
         self._caches = served.caches and not is_cache_off(fields)

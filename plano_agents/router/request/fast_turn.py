@@ -25,6 +25,7 @@ from plano_agents.http.client.connection import Connection
 from plano_agents.http.client.response import ANSWER_BYTES, HttpResponse
 from plano_agents.http.server.exchange import Exchange
 from plano_agents.http.server.template import Filled, Template
+from plano_agents.protocol.adjustment import Adjustment
 from plano_agents.protocol.first_look import Opening, check_whole, judge_opening, looks_like_events
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.identity import read_response_id
@@ -42,7 +43,7 @@ from plano_agents.router.request.fast_head import FastHead
 from plano_agents.router.request.fast_plan import Plan
 from plano_agents.router.request.provider_head import ProviderHead
 from plano_agents.router.request.relay import Relay
-from plano_agents.router.request.story import EVENTS, ProxyRequest
+from plano_agents.router.request.story import EVENTS, JSON, ProxyRequest
 from plano_agents.router.request.stream_encoders import SameStream
 from plano_agents.router.request.streams import DRAIN_SECONDS
 from plano_agents.router.request.surfaces import RESPONSES
@@ -54,7 +55,11 @@ from plano_agents.sessions.pinning import Turn
 
 _State = Literal["body", "dialling", "head", "whole", "opening", "streaming", "handed", "over"]
 _EVENT_STREAM = "text/event-stream"
-_JSON = "application/json"
+_JSON = f"content-type: {JSON}\r\n".encode()
+_EVENTS = f"content-type: {EVENTS['content-type']}\r\n".encode()
+_CACHE = f"cache-control: {EVENTS['cache-control']}\r\n".encode()
+_LINES = b"%bx-plano-trace-id: %b\r\n%b%b%bserver-timing: routing;dur=%.3f, upstream;dur=%.3f\r\n%b%b"
+"""The answer's header lines, but for those of its connection and its length."""
 
 
 class FastTurn:
@@ -68,6 +73,7 @@ class FastTurn:
     """
 
     __slots__ = (
+        "_adjustments",
         "_attempt",
         "_body",
         "_caching",
@@ -92,10 +98,10 @@ class FastTurn:
         "_template",
         "_timer",
         "_trail",
-        "_tried_at",
         "_turn",
     )
 
+    _adjustments: tuple[Adjustment, ...]
     _attempt: Attempt
     _body: bytes
     _caching: Caching
@@ -110,7 +116,6 @@ class FastTurn:
     _started: float
     _streams: bool
     _trail: Trail
-    _tried_at: float
     _opened_at: float
     _turn: Turn
     _is_kept: bool
@@ -173,8 +178,8 @@ class FastTurn:
             self._plan.decision,
         )
         replaced = tell_replaced(service.chooser, request.model, self._plan.decision.model)
-        trail.adjustments = (*replaced, *self._fitted.adjustments)
-        trail.routing_ms = self._measure()
+        self._adjustments = (*replaced, *self._fitted.adjustments)
+        trail.routing_ms = (self._sent_at - started) * 1000
         self._send()
 
     def on_refused(self) -> None:
@@ -203,7 +208,8 @@ class FastTurn:
         """See `Reader.on_answer`."""
         connection = self._connection
         assert connection is not None, "it calls this"  # noqa: S101 - cannot happen
-        head = self._provider_head = ProviderHead(connection.head)
+        plan = self._plan
+        head = self._provider_head = (plan.read_stream_head if self._streams else plan.read_head)(connection.head)
         if connection.status not in SUCCESS or head.is_compressed:
             self._hand_over(HttpResponse(connection))
         elif not self._streams:
@@ -218,10 +224,10 @@ class FastTurn:
             self._timer = fast_service.loop.call_later(fast_service.service.patience, self._on_silence)
             connection.forward(self)
 
-    def on_chunk(self, chunk: bytes, /) -> bool:
+    def on_chunk(self, chunk: bytes, framed: bytes = b"", /) -> bool:
         """See `Reader.on_chunk`."""
         if self._state == "streaming":
-            return self._relay.take(chunk)
+            return self._relay.take(chunk, framed)
         self._opening += chunk
         if not looks_like_events(self._opening) and self._opening.strip():
             return False
@@ -285,7 +291,6 @@ class FastTurn:
         """Send the request, on a connection that waits if there is one."""
         fast_service = self._head.fast_service
         fast_service.admission.enter()
-        self._tried_at = fast_service.service.clock()
         self._started = fast_service.loop.time()
         connection = self._plan.way.pool.take()
         if connection is None:
@@ -363,7 +368,8 @@ class FastTurn:
         note = self._meter.note if surface is not RESPONSES else self._hear_response
         encoder = SameStream(surface.end_mark, surface.encode_error_event)
         self._relay = Relay(encoder, self._attempt, trail, note, self._exchange.write)
-        self._exchange.begin_encoded(connection.status, self._encode_lines(EVENTS["content-type"]))
+        self._relay.write_framed = self._exchange.write_framed
+        self._exchange.begin_encoded(connection.status, self._encode_lines(_EVENTS))
         self._state = "streaming"
 
     def _go_on(self, *, is_over: bool = False) -> None:
@@ -380,9 +386,11 @@ class FastTurn:
         connection, self._connection = self._connection, None
         self._exchange.end(last)
         self._finish(self._meter.read())
-        if connection is not None and self._relay.is_unread:
+        if connection is None:
+            return
+        if self._relay.is_unread:
             Drain(connection, self._head.fast_service.loop)
-        elif connection is not None:
+        else:
             connection.release()
 
     def _on_read(self) -> None:
@@ -422,7 +430,7 @@ class FastTurn:
         fast_service.counts["at the provider"] += 1
         self._cancel_timer()
         self._state = "handed"
-        self._sending = Sending(self._attempt, self._tried_at, came, waited_seconds)
+        self._sending = Sending(self._attempt, self._sent_at, came, waited_seconds)
         exchange.head = self._template.read(self._filled.values)
         fast_service.start_story(self._head.endpoint, exchange, self._claim)
 
@@ -507,24 +515,36 @@ class FastTurn:
     # What is told.
 
     def _note_answer(self, status: int) -> None:
-        trail, tried_at, decision = self._trail, self._tried_at, self._plan.decision
-        tried = Try(decision.model, status, None, self._measure_since(tried_at), decision.deployment)
+        trail, decision = self._trail, self._plan.decision
+        now = self._head.fast_service.service.clock()
+        tried = Try(decision.model, status, None, (now - self._sent_at) * 1000, decision.deployment)
         trail.tries.append(tried)
-        trail.upstream_ms = self._measure_since(self._sent_at)
+        trail.upstream_ms = (now - self._sent_at) * 1000
+        trail.adjustments = self._adjustments
 
-    def _encode_lines(self, content_type: str) -> bytes:
+    def _encode_lines(self, content_type: bytes) -> bytes:
         """Encode the answer's header lines; see `answer.build_headers` and `Story._pass_back`."""
         trail = self._trail
-        passed, has_type = self._provider_head.encode_passed(content_type)
-        own = "" if trail.affinity_id is None else f"x-model-affinity: {trail.affinity_id}\r\n"
-        source = "" if trail.origin is None else f"x-plano-session: {trail.origin.source}\r\n"
-        adjusted = f"x-plano-adjusted: {say_adjustments(trail.adjustments)}\r\n" if trail.adjustments else ""
-        kind = "" if has_type else f"content-type: {content_type}\r\n"
-        cache = f"cache-control: {EVENTS['cache-control']}\r\n" if trail.streams else ""
-        return (
-            f"{passed}x-plano-trace-id: {trail.trace_id}\r\n{own}{source}{self._plan.contract}{adjusted}"
-            f"server-timing: routing;dur={trail.routing_ms:.3f}, upstream;dur={trail.upstream_ms:.3f}\r\n{kind}{cache}"
-        ).encode("latin-1")
+        head = self._provider_head
+        more = b""
+        if trail.affinity_id is not None:
+            more = f"x-model-affinity: {trail.affinity_id}\r\n".encode("latin-1")
+        if trail.origin is not None:
+            more += f"x-plano-session: {trail.origin.source}\r\n".encode("latin-1")
+        adjusted = b""
+        if trail.adjustments:
+            adjusted = f"x-plano-adjusted: {say_adjustments(trail.adjustments)}\r\n".encode("latin-1")
+        return _LINES % (
+            head.passed,
+            trail.trace_id.encode("latin-1"),
+            more,
+            self._plan.contract,
+            adjusted,
+            trail.routing_ms,
+            trail.upstream_ms,
+            b"" if head.has_type else content_type,
+            _CACHE if trail.streams else b"",
+        )
 
     def _read_tokens(self) -> Tokens:
         return self._meter.read() if self._state == "streaming" else NO_TOKENS
@@ -560,7 +580,7 @@ class Drain:
     def on_answer(self) -> None:
         """There is none to come."""
 
-    def on_chunk(self, _chunk: bytes, /) -> bool:
+    def on_chunk(self, _chunk: bytes, _framed: bytes = b"", /) -> bool:
         """See `Reader.on_chunk`."""
         return True
 

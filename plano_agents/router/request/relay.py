@@ -37,6 +37,7 @@ class Relay:
         "_note",
         "_trail",
         "write",
+        "write_framed",
     )
 
     def __init__(
@@ -53,6 +54,8 @@ class Relay:
         self._note = note
         self.write = write
         """Writes a piece; whether another may follow at once."""
+        self.write_framed: Callable[[bytes], bool] = write
+        """Writes a piece that is framed as the answer is."""
         self._is_over = False  # the provider's stream
         self._is_ended = False  # the client's
         self._is_broken = False
@@ -69,8 +72,13 @@ class Relay:
         """Whether the client has its end, and the provider's is still to come."""
         return self._is_ended and not (self._is_broken or self._is_over)
 
-    def take(self, chunk: bytes) -> bool:
-        """Pass on a chunk; whether another may follow. What is wrong with it is told by `conclude`."""
+    def take(self, chunk: bytes, framed: bytes = b"") -> bool:
+        """Pass on a chunk; whether another may follow. What is wrong with it is told by `conclude`.
+
+        Args:
+            chunk: What came.
+            framed: The same, ready to be written as it came; empty where it is not.
+        """
         encoder = self._encoder
         try:
             piece = encoder.feed(chunk)
@@ -80,6 +88,8 @@ class Relay:
             if not piece:
                 return True
             self._note(piece)
+            if piece is chunk and framed:
+                return self.write_framed(framed)
             return self.write(piece)
         except Exception as error:  # noqa: BLE001 - see `TakeChunk`
             self.fail(error)

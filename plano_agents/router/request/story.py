@@ -46,7 +46,9 @@ _CANDIDATES: tuple[type[ModelCandidate], type[ModelCandidate]] = (ModelCandidate
 """Those for an answer, and those for a compaction."""
 
 _HINT = HINT_HEADER.lower()
-_JSON = (b"{", b"[")
+_BEGINNINGS = (b"{", b"[")
+JSON = "application/json"
+"""The content type of a whole answer."""
 EVENTS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
 """What says that an answer is a stream."""
 
@@ -340,8 +342,8 @@ class Story:
         if is_good and opened.streams:
             headers |= EVENTS
             trail.streams = True
-        elif is_good or opened.translation is not None or body.startswith(_JSON):
-            headers["content-type"] = "application/json"
+        elif is_good or opened.translation is not None or body.startswith(_BEGINNINGS):
+            headers["content-type"] = JSON
         if opened.translation is not None and not is_good:
             body = opened.translation.encode_error(body, answer.status)
         elif not is_good and opened.form is not None:

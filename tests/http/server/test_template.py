@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from plano_agents.errors import PlanoError
 from plano_agents.http.server.head import HeadReader, RequestHead
-from plano_agents.http.server.template import Template, build_template
+from plano_agents.http.server.template import PATTERN_AFTER, Template, build_template
 
 NAMES = {"x-model-affinity", "traceparent"}
 HEAD = (
@@ -22,10 +22,15 @@ def parse(block: bytes) -> RequestHead:
     return head
 
 
-def build(block: bytes = HEAD) -> Template:
+def build(block: bytes = HEAD, *, is_used: bool = False) -> Template:
     template = build_template(block, parse(block), NAMES)
     assert template is not None
+    for _ in range(PATTERN_AFTER if is_used else 0):
+        assert template.fill(block, MAX_BYTES) is not None
     return template
+
+
+USED, NEW = build(is_used=True), build()
 
 
 def read(template: Template, data: bytes) -> RequestHead | None:
@@ -49,7 +54,8 @@ def test_whatever_is_changed_is_read_as_the_parser_reads_it_or_not_at_all(data: 
         st.sampled_from([b"", b" ", b"\t", b"\r\n", b"\n", b"\r", b":", b"0", b"1", b"\x00", b"\xff", b"a: b\r\n"])
     )
     changed = HEAD[:at] + new + HEAD[at + cut :]
-    head = read(build(), changed)
+    head = read(NEW, changed)
+    assert read(USED, changed) == head
     if head is not None:
         assert head == parse(changed)
 
@@ -73,12 +79,14 @@ def test_whatever_is_changed_is_read_as_the_parser_reads_it_or_not_at_all(data: 
     ],
 )
 def test_a_head_that_differs_elsewhere_is_left_to_the_parser(old: bytes, new: bytes) -> None:
-    assert read(build(), HEAD.replace(old, new, 1)) is None
+    assert read(NEW, HEAD.replace(old, new, 1)) is None
+    assert read(USED, HEAD.replace(old, new, 1)) is None
 
 
 def test_a_head_that_is_too_long_is_left_to_the_parser() -> None:
-    assert build().fill(HEAD, len(HEAD)) is not None
-    assert build().fill(HEAD, len(HEAD) - 1) is None
+    for template in (NEW, USED):
+        assert template.fill(HEAD, len(HEAD)) is not None
+        assert template.fill(HEAD, len(HEAD) - 1) is None
 
 
 @pytest.mark.parametrize("block", [HEAD[: HEAD.index(b"Content")] + b"\r\n", HEAD.replace(b": 12", b": 0")])
@@ -94,7 +102,8 @@ def test_a_header_that_came_twice_is_no_blank() -> None:
 @given(st.lists(st.sampled_from([b"GET / HTTP/1.1\r\n", b"\r\n", HEAD, b"x: y\r\n", b"a-2"]), max_size=4))
 def test_no_bytes_break_the_comparison(pieces: list[bytes]) -> None:
     data = b"".join(pieces)
-    head = read(build(), data)
+    head = read(NEW, data)
+    assert read(USED, data) == head
     if head is not None:
         try:
             assert head == parse(data)
