@@ -14,7 +14,19 @@ from hypothesis import strategies as st
 from plano_agents.protocol import sse
 from tests.faults.wires import CHAT_STREAM, MESSAGES_STREAM
 from tests.router.conftest import CLAUDE, COMPLETION, GPT, MESSAGE
-from tests.router.request.scripted_router import End, HalfClose, Leave, Reply, Say, Stall, Step, Stop, Wait
+from tests.router.request.scripted_router import (
+    End,
+    HalfClose,
+    Leave,
+    Reload,
+    Reply,
+    Say,
+    Stall,
+    Step,
+    Stop,
+    Turn,
+    Wait,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +118,11 @@ _ANSWER_LINES = (
     "Connection: keep-alive",
 )
 
+SHOWN_BYTES = 600
+"""How much of a request and an answer is shown where a test fails."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Exchange:
     """A request's bytes, the answers that providers give, in pieces, and what goes wrong."""
 
@@ -121,6 +136,10 @@ class Exchange:
     """At which step it comes, and what was to come after it of the client's and the provider's does not, where it ends
     one of them."""
     qualifies: bool = True
+
+    def __repr__(self) -> str:
+        parts = (_shorten(self.request), _shorten(self.answer), self.request_cuts, self.answer_cuts)
+        return f"Exchange{(*parts, self.fault, self.fault_at, self.qualifies)!r}"
 
     def script(self) -> list[Step]:
         """Write the steps; a request that is sent again finds the whole answer."""
@@ -192,6 +211,21 @@ def build_good(wire: Wire, *, streams: bool, chunk: int | None = None, number: i
     if not streams:
         return build_answer(wire.answer, chunk=chunk, number=number)
     return build_answer(wire.stream, "text/event-stream; charset=utf-8", chunk=chunk or 120, number=number)
+
+
+def build_long(wire: Wire, *, streams: bool) -> bytes:
+    """Build an answer that is longer than anybody holds for a client that does not read."""
+    if not streams:
+        return build_answer(wire.answer + b" " * 400_000)
+    return build_answer(
+        wire.stream.replace(b"lazy", b"lazy " * 40_000).replace(b"hello", b"hello " * 40_000),
+        "text/event-stream",
+        chunk=4_000,
+    )
+
+
+def _shorten(data: bytes) -> bytes:
+    return data if len(data) <= SHOWN_BYTES else data[:SHOWN_BYTES] + b"... of %d" % len(data)
 
 
 def _cut(data: bytes, cuts: Sequence[int]) -> list[bytes]:
@@ -303,7 +337,9 @@ def draw_exchange(draw: st.DrawFn, wire: Wire) -> Exchange:
         draw(_CUTS),
         draw(_CUTS),
     )
-    kind = draw(st.sampled_from(["good", "good", "odd request", "odd answer", "fault"]))
+    if draw(st.integers(0, 7)) == 0:
+        exchange = replace(exchange, answer=build_long(wire, streams=streams))
+    kind = draw(st.sampled_from(["good", "good", "odd request", "odd answer", "fault", "fault"]))
     if kind == "odd request":
         return replace(exchange, request=draw(_odd_requests(wire, streams)), qualifies=False)
     if kind == "odd answer":
@@ -319,6 +355,7 @@ _faults = st.one_of(
     st.builds(HalfClose),
     st.builds(Stall),
     st.builds(Stop),
+    st.builds(Reload),
     st.builds(Wait, st.sampled_from([0.5, 14.0, 16.0, 61.0, 301.0, 901.0])),
 )
 
@@ -386,3 +423,21 @@ def _odd_answers(draw: st.DrawFn, wire: Wire) -> bytes:
             ]
         )
     )
+
+
+@st.composite
+def draw_crowd(draw: st.DrawFn, wire: Wire) -> list[Step]:
+    """Draw what two clients do at once, a step of one and a step of the other as it comes."""
+    scripts = [
+        [step for each in draw(st.lists(draw_exchange(wire), min_size=1, max_size=2)) for step in each.script()]
+        for _ in range(2)
+    ]
+    steps: list[Step] = []
+    while any(scripts):
+        client = draw(st.integers(0, 1))
+        if scripts[client]:
+            steps += [Turn(client), scripts[client].pop(0)]
+        else:
+            steps += [Turn(1 - client), *scripts[1 - client]]
+            break
+    return steps

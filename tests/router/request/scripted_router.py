@@ -98,7 +98,19 @@ class Stop:
     """The server stops, and its time for requests under way is over."""
 
 
-Step = Say | Reply | End | Wait | Leave | HalfClose | Stall | Stop
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What the client does from now on, it does on its connection of that number."""
+
+    to: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """The configuration is read again, and is the same."""
+
+
+Step = Say | Reply | End | Wait | Leave | HalfClose | Stall | Stop | Turn | Reload
 Script = Sequence[Step]
 
 
@@ -211,6 +223,8 @@ class ScriptedRouter:
     refused: list[str] = field(default_factory=list)
     clients: list[Client] = field(default_factory=list)
     providers: list[Provider] = field(default_factory=list)
+    _connected: dict[int, Client] = field(default_factory=dict)
+    _turned_to: int = 0
 
     def __post_init__(self) -> None:
         loop = asyncio.get_running_loop()
@@ -221,6 +235,13 @@ class ScriptedRouter:
         )
         self.health = Health(self.config, clock=loop.time)
         self.admission = Admission(self.config.limits)
+        self._start()
+        self.server_state = ServerState(HttpLimits(), self.admission.buffered, self.refused.append)
+        self.handlers = Handlers(self)
+
+    def _start(self) -> None:
+        """Build what serves the configuration."""
+        loop = asyncio.get_running_loop()
         self.service = Service(
             self.config,
             chooser=Chooser(self.config, Choose(self.route), is_down=self.health.is_down),
@@ -246,8 +267,6 @@ class ScriptedRouter:
             on_refused=self.refused.append,
             upstream=self.upstream if self.fast else None,
         )
-        self.server_state = ServerState(HttpLimits(), self.admission.buffered, self.refused.append)
-        self.handlers = Handlers(self)
 
     def find_direct(self, path: str) -> Serve | None:
         return self._endpoints.find_direct(path)
@@ -291,7 +310,8 @@ class ScriptedRouter:
         number = _Numbers()
         clients = tuple((number.tell(bytes(each.taken + each.unread)), each.is_over) for each in self.clients)
         providers = tuple((number.tell(bytes(each.written)), each.is_aborted) for each in self.providers)
-        records = tuple(number.tell(msgspec.json.encode(each, enc_hook=repr)) for each in self.trails)
+        told = sorted(self.trails, key=_place)  # requests that end in one step are told in no certain order
+        records = tuple(number.tell(msgspec.json.encode(each, enc_hook=repr)) for each in told)
         keys = dict.fromkeys(trail.session for trail in self.trails if trail.session is not None)
         sessions = tuple(number.tell(msgspec.json.encode(self._explain(key), enc_hook=repr)) for key in keys)
         counts: dict[str, object] = {
@@ -324,8 +344,16 @@ class ScriptedRouter:
                 loop = asyncio.get_running_loop()
                 assert isinstance(loop, ClockLoop)
                 loop.now += seconds
+            case Turn(to):
+                self._turned_to = to
+            case Reload():
+                before = self._endpoints.fast_path
+                self._start()
+                if before is not None:
+                    before.retire()
             case Stop():
-                members, tasks = [*self.server_state.members], [*self.server_state.tasks]
+                members = [client.protocol for client in self.clients if not client.is_lost]
+                tasks = [*self.server_state.tasks]
                 for member in members:
                     member.finish()
                 for task in tasks:
@@ -364,13 +392,14 @@ class ScriptedRouter:
     @property
     def _client(self) -> Client:
         """The client's connection; a new one where it has none, or left."""
-        if not self.clients or self.clients[-1].is_over:
-            client = Client()
+        client = self._connected.get(self._turned_to)
+        if client is None or client.is_over:
+            client = self._connected[self._turned_to] = Client()
             client.reads = True
             client.protocol = ServerConnection(self.server_state, self.handlers)
             client.protocol.connection_made(client)
             self.clients.append(client)
-        return self.clients[-1]
+        return client
 
 
 class _Numbers:
@@ -407,6 +436,11 @@ def run_script(build: Callable[[], ScriptedRouter], script: Script) -> Outcome:
 
     with asyncio.Runner(loop_factory=ClockLoop) as runner:
         return runner.run(run())
+
+
+def _place(trail: Trail) -> tuple[object, ...]:
+    ended = trail.started * 1_000 + (trail.duration_ms or 0)
+    return ended, trail.started, trail.affinity_id or "", trail.status or 0, len(trail.tries)
 
 
 def _wall_clock() -> float:

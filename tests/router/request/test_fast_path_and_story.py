@@ -22,6 +22,7 @@ from tests.router.request.scripted_exchanges import (
     Wire,
     build_good,
     build_request,
+    draw_crowd,
     draw_exchange,
 )
 from tests.router.request.scripted_router import End, Leave, Outcome, Reply, Say, ScriptedRouter, Step, Wait, run_script
@@ -73,6 +74,13 @@ def test_both_leave_out_a_beta_feature_that_the_model_lacks_and_tell_it() -> Non
     assert b"".join(said for said, _ in fast.clients).count(b"betas: context-1m-2025-08-07 dropped") == len(
         fast.records
     )
+
+
+@pytest.mark.parametrize("wire", WIRES, ids=["chat", "messages", "responses"])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_they_do_the_same_for_two_clients_at_once(wire: Wire, data: st.DataObject) -> None:
+    compare(wire, data.draw(draw_crowd(wire)))
 
 
 SOME_OR_ALL = pytest.mark.parametrize("stride", [11, pytest.param(1, marks=pytest.mark.soak)], ids=["some", "all"])
