@@ -440,7 +440,8 @@ def run_script(build: Callable[[], ScriptedRouter], script: Script) -> Outcome:
 
 def _place(trail: Trail) -> tuple[object, ...]:
     ended = trail.started * 1_000 + (trail.duration_ms or 0)
-    return ended, trail.started, trail.affinity_id or "", trail.status or 0, len(trail.tries)
+    decided = repr(trail.decision)
+    return ended, trail.started, trail.affinity_id or "", trail.status or 0, len(trail.tries), decided
 
 
 def _wall_clock() -> float:

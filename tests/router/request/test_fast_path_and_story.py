@@ -5,6 +5,7 @@ compared: the client's bytes, the provider's bytes, the records, the sessions. W
 handed over fails too.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import fields, replace
 
@@ -74,6 +75,28 @@ def test_both_leave_out_a_beta_feature_that_the_model_lacks_and_tell_it() -> Non
     assert b"".join(said for said, _ in fast.clients).count(b"betas: context-1m-2025-08-07 dropped") == len(
         fast.records
     )
+
+
+@pytest.mark.parametrize("wire", WIRES, ids=["chat", "messages", "responses"])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_what_qualifies_is_finished_on_the_fast_path(wire: Wire, data: st.DataObject) -> None:
+    """All but the first turn of a session, however its bytes come."""
+    exchanges = data.draw(st.lists(draw_exchange(wire, good=True), min_size=1, max_size=4))
+    sessions = {re.findall(rb"X-Model-Affinity: (\S+)", each.request)[0] for each in exchanges}
+    routers: list[ScriptedRouter] = []
+
+    def build() -> ScriptedRouter:
+        routers.append(ScriptedRouter(CONFIG, fast=True, route=wire.route))
+        return routers[0]
+
+    run_script(build, [step for each in exchanges for step in each.script()])
+    assert routers[0].fast_turns == {
+        "finished": len(exchanges) - len(sessions),
+        "before the pin": 0,
+        "at the pin": len(sessions),
+        "at the provider": 0,
+    }
 
 
 @pytest.mark.parametrize("wire", WIRES, ids=["chat", "messages", "responses"])
