@@ -119,6 +119,14 @@ def looks_like_events(body: bytes) -> bool:
     return body.removeprefix(_BOM).lstrip().startswith(_EVENT_STARTS)
 
 
+def may_be_events(opening: bytes) -> bool:
+    """Whether the first bytes of an answer may be those of server-sent events, as few as they are."""
+    if _BOM.startswith(opening):
+        return True
+    text = opening.removeprefix(_BOM).lstrip()
+    return text.startswith(_EVENT_STARTS) or any(start.startswith(text) for start in _EVENT_STARTS)
+
+
 def check_whole(body: bytes, form: Form) -> FoundError | None:
     """Look at a whole answer of status 200.
 

@@ -6,7 +6,7 @@ import pytest
 
 from plano_agents.errors import UpstreamProtocolError
 from plano_agents.protocol import sse
-from plano_agents.protocol.first_look import FoundError, Opening, check_whole, judge_opening
+from plano_agents.protocol.first_look import FoundError, Opening, check_whole, judge_opening, may_be_events
 from plano_agents.protocol.form import Form
 
 PARTS = {Form.OPENAI_CHAT: "choices", Form.ANTHROPIC_MESSAGES: "content", Form.OPENAI_RESPONSES: "output"}
@@ -78,3 +78,15 @@ def test_a_response_that_failed_at_once_is_an_error_of_its_own_status() -> None:
 @pytest.mark.parametrize("events", [b"data: [DONE]\n\n", b": hi\n\n", b"data: hello\n\n", b"data: {}\n\n"])
 def test_what_is_no_answers_event_says_nothing(events: bytes) -> None:
     assert judge_opening(events) is Opening.SILENT
+
+
+@pytest.mark.parametrize(
+    "begun", [b"data: {}", b"\r\n: wait", b"\xef\xbb\xbfevent: message_start", b"id: 1", b"retry: 9"]
+)
+def test_an_answer_may_be_events_from_its_first_byte_on(begun: bytes) -> None:
+    assert all(may_be_events(begun[:size]) for size in range(len(begun) + 1))
+
+
+@pytest.mark.parametrize("begun", [b"{", b'{"error"', b"<html>", b"dates", b"even more", b"\xef\xbbx"])
+def test_other_answers_are_told_from_events_at_once(begun: bytes) -> None:
+    assert not may_be_events(begun)

@@ -26,7 +26,7 @@ from plano_agents.http.client.response import ANSWER_BYTES, HttpResponse
 from plano_agents.http.server.exchange import Exchange
 from plano_agents.http.server.template import Filled, Template
 from plano_agents.protocol.adjustment import Adjustment
-from plano_agents.protocol.first_look import Opening, check_whole, judge_opening, looks_like_events
+from plano_agents.protocol.first_look import Opening, check_whole, judge_opening, looks_like_events, may_be_events
 from plano_agents.protocol.form import Form
 from plano_agents.protocol.identity import read_response_id
 from plano_agents.protocol.needs import Needs
@@ -229,7 +229,7 @@ class FastTurn:
         if self._state == "streaming":
             return self._relay.take(chunk, framed)
         self._opening += chunk
-        if not looks_like_events(self._opening) and self._opening.strip():
+        if not may_be_events(self._opening):
             return False
         judged = judge_opening(self._opening)
         if judged is not Opening.BEGUN:

@@ -18,6 +18,7 @@ from plano_agents.protocol.first_look import (
     check_whole,
     judge_opening,
     looks_like_events,
+    may_be_events,
 )
 from plano_agents.router.request.breaker import Attempt
 from plano_agents.router.request.candidates import Opened
@@ -96,7 +97,7 @@ class StreamedAnswer:
 
     def _take_opening(self, chunk: bytes) -> bool:
         self.opening += chunk
-        if not looks_like_events(self.opening) and self.opening.strip():
+        if not may_be_events(self.opening):
             return False
         self.judged = judge_opening(self.opening)
         return self.judged is Opening.SILENT

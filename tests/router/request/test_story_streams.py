@@ -73,6 +73,14 @@ async def test_a_stream_is_passed_on_byte_for_byte_and_piece_for_piece() -> None
         assert (*pieces, last) == CHUNKS
 
 
+async def test_a_stream_that_begins_with_a_single_byte_is_not_held_back_to_its_end() -> None:
+    pieces = (CHUNKS[0][:1], CHUNKS[0][1:], *CHUNKS[1:])
+    service = build_service(build_config(), MemoryUpstream(MemoryResponse(headers=SSE, pieces=pieces)))
+    async with Story(service, Endpoint(CHAT), ProxyRequest([], chat(stream=True))) as answer:
+        assert not isinstance(answer.body, bytes)
+    assert (await stream(*pieces)).body == b"".join(CHUNKS)
+
+
 async def test_a_streams_headers_say_that_it_is_one() -> None:
     seen = await stream(*CHUNKS, headers={"content-type": "text/event-stream", "x-request-id": "r"})
     assert seen.headers["content-type"] == "text/event-stream; charset=utf-8"
