@@ -10,8 +10,10 @@ Read it in this order:
 ``candidates``       the request as each of them takes it
 ``dispatch``         tries them; ``outcomes`` tables what each outcome leads to
 ``upstream_answer``  what a provider answers, looked at before the client has a byte
-``streams``          a stream on its way to the client; ``stream_encoders`` make its bytes
+``streams``          a stream on its way to the client, by a `relay`; ``stream_encoders`` make its bytes
 ``answer``           what goes back, with the contract's headers
 ``trail``            the record of all this, for observers
+``fast_path``        most turns of pinned sessions, without all this: ``fast_head``, ``fast_plan``,
+                     ``fast_turn``; ``begun`` is what the story goes on with
 ===================  ===============================================================================
 """

@@ -44,6 +44,7 @@ class FastHead:
         template: The head, as it was first read.
         fields: The headers that the client is let in with, as they were first read.
         tenant: Whose sessions theirs are.
+        label: What the client calls its session; None where it says nothing.
         left_out: The headers that hold the client's key, and go no further.
     """
 
@@ -57,6 +58,7 @@ class FastHead:
         "_trace_at",
         "endpoint",
         "fast_service",
+        "label",
     )
 
     def __init__(
@@ -67,12 +69,15 @@ class FastHead:
         fields: Mapping[str, str],
         *,
         tenant: str,
+        label: str | None,
         left_out: frozenset[str],
     ) -> None:
         self.fast_service = fast_service
         self.endpoint = endpoint
         self._fields = fields
         self._tenant = tenant
+        self.label = label
+        """What the client calls its session; None where it says nothing."""
         self._left_out = left_out
         self._names = names = template.names
         self._ours_at = names.index(_OURS) if _OURS in names else None

@@ -31,6 +31,7 @@ from plano_agents.router.request.candidates import CACHE_HEADER
 from plano_agents.router.request.fast_head import CHANGING, FastHead
 from plano_agents.router.request.fast_service import FastService
 from plano_agents.router.request.fast_turn import FastTurn
+from plano_agents.router.request.label import LABEL_HEADER, read_label
 from plano_agents.router.request.story import LARGE_BODY_BYTES
 from plano_agents.router.request.surfaces import ENDPOINTS, Endpoint
 
@@ -39,7 +40,7 @@ MAX_HEADS = 256
 
 _OURS = ("x-model-affinity", "x-plano-")
 _SCOPE = SCOPE_HEADER.lower()
-_UNDERSTOOD = frozenset({"x-model-affinity", "x-model-affinity-hint", _SCOPE, CACHE_HEADER})
+_UNDERSTOOD = frozenset({"x-model-affinity", "x-model-affinity-hint", _SCOPE, CACHE_HEADER, LABEL_HEADER})
 """Our own headers that a pinned request may have: one of another name asks for what is not known here."""
 
 LetIn = Callable[[str, Sequence[Header], str | None], Sequence[Header]]
@@ -99,6 +100,7 @@ class FastPath:
             fields: Mapping[str, str] = dict(headers)
             tenant = self._turns.find_tenant(headers, fields)
             self._turns.find_affinity_id(headers, fields)
+            label = read_label(headers) if LABEL_HEADER in fields else None
         except PlanoError:
             return None
         if fields.get(_SCOPE, self._turns.scope) != "session":
@@ -108,7 +110,7 @@ class FastPath:
         ):
             return None
         left_out = frozenset(dict(head.headers)) - frozenset(fields)
-        return FastHead(self._fast_service, endpoint, template, fields, tenant=tenant, left_out=left_out)
+        return FastHead(self._fast_service, endpoint, template, fields, tenant=tenant, label=label, left_out=left_out)
 
 
 class FastShortcut:

@@ -179,6 +179,9 @@ class FastTurn:
         )
         replaced = tell_replaced(service.chooser, request.model, self._plan.decision.model)
         self._adjustments = (*replaced, *self._fitted.adjustments)
+        if self._head.label is not None:
+            trail.label = self._head.label
+            turn.note_label(self._head.label)
         trail.routing_ms = (self._sent_at - started) * 1000
         self._send()
 
