@@ -488,7 +488,7 @@ class FastTurn:
             dialling.cancel()
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.abort()
+            connection.release()  # where its answer is not whole, that closes it
         self._close(tokens)
         self._head.fast_service.admission.leave()
 
