@@ -100,7 +100,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What the client does from now on, it does on its connection of that number."""
+    """The client goes on on its connection of that number."""
 
     to: int
 
