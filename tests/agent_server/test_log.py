@@ -67,7 +67,7 @@ async def test_a_run_that_is_cancelled_is_a_line(caplog: pytest.LogCaptureFixtur
         await asyncio.Event().wait()
 
     caplog.set_level(logging.INFO, "plano_agents")
-    async with call_app(build_graph(Script(wait=hang)), run_seconds=0.05) as client:
+    async with call_app(build_graph(Script(wait=hang)), run_seconds=0.05, affinity="thread") as client:
         await client.post("/agent/run", json={"input": "hi", "thread_id": "t-1"})
     (line,) = [record.getMessage() for record in caplog.records if record.name.startswith("plano")]
     assert 'cancelled affinity="thread-' in line
