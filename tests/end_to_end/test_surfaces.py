@@ -148,6 +148,7 @@ def test_the_routing_endpoints_give_the_decision_alone(router: str, path: str) -
         "decision": "initialize",
         "reason": "first_turn",
         "because": None,
+        "deployment": None,
     }
 
 
