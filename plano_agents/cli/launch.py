@@ -14,9 +14,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -26,6 +28,7 @@ from plano_agents.cli.options import ACT_HELP, settings_option
 from plano_agents.config.load import load_config
 from plano_agents.demos.child import ROUTER_READY, ChildNotStartedError, running_server
 from plano_agents.errors import ConfigError
+from plano_agents.http.origin import is_loopback_name
 from plano_agents.http_syntax import is_header_value
 from plano_agents.integrations.router_address import build_base_url, name_url
 
@@ -37,6 +40,8 @@ ANSWER_SECONDS = 10.0
 """How long a router may take to list its models."""
 NO_KEY = "none"
 """The key where the router asks for none: agents refuse to start without one."""
+PROXIES = tuple(name for each in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY") for name in (each, each.lower()))
+"""The variables that send an agent's requests through a proxy."""
 IMPLICIT = "prompt_caching: {enabled: true}"
 """What makes a router keep the model of conversations without a session id."""
 
@@ -160,7 +165,20 @@ def _point(agent: Agent, url: str, key: str | None, model: str | None, small_mod
     named = model if model is not None else agent.model
     if named is None:
         named = _name_first_model(agent, url, access_key)
-    return agent.build(Access(url, access_key, named, small_model))
+    setup = agent.build(Access(url, access_key, named, small_model))
+    return replace(setup, environ={**setup.environ, **pass_proxies_by(url, os.environ)})
+
+
+def pass_proxies_by(url: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """Build the variables that keep an agent behind a proxy from asking it for a router on this machine."""
+    names = ("NO_PROXY", "no_proxy")
+    host = urlsplit(url).hostname or ""
+    if not is_loopback_name(host) or not any(environ.get(name) for name in PROXIES):
+        return {}
+    excepted = [part.strip() for name in names for part in environ.get(name, "").split(",") if part.strip()]
+    if "*" in excepted:
+        return {}
+    return dict.fromkeys(names, ",".join(dict.fromkeys([*excepted, host])))
 
 
 def _name_first_model(agent: Agent, url: str, key: str) -> str:

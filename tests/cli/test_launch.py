@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from plano_agents.cli.agents import AGENTS, Access, Agent
+from plano_agents.cli.launch import pass_proxies_by
 from tests.cli.conftest import command, environ
 from tests.patience import PATIENCE_SECONDS
 
@@ -90,6 +91,29 @@ def test_a_client_key_goes_to_the_agent_by_its_environment_alone(launch: Run, of
     started = read(ended)
     assert started["environ"]["PLANO_KEY"] == "pk-secret"
     assert "pk-secret" not in ended.stderr + str(started["arguments"])
+
+
+def test_an_agent_behind_a_proxy_asks_a_router_on_this_machine_by_itself(launch: Run, offline_router: str) -> None:
+    started = read(launch("claude", "--url", offline_router, http_proxy="http://127.0.0.1:9"))["environ"]
+    assert "127.0.0.1" in started["NO_PROXY"].split(",")
+
+
+@pytest.mark.parametrize(
+    ("url", "excepted", "told"),
+    [
+        ("http://localhost:12000", {}, "localhost"),
+        ("http://127.0.0.1:12000", {"no_proxy": "corp.example, 127.0.0.1"}, "corp.example,127.0.0.1"),
+        ("http://127.0.0.1:12000", {"NO_PROXY": "*"}, None),
+        ("https://router.example", {}, None),
+    ],
+)
+def test_what_a_user_excepts_from_the_proxy_stays_so(url: str, excepted: dict[str, str], told: str | None) -> None:
+    wanted = {} if told is None else {"NO_PROXY": told, "no_proxy": told}
+    assert pass_proxies_by(url, {"HTTPS_PROXY": "http://127.0.0.1:9"} | excepted) == wanted
+
+
+def test_without_a_proxy_no_exception_is_set() -> None:
+    assert pass_proxies_by("http://127.0.0.1:12000", {}) == {}
 
 
 def test_an_agent_that_knows_no_model_asks_for_the_routers_first(launch: Run, offline_router: str) -> None:
