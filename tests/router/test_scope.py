@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from plano_agents.config.model import Config, Preference, Routing
+from plano_agents.config.options import SessionCache
 from plano_agents.router.request.service import Service
 from plano_agents.router.request.surfaces import CHAT, COMPACT, RESPONSES, SURFACES, Endpoint, Surface
 from plano_agents.sessions.pinning import Pinning
@@ -145,3 +146,15 @@ async def test_nothing_of_a_users_words_is_kept() -> None:
     (session,) = (await router.pinning.store.scan(Wanted(), limit=2, cursor=None)).sessions
     assert len(session.pin.user_turn) == 16
     assert "secret" not in repr(session)
+
+
+async def test_a_tenant_that_is_sent_twice_is_refused_whatever_the_scope() -> None:
+    """Behind a gateway that sets the tenant, a client would choose another."""
+    tenants = SessionCache(tenant_header="x-tenant")
+    for routing in (Routing(session_cache=tenants), Routing(scope="user_turn", session_cache=tenants)):
+        router = Router(routing)
+        for scope in ((), (USER_TURN,)):
+            twice = (ID, *scope, ("x-tenant", "a"), ("x-tenant", "b"))
+            seen = await router.send(Endpoint(CHAT), write(CHAT, ASKED), *twice)
+            assert seen.status == 400
+            assert b"x-tenant came 2 times" in seen.body

@@ -190,7 +190,8 @@ class Turns:
             raise RequestError(
                 f"The header {SCOPE_HEADER} is {asked[:40]!r}. Send 'session' or 'user_turn', once.", param=_SCOPE
             )
-        turn = await self.find_turn(headers, {**fields, _SCOPE: _SESSION}, affinity_id, request, endpoint)
+        whole = [*(header for header in headers if header[0] != _SCOPE), (_SCOPE, _SESSION)]  # `_count` compares both
+        turn = await self.find_turn(whole, {**fields, _SCOPE: _SESSION}, affinity_id, request, endpoint)
         is_no_message = endpoint.compacts or endpoint.counts_only
         if turn is None or is_no_message or (asked is None and turn.lane is not None):
             return turn
