@@ -198,7 +198,7 @@ def _join(prefix: bytes, tenant: str, name: str) -> bytes:
 
 
 def _read_whole(pin: _WholePin) -> Pin:
-    return Pin(**_list_fields(pin) | {"switches": pin.all_switches})
+    return Pin(**_list_fields(pin) | {"switches": pin.all_switches or pin.switches})
 
 
 def _list_fields(pin: Pin) -> dict[str, Any]:

@@ -143,3 +143,9 @@ def test_a_switch_for_a_reason_of_a_later_release_is_read() -> None:
     pin = decode_pin(encode_pin(build_pin().move(CLAUDE, "r", "unsuitable", 1.0)).replace(b'"unsuitable"', b'"moon"'))
     assert pin is not None
     assert [each.reason for each in pin.switches] == ["moon"]
+
+
+@pytest.mark.parametrize("name", ["all_switches", '"all_switches":[]'])
+def test_a_pin_keeps_its_switches_whatever_its_preference_is_called(name: str) -> None:
+    pin = build_pin().move("m/n", name, "unsuitable", 1.0)
+    assert decode_pin(encode_pin(pin)) == pin
