@@ -11,6 +11,10 @@ from plano_agents.config.load import read_text
 from plano_agents.config.plano import parse_config
 from plano_agents.config.settings import SETTINGS_NAME
 from plano_agents.config.starter import find_starters, write_starter
+from plano_agents.errors import ConfigError
+
+TITLES = {"litellm": "LiteLLM's", "plano": "Plano's"}
+"""The gateways whose files are carried over."""
 
 
 @click.command("init")
@@ -19,7 +23,7 @@ from plano_agents.config.starter import find_starters, write_starter
     "--from",
     "origin",
     nargs=2,
-    type=(click.Choice(["litellm", "plano"]), click.Path(path_type=Path)),
+    type=(click.Choice(list(TITLES)), click.Path(path_type=Path)),
     help="Carry another gateway's file over: litellm FILE, or plano FILE.",
 )
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
@@ -37,15 +41,28 @@ def init_command(path: Path, origin: tuple[str, Path] | None, *, force: bool) ->
         notes = _tell_keys()
     else:
         kind, source = origin
-        found = read_text(source, f"Give the path of a {kind} configuration.")
+        found = read_text(source, f"Give the path of {TITLES[kind]} configuration.")
         if kind == "litellm":
-            text, settings, notes = convert_litellm(found, source=str(source))
+            text, settings, notes = convert_litellm(found, source=str(source), environ=os.environ)
         else:
             checked = parse_config(found, source=str(source), environ=os.environ, offline=True)
             text, notes = found, list(checked.warnings)
-    parse_config(
-        text, source=str(path), environ=os.environ, offline=True, settings_text=settings, settings_source=SETTINGS_NAME
-    )
+    try:
+        parse_config(
+            text,
+            source=str(path),
+            environ=os.environ,
+            offline=True,
+            settings_text=settings,
+            settings_source=SETTINGS_NAME,
+        )
+    except ConfigError as error:
+        if origin is None or origin[0] == "plano":
+            raise
+        raise ConfigError(
+            f"{origin[1]}: nothing was written, for the converted file is not valid. Correct the source, and convert again.",
+            *error.problems,
+        ) from None
     written = {path: text, **({settings_path: settings} if settings is not None else {})}
     for each in written:
         if each.exists() and not force:

@@ -125,6 +125,14 @@ def test_init_tells_that_the_file_to_carry_over_is_missing(tmp_path: Path, kind:
     assert (ended.returncode, "nowhere.yaml: there is no such file" in ended.stderr) == (1, True)
 
 
+def test_init_tells_that_a_converted_file_would_not_be_valid(tmp_path: Path) -> None:
+    source = tmp_path / "litellm.yaml"
+    source.write_text('model_list: [{litellm_params: {model: "openai/gpt 4o"}}]')
+    ended = run(tmp_path, "init", "--from", "litellm", "litellm.yaml")
+    assert (ended.returncode, "litellm.yaml: nothing was written" in ended.stderr) == (1, True)
+    assert list(tmp_path.iterdir()) == [source]
+
+
 def test_init_tells_that_a_path_cannot_be_written(tmp_path: Path) -> None:
     ended = run(tmp_path, "init", "no/such/folder.yaml")
     assert (ended.returncode, "cannot be written" in ended.stderr) == (1, True)

@@ -32,7 +32,7 @@ ENVIRON = dict.fromkeys(("AZURE_KEY", "OPENAI_API_KEY", "KEY_2", "ANTHROPIC_API_
 
 
 def convert() -> tuple[Config, list[str]]:
-    text, settings, notes = convert_litellm(FILE, source="litellm.yaml")
+    text, settings, notes = convert_litellm(FILE, source="litellm.yaml", environ={})
     return parse_config(text, source="config.yaml", environ=ENVIRON, settings_text=settings), notes
 
 
@@ -78,14 +78,95 @@ def test_what_is_not_carried_over_is_told(told: str) -> None:
 
 
 def test_a_key_that_stands_in_the_file_is_not_copied() -> None:
-    text, settings, notes = convert_litellm(FILE, source="litellm.yaml")
+    text, settings, notes = convert_litellm(FILE, source="litellm.yaml", environ={})
     assert "sk-in-the-file" not in f"{text}{settings}{notes}"
+
+
+def convert_entries(*entries: dict[str, object], **environ: str) -> tuple[Config, list[str]]:
+    """Convert models, each given by its `model_name` and parameters."""
+    listed = [{"model_name": entry.pop("model_name", None), "litellm_params": entry} for entry in entries]
+    text = yaml.safe_dump({"model_list": listed})
+    made, settings, notes = convert_litellm(text, source="litellm.yaml", environ=environ)
+    return parse_config(made, source="config.yaml", environ={}, settings_text=settings, offline=True), notes
+
+
+def name_variables(*entries: dict[str, object]) -> list[object]:
+    """Convert models; give what stands for the key of each."""
+    text = yaml.safe_dump({"model_list": [{"model_name": "my-vllm", "litellm_params": entry} for entry in entries]})
+    made, _, _ = convert_litellm(text, source="litellm.yaml", environ={})
+    return [entry.get("access_key") for entry in yaml.safe_load(made)["model_providers"]]
+
+
+def azure(model: str, **others: object) -> dict[str, object]:
+    address = f"https://{model}.openai.azure.com"
+    params = {"model": f"azure/{model}", "api_base": address, "api_key": "os.environ/AZURE_KEY"}
+    return {"model_name": "gpt-4o"} | params | others
+
+
+@pytest.mark.parametrize("first", ["gpt-4o-eu", "gpt-4o"])
+def test_azures_deployments_under_one_name_are_one_models(first: str) -> None:
+    config, notes = convert_entries(azure(first, weight=9), azure("gpt-4o-ca"))
+    (model,) = config.models
+    assert [(each.model_id, each.weight) for each in model.deployments] == [(None, 9), ("gpt-4o-ca", 1)]
+    assert notes == []
+
+
+def test_no_two_keys_get_one_variable() -> None:
+    assert name_variables(
+        {"model": "anthropic/claude-1", "api_key": "sk-first"},
+        {"model": "anthropic/claude-2", "api_key": "sk-second"},
+        {"model": "anthropic/claude-3", "api_key": "sk-first"},
+        {"model": "mistral/m-1", "api_key": "sk-mistral"},
+        {"model": "mistral/m-2"},
+    ) == [
+        "$ANTHROPIC_API_KEY",
+        "$ANTHROPIC_API_KEY_2",
+        "$ANTHROPIC_API_KEY",
+        "$MISTRAL_API_KEY_2",
+        "$MISTRAL_API_KEY",
+    ]
+
+
+@pytest.mark.parametrize(("key", "wanted"), [("none", None), ("sk-local", "$MY_VLLM_API_KEY")])
+def test_a_server_of_ones_own_is_never_sent_openais_key(key: str, wanted: str | None) -> None:
+    entry: dict[str, object] = {"model": "openai/llama", "api_base": "http://10.0.0.1:8000/v1", "api_key": key}
+    assert name_variables(entry) == [wanted]
+
+
+def test_an_address_of_the_environment_is_written_out() -> None:
+    config, _ = convert_entries(azure("x", api_base="os.environ/BASE"), BASE="https://x.example.com")
+    assert config.models[0].base_url == "https://x.example.com"
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("os.environ/BASE", "BASE, which is not set"),
+        ("nonsense", "not an http or https address"),
+        (3, "not an http or https address"),
+    ],
+)
+def test_a_model_without_a_usable_address_is_left_out_and_the_rest_carried_over(address: object, told: str) -> None:
+    config, notes = convert_entries(azure("x", api_base=address), azure("y"))
+    assert [model.name for model in config.models] == ["azure_openai/y"]
+    assert told in notes[0]
+
+
+@pytest.mark.parametrize("weight", [0.5, -1])
+def test_a_weight_that_is_no_whole_number_is_told(weight: float) -> None:
+    _, notes = convert_entries(azure("x", weight=weight))
+    assert f"the weight {weight} is not carried over" in notes[0]
+
+
+def test_all_of_a_providers_models_are_carried_over() -> None:
+    config, notes = convert_entries({"model_name": "anthropic/*", "model": "anthropic/*"})
+    assert ([model.name for model in config.models], notes) == (["anthropic/*"], [])
 
 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("a: [", "not YAML"),
+        ("a: [", r"litellm.yaml:1: this is not valid YAML"),
         ("[]", "model_list"),
         ("model_list: 3", "model_list"),
         ("model_list: []", "none of its models"),
@@ -94,7 +175,7 @@ def test_a_key_that_stands_in_the_file_is_not_copied() -> None:
 )
 def test_a_file_of_something_else_is_refused(text: str, told: str) -> None:
     with pytest.raises(ConfigError, match=told):
-        convert_litellm(text, source="litellm.yaml")
+        convert_litellm(text, source="litellm.yaml", environ={})
 
 
 def test_a_litellm_file_in_place_of_ours_is_told_with_the_way_over() -> None:
