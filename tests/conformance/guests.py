@@ -177,6 +177,14 @@ def _shell(name: str, **more: object) -> tuple[str, Callable[[str], dict[str, An
     return name, lambda command: {"command": command, **more}
 
 
+def _read(name: str, path: str) -> tuple[str, Callable[[str], dict[str, Any]]]:
+    return name, lambda file: {path: file}
+
+
+def _write(name: str, path: str) -> tuple[str, Callable[[str], dict[str, Any]]]:
+    return name, lambda file: {path: file, "content": "made\n"}
+
+
 def _agent(name: str, task: str, **more: object) -> tuple[str, Callable[[str], dict[str, Any]]]:
     return name, lambda words: {task: words, **more}
 
@@ -258,6 +266,8 @@ GUESTS: Mapping[str, Guest] = {
         lambda at, words, first, _: [at.program, *at.options, *([] if first else ["--continue"]), "--yolo", words],
         {
             "shell": _shell("run_shell_command", is_background=False),
+            "read": _read("read_file", "file_path"),
+            "write": _write("write_file", "file_path"),
             "agent": _agent("agent", "prompt", description="A task", run_in_background=False),
         },
         program=".bin/qwen",
@@ -270,7 +280,7 @@ GUESTS: Mapping[str, Guest] = {
         "@earendil-works/pi-coding-agent@1.6.0",
         "responses",
         lambda at, words, first, _: [at.program, *at.options, *([] if first else ["--continue"]), "-p", words],
-        {"shell": _shell("bash")},
+        {"shell": _shell("bash"), "read": _read("read", "path"), "write": _write("write", "path")},
         program=".bin/pi",
         setup=AGENTS["pi"].build,
         environ={"PI_OFFLINE": "1", "PI_TELEMETRY": "0"},
@@ -281,7 +291,7 @@ GUESTS: Mapping[str, Guest] = {
         "mistral-vibe==3.0.2",
         "chat",
         lambda at, words, first, _: [at.program, *([] if first else ["--continue"]), "--yolo", "-p", words],
-        {"shell": _shell("bash")},
+        {"shell": _shell("bash"), "read": _read("read_file", "path"), "write": _write("write_file", "path")},
         program="vibe",
         python="3.12",
         setup=AGENTS["vibe"].build,
@@ -293,6 +303,8 @@ GUESTS: Mapping[str, Guest] = {
         lambda at, words, first, _: [at.program, "run", *([] if first else ["--continue"]), words],
         {
             "shell": _shell("bash", description="A command"),
+            "read": _read("read", "filePath"),
+            "write": _write("write", "filePath"),
             "agent": _agent("task", "prompt", description="A task", subagent_type="general"),
         },
         program="@kilocode/*/bin/kilo",
@@ -307,6 +319,11 @@ GUESTS: Mapping[str, Guest] = {
         _run_cline,
         {
             "shell": ("run_commands", lambda command: {"commands": [command]}),
+            "read": ("read_files", lambda file: {"files": [{"path": file}]}),
+            "write": (
+                "apply_patch",
+                lambda file: {"input": f"*** Begin Patch\n*** Add File: {file}\n+made\n*** End Patch\n"},
+            ),
             "agent": _agent("spawn_agent", "task", systemPrompt="You help."),
         },
         session="implicit",
@@ -323,7 +340,7 @@ GUESTS: Mapping[str, Guest] = {
             *(at.program, *at.options, "--auto"),
             *(["-p", words] if first else ["--resume", "-p", words]),
         ],
-        {"shell": _shell("Bash")},
+        {"shell": _shell("Bash"), "read": _read("Read", "filepath"), "write": _write("Write", "filepath")},
         session="implicit",
         program=".bin/cn",
         setup=_point_continue,
@@ -375,6 +392,8 @@ GUESTS: Mapping[str, Guest] = {
         _run_script("deep_agent.py"),
         {
             "shell": ("ls", lambda _: {"path": "/"}),
+            "read": ("read_file", lambda file: {"file_path": f"/{Path(file).name}"}),
+            "write": ("write_file", lambda file: {"file_path": f"/{Path(file).name}", "content": "made\n"}),
             "agent": _agent("task", "description", subagent_type="general-purpose"),
         },
         ("plain", "streamed"),
@@ -457,6 +476,8 @@ GUESTS: Mapping[str, Guest] = {
         _run_script("claude_agent.py"),
         {
             "shell": _shell("Bash", description="A command"),
+            "read": _read("Read", "file_path"),
+            "write": _write("Write", "file_path"),
             "agent": _agent(
                 "Agent", "prompt", description="A task", subagent_type="general-purpose", run_in_background=False
             ),

@@ -12,9 +12,10 @@ from typing import Any, Literal
 from plano_agents.testing import Reply, ToolCall, UpstreamExchange
 from tests.harnesses.asked import CALLED, Asked, read_request
 
-Kind = Literal["shell", "read", "patch", "image", "agent", "wait", "web", "search", "unlock", "late", "end"]
-"""The kinds of tools that agents have: a shell, a look at a text, a patch of files, a look at an image, a sub-agent and
-the wait for it, a search of the web, one of tools, the two of ``late_tools``, and one that ends the run."""
+Kind = Literal["shell", "read", "write", "patch", "image", "agent", "wait", "web", "search", "unlock", "late", "end"]
+"""The kinds of tools that agents have: a shell, a look at a text, a text written, a patch of files, a look at an image,
+a sub-agent and the wait for it, a search of the web, one of tools, the two of ``late_tools``, and one that ends the
+run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from claude_agent_sdk import ClaudeAgentOptions, query
 
 
 async def main() -> None:
-    options = ClaudeAgentOptions(allowed_tools=["Bash", "Agent"])
+    options = ClaudeAgentOptions(allowed_tools=["Bash", "Read", "Write", "Agent"])
     async for message in query(prompt=sys.argv[1], options=options):
         if (result := getattr(message, "result", None)) is not None:
             print(result)

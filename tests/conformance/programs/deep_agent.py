@@ -9,5 +9,5 @@ from langchain_openai import ChatOpenAI
 
 words, form = sys.argv[1:]
 model = ChatOpenAI(model=os.environ["MODEL"], streaming=form == "streamed")
-agent = create_deep_agent(model=model, backend=FilesystemBackend(root_dir="."))
+agent = create_deep_agent(model=model, backend=FilesystemBackend(root_dir=".", virtual_mode=True))
 print(agent.invoke({"messages": [{"role": "user", "content": words}]})["messages"][-1].content)
