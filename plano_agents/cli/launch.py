@@ -25,6 +25,7 @@ import click
 from plano_agents.cli.agents import AGENTS, Access, Agent, Setup
 from plano_agents.cli.first_config import DEFAULT_PATH
 from plano_agents.cli.options import ACT_HELP, settings_option
+from plano_agents.cli.running_router import explain_failure
 from plano_agents.config.load import load_config
 from plano_agents.demos.child import ROUTER_READY, ChildNotStartedError, running_server
 from plano_agents.errors import ConfigError
@@ -38,6 +39,8 @@ LOCAL_SECONDS = 2.0
 """How long a router on this machine may take to say that it is one."""
 ANSWER_SECONDS = 10.0
 """How long a router may take to list its models."""
+LAST_LINES = 10
+"""How many lines are shown of the log of a router that stopped."""
 NO_KEY = "none"
 """The key where the router asks for none: agents refuse to start without one."""
 PROXIES = tuple(name for each in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY") for name in (each, each.lower()))
@@ -47,7 +50,7 @@ IMPLICIT = "prompt_caching: {enabled: true}"
 
 
 @click.command("launch")
-@click.argument("agent", type=click.Choice(list(AGENTS)))
+@click.argument("agent", type=click.Choice(list(AGENTS)), metavar="AGENT")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.option(
     "--config",
@@ -80,8 +83,9 @@ def launch_command(
 ) -> None:
     """Start AGENT on a router, with ARGUMENTS of its own after '--'.
 
-    A router that runs at --url, or where the configuration says, is used; else one is started for this run. The agent
-    gets the router's address by its environment and command line: no file of yours is written.
+    AGENT is claude, codex, opencode, pi, qwen, vibe or aider. A router that runs at --url, or where the configuration
+    says, is used; else one is started for this run. The agent gets the router's address by its environment and command
+    line: no file of yours is written.
 
     \b
     plano-agents launch claude
@@ -102,9 +106,7 @@ def launch_command(
         )
     running = _find_running(config, url, offline=offline)
     if print_env:
-        _print_setup(
-            wanted, _point(wanted, running or f"http://{HOST}:{DEFAULT_PORT}", key, model, small_model), arguments
-        )
+        _print_setup(wanted, _point(wanted, running or _name_local(config), key, model, small_model), arguments)
         return
     if running is None:
         router: AbstractContextManager[str] = _start_router(wanted, config, settings, offline=offline, act=act)
@@ -144,12 +146,17 @@ def _find_running(config: Path | None, url: str | None, *, offline: bool) -> str
         return base
     if offline:
         return None
+    base = _name_local(config)
+    return base if _is_router(base, LOCAL_SECONDS) else None
+
+
+def _name_local(config: Path | None) -> str:
+    """Name the address of a configuration's router on this machine, without ``/v1``."""
     try:
         port = load_config(config or DEFAULT_PATH, environ={}, offline=True).listener.port
     except ConfigError:
         port = DEFAULT_PORT  # what is wrong with it is told when a router is started on it
-    base = f"http://{HOST}:{port}"
-    return base if _is_router(base, LOCAL_SECONDS) else None
+    return f"http://{HOST}:{port}"
 
 
 def _is_router(base: str, seconds: float) -> bool:
@@ -182,18 +189,22 @@ def pass_proxies_by(url: str, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _name_first_model(agent: Agent, url: str, key: str) -> str:
+    place = f"The router on {name_url(url)}"
     way_out = f"Name the model that {agent.title} asks for with --model."
     try:
         listed = _get(f"{url}/v1/models", {"Authorization": f"Bearer {key}"}, ANSWER_SECONDS)
         return str(listed["data"][0]["id"])
     except urllib.error.HTTPError as error:
         if error.code == http.HTTPStatus.UNAUTHORIZED:
-            raise click.ClickException(
-                f"The router on {name_url(url)} asks for a client key. Put one into PLANO_API_KEY."
-            ) from None
-        raise click.ClickException(f"The router on {name_url(url)} lists no models ({error}). {way_out}") from None
-    except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError) as error:
-        raise click.ClickException(f"The router on {name_url(url)} lists no models ({error}). {way_out}") from None
+            raise click.ClickException(f"{place} asks for a client key. Put one into PLANO_API_KEY.") from None
+        raise click.ClickException(f"{place} lists no models (status {error.code}). {way_out}") from None
+    except (OSError, http.client.HTTPException) as error:
+        raise click.ClickException(
+            f"No router answers at {name_url(url)} ({explain_failure(error)}), and {agent.title} asks for its "
+            "first model. Start one with 'plano-agents up', or name a model with --model."
+        ) from None
+    except (ValueError, LookupError, TypeError):
+        raise click.ClickException(f"{place} lists no models. {way_out}") from None
 
 
 def _get(url: str, headers: Mapping[str, str], seconds: float) -> Any:  # noqa: ANN401 - JSON
@@ -229,9 +240,25 @@ def _start_router(
             with running_server(arguments, ROUTER_READY, show=show, complain=complain) as v1:
                 is_started = True
                 url = v1.removesuffix("/v1")
-                models = "simulated models" if offline else str(config or DEFAULT_PATH)
-                _tell(f"router on {v1} for this run, on {models}; its log is {path}; watch it at {url}/inspector")
+                _tell(
+                    f"router on {v1} for this run, on {_name_basis(config, offline=offline)}; its log is {path}; "
+                    f"watch it at {url}/inspector"
+                )
                 yield url
+                if not _is_router(url, ANSWER_SECONDS):
+                    last = "".join(f"  {line}\n" for line in path.read_text("utf-8").splitlines()[-LAST_LINES:])
+                    _tell(
+                        f"The router of this run stopped before {agent.title} did. Its log ended with:\n{last}".rstrip()
+                    )
+
+
+def _name_basis(config: Path | None, *, offline: bool) -> str:
+    """Name what a router serves."""
+    if offline:
+        return "simulated models"
+    if config is not None or DEFAULT_PATH.exists():
+        return str(config or DEFAULT_PATH)
+    return f"the models of the keys in the environment (there is no {DEFAULT_PATH} here)"
 
 
 def _tell(line: str) -> None:

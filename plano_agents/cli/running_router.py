@@ -89,9 +89,8 @@ class Router:
         except urllib.error.HTTPError as error:
             raise _explain(error.read(), error.code, base, has_token=bool(self.token)) from None
         except (OSError, http.client.HTTPException) as error:
-            reason = getattr(error, "reason", error)
             raise click.ClickException(
-                f"No router answers at {name_url(base)} ({reason}). Start one with 'plano-agents up', or name it with --url."
+                f"No router answers at {name_url(base)} ({explain_failure(error)}). Start one with 'plano-agents up', or name it with --url."
             ) from None
 
     def list(self, limit: int | None, **filters: str | None) -> Iterator[tuple[Session, bool]]:
@@ -136,6 +135,12 @@ def router_options(command: Callable[..., None]) -> Callable[..., None]:
         command(router=Router(url, token), **options)
 
     return with_router
+
+
+def explain_failure(error: Exception) -> str:
+    """Word why nothing answers, without the number that the system gives the reason."""
+    reason = getattr(error, "reason", error)
+    return str(getattr(reason, "strerror", None) or reason)
 
 
 def escape(text: str) -> str:

@@ -153,6 +153,54 @@ def test_an_agent_that_a_signal_ended_is_told_as_shells_do(launch: Run, folder: 
     assert launch("claude", "--url", offline_router).returncode == 137
 
 
+def test_a_router_that_stopped_before_its_agent_is_told_with_its_logs_end(launch: Run, folder: Path) -> None:
+    stop = (
+        "import signal, time\n"
+        "started = pathlib.Path(f'/proc/{os.getppid()}/task/{os.getppid()}/children').read_text().split()\n"
+        "router = next(int(each) for each in started if int(each) != os.getpid())\n"
+        "os.kill(router, signal.SIGKILL)\n"
+        "while pathlib.Path(f'/proc/{router}/stat').read_text().split()[2] != 'Z': pass"
+    )
+    install(folder, "claude", stop)
+    told = launch("claude", "--offline").stderr
+    assert "The router of this run stopped before Claude Code did. Its log ended with:\n  " in told
+
+
+def test_a_router_without_a_file_is_told_to_serve_what_the_environment_has_keys_for(folder: Path) -> None:
+    ended = subprocess.run(
+        command("launch", "claude"),
+        cwd=folder,
+        env=environ(PATH=f"{folder / 'bin'}:/usr/bin:/bin", OPENAI_API_KEY="sk-any", OLLAMA_HOST="127.0.0.1:9"),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert "on the models of the keys in the environment (there is no config.yaml here)" in ended.stderr
+
+
+def test_what_would_be_set_needs_a_router_or_a_model(launch: Run, config: Path) -> None:
+    config.write_text(config.read_text().replace("12000", "1"))
+    told = launch("qwen", "--print-env").stderr
+    assert "No router answers at http://127.0.0.1:1 (Connection refused)" in told
+    assert "--model" in told
+    assert "urlopen" not in told
+
+
+def test_what_would_be_set_names_the_configurations_port(launch: Run, config: Path) -> None:
+    config.write_text(config.read_text().replace("12000", "1"))
+    assert "export ANTHROPIC_BASE_URL=http://127.0.0.1:1\n" in launch("claude", "--print-env").stdout
+
+
+def test_an_unknown_agent_is_told_with_those_that_there_are(launch: Run) -> None:
+    ended = launch("nope")
+    assert (ended.returncode, "Invalid value for 'AGENT'" in ended.stderr, "'opencode'" in ended.stderr) == (
+        2,
+        True,
+        True,
+    )
+
+
 def test_sigterm_ends_the_agent_and_its_router(config: Path, folder: Path) -> None:
     install(folder, "claude", "import signal; signal.pause()")
     with subprocess.Popen(
