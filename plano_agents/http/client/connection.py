@@ -276,10 +276,12 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            if self.status and self._wanted == "head":
-                self._tell_answer()
-            self._refuse()
-            return
+            if not self.is_complete:
+                if self.status and self._wanted == "head":
+                    self._tell_answer()
+                self._refuse()
+                return
+            self._keeps_alive = False  # it sends more than was asked for
         self._size += len(data)
         self._tell()
 
@@ -459,10 +461,7 @@ class Connection(asyncio.Protocol):
             self.died_unanswered = self._is_asked and self._served > 0 and not self._has_answered
 
     def _refuse(self) -> None:
-        """Take no more from a provider that sends no HTTP, or more than was asked for."""
-        if self.is_complete:
-            self._keeps_alive = False
-            return
+        """Take no more from a provider that sends no HTTP."""
         self._fail(partial(failures.speaks_no_http, self.label))
 
     def _fail(self, failure: Callable[[], UpstreamError]) -> None:

@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from plano_agents.errors import UpstreamError, UpstreamProtocolError
+from plano_agents.http.client import UpstreamResponse
 from plano_agents.testing import FakeUpstream, UpstreamExchange
-from tests.http.client.conftest import ask, connect, read_stream, request_to
+from tests.http.client.conftest import ask, chunks_of, connect, read_stream, request_to
 from tests.router.conftest import COMPLETE, COMPLETION
 
 Answer = Callable[[UpstreamExchange], Awaitable[None]]
@@ -83,6 +84,40 @@ async def test_what_follows_an_answer_is_nobodys_answer() -> None:
         assert await ask(upstream, provider.url) == (200, b"body")
         assert await ask(upstream, provider.url) == (200, COMPLETION)
     assert provider.connections == 2
+
+
+ENDS = {"sized": (SIZED[:-4], b"body"), "chunked": (CHUNKED[:30], CHUNKED[30:])}
+
+
+@pytest.mark.parametrize("is_streamed", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize(("head", "body"), ENDS.values(), ids=ENDS)
+async def test_an_answer_ends_at_once_whatever_comes_with_its_end(
+    head: bytes,
+    body: bytes,
+    is_streamed: bool,  # noqa: FBT001 - parametrized
+) -> None:
+    """Its reader waits already, and is not left to wait for a time-out."""
+    waits = asyncio.Event()
+
+    async def answer(exchange: UpstreamExchange) -> None:
+        await exchange.send(OK + head)
+        await waits.wait()
+        await exchange.send(body + b"5\r\nmore!\r\n")
+        await exchange.gone()
+
+    async with (
+        FakeUpstream(answer) as provider,
+        connect() as upstream,
+        await upstream.send(request_to(provider.url)) as response,
+    ):
+        coming = asyncio.ensure_future(_join(response) if is_streamed else response.read())
+        await asyncio.sleep(0)
+        waits.set()
+        assert await coming == b"body"
+
+
+async def _join(response: UpstreamResponse) -> bytes:
+    return b"".join([chunk async for chunk in chunks_of(response)])
 
 
 async def test_what_comes_while_nothing_was_asked_ends_the_connection() -> None:
