@@ -106,6 +106,8 @@ def launch_command(
         )
     running = _find_running(config, url, offline=offline)
     if print_env:
+        if running is None:
+            _tell(f"No router answers at {_name_local(config)} yet: start one with 'plano-agents up'.")
         _print_setup(wanted, _point(wanted, running or _name_local(config), key, model, small_model), arguments)
         return
     if running is None:
@@ -272,12 +274,19 @@ def _run(program: str, setup: Setup, arguments: Sequence[str]) -> int:
 
     Returns:
         Its exit status, as a shell gives it.
+
+    Raises:
+        click.ClickException: It cannot be run.
     """
     with tempfile.TemporaryDirectory(prefix="plano-agents-") as folder:
         for name, text in setup.files.items():
             Path(folder, name).write_text(text, encoding="utf-8")
         options = [option.replace("{files}", folder) for option in setup.options]
-        with subprocess.Popen([program, *options, *arguments], env=setup.apply(os.environ)) as process:  # noqa: S603
+        try:
+            process = subprocess.Popen([program, *options, *arguments], env=setup.apply(os.environ))  # noqa: S603
+        except OSError as error:
+            raise click.ClickException(f"{program} cannot be run ({error.strerror}). Install it anew.") from None
+        with process:
 
             def pass_on(number: int, _frame: FrameType | None) -> None:
                 process.send_signal(number)

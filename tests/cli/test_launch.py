@@ -189,7 +189,9 @@ def test_what_would_be_set_needs_a_router_or_a_model(launch: Run, config: Path) 
 
 def test_what_would_be_set_names_the_configurations_port(launch: Run, config: Path) -> None:
     config.write_text(config.read_text().replace("12000", "1"))
-    assert "export ANTHROPIC_BASE_URL=http://127.0.0.1:1\n" in launch("claude", "--print-env").stdout
+    printed = launch("claude", "--print-env")
+    assert "export ANTHROPIC_BASE_URL=http://127.0.0.1:1\n" in printed.stdout
+    assert "No router answers at http://127.0.0.1:1 yet" in printed.stderr
 
 
 def test_an_unknown_agent_is_told_with_those_that_there_are(launch: Run) -> None:
@@ -199,6 +201,16 @@ def test_an_unknown_agent_is_told_with_those_that_there_are(launch: Run) -> None
         True,
         True,
     )
+
+
+@pytest.mark.parametrize("content", ["no program", "#!/nowhere/node\n"])
+def test_an_agent_that_cannot_be_run_is_told_without_a_traceback(
+    launch: Run, folder: Path, offline_router: str, content: str
+) -> None:
+    (folder / "bin" / "claude").write_text(content)
+    ended = launch("claude", "--url", offline_router)
+    assert (ended.returncode, "Traceback" in ended.stderr) == (1, False)
+    assert f"{folder / 'bin' / 'claude'} cannot be run (" in ended.stderr
 
 
 def test_sigterm_ends_the_agent_and_its_router(config: Path, folder: Path) -> None:
