@@ -112,4 +112,6 @@ def check_exposure(host: str, *, is_guarded: bool, way_out: str) -> None:
         ConfigError: The address is not loopback, and nothing guards it.
     """
     if not is_guarded and not is_loopback(host):
-        raise ConfigError(f"{host!r} is reachable from other machines, and clients need no key. {way_out}")
+        raise ConfigError(
+            f"{host!r} is no loopback address, so other machines may reach it, and clients need no key. {way_out}"
+        )
