@@ -6,9 +6,10 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
-from plano_agents.config.load import load_config
+from plano_agents.config.load import load_config, read_text
 from plano_agents.config.model import Config
 from plano_agents.config.plano import parse_config
+from plano_agents.config.settings import SETTINGS_NAME
 from plano_agents.config.starter import STARTERS, find_starters, write_starter
 from plano_agents.errors import ConfigError
 
@@ -38,13 +39,14 @@ def load_or_start(
     if path is not None or DEFAULT_PATH.exists():
         return load_config(path or DEFAULT_PATH, settings_path=settings_path, environ=environ, offline=offline), None
     text, basis = start_config(environ, offline=offline)
-    settings = settings_path or DEFAULT_PATH.with_name("plano-agents.yaml")
+    settings = settings_path or DEFAULT_PATH.with_name(SETTINGS_NAME)
+    is_there = settings_path is not None or settings.exists()
     config = parse_config(
         text,
         source="the first configuration",
         environ=environ,
         offline=offline,
-        settings_text=settings.read_text(encoding="utf-8") if settings.exists() else None,
+        settings_text=read_text(settings, "Give the path of the settings.") if is_there else None,
         settings_source=str(settings),
     )
     return config, basis

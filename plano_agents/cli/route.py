@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from plano_agents.cli.first_config import DEFAULT_PATH, load_or_start
 from plano_agents.cli.options import settings_option
 from plano_agents.config.load import load_config
 from plano_agents.config.model import Config
@@ -37,16 +38,14 @@ SHOWN_CHARACTERS = 200
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
-    default="config.yaml",
-    show_default=True,
-    help="The router's config.yaml.",
+    help="The router's config.yaml  [default: as 'plano-agents up']",
 )
 @settings_option("the configuration")
 @click.option("--model", help="The model that the request names  [default: the configuration's]")
 @click.option("--embedded", is_flag=True, help="Leave a configured routing model alone; no key is needed.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, as the router explains it.")
 def route_command(
-    text: str, *, config: Path, settings: Path | None, model: str | None, embedded: bool, as_json: bool
+    text: str, *, config: Path | None, settings: Path | None, model: str | None, embedded: bool, as_json: bool
 ) -> None:
     """Explain how TEXT would be routed.
 
@@ -64,9 +63,11 @@ def route_command(
         _show(explanation)
 
 
-def _load(path: Path, settings: Path | None, *, embedded: bool) -> Config:
+def _load(path: Path | None, settings: Path | None, *, embedded: bool) -> Config:
     """Read the configuration; keys are needed only where a routing model is asked."""
-    loaded = load_config(path, settings_path=settings, environ=os.environ, offline=True)
+    loaded, basis = load_or_start(path, settings_path=settings, environ=os.environ, offline=True)
+    if basis is not None:
+        click.echo(f"no {DEFAULT_PATH} here: routed as 'plano-agents up' would with none ({basis})", err=True)
     if loaded.routing_model is None:
         return loaded
     if embedded:
@@ -75,7 +76,7 @@ def _load(path: Path, settings: Path | None, *, embedded: bool) -> Config:
             overrides=replace(loaded.overrides, llm_routing_model=None),
             routing=replace(loaded.routing, model=None),
         )
-    return load_config(path, settings_path=settings, environ=os.environ)
+    return load_config(path or DEFAULT_PATH, settings_path=settings, environ=os.environ)
 
 
 async def _explain(config: Config, text: str, model: str | None) -> "Explanation":

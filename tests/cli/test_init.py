@@ -93,6 +93,14 @@ def test_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:
     assert (ended.returncode, "other.yaml" in ended.stderr) == (1, True)
 
 
+@pytest.mark.parametrize(("content", "told"), [(None, "there is no such file"), (b"\xff", "the file is not UTF-8")])
+def test_settings_that_were_named_are_read_without_a_file_too(tmp_path: Path, content: bytes | None, told: str) -> None:
+    if content is not None:
+        (tmp_path / "mine.yaml").write_bytes(content)
+    ended = run(tmp_path, "up", "--offline", "--port", "0", "--settings", "mine.yaml")
+    assert (ended.returncode, told in ended.stderr, "Traceback" in ended.stderr) == (1, True, False)
+
+
 def test_init_writes_a_file_that_check_takes(tmp_path: Path) -> None:
     assert run(tmp_path, "init", OPENAI_API_KEY="sk-any").returncode == 0
     assert run(tmp_path, "config", "check", OPENAI_API_KEY="sk-any").returncode == 0

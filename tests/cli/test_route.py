@@ -97,3 +97,10 @@ def test_what_goes_wrong_is_told_without_a_traceback(config: str, arguments: tup
 
 def test_an_empty_text_is_read_as_nothing(config: str) -> None:
     assert "read        nothing" in run(" ", "--config", config).output
+
+
+def test_without_a_file_it_routes_as_up_would_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    ended = run("write a migration script", "--json")
+    assert json.loads(ended.stdout)["match"] == "code_generation"
+    assert "no config.yaml here" in ended.stderr
