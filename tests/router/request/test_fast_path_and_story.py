@@ -61,6 +61,14 @@ def test_fast_path_and_story_do_the_same(wire: Wire, data: st.DataObject) -> Non
     compare(wire, [step for each in exchanges for step in each.script()])
 
 
+@pytest.mark.parametrize("wire", WIRES, ids=["chat", "messages", "responses"])
+def test_neither_keeps_a_connection_on_which_more_came_than_was_asked_for(wire: Wire) -> None:
+    """The bytes after an answer would be taken for the next one's, which may be another client's."""
+    answer = build_good(wire, streams=False)
+    seen = compare(wire, Exchange(build_request(wire), answer + b"HTTP/1.1 200 OK\r\n\r\n").script())
+    assert [is_aborted for _, is_aborted in seen.providers] == [True]
+
+
 def test_both_leave_out_a_beta_feature_that_the_model_lacks_and_tell_it() -> None:
     config = replace(CONFIG, profiles={CLAUDE: ModelProfile(context_window=200_000)})
     request = build_request(MESSAGES, lines=["anthropic-beta: context-1m-2025-08-07,effort-2025-11-24"])
