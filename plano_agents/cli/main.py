@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from importlib import import_module
@@ -32,6 +33,10 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 """Where commands stand: the module in this folder, and the command's name there."""
 
 
+INTERRUPTED = 128 + signal.SIGINT
+"""The exit status after Ctrl-C, as a shell gives it."""
+
+
 class Commands(click.Group):
     """The group of `COMMANDS`, which loads the one that is asked for: what starts often starts soon."""
 
@@ -47,6 +52,14 @@ class Commands(click.Group):
         module, _, name = place.partition(":")
         command: click.Command = getattr(import_module(f"plano_agents.cli.{module}"), name)
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; Ctrl-C ends it as shells expect."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("\ninterrupted", err=True)
+            ctx.exit(INTERRUPTED)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -1,8 +1,11 @@
 import subprocess
 import sys
 
+import click
 import pytest
+from click.testing import CliRunner
 
+from plano_agents.cli.main import Commands
 from tests.cli.conftest import run
 
 
@@ -18,3 +21,18 @@ def test_the_metrics_library_is_not_loaded_before_somebody_asks_for_metrics() ->
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+class Interrupted(Commands):
+    """The program, whose user presses Ctrl-C at once."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        def press() -> None:
+            raise KeyboardInterrupt
+
+        return click.Command(cmd_name, callback=press)
+
+
+def test_ctrl_c_is_told_in_a_word_and_ends_with_a_shells_status() -> None:
+    ended = CliRunner().invoke(Interrupted(), ["launch"])
+    assert (ended.exit_code, ended.stderr.split()) == (130, ["interrupted"])
