@@ -108,7 +108,7 @@ def _word_basis(report: Report) -> Iterator[str]:
             "plano-agents.yaml, such as routing: {observe: 0.05}."
         )
     elif pinned == 0:
-        yield f"Nothing is known yet: no pinned turn was served. routing.observe is {share:g}."
+        yield f"Nothing is known yet: no turn was decided by its pin and answered well. routing.observe is {share:g}."
     elif routed == 0:
         yield f"Nothing is known yet: none of {pinned:,} pinned turns was routed beside. routing.observe is {share:g}."
     else:

@@ -133,7 +133,7 @@ def test_in_an_outage_it_says_whose_sums_these_are(desk: Desk) -> None:
     ("sums", "observe", "words"),
     [
         (None, 0.0, "routing.observe is 0, so no turn is routed beside its request. Set a share"),
-        (None, 0.05, "no pinned turn was served. routing.observe is 0.05."),
+        (None, 0.05, "no turn was decided by its pin and answered well. routing.observe is 0.05."),
         (Sums(pinned=9), 0.05, "none of 9 pinned turns was routed beside."),
     ],
 )
