@@ -53,6 +53,16 @@ class Commands(click.Group):
         command: click.Command = getattr(import_module(f"plano_agents.cli.{module}"), name)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command of a line; a misspelt one is told with the nearest."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            from plano_agents.config.findings import propose_nearest  # noqa: PLC0415 - slow to import
+
+            ctx.fail(f"There is no command {args[0]!r}{propose_nearest(args[0], COMMANDS) or '.'}")
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; Ctrl-C ends it as shells expect."""
         try:

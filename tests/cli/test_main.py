@@ -5,7 +5,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from plano_agents.cli.main import Commands
+from plano_agents.cli.main import Commands, cli
 from tests.cli.conftest import run
 
 
@@ -36,3 +36,8 @@ class Interrupted(Commands):
 def test_ctrl_c_is_told_in_a_word_and_ends_with_a_shells_status() -> None:
     ended = CliRunner().invoke(Interrupted(), ["launch"])
     assert (ended.exit_code, ended.stderr.split()) == (130, ["interrupted"])
+
+
+def test_a_misspelt_command_is_told_with_the_nearest() -> None:
+    ended = CliRunner().invoke(cli, ["lauch", "claude"])
+    assert (ended.exit_code, "There is no command 'lauch'; did you mean 'launch'?" in ended.stderr) == (2, True)
