@@ -211,6 +211,8 @@ def _show(value: object, path: KeyPath) -> str:
     """Word what stands there instead, where it is one word and no secret."""
     if SECRET_KEYS.intersection(path) or not isinstance(value, str | int | float):
         return ""
+    if isinstance(value, bool):
+        return f", not {str(value).lower()}"
     return f", not {format_value(value)}" if isinstance(value, str) else f", not {value!r}"
 
 

@@ -67,7 +67,7 @@ MODEL = HEAD + "model_providers:\n  - model: openai/gpt-4o\n"
         ),
         (
             MODEL + "routing: {session_ttl_seconds: true}\n",
-            "5: routing.session_ttl_seconds must be a whole number, not True",
+            "5: routing.session_ttl_seconds must be a whole number, not true",
         ),
         (MODEL + "routing_preferences: []\nmodel_aliases: x\n", "6: model_aliases must be a mapping"),
         (

@@ -170,6 +170,7 @@ def test_a_field_that_cannot_hold_an_id_is_refused(name: str, words: str) -> Non
         ("timeouts: {total_seconds: .inf}", "timeouts.total_seconds must be a finite number, not inf"),
         ("timeouts: {total_seconds: 100000}", "timeouts.total_seconds must be at most 86400, not 100000"),
         ("timeouts: {total_seconds: 30s}", "timeouts.total_seconds must be a number, not '30s'"),
+        ("routing: {observe: yes}", "routing.observe must be a number, not true"),
         (
             "timeouts: {total_second: 1}",
             "unknown key 'total_second' in timeouts; did you mean 'total_seconds'?",
@@ -179,7 +180,7 @@ def test_a_field_that_cannot_hold_an_id_is_refused(name: str, words: str) -> Non
         ("breaker: {failures: 0}", "breaker.failures must be at least 1, not 0"),
         (
             "limits: {max_concurrent_requests: true}",
-            "limits.max_concurrent_requests must be a whole number, not True",
+            "limits.max_concurrent_requests must be a whole number, not true",
         ),
         ("proxy_from_environment: 1", "proxy_from_environment must be true or false, not 1"),
         ("client_keys: []", "client_keys is empty. Give it a value."),
