@@ -5,6 +5,7 @@ mid-conversation system messages; docs.aws.amazon.com, Converse).
 """
 
 from collections.abc import Iterator
+from itertools import groupby
 
 from plano_agents.protocol.adjustment import dropped_within, rewritten
 from plano_agents.providers.fit.document import Document, Pieces, pack, read_text, split_list
@@ -30,7 +31,11 @@ def place_system_turns(document: Document, rules: Rules) -> None:
 
 def are_in_place(turns: list[Pieces]) -> bool:
     """Whether all system turns stand where a model that takes them wants them."""
-    return all(not _is_system(turn) or _is_in_place(turns[:at], turns[at:]) for at, turn in enumerate(turns))
+    before = [None, *turns]
+    return all(
+        not _is_system(turn) or (ends and _follows_user(before[at]))
+        for at, (turn, ends) in enumerate(zip(turns, _find_ends(turns), strict=True))
+    )
 
 
 def _is_system(turn: Pieces) -> bool:
@@ -52,8 +57,8 @@ def _place(document: Document, turns: list[Pieces], *, keeps: bool) -> list[Piec
     if not any(map(_is_system, turns)):
         return None
     fitted: list[Pieces] = []
-    for at, turn in enumerate(turns):
-        if not _is_system(turn) or (keeps and _is_in_place(fitted, turns[at:])):
+    for turn, ends in zip(turns, _find_ends(turns), strict=True):
+        if not _is_system(turn) or (keeps and ends and _follows_user(fitted[-1] if fitted else None)):
             fitted.append(turn)
             continue
         document.tell(*(dropped_within("messages", name) for name in _OF_SYSTEM_TURNS if name in turn))
@@ -64,30 +69,36 @@ def _place(document: Document, turns: list[Pieces], *, keeps: bool) -> list[Piec
     return list(_join_users(fitted))
 
 
-def _is_in_place(before: list[Pieces], rest: list[Pieces]) -> bool:
-    """Whether the first of the rest may stand there: after the user's turn, before the assistant's or at the end."""
-    follows = bool(before) and read_text(before[-1].get("role")) in {"user", "system"}
-    roles = (read_text(turn.get("role")) for turn in rest)
-    return follows and next((role for role in roles if role != "system"), "assistant") == "assistant"
+def _follows_user(before: Pieces | None) -> bool:
+    """Whether a system turn may stand after a turn, the one before it: the user's, or another of the system."""
+    return before is not None and read_text(before.get("role")) in {"user", "system"}
+
+
+def _find_ends(turns: list[Pieces]) -> list[bool]:
+    """Find after which turns the assistant's, or none, comes next, the system's left out."""
+    found: list[bool] = []
+    ends = True
+    for turn in reversed(turns):
+        found.append(ends)
+        if not _is_system(turn):
+            ends = read_text(turn.get("role")) == "assistant"
+    return found[::-1]
 
 
 def _join_users(turns: list[Pieces]) -> Iterator[Pieces]:
     """Join neighbouring turns of the user, tools' results first: they must follow their calls."""
-    waiting: Pieces | None = None
-    for turn in turns:
-        if read_text(turn.get("role")) != "user":
-            if waiting is not None:
-                yield waiting
-            waiting = None
-            yield turn
-        elif waiting is None:
-            waiting = turn
-        else:
-            blocks = [*_blocks(waiting), *_blocks(turn)]
+    for is_users, neighbours in groupby(turns, _is_users):
+        joined = list(neighbours)
+        if is_users and len(joined) > 1:
+            blocks = [block for turn in joined for block in _blocks(turn)]
             blocks.sort(key=lambda block: read_text(block.get("type")) != "tool_result")
-            waiting = {**turn, "content": pack(blocks)}
-    if waiting is not None:
-        yield waiting
+            yield {**joined[-1], "content": pack(blocks)}
+        else:
+            yield from joined
+
+
+def _is_users(turn: Pieces) -> bool:
+    return read_text(turn.get("role")) == "user"
 
 
 def _blocks(turn: Pieces) -> list[Pieces]:

@@ -5,12 +5,15 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
+import pytest
+
 from plano_agents.protocol.decoding import split_fields
 from plano_agents.protocol.form import Form
 from plano_agents.providers.fit import build_fittings
 from plano_agents.providers.profiles import find_profile
 from plano_agents.providers.target import build_target
 from tests.router.conftest import build_model
+from tests.work import count_lines
 
 
 def count_calls(call: Callable[[], object]) -> int:
@@ -42,3 +45,27 @@ def test_twice_the_unknown_fields_are_at_most_twice_the_work() -> None:
         return count_calls(lambda: fitting.fit(fields))
 
     assert count(400) <= 2 * count(200)
+
+
+USER, SYSTEM = {"role": "user", "content": "hi"}, {"role": "system", "content": "Briefly."}
+TOOL = {"type": "tool_definition", "definition": {"name": "t", "input_schema": {"type": "object"}}}
+ADDED = {"role": "system", "content": [{"type": "tool_addition", "tool": TOOL}]}
+
+
+@pytest.mark.parametrize("model", ["anthropic/claude-opus-5-5", "anthropic/claude-sonnet-4-6"])
+@pytest.mark.parametrize(
+    "turns",
+    [[USER], [SYSTEM], [SYSTEM, USER], [ADDED], [ADDED, USER]],
+    ids=["users", "system's", "both", "changes of tools", "changes of tools and users"],
+)
+def test_twice_the_turns_are_at_most_twice_the_work(model: str, turns: list[dict[str, object]]) -> None:
+    built = build_model(model)
+    target = build_target(built)
+    fittings = build_fittings(built, target.urls, find_profile(built, {}), is_own_host=target.is_own_host)
+
+    def count(number: int) -> int:
+        messages = [USER, *turns * number]
+        body = json.dumps({"model": "m", "max_tokens": 9, "messages": messages}).encode()
+        return count_lines(lambda: fittings[Form.ANTHROPIC_MESSAGES].fit(split_fields(body)))
+
+    assert count(200) <= 2 * count(100)
