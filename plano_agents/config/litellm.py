@@ -59,6 +59,8 @@ SERVED_BY = frozenset({"model", "api_key", "api_base", "base_url", "weight"})
 OLLAMA_URL = "http://127.0.0.1:11434"
 
 
+MODES = frozenset({"chat", "completion", "responses"})
+"""The modes of models that are served here."""
 NO_KEYS = frozenset({"none", "empty", "null", "dummy", "fake", "fake-key", "not-needed", "no-key"})
 """What people write for the key of a server that asks for none."""
 FROM_ENVIRON = "os.environ/"
@@ -109,6 +111,10 @@ def convert_litellm(text: str, *, source: str, environ: Mapping[str, str]) -> tu
         "listeners": [{"type": "model", "name": "model_listener", "port": 12000}],
         "model_providers": [each.entry for each in carried.values()],
     }
+    carrier.drop_taken_names()
+    for each in carried.values():
+        if len(each.deployments) > 1 and all("access_key" in deployment for deployment in each.deployments):
+            each.entry.pop("access_key", None)  # theirs stand in for it
     if carrier.aliases:
         config["model_aliases"] = {name: {"target": target} for name, target in carrier.aliases.items()}
     models = {name: {"deployments": each.deployments} for name, each in carried.items() if len(each.deployments) > 1}
@@ -175,6 +181,11 @@ class _Carrier:
             self.notes.append(f"{place}: left out, for it has no litellm_params.model")
             return
         model, alias = params["model"], entry.get("model_name")
+        info = entry.get("model_info")
+        mode = info.get("mode", "chat") if isinstance(info, Mapping) else "chat"
+        if str(mode) not in MODES:
+            self.notes.append(f"{place}: {model!r} left out, for models of the mode {mode!r} are not served here")
+            return
         prefix, rest = _split(model)
         provider = PROVIDERS.get(prefix)
         if provider is None and not (params.get("api_base") or params.get("base_url")):
@@ -202,12 +213,12 @@ class _Carrier:
         if first != name and provider == first.partition("/")[0] == AZURE:
             deployment["model_id"] = rest
             name = first
-        elif first != name:
+        elif first != name and alias != rest:
             self.notes.append(
                 f"{place}: the name {alias!r} stands for {first} already; {name} is asked for by its own name. "
                 "To choose between them by what is asked, write a preference with both"
             )
-        elif isinstance(alias, str) and alias not in {name, rest, "*"}:
+        elif first == name and isinstance(alias, str) and alias not in {name, rest, "*"}:
             self.aliases[alias] = name
         if isinstance(weight, int) and weight >= 0:
             deployment["weight"] = weight
@@ -215,6 +226,16 @@ class _Carrier:
             self.notes.append(f"{place}: the weight {weight!r} is not carried over; it must be a whole number")
         deployments = self.carried.setdefault(name, _Carried(made)).deployments
         deployments.append({"name": f"deployment-{len(deployments) + 1}"} | deployment)
+
+    def drop_taken_names(self) -> None:
+        """Leave out the names that are another model's own here, and note it."""
+        for name in self.carried:
+            for own in (name, name.partition("/")[2]):
+                if (target := self.aliases.pop(own, None)) is not None:
+                    self.notes.append(
+                        f"the name {own!r} is {name}'s own here; {target} is asked for by its own name. "
+                        "To choose between them by what is asked, write a preference with both"
+                    )
 
     def _read_address(self, params: Mapping[str, Any]) -> str | None:
         """Read a model's address; one that the environment holds is written out.

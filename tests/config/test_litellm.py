@@ -111,6 +111,27 @@ def test_azures_deployments_under_one_name_are_one_models(first: str) -> None:
     assert notes == []
 
 
+def test_keys_of_deployments_are_named_once() -> None:
+    text = yaml.safe_dump({"model_list": [{"model_name": "m", "litellm_params": azure(name)} for name in ("a", "b")]})
+    made, settings, _ = convert_litellm(text, source="litellm.yaml", environ={})
+    assert ("AZURE_KEY" in made, str(settings).count("AZURE_KEY")) == (False, 2)
+
+
+def test_a_model_that_does_not_chat_is_left_out() -> None:
+    entries = [{"litellm_params": azure("a"), "model_info": {"mode": mode}} for mode in ("embedding", "chat")]
+    _, _, notes = convert_litellm(yaml.safe_dump({"model_list": entries}), source="litellm.yaml", environ={})
+    assert [note for note in notes if "left out" in note] == [
+        "model_list[0]: 'azure/a' left out, for models of the mode 'embedding' are not served here"
+    ]
+
+
+def test_a_name_that_is_another_models_own_is_left_to_it() -> None:
+    config, notes = convert_entries(azure("eu"), {"model_name": "gpt-4o", "model": "openai/gpt-4o"})
+    assert [model.name for model in config.models] == ["azure_openai/eu", "openai/gpt-4o"]
+    assert dict(config.aliases) == {}
+    assert [note.partition(";")[0] for note in notes] == ["the name 'gpt-4o' is openai/gpt-4o's own here"]
+
+
 def test_no_two_keys_get_one_variable() -> None:
     assert name_variables(
         {"model": "anthropic/claude-1", "api_key": "sk-first"},
