@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from plano_agents.errors import RequestError
 
 LABEL_HEADER = "x-plano-label"
+SHOWN = "X-Plano-Label"
+"""The same, as documents and messages spell it."""
 MAX_LABEL_CHARACTERS = 80
 """The longest label: it is held with the session, and shown in a line."""
 
@@ -24,16 +26,16 @@ def read_label(headers: Sequence[tuple[str, str]]) -> str:
     values = [value for name, value in headers if name == LABEL_HEADER]
     label = _decode(values[0])
     if len(values) > 1:
-        raise RequestError(f"The header {LABEL_HEADER} came {len(values)} times; send it once.", param=LABEL_HEADER)
+        raise RequestError(f"The header {SHOWN} came {len(values)} times; send it once.", param=LABEL_HEADER)
     if not 1 <= len(label) <= MAX_LABEL_CHARACTERS:
         raise RequestError(
-            f"The header {LABEL_HEADER} has {len(label):,} characters. Send 1 to {MAX_LABEL_CHARACTERS}.",
+            f"The header {SHOWN} has {len(label):,} characters. Send 1 to {MAX_LABEL_CHARACTERS}.",
             param=LABEL_HEADER,
         )
     bad = next((character for character in label if not character.isprintable()), None)
     if bad is not None:
         raise RequestError(
-            f"The header {LABEL_HEADER} holds {bad!r}, which is not printable. Send text in UTF-8.", param=LABEL_HEADER
+            f"The header {SHOWN} holds {bad!r}, which is not printable. Send text in UTF-8.", param=LABEL_HEADER
         )
     return label
 

@@ -99,5 +99,7 @@ def _read_percent(name: str, value: str) -> float:
     except ValueError:
         percent = math.nan
     if not 0 <= percent <= MAX_PERCENT:
-        raise RequestError(f"The header {name} is {value[:_SHOWN]!r}. Send a percentage from 0 to 100.", param=name)
+        raise RequestError(
+            f"The header {name.title()} is {value[:_SHOWN]!r}. Send a percentage from 0 to 100.", param=name
+        )
     return percent
