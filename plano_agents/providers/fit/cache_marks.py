@@ -26,6 +26,10 @@ prompt-caching; Plano's ``cache_marker_strategy``."""
 _WITHIN = ("content", "tool_calls", "function")
 """Fields whose pieces may be marked."""
 
+_DEPTH = 3
+"""How many levels below a list's objects may be marked: a message's blocks, what a tool's result holds, and a
+spare one. Each level is read again, so a limit bounds the work."""
+
 MOST_MARKS = 4
 """How many Anthropic takes: platform.claude.com, prompt caching; griffinmartin/opencode-claude-auth#121."""
 
@@ -149,16 +153,16 @@ def _unmark_all(document: Document, pieces: list[Pieces]) -> list[Pieces] | None
     return fitted
 
 
-def _unmark(piece: Pieces) -> Pieces:
+def _unmark(piece: Pieces, depth: int = _DEPTH) -> Pieces:
     kept = {name: raw for name, raw in piece.items() if name != MARK}
     for name in _WITHIN:
         raw = kept.get(name)
-        if raw is None or b'"cache_control"' not in bytes(raw):
+        if raw is None or not depth or b'"cache_control"' not in bytes(raw):
             continue
         if is_list(raw):
-            kept[name] = pack([_unmark(each) for each in split_list(raw)])
+            kept[name] = pack([_unmark(each, depth - 1) for each in split_list(raw)])
         elif bytes(raw).startswith(b"{"):
-            kept[name] = pack(_unmark(split(raw)))
+            kept[name] = pack(_unmark(split(raw), depth - 1))
     return piece if kept == piece else kept
 
 
@@ -180,11 +184,11 @@ class _Surplus:
     def __init__(self, count: int) -> None:
         self.left = count
 
-    def take(self, piece: Pieces) -> Pieces:
+    def take(self, piece: Pieces, depth: int = _DEPTH) -> Pieces:
         """Leave out the marks of a turn or a block, within it first, as long as there are too many."""
         content = piece.get("content")
-        if self.left > 0 and is_list(content) and _QUOTED in bytes(content):
-            piece = {**piece, "content": pack([self.take(each) for each in split_list(content)])}
+        if depth and self.left > 0 and is_list(content) and _QUOTED in bytes(content):
+            piece = {**piece, "content": pack([self.take(each, depth - 1) for each in split_list(content)])}
         if self.left > 0 and MARK in piece:
             self.left -= 1
             return {name: raw for name, raw in piece.items() if name != MARK}

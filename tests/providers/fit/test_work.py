@@ -69,3 +69,23 @@ def test_twice_the_turns_are_at_most_twice_the_work(model: str, turns: list[dict
         return count_lines(lambda: fittings[Form.ANTHROPIC_MESSAGES].fit(split_fields(body)))
 
     assert count(200) <= 2 * count(100)
+
+
+@pytest.mark.parametrize(
+    ("model", "wire"),
+    [("anthropic/claude-sonnet-4-6", Form.ANTHROPIC_MESSAGES), ("mistral/mistral-large-latest", Form.OPENAI_CHAT)],
+)
+def test_marks_that_stand_deeper_than_blocks_do_make_no_more_work(model: str, wire: Form) -> None:
+    built = build_model(model)
+    target = build_target(built)
+    fittings = build_fittings(built, target.urls, find_profile(built, {}), is_own_host=target.is_own_host)
+
+    def count(depth: int) -> int:
+        marked = {"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}
+        content: list[dict[str, object]] = [dict(marked) for _ in range(9)]
+        for _ in range(depth):
+            content = [{"type": "tool_result", "tool_use_id": "a", "content": content}]
+        body = json.dumps({"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": content}]}).encode()
+        return count_lines(lambda: fittings[wire].fit(split_fields(body)))
+
+    assert count(60) <= 1.05 * count(30)
