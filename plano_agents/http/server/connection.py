@@ -203,7 +203,7 @@ class ServerConnection(asyncio.Protocol):
 
     def _read_pipelined(self) -> None:
         """Go on to a request that came with the one before."""
-        if self._phase == "idle" and self._buffer:
+        if self._phase == "idle" and self._buffer and not self.transport.is_closing():
             self._read()
 
     def _read(self) -> None:

@@ -300,6 +300,12 @@ class ScriptedRouter:
             self._do(step)
             await settle()
 
+    async def play_at_once(self, script: Script) -> None:
+        """Do so without a turn of the event loop between the steps."""
+        for step in script:
+            self._do(step)
+        await settle()
+
     @property
     def fast_turns(self) -> Mapping[str, int]:
         """The counts of the requests that took the fast path; none where it is off."""

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from plano_agents.config.model import ModelProfile
+from tests.http.server.scripted_connection import clocked
 from tests.router.conftest import CLAUDE, GPT, build_config
 from tests.router.request.scripted_exchanges import (
     CHAT,
@@ -26,7 +27,18 @@ from tests.router.request.scripted_exchanges import (
     draw_crowd,
     draw_exchange,
 )
-from tests.router.request.scripted_router import End, Leave, Outcome, Reply, Say, ScriptedRouter, Step, Wait, run_script
+from tests.router.request.scripted_router import (
+    End,
+    Leave,
+    Outcome,
+    Reply,
+    Say,
+    ScriptedRouter,
+    Step,
+    Stop,
+    Wait,
+    run_script,
+)
 
 CONFIG = build_config(GPT, CLAUDE)
 """The providers' own addresses, for a Responses request is translated for any other; nobody is dialled."""
@@ -165,6 +177,18 @@ def test_they_do_the_same_wherever_a_client_leaves_its_request(wire: Wire, strid
         script += [Say(request[:cut]), Leave()]
     outcome = compare(wire, script)
     assert len(outcome.providers) == 1, "nobody was asked but for the first"
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@clocked
+async def test_a_request_that_came_with_the_one_before_is_not_begun_once_the_server_stops(*, fast: bool) -> None:
+    """No provider is asked, and paid, for an answer that nobody can get any more."""
+    request, answer = build_request(CHAT), build_good(CHAT, streams=False)
+    async with ScriptedRouter(CONFIG, fast=fast, route="talk") as router:
+        await router.play([Say(request), Reply(answer), Say(request * 2)])
+        await router.play_at_once([Reply(answer), Stop()])
+        assert b"".join(bytes(each.written) for each in router.providers).count(b"POST ") == 2
+        assert len(router.trails) == 2
 
 
 def test_a_difference_is_found_wherever_it_is() -> None:
