@@ -60,7 +60,7 @@ class ResponsesStreamReader:
         self._started = False
         self._calls: dict[int, int] = {}
         self._said: dict[int, set[str]] = {}
-        self._done: set[int] = set()
+        self._done: set[int | str] = set()  # places and ids: some servers give two items one place, or number from 1
         self._summary: tuple[int, int] | None = None
         self.finished = False
         """See `stream.Reader`."""
@@ -94,9 +94,10 @@ class ResponsesStreamReader:
         elif event.type in _ENDS:
             yield from self._end(responses.parse_response(bytes(event.response)), event.type)
         elif item is not None and event.type.endswith(".added"):
+            self._said.pop(index, None)
             if item.type == "function_call" and item.name:
                 yield self._start_call(index, item)
-        elif item is not None:
+        elif item is not None and (item.id or index) not in self._done:
             yield from self._complete(index, item)
         elif event.delta and index in self._calls:
             yield self._add_arguments(index, event.delta)
@@ -131,9 +132,7 @@ class ResponsesStreamReader:
 
     def _complete(self, index: int, item: responses.ReplyItem) -> Iterator[openai.Chunk]:
         """Give what was not yet given of an item that is whole."""
-        if index in self._done:
-            return
-        self._done.add(index)
+        self._done |= {index, item.id or index}
         said = self._said.get(index, set())
         if item.type == "function_call":
             if index not in self._calls:
@@ -156,7 +155,8 @@ class ResponsesStreamReader:
     def _end(self, response: responses.ReplyResponse, kind: str) -> Iterator[openai.Chunk]:
         yield from self._start(response)
         for index, item in enumerate(response.output or ()):
-            yield from self._complete(index, item)
+            if self._done.isdisjoint({index, item.id or index}):
+                yield from self._complete(index, item)
         status = response.status or kind.removeprefix("response.")
         ended = msgspec.structs.replace(response, status=status)
         yield self._add(openai.Delta(), *read_end(ended, calls=bool(self._calls)))

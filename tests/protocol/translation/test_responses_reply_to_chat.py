@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -175,6 +176,20 @@ def test_a_stream_reads_the_same_byte_by_byte(surface: Form) -> None:
 @pytest.mark.parametrize("kept", [{"created", "completed"}, {"created", "done", "completed"}, {"completed"}])
 def test_what_no_delta_told_is_given_whole(surface: Form, kept: set[str]) -> None:
     events = [event for event in EVENTS if event["type"].rpartition(".")[2] in kept]
+    whole = json.loads(open_(surface).encode_reply(respond(REASONING, SEARCH, say("Hi"), CALL)))
+    assert json.loads(open_(surface).convert(write(events), streams=False)) == whole
+
+
+@pytest.mark.parametrize("surface", SURFACES)
+@pytest.mark.parametrize("place", [lambda _: 0, lambda index: index + 1], ids=["one for all", "from 1"])
+def test_nothing_is_said_or_called_twice_wherever_a_server_says_that_items_stand(
+    surface: Form, place: Callable[[int], int]
+) -> None:
+    """Routers give reasoning and a call one place; a call that came twice would run twice."""
+    events = [
+        {**event, "output_index": place(event["output_index"])} if "output_index" in event else event
+        for event in EVENTS
+    ]
     whole = json.loads(open_(surface).encode_reply(respond(REASONING, SEARCH, say("Hi"), CALL)))
     assert json.loads(open_(surface).convert(write(events), streams=False)) == whole
 
