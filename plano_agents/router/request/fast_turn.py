@@ -138,7 +138,11 @@ class FastTurn:
         try:
             self._begin(body)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
-            self._stumble(error)
+            if self._state != "body":
+                self._stumble(error)
+                return
+            report_bug(error, "-")  # nothing was sent: the story answers
+            self._give_up(body, "before the pin")
 
     def _begin(self, body: bytes) -> None:
         fast_service = self._head.fast_service

@@ -191,6 +191,25 @@ async def test_a_request_that_came_with_the_one_before_is_not_begun_once_the_ser
         assert len(router.trails) == 2
 
 
+@clocked
+async def test_a_request_that_the_fast_path_stumbles_over_is_answered_by_the_story(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a prompt")
+
+    request, answer = build_request(CHAT), build_good(CHAT, streams=False)
+    async with ScriptedRouter(CONFIG, fast=True, route="talk") as router:
+        await router.play([Say(request), Reply(answer)])
+        monkeypatch.setattr("plano_agents.router.request.fast_turn.find_unmet", fail)
+        await router.play([Say(request), Reply(answer)])
+        outcome = router.observe()
+    assert outcome.clients[0][0].count(b"HTTP/1.1 200 ") == 2
+    assert dict(outcome.counts)["in flight"] == 0
+    assert "RuntimeError" in caplog.text
+    assert "a prompt" not in caplog.text
+
+
 def test_a_difference_is_found_wherever_it_is() -> None:
     """A check of the check: other words of the client, of the provider, and a time-out that comes."""
     request, answer = build_request(CHAT), build_good(CHAT, streams=False)
