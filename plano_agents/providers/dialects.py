@@ -185,6 +185,10 @@ _OPENAI = Dialect(
     answer_schemas="strict",
 )
 
+_RESPONSES_IDS = IdRule(re.compile(r".{1,64}", re.DOTALL), 64, "call_[a-zA-Z0-9_]{1,59}")
+"""On OpenAI's responses wire, at any server: OpenAI's 400 ``string_above_max_length`` of ``input[].call_id``
+(decolua/9router#393, AnswerDotAI/fastllm#45)."""
+
 _CHATGPT = Dialect(
     "chatgpt",
     "mnfst/llm-gateway PR 1807 (fields, store); RayBytes/ChatMock#103 (max_output_tokens); the backend's 400s \"Stream must "
@@ -195,6 +199,7 @@ _CHATGPT = Dialect(
     always=MappingProxyType({"store": False, "stream": True}),
     defaults=MappingProxyType({"instructions": "You are a helpful assistant."}),
     user_length=64,
+    call_ids=_RESPONSES_IDS,
     name_length=64,
     answer_schemas="strict",
 )
@@ -278,10 +283,6 @@ _DEEPSEEK = Dialect(
     tool_schemas="object",
     no_effort=MappingProxyType({"thinking": {"type": "disabled"}}),
 )
-
-_RESPONSES_IDS = IdRule(re.compile(r".{1,64}", re.DOTALL), 64, "call_[a-zA-Z0-9_]{1,59}")
-"""On OpenAI's responses wire, at any server: OpenAI's 400 ``string_above_max_length`` of ``input[].call_id``
-(decolua/9router#393, AnswerDotAI/fastllm#45)."""
 
 DIALECTS: Mapping[str, Dialect] = MappingProxyType(
     {

@@ -159,8 +159,8 @@ _PARAMETERS: list[Document] = [
         "in": "header",
         "description": "With the scope `user_turn`: how much the session's switches may cost, in percent of what its "
         "prompts would have cost without any.",
-        "schema": {"type": "number", "minimum": 0, "maximum": 100},
-        "example": 20,
+        "schema": _TEXT,
+        "example": "20",
     },
     {
         "name": "X-Plano-Label",

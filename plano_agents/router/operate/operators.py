@@ -204,15 +204,19 @@ def build_operators_api(
     @api.get("/report", summary="What affinity saved")
     async def report(
         since: Annotated[
-            date | None, Query(description="The first day, in UTC; all that are kept where absent.")
+            str | None,
+            Query(
+                description="The first day, in UTC; all that are kept where absent.",
+                json_schema_extra={"format": "date"},
+            ),
         ] = None,
     ) -> Report:
-        if since is not None and since > days.today:
+        first = days.today - timedelta(days=KEPT_DAYS - 1) if since is None else _read_day(since)
+        if first > days.today:
             raise RequestError(
-                f"The parameter 'since' is {since}, and today is {days.today} (UTC). Name an earlier day.",
+                f"The parameter 'since' is {first}, and today is {days.today} (UTC). Name an earlier day.",
                 param="since",
             )
-        first = since or days.today - timedelta(days=KEPT_DAYS - 1)
         found = await days.read(first)
         return build_report(found, observe=config.routing.observe, since=first, began_at=days.began_at)
 
@@ -221,6 +225,21 @@ def build_operators_api(
         return Response(await metrics.render(), media_type=CONTENT_TYPE)
 
     return api
+
+
+def _read_day(text: str) -> date:
+    """Read a day as ISO writes it.
+
+    Raises:
+        RequestError: It is none.
+    """
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if day is None or day.isoformat() != text:
+        raise RequestError(f"The parameter 'since' is {text!r}. Write a day such as 2026-11-29.", param="since")
+    return day
 
 
 def describe_session(session: Session, *, now: float) -> SessionInfo:

@@ -6,7 +6,7 @@ are checked for what names them, and accepted.
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Discriminator, Field, JsonValue, Tag
+from pydantic import BaseModel, Discriminator, Field, JsonValue, Tag
 
 from plano_agents.simulator.wire.openai.body import CacheOptions, ToolName
 from plano_agents.simulator.wire.openai.response_format import JsonFormat, NamedSchema, TextFormat
@@ -142,7 +142,7 @@ class OtherItem(Lenient):
 
 
 def _name_item(item: Any) -> str:  # noqa: ANN401 - whatever was sent
-    found = item if isinstance(item, dict) else dict(item)
+    found = dict(item) if isinstance(item, dict | BaseModel) else {}
     kind = found.get("type", "message")
     if kind == "message":
         return "answered" if found.get("role") == "assistant" else "said"
@@ -205,7 +205,9 @@ Tool: TypeAlias = Annotated[
     Annotated[Function, Tag("function")] | Annotated[OtherTool, Tag("other")],
     Discriminator(
         lambda tool: (
-            "function" if (tool.get("type") if isinstance(tool, dict) else tool.type) == "function" else "other"
+            "function"
+            if (tool.get("type") if isinstance(tool, dict) else getattr(tool, "type", None)) == "function"
+            else "other"
         )
     ),
 ]

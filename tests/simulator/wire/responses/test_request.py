@@ -21,6 +21,12 @@ def refuse(**fields: object) -> Refusal:
     return caught.value
 
 
+@pytest.mark.parametrize("value", [None, 1, "x", [], [None]])
+@pytest.mark.parametrize("field", ["input", "tools"])
+def test_what_is_no_object_is_refused_where_it_stands(field: str, value: object) -> None:
+    assert str(refuse(**{field: [value]}).param).startswith(f"{field}[0]")
+
+
 @pytest.mark.parametrize(
     ("fields", "param", "words"),
     [
