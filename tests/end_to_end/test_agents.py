@@ -153,7 +153,7 @@ def test_a_run_comes_as_events(agents: Agents) -> None:
     assert (events.count("done"), events[-1]) == (1, "done")
 
 
-def test_a_thread_goes_on_with_its_model(agents: Agents) -> None:
+def test_a_threads_next_message_is_a_run_with_an_id_of_its_own(agents: Agents) -> None:
     def say(text: str) -> dict[str, Any]:
         request = urllib.request.Request(
             f"{agents.agent}/agent/run",
@@ -165,8 +165,8 @@ def test_a_thread_goes_on_with_its_model(agents: Agents) -> None:
             return found
 
     first, second = say("PostgreSQL or MongoDB?"), say("Write a limerick about it.")
-    assert first["affinity_id"] == second["affinity_id"]
-    assert {turn["decision"] for turn in second["turns"]} == {"retain"}
+    assert first["affinity_id"] != second["affinity_id"]
+    assert [run["turns"][0]["decision"] for run in (first, second)] == ["initialize", "initialize"]
 
 
 async def test_runs_one_after_another_on_a_thread_never_find_it_busy(agents: Agents) -> None:
