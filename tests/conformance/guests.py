@@ -5,10 +5,12 @@ Each is pointed at the router as its page in ``docs/agents`` says: ``pi.md``, ``
 """
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,16 +111,19 @@ def install(guest: Guest, root: Path) -> tuple[str, Path]:
             if not found:
                 give_up(f"{guest.package} has no {guest.program}")
             return str(found[0]), folder
-        python = folder / "bin" / "python"
-        if not python.exists():
+        python, whole = folder / "bin" / "python", folder / "installed"
+        if not whole.exists():
             uv = str(root / "scripts" / "uv")
+            others = sorted(str(path) for path in Path.home().glob(".pyenv/versions/*/bin"))
             set_up(
                 [uv, "venv", "--quiet", "--clear", "--python", guest.python or sys.executable, str(folder)],
                 folder=folder,
+                environ={"PATH": os.pathsep.join([os.environ["PATH"], *others])},
             )
-            set_up(
-                [uv, "pip", "install", "--quiet", "--python", str(python), guest.package, *guest.needs], folder=folder
-            )
+            elsewhere = Path(tempfile.gettempdir())  # the project's own versions hold for the project alone
+            packages = [guest.package, *guest.needs]
+            set_up([uv, "pip", "install", "--quiet", "--python", str(python), *packages], folder=elsewhere)
+            whole.touch()
         return str(folder / "bin" / (guest.program or "python")), folder
 
 
