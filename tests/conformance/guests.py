@@ -325,10 +325,6 @@ GUESTS: Mapping[str, Guest] = {
         {
             "shell": ("run_commands", lambda command: {"commands": [command]}),
             "read": ("read_files", lambda file: {"files": [{"path": file}]}),
-            "write": (
-                "apply_patch",
-                lambda file: {"input": f"*** Begin Patch\n*** Add File: {file}\n+made\n*** End Patch\n"},
-            ),
             "agent": _agent("spawn_agent", "task", systemPrompt="You help."),
         },
         session="implicit",
