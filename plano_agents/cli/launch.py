@@ -169,7 +169,7 @@ def _is_router(base: str, seconds: float) -> bool:
 
 
 def _point(agent: Agent, url: str, key: str | None, model: str | None, small_model: str | None) -> Setup:
-    """Say how an agent is pointed at a router; one that knows no model asks for the router's first."""
+    """Build an agent's settings for a router; without a model of its own it asks for the router's first one."""
     access_key = key if key is not None else NO_KEY
     named = model if model is not None else agent.model
     if named is None:

@@ -38,7 +38,7 @@ IS_OFF = "from plano_agents.router.app import Router; print(Router.__init__.__kw
 
 
 def test_the_suites_hold_without_the_fast_path(tmp_path: Path) -> None:
-    """Every Python process below this one begins by switching it off; there is no setting for it."""
+    """A folder whose `sitecustomize` switches the fast path off in each Python process that is started with it."""
     (tmp_path / "sitecustomize.py").write_text(STORY_ALONE)
     environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PYTHONPATH": str(tmp_path)}
 

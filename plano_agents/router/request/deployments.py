@@ -1,4 +1,4 @@
-"""The order in which a model's deployments are asked: the pinned one, then the others by weight, then those left alone.
+"""The order in which a model's deployments are asked: the pinned one, then the others by weight, then resting ones.
 
 Weighted rendezvous hashing (Schindelhauer & Schomaker, 2005) gives each session an order of its own: with weights w and
 w', the first comes before the second for w / (w + w') of all sessions. So new sessions spread by weight, those of a
@@ -32,7 +32,7 @@ def order_deployments(
         deployments: As they are configured.
         key: The session; None without one.
         pinned: The deployment that the session is pinned to; None where it is to none.
-        is_down: Whether an upstream is left alone, by its name.
+        is_down: Whether an upstream is resting or its circuit breaker open, by its name.
         chance: Gives numbers from 0 to 1.
     """
 

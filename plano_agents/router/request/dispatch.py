@@ -338,7 +338,7 @@ class Dispatcher:
         rests = {name: self._health.of(name).rest for name in upstreams}
         resting = {name: rest.seconds_left for name, rest in rests.items() if rest.seconds_left > waits[name]}
         failing = [name for name in waits if waits[name] > 0 and name not in resting]
-        told = [f"{name} is left alone ({rests[name].cause.because})" for name in resting]
+        told = [f"{name} is resting ({rests[name].cause.because})" for name in resting]
         if failing or not told:
             names = ", ".join(failing or waits)
             told.append(f"{names} failed several times in a row, so the circuit breaker is open")

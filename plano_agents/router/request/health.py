@@ -64,7 +64,7 @@ class ModelHealth(Struct, frozen=True):
     budget: RetryBudget
     """How many retries it is sent."""
     rest: Rest
-    """Whether it is left alone for now."""
+    """Whether it is not to be asked for now."""
     made_for: tuple[Model | None, Breaker, Retries]
     """How it was configured."""
 
@@ -122,7 +122,10 @@ class Health:
         return {name: each.breaker.is_open for name, each in (self._undeclared | self._declared).items()}
 
     def is_down(self, model: str) -> bool:
-        """Whether an upstream is left alone now: its breaker is open, or it rests; a model, whether all of its are."""
+        """Tell whether an upstream is not to be asked now: its breaker is open, or it is resting.
+
+        A model is down where all of its deployments are.
+        """
         deployed = self._config.find_model(model) if self._has_deployments else None
         if deployed is not None and deployed.deployments:
             return all(self.is_down(name_upstream(model, each.name)) for each in deployed.deployments)

@@ -227,7 +227,7 @@ class TestRest:
         scene = Places(LATE, LATE, config=deployed("eu", "us", retries=Retries(max_per_candidate=0)))
         places = [Asked(GPT, deployment=each) for each in ("eu", "us")]
         assert (await scene.dispatcher.send(places, GPT, "eu")).answer.status == 429
-        with pytest.raises(UpstreamUnavailableError, match=r"\(eu\) is left alone \(status 429\)") as told:
+        with pytest.raises(UpstreamUnavailableError, match=r"\(eu\) is resting \(status 429\)") as told:
             await scene.dispatcher.send(places, GPT, "eu")
         assert told.value.headers["retry-after"] == "90"
 
