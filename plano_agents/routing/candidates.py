@@ -97,5 +97,5 @@ def _measure_latency(metrics: ModelMetrics) -> float:
 
 
 def _known(value: float) -> float:
-    """Take what is no number, as Prometheus answers without samples, for not known."""
+    """Take what is not a number, as Prometheus answers without samples, for not known."""
     return math.inf if math.isnan(value) else value

@@ -1,7 +1,7 @@
 """Routing by a model that was trained for it: what it is asked, and how its answers are read.
 
-Two families are known, told apart by name. *Plano-Orchestrator* (its name holds ``orchestrator``) gets a route per line
-and answers ``{"route": ["name"]}``, ``[]`` for none; *Arch-Router*, and any other, gets a JSON list and answers
+Two families are known, distinguished by name. *Plano-Orchestrator* (its name holds ``orchestrator``) gets a route per
+line and answers ``{"route": ["name"]}``, ``[]`` for none; *Arch-Router*, and any other, gets a JSON list and answers
 ``{"route": "name"}``, ``other`` for none. Either answer is taken from either, single-quoted or fenced too; of several
 names the first that is a preference counts.
 

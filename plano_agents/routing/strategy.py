@@ -66,6 +66,22 @@ class Strategy(Protocol):
 
 
 @runtime_checkable
+class Recalling(Protocol):
+    """A strategy that remembers what it has ranked."""
+
+    def recall(self, conversation: Sequence[Utterance], preferences: Sequence[Preference]) -> Ranking | None:
+        """Find what `Strategy.rank` would, where that is known at once.
+
+        Args:
+            conversation: What was said, oldest first, as `read_conversation` gives it.
+            preferences: The preferences to choose from.
+
+        Returns:
+            The match, and how it came about; None where it takes time.
+        """
+
+
+@runtime_checkable
 class Preparing(Protocol):
     """A strategy that can read a conversation beforehand, for who is in no hurry."""
 

@@ -57,7 +57,7 @@ class Weighed(NamedTuple):
     """The outcome for a proposal."""
 
     is_allowed: bool
-    """Whether the budget allows it."""
+    """True if the budget allows it."""
     because: str
     """Why, in words for a header."""
     usd: float = 0.0

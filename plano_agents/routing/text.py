@@ -5,7 +5,7 @@ tool results, no message without text; the last 16, each and all within a budget
 said, alone. A long message keeps its head and its tail, where requests and conclusions stand.
 
 What agents' harnesses write into users' messages (``protocol.envelopes``) is taken out; a message that was nothing
-else is no user's word, and is not read.
+else is not a user's word, and is not read.
 """
 
 from collections.abc import Iterator, Sequence

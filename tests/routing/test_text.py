@@ -97,3 +97,9 @@ def test_the_budget_is_spent_on_the_latest() -> None:
     texts = read_texts(*(Message("user", letter * MAX_MESSAGE_CHARS) for letter in "abcdefgh"))
     assert [text[0] for text in texts] == ["e", "f", "g", "h"]
     assert sum(map(len, texts)) == MAX_CHARS
+
+
+def test_the_oldest_message_that_is_read_is_cut_to_what_is_left_of_the_budget() -> None:
+    texts = read_texts(*(Message("user", letter * 3_000) for letter in "abcdefgh"))
+    assert [(text[0], len(text)) for text in texts] == [("c", 1_000), *((letter, 3_000) for letter in "defgh")]
+    assert MAX_CHARS == 16_000

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from plano_agents.routing.embedded.scorer import describe
-from training.routing.corpus import Corpus, parse_wording
-from training.routing.kinds import KINSHIP, SUBJECT
+from plano_agents.routing.embedded.descriptions import read_description
+from training.routing.corpus import Corpus, misspell, parse_wording
+from training.routing.kinds import SUBJECT
 
 TEXT_DECAY, PREFERENCE_DECAY = 2e-5, 1e-5
 """What a squared weight costs, by a mean loss of one."""
@@ -30,7 +30,7 @@ def fit_heads(corpus: Corpus, embed: Embed) -> dict[str, np.ndarray]:
         embed: The encoder.
 
     Returns:
-        What ``heads.npz`` holds.
+        Both heads by name, as ``heads.npz`` holds them.
     """
     kinds = corpus.kinds
     wanted = torch.tensor([kinds.index(kind if kind in kinds else SUBJECT) for _, kind in corpus.prompts])
@@ -43,16 +43,12 @@ def fit_heads(corpus: Corpus, embed: Embed) -> dict[str, np.ndarray]:
     share = goal.mean(0)
     even = torch.where(goal > 0, 0.5 / share, 0.5 / (1 - share)) / goal.numel()
     weights, bias = _fit(embed(texts), goal, len(kinds), even, PREFERENCE_DECAY)
-    kinship = np.eye(len(kinds), len(kinds) - 1, dtype=np.float32)
-    for (one, other), value in KINSHIP.items():
-        kinship[kinds.index(one), kinds.index(other)] = value
     return {
         "tasks": np.array(kinds[:-1]),
         "text.weights": text_weights,
         "text.bias": text_bias,
         "preference.weights": weights,
         "preference.bias": bias,
-        "kinship": kinship,
     }
 
 
@@ -64,16 +60,21 @@ def measure_text_head(texts: Sequence[tuple[str, str]], heads: dict[str, np.ndar
 
 def _describe_kinds(corpus: Corpus) -> tuple[list[str], list[list[float]]]:
     """Give descriptions, each with a mark for every kind that it is for."""
-    lines = [*corpus.wordings, *((line, (SUBJECT,)) for line in corpus.subjects)]
-    described = [
-        (text, given)
-        for line, given in lines
-        for text in (describe(parse_wording(line)), parse_wording(line).description)
-    ]
+    lines = [*corpus.wordings]
+    for heading, others in corpus.subjects.items():
+        lines += [(line, (SUBJECT,)) for line in (heading, *others)]
     dice = random.Random(0)  # noqa: S311 - no secret
+    described = []
+    for wording, given in lines:
+        parsed = parse_wording(wording)
+        line = read_description(parsed.name, parsed.description).line
+        bare = read_description("", parsed.description).line
+        described += [(text, given) for text in (line, bare, misspell(line, dice))]
+    joined = []
     for _ in range(JOINED):
-        (one, of_one), (other, of_other) = dice.choice(corpus.wordings), dice.choice(corpus.wordings)
-        described.append((f"{one}, {other}", of_one + of_other))
+        (one, of_one), (other, of_other) = dice.choice(described), dice.choice(described)
+        joined.append((f"{one}, {other}", of_one + of_other))
+    described += joined
     return [text for text, _ in described], [[float(kind in given) for kind in corpus.kinds] for _, given in described]
 
 

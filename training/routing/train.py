@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from plano_agents.routing.embedded.encoder import Encoder
+from plano_agents.routing.embedded.descriptions import read_description
+from plano_agents.routing.embedded.engine import build_encoder
 from plano_agents.routing.embedded.lexicon import load_lexicon
-from plano_agents.routing.embedded.scorer import describe, split_phrases
 from plano_agents.routing.embedded.weights import load_arrays
 from plano_agents.routing.embedded.wordpiece import WordPiece
 from training.routing.bert import Bert
-from training.routing.corpus import Corpus, build_corpus, parse_wording
+from training.routing.corpus import Corpus, build_corpus, misspell, parse_wording
 from training.routing.heads import Embed, fit_heads, measure_text_head
 from training.routing.kinds import KINSHIP, SUBJECT
 from training.routing.pack import MAX_TOKENS, pack_encoder
@@ -28,11 +28,11 @@ SHIPPED = Path(__file__).parents[2] / "plano_agents" / "routing" / "embedded"
 TUNED_FROM = 2
 EPOCHS = 3
 BATCH = 64
-RATE, HEAD_RATE = 3e-5, 2e-3
+RATE, HEAD_RATE = 4e-5, 2e-3
 STAY_PENALTY = 2.0
 """What a vector's squared distance from where it was costs."""
 SHARPNESS = 16.0
-OTHER_SUBJECTS = 12
+OTHER_SUBJECTS = 16
 """How many further subjects' descriptions stand in a batch, as what prompts are not about."""
 PLAIN_SUBJECTS = 6
 """The same of subjects that have no prompts."""
@@ -54,11 +54,15 @@ class Trainer:
         self._ids = [self._encode_ids(text) for text, _ in corpus.prompts]
         self._wanted = torch.tensor([place[label] for _, label in corpus.prompts])
         descriptions: list[list[str]] = [[] for _ in self._labels]
-        for line, kinds in [*corpus.wordings, *((line, (line,)) for line in corpus.subjects)]:
-            if len(kinds) == 1:
-                preference = parse_wording(line)
-                forms = [describe(preference)] * 2 + [preference.description, *split_phrases(preference)]
-                descriptions[place[kinds[0]]] += forms
+        described = [(line, kinds[0]) for line, kinds in corpus.wordings if len(kinds) == 1]
+        for heading, others in corpus.subjects.items():
+            described += [(line, heading) for line in (heading, *others)]
+        for line, label in described:
+            preference = parse_wording(line)
+            read = read_description(preference.name, preference.description)
+            bare = read_description("", preference.description)
+            forms = [read.line, read.line, misspell(read.line, self._dice), bare.line, *read.phrases]
+            descriptions[place[label]] += forms
         self._descriptions = [[self._encode_ids(text) for text in texts] for texts in descriptions]
 
     def tune(self) -> None:
@@ -182,12 +186,12 @@ def load_embed(path: Path) -> Embed:
     arrays = load_arrays(path)
     pieces = arrays["vocabulary"].tobytes().decode().split("\n")
     wordpiece = WordPiece({piece: number for number, piece in enumerate(pieces)})
-    encoder = Encoder(arrays)
+    encoder = build_encoder(arrays)
 
     def embed(texts: Sequence[str]) -> np.ndarray:
         ids = [wordpiece.encode(load_lexicon().gloss(text), MAX_TOKENS) for text in texts]
         order = sorted(range(len(ids)), key=lambda index: len(ids[index]))
-        vectors = np.empty((len(ids), encoder.width), np.float32)
+        vectors = np.empty((len(ids), arrays["positions"].shape[1]), np.float32)
         for start in range(0, len(order), BATCH):
             batch = order[start : start + BATCH]
             vectors[batch] = encoder.encode([ids[index] for index in batch])

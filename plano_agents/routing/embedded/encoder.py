@@ -7,6 +7,7 @@ are loaded; the table of words stays narrow, for few of its rows are used.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,20 @@ Floats = npt.NDArray[np.float32]
 
 EPSILON = np.float32(1e-12)
 _GELU_INNER, _GELU_CUBIC = np.float32(0.7978845608), np.float32(0.044715)
+
+
+class Encodes(Protocol):
+    """Makes vectors of token ids."""
+
+    def encode(self, texts: Sequence[Sequence[int]]) -> Floats:
+        """Make a vector of each text.
+
+        Args:
+            texts: Token ids, none empty, none longer than the weights have positions.
+
+        Returns:
+            Vectors of length one, a row per text.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +96,7 @@ class Encoder:
         return int(self._positions.shape[1])
 
     def encode(self, texts: Sequence[Sequence[int]]) -> Floats:
-        """Make a vector of each text.
-
-        Args:
-            texts: Token ids, none empty, none longer than `max_tokens`.
-
-        Returns:
-            Vectors of length one, a row per text.
-        """
+        """See `Encodes.encode`."""
         lengths = [len(text) for text in texts]
         ends = np.cumsum(lengths, dtype=np.intp)
         starts = ends - np.asarray(lengths, np.intp)

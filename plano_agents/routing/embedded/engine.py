@@ -7,17 +7,20 @@ of their text, in memory only. No text is kept.
 import hashlib
 import secrets
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from plano_agents.config.model import Preference
 from plano_agents.routing.embedded.conversation import ASSISTANT_WEIGHT, weigh_messages
-from plano_agents.routing.embedded.encoder import Encoder, Floats
+from plano_agents.routing.embedded.descriptions import list_texts
+from plano_agents.routing.embedded.encoder import Encoder, Encodes, Floats
+from plano_agents.routing.embedded.greetings import is_greeting
 from plano_agents.routing.embedded.lexicon import Lexicon, load_lexicon
-from plano_agents.routing.embedded.scorer import Scorer, list_texts
-from plano_agents.routing.embedded.weights import FOLDER, load_arrays
+from plano_agents.routing.embedded.scorer import Scorer, Target
+from plano_agents.routing.embedded.weights import FOLDER, Array, load_arrays
 from plano_agents.routing.embedded.wordpiece import WordPiece
 from plano_agents.routing.strategy import Question
 
@@ -27,6 +30,18 @@ route public sets as well, and miss the point of a request that comes to it late
 
 BATCH = 32
 """How many texts are encoded at once."""
+
+GREETING_KIND = "chat"
+"""The kind of task of preferences that greetings may match."""
+
+LEAST_SHARE = 0.2
+"""How much of a preference must be for it."""
+
+GREETING_EVIDENCE = -20.0
+"""The evidence of a greeting for any other preference: it decides nothing."""
+
+TARGETS = 1_024
+"""How many preferences are kept prepared."""
 
 REMEMBERED = 4_096
 """How many vectors are kept, of 1.5 KB each."""
@@ -42,7 +57,7 @@ class Engine:
         scorer: Compares them.
     """
 
-    def __init__(self, lexicon: Lexicon, wordpiece: WordPiece, encoder: Encoder, scorer: Scorer) -> None:
+    def __init__(self, lexicon: Lexicon, wordpiece: WordPiece, encoder: Encodes, scorer: Scorer) -> None:
         self._lexicon = lexicon
         self._wordpiece = wordpiece
         self._encoder = encoder
@@ -51,6 +66,7 @@ class Engine:
         self._pools = ThreadpoolController()
         self._secret = secrets.token_bytes(32)
         self._vectors: OrderedDict[bytes, Floats] = OrderedDict()
+        self._targets: OrderedDict[tuple[str, str, tuple[str, ...]], Target] = OrderedDict()
 
     def score(self, questions: Sequence[Question]) -> list[list[float]]:
         """Score each question's preferences, in their order, from 0 to 1.
@@ -64,7 +80,12 @@ class Engine:
                 for question in questions
                 for text in (
                     *(said.text for said in question.conversation),
-                    *(text for preference in question.preferences for text in list_texts(preference)),
+                    *(
+                        text
+                        for each in question.preferences
+                        if _name(each) not in self._targets
+                        for text in list_texts(each)
+                    ),
                 )
             )
             return [self._score(question, vectors) for question in questions]
@@ -90,10 +111,41 @@ class Engine:
         return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), key=self._secret, digest_size=16).digest()
 
     def _score(self, question: Question, vectors: dict[str, Floats]) -> list[float]:
-        targets = [self.scorer.build_target(preference, vectors) for preference in question.preferences]
-        evidence = self.scorer.weigh(np.stack([vectors[each.text] for each in question.conversation]), targets)
-        weights = [1.0 if each.role == "user" else ASSISTANT_WEIGHT for each in question.conversation]
+        targets = [self._prepare(preference, vectors) for preference in question.preferences]
+        telling = [each for each in question.conversation if not is_greeting(each.text)]
+        heard = telling or question.conversation
+        evidence = self.scorer.weigh(np.stack([vectors[each.text] for each in heard]), targets)
+        if not telling:
+            evidence[:, [not self._is_for_greetings(target) for target in targets]] = GREETING_EVIDENCE
+        weights = [1.0 if each.role == "user" else ASSISTANT_WEIGHT for each in heard]
         return [float(score) for score in weigh_messages(evidence, weights)]
+
+    def _prepare(self, preference: Preference, vectors: dict[str, Floats]) -> Target:
+        name = _name(preference)
+        target = self._targets.get(name)
+        if target is None:
+            target = self._targets[name] = self.scorer.build_target(preference, vectors)
+            if len(self._targets) > TARGETS:
+                self._targets.popitem(last=False)
+        self._targets.move_to_end(name)
+        return target
+
+    def _is_for_greetings(self, target: Target) -> bool:
+        return target.catch_all or target.tasks[self.scorer.kinds.index(GREETING_KIND)] > LEAST_SHARE
+
+
+def _name(preference: Preference) -> tuple[str, str, tuple[str, ...]]:
+    """Name what a preference is read for; its models are not."""
+    return preference.name, preference.description, preference.examples
+
+
+def build_encoder(arrays: Mapping[str, Array]) -> Encodes:
+    """Build the quickest encoder that the installed packages allow: by ONNX Runtime, or by NumPy alone."""
+    try:
+        from plano_agents.routing.embedded.fast_encoder import FastEncoder  # noqa: PLC0415 - the extra may be missing
+    except ImportError:
+        return Encoder(arrays)
+    return FastEncoder(arrays)
 
 
 @cache
@@ -102,4 +154,6 @@ def load_engine() -> Engine:
     encoder = load_arrays(FOLDER / "encoder.npz")
     pieces = encoder["vocabulary"].tobytes().decode("utf-8").split("\n")
     vocabulary = {piece: number for number, piece in enumerate(pieces)}
-    return Engine(load_lexicon(), WordPiece(vocabulary), Encoder(encoder), Scorer(load_arrays(FOLDER / "heads.npz")))
+    return Engine(
+        load_lexicon(), WordPiece(vocabulary), build_encoder(encoder), Scorer(load_arrays(FOLDER / "heads.npz"))
+    )

@@ -2,8 +2,8 @@
 
 `gloss` puts the English for what it recognises before a text. It knows the words that requests and descriptions of
 routes are made of (``lexicon.txt``), and stays silent where a text has as many English function words as words that
-it could translate. Words are compared in lower case and without accents; a word's beginning may be enough, and in
-scripts without spaces words are found anywhere.
+it could translate. Words are compared in lower case and without accents, but where these tell words apart; a word's
+beginning may be enough, two words may mean one thing, and in scripts without spaces words are found anywhere.
 """
 
 import re
@@ -64,19 +64,23 @@ class Lexicon:
     """Translates words into English, as far as it knows them.
 
     Args:
-        lines: ``english: word beginning* …``; lines that start with ``#`` are comments.
+        lines: ``english: word beginning* =áccented two_words …``; lines that start with ``#`` are comments.
     """
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._words: dict[str, str] = {}
+        self._exact: dict[str, str] = {}
         self._beginnings: dict[str, str] = {}
         self._anywhere: dict[str, str] = {}
         for line in lines:
             english, colon, words = line.partition(": ")
             if not colon or line.startswith("#"):
                 continue
-            for word in map(_normalize, words.split()):
-                if _SPACELESS.search(word):
+            for given in words.split():
+                word = _normalize(given)
+                if "_" in given or given.startswith("="):
+                    self._exact.setdefault(_compose(given.removeprefix("=").replace("_", " ")), english)
+                elif _SPACELESS.search(word):
                     self._anywhere.setdefault(word, english)
                 elif word.endswith("*"):
                     self._beginnings.setdefault(word[:-1], english)
@@ -88,16 +92,22 @@ class Lexicon:
     def gloss(self, text: str) -> str:
         """Put the English for what is recognised before a text; an English text stays as it is."""
         head, tail = text[:READ_CHARS], text[READ_CHARS:][-READ_CHARS:]
-        words = _WORD.findall(_normalize(f"{head} {tail}"))
+        words = _WORD.findall(_compose(f"{head} {tail}"))
         function_words = sum(word in _FUNCTION_WORDS for word in words)
         found = list(dict.fromkeys(self._translate(words)))
         return f"{' '.join(found[:MAX_WORDS])}. {text}" if len(found) > function_words else text
 
     def _translate(self, words: Iterable[str]) -> Iterator[str]:
-        for word in words:
+        before = ""
+        for given in words:
+            exact = self._exact.get(f"{before} {given}") or self._exact.get(given)
+            before = given
+            if exact is not None:
+                yield exact
+            word = _normalize(given)
             if _SPACELESS.search(word):
                 yield from map(self._anywhere.__getitem__, self._find_anywhere(word))
-            elif word not in _FUNCTION_WORDS:
+            elif exact is None and word not in _FUNCTION_WORDS:
                 english = self._look_up(word)
                 if english is not None:
                     yield english
@@ -117,6 +127,10 @@ class Lexicon:
 def load_lexicon() -> Lexicon:
     """Read the lexicon that comes with the package."""
     return Lexicon((files(__package__) / "lexicon.txt").read_text(encoding="utf-8").splitlines())
+
+
+def _compose(text: str) -> str:
+    return unicodedata.normalize("NFC", text.lower())
 
 
 def _normalize(text: str) -> str:

@@ -73,14 +73,22 @@ class EmbeddedStrategy:
 
     async def rank(self, conversation: Sequence[Utterance], preferences: Sequence[Preference]) -> Ranking:
         """See `Strategy.rank`."""
+        known = self.recall(conversation, preferences)
+        if known is not None:
+            return known
+        scores = await self._score(conversation, preferences)
+        self._remembered.keep(self._remembered.key(conversation, preferences), scores)
+        return self._build_ranking(preferences, scores)
+
+    def recall(self, conversation: Sequence[Utterance], preferences: Sequence[Preference]) -> Ranking | None:
+        """See `Recalling`."""
         if not conversation or not preferences:
             scored = tuple(Scored(preference, 0.0) for preference in preferences)
             return Ranking(NAME, None, scored, self._threshold)
-        key = self._remembered.key(conversation, preferences)
-        scores = self._remembered.find(key)
-        if scores is None:
-            scores = tuple(await self._score(conversation, preferences))
-            self._remembered.keep(key, scores)
+        scores = self._remembered.find(self._remembered.key(conversation, preferences))
+        return self._build_ranking(preferences, scores) if scores is not None else None
+
+    def _build_ranking(self, preferences: Sequence[Preference], scores: Sequence[float]) -> Ranking:
         best = max(range(len(scores)), key=scores.__getitem__)
         return Ranking(
             NAME,

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plano_agents.routing.embedded.conversation import weigh_messages
+from plano_agents.routing.embedded.conversation import TEMPERATURE, weigh_messages
 
 
 def weigh(*rows: Sequence[float], weights: Sequence[float] | None = None) -> list[float]:
@@ -13,11 +14,17 @@ def weigh(*rows: Sequence[float], weights: Sequence[float] | None = None) -> lis
     return [float(score) for score in scores]
 
 
-def test_of_one_message_the_score_is_its_evidence() -> None:
-    strong, even, weak = weigh([5, 0, -9])
-    assert strong > 0.95
-    assert 0.5 < even < 0.6
-    assert weak < 0.3
+def test_of_one_message_the_score_is_the_probability_against_the_likeliest_other_answer() -> None:
+    assert weigh([2, 0])[0] == pytest.approx(1 / (1 + math.exp(-2 / TEMPERATURE)))
+    assert weigh([2, 0])[1] == pytest.approx(1 / (1 + math.exp(2 / TEMPERATURE)))
+    assert weigh([-1, -2])[0] == pytest.approx(1 / (1 + math.exp(1 / TEMPERATURE)))
+
+
+@given(st.lists(st.floats(-20, 20), min_size=1, max_size=9))
+def test_at_most_one_preference_is_likelier_than_every_other_answer(row: list[float]) -> None:
+    scores = weigh(row)
+    assert sum(score > 0.5 for score in scores) <= 1
+    assert (max(row) > 0.001) <= (max(scores) >= 0.5)
 
 
 def test_the_latest_message_weighs_most() -> None:

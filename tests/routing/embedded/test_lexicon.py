@@ -41,12 +41,27 @@ def test_an_english_text_stays_as_it_is(text: str) -> None:
         ("Quais são os sintomas", {"symptoms"}),
         ("Bu metni özetle", {"summarize", "text"}),
         ("اكتب قصيدة", {"write", "poem"}),
+        ("Tóm tắt bài báo này", {"summarize", "article"}),
+        ("Dịch sang tiếng Nhật", {"translate", "Japanese"}),
+        ("Склади вірш", {"write", "poem"}),
+        ("시를 번역해 줘", {"translate"}),
     ],
 )
 def test_the_packages_lexicon_knows_what_requests_are_made_of(text: str, words: set[str]) -> None:
     gloss, dot, rest = load_lexicon().gloss(text).partition(". ")
     assert (dot, rest) == (". ", text)
     assert words <= set(gloss.split())
+
+
+@pytest.mark.parametrize("text", ["song please", "bang", "Ho ho", "ham recipe", "qua"])
+def test_an_accent_may_tell_a_word_from_an_english_one(text: str) -> None:
+    assert load_lexicon().gloss(text) == text
+
+
+def test_two_words_may_mean_one_thing() -> None:
+    lexicon = Lexicon(["summarize: tóm_tắt", "heart: =tim"])
+    assert lexicon.gloss("Tóm tắt") == "summarize. Tóm tắt"
+    assert lexicon.gloss("tóm") == "tóm"
 
 
 def test_no_more_words_than_the_limit_are_put_before_a_text() -> None:

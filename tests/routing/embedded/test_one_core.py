@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 RANK = """
-import asyncio, os, threading
+import asyncio, os, sys, threading
+sys.modules["onnxruntime"] = None  # NumPy encodes; ONNX Runtime starts a thread of its own when it is imported, which sleeps
 from pathlib import Path
 from plano_agents.config.model import Preference
 from plano_agents.routing.embedded.strategy import EmbeddedStrategy

@@ -56,6 +56,39 @@ async def test_a_plain_request_finds_its_preference(text: str, expected: str | N
     assert await route(text) == expected
 
 
+@pytest.mark.parametrize("text", ["hi", "thanks a lot!", "ok", "good morning", "Danke schön", "谢谢"])
+@pytest.mark.parametrize(
+    "other", [Preference("mails", "drafting emails, summaries, announcements", ("a/mail",)), FLIGHTS]
+)
+async def test_a_greeting_decides_nothing(text: str, other: Preference) -> None:
+    assert await route(text, preferences=(*ALL, other)) is None
+
+
+async def test_a_greeting_may_match_what_is_for_greetings_or_for_everything() -> None:
+    chat = Preference("small_talk", "greetings and casual conversation", ("a/chat",))
+    assert await route("hello there", preferences=(*ALL, chat)) == "small_talk"
+    assert await route("hello there", preferences=(*ALL, EVERYTHING)) == "everything"
+
+
+async def test_a_greeting_before_or_after_a_request_changes_nothing() -> None:
+    assert await route("hi", "Write a Python function that adds numbers") == "code_generation"
+    assert await route("Write a Python function that adds numbers", "thanks!") == "code_generation"
+
+
+async def test_a_word_makes_no_preference_one_for_everything() -> None:
+    law = Preference("law", "any question about the law", ("a/law",))
+    loans = Preference("loans", "loan default, arrears", ("a/loan",))
+    devices = Preference("devices", "default settings of the device", ("a/device",))
+    assert await route("turn off the lights in the kitchen", preferences=(law, loans)) is None
+    assert await route("Write a poem about the sea", preferences=(law, loans, devices)) is None
+
+
+async def test_what_a_preference_is_not_for_goes_elsewhere() -> None:
+    written = Preference("route_1", "Use this for prose of any kind, not for poems or songs", ("a/1",))
+    verse = Preference("route_2", "poems and songs", ("a/2",))
+    assert await route("Write a poem about the sea", preferences=(written, verse)) == "route_2"
+
+
 async def test_preferences_about_subjects_are_told_apart() -> None:
     preferences = (FLIGHTS, HOTELS)
     assert await route("i need to get to Lisbon, what does a plane ticket cost", preferences=preferences) == "flights"
@@ -68,6 +101,16 @@ async def test_the_latest_message_counts_most() -> None:
         "complex_reasoning",
         "code_generation",
     )
+
+
+async def test_an_assistants_words_weigh_less_than_a_users() -> None:
+    """The same words change the topic where a user says them, and do not where an agent says what it does next."""
+    wish = Utterance("user", "Weigh the trade-offs between both designs, step by step, and decide.")
+    words = "Now I write the Python function."
+    said_by = {
+        role: await EmbeddedStrategy(0.5).rank((wish, Utterance(role, words)), ALL) for role in ("user", "assistant")
+    }
+    assert {role: ranking.match for role, ranking in said_by.items()} == {"user": CODE, "assistant": REASONING}
 
 
 async def test_a_message_that_fits_nothing_keeps_the_topic() -> None:
@@ -160,6 +203,8 @@ async def test_a_text_that_was_ranked_before_is_ranked_at_once() -> None:
         again.send(None)
     assert done.value.value == first
     assert engine.sizes == [1]
+    assert strategy.recall(say("abc"), (CODE,)) == first
+    assert strategy.recall(say("abc"), (STORIES,)) is None
     assert (await strategy.rank(say("abc"), (STORIES,))).match == STORIES
     assert engine.sizes == [1, 1]
 
