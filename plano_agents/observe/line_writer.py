@@ -11,7 +11,7 @@ import os
 import select
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 MAX_LINES = 10_000
@@ -58,15 +58,22 @@ class LineWriter:
         """How many lines nobody took."""
 
     def write(self, line: str) -> None:
-        """Write a line, its end included; never fails, and in the background never waits."""
+        """Write a line, its end included; see `write_all`."""
+        self.write_all((line,))
+
+    def write_all(self, lines: Sequence[str]) -> None:
+        """Write lines, their ends included; never fails, and in the background never waits."""
         if self._thread is None:
-            self._write_now(line)
-        elif len(self._lines) >= self._max_lines:
-            self.dropped += 1
-        else:
-            self._lines.append(line)
-            if not self._has_lines.is_set():
-                self._has_lines.set()
+            for line in lines:
+                self._write_now(line)
+            return
+        room = max(0, self._max_lines - len(self._lines))
+        if room < len(lines):
+            self.dropped += len(lines) - room
+            lines = lines[:room]
+        self._lines.extend(lines)
+        if lines and not self._has_lines.is_set():
+            self._has_lines.set()
 
     def start(self) -> None:
         """Write in the background from now on; the process must not fork any more."""

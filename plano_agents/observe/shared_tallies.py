@@ -34,7 +34,7 @@ class Snapshot(Struct, frozen=True):
 
     @property
     def is_live(self) -> bool:
-        """Whether the process still runs."""
+        """True if the process still runs."""
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:

@@ -8,7 +8,7 @@ Why not prometheus-client's own: what one request counts costs 6 µs with it, 15
 and loading it 27 ms of a start; here 3 µs, shared or not, and nothing.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import ClassVar, Literal, Protocol
 
@@ -112,6 +112,7 @@ class Histogram:
         self.bounds = tuple(map(float, bounds))
         self.labels = tuple(labels)
         self._counts: dict[Labels, list[float]] = {}
+        self._scaled: dict[float, Sequence[float]] = {1: self.bounds}
 
     def note(self, labels: Labels, value: float) -> None:
         """Count a value.
@@ -122,10 +123,41 @@ class Histogram:
         """
         counts = self._counts.get(labels)
         if counts is None:
-            labels = _bound(labels, len(self._counts))
-            counts = self._counts.setdefault(labels, [0.0] * (len(self.bounds) + 2))
+            self.note_all(labels, (value,))
+            return
         counts[bisect_left(self.bounds, value)] += 1
         counts[-1] += value
+
+    def note_all(self, labels: Labels, values: Iterable[float], *, per_unit: float = 1) -> None:
+        """Count values that have the same labels.
+
+        Args:
+            labels: The values of their labels.
+            values: In the unit of the name, or in a smaller one.
+            per_unit: How many of the smaller unit the name's unit has.
+        """
+        ordered = sorted(values)
+        if not ordered:
+            return
+        counts = self._counts.get(labels)
+        bounds = self._scale(per_unit)
+        if counts is None:
+            labels = _bound(labels, len(self._counts))
+            counts = self._counts.setdefault(labels, [0.0] * (len(bounds) + 2))
+        counts[-1] += sum(ordered) / per_unit
+        start, end = 0, len(ordered)
+        while start < end:  # one step for each bucket that there is a value for, however many values
+            bucket = bisect_left(bounds, ordered[start])
+            after = bisect_right(ordered, bounds[bucket], start) if bucket < len(bounds) else end
+            counts[bucket] += after - start
+            start = after
+
+    def _scale(self, per_unit: float) -> Sequence[float]:
+        """Give the bounds in a smaller unit."""
+        scaled = self._scaled.get(per_unit)
+        if scaled is None:
+            scaled = self._scaled[per_unit] = tuple([round(bound * per_unit, 9) for bound in self.bounds])
+        return scaled
 
     def read(self) -> Mapping[Labels, Sequence[float]]:
         """See `Tally.read`."""

@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from plano_agents.config.model import Routing
+from plano_agents.config.store_url import parse_store_url
 from plano_agents.errors import ConfigError
+from plano_agents.extras import describe_missing
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.store import SessionStore
 
@@ -29,7 +30,7 @@ def build_store(
         patience_seconds: How long a shared store may take to answer before it counts as out.
 
     Raises:
-        ConfigError: The store needs a package that is not installed, or its URL is none of Redis'.
+        ConfigError: The store needs a package that is not installed, or its URL is not a Redis URL.
     """
     memory = MemorySessionStore(max_entries=routing.session_max_entries, clock=clock, wall_clock=wall_clock)
     cache = routing.session_cache
@@ -44,25 +45,21 @@ def _share(
     try:
         from plano_agents.sessions.outage import Outage  # noqa: PLC0415 - redis is an extra
         from plano_agents.sessions.redis import RedisPins  # noqa: PLC0415
-        from plano_agents.sessions.redis_connection import RedisConnection  # noqa: PLC0415
+        from plano_agents.sessions.redis_cluster import build_connection  # noqa: PLC0415
         from plano_agents.sessions.shared import SharedSessionStore  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"routing.session_cache: type 'redis' needs the package {error.name!r}, which is not installed. Install it "
-            "beside plano-agents: pip install 'redis[hiredis]>=6.4,<9' (in a clone: scripts/uv sync --extra redis)."
-        ) from error
+        raise ConfigError(describe_missing("routing.session_cache: type 'redis'", "redis", error.name)) from error
     try:
-        connection = RedisConnection(url, timeout_seconds=patience_seconds)
+        address = parse_store_url(url)
+        connection = build_connection(address, timeout_seconds=patience_seconds)
     except ValueError as error:
         raise ConfigError(
-            "routing.session_cache.url is none of Redis'. Write one such as 'redis://localhost:6379/0'."
+            f"routing.session_cache.url is not a Redis URL: {error}. Write one such as 'redis://localhost:6379/0'."
         ) from error
     pins = RedisPins(connection, wall_clock=wall_clock)
-    return SharedSessionStore(pins, memory, Outage(name_store(url), pins.probe))
+    return SharedSessionStore(pins, memory, Outage(address.name, pins.probe))
 
 
 def name_store(url: str) -> str:
     """Name a store by its URL, without user, password and options."""
-    parts = urlsplit(url)
-    host = parts.hostname or "localhost"
-    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{parts.port or 6379}"
+    return parse_store_url(url).name

@@ -29,12 +29,16 @@ pins up and keeping them is left to the store, routing to the caller.
 
 import dataclasses
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from plano_agents.sessions.lanes import Lane
 from plano_agents.sessions.pin import Cause, Decision, Degraded, Pin, create_pin
+
+MAX_RETAINED = 1_000
+"""How many decisions by pins are remembered."""
 
 
 class Route(NamedTuple):
@@ -52,7 +56,7 @@ class Verdict(NamedTuple):
     """The budget's word on a switch that a user turn's routing proposes."""
 
     is_allowed: bool
-    """Whether the session may leave its model, whose provider has its prompts in its cache."""
+    """True if the session may leave its model, whose provider has its prompts in its cache."""
     because: str
     """Why, as the caller is told."""
     usd: float = 0.0
@@ -71,6 +75,8 @@ class Settled(NamedTuple):
 
     def at(self, deployment: str | None) -> "Settled":
         """The same on a deployment of the model."""
+        if deployment == self.decision.deployment == self.pin.deployment:
+            return self
         return Settled(
             replace(self.decision, deployment=deployment), dataclasses.replace(self.pin, deployment=deployment)
         )
@@ -112,7 +118,13 @@ def decide_before_routing(
 
 def decide_by_pin(pin: Pin) -> Settled:
     """Decide for a request whose session is pinned."""
-    return Settled(Decision(pin.model, pin.route, "retain", "pinned", deployment=pin.deployment), pin)
+    return Settled(_retain(pin.model, pin.route, pin.deployment), pin)
+
+
+@lru_cache(MAX_RETAINED)
+def _retain(model: str, route: str | None, deployment: str | None) -> Decision:
+    """Decide for a pin's model; requests for which this was decided are told of together."""
+    return Decision(model, route, "retain", "pinned", deployment=deployment)
 
 
 def decide_lanes_model(lane: Lane, named: str, *, is_mains: bool) -> str | None:

@@ -48,7 +48,7 @@ def derive_implicit_id(head: ChatHead, tenant: str, salt: bytes, *, per_user_tur
 
     Args:
         head: The request.
-        tenant: The tenant header's value; empty where tenants are not told apart.
+        tenant: The tenant header's value; empty where tenants are not separated.
         salt: The store's; 64 bytes at most.
         per_user_turn: Whether each user's turn is a session of its own.
 

@@ -41,7 +41,7 @@ class Lane(NamedTuple):
     model: str
     """The model asked for, as the client spells it; empty where it names none."""
     has_tools: bool
-    """Whether the model is offered tools."""
+    """True if the model is offered tools."""
 
     @property
     def name(self) -> str:
@@ -63,7 +63,7 @@ class Lane(NamedTuple):
 
     @property
     def is_main(self) -> bool:
-        """Whether it is the main lane: with tools, and of the agent that the user talks to."""
+        """True if it is the main lane: with tools, and of the agent that the user talks to."""
         return self.has_tools and self.agent is None
 
     @property

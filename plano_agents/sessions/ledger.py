@@ -1,6 +1,6 @@
 """Broken promises, counted: each dispatch against the model, and deployment, last dispatched for the same session.
 
-The ledger is no part of the store and believes nothing that a store says of models; from a pin it takes only which pin
+The ledger is not part of the store and believes nothing that a store says of models; from a pin it takes only which pin
 it is (lineage) and how often it was moved. A session's model may differ from the last one dispatched when
 
 - the pin has moved since (for a listed reason, which the client that moved it was told), or
@@ -17,7 +17,8 @@ meanwhile.
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 
 from plano_agents.sessions.pin import Pin, SessionKey
 
@@ -41,6 +42,8 @@ class _Dispatched:
     """In which of the shared store's eras it was decided."""
     ended: int = 0
     """At which tick the session's last pin ended, as far as that was told."""
+    pin: Pin | None = None
+    """The pin by which it was decided; None where nothing was dispatched."""
 
 
 _NOTHING = _Dispatched()
@@ -59,16 +62,12 @@ class Ledger:
         self._max_entries = max_entries
         self._is_shared = is_shared
         self._last: OrderedDict[SessionKey, _Dispatched] = OrderedDict()
-        self._ticks = 0
+        self.tick: Callable[[], int] = count(1).__next__
+        """Gives the present moment, to be shown when what was then decided is dispatched."""
         self._era = 0
         self._degraded = False
         self._on_violation = on_violation
         self.violations = 0
-
-    def tick(self) -> int:
-        """Give the present moment, to be shown when what was then decided is dispatched."""
-        self._ticks += 1
-        return self._ticks
 
     def observe(self, *, degraded: bool) -> int:
         """Take in whether the shared store answered; give its present era, for one ends when it goes or comes back."""
@@ -87,7 +86,20 @@ class Ledger:
             era: In which era that was answered (`observe`).
         """
         last = self._last.get(key, _NOTHING)
+        if last.pin is pin and last.model == model and last.era == era and decided >= last.ended:
+            self._last.move_to_end(key)  # as it mostly is
+            return
         if decided < last.ended:
+            return
+        if (
+            model == last.model
+            and pin.lineage == last.lineage
+            and pin.moves == last.moves
+            and pin.edits == last.edits
+            and pin.deployment == last.deployment
+            and era == last.era
+        ):
+            self._keep(key, replace(last, pin=pin))
             return
         if pin.lineage == last.lineage and decided < last.noted and _has_moved_less(pin, last):
             return
@@ -96,14 +108,14 @@ class Ledger:
             self.violations += 1
             self._on_violation()
             logger.error(
-                "affinity violated: session %r was last dispatched to %s and now to %s, for no listed reason",
+                "affinity violated: session %r moved from %s to %s without a listed reason",
                 key.affinity_id,
                 _name(last.model, last.deployment),
                 _name(model, pin.deployment),
             )
         if moved or (pin.lineage, pin.moves, pin.edits, era) != (last.lineage, last.moves, last.edits, last.era):
             place = (pin.moves, pin.edits, model, pin.deployment)
-            last = _Dispatched(pin.lineage, *place, self.tick(), era, last.ended)
+            last = _Dispatched(pin.lineage, *place, self.tick(), era, last.ended, pin)
         self._keep(key, last)
 
     def note_move(self, key: SessionKey, pin: Pin, *, era: int = 0) -> None:
@@ -111,7 +123,7 @@ class Ledger:
         last = self._last.get(key)
         if last is not None:
             place = (pin.moves, pin.edits, pin.model, pin.deployment)
-            self._keep(key, _Dispatched(pin.lineage, *place, self.tick(), era, last.ended))
+            self._keep(key, _Dispatched(pin.lineage, *place, self.tick(), era, last.ended, pin))
 
     def forget(self, key: SessionKey) -> None:
         """Note that a session's pin has ended."""

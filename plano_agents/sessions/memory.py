@@ -9,7 +9,7 @@ the same cap: any number of them pushes out none that a model has served.
 The clock is monotonic.
 """
 
-import operator
+import math
 import secrets
 import time
 from collections import OrderedDict
@@ -48,7 +48,7 @@ class _Entry:
     served_at: float | None = None
     """When the latest of them ended, by the monotonic clock."""
     notes: Notes = NO_NOTES
-    """What operators are told of it beside its pin."""
+    """What operators see of it beside its pin."""
 
     @property
     def expires_at(self) -> float:
@@ -85,6 +85,7 @@ class MemorySessionStore:
         self._served: OrderedDict[SessionKey, _Entry] = OrderedDict()
         self._decided: OrderedDict[SessionKey, _Entry] = OrderedDict()
         self._responses = ResponseIds()
+        self._due = math.inf  # nothing at rest ends before, but what stands behind others
         self._salt = secrets.token_bytes(16)
         self._begun = Counter("plano_pins_begun", "Pins that came to be held in memory.")
         self._ended = Counter(
@@ -109,25 +110,28 @@ class MemorySessionStore:
     async def connect(self) -> None:
         """There is nothing to look at."""
 
-    def open(self, key: SessionKey, ttl_seconds: float) -> None:
+    def open(self, key: SessionKey, ttl_seconds: float) -> Pin | None:
         """See `SessionStore.open`."""
         now = self._clock()
-        self._expire(now)
+        if now >= self._due:
+            self._expire(now)
         entry = self._in_use.get(key)
         if entry is None:
-            entry = self._take(key)
-            if entry is not None and entry.expires_at <= now:
-                self._end(key, "idle")
-                entry = None
-            if entry is None:
-                entry = _Entry(None, ttl_seconds, now)
+            entry = self._served.pop(key, None) or self._decided.pop(key, None)
+            if entry is None or entry.used_at + entry.ttl_seconds <= now:
+                entry = self._begin_anew(key, entry)
             self._in_use[key] = entry
         entry.ttl_seconds, entry.used_at = ttl_seconds, now
         entry.requests += 1
+        return entry.pin
 
     async def get(self, key: SessionKey) -> Held:
         """See `SessionStore.get`."""
         return Held(self._in_use[key].pin)
+
+    def check(self, key: SessionKey, hear: Callable[[Pin | None], None]) -> bool:  # noqa: ARG002 - nobody to ask
+        """See `SessionStore.check`; `open` gives the pin already."""
+        return False
 
     async def pin(self, key: SessionKey, pin: Pin) -> Held:
         """See `SessionStore.pin`."""
@@ -166,19 +170,24 @@ class MemorySessionStore:
     def close(self, key: SessionKey, turn: Tokens | None) -> None:
         """See `SessionStore.close`."""
         entry = self._in_use[key]
-        entry.used_at = self._clock()
+        now = entry.used_at = self._clock()
         entry.requests -= 1
         if turn is not None:
-            entry.turns += 1
-            entry.served_at = entry.used_at
             spent = entry.tokens
-            entry.tokens = Tokens(*map(operator.add, spent, turn))
+            spent = Tokens(spent[0] + turn[0], spent[1] + turn[1], spent[2] + turn[2], spent[3] + turn[3])
+            entry.turns, entry.served_at, entry.tokens = entry.turns + 1, now, spent
         if entry.requests == 0:
             del self._in_use[key]
             if entry.pin is not None:
-                part = self._served if entry.turns else self._decided
-                part[key] = entry
-                self._evict(part)
+                self._rest(key, entry, now)
+
+    def _rest(self, key: SessionKey, entry: _Entry, now: float) -> None:
+        """Keep a session that nobody uses."""
+        part = self._served if entry.turns else self._decided
+        part[key] = entry
+        self._due = min(self._due, now + entry.ttl_seconds)
+        if len(part) > self._max_entries:
+            self._evict(part)
 
     async def drop(self, key: SessionKey) -> bool:
         """See `SessionStore.drop`."""
@@ -260,10 +269,22 @@ class MemorySessionStore:
         return {(): at_rest + sum(entry.pin is not None for entry in self._in_use.values())}
 
     def _expire(self, now: float) -> None:
-        """Drop what has been idle for too long, from the front."""
+        """Drop what has been idle for too long, from the front, and note when there may be more of it."""
+        self._due = math.inf
         for part in (self._served, self._decided):
-            while part and next(iter(part.values())).expires_at <= now:
+            while part:
+                oldest = part[next(iter(part))]
+                expires_at = oldest.used_at + oldest.ttl_seconds
+                if expires_at > now:
+                    self._due = min(self._due, expires_at)
+                    break
                 self._end(part.popitem(last=False)[0], "idle")
+
+    def _begin_anew(self, key: SessionKey, ended: _Entry | None) -> _Entry:
+        """Begin a session that has none yet, or whose pin has ended without being noticed."""
+        if ended is not None:
+            self._end(key, "idle")
+        return _Entry(None, 0, 0)
 
     def _evict(self, part: OrderedDict[SessionKey, _Entry]) -> None:
         """Drop the least recently used while there are too many."""

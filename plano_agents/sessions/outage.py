@@ -1,13 +1,13 @@
-"""Whether the shared store answers: one failure says no, and a probe in the background finds out when it does again.
+"""The shared store's outage: one failure begins it, and a probe in the background finds its end.
 
-While it does not, nobody asks it and nobody waits for it. Each change is told in one line of the log.
+While it does not, nobody asks it and nobody waits for it. Each change is reported in one line of the log.
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from plano_agents.sessions.redis_connection import StoreFailedError
+from plano_agents.sessions.redis_commands import StoreFailedError
 
 logger = logging.getLogger(__name__)
 
@@ -31,22 +31,23 @@ class Outage:
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._name = name
+        self.name = name
+        """The store, as the log shows it."""
         self._probe = probe
         self._sleep = sleep
         self._probing: asyncio.Task[None] | None = None
 
     @property
     def is_on(self) -> bool:
-        """Whether the store is out."""
+        """True if the store is out."""
         return self._probing is not None
 
     def begin(self, error: StoreFailedError) -> None:
         """Note that the store failed."""
         if self._probing is None:
             logger.warning(
-                "the session store %s fails (%s): pins are kept in this process until it answers again",
-                self._name,
+                "the session store %s does not answer (%s): pins are kept in this process until it does",
+                self.name,
                 error,
             )
             self._probing = asyncio.create_task(self._wait_for_the_end())
@@ -65,5 +66,5 @@ class Outage:
             except StoreFailedError:
                 continue
             self._probing = None
-            logger.warning("the session store %s answers again: pins are shared", self._name)
+            logger.warning("the session store %s answers again: pins are shared", self.name)
             return

@@ -35,7 +35,7 @@ class SessionKey(NamedTuple):
     """The key of a pin; a pair, so that no tenant and id can be joined into another's."""
 
     tenant: str
-    """The tenant header's value; empty where tenants are not told apart."""
+    """The tenant header's value; empty where tenants are not separated."""
     affinity_id: str
     """The affinity id, or an implicit session's."""
 
@@ -82,7 +82,7 @@ class Cause(NamedTuple):
     because: str | None = None
     """What exactly: the field, the status, the limit; None where the reason says it all."""
     stays: bool = True
-    """Whether it will still hold at the session's next request: then the pin moves."""
+    """True if it will still hold at the session's next request: then the pin moves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,11 +205,11 @@ class Pin:
         return self.lineage, self.moves, self.model, self.edits, self.deployment or ""
 
     def is_at(self, other: "Pin") -> bool:
-        """Whether it stands where the other does: replicas that are cut off may move one pin to different places."""
+        """Check whether both are at one place: replicas that are cut off may move one pin to different places."""
         return self.place == other.place
 
     def comes_from(self, other: "Pin") -> bool:
-        """Whether it is the other, changed since, as far as its latest moves say."""
+        """Check whether it is the other, changed since, as far as its latest moves say."""
         steps = self.moves - other.moves
         if self.lineage != other.lineage or steps > len(self.switches):
             return False
@@ -218,7 +218,7 @@ class Pin:
         return steps > 0 and self.switches[-steps].from_model == other.model
 
     def _was_at(self, other: "Pin") -> bool:
-        """Whether it was on the other's deployment when it had as many edits, as far as its latest moves say."""
+        """Check whether it was on the other's deployment when it had as many edits, as far as its latest moves say."""
         since = next((each for each in self.deployment_moves if each.edit > other.edits), None)
         return (self.deployment if since is None else since.from_deployment) == other.deployment
 
@@ -242,7 +242,7 @@ def _new_lineage() -> str:
 _PINNED = "retain; reason=pinned"
 
 
-class Decision(Struct, frozen=True):
+class Decision(Struct, frozen=True, cache_hash=True):
     """The decision about a request's model, with its reason; a row of the affinity contract. Each request gets one."""
 
     model: str
@@ -330,4 +330,4 @@ class Session:
     served_at: float | None = None
     """When the latest of them ended; Unix time in seconds; None before one has."""
     notes: Notes = NO_NOTES
-    """What operators are told of it beside its pin."""
+    """What operators see of it beside its pin."""

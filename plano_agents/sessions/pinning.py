@@ -8,13 +8,15 @@ decided is `decide`'s business; where pins are kept is the store's; whether the 
 import asyncio
 import dataclasses
 import time
-from collections.abc import Awaitable, Callable
-from typing import Self
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Self, TypeVar
 from weakref import WeakValueDictionary
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from plano_agents.protocol.usage import NO_TOKENS, Tokens
+from plano_agents.sessions.at_once import run_at_once
 from plano_agents.sessions.decide import (
     Route,
     Settled,
@@ -31,6 +33,11 @@ from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.pin import Cause, Decision, Detour, Notes, Pin, Session, SessionKey
 from plano_agents.sessions.response_ids import Maker, ResponseKey
 from plano_agents.sessions.store import Held, SessionStore
+
+V = TypeVar("V")
+
+PinnedAt = tuple[str, str | None, str | None]
+"""A pin's model, route and deployment, which its decision is made of."""
 
 Weigh = Callable[[Session | None, Pin, str], Verdict]
 """Weighs a session's switch from where it is pinned to a model: the session so far, its pin, the model."""
@@ -70,7 +77,7 @@ class Pinning:
             user_turn: The user turn.
             weigh: Weighs a switch; None where any is allowed.
         """
-        return UserTurn(self, turn, user_turn, weigh)
+        return UserTurn(self, turn.key, turn.ttl_seconds, turn.origin, _user_turn=user_turn, _weigh=weigh)
 
     async def find_lane(self, tenant: str, lane: Lane) -> Lane:
         """Find the lane whose pin a harness' request has: its own, or, without tools, that with tools; else its own."""
@@ -80,9 +87,14 @@ class Pinning:
         return with_tools if await self.is_pinned(SessionKey(tenant, with_tools.key)) else lane
 
     async def is_pinned(self, key: SessionKey) -> bool:
-        """Whether a session has a live pin, which is not renewed."""
+        """Check whether a session has a live pin, which is not renewed."""
         session, _ = await self.store.find(key)
         return session is not None
+
+    def is_deciding(self, key: SessionKey) -> bool:
+        """Check whether one of a session's first requests decides, or waits for another that does."""
+        gate = self._gates.get(key)
+        return gate is not None and gate.lock.locked()
 
     def gate(self, key: SessionKey) -> "Gate":
         """The gate at which a session's first requests wait while one of them decides."""
@@ -121,50 +133,32 @@ class Gate:
         return Held(pin, degraded)
 
 
-class Turn:
+class Turn(Struct, eq=False):
     """One request of a session, from its first look at the pin to its end.
 
     Between `open` and `close` the session lives, however long the request's stream is.
-
-    Args:
-        pinning: Keeps the session.
-        key: The session.
-        ttl_seconds: How long its pin lives after its last use.
-        origin: Where the session's id comes from; None for our own header.
     """
 
-    __slots__ = (
-        "_decided",
-        "_degraded",
-        "_era",
-        "_is_sent",
-        "_pin",
-        "_pinning",
-        "key",
-        "origin",
-        "ttl_seconds",
-    )
-
-    def __init__(
-        self,
-        pinning: Pinning,
-        key: SessionKey,
-        ttl_seconds: float,
-        origin: Origin | None = None,
-    ) -> None:
-        self._pinning = pinning
-        self.key = key
-        self.origin = origin
-        self.ttl_seconds = ttl_seconds
-        self._pin: Pin | None = None
-        self._degraded = False
-        self._era = 0
-        self._decided = 0
-        self._is_sent = False
+    _pinning: Pinning
+    """Keeps the session."""
+    key: SessionKey
+    """The session."""
+    ttl_seconds: float
+    """How long its pin lives after its last use."""
+    origin: Origin | None = None
+    """Where the session's id comes from; None for our own header."""
+    _here: Pin | None = None
+    """The live pin where it is at hand: as the turn began, or since `check`."""
+    _pin: Pin | None = None
+    """The pin that decided."""
+    _degraded: bool = False
+    _era: int = 0
+    _decided: int = 0
+    _is_sent: bool = False
 
     def open(self) -> Self:
         """Begin it; `close` follows."""
-        self._pinning.store.open(self.key, self.ttl_seconds)
+        self._here = self._pinning.store.open(self.key, self.ttl_seconds)
         return self
 
     def close(self, tokens: Tokens = NO_TOKENS) -> None:
@@ -192,7 +186,7 @@ class Turn:
 
     @property
     def is_named(self) -> bool:
-        """Whether a hint or a lane's own request named the session's model, so that no preference has chosen it."""
+        """True if a hint or a lane's own request named the session's model, so that no preference has chosen it."""
         if self._pin is None or self._pin.route is not None:
             return False
         return self._pin.reason == "hint" or (self.origin is not None and self._is_aside)
@@ -223,7 +217,8 @@ class Turn:
         Returns:
             The decision; the pin that it stands for is kept.
         """
-        retained = await self.retain(find_model)
+        # What has looked before, and found no pin that holds, goes on at the gate.
+        retained = await self.retain(find_model) if not self._decided else None
         if retained is not None:
             return retained
         gate = self._pinning.gate(self.key)
@@ -248,6 +243,82 @@ class Turn:
         """
         pinned = decide_before_routing(await self._look(), hint=None, find_model=find_model, now=0)
         return self._settle(pinned) if pinned is not None else None
+
+    def check(self, then: Callable[[bool], None]) -> bool:
+        """Ask a shared store, without waiting, for the session's pin; where it is what is known, it then is at hand.
+
+        Args:
+            then: Called once, later, with whether it is at hand; if not, `retain` has to ask. Raises nothing.
+
+        Returns:
+            False where `retain` has to ask, and nothing is called.
+        """
+        decided = self._pinning.ledger.tick()
+
+        def hear(pin: Pin | None) -> None:
+            if pin is not None:
+                self._here, self._decided = self._read(Held(pin)), decided
+            then(pin is not None)
+
+        return self._pinning.store.check(self.key, hear)
+
+    def retain_here(self, known: Mapping[PinnedAt, V]) -> V | None:
+        """Decide by a pin that is at hand, where one of the same model and route decided before.
+
+        Args:
+            known: What is known of such decisions.
+
+        Returns:
+            What is known; None where `retain_at_hand` decides, or nothing does.
+        """
+        pin = self._here
+        found = known.get((pin.model, pin.route, pin.deployment)) if pin is not None else None
+        if found is not None:
+            self._pin = pin
+            self._decided = self._decided or self._pinning.ledger.tick()
+        return found
+
+    def retain_at_hand(self, find_model: Callable[[str], str | None]) -> Decision | None:
+        """Decide as `retain` does, by the pin that is at hand; None where none is, or its model left the configuration.
+
+        Args:
+            find_model: From any spelling to the provider-qualified name; None for what is not configured.
+        """
+        self._decided = self._decided or self._pinning.ledger.tick()
+        pinned = decide_before_routing(self._here, hint=None, find_model=find_model, now=0)
+        return self._settle(pinned) if pinned is not None else None
+
+    @property
+    def pinned_at(self) -> PinnedAt | None:
+        """The place in `retain_here` of the pin that decided; None where none did."""
+        pin = self._pin
+        return (pin.model, pin.route, pin.deployment) if pin is not None else None
+
+    def begin(self, route: Route, choose: Callable[[str, SessionKey], str | None]) -> Settled | None:
+        """Decide for a session that begins, as `decide` does, where nobody else does; nothing is kept yet.
+
+        Args:
+            route: What routing found.
+            choose: See `decide`.
+
+        Returns:
+            The decision, and the pin that stands for it; None where `decide` has to.
+        """
+        if self._here is not None or self._pinning.is_deciding(self.key):
+            return None
+        settled = decide_after_routing(None, route, now=self._pinning.wall_clock())
+        return settled.at(choose(settled.pin.model, self.key))
+
+    def keep_here(self, settled: Settled) -> bool:
+        """Pin what `begin` has decided, in a store that is this process's own.
+
+        Returns:
+            False where there is another pin.
+        """
+        if self._read(run_at_once(self._pinning.store.pin(self.key, settled.pin))) != settled.pin:
+            return False
+        self._settle(settled)
+        return True
 
     async def find_named(self, named: str | None) -> str | None:
         """Find the model that a lane gets by the name that it asks for, as it begins; None where it is routed.
@@ -355,25 +426,17 @@ class Turn:
         return replace(decision, degraded=(*decision.degraded, "store"))
 
 
-class UserTurn(Turn):
+class UserTurn(Turn, eq=False):
     """A request that begins a user turn, of a session whose scope is ``user_turn``: it may be routed again.
 
     It is routed once: of concurrent duplicates the others wait, and the same user turn sent again later finds it in the
     pin. The steps of its tool loop are turns as any other's.
-
-    Args:
-        pinning: Keeps the session.
-        turn: The same, as a session's.
-        user_turn: The user turn.
-        weigh: Weighs a switch; None where any is allowed.
     """
 
-    __slots__ = ("_user_turn", "_weigh")
-
-    def __init__(self, pinning: Pinning, turn: Turn, user_turn: str, weigh: Weigh | None) -> None:
-        super().__init__(pinning, turn.key, turn.ttl_seconds, turn.origin)
-        self._user_turn = user_turn
-        self._weigh = weigh
+    _user_turn: str = ""
+    """The user turn."""
+    _weigh: Weigh | None = None
+    """Weighs a switch; None where any is allowed."""
 
     async def decide(
         self,

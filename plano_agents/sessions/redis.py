@@ -2,12 +2,12 @@
 
 Reading renews (GETEX), pinning writes if absent and reads in one step (SET NX GET), moving compares the pin's place:
 which pin it is, how often it was moved, to which model, how often it was edited, to which deployment (a script). A
-value that is no pin counts as none, and the next pin takes its place. What to do when Redis does not answer is left to
-``shared``.
+value that is not a pin counts as none, and the next pin takes its place. What to do when Redis does not answer is left
+to ``shared``.
 """
 
+import functools
 import hashlib
-import operator
 import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -17,19 +17,22 @@ import msgspec
 
 from plano_agents.protocol.usage import NO_TOKENS, Tokens
 from plano_agents.sessions.pin import NO_NOTES, Notes, Pin, Session, SessionKey
-from plano_agents.sessions.redis_connection import Command, RedisConnection
+from plano_agents.sessions.redis_commands import Command, Connection, Reply
 from plano_agents.sessions.redis_encoding import (
     DAY_PREFIX,
     PREFIX,
     PROBE_KEY,
     STORE_KEY,
     USAGE_PREFIX,
+    Cursor,
     decode_key,
     decode_maker,
     decode_pin,
+    encode_cursor,
     encode_key,
     encode_pin,
     encode_response_key,
+    join_tag,
     milliseconds,
     parse_cursor,
     read_count,
@@ -81,6 +84,54 @@ return held
 """
 
 
+_COUNT = """
+local failed = false
+local function try(...)
+  local reply = redis.pcall(...)
+  if type(reply) == 'table' and reply.err then failed = reply end
+end
+for at = 3, #ARGV, 2 do try('HINCRBY', KEYS[1], ARGV[at], ARGV[at + 1]) end
+try('HSET', KEYS[1], 'last_used', ARGV[2])
+try('PEXPIRE', KEYS[1], ARGV[1])
+return failed
+"""
+
+
+class Looked(NamedTuple):
+    """A session's pin as it was read."""
+
+    pin: Pin | None
+    """The pin; None where there is none."""
+    life: bytes | None
+    """The life of its shard's data; None where it bears no mark."""
+    value: bytes
+    """The pin as it is written."""
+
+
+NOTHING_READ = Looked(None, None, b"")
+
+
+class Sought(NamedTuple):
+    """A session's pin that is to be read."""
+
+    key: SessionKey
+    """Whose."""
+    ttl_seconds: float
+    """How long it lives from now on."""
+    before: Looked = NOTHING_READ
+    """What was read before: a pin that is written as it was is the same."""
+
+
+class Mark(NamedTuple):
+    """The mark that a store bears."""
+
+    salt: bytes
+    """What implicit ids are salted with: `SALT_BYTES`, which all replicas share."""
+    life: bytes
+    """Tells the data that are there now from those before they were lost. A master that took over from another may
+    lack what the other had, and so has a life of its own."""
+
+
 class Renewal(NamedTuple):
     """A session's use since it was last written, to be added without rewriting its pin."""
 
@@ -95,12 +146,17 @@ class Renewal(NamedTuple):
     tokens: Tokens = NO_TOKENS
     """What they cost."""
     notes: Notes = NO_NOTES
-    """What operators are told of the session beside its pin."""
+    """What operators see of the session beside its pin."""
 
-    def add(self, later: "Renewal") -> "Renewal":
-        """Give both as one: the later lifetime, and the sums."""
-        tokens = Tokens(*map(operator.add, self.tokens, later.tokens))
-        return later._replace(turns=self.turns + later.turns, tokens=tokens, notes=self.notes.add(later.notes))
+
+def add_up(renewals: Sequence[Renewal]) -> Renewal:
+    """Give renewals of one pin, the earliest first, as one: the latest lifetime, and the sums."""
+    last = renewals[-1]
+    if len(renewals) == 1:
+        return last
+    tokens = Tokens(*map(sum, zip(*[each.tokens for each in renewals], strict=True)))
+    notes = functools.reduce(Notes.add, [each.notes for each in renewals if each.notes is not NO_NOTES], NO_NOTES)
+    return last._replace(turns=sum(each.turns for each in renewals), tokens=tokens, notes=notes)
 
 
 class RedisPins:
@@ -114,7 +170,7 @@ class RedisPins:
 
     def __init__(
         self,
-        connection: RedisConnection,
+        connection: Connection,
         *,
         wall_clock: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.perf_counter,
@@ -126,46 +182,71 @@ class RedisPins:
     @timed
     async def probe(self) -> None:
         """Try what sessions need: a server new enough, and the right to read, write and run scripts."""
-        usage = USAGE_PREFIX + "probe"
-        await self._connection.call_many(
-            [
-                ("SET", PROBE_KEY, "1", "NX", "GET", "PX", 1_000),
-                ("GETEX", PROBE_KEY, "PX", 1_000),
-                ("EVAL", _DROP, 1, PROBE_KEY),
+        commands: list[Command] = []
+        for tag in await self._connection.list_shards():
+            name, usage = join_tag(PROBE_KEY, tag), join_tag(USAGE_PREFIX + "probe", tag)
+            commands += [
+                ("SET", name, "1", "NX", "GET", "PX", 1_000),
+                ("GETEX", name, "PX", 1_000),
+                ("EVAL", _DROP, 1, name),
                 ("HINCRBY", usage, "turns", 1),
                 ("HSET", usage, "last_used", 0),
                 ("PEXPIRE", usage, 1_000),
             ]
-        )
+        await self._connection.call_many(commands)
 
     @timed
-    async def identify(self, salt: bytes) -> bytes:
-        """Read the mark that the store bears for as long as it keeps its data.
+    async def identify(self, salt: bytes, key: SessionKey | None = None) -> Mark:
+        """Read the mark that the store, and a session's shard of it, bears for as long as it keeps its data.
 
         Args:
             salt: What implicit ids are salted with, where the store bears no mark yet.
-
-        Returns:
-            `SALT_BYTES` of salt, which all replicas share, and `LIFE_BYTES` more.
+            key: The session; None for the store alone.
         """
-        proposed = salt + secrets.token_bytes(LIFE_BYTES)
-        held = await self._connection.call("SET", STORE_KEY, proposed, "NX", "GET")
-        if held is not None and not (isinstance(held, bytes) and len(held) == len(proposed)):
-            await self._connection.call("DEL", STORE_KEY)
-            held = await self._connection.call("SET", STORE_KEY, proposed, "NX", "GET")
-        return held if isinstance(held, bytes) else proposed
+        names = [STORE_KEY]
+        if key is not None and (tag := self.find_shard(key)):
+            names.append(join_tag(STORE_KEY, tag))
+        marks = await self._mark(names, salt + secrets.token_bytes(LIFE_BYTES))
+        node = self._connection.find_node(encode_key(key) if key is not None else STORE_KEY.encode())
+        return Mark(marks[0][:SALT_BYTES], marks[-1] + node.encode())
+
+    async def _mark(self, names: Sequence[str], proposed: bytes) -> list[bytes]:
+        """Mark what bears no mark; give the marks."""
+        commands: list[Command] = [("SET", name, proposed, "NX", "GET") for name in names]
+        held = await self._connection.call_many(commands)
+        wrong = [
+            name for name, mark in zip(names, held, strict=True) if mark is not None and not _is_mark(mark, proposed)
+        ]
+        if wrong:
+            await self._connection.call_many([("DEL", name) for name in wrong])
+            held = await self._connection.call_many(commands)
+        return [mark if isinstance(mark, bytes) else proposed for mark in held]
+
+    def find_shard(self, key: SessionKey) -> str:
+        """Give the tag of the shard that a session's pin stands in; empty where the store is one server."""
+        return self._connection.find_shard(encode_key(key)) if self._connection.is_sharded else ""
+
+    def list_masters(self) -> Sequence[str]:
+        """Name the servers that hold the pins, as far as they are known."""
+        return self._connection.list_masters()
 
     async def get(self, key: SessionKey, ttl_seconds: float) -> Pin | None:
         """Read a session's pin and renew it."""
-        return (await self.look(key, ttl_seconds))[0]
+        return (await self.look([Sought(key, ttl_seconds)]))[0].pin
 
     @timed
-    async def look(self, key: SessionKey, ttl_seconds: float) -> tuple[Pin | None, bytes | None]:
-        """Read a session's pin and renew it; give the store's mark too, None where it bears none (`identify`)."""
-        mark, held = await self._connection.call_many(
-            [("GET", STORE_KEY), ("GETEX", encode_key(key), "PX", milliseconds(ttl_seconds))]
-        )
-        return decode_pin(held), mark if isinstance(mark, bytes) else None
+    async def look(self, sought: Sequence[Sought]) -> list[Looked]:
+        """Read pins and renew them: a server that only replicates by now refuses that, where it would be read.
+
+        Args:
+            sought: The pins, at least one, all of one shard.
+        """
+        commands: list[Command] = [("GET", join_tag(STORE_KEY, self.find_shard(sought[0].key)))]
+        commands += [("GETEX", encode_key(key), "PX", milliseconds(ttl_seconds)) for key, ttl_seconds, _ in sought]
+        mark, *values = await self._connection.call_many(commands)
+        node = self._connection.find_node(encode_key(sought[0].key))
+        life = mark + node.encode() if isinstance(mark, bytes) else None
+        return [_read(value, before, life) for (*_, before), value in zip(sought, values, strict=True)]
 
     @timed
     async def pin(self, key: SessionKey, pin: Pin, ttl_seconds: float) -> Pin:
@@ -217,12 +298,14 @@ class RedisPins:
         for key, ttl_seconds, lineage, turns, tokens, notes in renewals:
             usage = USAGE_PREFIX + lineage
             commands.append(("PEXPIRE", encode_key(key), milliseconds(ttl_seconds)))
+            commands += write_notes(usage, notes)
+            lives_on = milliseconds(2 * ttl_seconds)
             if turns:
                 counts = {"turns": turns, **tokens._asdict()}
-                commands += [("HINCRBY", usage, *count) for count in counts.items() if count[1]]
-                commands.append(("HSET", usage, "last_used", now))
-            commands += write_notes(usage, notes)
-            commands.append(("PEXPIRE", usage, milliseconds(2 * ttl_seconds)))
+                spent = [each for count in counts.items() if count[1] for each in count]
+                commands.append(("EVAL", _COUNT, 1, usage, lives_on, now, *spent))
+            else:
+                commands.append(("PEXPIRE", usage, lives_on))
         await self._connection.call_many(commands)
 
     @timed
@@ -254,26 +337,27 @@ class RedisPins:
         self, wanted: Wanted, *, limit: int, cursor: str | None, in_flight: Callable[[SessionKey], int]
     ) -> Page:
         """List sessions in Redis' own order; one that is used meanwhile may be missed or listed twice."""
-        position, skip = parse_cursor(cursor)
+        at = parse_cursor(cursor)
+        tags = await self._connection.list_shards()
         found: list[Session] = []
         for _ in range(SCAN_STEPS):
-            reply = await self._connection.call(
-                "SCAN", position, "MATCH", PREFIX + b"*", "COUNT", SCAN_STEP, "TYPE", "string"
+            if at.shard >= len(tags):
+                return Page(found, None)
+            reply = await self._connection.call_shard(
+                *(tags[at.shard], "SCAN", at.position, "MATCH", PREFIX + b"*", "COUNT", SCAN_STEP, "TYPE", "string")
             )
             following, names = read_scan(reply)
             keys = [key for key in map(decode_key, names) if key is not None and wanted.admits_key(key)]
-            sessions = [each for each in await self.find(keys[skip:], in_flight) if wanted.admits_pin(each.pin)]
+            sessions = [each for each in await self.find(keys[at.skip :], in_flight) if wanted.admits_pin(each.pin)]
             room = limit - len(found)
             if len(sessions) > room:
                 found += sessions[:room]
-                return Page(found, f"{position}.{keys.index(sessions[room].key)}")
+                return Page(found, encode_cursor(at._replace(skip=keys.index(sessions[room].key))))
             found += sessions
-            position, skip = following, 0
-            if position == 0:
-                return Page(found, None)
-            if len(found) == limit:
+            at = Cursor(following, 0, at.shard) if following else Cursor(shard=at.shard + 1)
+            if len(found) == limit and at.shard < len(tags):
                 break
-        return Page(found, f"{position}.0")
+        return Page(found, encode_cursor(at) if at.shard < len(tags) else None)
 
     @timed
     async def write_day(self, day: str, process: str, note: bytes) -> None:
@@ -299,3 +383,13 @@ class RedisPins:
             *(key, pin, read_time(usage) or pin.pinned_at, left, in_flight),
             *(read_count(usage, "turns"), tokens, read_time(usage), read_notes(usage)),
         )
+
+
+def _read(value: Reply, before: Looked, life: bytes | None) -> Looked:
+    if isinstance(value, bytes) and value and value == before.value:
+        return Looked(before.pin, life, value)
+    return Looked(decode_pin(value), life, value if isinstance(value, bytes) else b"")
+
+
+def _is_mark(mark: Reply, proposed: bytes) -> bool:
+    return isinstance(mark, bytes) and len(mark) == len(proposed)

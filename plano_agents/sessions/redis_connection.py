@@ -1,4 +1,4 @@
-"""Commands to a Redis server, batched: all that is asked while one batch is under way goes out as the next.
+"""Commands to one Redis server, batched: all that is asked while one batch is under way goes out as the next.
 
 So a thousand concurrent requests cost a few round trips instead of a thousand connections; and a caller that stops
 waiting leaves its answer to nobody, for the batch reads every reply and gives each to the command that asked for it. A
@@ -7,47 +7,36 @@ out: a crowd that waits for its turn is this process's business, and no sign tha
 
 Nothing is sent twice. A connection that was closed while nobody used it is opened anew, but a command whose answer got
 lost may have been carried out, and once more could undo what others did meanwhile: bring back a pin that was dropped.
+
+A server that answers with an error, as one does that loads its data or is a replica by now, is left: the next batch
+connects anew, by the name that the address has then, or to the master that the Sentinels name then.
 """
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import urlsplit
 
 import hiredis
-from redis.asyncio.connection import AbstractConnection, ConnectionPool, parse_url
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import MovedError, RedisError, ResponseError
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import ResponseError
 
-Argument = bytes | str | int | float
-Command = tuple[Argument, ...]
-Reply = bytes | int | list["Reply"] | Exception | None
+from plano_agents.config.store_url import StoreUrl, parse_store_url
+from plano_agents.sessions.redis_commands import (
+    Argument,
+    Command,
+    Reply,
+    StoreFailedError,
+    check_replies,
+    explain,
+    is_of_the_server,
+)
+from plano_agents.sessions.redis_link import build_link
 
 MAX_BATCH = 512
 """How many commands go out together."""
 
 LATE_PASSES = 20
 """How often the event loop still looks for an answer once time is over: if it was busy, one may lie in the socket."""
-
-REASON_CHARACTERS = 200
-"""How much of an error's message is told."""
-
-_OPTIONS: dict[str, Any] = {
-    "protocol": 2,
-    "decode_responses": False,
-    "socket_timeout": None,
-    "socket_connect_timeout": None,
-    "retry": Retry(NoBackoff(), 0),
-    "retry_on_timeout": False,
-    "health_check_interval": 0,
-}
-"""What the URL has no say in: how replies are read, and who keeps the time."""
-
-
-class StoreFailedError(Exception):
-    """The store did not answer, or not with what was asked for; the message says why and holds no secret."""
 
 
 def _new_future() -> "asyncio.Future[list[Reply] | StoreFailedError]":
@@ -65,42 +54,48 @@ class _Asked:
 
 
 class RedisConnection:
-    """One server, by its URL.
+    """One server, by its URL: a fixed one, or the master that Sentinels name.
 
     Args:
-        url: ``redis://`` or ``rediss://``, with user, password, database and redis-py's ``ssl_*`` options.
-        timeout_seconds: How long the server may take to answer, connecting included.
+        address: See `plano_agents.config.store_url`, or such a URL; user, password, database and redis-py's ``ssl_*``
+            options stand in it.
+        timeout_seconds: How long the server may take to answer, finding it and connecting included.
 
     Raises:
         ValueError: The URL is none of Redis', or has an option that redis-py does not know.
     """
 
-    def __init__(self, url: str, *, timeout_seconds: float = 0.25) -> None:
-        self._pool, self._link = _build_link(url)
+    is_sharded = False
+
+    def __init__(self, address: str | StoreUrl, *, timeout_seconds: float = 0.25) -> None:
+        self._address = parse_store_url(address) if isinstance(address, str) else address
+        self._pool, self._link, self._sentinels = build_link(self._address)
         self._timeout_seconds = timeout_seconds
         self._asked: list[_Asked] = []
         self._flushing: asyncio.Task[None] | None = None
+        self._is_refused = False
+        self._fixed_node = str(self._address.nodes[0]) if self._sentinels is None else ""
         self._timer: asyncio.Handle
 
     async def call(self, *command: Argument) -> Reply:
-        """Send a command.
-
-        Returns:
-            Its reply; the error itself where the key holds a value that the command is not for.
-
-        Raises:
-            StoreFailedError: There was no reply in time, or another error.
-        """
+        """See `Connection.call`."""
         return (await self.call_many([command]))[0]
 
     async def call_many(self, commands: Sequence[Command]) -> list[Reply]:
-        """Send commands in order, though not in one step; see `call`.
+        """See `Connection.call_many`."""
+        replies = await self.ask(commands) if commands else []
+        check_replies(replies)
+        return replies
+
+    async def ask(self, commands: Sequence[Command]) -> list[Reply]:
+        """Send commands in order; each one's error is its reply.
+
+        Args:
+            commands: At least one.
 
         Raises:
-            StoreFailedError: One of them failed.
+            StoreFailedError: There was no reply in time.
         """
-        if not commands:
-            return []
         asked = _Asked(commands)
         self._asked.append(asked)
         if self._flushing is None:
@@ -108,19 +103,43 @@ class RedisConnection:
         replies = await asked.replies
         if isinstance(replies, StoreFailedError):
             raise replies
-        for reply in replies:
-            if isinstance(reply, Exception) and not _is_of_the_value(reply):
-                raise StoreFailedError(_explain(reply)) from reply
         return replies
 
+    async def call_shard(self, tag: str, *command: Argument) -> Reply:  # noqa: ARG002 - there is one
+        """See `Connection.call_shard`."""
+        return await self.call(*command)
+
+    async def list_shards(self) -> Sequence[str]:
+        """See `Connection.list_shards`."""
+        return ("",)
+
+    def find_shard(self, key: bytes) -> str:  # noqa: ARG002 - there is one
+        """See `Connection.find_shard`."""
+        return ""
+
+    def find_node(self, key: bytes) -> str:  # noqa: ARG002 - there is one
+        """See `Connection.find_node`."""
+        return self.node
+
+    def list_masters(self) -> Sequence[str]:
+        """See `Connection.list_masters`."""
+        return (self.node,) if self.node else ()
+
+    @property
+    def node(self) -> str:
+        """The server's address; empty as long as no Sentinel has told it."""
+        return self._fixed_node if self._sentinels is None else self._sentinels.found
+
     async def aclose(self) -> None:
-        """Close the connections; what still waits fails."""
+        """See `Connection.aclose`."""
         if self._flushing is not None:
             self._flushing.cancel()
             await asyncio.wait({self._flushing})
             self._flushing = None
         self._fail_waiting("the router stops")  # a task that is cancelled before it began does nothing itself
         await self._link.disconnect()
+        if self._sentinels is not None:
+            await self._sentinels.aclose()
 
     async def _flush(self) -> None:
         """Send batch after batch until nobody waits."""
@@ -165,7 +184,8 @@ class RedisConnection:
                     self._timer.cancel()
         except Exception as error:
             late = f"no answer within {self._timeout_seconds * 1000:.0f} ms"
-            raise StoreFailedError(late if limit.expired() else _explain(error)) from error
+            reason = late if limit.expired() else explain(error)
+            raise StoreFailedError(f"{self.node}: {reason}" if self._sentinels and self.node else reason) from error
 
     def _expire(self, limit: asyncio.Timeout, passes: int) -> None:
         """End a batch whose time is over, once the event loop has looked for its replies so many times more."""
@@ -180,23 +200,28 @@ class RedisConnection:
         try:
             await self._pool.ensure_connection(link)
             await link.send_packed_command(b"".join(map(_pack, commands)), check_health=False)
-            return [await _read(link) for _ in commands]
+            replies = [await self._read(link) for _ in commands]
         except BaseException:
+            self._is_refused = False
             await link.disconnect(nowait=True)
             raise
+        if self._is_refused:
+            self._is_refused = False
+            await link.disconnect(nowait=True)
+        return replies
+
+    async def _read(self, link: AbstractConnection) -> Reply:
+        try:
+            reply: Reply = await link.read_response(disable_decoding=True)
+        except ResponseError as error:
+            self._is_refused |= is_of_the_server(error)
+            return error
+        return reply
 
 
 def _pack(command: Command) -> bytes:
     packed: bytes = hiredis.pack_command(command)  # type: ignore[arg-type] # its stub means tuples of one
     return packed
-
-
-async def _read(link: AbstractConnection) -> Reply:
-    try:
-        reply: Reply = await link.read_response(disable_decoding=True)
-    except ResponseError as error:
-        return error
-    return reply
 
 
 def _deliver(batch: Sequence[_Asked], replies: Sequence[Reply]) -> None:
@@ -212,32 +237,3 @@ def _fail(batch: Sequence[_Asked], reason: str) -> None:
     for asked in batch:
         if not asked.replies.done():
             asked.replies.set_result(StoreFailedError(reason))
-
-
-def _build_link(url: str) -> tuple[ConnectionPool, AbstractConnection]:
-    options: dict[str, Any] = {**parse_url(url), **_OPTIONS}
-    if urlsplit(url).path.strip("/") and "db" not in options:
-        raise ValueError("the URL's path is no database's number")
-    pool = ConnectionPool(**options)
-    try:
-        # Connects nothing, but refuses what no connection can be made with.
-        return pool, pool.make_connection()  # type: ignore[no-untyped-call] # redis-py's
-    except (TypeError, RedisError) as error:
-        raise ValueError("the URL has an option that redis-py does not know") from error
-
-
-def _is_of_the_value(reply: Exception) -> bool:
-    """Whether a command failed only because of what somebody else wrote to its key."""
-    return isinstance(reply, ResponseError) and str(reply).startswith(
-        ("WRONGTYPE", "hash value is not an integer", "increment or decrement would overflow")
-    )
-
-
-def _explain(error: Exception) -> str:
-    """Say what went wrong; redis-py's messages name hosts and reasons, and never a password."""
-    reason = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, MovedError):
-        return "this is a Redis Cluster, and a single server is needed"
-    if isinstance(error, ResponseError) and reason.startswith(("syntax error", "unknown command")):
-        return f"{reason.partition(',')[0]}: Redis 7.0 or newer is needed"
-    return reason[:REASON_CHARACTERS]

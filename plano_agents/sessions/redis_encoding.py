@@ -15,18 +15,22 @@ key                                         value
 ``plano:affinity-day:<day>``                a hash: each process's note of the day
 ``plano:affinity-store``                    16 bytes that implicit ids are salted with, and 8 that tell this life
                                             of the store's data from any other
+``plano:affinity-store:{<tag>}``            the same of one slot of a Cluster; only the 8 bytes count
 ==========================================  ===========================================================
+
+Every command is about one key, and so is every script: keys need not stand together in a Cluster, and one server and
+a Cluster have the same names for them.
 """
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from plano_agents.errors import InvalidCursorError
 from plano_agents.protocol.decoding import BAD_JSON
 from plano_agents.sessions.pin import Detour, Notes, Pin, SessionKey, Switch
-from plano_agents.sessions.redis_connection import Command, Reply
+from plano_agents.sessions.redis_commands import Command, Reply
 from plano_agents.sessions.response_ids import Maker, ResponseKey
 
 PREFIX = b"plano:affinity:"
@@ -97,7 +101,7 @@ def encode_pin(pin: Pin) -> bytes:
 
 
 def decode_pin(value: Reply) -> Pin | None:
-    """Read a pin; None for nothing, and for what is no pin."""
+    """Read a pin; None for nothing, and for what is not a pin."""
     if not isinstance(value, bytes):
         return None
     try:
@@ -118,19 +122,44 @@ def decode_maker(value: Reply) -> Maker | None:
         return None
 
 
+def join_tag(name: str, tag: str) -> str:
+    """Write the key of what each shard has one of; see `plano_agents.sessions.redis_commands.Connection`."""
+    return f"{name}:{{{tag}}}" if tag else name
+
+
 def milliseconds(seconds: float) -> int:
     """Write a time as Redis wants it: whole, and never 0."""
     return max(1, round(seconds * 1000))
 
 
-def parse_cursor(cursor: str | None) -> tuple[int, int]:
-    """Read a cursor: Redis' own, and how many keys of that step were given already."""
+class Cursor(NamedTuple):
+    """The place where a page of sessions begins."""
+
+    position: int = 0
+    """Redis' own cursor."""
+    skip: int = 0
+    """How many keys of that step were given already."""
+    shard: int = 0
+    """Which of the store's shards is listed, in their order."""
+
+
+def parse_cursor(cursor: str | None) -> Cursor:
+    """Read a cursor.
+
+    Raises:
+        InvalidCursorError: It is none.
+    """
     if cursor is None:
-        return 0, 0
-    position, dot, skip = cursor.partition(".")
-    if not dot or not all(_is_count(part) and int(part) < _CURSOR_END for part in (position, skip)):
+        return Cursor()
+    parts = cursor.split(".")
+    if len(parts) not in {2, 3} or not all(_is_count(part) and int(part) < _CURSOR_END for part in parts):
         raise InvalidCursorError(f"{cursor!r} is not a cursor. Send the one that the last page gave.", param="cursor")
-    return int(position), int(skip)
+    return Cursor(*map(int, parts))
+
+
+def encode_cursor(cursor: Cursor) -> str:
+    """Write a cursor; for the first shard as the release before this one reads it."""
+    return ".".join(map(str, cursor if cursor.shard else cursor[:2]))
 
 
 def read_scan(reply: Reply) -> tuple[int, list[bytes]]:
@@ -156,7 +185,7 @@ def read_count(usage: dict[str, str], name: str) -> int:
 
 
 def write_notes(usage: str, notes: Notes) -> list[Command]:
-    """Write what operators are told of a session, to be added to its usage.
+    """Write what operators see of a session, to be added to its usage.
 
     Args:
         usage: The name of its usage.
@@ -173,7 +202,7 @@ def write_notes(usage: str, notes: Notes) -> list[Command]:
 
 
 def read_notes(usage: dict[str, str]) -> Notes:
-    """Read what operators are told of a session."""
+    """Read what operators see of a session."""
     try:
         detour = _DETOUR.decode(usage.get("detour", "null"))
     except BAD_JSON:
@@ -206,7 +235,7 @@ def _list_fields(pin: Pin) -> dict[str, Any]:
 
 
 def _is_time(seconds: float) -> bool:
-    """Whether a Unix time is one that a calendar has."""
+    """Check whether a Unix time is one that a calendar has."""
     return 0 <= seconds < YEAR_10000
 
 

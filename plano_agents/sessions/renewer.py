@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
 
 from plano_agents.sessions.pin import SessionKey
-from plano_agents.sessions.redis import Renewal
+from plano_agents.sessions.redis import Renewal, add_up
 
-WRITE_SECONDS = 0.05
+WRITE_SECONDS = 0.25
 """How long renewals are collected before they are written."""
 
 RENEWALS_AT_ONCE = 64
@@ -42,10 +42,11 @@ class Renewer:
         self._find_lineage = find_lineage
         self._sleep = sleep
         self._in_flight: dict[SessionKey, tuple[float, int]] = {}
-        self._waiting: dict[tuple[SessionKey, str], Renewal] = {}
+        self._waiting: dict[tuple[SessionKey, str], list[Renewal]] = {}
         self._writing: asyncio.Task[None] | None = None
         self._beating: asyncio.Task[None] | None = None
         self._beat_seconds = math.inf
+        self._is_collecting = self._is_closing = False
 
     def open(self, key: SessionKey, ttl_seconds: float) -> None:
         """Note that a request of a session begins; the latest says how long its pin lives after its last use."""
@@ -72,9 +73,7 @@ class Renewer:
 
     def add(self, renewal: Renewal) -> None:
         """Have something written soon, with what waits of the same pin already."""
-        place = (renewal.key, renewal.lineage)
-        before = self._waiting.get(place)
-        self._waiting[place] = renewal if before is None else before.add(renewal)
+        self._waiting.setdefault((renewal.key, renewal.lineage), []).append(renewal)
         if self._writing is None:
             self._writing = asyncio.create_task(self._write_soon())
 
@@ -82,14 +81,18 @@ class Renewer:
         """Write what was collected."""
         while self._waiting:
             places = [*islice(self._waiting, RENEWALS_AT_ONCE)]
-            await self._write([self._waiting.pop(place) for place in places])
+            await self._write([add_up(self._waiting.pop(place)) for place in places])
 
     async def aclose(self) -> None:
-        """Write what was collected, and stop."""
-        for task in (self._beating, self._writing):
-            if task is not None:
-                task.cancel()
-                await asyncio.wait({task})
+        """Write what was collected, and stop; a write that is under way comes to its end."""
+        self._is_closing = True
+        if self._beating is not None:
+            self._beating.cancel()
+        if self._writing is not None and self._is_collecting:
+            self._writing.cancel()
+        under_way = [task for task in (self._beating, self._writing) if task is not None]
+        if under_way:
+            await asyncio.wait(under_way)
         await self.flush()
 
     async def _beat(self, seconds: float) -> None:
@@ -106,8 +109,10 @@ class Renewer:
 
     async def _write_soon(self) -> None:
         try:
-            while self._waiting:
+            while self._waiting and not self._is_closing:
+                self._is_collecting = True
                 await self._sleep(WRITE_SECONDS)
+                self._is_collecting = False
                 await self.flush()
         finally:
             self._writing = None

@@ -21,13 +21,13 @@ class ResponseKey(NamedTuple):
     """The key of a response: its id within a tenant."""
 
     tenant: str
-    """The tenant header's value; empty where tenants are not told apart."""
+    """The tenant header's value; empty where tenants are not separated."""
     response_id: str
     """The response's."""
 
     @property
     def is_kept(self) -> bool:
-        """Whether the id is short enough to be kept: no longer than an affinity id may be."""
+        """True if the id is short enough to be kept: no longer than an affinity id may be."""
         return len(self.response_id) <= MAX_ID_LENGTH
 
 

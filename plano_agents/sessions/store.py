@@ -1,6 +1,6 @@
 """The interface of session stores."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -20,7 +20,7 @@ class Held(NamedTuple):
     pin: Pin | None
     """The live pin; None when there is none, which is another thing than not knowing."""
     degraded: bool = False
-    """Whether the shared store did not answer, and this is the replica's own memory."""
+    """True if the shared store did not answer, and this is the replica's own memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +39,14 @@ class Wanted:
     """What the affinity id, or a harness' own session id within it, begins with."""
 
     def admits_key(self, key: SessionKey) -> bool:
-        """Whether a session is wanted, as far as its key says."""
+        """Check whether a session is wanted, as far as its key says."""
         if self.tenant not in (None, key.tenant) or not key.affinity_id.startswith(self.prefix or ""):
             return False
         named = self.named or ""
         return key.affinity_id.startswith(named) or key.affinity_id.partition(SEPARATOR)[2].startswith(named)
 
     def admits_pin(self, pin: Pin) -> bool:
-        """Whether a session is wanted, as far as its pin says."""
+        """Check whether a session is wanted, as far as its pin says."""
         return self.model in (None, pin.model) and self.route in (None, pin.route)
 
 
@@ -59,7 +59,7 @@ class Page:
     cursor: str | None
     """Where the next page begins; None at the end."""
     degraded: bool = False
-    """Whether the shared store did not answer, and these are the replica's own."""
+    """True if the shared store did not answer, and these are the replica's own."""
 
 
 class SessionStore(Protocol):
@@ -70,7 +70,7 @@ class SessionStore(Protocol):
 
     @property
     def is_shared(self) -> bool:
-        """Whether other replicas use it too: then pins may move and end without this one's doing."""
+        """True if other replicas use it too: then pins may move and end without this one's doing."""
 
     @property
     def tallies(self) -> Sequence[Tally]:
@@ -80,18 +80,32 @@ class SessionStore(Protocol):
         """Change how many pins are held in this process at most."""
 
     async def connect(self) -> None:
-        """Look, before requests come, whether a shared store answers; one that does not is told, and is out."""
+        """Look, before requests come, whether a shared store answers; one that does not is reported, and is out."""
 
-    def open(self, key: SessionKey, ttl_seconds: float) -> None:
+    def open(self, key: SessionKey, ttl_seconds: float) -> Pin | None:
         """Begin a request of a session; a live pin stays alive until the request ends.
 
         Args:
             key: The session.
             ttl_seconds: How long its pin lives after its last use.
+
+        Returns:
+            Its live pin, where `get` would give it without asking anybody; else None.
         """
 
     async def get(self, key: SessionKey) -> Held:
         """Read the live pin of a session in use, and renew it."""
+
+    def check(self, key: SessionKey, hear: Callable[[Pin | None], None]) -> bool:
+        """Ask a shared store, without waiting, whether it still has the live pin that this process knows; renew it.
+
+        Args:
+            key: A session in use.
+            hear: Told of the pin, once, later; of None where `get` has to find it. Raises nothing.
+
+        Returns:
+            False where nobody was asked, and nobody is told: `get` finds it.
+        """
 
     async def pin(self, key: SessionKey, pin: Pin) -> Held:
         """Pin a session in use if no live pin is there, in one atomic step.
@@ -108,14 +122,14 @@ class SessionStore(Protocol):
         """
 
     def note(self, key: SessionKey, notes: Notes) -> None:
-        """Add to what operators are told of a session in use; what has no pin is told nothing of."""
+        """Add to what operators see of a session in use; a session without a pin gets nothing."""
 
     def close(self, key: SessionKey, turn: Tokens | None) -> None:
         """End a request of a session; its idle time starts now. Every `open` is followed by one.
 
         Args:
             key: The session.
-            turn: What the request cost; None where no model was asked, so that it was no turn.
+            turn: What the request cost; None where no model was asked, so that it was not a turn.
         """
 
     async def drop(self, key: SessionKey) -> bool:
@@ -182,3 +196,22 @@ class DayStore(Protocol):
         Raises:
             StoreUnavailableError: The store does not answer.
         """
+
+
+class StorePlace(NamedTuple):
+    """The place of a shared store, as operators are told of it."""
+
+    name: str
+    """Its address, without user, password and options."""
+    masters: Sequence[str]
+    """The servers that commands go to, as far as they are known."""
+    answers: bool
+    """Whether it answered when it was last asked."""
+
+
+@runtime_checkable
+class PlacedStore(Protocol):
+    """A store in a place of its own."""
+
+    def find_place(self) -> StorePlace:
+        """Say where it is, and whether it answers; asks nobody."""

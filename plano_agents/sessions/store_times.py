@@ -5,7 +5,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from plano_agents.observe.tally import Counter, Histogram, Tally
-from plano_agents.sessions.redis_connection import StoreFailedError
+from plano_agents.sessions.redis_commands import StoreFailedError
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -12,7 +12,7 @@ from plano_agents.protocol.user_turns import ends_with_user, read_user_turns
 from plano_agents.sessions.implicit import hash_parts, leave_out_harness
 
 _HASH_BYTES = 8
-"""64 bits: a session's user turns are told apart, not those of all sessions."""
+"""64 bits: a session's user turns are distinguished, not those of all sessions."""
 
 
 def name_user_turn(head: ChatHead, tenant: str, salt: bytes, *, after: str | None = None) -> str | None:
@@ -20,14 +20,14 @@ def name_user_turn(head: ChatHead, tenant: str, salt: bytes, *, after: str | Non
 
     Args:
         head: The request.
-        tenant: The tenant header's value; empty where tenants are not told apart.
+        tenant: The tenant header's value; empty where tenants are not separated.
         salt: The store's; 64 bytes at most.
         after: The response that it goes on from by its id alone; None where the transcript is whole.
 
     Returns:
-        16 hexadecimal digits; None for a step of a tool loop, or whatever else is no user's.
+        16 hexadecimal digits; None for a step of a tool loop, or whatever else is not a user's.
     """
     if not ends_with_user(head.messages):
         return None
-    said = leave_out_harness(read_user_turns(head.messages))
+    said = leave_out_harness(read_user_turns(head.messages, wordless=True))
     return hash_parts(["user turn", tenant, str(len(said)), *said[-1:], after or ""], salt, _HASH_BYTES)

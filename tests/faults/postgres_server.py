@@ -12,7 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.faults.redis_server import free_port, require_program
+from tests.faults.redis_server import require_program
+from tests.ports import free_port
 
 READY = "database system is ready to accept connections"
 

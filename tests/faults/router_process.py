@@ -6,11 +6,14 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from socket import socket
 from urllib.parse import urlsplit
+
+from tests.activated import launch_with
 
 READY = re.compile(r"router on (\S+)/v1")
 
@@ -83,6 +86,7 @@ def _list_open_files(pid: int) -> list[str]:
 def write_config(
     folder: Path,
     models: Mapping[str, str],
+    /,
     *,
     routing: Mapping[str, object] | None = None,
     **settings: object,
@@ -108,17 +112,30 @@ def write_config(
 
 
 @asynccontextmanager
-async def start_router(config: Path, *options: str, port: int = 0) -> AsyncGenerator[RouterProcess, None]:
-    """Run a router until the context ends."""
-    async with start_program("-m", "plano_agents", "up", str(config), "--port", str(port), *options) as router:
+async def start_router(
+    config: Path, *options: str, port: int = 0, sockets: Sequence[socket] = ()
+) -> AsyncGenerator[RouterProcess, None]:
+    """Run a router until the context ends.
+
+    Args:
+        config: Its ``config.yaml``.
+        options: Further options of ``plano-agents up``.
+        port: Where it listens; 0 takes a free port.
+        sockets: Where it listens instead, as a service manager passes them.
+    """
+    arguments = ("-m", "plano_agents", "up", str(config), "--port", str(port), *options)
+    async with start_program(*arguments, sockets=sockets) as router:
         yield router
 
 
 @asynccontextmanager
-async def start_program(*arguments: str) -> AsyncGenerator[RouterProcess, None]:
+async def start_program(*arguments: str, sockets: Sequence[socket] = ()) -> AsyncGenerator[RouterProcess, None]:
     """Run a program that says what ``plano-agents up`` says, until the context ends."""
+    command = [sys.executable, "-u", *arguments]
+    command, descriptors = launch_with(sockets, *command) if sockets else (command, [])
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-u", *arguments),
+        *command,
+        pass_fds=descriptors,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -122,7 +122,7 @@ class Sdks:
         """Stream a chat completion."""
         text, finish = "", None
         async with await self.openai.chat.completions.create(
-            model=model, messages=[{"role": "user", "content": "hi"}], stream=True
+            model=model, messages=[{"role": "user", "content": "hi"}], stream=True, extra_headers=_name_session(model)
         ) as chunks:
             async for chunk in chunks:
                 for choice in chunk.choices:
@@ -134,7 +134,11 @@ class Sdks:
         """Stream a message."""
         text, last = "", ""
         async with await self.anthropic.messages.create(
-            model=model, max_tokens=99, messages=[{"role": "user", "content": "hi"}], stream=True
+            model=model,
+            max_tokens=99,
+            messages=[{"role": "user", "content": "hi"}],
+            stream=True,
+            extra_headers=_name_session(model),
         ) as events:
             async for event in events:
                 last = event.type
@@ -145,12 +149,19 @@ class Sdks:
     async def read_responses(self, model: str) -> str:
         """Stream a response."""
         text, last = "", ""
-        async with await self.openai.responses.create(model=model, input="hi", stream=True) as events:
+        async with await self.openai.responses.create(
+            model=model, input="hi", stream=True, extra_headers=_name_session(model)
+        ) as events:
             async for event in events:
                 last = event.type
                 if event.type == "response.output_text.delta":
                     text += event.delta
         return text if last == "response.completed" else ""
+
+
+def _name_session(model: str) -> Mapping[str, str]:
+    """Make all requests for a model turns of one session."""
+    return {"X-Model-Affinity": f"session-of-{model}"}
 
 
 READERS: Mapping[str, Callable[[Sdks, str], Coroutine[None, None, str]]] = {

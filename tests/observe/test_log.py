@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import sys
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from plano_agents.observe.log import (
     Event,
+    Form,
     JsonFormatter,
     Paint,
     TextFormatter,
@@ -22,6 +24,7 @@ from plano_agents.observe.log import (
     configure_log,
     escape,
     leave_plain,
+    log_together,
     paint_text,
     wants_colour,
     writing_in_background,
@@ -211,3 +214,48 @@ def test_whatever_was_told_in_the_background_is_there_at_the_end_with_the_worker
             logging.getLogger("plano_agents").info("line %d", number)
     lines = out.getvalue().splitlines()
     assert [line.partition("  w2  line ")[2] for line in lines] == [str(number) for number in range(1000)]
+
+
+class Told(Event):
+    """An event that tells a text."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def render(self, paint: Paint) -> str:
+        return paint(escape(self._text), "bold")
+
+    def fields(self) -> Mapping[str, object]:
+        return {"text": self._text, "ms": 0.1, "none": None}
+
+
+TEXTS = ("one", "two\n", "drei \x7f", "vier → 4", HOSTILE)
+
+
+@pytest.mark.usefixtures("_log")
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_events_that_are_logged_together_are_written_as_if_each_were_logged(
+    form: Form, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1_700_000_000.25)
+    logger, lines = logging.getLogger("plano_agents.router"), list[list[str]]()
+    for together in (True, False):
+        out, err = io.StringIO(), io.StringIO()
+        configure_log("info", form, environ={}, out=out, err=err)
+        events = [Told(text) for text in TEXTS]
+        if together:
+            log_together(logger, logging.INFO, events)
+            log_together(logger, logging.DEBUG, events)
+        else:
+            for event in events:
+                logger.handle(build_record(logger.name, logging.INFO, event))
+        assert not err.getvalue()
+        lines.append(out.getvalue().splitlines())
+    assert lines[0] == lines[1]
+    assert len(lines[0]) == len(TEXTS)
+
+
+def test_a_handler_of_somebody_elses_gets_a_record_for_each(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "plano_agents")
+    log_together(logging.getLogger("plano_agents.router"), logging.INFO, [Told(text) for text in TEXTS])
+    assert [str(record.msg) for record in caplog.records] == [escape(text) for text in TEXTS]

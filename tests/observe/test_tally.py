@@ -42,3 +42,19 @@ def test_however_many_labels_come_the_series_are_bounded_and_nothing_is_lost() -
     assert (len(counts), len(sizes)) == (MAX_SERIES + 1, MAX_SERIES + 1)
     assert counts["other", "other"] == (2 * MAX_SERIES,)
     assert sum(numbers[0] for numbers in sizes.values()) == 3 * MAX_SERIES
+
+
+def test_every_tally_says_what_it_is_and_how_it_is_labelled() -> None:
+    tallies = (
+        Counter("c", "What.", ("model",)),
+        Histogram("h", "What.", (1,), ("model",)),
+        Reading("r", "What.", dict, ("model",), kind="counter", merge="max"),
+    )
+    assert [(tally.name, tally.text, tally.labels) for tally in tallies] == [
+        (name, "What.", ("model",)) for name in "chr"
+    ]
+    assert [(tally.kind, tally.merge) for tally in tallies] == [
+        ("counter", "sum"),
+        ("histogram", "sum"),
+        ("counter", "max"),
+    ]

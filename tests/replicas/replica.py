@@ -53,7 +53,7 @@ async def serve(name: str, path: Path, referee_port: int) -> None:
     config = load_config(path, environ=os.environ)
     listener = processes.bind("127.0.0.1", 0)
     upstream = HttpUpstream()
-    # A machine that is short of processors is no outage, and outages are not what is raced here.
+    # A machine that is short of processors is not an outage, and outages are not what is raced here.
     store = build_store(config.routing, patience_seconds=30)
     router = Router(config, upstream, store=store, strategy=Refereed(name, referee_port))
     url = processes.url_of(listener)

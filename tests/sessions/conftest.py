@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from plano_agents.config.store_url import parse_store_url
 from plano_agents.sessions.build import name_store
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.outage import PROBE_SECONDS, Outage
 from plano_agents.sessions.pin import Pin, SessionKey
 from plano_agents.sessions.redis import RedisPins
-from plano_agents.sessions.redis_connection import RedisConnection
+from plano_agents.sessions.redis_cluster import build_connection
 from plano_agents.sessions.shared import SharedSessionStore
 from plano_agents.sessions.store import SessionStore
 from tests.faults.redis_server import RedisServer
@@ -141,7 +142,7 @@ async def share(
     timeout_seconds: float = 0.25,
 ) -> AsyncGenerator[SharedSessionStore, None]:
     """A replica's store on a Redis."""
-    pins = RedisPins(RedisConnection(url, timeout_seconds=timeout_seconds))
+    pins = RedisPins(build_connection(parse_store_url(url), timeout_seconds=timeout_seconds))
     memory = MemorySessionStore(max_entries=1_000, clock=clock)
     outage = Outage(name_store(url), pins.probe, sleep=sleep)
     store = SharedSessionStore(pins, memory, outage, sleep=sleep, clock=clock)

@@ -4,14 +4,15 @@ import asyncio
 import itertools
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from plano_agents.sessions.pin import Pin, SessionKey, SwitchReason
 from plano_agents.sessions.redis import RedisPins
-from plano_agents.sessions.redis_connection import StoreFailedError
+from plano_agents.sessions.redis_commands import StoreFailedError
 from tests.sessions.conftest import A, B, build_pin
-from tests.sessions.linearizability import ImpossibleStepError, Operation, is_linearizable
+from tests.sessions.linearizability import Operation, is_linearizable
 
 CLIENTS = 6
 STEPS = 120
@@ -47,28 +48,61 @@ class Loss:
     """The store loses its data."""
 
 
-Step = Get | Write | Move | Drop | Loss
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """All that was written before has reached every replica."""
 
 
-def apply(state: Pin | None, step: Step, *, is_known: bool) -> Pin | None:
+@dataclass(frozen=True, slots=True)
+class Failover:
+    """A replica takes over: what had not reached it is undone."""
+
+
+Step = Get | Write | Move | Drop | Loss | Reach | Failover
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A pin, and what a failover may make of it."""
+
+    pin: Pin | None = None
+    """What is held."""
+    earlier: frozenset[Pin | None] = frozenset({None})
+    """What was held at some time since all was known to have reached the replicas."""
+
+    def hold(self, pin: Pin | None) -> "State":
+        return State(pin, self.earlier | {pin})
+
+
+def apply(state: State, step: Step, *, is_known: bool) -> Sequence[State]:
     """The sequential specification of a single pin."""
+    pin = state.pin
     match step:
         case Get(held):
-            told, after = held, state
-        case Write(pin, held):
-            told, after = held, state or pin
+            told, after = held, pin
+        case Write(new, held):
+            told, after = held, pin or new
         case Move(old, new, held):
-            is_it = state is not None and state.place == old.place
-            told, after = held, new if is_it else state
+            is_it = pin is not None and pin.place == old.place
+            told, after = held, new if is_it else pin
         case Drop(dropped):
-            if is_known and dropped != (state is not None):
-                raise ImpossibleStepError
-            return None
+            return () if is_known and dropped != (pin is not None) else (state.hold(None),)
         case Loss():
-            return None
-    if is_known and told != after:
-        raise ImpossibleStepError
-    return after
+            return (State(),)
+        case Reach():
+            return (State(pin, frozenset({pin})),)
+        case Failover():
+            return [State(each, state.earlier) for each in sorted(state.earlier, key=lambda each: each != pin)]
+    return () if is_known and told != after else (state.hold(after),)
+
+
+def apply_on_failovers(state: State, step: tuple[Step, bool]) -> Sequence[State]:
+    return apply(state, step[0], is_known=step[1])
+
+
+def apply_alone(state: State, step: tuple[Step, bool]) -> Sequence[State]:
+    """The specification where nothing is undone: what was held before is forgotten, which leaves less to search."""
+    return [State(each.pin) for each in apply(state, step[0], is_known=step[1])]
 
 
 class History:
@@ -87,6 +121,8 @@ class History:
         self._changed = asyncio.Condition()
         self._open = asyncio.Event()
         self._open.set()
+        self._gate = asyncio.Event()
+        self._gate.set()
 
     def pause(self) -> None:
         """Clients that fail from here on wait for `resume`."""
@@ -94,6 +130,13 @@ class History:
 
     def resume(self) -> None:
         self._open.set()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let no client begin anything more, until the context ends."""
+        self._gate.clear()
+        yield
+        self._gate.set()
 
     async def reach(self, condition: Callable[[], bool]) -> None:
         """Wait until something is true of the history, or it is over."""
@@ -108,10 +151,11 @@ class History:
     def is_over(self) -> bool:
         return self.count["over"] == CLIENTS
 
-    def lose(self, began: int) -> None:
-        """Note that the store lost its data between a moment and now."""
-        for operations in self.operations.values():
-            operations.append(Operation((Loss(), True), began, next(self._moments)))
+    def note(self, step: Loss | Reach | Failover, began: int, keys: Collection[SessionKey] = (A, B)) -> None:
+        """Note something that happened to the store itself between a moment and now."""
+        ended = next(self._moments)
+        for key in keys:
+            self.operations[key].append(Operation((step, True), began, ended))
 
     def now(self) -> int:
         return next(self._moments)
@@ -120,8 +164,8 @@ class History:
         return all(
             is_linearizable(
                 _blur(operations),
-                lambda state, step: apply(state, step[0], is_known=step[1]),
-                None,
+                apply_on_failovers if any(isinstance(each.step[0], Failover) for each in operations) else apply_alone,
+                State(),
                 is_read=lambda step: _changes_nothing(step[0]),
             )
             for operations in self.operations.values()
@@ -130,6 +174,7 @@ class History:
     async def _play(self, client: RedisPins, number: int) -> None:
         seen: dict[SessionKey, Pin] = {}
         for turn in range(STEPS):
+            await self._gate.wait()
             key = self.random.choice(list(self.operations))
             name = f"m/{number}.{turn}"
             match self.random.choice(["get", "get", "pin", "pin", "move", "move", "keep", "leave", "drop"]):
@@ -209,5 +254,5 @@ async def _do(client: RedisPins, key: SessionKey, step: Step) -> Step:
             return replace(step, held=await client.move(key, old, new, 600))
         case Drop():
             return Drop(await client.drop(key))
-        case Loss():
+        case Loss() | Reach() | Failover():
             return step

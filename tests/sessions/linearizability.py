@@ -1,4 +1,4 @@
-"""Whether what concurrent clients saw could have happened one step after another.
+"""A checker of histories: could what concurrent clients saw have happened one step after another?
 
 Each operation must seem to happen at one moment between its beginning and its end (Herlihy & Wing, 1990). The search
 is Wing & Gong's (1993): take any operation that nothing else had to precede, see whether the state allows its result,
@@ -8,7 +8,7 @@ An operation whose result nobody knows may have happened at any moment since it 
 """
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -26,13 +26,9 @@ class Operation(Generic[Step]):
     """Infinite where its result is not known."""
 
 
-class ImpossibleStepError(Exception):
-    """The state does not allow this step with this result."""
-
-
 def is_linearizable(
     history: Sequence[Operation[Step]],
-    apply: Callable[[State, Step], State],
+    apply: Callable[[State, Step], Iterable[State]],
     state: State,
     *,
     is_read: Callable[[Step], bool],
@@ -44,7 +40,7 @@ def is_linearizable(
 
     Args:
         history: Of one object.
-        apply: Gives the state after a step, or raises `ImpossibleStepError`.
+        apply: Gives the states that a step may lead to; none where the state does not allow it with its result.
         state: At first.
         is_read: Whether a step, with the result it had, changes no state.
     """
@@ -67,7 +63,7 @@ def _find_next(
     operations: Sequence[Operation[Step]],
     done: int,
     state: State,
-    apply: Callable[[State, Step], State],
+    apply: Callable[[State, Step], Iterable[State]],
     is_read: Callable[[Step], bool],
 ) -> list[tuple[int, State]]:
     """The next steps that are possible: the operations done by then, and the state."""
@@ -77,15 +73,12 @@ def _find_next(
     for number, each in left:
         if each.began > first_end:
             continue
-        try:
-            after = apply(state, each.step)
-        except ImpossibleStepError:
-            continue
-        following = (done | 1 << number, after)
-        if each.ended < math.inf:
-            if is_read(each.step):
-                return [following]
-            found[number] = following
-        elif after != state:
-            found[each.step] = following
+        for after in apply(state, each.step):
+            following = (done | 1 << number, after)
+            if each.ended < math.inf:
+                if is_read(each.step):
+                    return [following]
+                found[number, after] = following
+            elif after != state:
+                found[each.step, after] = following
     return list(found.values())

@@ -36,10 +36,21 @@ def test_a_url_that_redis_py_does_not_take_is_an_error_that_says_so(url: str) ->
 def test_without_a_package_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
     for name in [each for each in sys.modules if each.partition(".")[0] == package]:
         monkeypatch.setitem(sys.modules, name, None)
-    for name in ("outage", "redis", "redis_encoding", "redis_connection", "shared", "renewer", "store_times"):
+    for name in (
+        "outage",
+        "redis",
+        "redis_encoding",
+        "redis_connection",
+        "redis_link",
+        "redis_commands",
+        "redis_cluster",
+        "shared",
+        "renewer",
+        "store_times",
+    ):
         monkeypatch.delitem(sys.modules, f"plano_agents.sessions.{name}", raising=False)
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(ConfigError, match=rf"'{package}'.* pip install 'redis\[hiredis\]>=6.4,<9'"):
+    with pytest.raises(ConfigError, match=rf"'{package}'.* --extra redis"):
         build_store(ask_for("redis://localhost"))
 
 

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from plano_agents.config.client_keys import build_client_key
 from plano_agents.config.model import Config, Model, Routing
 from plano_agents.config.options import PromptCaching, SessionCache
 from plano_agents.sessions.cache_keys import KEY_CHARACTERS, build_cache_key, derive_salt, remember_cache_keys
@@ -24,7 +25,7 @@ def find(config: Config, key: SessionKey = RUN) -> str:
 
 
 def test_replicas_and_restarts_make_the_same_key() -> None:
-    assert find(PLAIN) == find(Config((GPT,), client_keys=(SecretStr("k"),)))
+    assert find(PLAIN) == find(Config((GPT,), client_keys=(build_client_key("k"),)))
 
 
 def test_a_key_is_known() -> None:

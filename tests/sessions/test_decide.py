@@ -7,6 +7,7 @@ from plano_agents.sessions.decide import (
     decide_after_routing,
     decide_before_routing,
     decide_without_session,
+    name_refusal,
 )
 from plano_agents.sessions.pin import MAX_SWITCHES, Cause, Decision, DeploymentMove, Kind, Pin
 from tests.sessions.conftest import CLAUDE, GPT, build_pin
@@ -182,3 +183,8 @@ def test_a_pin_remembers_its_latest_switches_only() -> None:
         pin = pin.move(f"m/{number}", None, "upstream_failed", float(number))
     assert pin.moves == MAX_SWITCHES + 3
     assert [each.at for each in pin.switches] == [float(number) for number in range(3, MAX_SWITCHES + 3)]
+
+
+@pytest.mark.parametrize(("param", "stays"), [("messages.2.content", True), ("top_k", False), (None, False)])
+def test_what_stands_in_the_transcript_stays_and_a_parameter_does_not(param: str | None, stays: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    assert name_refusal(param) == Cause("unsuitable", param, stays=stays)

@@ -182,7 +182,7 @@ def test_each_violation_calls_and_logs_models_without_the_prompt(caplog: pytest.
     assert len(called) == 1
     [record] = caplog.records
     assert record.getMessage() == (
-        f"affinity violated: session 'a' was last dispatched to {GPT} and now to {CLAUDE}, for no listed reason"
+        f"affinity violated: session 'a' moved from {GPT} to {CLAUDE} without a listed reason"
     )
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.sessions.linearizability import ImpossibleStepError, Operation, is_linearizable
+from tests.sessions.linearizability import Operation, is_linearizable
 
 
 class Write(NamedTuple):
@@ -16,17 +16,23 @@ class Read(NamedTuple):
     value: int
 
 
-def apply(state: int, step: Write | Read) -> int:
-    if isinstance(step, Read) and step.value != state:
-        raise ImpossibleStepError
-    return step.value
+class Undo(NamedTuple):
+    """The register has one of these values afterwards."""
+
+    values: tuple[int, ...]
 
 
-def is_read(step: Write | Read) -> bool:
+def apply(state: int, step: Write | Read | Undo) -> tuple[int, ...]:
+    if isinstance(step, Undo):
+        return step.values
+    return () if isinstance(step, Read) and step.value != state else (step.value,)
+
+
+def is_read(step: Write | Read | Undo) -> bool:
     return isinstance(step, Read)
 
 
-def during(began: int, ended: float, step: Write | Read) -> Operation[Write | Read]:
+def during(began: int, ended: float, step: Write | Read | Undo) -> Operation[Write | Read | Undo]:
     return Operation(step, began, ended)
 
 
@@ -51,6 +57,12 @@ GOOD = {
         during(2, 3, Read(0)),
         during(4, 5, Write(2)),
         during(6, 7, Read(1)),
+    ],
+    "a step that may lead to several states": [
+        during(1, 2, Write(1)),
+        during(3, 4, Undo((0, 1))),
+        during(5, 6, Read(0)),
+        during(7, 8, Read(0)),
     ],
     "nothing": [],
 }
@@ -81,6 +93,11 @@ BAD = {
         during(4, 5, Write(2)),
         during(6, 7, Read(1)),
     ],
+    "a step that led to several states at once": [
+        during(1, 2, Undo((0, 1))),
+        during(3, 4, Read(1)),
+        during(5, 6, Read(0)),
+    ],
     "an unknown write that was seen before it began": [
         during(1, 2, Read(1)),
         during(3, math.inf, Write(1)),
@@ -90,11 +107,11 @@ BAD = {
 
 @pytest.mark.parametrize("history", GOOD.values(), ids=GOOD.keys())
 def test_a_history_that_could_have_happened_in_some_order_is_accepted(
-    history: list[Operation[Write | Read]],
+    history: list[Operation[Write | Read | Undo]],
 ) -> None:
     assert is_linearizable(history, apply, 0, is_read=is_read)
 
 
 @pytest.mark.parametrize("history", BAD.values(), ids=BAD.keys())
-def test_a_history_that_could_not_have_happened_is_rejected(history: list[Operation[Write | Read]]) -> None:
+def test_a_history_that_could_not_have_happened_is_rejected(history: list[Operation[Write | Read | Undo]]) -> None:
     assert not is_linearizable(history, apply, 0, is_read=is_read)

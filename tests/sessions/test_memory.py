@@ -73,6 +73,22 @@ async def test_idle_time_starts_when_the_last_request_ends() -> None:
     assert await use(store, A) == PIN
 
 
+async def test_an_idle_time_that_changes_holds_from_the_next_use_on() -> None:
+    """As by a reload of the configuration; at rest and in flight."""
+    clock = Clock()
+    store = build(clock)
+    await use(store, A, PIN, ttl_seconds=600)
+    await use(store, A, ttl_seconds=10)
+    clock.now = 10
+    assert await use(store, A) is None
+
+    await use(store, B, PIN, ttl_seconds=10)
+    with in_use(store, B, ttl_seconds=10):
+        await use(store, B, ttl_seconds=600)
+    clock.now = 600
+    assert await use(store, B) == PIN
+
+
 async def test_sessions_of_different_idle_times_each_live_by_their_own() -> None:
     clock = Clock()
     store = build(clock)
@@ -187,3 +203,21 @@ async def test_the_cap_holds_and_what_is_found_is_what_was_pinned(turns: list[tu
         recent = [other for other in live if other != number]
         used = {other: used[other] for other in recent[max(0, len(recent) - cap + 1) :]} | {number: clock.now}
         assert len(store) == len(used) <= cap
+
+
+async def test_when_a_turn_was_last_served_is_told() -> None:
+    """A request that served nothing, such as one for a decision alone, uses the session without being a turn."""
+    clock = Clock()
+    store = build(clock)
+    await use(store, A, PIN)
+    session, _ = await store.find(A)
+    assert session is not None
+    assert session.served_at is None
+    clock.now = 5
+    await use(store, A, turn=NO_TOKENS)
+    clock.now = 30
+    await use(store, A)
+    clock.now = 40
+    session, _ = await store.find(A)
+    assert session is not None
+    assert (session.served_at, session.last_used) == (1e9 - 35, 1e9 - 10)

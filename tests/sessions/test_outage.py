@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from plano_agents.sessions.outage import PROBE_SECONDS, Outage
-from plano_agents.sessions.redis_connection import StoreFailedError
+from plano_agents.sessions.redis_commands import StoreFailedError
 from tests.sessions.conftest import Alarm, OutageLog
 
 
@@ -57,7 +57,9 @@ async def test_one_failure_begins_an_outage_and_a_probe_that_succeeds_ends_it(
     await alarm.ring(PROBE_SECONDS)
     await log.reach(2)
     assert not outage.is_on
-    assert log.lines[0].startswith("the session store redis://host:6379 fails (connection refused): pins are kept")
+    assert log.lines[0].startswith(
+        "the session store redis://host:6379 does not answer (connection refused): pins are kept"
+    )
     assert log.lines[1:] == ["the session store redis://host:6379 answers again: pins are shared"]
 
 

@@ -12,6 +12,7 @@ from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pin import Cause, Decision, Detour, Notes, Pin, SessionKey, Switch
 from plano_agents.sessions.pinning import Pinning
+from plano_agents.sessions.store import Held
 
 KEY = SessionKey("", "run-1")
 GPT, CLAUDE = "openai/gpt-4o", "anthropic/claude"
@@ -66,6 +67,75 @@ async def test_of_many_concurrent_first_turns_one_is_routed_and_all_get_its_mode
     assert router.calls == 1
     assert {decision.model for decision in decisions} == {"m/1"}
     assert sorted(decision.kind for decision in decisions).count("initialize") == 1
+
+
+async def test_a_session_begins_at_once_with_the_model_that_it_is_routed_to() -> None:
+    pinning = build()
+    with closing(pinning.turn(KEY, 600).open()) as turn:
+        assert await turn.retain(lambda name: name) is None
+        settled = turn.begin(Route(GPT, "r"), lambda _model, _key: "eu")
+        assert settled is not None
+        assert turn.keep_here(settled)
+    assert settled.decision == Decision(GPT, "r", "initialize", "first_turn", deployment="eu")
+    assert await find_pin(pinning) == settled.pin
+    assert (await ask(pinning, Router())).header == "retain; reason=pinned"
+
+
+async def test_no_session_begins_at_once_while_another_of_its_requests_is_routed() -> None:
+    """That one decides for both."""
+    pinning, router = build(), Router()
+    first = asyncio.create_task(ask(pinning, router))
+    await router.started.wait()
+    with closing(pinning.turn(KEY, 600).open()) as turn:
+        assert await turn.retain(lambda name: name) is None
+        assert turn.begin(Route(GPT, "r"), lambda _model, _key: None) is None
+    router.go.set()
+    assert (await first).model == "m/1"
+
+
+async def test_a_session_whose_model_left_the_configuration_does_not_begin_anew() -> None:
+    pinning = build()
+    router = Router()
+    router.go.set()
+    await ask(pinning, router)
+    with closing(pinning.turn(KEY, 600).open()) as turn:
+        assert await turn.retain(lambda _: None) is None
+        assert turn.begin(Route(GPT, "r"), lambda _model, _key: None) is None
+
+
+class FarStore(MemorySessionStore):
+    """A store that other replicas share: asking it takes a round trip, so what one request decides is handed on."""
+
+    is_shared = True
+
+
+async def test_requests_that_wait_take_what_was_decided_meanwhile_without_asking_the_store_again() -> None:
+    asked: list[SessionKey] = []
+
+    class Counting(FarStore):
+        async def get(self, key: SessionKey) -> Held:
+            asked.append(key)
+            return await super().get(key)
+
+    pinning, router = build(Counting(max_entries=100)), Router()
+    waiting = [asyncio.create_task(ask(pinning, router)) for _ in range(5)]
+    await router.started.wait()
+    router.go.set()
+    decisions = await asyncio.gather(*waiting)
+    assert {decision.model for decision in decisions} == {"m/1"}
+    # Each looked once before the gate, and the first once more behind it.
+    assert len(asked) == len(waiting) + 1
+
+
+async def test_a_decision_made_before_a_request_looked_is_not_handed_to_it() -> None:
+    """The pin was dropped between: what the one before it decided holds no more."""
+    pinning, router = build(FarStore(max_entries=100)), Router()
+    router.go.set()
+    gate = pinning.gate(KEY)  # somebody holds it, so that it outlives the first decision
+    assert (await ask(pinning, router)).model == "m/1"
+    assert await pinning.store.drop(KEY)
+    assert await ask(pinning, router) == Decision("m/2", "r", "initialize", "first_turn")
+    assert pinning.gate(KEY) is gate
 
 
 async def test_different_sessions_do_not_wait_for_each_other() -> None:

@@ -8,12 +8,13 @@ from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import pytest
-import trustme
 
-from plano_agents.sessions.redis_connection import RedisConnection, StoreFailedError
+from plano_agents.sessions.redis_commands import StoreFailedError
+from plano_agents.sessions.redis_connection import RedisConnection
 from tests.faults.redis_script import answer_by
-from tests.faults.redis_server import RedisServer, free_port
+from tests.faults.redis_server import RedisServer, certify
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import free_port
 
 
 @asynccontextmanager
@@ -205,9 +206,9 @@ async def test_a_server_that_is_too_old_is_said_to_be() -> None:
     assert reason == "unknown command `GETEX`: Redis 7.0 or newer is needed"
 
 
-async def test_a_cluster_is_said_to_be_none_of_ours() -> None:
+async def test_a_cluster_that_is_taken_for_one_server_is_said_to_be_one() -> None:
     async with answer_by(lambda _: b"-MOVED 3999 127.0.0.1:6381\r\n") as url, connect(url) as connection:
-        assert "a single server is needed" in await fail(connection, "GET", "a")
+        assert "Write redis+cluster://" in await fail(connection, "GET", "a")
 
 
 @pytest.mark.parametrize(
@@ -256,37 +257,25 @@ async def test_user_password_and_database_are_taken_from_the_url(tmp_path: Path)
 
 
 async def test_a_server_is_spoken_to_over_tls(tmp_path: Path) -> None:
-    options, query = certify(tmp_path)
-    async with RedisServer(tmp_path, *options, scheme="rediss") as server, connect(server.url + query) as own:
+    tls = certify(tmp_path)
+    async with RedisServer(tmp_path, tls=tls) as server, connect(f"{server.url}?{tls.query}") as own:
         assert await own.call("ECHO", "a") == b"a"
 
 
 async def test_a_certificate_of_an_unknown_authority_is_refused(tmp_path: Path) -> None:
-    options, _ = certify(tmp_path)
-    async with RedisServer(tmp_path, *options, scheme="rediss") as server, connect(server.url) as connection:
+    tls = certify(tmp_path)
+    async with RedisServer(tmp_path, tls=tls) as server, connect(server.url) as connection:
         assert "CERTIFICATE_VERIFY_FAILED" in await fail(connection, "PING")
 
 
 async def test_a_frozen_server_costs_no_more_over_tls(tmp_path: Path) -> None:
-    options, query = certify(tmp_path)
+    tls = certify(tmp_path)
     async with (
-        RedisServer(tmp_path, *options, scheme="rediss") as server,
-        connect_briefly(server.url + query) as connection,
+        RedisServer(tmp_path, tls=tls) as server,
+        connect_briefly(f"{server.url}?{tls.query}") as connection,
     ):
         server.freeze()
         assert await fail(connection, "PING") == "no answer within 250 ms"
-
-
-def certify(folder: Path) -> tuple[list[str], str]:
-    """Make a certificate; give the server's options, and what the client's URL says of it."""
-    authority = trustme.CA()
-    certificate = authority.issue_cert("127.0.0.1")
-    chain, key, trusted = (folder / name for name in ("chain.pem", "key.pem", "ca.pem"))
-    chain.write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
-    certificate.private_key_pem.write_to_path(key)
-    authority.cert_pem.write_to_path(trusted)
-    options = ["--tls-cert-file", str(chain), "--tls-key-file", str(key), "--tls-ca-cert-file", str(trusted)]
-    return [*options, "--tls-auth-clients", "no"], f"?ssl_ca_certs={trusted}"
 
 
 @pytest.mark.parametrize("option", ["decode_responses=1", "protocol=3", "socket_timeout=9", "retry_on_timeout=1"])

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from plano_agents.errors import InvalidCursorError
 from plano_agents.sessions.pin import SessionKey, SwitchReason
 from plano_agents.sessions.redis_encoding import (
+    Cursor,
     decode_key,
     decode_maker,
     decode_pin,
+    encode_cursor,
     encode_key,
     encode_pin,
     encode_response_key,
@@ -56,12 +58,18 @@ def test_any_value_is_read_or_counts_as_none(value: object) -> None:
     assert decode_maker(value) is None  # type: ignore[arg-type] # whatever Redis says
 
 
-@given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
-def test_a_cursor_is_read_as_it_was_written(position: int, skip: int) -> None:
-    assert parse_cursor(f"{position}.{skip}") == (position, skip)
+@given(st.builds(Cursor, *[st.integers(0, 2**64 - 1)] * 3))
+def test_a_cursor_is_read_as_it_was_written(cursor: Cursor) -> None:
+    assert parse_cursor(encode_cursor(cursor)) == cursor
 
 
-@pytest.mark.parametrize("cursor", ["", ".", "1", "1.", ".1", "1.2.3", f"{2**64}.0", "1" * 5_000 + ".0", "٣.0"])
+def test_a_cursor_of_one_server_is_written_as_the_release_before_reads_it() -> None:
+    assert encode_cursor(Cursor(7, 3)) == "7.3"
+
+
+@pytest.mark.parametrize(
+    "cursor", ["", ".", "1", "1.", ".1", "1.2.3.4", "1.2.", f"{2**64}.0", "1" * 5_000 + ".0", "٣.0"]
+)
 def test_what_is_no_cursor_is_refused(cursor: str) -> None:
     with pytest.raises(InvalidCursorError):
         parse_cursor(cursor)

@@ -70,7 +70,7 @@ async def kill_and_restart(server: RedisServer, history: History) -> None:
 async def lose(server: RedisServer, history: History) -> None:
     began = history.now()
     await kill_and_restart(server, history)
-    history.lose(began)
+    history.note(Loss(), began)
 
 
 Event = Callable[[RedisServer, History], Awaitable[None]]

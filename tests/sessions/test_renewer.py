@@ -1,5 +1,6 @@
 """Keeping shared pins alive, without a store: what is written when."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -157,3 +158,22 @@ async def test_closing_writes_what_was_collected(renewer: Renewer, pen: Pen) -> 
     renewer.add(Renewal(A, 600, "1", 1))
     await renewer.aclose()
     assert pen.renewals == [Renewal(A, 600, "1", 1)]
+
+
+async def test_closing_waits_for_what_is_being_written(alarm: Alarm) -> None:
+    begun, may_end, written = asyncio.Event(), asyncio.Event(), list[Renewal]()
+
+    async def write(renewals: Sequence[Renewal]) -> None:
+        begun.set()
+        await may_end.wait()
+        written.extend(renewals)
+
+    renewer = Renewer(write, {A: "1"}.get, sleep=alarm)
+    renewer.add(Renewal(A, 600, "1", 1))
+    await alarm.ring(WRITE_SECONDS)
+    await begun.wait()
+    closing = asyncio.create_task(renewer.aclose())
+    await asyncio.wait({closing}, timeout=0)
+    may_end.set()
+    await closing
+    assert written == [Renewal(A, 600, "1", 1)]

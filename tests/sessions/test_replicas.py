@@ -38,7 +38,7 @@ class Replica:
 
     @property
     def is_cut_off(self) -> bool:
-        """Whether it goes by its own memory."""
+        """True if it goes by its own memory."""
         store = self.pinning.store
         assert isinstance(store, SharedSessionStore)
         return store._outage.is_on

@@ -1,7 +1,7 @@
 """Pins that replicas share: what each learns from the others, and what an outage leaves behind."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 
 import pytest
@@ -9,6 +9,7 @@ import pytest
 from plano_agents.errors import StoreUnavailableError
 from plano_agents.protocol.usage import Tokens
 from plano_agents.sessions.pin import Pin, SessionKey
+from plano_agents.sessions.redis_commands import Command, Reply
 from plano_agents.sessions.redis_encoding import USAGE_PREFIX, encode_key
 from plano_agents.sessions.renewer import RENEWALS_PER_LIFE, WRITE_SECONDS
 from plano_agents.sessions.shared import SharedSessionStore
@@ -72,6 +73,21 @@ async def replicas(server: RedisServer, log: OutageLog) -> AsyncIterator[Replica
         yield Replicas(server, alarm, clock, log, *stores)
 
 
+@contextmanager
+def counted(store: SharedSessionStore) -> Iterator[list[str]]:
+    """Name the commands that a store sends."""
+    connection, names = store._pins._connection, list[str]()
+    ask = connection.call_many
+
+    async def call_many(commands: Sequence[Command]) -> list[Reply]:
+        names.extend(str(command[0]) for command in commands)
+        return await ask(commands)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connection, "call_many", call_many)
+        yield names
+
+
 async def move(store: SharedSessionStore, key: SessionKey, old: Pin, new: Pin) -> Pin | None:
     """Take a turn that moves the pin; give the one that holds then."""
     with in_use(store, key):
@@ -122,6 +138,30 @@ class TestWhileTheStoreAnswers:
         await replicas.alarm.ring(WRITE_SECONDS)
         await replicas.here.find(A)  # whatever was asked before is answered
         assert await self._left(replicas, encode_key(A)) == pytest.approx(60, abs=5)
+
+    async def test_turns_that_end_together_ask_for_the_pin_each_and_are_written_once(self, replicas: Replicas) -> None:
+        spent = Tokens(100, 7, 64, 9)
+        await use(replicas.here, A, P)
+        await replicas.here.find(A)
+        with counted(replicas.here) as commands:
+            for _ in range(3):
+                await use(replicas.here, A, turn=spent)
+            await replicas.alarm.ring(WRITE_SECONDS)
+            session, _ = await replicas.here.find(A)
+        assert commands[:6] == ["GET", "GETEX"] * 3
+        assert commands[6:8] == ["PEXPIRE", "EVAL"]
+        assert session is not None
+        assert (session.turns, session.tokens) == (3, Tokens(300, 21, 192, 27))
+
+    async def test_what_is_counted_where_somebody_else_wrote_is_lost_alone(self, replicas: Replicas) -> None:
+        usage = USAGE_PREFIX + P.lineage
+        await use(replicas.here, A, P)
+        await replicas.server.tell("HSET", usage, "turns", "many")
+        await use(replicas.here, A, turn=Tokens(100, 7))
+        session, degraded = await replicas.here.find(A)
+        assert session is not None
+        assert not degraded
+        assert (session.turns, session.tokens) == (0, Tokens(100, 7))
 
     async def test_a_session_in_flight_lives_on_for_as_long_as_it_runs(self, replicas: Replicas) -> None:
         with in_use(replicas.here, A, turn=Tokens(1, 2, 3)):

@@ -159,7 +159,7 @@ async def test_each_change_is_one_line_of_the_log_without_a_secret(
     await fault.end(server)
     await probe_until(log, 2, alarm)
     await decide(pinning, A)
-    assert [f"127.0.0.1:{server.port} fails (" in line for line in log.lines] == [True, False]
+    assert [f"127.0.0.1:{server.port} does not answer (" in line for line in log.lines] == [True, False]
     assert log.lines[1].endswith("answers again: pins are shared")
     assert not [line for line in log.lines if PASSWORD in line or "of-mine" in line]
 

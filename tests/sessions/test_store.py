@@ -1,7 +1,8 @@
 """The promises of every session store, on memory and on a real Redis alike."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pin import SessionKey
 from plano_agents.sessions.store import SessionStore
 from plano_agents.testing.session_store import SessionStoreSuite, use
+from tests.faults.redis_groups import ClusterGroup, Group, SentinelGroup
 from tests.faults.redis_server import RedisServer
 from tests.sessions.conftest import build_pin, share
 
@@ -22,15 +24,75 @@ class TestMemory(SessionStoreSuite):
         yield MemorySessionStore(max_entries=1_000)
 
 
-class TestRedis(SessionStoreSuite):
+class OneServer(SessionStoreSuite):
+    program: str
+
     @pytest.fixture(autouse=True)
     def _folder(self, tmp_path: Path) -> None:
         self.folder = tmp_path
 
     @asynccontextmanager
     async def open_store(self) -> AsyncGenerator[SessionStore, None]:
-        async with RedisServer(self.folder) as server, share(server.url, timeout_seconds=10) as shared:
+        async with (
+            RedisServer(self.folder, program=self.program) as server,
+            share(server.url, timeout_seconds=10) as shared,
+        ):
             yield shared
+
+
+class TestRedis(OneServer):
+    program = "redis-server"
+
+
+class TestValkey(OneServer):
+    program = "valkey-server"
+
+
+class Several(SessionStoreSuite):
+    """Servers that stay for all tests of a class, and are emptied before each."""
+
+    kind: Callable[..., Group]
+    program = "redis-server"
+    password = ""
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def _group(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+        with asyncio.Runner() as runner:
+            stack = AsyncExitStack()
+            group = cls.kind(tmp_path_factory.mktemp("servers"), program=cls.program, password=cls.password)
+            cls.group = runner.run(stack.enter_async_context(group))
+            yield
+            runner.run(stack.aclose())
+
+    group: Group
+
+    @asynccontextmanager
+    async def open_store(self) -> AsyncGenerator[SessionStore, None]:
+        for master in await self.group.find_masters():
+            await master.tell("FLUSHALL")
+        async with share(self.group.url, timeout_seconds=10) as shared:
+            yield shared
+
+
+class TestSentinel(Several):
+    kind = SentinelGroup
+    password = "s3cret"
+
+
+class TestCluster(Several):
+    kind = ClusterGroup
+    password = "s3cret"
+
+
+class TestValkeySentinel(Several):
+    kind = SentinelGroup
+    program = "valkey-server"
+
+
+class TestValkeyCluster(Several):
+    kind = ClusterGroup
+    program = "valkey-server"
 
 
 text = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=12)

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from plano_agents.protocol.openai_chat import ChatHead, HeadMessage
-from plano_agents.sessions.decide import Route
+from plano_agents.protocol.openai_chat import ChatHead, HeadMessage, HeadPart
+from plano_agents.sessions.decide import Route, Verdict
 from plano_agents.sessions.ledger import Ledger
-from plano_agents.sessions.pin import Cause, Decision, Pin
+from plano_agents.sessions.memory import MemorySessionStore
+from plano_agents.sessions.pin import Cause, Decision, Pin, Session
 from plano_agents.sessions.pinning import Pinning
 from plano_agents.sessions.store import SessionStore
 from plano_agents.sessions.user_turns import name_user_turn
@@ -44,6 +45,12 @@ def test_a_user_turn_that_is_sent_again_is_the_same_one() -> None:
 )
 def test_another_message_tenant_or_store_is_another_user_turn(other: str | None) -> None:
     assert other not in {None, name("a", ANSWER, "b")}
+
+
+def test_an_image_alone_is_another_user_turn() -> None:
+    image = HeadMessage("user", (HeadPart("image"),))
+    assert name("a", ANSWER, image) not in {None, name("a")}
+    assert name("a", ANSWER, image, ANSWER, image) != name("a", ANSWER, image)
 
 
 def test_a_step_of_a_tool_loop_names_no_user_turn() -> None:
@@ -236,3 +243,25 @@ async def test_a_pin_that_was_kept_in_an_outage_is_kept_after_it() -> None:
     assert kept.comes_from(pin)
     assert not pin.comes_from(kept)
     assert not kept.comes_from(pin.move("m/2", "r", "unsuitable", 2.0))
+
+
+async def test_a_switch_is_weighed_and_staying_on_the_pinned_model_is_not() -> None:
+    store = MemorySessionStore(max_entries=10)
+    ledger = Ledger(max_entries=10, is_shared=False)
+    store.on_end = ledger.forget
+    pinning = Pinning(store, ledger, wall_clock=lambda: 5.0)
+    weighed: list[str] = []
+
+    def weigh(_session: Session | None, _pin: Pin, model: str) -> Verdict:
+        weighed.append(model)
+        return Verdict(is_allowed=True, because="cheap")
+
+    async def take(user_turn: str, leads_to: str) -> None:
+        with closing(pinning.user_turn(pinning.turn(A, 600), user_turn, weigh).open()) as turn:
+            await turn.decide(hint=None, find_model=str, route=lambda: asyncio.sleep(0, Route(leads_to, "r")))
+
+    await take("one", "m/1")
+    await take("two", "m/1")
+    assert weighed == []
+    await take("three", "m/2")
+    assert weighed == ["m/2"]

@@ -1,7 +1,7 @@
 """The attributes of our spans, each with what it says: the page `docs/tracing.md` shows the same table.
 
-``gen_ai.*`` are OpenTelemetry's semantic conventions for generative AI (open-telemetry/semantic-conventions-genai,
-which continues v1.41 of open-telemetry/semantic-conventions; status: development); ``http.*``, ``url.*``,
+``gen_ai.*`` are OpenTelemetry's semantic conventions for generative AI (v0.1.0 of
+open-telemetry/semantic-conventions-genai; status: development); ``http.*``, ``url.*``,
 ``server.*`` and ``error.*`` its stable ones. What they have no name for stands under ``plano.``.
 """
 
@@ -19,6 +19,7 @@ FIRST_CHUNK = "gen_ai.response.time_to_first_chunk"
 INPUT_TOKENS = "gen_ai.usage.input_tokens"
 OUTPUT_TOKENS = "gen_ai.usage.output_tokens"
 CACHED_TOKENS = "gen_ai.usage.cache_read.input_tokens"
+WRITTEN_TOKENS = "gen_ai.usage.cache_write.input_tokens"
 CONVERSATION = "gen_ai.conversation.id"
 AGENT = "gen_ai.agent.name"
 TOOL = "gen_ai.tool.name"
@@ -68,6 +69,7 @@ ATTRIBUTES: Mapping[str, str] = MappingProxyType(
         INPUT_TOKENS: "prompt tokens, cached ones included",
         OUTPUT_TOKENS: "completion tokens",
         CACHED_TOKENS: "prompt tokens that the provider read from its cache",
+        WRITTEN_TOKENS: "prompt tokens that the provider wrote to its cache, as far as it counts them",
         CONVERSATION: "the affinity id, hashed",
         AGENT: "the agent server's `name`",
         TOOL: "the tool that ran",
@@ -98,7 +100,7 @@ ATTRIBUTES: Mapping[str, str] = MappingProxyType(
         DEPLOYMENT: "which of the model's deployments serves, by its name",
         STRATEGY: "who ranked the preferences; absent where a pin was retained",
         SCORE: "the matching preference's score",
-        THRESHOLD: "what a score must exceed",
+        THRESHOLD: "the probability that a match must exceed",
         PREFERENCES: "all preferences, in the order of their scores below",
         SCORES: "each preference's score",
         CLIENT_LEFT: "`true` where the client left before its answer was whole",

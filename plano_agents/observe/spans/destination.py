@@ -13,6 +13,7 @@ from typing import Literal, cast, get_args
 from urllib.parse import urlsplit
 
 from plano_agents.errors import ConfigError
+from plano_agents.extras import write_command
 
 Protocol = Literal["grpc", "http/protobuf"]
 
@@ -50,7 +51,7 @@ def find_destination(percent: int, endpoint: str | None, environ: Mapping[str, s
     Raises:
         ConfigError: The environment names a protocol that is none of them, or the extra ``otel`` is not installed.
     """
-    if percent == 0 or _is_switched_off(environ):
+    if percent == 0 or is_switched_off(environ):
         return None
     _check_installed()
     endpoint = endpoint or environ.get("OTEL_TRACING_GRPC_ENDPOINT")  # Plano's own
@@ -64,28 +65,33 @@ def find_destination(percent: int, endpoint: str | None, environ: Mapping[str, s
     return Destination(protocol, None, _show(_find("ENDPOINT", environ)[1] or _DEFAULTS[protocol]))
 
 
-def _is_switched_off(environ: Mapping[str, str]) -> bool:
-    """Whether the environment wants no traces, whatever is configured."""
+def is_switched_off(environ: Mapping[str, str]) -> bool:
+    """Check whether the environment wants no traces, whatever is configured."""
     disabled = environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
     return disabled or environ.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "none"
 
 
-def _check_installed() -> None:
-    """Look whether OpenTelemetry is there; nothing of it is loaded.
-
-    Raises:
-        ConfigError: It is not.
-    """
+def describe_missing_packages() -> str | None:
+    """Say how OpenTelemetry's packages are installed; None where they are, and nothing of them is loaded."""
     for name in _NEEDED:
         try:
             found = find_spec(name)
         except ModuleNotFoundError:
             found = None
         if found is None:
-            raise ConfigError(
-                "Tracing is on and needs the extra 'otel', which is not installed. Run: pip install "
-                "'plano-agents[otel]' (in a clone: scripts/uv sync --extra otel), or set the sampling to 0."
-            )
+            return f"tracing needs the extra 'otel', which is not installed. Run: {write_command('otel')}"
+    return None
+
+
+def _check_installed() -> None:
+    """Look whether OpenTelemetry is there.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    missing = describe_missing_packages()
+    if missing is not None:
+        raise ConfigError(f"{missing[0].upper()}{missing[1:]}, or set the sampling to 0.")
 
 
 def _find(name: str, environ: Mapping[str, str]) -> tuple[str, str]:

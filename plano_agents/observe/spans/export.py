@@ -21,7 +21,7 @@ from plano_agents.errors import ConfigError
 from plano_agents.observe.spans.destination import Destination
 
 FLUSH_SECONDS = 2.0
-"""How long what is queued may take to be sent at the end."""
+"""The longest time to send what is queued at the end, in seconds."""
 
 ABORT_SECONDS = 0.5
 """How long the exporter may take to give up after that."""

@@ -16,6 +16,7 @@ from plano_agents.observe.spans.spans import build_parent
 from plano_agents.trace_context import TraceContext
 from tests.observe.spans.collector import grpc_collector, http_collector
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import free_port
 
 HTTP = "http/protobuf"
 
@@ -25,14 +26,6 @@ def silent() -> Iterator[str]:
     """The address of what takes connections, and answers none."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-
-@pytest.fixture
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port
 
 
 @pytest.fixture
@@ -79,9 +72,9 @@ def empty(lines: "queue.Queue[str]") -> list[str]:
 
 @pytest.mark.parametrize("protocol", ["grpc", HTTP])
 def test_a_dead_collector_is_told_once_and_slows_nobody(
-    protocol: str, free_port: int, told: "queue.Queue[str]", open_export: OpenExport
+    protocol: str, told: "queue.Queue[str]", open_export: OpenExport
 ) -> None:
-    url = f"http://127.0.0.1:{free_port}"
+    url = f"http://127.0.0.1:{free_port()}"
     export = open_export(url, protocol)
     for _ in range(5_000):  # over twice what the queue takes; were each to wait for a batch, they would take an hour
         export.tracer.start_span("lost").end()
@@ -159,11 +152,9 @@ def test_headers_that_cannot_be_read_are_never_shown(
 @pytest.mark.parametrize(
     "state", ["canary", "a=canary\xff", "a=1,a=2", ",".join(f"k{number}=canary" for number in range(40))]
 )
-def test_a_tracestate_that_is_none_is_not_told(
-    open_export: OpenExport, free_port: int, told: "queue.Queue[str]", state: str
-) -> None:
+def test_a_tracestate_that_is_none_is_not_told(open_export: OpenExport, told: "queue.Queue[str]", state: str) -> None:
     """Any client could fill the log with it."""
-    export = open_export(f"http://127.0.0.1:{free_port}")
+    export = open_export(f"http://127.0.0.1:{free_port()}")
     build_parent(TraceContext("1" * 32, "1" * 16, 1, state), is_remote=True)
     export.close()
     assert empty(told) == []
