@@ -17,6 +17,8 @@ class Deadline:
         on_passed: Called when it has passed; it may move it.
     """
 
+    __slots__ = ("_due", "_loop", "_on_passed", "_timer", "_timer_due")
+
     def __init__(self, loop: asyncio.AbstractEventLoop, on_passed: Callable[[], None]) -> None:
         self._loop = loop
         self._on_passed = on_passed
@@ -28,9 +30,11 @@ class Deadline:
         """Move it to so many seconds from now; it is kept only once `watch` was called."""
         self._due = self._loop.time() + seconds
 
-    def move_to(self, due: float) -> None:
-        """Move it to a time on the event loop's clock; it is kept only once `watch` was called."""
+    def expect(self, due: float) -> None:
+        """Move it to a time on the event loop's clock, and see to it that it is noticed."""
         self._due = due
+        if due < self._timer_due:
+            self._set()
 
     def lift(self) -> None:
         """Have none for now."""
@@ -39,10 +43,7 @@ class Deadline:
     def watch(self) -> None:
         """See to it that the deadline is noticed."""
         if self._due < self._timer_due:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer_due = self._due
-            self._timer = self._loop.call_at(self._due, self._on_timer)
+            self._set()
 
     def cancel(self) -> None:
         """Have none for ever."""
@@ -50,6 +51,12 @@ class Deadline:
         if self._timer is not None:
             self._timer.cancel()
         self._on_passed = _ring_no_more  # whose deadline it is owns it: that is a cycle
+
+    def _set(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_due = self._due
+        self._timer = self._loop.call_at(self._due, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None

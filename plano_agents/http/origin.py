@@ -45,7 +45,7 @@ class Provenance(NamedTuple):
     peer: str | None
     """The address that it came from; None where that is a Unix socket's."""
     has_body: bool
-    """Whether it announces a body's length."""
+    """True if it announces a body's length."""
     host: str | None
     """``Host``."""
     origin: str | None
@@ -167,25 +167,25 @@ def find_foreign_page(
 
 
 def is_json(content_type: str | None) -> bool:
-    """Whether a media type is JSON's: ``application/json``, or one that ends with ``+json`` (RFC 6839)."""
+    """Check whether a media type is JSON's: ``application/json``, or one that ends with ``+json`` (RFC 6839)."""
     essence = (content_type or "").partition(";")[0].strip().lower()
     return essence == "application/json" or (essence.startswith("application/") and essence.endswith("+json"))
 
 
 def is_allowed(name: str, allowed_hosts: Collection[str]) -> bool:
-    """Whether a name is one of the allowed hosts, or below one that begins with ``*.``."""
+    """Check whether a name is one of the allowed hosts, or below one that begins with ``*.``."""
     name = name.lower()
     return any(name.endswith(each[1:]) if each.startswith("*.") else name == each for each in allowed_hosts)
 
 
 def is_loopback_name(name: str) -> bool:
-    """Whether a name of a host can be this machine's alone: ``localhost``, below it (RFC 6761), or an address."""
+    """Check whether a name of a host can be this machine's alone: ``localhost``, below it (RFC 6761), or an address."""
     name = name.lower()
     return name == "localhost" or name.endswith(".localhost") or is_loopback_address(name)
 
 
 def is_loopback_address(address: str) -> bool:
-    """Whether an IP address is this machine's own: ``127.0.0.0/8``, ``::1``, also as IPv6 sockets write the former."""
+    """Check whether an IP address is loopback: ``127.0.0.0/8``, ``::1``, or the former as mapped into IPv6."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

@@ -77,15 +77,15 @@ class Adjustment:
     field: str
     """The top-level field that was changed."""
     kind: Literal["dropped", "clamped", "rewritten"]
-    """Whether it was left out, brought into range, or said in another way."""
+    """True if it was left out, brought into range, or said in another way."""
     text: str
     """What was done, in a few words without anything of a prompt: ``max_tokens=16384 (was 32000)``."""
     alters: bool = False
-    """Whether the answer may differ from what was asked for."""
+    """True if the answer may differ from what was asked for."""
 
 
 Tell = Callable[[Adjustment], None]
-"""Is told of each change."""
+"""Called for each change."""
 
 
 def ignore(_adjustment: Adjustment) -> None:

@@ -20,7 +20,9 @@ VERSION = "2023-06-01"
 """The ``anthropic-version`` that these shapes are of."""
 
 END_MARK = EndMark(
-    re.compile(rb'"type"\s*:\s*"(?:message_stop|(?P<error>error))"'), literals=[b"message_stop", b'"error"']
+    re.compile(rb'"type"\s*:\s*"(?:message_stop|(?P<error>error))"'),
+    literals=[b"message_stop", b'"error"'],
+    may_tell=lambda events: b"message_stop" in events or b'"usage"' in events or b'"error"' in events,
 )
 """What a stream has near its end."""
 

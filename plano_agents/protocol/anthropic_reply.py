@@ -127,3 +127,14 @@ def parse_event(data: bytes) -> StreamEvent:
         UpstreamProtocolError: It is not an event in Anthropic's form.
     """
     return decode_upstream(_EVENT, data, "stream event", mend_message)
+
+
+def read_text(data: bytes) -> str | None:
+    """Read the text of an event that adds to an answer's text; None where it is another event.
+
+    Raises:
+        UpstreamProtocolError: It is not an event in Anthropic's form.
+    """
+    event = parse_event(data)
+    is_text = event.type == "content_block_delta" and event.delta is not None and event.delta.type == "text_delta"
+    return event.delta.text if is_text and event.delta is not None else None

@@ -67,9 +67,9 @@ class DocumentBlock(Shape, frozen=True, tag_field="type", tag="document"):
     source: Base64Source | UrlSource | PlainTextSource | ContentSource
     title: str | None = None
     context: str | None = None
-    """What is told of it beside its text."""
+    """What is reported of it beside its text."""
     citations: msgspec.Raw = ABSENT
-    """Whether the answer is to cite it."""
+    """True if the answer is to cite it."""
 
 
 class SearchResultBlock(Shape, frozen=True, tag_field="type", tag="search_result"):
@@ -79,7 +79,7 @@ class SearchResultBlock(Shape, frozen=True, tag_field="type", tag="search_result
     title: str
     content: tuple[TextBlock, ...] = ()
     citations: msgspec.Raw = ABSENT
-    """Whether the answer is to cite it."""
+    """True if the answer is to cite it."""
 
 
 class ToolReferenceBlock(Shape, frozen=True, tag_field="type", tag="tool_reference"):
@@ -183,11 +183,11 @@ class OfferedTool(Struct, frozen=True):
     eager_input_streaming: bool | None = None
     """How finely its input is streamed."""
     defer_loading: bool | None = None
-    """Whether the model is to see it only once a search of tools has found it."""
+    """True if the model is to see it only once a search of tools has found it."""
 
 
 class ToolChoice(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Whether and which tools are called: ``auto``, ``any``, ``none``, or ``tool`` by name."""
+    """The tool choice: ``auto``, ``any``, ``none``, or ``tool`` by name."""
 
     type: Literal["auto", "any", "none", "tool"]
     name: str | None = None
@@ -216,7 +216,7 @@ class Metadata(Struct, frozen=True):
 
 
 class Thinking(Struct, frozen=True):
-    """Whether and how much the model is to think first."""
+    """The thinking asked for: none, or how much."""
 
     type: str
     budget_tokens: int | None = None

@@ -108,8 +108,8 @@ def refuse_unknown(
         known: Fields that are carried, or whose loss changes no answer.
         neutral: Further fields, with the values (besides null) that ask for nothing.
         target: Whom the request is translated for, for the message: ``an Anthropic model``.
-        droppable: Fields that may be left out, which is told.
-        tell: Is told of each of them.
+        droppable: Fields that may be left out and reported.
+        tell: Called for each of them.
 
     Returns:
         The request's top-level fields.
@@ -158,12 +158,12 @@ def _name_field(message: str) -> RequestError:
         field = what.removeprefix(_UNKNOWN_FIELD).strip("`")
         path = f"{path}.{field}" if path else field
         return UnsupportedFieldError(
-            f"{path!r} cannot be carried to the model that serves this request. Leave it out.", param=path
+            f"{path!r} is not supported by the model that serves this request. Leave it out.", param=path
         )
     if path.endswith(".type") and what.startswith("Invalid"):
         kind = what.rpartition("value ")[2]
         return UnsupportedFieldError(
-            f"{path!r} is {kind}, which cannot be carried to the model that serves this request.", param=path
+            f"{path!r} is {kind}, which is not supported by the model that serves this request.", param=path
         )
     place = f" in {path!r}" if path else ""
     return RequestError(f"Invalid request{place}: {what}.", param=path or None)

@@ -5,6 +5,7 @@ import re
 ENVELOPES = (
     "system-reminder",
     "system_reminder",
+    "user-prompt-submit-hook",
     "environment_context",
     "environment_details",
     "user_instructions",
@@ -60,7 +61,11 @@ class Stripper:
 
 
 def strip_envelopes(text: str) -> str:
-    """Take out what harnesses wrote, nested or not; an envelope that is never closed stays."""
+    """Take out what harnesses wrote, nested or not.
+
+    An envelope that is never closed reaches to the end where no words stand before it; after words it stays, for a user
+    may speak of one.
+    """
     if "<" not in text:
         return text
     kept: list[str] = []
@@ -80,4 +85,6 @@ def strip_envelopes(text: str) -> str:
         if not depth:
             kept.append(text[done:start])
             done = found.end()
+    if opened is not None and not "".join([*kept, text[done : opened[1]]]).strip():
+        return "".join([*kept, text[done : opened[1]]])
     return "".join([*kept, text[done:]])

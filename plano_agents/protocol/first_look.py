@@ -7,7 +7,9 @@ tried again elsewhere.
 """
 
 import re
+from collections.abc import Sequence
 from enum import Enum
+from itertools import chain
 
 import msgspec
 from msgspec import Struct
@@ -113,14 +115,14 @@ _EVENT = msgspec.json.Decoder(_Event)
 
 
 def looks_like_events(body: bytes) -> bool:
-    """Whether bytes are the beginning of server-sent events, whatever their content type says."""
+    """Check whether bytes are the beginning of server-sent events, whatever their content type says."""
     if body[:1] == b"{":
         return False  # mostly it is JSON
     return body.removeprefix(_BOM).lstrip().startswith(_EVENT_STARTS)
 
 
 def may_be_events(opening: bytes) -> bool:
-    """Whether the first bytes of an answer may be those of server-sent events, as few as they are."""
+    """Check whether the first bytes of an answer may be those of server-sent events, as few as they are."""
     if _BOM.startswith(opening):
         return True
     text = opening.removeprefix(_BOM).lstrip()
@@ -148,7 +150,7 @@ def check_whole(body: bytes, form: Form) -> FoundError | None:
         found = read_provider_error(body)
         if found is not None:
             return FoundError(find_status(found), body)
-        raise UpstreamProtocolError("The provider answered 200 with what is not a JSON object.") from error
+        raise UpstreamProtocolError("The provider answered 200 with a body that is not a JSON object.") from error
     part = fields.get(_PARTS[form])
     said = part is not None and bytes(part) not in {b"null", b"[]"}
     if not said or fields.get("error", ABSENT) not in NO_ERROR:
@@ -161,30 +163,70 @@ def check_whole(body: bytes, form: Form) -> FoundError | None:
     return None
 
 
+class OpeningLook:
+    """A look at the first bytes of a stream as they come, each of them once."""
+
+    __slots__ = ("_decoder", "_is_surely_events", "_pieces", "_size")
+
+    def __init__(self) -> None:
+        self._decoder = sse.EventDecoder()
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._is_surely_events = False
+
+    @property
+    def came(self) -> bytes:
+        """All bytes that came."""
+        if len(self._pieces) > 1:
+            self._pieces = [b"".join(self._pieces)]
+        return self._pieces[0] if self._pieces else b""
+
+    def take(self, chunk: bytes) -> Opening | FoundError | None:
+        """Take the next bytes, and judge the stream by all that came; None where they cannot be events."""
+        self._pieces.append(chunk)
+        if not self._is_surely_events:
+            came = self.came
+            if not may_be_events(came):
+                return None
+            self._is_surely_events = looks_like_events(came)
+        return self.judge(chunk)
+
+    def judge(self, chunk: bytes) -> Opening | FoundError:
+        """Judge the stream by the events that the next bytes complete: those before them said nothing."""
+        self._size += len(chunk)
+        for event in chain.from_iterable(map(self._decode, sse.cut(chunk))):
+            try:
+                read = _EVENT.decode(event.data)
+            except msgspec.ValidationError:
+                if event.data == _DONE:
+                    continue
+                error = read_provider_error(event.data)
+                return Opening.BEGUN if error is None else FoundError(find_status(error), event.data)
+            except BAD_JSON:
+                continue  # no answer's event
+            said = bytes(read.response) if read.type == _FAILED else event.data
+            if _may_be_error(read):
+                error = read_provider_error(said)
+                if error is not None:
+                    return FoundError(find_status(error), said)
+            if not _is_prelude(read):
+                return Opening.BEGUN
+        return Opening.SILENT if self._size < MAX_OPENING_BYTES else Opening.BEGUN
+
+    def _decode(self, chunk: bytes) -> Sequence[sse.Event]:
+        try:
+            return self._decoder.feed(chunk)
+        except UpstreamProtocolError:
+            return ()  # an event that is too large says nothing here
+
+
 def judge_opening(opening: bytes) -> Opening | FoundError:
     """Look at the first bytes of a stream.
 
     Args:
         opening: All bytes that came so far.
     """
-    for event in sse.decode_events(opening):
-        try:
-            read = _EVENT.decode(event.data)
-        except msgspec.ValidationError:
-            if event.data == _DONE:
-                continue
-            error = read_provider_error(event.data)
-            return Opening.BEGUN if error is None else FoundError(find_status(error), event.data)
-        except BAD_JSON:
-            continue  # no answer's event
-        said = bytes(read.response) if read.type == _FAILED else event.data
-        if _may_be_error(read):
-            error = read_provider_error(said)
-            if error is not None:
-                return FoundError(find_status(error), said)
-        if not _is_prelude(read):
-            return Opening.BEGUN
-    return Opening.SILENT if len(opening) < MAX_OPENING_BYTES else Opening.BEGUN
+    return OpeningLook().judge(opening)
 
 
 def find_status(error: ErrorDetail) -> int:

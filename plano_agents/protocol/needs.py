@@ -36,7 +36,7 @@ _TOOL_FIELDS = ("tools", "functions")
 _NOT_EMPTY = re.compile(rb"\[\s*[^\s\]]")
 
 PAYLOAD_BYTES = 512
-"""How long what comes by value is, where it is left out of the estimate."""
+"""The length above which embedded data is left out of the estimate, in bytes."""
 
 _PAYLOAD = re.compile(
     rb'"(?:data|file_data|encrypted_content|signature)"\s*:\s*"(?=[\w+/=\\-]{%d})|"data:[\w.+-]+\\?/[^"\s,]*,(?=[^"]{%d})'
@@ -57,7 +57,7 @@ class Needs:
     """The needs of one request.
 
     Args:
-        body: The request; what is no JSON needs nothing, for it is refused elsewhere.
+        body: The request; what is not JSON needs nothing, for it is refused elsewhere.
         fields: Its top-level fields.
     """
 
@@ -66,9 +66,9 @@ class Needs:
         self._fields = fields
 
     def fits(self, context_window: int) -> bool:
-        """Whether the input fits into a window, in tokens; False only where that is nearly certain."""
+        """Check whether the input fits into a window, in tokens; False only where that is nearly certain."""
         left = (context_window + 1) * CHARACTERS_PER_TOKEN
-        if len(self._body) < left:
+        if len(self._body) <= count_sure_bytes(context_window):
             return True
         for characters in _count_characters(self._body):
             left -= characters
@@ -82,18 +82,23 @@ class Needs:
 
     @cached_property
     def images(self) -> bool:
-        """Whether an image is shown."""
+        """True if an image is shown."""
         shown = [self._fields[name] for name in _CONVERSATIONS if name in self._fields]
         return any(_IMAGE.search(value) is not None and _shows_image(_decode(value)) for value in shown)
 
     @cached_property
     def tools(self) -> bool:
-        """Whether tools are offered."""
+        """True if tools are offered."""
         return offers_tools(self._fields)
 
 
+def count_sure_bytes(context_window: int) -> int:
+    """Count how many bytes of a request fit into a window, in tokens, whatever stands in them."""
+    return (context_window + 1) * CHARACTERS_PER_TOKEN - 1
+
+
 def offers_tools(fields: Mapping[str, msgspec.Raw]) -> bool:
-    """Whether a request offers its model tools; an empty list of them is none."""
+    """Check whether a request offers its model tools; an empty list of them is none."""
     offered = [fields[name] for name in _TOOL_FIELDS if name in fields]
     return any(_NOT_EMPTY.match(value) is not None for value in offered)
 
@@ -122,7 +127,7 @@ def _decode(value: msgspec.Raw) -> object:
 
 
 def _shows_image(value: object) -> bool:
-    """Whether an image is among content, at any depth."""
+    """Check whether an image is among content, at any depth."""
     waiting = [value]
     while waiting:
         piece = waiting.pop()

@@ -18,11 +18,27 @@ from plano_agents.protocol import sse
 from plano_agents.protocol.decoding import decode_request
 from plano_agents.protocol.end_mark import EndMark
 
+
+def _may_tell(events: bytes) -> bool:
+    """See `EndMark`; many providers write both into each chunk, null in all but the last."""
+    is_set = events.count(b'"finish_reason"') != events.count(b'"finish_reason":null')  # or null after a space
+    if (is_set and _has_value(events, b'"finish_reason"')) or (b'"usage"' in events and _has_value(events, b'"usage"')):
+        return True
+    return b'"error"' in events or sse.DONE_MARK in events
+
+
+def _has_value(events: bytes, name: bytes) -> bool:
+    """Check whether a field stands anywhere with anything but null."""
+    count = events.count(name)
+    return count != events.count(name + b":null") and count != events.count(name + b": null")
+
+
 END_MARK = EndMark(
     re.compile(rb'"error"\s*:\s*(?P<error>\{(?!\s*\})|"(?!"))'),
     re.compile(rb'"finish_reason"\s*:\s*"'),
     re.compile(rb"\[DONE\](?:(?<=^data: \[DONE\])|(?<=^data:\[DONE\]))", re.MULTILINE),
     beginnings=[b'"error"', b'"finish_reason"', b"[DONE]"],
+    may_tell=_may_tell,
 )
 """What a stream has near its end; some compatible providers leave ``[DONE]`` out."""
 

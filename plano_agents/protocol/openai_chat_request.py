@@ -137,7 +137,7 @@ class ToolMessage(CacheMarked, frozen=True, omit_defaults=True, tag_field="role"
     """Its call's id."""
     content: Content = None
     is_error: bool | None = None
-    """Whether the tool failed; an extension of the hub's."""
+    """True if the tool failed; an extension of the hub's."""
 
 
 Message = SystemMessage | DeveloperMessage | UserMessage | AssistantMessage | ToolMessage
@@ -269,7 +269,7 @@ def read_stream_options(body: bytes) -> StreamOptions | None:
 
 
 def wants_usage(request: ChatRequest) -> bool:
-    """Whether a streamed answer is to end with its usage."""
+    """Check whether a streamed answer is to end with its usage."""
     return request.stream_options is not None and bool(request.stream_options.include_usage)
 
 
@@ -303,8 +303,7 @@ def resolve_tool_choice(request: ChatRequest) -> ChatRequest:
         request = msgspec.structs.replace(request, tools=tools, tool_choice=choice.allowed_tools.mode)
     if not request.tools and request.tool_choice not in {None, "none", "auto"}:
         raise RequestError(
-            "'tool_choice' asks for a call, and there is no tool to be called. Offer it in 'tools', or leave "
-            "'tool_choice' out.",
+            "'tool_choice' requires a call, but no tool is offered. Offer it in 'tools', or leave 'tool_choice' out.",
             param="tool_choice",
         )
     return request

@@ -220,6 +220,21 @@ def parse_chunk(data: bytes) -> Chunk:
     return decode_upstream(_CHUNK, data, "chat completion chunk", mend_chat)
 
 
+def read_text(data: bytes) -> str | None:
+    """Read the text of a chunk that adds to its one answer's text; None where it adds anything else.
+
+    Raises:
+        UpstreamProtocolError: It is not a chunk in OpenAI's form.
+    """
+    chunk = parse_chunk(data)
+    if len(chunk.choices) != 1 or chunk.error is not UNSET:
+        return None
+    choice = chunk.choices[0]
+    text = choice.delta.content or None
+    adds = Delta(role=choice.delta.role, content=choice.delta.content)
+    return text if choice.delta == adds and not (choice.finish_reason or choice.message) else None
+
+
 def read_finish_reason(native: str, *, calls: bool) -> str:
     """Say why an answer ended in OpenAI's words.
 

@@ -80,7 +80,7 @@ _BLOCKS = msgspec.json.Decoder(tuple[msgspec.Raw, ...])
 
 
 def parse_head(body: bytes) -> ChatHead:
-    """Read what routing needs of a responses request; tool calls are no messages, and their outputs have no text.
+    """Read what routing needs of a responses request; tool calls are not messages, and their outputs have no text.
 
     Raises:
         RequestError: The body is not JSON, or a field that is read has the wrong type or size; ``param`` names it.

@@ -59,7 +59,7 @@ class Tool(Struct, frozen=True):
     tools: "tuple[Tool, ...]" = ()
     """A namespace's."""
     defer_loading: bool | None = None
-    """Whether the model is to see it only once a search of tools has found it."""
+    """True if the model is to see it only once a search of tools has found it."""
     execution: str | None = None
     """Who runs a search of tools: ``client``, or else OpenAI."""
 
@@ -132,7 +132,7 @@ class ChosenTool(Struct, frozen=True):
 
 
 class ToolChoice(Struct, frozen=True):
-    """A tool choice that is no single word."""
+    """A tool choice that is not a single word."""
 
     type: str
     name: str = ""

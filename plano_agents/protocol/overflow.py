@@ -1,4 +1,4 @@
-"""Whether a provider's error says that the request is too long for its model.
+"""Recognition of errors that say the request is too long for its model.
 
 There is one code for it (OpenAI's ``context_length_exceeded``), which few send, and a sentence of each vendor's own.
 Only the error's message, type and code are read, never what else a body repeats of the request. A 413 says so by
@@ -54,7 +54,7 @@ _BODY = msgspec.json.Decoder(_Said | tuple[_Said, ...])
 
 
 def says_too_long(status: int, body: bytes) -> bool:
-    """Whether an answer says that the request is too long for the model.
+    """Check whether an answer says that the request is too long for the model.
 
     Args:
         status: The HTTP status.
@@ -72,7 +72,7 @@ def says_too_long(status: int, body: bytes) -> bool:
 
 
 def tells_too_long(*said: object) -> bool:
-    """Whether an error's message, type or code says that the request is too long for the model."""
+    """Check whether an error's message, type or code says that the request is too long for the model."""
     return any(isinstance(text, str) and _SAYS_SO.search(text) for text in said)
 
 

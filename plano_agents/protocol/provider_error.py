@@ -2,7 +2,7 @@
 
 OpenAI's and Anthropic's ``error`` objects, Gemini's list of one, the bare object of Mistral and vLLM
 (``object: error``), whose message may be a list of faults, FastAPI's ``detail``, and what gateways write in their place
-(`_WORDS`). What is in none of these forms, as a gateway's page, is no error that can be read.
+(`_WORDS`). What is in none of these forms, as a gateway's page, is not an error that can be read.
 """
 
 import re
@@ -69,7 +69,7 @@ def read_any_error(body: bytes, status: int) -> ErrorDetail:
 
 
 def is_too_long(error: ErrorDetail) -> bool:
-    """Whether an error says that the request is too long for the model."""
+    """Check whether an error says that the request is too long for the model."""
     return tells_too_long(error.message, error.type, error.code)
 
 

@@ -21,7 +21,7 @@ class SealedReasoning(Struct, frozen=True):
     """A reasoning item, as far as it is sent back."""
 
     summary: str
-    """What is told of it."""
+    """What is reported of it."""
     encrypted_content: str
     """As its provider gave it, marked where it is not OpenAI's."""
 
@@ -38,7 +38,7 @@ def seal_reasoning(summary: str, encrypted_content: str) -> msgspec.Raw:
     """Write a reasoning item as a thinking block.
 
     Args:
-        summary: What is told of the reasoning.
+        summary: What is reported of the reasoning.
         encrypted_content: The reasoning.
     """
     return msgspec.Raw(msgspec.json.encode(ThinkingBlock(summary, SEAL + encrypted_content)))

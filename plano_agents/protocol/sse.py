@@ -1,11 +1,12 @@
 """Server-sent events: reading and writing, by the WHATWG HTML standard's section 9.2.
 
-Bytes come in any slicing, CR, LF and CRLF all end a line, and an event that no blank line ended is no event.
+Bytes come in any slicing, CR, LF and CRLF all end a line, and an event that no blank line ended is not an event.
 What an event's data means is left to the wire formats.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from plano_agents.errors import UpstreamProtocolError
 
@@ -15,6 +16,7 @@ MAX_EVENT_BYTES = 32 * 1024 * 1024
 MAX_EVENT_LINES = 65_536
 """The most lines of an event; providers write one to three."""
 
+DONE_MARK = b"[DONE]"
 DONE = b"data: [DONE]\n\n"
 """What ends an OpenAI stream."""
 
@@ -23,8 +25,7 @@ _BLANK_LINES = re.compile(rb"\n{3,}")
 _BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One server-sent event."""
 
     data: bytes
@@ -71,6 +72,9 @@ class EventDecoder:
             UpstreamProtocolError: An event grew over `MAX_EVENT_BYTES` or `MAX_EVENT_LINES`.
         """
         rest = self._rest
+        if not (rest or self._lines) and (event := _find_event(chunk)) is not None:
+            self._started = True
+            return [event]
         if self._started and b"\n" not in chunk and b"\r" not in chunk and rest[-1:] != b"\r":
             rest += chunk
             self._check(len(rest))
@@ -124,6 +128,31 @@ class EventDecoder:
             raise UpstreamProtocolError(f"The stream holds one event of over {MAX_EVENT_BYTES} bytes.")
         if self._lines > MAX_EVENT_LINES:
             raise UpstreamProtocolError(f"The stream holds one event of over {MAX_EVENT_LINES} lines.")
+
+
+def _find_event(chunk: bytes) -> Event | None:
+    """Find the event that some bytes are, where they are one of one line of data, and nothing else."""
+    if not chunk.endswith(b"\n\n") or b"\r" in chunk or len(chunk) > MAX_EVENT_BYTES:
+        return None
+    if chunk.startswith(b"data: "):
+        name, data = b"", chunk[6:-2]
+    elif chunk.startswith(b"event: "):
+        name, found, data = chunk[7:-2].partition(b"\ndata: ")
+        if not found or b"\n" in name:
+            return None
+    else:
+        return None
+    return Event(data, name.decode("utf-8", "replace") or "message") if b"\n" not in data else None
+
+
+def cut(chunk: bytes) -> Iterator[bytes]:
+    """Cut bytes after each blank line, where it has no carriage returns: a read may hold many events."""
+    start = 0
+    while (end := chunk.find(b"\n\n", start) + 2) > 1:
+        yield chunk[start:end]
+        start = end
+    if start < len(chunk):
+        yield chunk[start:]
 
 
 def decode_events(text: bytes) -> list[Event]:

@@ -61,7 +61,7 @@ class ClientTools:
 
     @property
     def has_own(self) -> bool:
-        """Whether a tool was sent under a name."""
+        """True if a tool was sent under a name."""
         return bool(self._own)
 
     def send(self, tool: ClientTool) -> str:

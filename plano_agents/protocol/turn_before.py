@@ -14,7 +14,7 @@ from plano_agents.protocol.decoding import BAD_JSON
 
 _CONVERSATIONS = ("messages", "input")
 _CLIENTS_ITEMS = ("mcp_approval_response", "compaction", "item_reference")
-"""Items of the responses API without a role that are no part of an answer; outputs of tools are none either."""
+"""Items of the responses API without a role that are not part of an answer; outputs of tools are none either."""
 _INSTRUCTIONS = frozenset({"system", "developer"})
 
 
@@ -65,7 +65,7 @@ def _find_last_answer(items: Sequence[_Item]) -> int:
 
 
 def _is_models(item: _Item) -> bool:
-    """Whether the model made it."""
+    """Check whether the model made it."""
     if item.role is not None:
         return item.role == "assistant"
     kind = item.type or ""

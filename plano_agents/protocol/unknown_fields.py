@@ -50,7 +50,7 @@ class FieldFinder:
 
         Args:
             request: The request's top-level fields.
-            tell: Is told.
+            tell: Called for each adjustment.
         """
         for name in self._fields:
             value = read_value(request.get(name))
@@ -63,7 +63,7 @@ class FieldFinder:
         Args:
             name: The field.
             value: Its value, decoded.
-            tell: Is told.
+            tell: Called for each adjustment.
         """
         kind = next(field.type for field in self._whole.fields if field.encode_name == name)
         for unknown in dict.fromkeys(self._find(value, kind)):

@@ -5,6 +5,7 @@ OpenAI's chat completions count ``prompt_tokens`` and ``completion_tokens``, its
 What a provider does not say is not known, and counts as nothing.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -12,6 +13,7 @@ from msgspec import Struct
 
 from plano_agents.protocol import sse
 from plano_agents.protocol.decoding import BAD_JSON
+from plano_agents.protocol.form import Form
 
 MAX_TOKENS = 2**53
 """What an answer can cost at most: with more, the number is wrong, and stores that count in 64 bits refuse it."""
@@ -67,7 +69,38 @@ class _Answer(Struct, frozen=True):
     response: _Nested | None = None
 
 
+class _Part(Struct, frozen=True):
+    """One of an answer's parts, of which nothing is read."""
+
+
+_Parts = tuple[_Part, ...] | None
+
+
+class _Whole(_Answer, frozen=True):
+    """A whole answer of status 200, or an error in its place."""
+
+    error: object = None
+    parts: _Parts = None
+
+
+class _Completion(_Whole, frozen=True):
+    parts: _Parts = msgspec.field(default=None, name="choices")
+
+
+class _Message(_Whole, frozen=True):
+    parts: _Parts = msgspec.field(default=None, name="content")
+
+
+class _Response(_Whole, frozen=True):
+    parts: _Parts = msgspec.field(default=None, name="output")
+
+
 _ANSWER = msgspec.json.Decoder(_Answer)
+_WHOLE: Mapping[Form, msgspec.json.Decoder[_Whole]] = {
+    Form.OPENAI_CHAT: msgspec.json.Decoder(_Completion),
+    Form.ANTHROPIC_MESSAGES: msgspec.json.Decoder(_Message),
+    Form.OPENAI_RESPONSES: msgspec.json.Decoder(_Response),
+}
 
 
 class UsageMeter:
@@ -105,21 +138,38 @@ def read_usage(body: bytes) -> Tokens:
         answer = _ANSWER.decode(body)
     except BAD_JSON:
         return NO_TOKENS
-    for place in (answer, answer.message, answer.response):
-        if place is not None and place.usage is not None:
-            return _count(place.usage)
-    return NO_TOKENS
+    return _count(answer.usage or _find_nested(answer))
 
 
-def _count(usage: _Usage) -> Tokens:
+def read_sure_usage(body: bytes, form: Form) -> Tokens | None:
+    """Say what a whole answer of status 200 cost that is one at first sight, as most are; None where it may be none.
+
+    Args:
+        body: The answer; of others `first_look.check_whole` tells.
+        form: The wire that was spoken.
+    """
+    try:
+        answer = _WHOLE[form].decode(body)
+    except BAD_JSON:
+        return None
+    if not answer.parts or answer.error is not None:
+        return None
+    return _count(answer.usage or _find_nested(answer))
+
+
+def _find_nested(answer: _Answer) -> _Usage | None:
+    nested = answer.message if answer.message is not None and answer.message.usage is not None else answer.response
+    return nested.usage if nested is not None else None
+
+
+def _count(usage: _Usage | None) -> Tokens:
+    if usage is None:
+        return NO_TOKENS
     read, written = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
     details = usage.prompt_tokens_details or usage.input_tokens_details or _NO_DETAILS
-    counts = (
-        (usage.prompt_tokens or usage.input_tokens or 0) + read + written,
-        usage.completion_tokens or usage.output_tokens or 0,
-        read or details.cached_tokens or 0,
-        written or details.cache_write_tokens or 0,
-    )
-    if min(counts) < 0 or max(counts) > MAX_TOKENS:
-        return Tokens(*(count if 0 <= count <= MAX_TOKENS else 0 for count in counts))
-    return Tokens(*counts)
+    given = (usage.prompt_tokens or usage.input_tokens or 0) + read + written
+    made = usage.completion_tokens or usage.output_tokens or 0
+    cached, kept = read or details.cached_tokens or 0, written or details.cache_write_tokens or 0
+    if 0 <= given <= MAX_TOKENS and 0 <= made <= MAX_TOKENS and 0 <= cached <= MAX_TOKENS and 0 <= kept <= MAX_TOKENS:
+        return Tokens(given, made, cached, kept)
+    return Tokens(*(count if 0 <= count <= MAX_TOKENS else 0 for count in (given, made, cached, kept)))

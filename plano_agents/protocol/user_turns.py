@@ -1,8 +1,9 @@
 """The users' own words in a conversation.
 
 A user's turn is a message of the role ``user`` with text of its own: tool results that travel under that role have
-none, and what agents' harnesses write into users' messages (`envelopes`) is no user's word. A conversation whose last
-messages, those after the model's last one, hold a tool's result is a step of a tool loop, whatever stands beside it.
+none, and what agents' harnesses write into users' messages (`envelopes`) is not a user's word. A conversation whose
+last messages, those after the model's last one, hold a tool's result is a step of a tool loop, whatever stands beside
+it.
 """
 
 from collections.abc import Sequence
@@ -20,18 +21,20 @@ class Part(Protocol):
         """Its text; None where it is none."""
 
 
-def read_user_turns(messages: Sequence[HeadMessage]) -> list[str]:
+def read_user_turns(messages: Sequence[HeadMessage], *, wordless: bool = False) -> list[str]:
     """List what users have said.
 
     Args:
         messages: The whole conversation, oldest first.
+        wordless: Whether a message without words, an image alone, counts too.
 
     Returns:
-        Their texts, oldest first, envelopes left out; none is empty.
+        Their texts, oldest first, envelopes left out; empty are those of wordless messages.
     """
     strip = Stripper().strip
-    texts = (strip(read_text(each.content)) for each in messages if each.role == "user")
-    return [text for text in texts if text]
+    users = [each for each in messages if each.role == "user"]
+    texts = [(strip(read_text(each.content)), each) for each in users]
+    return [text for text, message in texts if text or (wordless and _shows_something(message))]
 
 
 _TOOLS = frozenset({"tool", "function"})
@@ -44,7 +47,7 @@ _OBSERVED = "Observation:"
 
 
 def ends_with_user(messages: Sequence[HeadMessage]) -> bool:
-    """Whether a conversation ends with a user's own message; one that ends with a step of a tool loop does not.
+    """Check whether a conversation ends with a user's own message; one that ends with a step of a tool loop does not.
 
     Args:
         messages: The whole conversation, oldest first.
@@ -61,8 +64,14 @@ def ends_with_user(messages: Sequence[HeadMessage]) -> bool:
         text = strip(read_text(message.content))
         if text.startswith(_OBSERVED):
             return False
-        is_users = is_users or bool(text) or any(part.text is None for part in parts)
+        is_users = is_users or bool(text) or _shows_something(message)
     return is_users
+
+
+def _shows_something(message: HeadMessage) -> bool:
+    """True if a message has a part that is neither text nor a tool's result."""
+    parts = message.content if isinstance(message.content, tuple) else ()
+    return any(part.text is None and not part.type.endswith(_RESULT) for part in parts)
 
 
 def read_text(content: str | Sequence[Part] | None) -> str:

@@ -9,12 +9,15 @@ decoding, a few milliseconds for 32 MiB; where there are too many, they are coun
 MAX_VALUES = 100_000
 """The most JSON values of a request: several times those of the longest conversations of agents."""
 
+SURE_BYTES = 2 * MAX_VALUES
+"""How many bytes hold no more values than that, whatever they are."""
+
 _QUOTES = 4
 """How many a value has at most: its own and its name's."""
 
 
 def has_more_values(text: bytes, most: int) -> bool:
-    """Whether a JSON text has more values than so many.
+    """Check whether a JSON text has more values than so many.
 
     Args:
         text: What is JSON, or claims to be.

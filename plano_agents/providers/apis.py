@@ -23,7 +23,7 @@ _NOTHING = (None, b"null", b"[]")
 
 
 def needs_responses(profile: ModelProfile, form: Form, fields: Mapping[str, msgspec.Raw]) -> bool:
-    """Whether a request is taken on the responses API alone.
+    """Check whether a request is taken on the responses API alone.
 
     A request of another API than chat completions is judged by its tools alone: it is translated anyway.
 

@@ -28,7 +28,7 @@ class Caching(Struct, frozen=True):
     headers: Mapping[str, str] = MappingProxyType({})
     """The header that holds it; the client's own, and the operator's, stand above it."""
     sets_marks: bool = False
-    """Whether marks are set for Anthropic's cache, where the target takes them and the request has none."""
+    """True if marks are set for Anthropic's cache, where the target takes them and the request has none."""
 
 
 UNAIDED = Caching()

@@ -58,7 +58,7 @@ class IdRule:
     alphabet: Literal["word", "alphanumeric"] = "word"
     """What a rewritten id is made of."""
     unique: bool = False
-    """Whether an id may stand for one call of the conversation alone."""
+    """True if an id may stand for one call of the conversation alone."""
 
     @cached_property
     def calls(self) -> re.Pattern[bytes]:
@@ -93,43 +93,43 @@ class Dialect:
     least_limit: int | None = None
     """The lowest limit of tokens."""
     needs_limit: bool = False
-    """Whether a request must name its limit of tokens."""
+    """True if a request must name its limit of tokens."""
     user_length: int | None = None
     """How long an id of a user, or a cache key, may be."""
     include_usage: bool = True
-    """Whether ``stream_options.include_usage`` is taken."""
+    """True if ``stream_options.include_usage`` is taken."""
     max_temperature: float | None = None
     """The highest temperature."""
     max_stops: int | None = None
     """How many stop sequences are taken."""
     blank_stops: bool = True
-    """Whether a stop sequence may be white space."""
+    """True if a stop sequence may be white space."""
     blank_text: bool = True
-    """Whether a text may be empty or white space."""
+    """True if a text may be empty or white space."""
     cache_marks: bool = True
-    """Whether Anthropic's marks for its cache are taken within messages and tools."""
+    """True if Anthropic's marks for its cache are taken within messages and tools."""
     refused_message_fields: frozenset[str] = frozenset()
     """Fields of messages that it refuses, of those that clients send, or send back."""
     roles: frozenset[str] | None = None
     """The roles of chat messages; None where others pass."""
     system_first: bool = False
-    """Whether system messages may only stand at the beginning."""
+    """True if system messages may only stand at the beginning."""
     empty_turns: Literal["any", "text", "none"] = "any"
     """What an assistant's message without text or calls may be: anything, an empty text, or nothing at all."""
     marks_prefill: bool = False
-    """Whether a last message of the assistant, which the answer goes on from, must be marked as a ``prefix``."""
+    """True if a last message of the assistant, which the answer goes on from, must be marked as a ``prefix``."""
     choice_needs_tools: bool = False
-    """Whether a choice of tools, or whether calls may be parallel, may only be said beside tools."""
+    """True if a tool choice, or the setting for parallel calls, may only be sent beside tools."""
     user_after_tool: bool = True
-    """Whether a user's message may follow a tool's."""
+    """True if a user's message may follow a tool's."""
     user_first: bool = False
-    """Whether the conversation must begin with the user."""
+    """True if the conversation must begin with the user."""
     call_ids: IdRule = ANY_ID
     """The ids of tool calls."""
     name_length: int | None = None
     """How long a tool's name may be, in `WORD` characters; None where any passes."""
     custom_tools: bool = True
-    """Whether OpenAI's custom tools, whose input is free text, may be there."""
+    """True if OpenAI's custom tools, whose input is free text, may be there."""
     tool_schemas: Literal["any", "object", "object or none"] = "any"
     """The schemas of tools: any, or objects without alternatives at the top."""
     answer_schemas: Literal["any", "closed", "strict"] = "any"
@@ -138,11 +138,11 @@ class Dialect:
     media_types: frozenset[str] | None = None
     """The images that are taken by value."""
     reasoning_content: bool | None = None
-    """Whether a turn's ``reasoning_content`` is taken; None where that is not known."""
+    """True if a turn's ``reasoning_content`` is taken; None where that is not known."""
     reasoning_placeholder: str | None = None
     """The ``reasoning_content`` of a turn with calls that has none; None where none is needed."""
     thought_signatures: Literal["taken", "needed"] | None = None
-    """Whether calls may carry Gemini's signatures, or must."""
+    """True if calls may carry Gemini's signatures, or must."""
     no_effort: Mapping[str, object] | None = None
     """What a field asks for no reasoning, in place of ``reasoning_effort: none``."""
 

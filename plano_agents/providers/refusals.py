@@ -48,7 +48,7 @@ _SAYS_SO = re.compile("|".join(WORDS), re.IGNORECASE)
 
 
 def is_about_target(status: int, body: bytes, *, by_client_key: bool) -> bool:
-    """Whether a refusal is about who was asked.
+    """Check whether a refusal is about who was asked.
 
     Args:
         status: The HTTP status.

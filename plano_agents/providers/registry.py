@@ -32,13 +32,13 @@ class Provider:
     query: str = ""
     """What follows the path, ``?`` included."""
     deployment_path: bool = False
-    """Whether the path names the model, as Azure's deployments do."""
+    """True if the path names the model, as Azure's deployments do."""
     limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """How it spells the limit of tokens on chat completions; elsewhere than at its own hosts, ``max_tokens``."""
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """What every request carries unless the configuration says otherwise, names in lower case."""
     client_signs_in: bool = False
-    """Whether, without a key, the client's own Authorization goes along, as with ``passthrough_auth``."""
+    """True if, without a key, the client's own Authorization is sent, as with ``passthrough_auth``."""
 
     @property
     def wire(self) -> Form:

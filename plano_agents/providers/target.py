@@ -86,7 +86,7 @@ class Target:
     limit_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     """How the limit of tokens is spelt there on chat completions."""
     is_own_host: bool = True
-    """Whether the address is the provider's own."""
+    """True if the address is the provider's own."""
     forwarded: frozenset[str] = FORWARDED
     """The client's headers that go along."""
     overridable: frozenset[str] = frozenset()
@@ -94,7 +94,7 @@ class Target:
     cache_key: CacheKeyPlace | None = None
     """Where requests hold the key by which the provider finds what it has cached; None where it has none."""
     compacts: bool = False
-    """Whether requests for a compaction of responses go there as they are: to OpenAI, and where nothing else
+    """True if requests for a compaction of responses go there as they are: to OpenAI, and where nothing else
     is spoken."""
     lacking_betas: tuple[str, ...] = ()
     """The features of ``anthropic-beta`` that do not go along: the model lacks them."""
@@ -217,7 +217,7 @@ def _build_urls(base: str, wires: Sequence[Form], model: Model, row: Provider) -
 
 
 def _is_own(base: str, row: Provider) -> bool:
-    """Whether an address is the provider's: its row's host, or another of that domain, such as a region's."""
+    """Check whether an address is the provider's: its row's host, or another of that domain, such as a region's."""
     if row.origin is None:
         return True
     host, own = urlsplit(base).hostname or "", urlsplit(row.origin).hostname or ""

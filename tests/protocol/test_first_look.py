@@ -6,8 +6,16 @@ import pytest
 
 from plano_agents.errors import UpstreamProtocolError
 from plano_agents.protocol import sse
-from plano_agents.protocol.first_look import FoundError, Opening, check_whole, judge_opening, may_be_events
+from plano_agents.protocol.first_look import (
+    FoundError,
+    Opening,
+    OpeningLook,
+    check_whole,
+    judge_opening,
+    may_be_events,
+)
 from plano_agents.protocol.form import Form
+from tests.work import count_lines
 
 PARTS = {Form.OPENAI_CHAT: "choices", Form.ANTHROPIC_MESSAGES: "content", Form.OPENAI_RESPONSES: "output"}
 ERRORS: list[object] = [
@@ -66,6 +74,13 @@ def test_an_error_among_the_first_events_is_found(prelude: str, error: object) -
     assert isinstance(judge_opening(write(*PRELUDES[prelude], error)), FoundError)
 
 
+@pytest.mark.parametrize("beginning", [{"error": {"message": "boom"}}, {"choices": [{"delta": {"content": "word"}}]}])
+def test_a_stream_is_judged_by_the_first_events_that_tell_whatever_comes_with_them(beginning: object) -> None:
+    """Events that nobody may send, for they have too many lines, come in the same read."""
+    too_long = b"data: x\n" * (sse.MAX_EVENT_LINES + 1) + b"\n"
+    assert judge_opening(write(beginning) + too_long) == judge_opening(write(beginning))
+
+
 def test_a_response_that_failed_at_once_is_an_error_of_its_own_status() -> None:
     error = {"code": "rate_limit_exceeded", "message": "Slow down"}
     failed = {"type": "response.failed", "response": {"status": "failed", "error": error, "output": []}}
@@ -90,3 +105,22 @@ def test_an_answer_may_be_events_from_its_first_byte_on(begun: bytes) -> None:
 @pytest.mark.parametrize("begun", [b"{", b'{"error"', b"<html>", b"dates", b"even more", b"\xef\xbbx"])
 def test_other_answers_are_told_from_events_at_once(begun: bytes) -> None:
     assert not may_be_events(begun)
+
+
+@pytest.mark.parametrize("error", ERRORS[:-1])
+@pytest.mark.parametrize("prelude", PRELUDES)
+def test_a_stream_is_judged_the_same_however_its_first_bytes_come(prelude: str, error: object) -> None:
+    opening = write(*PRELUDES[prelude], error)
+    look = OpeningLook()
+    for end, byte in enumerate(opening, 1):
+        assert look.take(bytes([byte])) == judge_opening(opening[:end])
+    assert look.came == opening
+
+
+def test_the_first_bytes_of_a_silent_stream_are_read_once_each() -> None:
+    def feed(times: int) -> None:
+        look = OpeningLook()
+        for _ in range(times):
+            assert look.take(b": wait\n\n") is Opening.SILENT
+
+    assert count_lines(lambda: feed(400)) < 5 * count_lines(lambda: feed(100))

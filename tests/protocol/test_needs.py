@@ -57,7 +57,7 @@ SHOWING_NONE = {
             }
         ]
     },
-    "a type that is no text": {"messages": [{"content": [{"type": ["image"]}, {"type": {"image": 1}}]}]},
+    "a type that is not text": {"messages": [{"content": [{"type": ["image"]}, {"type": {"image": 1}}]}]},
 }
 
 TEXTS = st.text() | st.text(alphabet='"\\u \n{}data:signature', max_size=200)
@@ -68,7 +68,7 @@ def write(value: object, **options: bool) -> bytes:
 
 
 def read(body: bytes) -> Needs:
-    """Read a body's needs as a request's are; what is no object has no fields."""
+    """Read a body's needs as a request's are; what is not an object has no fields."""
     try:
         return Needs(body, split_fields(body))
     except RequestError:

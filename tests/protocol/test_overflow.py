@@ -1,4 +1,4 @@
-"""Whether a provider's error says that the request is too long."""
+"""Errors of providers that say that the request is too long."""
 
 import json
 

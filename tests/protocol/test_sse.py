@@ -59,3 +59,33 @@ def test_any_number_of_blank_lines_is_as_much_work_as_one(end: bytes) -> None:
         return count_lines(lambda: EventDecoder().feed(stream + b":"))
 
     assert count(100_000) == count(3)
+
+
+@given(
+    chunks=st.lists(
+        st.sampled_from(
+            [
+                *(b"data: a\n\n", b"event: x\ndata: a\n\n", b"data: a\ndata: b\n\n", b"event: x\n: c\ndata: a\n\n"),
+                *(
+                    b"event:  x\ndata:  a\n\n",
+                    b"event: \ndata: \n\n",
+                    b"event: x\n\n",
+                    b": c\n",
+                    b"data: a\r\n\n",
+                    b"\n\n",
+                ),
+                *(
+                    b"\xef\xbb\xbfdata: a\n\n",
+                    b"id: 1\ndata: a\n\n",
+                    b"event: x\n",
+                    b"data: a\n",
+                    b"event: \xff\ndata: a\n\n",
+                ),
+            ]
+        ),
+        max_size=5,
+    )
+)
+def test_chunks_that_are_events_give_the_same_events_as_all_at_once(chunks: list[bytes]) -> None:
+    decoder = sse.EventDecoder()
+    assert [event for chunk in chunks for event in decoder.feed(chunk)] == sse.EventDecoder().feed(b"".join(chunks))

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plano_agents.protocol.usage import NO_TOKENS, Tokens, UsageMeter, read_usage
+from plano_agents.protocol.form import Form
+from plano_agents.protocol.usage import NO_TOKENS, Tokens, UsageMeter, read_sure_usage, read_usage
 
 CHAT = {
     "prompt_tokens": 100,
@@ -41,6 +42,30 @@ def test_what_an_answer_does_not_say_counts_as_nothing(body: bytes) -> None:
     assert read_usage(body) == NO_TOKENS
 
 
+PARTS = {Form.OPENAI_CHAT: "choices", Form.ANTHROPIC_MESSAGES: "content", Form.OPENAI_RESPONSES: "output"}
+USAGE = '"usage": {"prompt_tokens": 100, "completion_tokens": 7}'
+
+
+@pytest.mark.parametrize("form", PARTS)
+@pytest.mark.parametrize("error", ["", '"error": null, '])
+def test_an_answer_that_is_surely_one_says_what_it_cost(form: Form, error: str) -> None:
+    body = f'{{{error}"{PARTS[form]}": [{{"type": "text"}}], {USAGE}}}'.encode()
+    assert read_sure_usage(body, form) == Tokens(100, 7)
+
+
+@pytest.mark.parametrize("form", PARTS)
+@pytest.mark.parametrize(
+    "body",
+    [
+        *("", "{", "[]", "null", "{}", '{"PART": null}', '{"PART": []}', '{"PART": "words"}', '{"PART": ["words"]}'),
+        *('{"PART": [{}], "error": {}}', '{"PART": [{}], "error": "boom"}', '{"nested": {"PART": [{}]}}'),
+        *('{"PART": [{}]', '{"PART": [{}], "usage": 3}', 'data: {"PART": [{}]}'),
+    ],
+)
+def test_a_whole_answer_that_may_be_none_is_left_to_a_closer_look(form: Form, body: str) -> None:
+    assert read_sure_usage(body.replace("PART", PARTS[form]).encode(), form) is None
+
+
 def write(*events: object) -> list[bytes]:
     return [b"data: " + json.dumps(event).encode() + b"\n\n" for event in events]
 
@@ -55,9 +80,14 @@ def write(*events: object) -> list[bytes]:
             {"type": "content_block_delta", "delta": {"text": 'a "usage" of words'}},
             {"type": "message_delta", "usage": {"output_tokens": 7}},
         ),
+        write(
+            {"type": "message_start", "message": {"usage": MESSAGES | {"output_tokens": 1}}},
+            {"type": "message_delta", "usage": {"output_tokens": 3}},
+            {"type": "message_delta", "usage": {"output_tokens": 7}},
+        ),
         write({"type": "response.created", "response": {"usage": None}}, {"response": {"usage": RESPONSES}}),
     ],
-    ids=["chat", "chat, usage once", "messages", "responses"],
+    ids=["chat", "chat, usage once", "messages", "messages, usage as it grows", "responses"],
 )
 @pytest.mark.parametrize("together", [True, False])
 def test_a_stream_says_what_it_cost(events: list[bytes], together: bool) -> None:  # noqa: FBT001 - parametrized

@@ -18,6 +18,12 @@ def test_only_users_words_are_read() -> None:
     assert read_user_turns(messages) == ["first", "second\npart"]
 
 
+def test_an_image_alone_is_a_turn_without_words() -> None:
+    messages = [user("first"), user(HeadPart("image")), user(HeadPart("tool_result")), user(REMINDER), user(text(""))]
+    assert read_user_turns(messages, wordless=True) == ["first", ""]
+    assert read_user_turns(messages) == ["first"]
+
+
 def user(*content: HeadPart | str) -> HeadMessage:
     return HeadMessage("user", content[0] if isinstance(content[0], str) else content)  # type: ignore[arg-type]
 
@@ -60,6 +66,8 @@ def test_a_conversation_ends_with_a_users_own_message(ending: list[HeadMessage])
         [user(HeadPart("tool_result"), text("and hurry"))],
         [HeadMessage("tool", "18"), user("and hurry")],
         [user(REMINDER)],
+        [user("<system-reminder>the task list is empty")],
+        [user("<user-prompt-submit-hook>Success</user-prompt-submit-hook>")],
         [user(" ")],
         [user("<tool_result>18</tool_result>")],
         [user("Observation:\n18 degrees")],

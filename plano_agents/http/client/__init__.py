@@ -8,10 +8,11 @@ read, cookies are not kept, nothing is decompressed.
 =================  ==============================================================================================
 ``client``         sending: a kept connection or a new one, once more where that is safe; fetching what no provider's is
 ``connection``     one connection and the exchange on it: the state of its bytes, its deadlines, its end
+``reader``         what it calls as an answer comes
 ``waiter``         the connection's callbacks as something to await
 ``response``       an answer as the service reads it
 ``response_head``  its head: the headers, and whether they say clearly where the body ends
-``chunks``         whole chunks of a body, as they came
+``chunks``         a whole chunk of a body, as it came
 ``pool``           which connections are kept
 ``dial``           how one is made: addresses, TLS, through a proxy
 ``destination``    what is derived from a URL once and used for every request to it, proxies included

@@ -27,6 +27,7 @@ from plano_agents.http.client.head import HeaderLines
 from plano_agents.http.client.pool import Pool
 from plano_agents.http.client.response import HttpResponse
 from plano_agents.http.client.waiter import Waiter
+from plano_agents.http_syntax import END_OF_HEAD
 
 FETCH_SECONDS = 10
 """How long a source of measurements may take."""
@@ -36,9 +37,6 @@ FETCH_REDIRECTS = 10
 """How often a source of measurements may send elsewhere."""
 MAX_KEPT_URLS = 1024
 """For how many URLs what is derived from them is remembered."""
-
-END_OF_HEAD = b"content-length: %d\r\n\r\n"
-"""The end of the head of a request with a body: its length, and the empty line."""
 
 _FETCH_HEADERS: Mapping[str, str] = MappingProxyType({"accept-encoding": "identity"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -99,7 +97,7 @@ class HttpUpstream:
         )
 
     async def fetch(self, url: str) -> bytes:
-        """Get what is at an address that is no provider's; redirects are followed.
+        """Get what is at an address that is not a provider's; redirects are followed.
 
         Args:
             url: The address; its query may hold a secret, and is not told in errors.
@@ -212,7 +210,7 @@ class HttpUpstream:
                 if response.status not in _REDIRECTS or location is None:
                     raise UpstreamProtocolError(f"{origin} answered {response.status}.")
                 url = urljoin(url, location)
-        raise UpstreamProtocolError(f"{origin} sends elsewhere over {FETCH_REDIRECTS} times.")
+        raise UpstreamProtocolError(f"{origin} redirects more than {FETCH_REDIRECTS} times.")
 
 
 async def _exchange(

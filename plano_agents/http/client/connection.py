@@ -5,7 +5,7 @@ passed over. What comes after the answer's end, or while nothing was asked, ends
 
 A `Reader` is called back: with the head, then, as it asks, once the whole body is there or with each chunk as it
 comes, until it takes no more. What is not read is held, up to `HELD_BYTES`; then the socket is not read. Time runs
-only while a reader waits: one that is slow is no provider that is silent.
+only while a reader waits: one that is slow is not a provider that is silent.
 
 ================  ==================================================================================================
 state             what ends it
@@ -28,7 +28,8 @@ import httptools
 from plano_agents.config.model import Timeouts
 from plano_agents.errors import UpstreamError
 from plano_agents.http.client import failures
-from plano_agents.http.client.chunks import are_chunks, find_chunk
+from plano_agents.http.client.chunks import find_chunk
+from plano_agents.http.client.reader import Known, Reader
 from plano_agents.http.client.response_head import FramingError, check_framing, ends_with_connection
 from plano_agents.http.deadline import Deadline
 
@@ -43,27 +44,6 @@ _INTERIM = range(100, 200)
 
 _Wanted = Literal["nothing", "head", "whole", "chunks"]
 """What a reader waits for."""
-
-
-class Reader(Protocol):
-    """Reads an answer as it comes. Each call is the last until the reader asks for more; none may raise."""
-
-    def on_answer(self) -> None:
-        """Take the answer's head."""
-
-    def on_chunk(self, chunk: bytes, framed: bytes = b"", /) -> bool:
-        """Take all that came of the body since the last chunk, never nothing; whether more is taken.
-
-        Args:
-            chunk: What came.
-            framed: The same as ``chunked`` has it, its size before it, where it came so in one read; else empty.
-        """
-
-    def on_end(self, is_all: bool, /) -> None:  # noqa: FBT001 - a callback's
-        """Take the body's end, or (False) that no more is handed on, as no more was taken."""
-
-    def on_failure(self, failure: Callable[[], UpstreamError], /) -> None:
-        """Take why the rest does not come."""
 
 
 class Keeper(Protocol):
@@ -89,25 +69,29 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_between_chunks",
         "_body_has_begun",
+        "_came_at",
         "_deadline",
         "_end",
         "_failure",
-        "_first_byte_due",
         "_has_answered",
         "_is_asked",
+        "_is_between_chunks",
+        "_is_chunked",
         "_is_closing",
         "_keeper",
         "_keeps_alive",
+        "_known",
         "_limit",
         "_loop",
+        "_open_chunks",
         "_parser",
         "_reader",
         "_reading_is_paused",
         "_reads_whole",
         "_served",
         "_size",
+        "_started",
         "_timeouts",
         "_transport",
         "_unsent",
@@ -120,6 +104,8 @@ class Connection(asyncio.Protocol):
         "is_idle",
         "label",
         "on_body",
+        "on_chunk_complete",
+        "on_chunk_header",
         "pieces",
         "status",
     )
@@ -132,6 +118,7 @@ class Connection(asyncio.Protocol):
         """What came of the body and was not taken."""
         self.on_body = self.pieces.append
         """Takes a piece of a body: the parser calls the list itself."""
+        self._open_chunks: list[None] = []  # the one whose size is there and its end is not; the parser sees to it
         self._reader: Reader | None = None
         self._wanted: _Wanted = "nothing"
         self._unsent: memoryview | None = None
@@ -140,18 +127,27 @@ class Connection(asyncio.Protocol):
         self._is_asked = self._is_closing = False
         self._reading_is_paused = self._writing_is_paused = False
         self.is_idle = False
-        """Whether its keeper has it."""
+        """True if its keeper holds it."""
         self.idle_since = 0.0
         """Since when, in seconds on the event loop's clock."""
         self.died_unanswered = False
-        """Whether the provider ended a kept connection in place of an answer: the request may not have been read."""
+        """True if the provider ended a kept connection in place of an answer: the request may not have been read."""
 
     @property
     def is_closing(self) -> bool:
-        """Whether no request can go out any more."""
+        """True if no request can go out any more."""
         return self._is_closing or self._transport.is_closing()
 
-    def ask(self, head: bytes, body: bytes, timeouts: Timeouts, *, started: float, reader: Reader) -> None:
+    def ask(
+        self,
+        head: bytes,
+        body: bytes,
+        timeouts: Timeouts,
+        *,
+        started: float,
+        reader: Reader,
+        known: Known | None = None,
+    ) -> None:
         """Write a request.
 
         Args:
@@ -160,27 +156,27 @@ class Connection(asyncio.Protocol):
             timeouts: Timeouts of the request.
             started: Since when, in seconds on the event loop's clock.
             reader: Is called once the answer's head is there.
+            known: Is asked first where the answer's first bytes come: what it takes is not parsed.
         """
-        self.status = 0
-        """The answer's status; 0 until its head is there."""
-        self.head = b""
-        """The answer's head, as `check_framing` takes it, once it is there."""
+        self.status, self.head = 0, b""
+        """The answer's status, 0 until its head is there; and its head, as `check_framing` takes it, once it is."""
         self.is_complete = False
-        """Whether the answer's end is there."""
-        self._is_asked = True
+        """True if the answer's end is there."""
         self._has_answered = self._body_has_begun = self._reads_whole = self._keeps_alive = False
-        self._between_chunks = False
-        self._size, self._limit = 0, HELD_BYTES
-        self._timeouts = timeouts
-        self._first_byte_due = started + timeouts.first_byte_seconds
-        self._end = started + timeouts.total_seconds
+        self._is_chunked = self._is_between_chunks = False
+        self._is_asked, self._known, self._size, self._limit = True, known, 0, HELD_BYTES
+        self._timeouts, self._started, self._end = timeouts, started, started + timeouts.total_seconds
         if len(body) <= WRITTEN_BYTES:
             self._transport.write(head + body)
         else:
             self._transport.write(head)
             self._unsent = memoryview(body)
             self._write_more()
-        self._wait(reader, "head")
+        if self._failure is None:
+            self._reader, self._wanted = reader, "head"
+            self._deadline.expect(min(started + timeouts.first_byte_seconds, self._end))
+        else:
+            reader.on_failure(self._failure)
 
     def forward(self, reader: Reader) -> None:
         """Hand on the body as it comes, until its end or until no more is taken; the next call hands on the rest."""
@@ -206,7 +202,7 @@ class Connection(asyncio.Protocol):
         if self.is_complete:
             reader.on_end(True)
             return
-        self._body_has_begun = self._body_has_begun or self._size > 0
+        self._body_has_begun, self._came_at = self._body_has_begun or self._size > 0, self._loop.time()
         self._resume_reading()
         self._wait(reader, "whole")
 
@@ -226,17 +222,22 @@ class Connection(asyncio.Protocol):
             self.pieces.insert(0, taken)
             self._size += len(taken)
 
+    def hold(self, head: bytes | None, body: bytes) -> None:
+        """Have a whole answer read by another reader.
+
+        Args:
+            head: Its head, where it was known; None where it is here.
+            body: Its body.
+        """
+        if head is not None:
+            self.head = head.removesuffix(b"\r\n\r\n")
+        self.give_back(body)
+
     def release(self) -> None:
         """Take no more of the answer; keep the connection if the next request can go out on it, else close it."""
-        if (
-            self.is_complete
-            and self._keeps_alive
-            and self._wanted != "chunks"  # else not all is handed on
-            and not self._reading_is_paused
-            and self._unsent is None
-            and not self.is_closing
-            and self._transport.get_write_buffer_size() == 0
-        ):
+        is_read = self.is_complete and self._wanted != "chunks" and not self._reading_is_paused  # all is handed on
+        is_sent = self._unsent is None and self._transport.get_write_buffer_size() == 0
+        if is_read and is_sent and self._keeps_alive and not self.is_closing:
             self.pieces.clear()
             self._is_asked = False
             self._served += 1
@@ -257,21 +258,28 @@ class Connection(asyncio.Protocol):
         """Begin to be a connection: until it is lost, the parser and the deadline refer back to it."""
         self._transport = transport
         self._deadline = Deadline(self._loop, self._on_deadline)
+        self.on_chunk_header = partial(self._open_chunks.append, None)
+        self.on_chunk_complete = self._open_chunks.clear
         self._parser = httptools.HttpResponseParser(self)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes from the provider."""
+        takes_chunks = self._is_between_chunks and self._wanted == "chunks" and self._body_has_begun
+        if takes_chunks and not self.pieces and (start := find_chunk(data)):
+            # All that came is a chunk: the parser goes on at the next one.
+            self._came_at = self._loop.time()
+            if self._reader is not None and not self._reader.on_chunk(data[start:-2], data):
+                self._tell_end()
+            elif self._came_at >= self._end:  # a stream whose next bytes are always there would never wait until then
+                self._fail_late()
+            return
         if not self._is_asked:
             self.abort()
             return
-        self._has_answered = True
-        if self._between_chunks:
-            start = find_chunk(data)
-            if start and self._wanted == "chunks" and not self.pieces:
-                self._hand_on_framed(data, start)
-                return
-            self._between_chunks = start > 0 or are_chunks(data)
+        if self._known is not None and self._take_known(data):
+            return
         if not self.status:
+            self._has_answered = True
             self.head = self.head + data if self.head else data.lstrip(b"\r\n")
         try:
             self._parser.feed_data(data)
@@ -282,6 +290,8 @@ class Connection(asyncio.Protocol):
                 self._refuse()
                 return
             self._keeps_alive = False  # it sends more than was asked for
+        is_between = self._is_chunked and not self._open_chunks and not self.is_complete
+        self._is_between_chunks = is_between and data.endswith(b"\r\n")  # else within a size
         self._size += len(data)
         self._tell()
 
@@ -325,7 +335,7 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         """Begin an answer, the first and only one."""
         if self.is_complete:
-            raise FramingError("Something follows the answer.")
+            raise FramingError("The provider sent bytes after the end of its answer.")
 
     def on_headers_complete(self) -> None:
         """Take the answer's head, unless it is an interim one's."""
@@ -334,8 +344,8 @@ class Connection(asyncio.Protocol):
         if status in _INTERIM:
             self.head = self.head[end + 4 :]
             return
-        came, self.head = self.head, self.head[:end]
-        self._between_chunks = check_framing(self.head) and are_chunks(came[end + 4 :])
+        self.head = self.head[:end]
+        self._is_chunked = check_framing(self.head)
         self._keeps_alive = self._parser.should_keep_alive()
         self.status = status
 
@@ -343,6 +353,18 @@ class Connection(asyncio.Protocol):
         """Take the answer's end, unless it is an interim one's."""
         if self.status:
             self.is_complete = True
+
+    def _take_known(self, data: bytes) -> bool:
+        """Take an answer's first bytes for a whole one, whose head is known; whether they are."""
+        assert self._known is not None, "it is asked first"  # noqa: S101 - cannot happen
+        (match, take), self._known = self._known, None
+        found = match(data)
+        if found is None or len(data) != (end := found.end()) + int(found["length"]):
+            return False
+        self.status, self.is_complete, self._has_answered, self._keeps_alive = 200, True, True, True
+        self._reader, self._wanted = None, "nothing"
+        take(found, data[end:])
+        return True
 
     def _tell(self) -> None:
         """Tell the reader what came, as far as it waits for it."""
@@ -358,9 +380,8 @@ class Connection(asyncio.Protocol):
             self._tell_end()
             return
         elif self._wanted == "whole" and self.pieces:
-            self._body_has_begun = True
-            self._deadline.move_to(self._next_byte_due())
-            self._deadline.watch()
+            self._body_has_begun, self._came_at = True, self._loop.time()
+            self._deadline.expect(self._next_byte_due())
         if self._size > self._limit:
             self._on_too_much()
 
@@ -369,18 +390,10 @@ class Connection(asyncio.Protocol):
         assert self._reader is not None, "it wants chunks"  # noqa: S101 - cannot happen
         takes_more = not self.pieces or self._reader.on_chunk(self.take())
         if takes_more and not self.is_complete:
-            self._deadline.move_to(self._next_byte_due())
-            self._deadline.watch()
-        else:
-            self._tell_end()
-
-    def _hand_on_framed(self, data: bytes, start: int) -> None:
-        """Hand on a chunk that is all that came, past the parser: it goes on at the next one."""
-        assert self._reader is not None, "it wants chunks"  # noqa: S101 - cannot happen
-        self._body_has_begun = True
-        if self._reader.on_chunk(data[start:-2], data):
-            self._deadline.move_to(self._next_byte_due())
-            self._deadline.watch()
+            self._came_at = self._loop.time()
+            self._deadline.expect(self._next_byte_due())
+            if self._came_at >= self._end:
+                self._fail_late()
         else:
             self._tell_end()
 
@@ -408,8 +421,7 @@ class Connection(asyncio.Protocol):
             reader.on_failure(self._failure)
             return
         self._reader, self._wanted = reader, wanted
-        self._deadline.move_to(self._next_byte_due())
-        self._deadline.watch()
+        self._deadline.expect(self._next_byte_due())
 
     def _tell_answer(self) -> None:
         reader, self._reader, self._wanted = self._reader, None, "nothing"
@@ -422,12 +434,11 @@ class Connection(asyncio.Protocol):
             reader.on_end(self.is_complete and not self.pieces)
 
     def _next_byte_due(self) -> float:
+        """Say until when the next bytes have to come, as it is known now."""
+        timeouts = self._timeouts
         if not self._body_has_begun:
-            return min(self._first_byte_due, self._end)
-        now = self._loop.time()
-        if now >= self._end:  # a stream whose next bytes are always there first would never wait until then
-            self._fail_late()
-        return min(now + self._timeouts.between_bytes_seconds, self._end)
+            return min(self._started + timeouts.first_byte_seconds, self._end)
+        return min(self._came_at + timeouts.between_bytes_seconds, self._end)
 
     def _write_more(self) -> None:
         while self._unsent is not None and not self._writing_is_paused:
@@ -479,8 +490,14 @@ class Connection(asyncio.Protocol):
             reader.on_failure(failure)
 
     def _on_deadline(self) -> None:
-        if self._reader is not None:
+        """Fail, unless bytes have come since it was set."""
+        if self._reader is None:
+            return
+        due = self._next_byte_due()
+        if self._loop.time() >= due:
             self._fail_late()
+        else:
+            self._deadline.expect(due)
 
     def _fail_late(self) -> None:
         if self.status and self._loop.time() >= self._end:

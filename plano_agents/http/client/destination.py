@@ -31,7 +31,7 @@ class Proxy:
     port: int
     """Its port."""
     tls: bool
-    """Whether it is itself spoken to over TLS."""
+    """True if it is itself spoken to over TLS."""
     authorization: str | None = field(default=None, repr=False)
     """What it knows the router by, as ``Proxy-Authorization`` has it."""
 

@@ -85,7 +85,7 @@ async def resolve(host: str, port: int) -> Sequence[_Address]:
 
     Raises:
         OSError: It has none.
-        UnicodeError: It is no host's name.
+        UnicodeError: It is not a host's name.
     """
     return await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
 

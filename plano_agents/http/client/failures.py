@@ -28,7 +28,7 @@ def connects_late(label: str) -> ConnectTimeoutError:
 def begins_late(label: str, limits: Timeouts, *, has_head: bool) -> FirstByteTimeoutError:
     """No head comes, or no body after it."""
     seconds = limits.first_byte_seconds if has_head else min(limits.first_byte_seconds, limits.total_seconds)
-    return FirstByteTimeoutError(f"{label} did not begin to answer within {seconds:g} s (timeouts.first_byte_seconds).")
+    return FirstByteTimeoutError(f"{label} sent no answer within {seconds:g} s (timeouts.first_byte_seconds).")
 
 
 def falls_silent(label: str, limits: Timeouts) -> SilenceTimeoutError:
@@ -48,7 +48,7 @@ def takes_too_long(label: str, limits: Timeouts) -> TotalTimeoutError:
 
 def closes_early(label: str) -> UpstreamUnreachableError:
     """The connection ends where the answer does not."""
-    return UpstreamUnreachableError(f"{label} closed the connection before its answer was whole.")
+    return UpstreamUnreachableError(f"{label} closed the connection before its answer was complete.")
 
 
 def breaks(label: str, reason: str) -> UpstreamUnreachableError:
@@ -57,8 +57,8 @@ def breaks(label: str, reason: str) -> UpstreamUnreachableError:
 
 
 def speaks_no_http(label: str) -> UpstreamProtocolError:
-    """Build the error for bytes that are no answer, or could be read in two ways."""
-    return UpstreamProtocolError(f"{label} gave an answer that is no HTTP. Is base_url right?")
+    """Build the error for bytes that are not an answer, or could be read in two ways."""
+    return UpstreamProtocolError(f"{label} gave an answer that is not HTTP. Is base_url right?")
 
 
 def gives_too_much(label: str, limit: int) -> UpstreamProtocolError:

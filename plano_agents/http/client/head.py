@@ -18,7 +18,7 @@ def encode_line(name: str, value: str) -> bytes:
         value: Of characters up to U+00FF.
 
     Raises:
-        UpstreamError: It is no header, or one that frames the body.
+        UpstreamError: It is not a header, or one that frames the body.
     """
     if not is_token(name) or name.lower() in _FRAMING:
         raise UpstreamError(f"A request cannot have the header {name!r}. Look at the headers configured for the model.")

@@ -37,7 +37,7 @@ def check_framing(head: bytes) -> bool:
 
 
 def ends_with_connection(head: bytes) -> bool:
-    """Whether nothing but the connection's end says where the body ends."""
+    """Check whether nothing but the connection's end says where the body ends."""
     return _LENGTH.search(head) is None and _ENCODINGS.search(head) is None
 
 

@@ -8,7 +8,7 @@ from plano_agents.http.client import TakeChunk
 
 
 class Waiter:
-    """Waits for one thing of an answer; see `connection.Reader`.
+    """Waits for one thing of an answer; see `reader.Reader`.
 
     Args:
         loop: The event loop.

@@ -80,7 +80,7 @@ def build_scope(exchange: Exchange, state: dict[str, Any]) -> Scope:
 def _answer_failure(exchange: Exchange) -> None:
     """Answer 500 in the application's place, if no answer has begun."""
     if not exchange.response_started:
-        error = PlanoError("The server failed on this request. Its log names the error.")
+        error = PlanoError("The server failed on this request. Its log has the details.")
         exchange.keep_alive = False
         exchange.answer(error.status_code, {"content-type": "application/json"}, encode_error(error))
 
@@ -113,7 +113,7 @@ class _Channel:
             return
         expected = "http.response.body" if exchange.response_started else "http.response.start"
         if message["type"] != expected or exchange.response_complete:
-            raise RuntimeError(f"An ASGI application sent {message['type']!r} out of turn.")
+            raise RuntimeError(f"The ASGI application sent {message['type']!r} out of turn.")
         if exchange.response_started:
             self._write(message.get("body", b""), is_last=not message.get("more_body", False))
         else:

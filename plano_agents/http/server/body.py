@@ -24,7 +24,7 @@ class Body(Protocol):
     """A request's body while it arrives."""
 
     is_over: bool
-    """Whether all of it was taken."""
+    """True if all of it was taken."""
 
     def take(self, buffer: bytearray) -> bytes:
         """Take what there is of the body off the buffer's front.

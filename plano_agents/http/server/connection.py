@@ -9,6 +9,7 @@ phase             the client has                                                
 ================  =====================================================================================  ==========
 idle, new         ``header_seconds`` to begin its first request                                          closed
 idle              ``keep_alive_seconds`` to begin the next                                               closed
+idle, stopping    ``farewell_seconds`` to begin a last one, whose answer says ``connection: close``      closed
 head              ``header_seconds`` from its first byte to its last                                     408, closed
 body              ``body_seconds`` for as much of it as ``min_bytes_per_second`` makes in that time,     408, closed
                   or for what is left: none can trickle or stall. The time does not run while the
@@ -34,22 +35,22 @@ from plano_agents.http.server.body import Body, build_body
 from plano_agents.http.server.budget import SMALL_BYTES
 from plano_agents.http.server.exchange import Exchange
 from plano_agents.http.server.flow import Flow
-from plano_agents.http.server.handlers import Handlers
+from plano_agents.http.server.handlers import Handlers, Known
 from plano_agents.http.server.head import HeadReader, RequestHead
 from plano_agents.http.server.link import Ends, read_ends
 from plano_agents.http.server.server_state import ServerState
 from plano_agents.http.server.shortcut import Shortcut
 from plano_agents.http.server.template import Filled, Template, build_template
 from plano_agents.http.server.work import Work
+from plano_agents.http_syntax import END_OF_HEAD
 
 LINGER_SECONDS = 1.0
 """How long a refused client's bytes are still taken and dropped: closing on unread ones resets the connection, and
 then most clients never see the answer."""
-KEPT_TEMPLATES = 4
-"""How many heads of its client a connection knows: an agent and its helpers take turns on one."""
 PIPELINED_BYTES = 65_536
 """How much of the next requests is kept while one is answered; then the socket is not read."""
 
+_CLOSING = b"connection: close\r\n"
 _logger = logging.getLogger(__name__)
 
 _Phase = Literal["idle", "head", "body", "answer", "closing"]
@@ -73,14 +74,17 @@ class ServerConnection(asyncio.Protocol):
         "_exchange",
         "_handlers",
         "_heads",
+        "_is_told",
         "_known",
         "_loop",
+        "_max_header_bytes",
         "_phase",
         "ends",
         "flow",
         "peer",
         "server_state",
         "transport",
+        "work",
     )
 
     transport: asyncio.Transport
@@ -96,11 +100,15 @@ class ServerConnection(asyncio.Protocol):
         self._handlers = handlers
         self._loop = asyncio.get_running_loop()
         self._buffer = bytearray()
-        self._heads = HeadReader(server_state.limits.max_header_bytes)
+        self._max_header_bytes = server_state.limits.max_header_bytes
+        self._heads = HeadReader(self._max_header_bytes)
         self._body: Body = build_body(0)
         self._body_bytes = self._body_due = 0
         self._exchange: Exchange | None = None
-        self._known: list[tuple[Template, Shortcut]] = []  # the one seen last is first
+        self.work: Work | None = None
+        """Serves the request that was read last without an exchange; None where it has one, or is answered."""
+        self._is_told = False  # the client, that the answer in hand is the last
+        self._known: list[Known] = []  # the one seen last is first
         self._phase: _Phase = "idle"
         self._deadline = Deadline(self._loop, self._on_deadline)
         self.peer: str | None = None
@@ -115,15 +123,18 @@ class ServerConnection(asyncio.Protocol):
         self.server_state.members.add(self)
         client, _ = self.ends = read_ends(transport)
         self.peer = client[0] if client is not None else None
-        if self.server_state.is_stopping:
-            transport.close()
-            return
-        self._wait_for("idle", self.server_state.limits.header_seconds)
+        state = self.server_state
+        if not state.is_stopping:
+            self._known = self._handlers.recall(self.peer)
+        self._wait_for("idle", state.idle_seconds if state.is_stopping else state.limits.header_seconds)
         self._deadline.watch()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - as asyncio has it
         """Tell the exchange, and drop everything, so that nothing waits for the garbage collector."""
-        if self._exchange is not None:
+        work, self.work = self.work, None
+        if work is not None:
+            work.on_left()
+        elif self._exchange is not None:
             self._exchange.leave()
         self.server_state.leave(self)
         self.flow.close()
@@ -152,20 +163,48 @@ class ServerConnection(asyncio.Protocol):
     # What a server that stops calls.
 
     def finish(self) -> None:
-        """Close, once the request that is being answered is done."""
-        if self._exchange is None or self._exchange.response_complete:
-            self.transport.close()
-        else:
+        """Close, once the request that is being answered is done, or the next one, if it comes soon.
+
+        A client that has not been told may have sent its next request already: closing would lose it.
+        """
+        self._known.clear()  # so that the next head is parsed, where it is told
+        if self.work is not None:
+            self._is_told = True
+        elif self._exchange is not None and not self._exchange.has_head:
             self._exchange.keep_alive = False
+        elif self._phase == "idle":
+            self._wait_for("idle", self.server_state.idle_seconds)
+            self._deadline.watch()
 
     def interrupt(self) -> None:
         """End what is served without a task, and tell its client so."""
-        if self._exchange is not None and self._exchange.work is not None:
-            self._exchange.work.on_stop()
+        work = self._exchange.work if self._exchange is not None else self.work
+        if work is not None:
+            work.on_stop()
 
     def abandon(self) -> None:
         """Close, whatever is being answered."""
         self.transport.close()
+
+    # What work without an exchange calls.
+
+    def answer(self, status: int, lines: bytes, body: bytes) -> None:
+        """See `Line.answer`."""
+        if len(body) > SMALL_BYTES:
+            self.flow.make_room(len(body))
+        beginning, last = self.server_state.beginnings[status], _CLOSING if self._is_told else b""
+        self.transport.write(b"".join((beginning, lines, last, END_OF_HEAD % len(body), body)))
+        self.work = None
+        if last:
+            self.transport.close()
+        self._wait_for_next()
+
+    def open_exchange(self, head: RequestHead) -> Exchange:
+        """See `Line.open_exchange`."""
+        exchange = self._exchange = Exchange(head, self, is_told=False, owes_continue=False)
+        exchange.is_whole, exchange.keep_alive = True, not self._is_told
+        exchange.work, self.work = self.work, None
+        return exchange
 
     # What the exchange calls.
 
@@ -180,6 +219,9 @@ class ServerConnection(asyncio.Protocol):
         assert exchange is not None, "it calls this"  # noqa: S101 - cannot happen
         if self._body_bytes > SMALL_BYTES:
             self.flow.body.release()
+        if self._phase == "answer" and not exchange.owes_continue:
+            self._wait_for_next()
+            return
         if self.transport.is_closing():
             self.flow.watch_unread()  # it closes once all is taken
             return
@@ -191,15 +233,20 @@ class ServerConnection(asyncio.Protocol):
             self.transport.close()
             return
         self.flow.resume_reading()
-        if self._phase == "body":
-            self._await_body()
-            self._deadline.watch()
-        else:
-            self._exchange = None
-            self._wait_for("idle", self.server_state.limits.keep_alive_seconds)
-            self._deadline.watch()
-            if self._buffer:
-                self._loop.call_soon(self._read_pipelined)  # once what was answered is over, too
+        self._await_body()
+        self._deadline.watch()
+
+    def _wait_for_next(self) -> None:
+        """Go on to the next request: this one is over, its body and its answer."""
+        if self.transport.is_closing():
+            self.flow.watch_unread()  # it closes once all is taken
+            return
+        self._exchange, self._phase = None, "idle"
+        if self.flow.read_paused:
+            self.flow.resume_reading()
+        self._deadline.expect(self._loop.time() + self.server_state.idle_seconds)
+        if self._buffer:
+            self._loop.call_soon(self._read_pipelined)  # once what was answered is over, too
 
     def _read_pipelined(self) -> None:
         """Go on to a request that came with the one before."""
@@ -230,6 +277,8 @@ class ServerConnection(asyncio.Protocol):
         owes_continue = head.expects_continue and not self._buffer
         serve = self._handlers.find_direct(head.target)
         exchange = Exchange(head, self, is_told=serve is None, owes_continue=owes_continue)
+        if self.server_state.is_stopping:
+            exchange.keep_alive = False
         if serve is not None:
             exchange.work = self._begin_work(exchange, head)
         if exchange.work is None:
@@ -246,36 +295,32 @@ class ServerConnection(asyncio.Protocol):
         """Begin to serve a request, whose head was just parsed, without a task; None where it needs one."""
         read = self._heads.last
         known = self._find_known(read)
-        if known is not None:
+        if known is not None and known[1].is_over:
+            self._known.clear()
+        elif known is not None:
             template, shortcut, filled = known
-            return shortcut.begin(exchange, template, filled)
+            return shortcut.begin(exchange, self, template, filled)
         blanks = self._handlers.list_blanks(head.target)
-        if not blanks or (new := build_template(read, head, blanks)) is None:
+        if blanks is None or (new := build_template(read, head, blanks)) is None:
             return None
         found = self._handlers.find_shortcut(new, self.peer)
         values = new.fill(read, len(read))
         if found is None or values is None:
             return None
-        self._known.insert(0, (new, found))
-        del self._known[KEPT_TEMPLATES:]
-        return found.begin(exchange, new, values)
+        self._handlers.learn(self._known, (new, found), self.peer)
+        return found.begin(exchange, self, new, values)
 
     def _find_known(self, data: bytes) -> tuple[Template, Shortcut, Filled] | None:
         """Find the known head that a request begins with."""
-        max_bytes = self.server_state.limits.max_header_bytes
         for each in self._known:
-            filled = each[0].fill(data, max_bytes)
+            template, shortcut = each
+            filled = template.fill(data, self._max_header_bytes)
             if filled is not None:
-                break
-        else:
-            return None
-        if each[1].is_over:
-            self._known.clear()
-            return None
-        if each is not self._known[0]:
-            self._known.remove(each)
-            self._known.insert(0, each)
-        return each[0], each[1], filled
+                if each is not self._known[0]:
+                    self._known.remove(each)
+                    self._known.insert(0, each)
+                return template, shortcut, filled
+        return None
 
     def _take_known(self, data: bytes) -> bool:
         """Begin an exchange with a request whose head is known, and read what came of its body; whether it is.
@@ -287,22 +332,23 @@ class ServerConnection(asyncio.Protocol):
         if known is None:
             return False
         template, shortcut, filled = known
+        body = data[filled.end :]
+        if len(body) == filled.length <= SMALL_BYTES and template.keeps_alive:
+            self._phase = "answer"
+            if shortcut.serve(self, template, filled, body):
+                return True
+            self._phase = "idle"
+        if shortcut.is_over:
+            self._known.clear()
+            return False
         exchange = self._exchange = Exchange(template.head, self, is_told=False, owes_continue=False)
-        work = exchange.work = shortcut.begin(exchange, template, filled)
+        work = exchange.work = shortcut.begin(exchange, self, template, filled)
         if work is None:
             head = exchange.head = template.read(filled.values)
             serve = self._handlers.find_direct(head.target)
             assert serve is not None, "a shortcut's path is served directly"  # noqa: S101 - cannot happen
             exchange.start(serve, self._loop)
         self._body_bytes = self._body_due = 0
-        body = data[filled.end :]
-        if len(body) == filled.length <= SMALL_BYTES:
-            self._body_bytes = filled.length
-            self._phase = "answer"
-            self._deadline.lift()
-            exchange.take(body)
-            exchange.close_body()
-            return True
         self._body = build_body(filled.length)
         self._phase = "body"
         self._buffer += body
@@ -324,7 +370,7 @@ class ServerConnection(asyncio.Protocol):
             exchange.close_body()
             if exchange.response_complete:
                 self._exchange = None
-                self._wait_for("idle", self.server_state.limits.keep_alive_seconds)
+                self._wait_for("idle", self.server_state.idle_seconds)
             else:
                 self._phase = "answer"
                 self._deadline.lift()
@@ -380,6 +426,8 @@ class ServerConnection(asyncio.Protocol):
         self._wait_for("body", self.server_state.limits.body_seconds)
 
     def _on_deadline(self) -> None:
+        if self._phase == "answer":
+            return
         if self._phase == "head":
             self._refuse(RequestTimeoutError("The request's head took too long. Send it at once."))
         elif self._phase != "body":

@@ -17,6 +17,7 @@ from plano_agents.http.server.budget import SMALL_BYTES
 from plano_agents.http.server.head import RequestHead
 from plano_agents.http.server.link import Ends, Link
 from plano_agents.http.server.work import Work
+from plano_agents.http_syntax import END_OF_HEAD
 from plano_agents.observe.log import locate
 
 Serve = Callable[["Exchange"], Coroutine[None, None, None]]
@@ -73,9 +74,9 @@ class Exchange:
         self.peer = link.peer
         """The client's address."""
         self.is_told = is_told
-        """Whether who serves is told that the client left."""
+        """True if the application was told that the client left."""
         self.owes_continue = owes_continue
-        """Whether the client waits for ``100 Continue``, or for the answer in its place."""
+        """True if the client waits for ``100 Continue``, or for the answer in its place."""
         self._link = link
         self._head = b""
         self._body: list[bytes] = []
@@ -87,15 +88,15 @@ class Exchange:
         self.work: Work | None = None
         """Serves it by callbacks; None where a task does."""
         self.keep_alive = head.keep_alive
-        """Whether the connection serves another request after this one."""
+        """True if the connection serves another request after this one."""
         self.is_whole = False
-        """Whether the body's end came."""
+        """True if the body's end came."""
         self.disconnected = False
-        """Whether the client is gone, or refused: nothing more can be told."""
+        """True if the client is gone, or refused: nothing more can be sent."""
         self.response_started = False
-        """Whether the answer has begun."""
+        """True if the answer has begun."""
         self.response_complete = False
-        """Whether its end was written."""
+        """True if its end was written."""
 
     # What the connection does.
 
@@ -236,7 +237,7 @@ class Exchange:
         closing = b"" if self.keep_alive else _CLOSING
         beginning = self._link.server_state.beginnings[status]
         self.response_started = True
-        self._link.transport.write(b"%b%b%bcontent-length: %d\r\n\r\n%b" % (beginning, lines, closing, len(body), body))
+        self._link.transport.write(b"".join((beginning, lines, closing, END_OF_HEAD % len(body), body)))
         self.complete()
 
     def begin(self, status: int, headers: Mapping[str, str]) -> None:
@@ -273,8 +274,13 @@ class Exchange:
             self.complete()
 
     @property
+    def has_head(self) -> bool:
+        """True if the answer's head is written, or ready to be: too late for it to say that the connection closes."""
+        return self.response_started or bool(self._head)
+
+    @property
     def is_paused(self) -> bool:
-        """Whether the client does not read: nothing should be written before `drain`."""
+        """True if the client does not read: nothing should be written before `drain`."""
         return self._link.flow.write_paused
 
     def call_when_read(self, go_on: Callable[[], None]) -> None:

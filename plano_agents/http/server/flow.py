@@ -54,9 +54,9 @@ class Flow:
         self._unread_bytes = 0
         self._deadline = Deadline(asyncio.get_running_loop(), self._on_deadline)
         self.read_paused = False
-        """Whether the client is not read."""
+        """True if the client is not read."""
         self.write_paused = False
-        """Whether the client does not read."""
+        """True if the client does not read."""
         self.answer = Holding(server_state.budget)
         """The part of the budget that the answer takes which waits for the client."""
         self.body = Holding(server_state.budget)
@@ -132,7 +132,7 @@ class Flow:
         self._deadline.watch()
 
     def _is_over_budget(self) -> bool:
-        """Whether the answer that waits is large, and there is no room for it."""
+        """Check whether the answer that waits is large, and there is no room for it."""
         return self.answer.size > SMALL_BYTES and self._budget.held > self._budget.limit
 
     def _cut(self) -> None:

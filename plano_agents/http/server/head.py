@@ -68,9 +68,9 @@ class RequestHead(NamedTuple):
     content_length: int | None
     """The body's bytes, or None for a chunked one."""
     keep_alive: bool
-    """Whether the connection may serve another request."""
+    """True if the connection may serve another request."""
     expects_continue: bool
-    """Whether the client waits for ``100 Continue`` before it sends the body."""
+    """True if the client waits for ``100 Continue`` before it sends the body."""
 
 
 def parse_header(line: str) -> Header:

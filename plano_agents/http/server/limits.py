@@ -20,6 +20,9 @@ class HttpLimits:
     keep_alive_seconds: float = 75.0
     """How long a connection may be idle between requests: longer than clients keep theirs, or they send into one that
     was just closed."""
+    farewell_seconds: float = 1.0
+    """How long an idle connection stays open for one more request once the server stops: the answer says that the
+    connection closes. A client that had just sent one would lose it otherwise."""
 
     def count_least(self, seconds: float) -> int:
         """Count the bytes that have to move in so many seconds; at least one."""

@@ -56,11 +56,9 @@ class Server:
             grace_seconds: How long requests in flight may go on; what is left then is cancelled.
         """
         state = self._server_state
-        state.is_stopping = True
         if self._listening is not None:
             self._listening.close()
-        for member in list(state.members):
-            member.finish()
+        state.stop()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace_seconds):
                 await state.wait_until_left()

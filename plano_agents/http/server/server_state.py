@@ -13,7 +13,7 @@ class Member(Protocol):
     """A connection, as a server that stops sees it."""
 
     def finish(self) -> None:
-        """Close, once the request that is being answered is done."""
+        """Close, once the request that is being answered is done, or the next one, if it comes soon."""
 
     def interrupt(self) -> None:
         """End what is served without a task, and tell its client so."""
@@ -35,6 +35,7 @@ class ServerState:
         "_emptied",
         "beginnings",
         "budget",
+        "idle_seconds",
         "is_stopping",
         "least_body_bytes",
         "least_sent_bytes",
@@ -67,8 +68,22 @@ class ServerState:
         self.members: set[Member] = set()
         """The connections that are open."""
         self.is_stopping = False
-        """Whether the server stops: it takes no new connection."""
+        """True if the server stops: each connection gets one more answer, which says that it closes."""
+        self.idle_seconds = limits.keep_alive_seconds
+        """How long a connection may be idle between requests; shorter once the server stops."""
         self._emptied: asyncio.Event | None = None
+
+    def stop(self) -> None:
+        """Have every connection close: after the answer that it waits for, or the next one, or a moment of silence."""
+        self.is_stopping = True
+        self.idle_seconds = self.limits.farewell_seconds
+        for member in list(self.members):
+            member.finish()
+
+    def hold(self, task: "asyncio.Task[None]") -> None:
+        """Wait, as the server stops, for a task that may outlast its request."""
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     def leave(self, member: Member) -> None:
         """Take a connection out that is lost."""

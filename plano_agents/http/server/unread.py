@@ -20,6 +20,6 @@ def count_unread(transport: asyncio.Transport) -> int:
 
     try:
         found = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4))
-    except OSError:  # it is no TCP connection, or no longer one
+    except OSError:  # it is not a TCP connection, or no longer one
         return unread
     return unread + int(struct.unpack("i", found)[0])

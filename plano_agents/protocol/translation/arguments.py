@@ -1,6 +1,6 @@
 """A call's arguments as the JSON object that Anthropic's wire wants.
 
-A model may write what is no JSON object, above all where a limit of tokens cuts it off. Such text is wrapped into an
+A model may write what is not a JSON object, above all where a limit of tokens cuts it off. Such text is wrapped into an
 object: the call keeps its place in the conversation, and the tool's answer tells the model.
 """
 
@@ -15,7 +15,7 @@ WRAPPED = "unparsed_arguments"
 
 
 def is_object(text: str) -> bool:
-    """Whether arguments are a JSON object; none are an empty one."""
+    """Check whether arguments are a JSON object; none are an empty one."""
     try:
         msgspec.json.decode(text.strip() or "{}", type=dict[str, msgspec.Raw])
     except BAD_JSON:

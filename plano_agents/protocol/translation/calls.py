@@ -86,7 +86,7 @@ class _Call:
 
     @property
     def is_whole(self) -> bool:
-        """Whether its arguments are a JSON object, to which nothing can be added."""
+        """True if its arguments are a JSON object, to which nothing can be added."""
         if not self.arguments or not self.arguments[-1].rstrip().endswith("}"):
             return False
         try:

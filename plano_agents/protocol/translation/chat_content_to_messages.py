@@ -72,7 +72,7 @@ def build_text(
     for block in build_content(content, where, cache_control):
         if not isinstance(block, anthropic.TextBlock):
             raise UnsupportedFieldError(
-                f"{where + '.content'!r} holds more than text, which an Anthropic model takes from users only.",
+                f"{where + '.content'!r} holds more than text; Anthropic models take that in user messages only.",
                 param=f"{where}.content",
             )
         yield block
@@ -94,7 +94,7 @@ def _build_document(file: openai.FileData, where: str) -> anthropic.DocumentBloc
         return anthropic.DocumentBlock(source=anthropic.UrlSource(file.file_url), title=file.filename)
     if file.file_data is None:
         raise UnsupportedFieldError(
-            f"{where!r} names an uploaded file, which only its own provider can read; send 'file_data'.",
+            f"{where!r} names an uploaded file, which only the provider that stores it can read; send 'file_data'.",
             param=where,
         )
     source = _split_data_url(file.file_data, where)

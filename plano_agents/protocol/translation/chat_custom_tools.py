@@ -28,7 +28,7 @@ def read_custom_tools(fields: Mapping[str, msgspec.Raw], tools: ClientTools, tel
     Args:
         fields: The request's top-level fields.
         tools: Takes the names of the tools.
-        tell: Is told that they were written otherwise.
+        tell: Called when they were written otherwise.
 
     Returns:
         The same, or others where something was written over. What is not in its form stays for the reader to refuse.
@@ -122,7 +122,7 @@ def _read(raw: msgspec.Raw | None) -> object:
 
 
 def _has_custom(piece: object) -> bool:
-    """Whether a tool, a choice or a message is, or holds, one of a custom tool."""
+    """Check whether a tool, a choice or a message is, or holds, one of a custom tool."""
     if not isinstance(piece, dict):
         return False
     if piece.get("type") == KIND:

@@ -53,7 +53,7 @@ def encode_message(completion: openai.Completion) -> bytes:
         The message, JSON; id and model are the upstream's own.
 
     Raises:
-        UpstreamProtocolError: It has no finish reason, or its thinking is no block.
+        UpstreamProtocolError: It has no finish reason, or its thinking is not a block.
     """
     choice = completion.choices[0]
     message = choice.message
@@ -130,7 +130,7 @@ def _build_thinking(message: openai.ReplyMessage) -> Iterator[anthropic.Block | 
     text = message.reasoning_content or message.reasoning
     if message.thinking_blocks:
         for raw in message.thinking_blocks:
-            parse_block(raw)  # what is no block is the provider's error, not the client's to find
+            parse_block(raw)  # what is not a block is the provider's error, not the client's to find
             yield raw
     elif text:
         yield anthropic.ThinkingBlock(text)

@@ -53,7 +53,7 @@ KNOWN = frozenset(openai.ChatRequest.__struct_fields__) | {"routing_preferences"
 """Fields that are carried, and the router's."""
 
 DROPPABLE = ADVISORY | {"frequency_penalty", "logit_bias", "presence_penalty", "seed"}
-"""Fields that are left out, which is told: they ask for a likelihood at most."""
+"""Fields that are left out and reported: they ask for a likelihood at most."""
 
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 """The reasoning efforts that there are."""
@@ -82,13 +82,13 @@ def parse_chat_request(
 
     Args:
         body: The request, JSON.
-        tell: Is told what is left out.
+        tell: Called for what is left out.
         tools: Takes the names of its custom tools, for the answer.
         carried: Further fields that reach the target, beside the hub.
         target: Whom the request is for, for messages.
 
     Raises:
-        RequestError: The body is no valid chat request.
+        RequestError: The body is not a valid chat request.
         UnsupportedFieldError: It holds a field that only OpenAI's wire can carry; ``param`` names it.
     """
     fields = refuse_unknown(
@@ -109,10 +109,10 @@ def build_messages_request(request: openai.ChatRequest, model_id: str, tell: Tel
     Args:
         request: The request.
         model_id: What Anthropic calls the model.
-        tell: Is told what is left out or said otherwise.
+        tell: Called for what is left out or said otherwise.
 
     Raises:
-        RequestError: It is no valid request.
+        RequestError: It is not a valid request.
         UnsupportedFieldError: A field cannot be carried; ``param`` names it.
     """
     request = openai.resolve_tool_choice(request)
@@ -121,7 +121,7 @@ def build_messages_request(request: openai.ChatRequest, model_id: str, tell: Tel
         system, messages = (), (anthropic.Message("user", system),)
         tell(rewritten("messages", "system messages sent as the user's"))
     if not messages:
-        raise RequestError("At least one message that says something is needed.", param="messages")
+        raise RequestError("At least one message with content is required.", param="messages")
     if request.verbosity not in {None, "medium"}:
         tell(dropped("verbosity"))
     if request.response_format is not None and request.response_format.type == "json_object":

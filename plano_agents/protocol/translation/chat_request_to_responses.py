@@ -9,7 +9,7 @@ Rules that are choices, not renamings:
 - A failed tool's result says so in words. Images and documents stay within their result.
 - Nothing is stored: ``store`` is false, and what the model reasoned is asked for encrypted, to be sent back.
 - Tools are not ``strict`` unless they say so, as on chat completions; this wire's default is another.
-- Stop sequences, which this wire does not know, are left out, which is told.
+- Stop sequences, which this wire does not know, are left out and reported.
 """
 
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ def build_responses_request(request: openai.ChatRequest, model_id: str, tell: Te
     Args:
         request: The request.
         model_id: What the upstream calls the model.
-        tell: Is told what is left out or said otherwise.
+        tell: Called for what is left out or said otherwise.
 
     Returns:
         The request's fields.
@@ -61,7 +61,7 @@ def build_responses_request(request: openai.ChatRequest, model_id: str, tell: Te
     items = [item for place in range(begin, len(request.messages)) for item in _build_items(request, place)]
     if not items:
         if instructions is None:
-            raise RequestError("At least one message that says something is needed.", param="messages")
+            raise RequestError("At least one message with content is required.", param="messages")
         items = [{"role": "developer", "content": [_write_text(instructions)]}]
         instructions = None
     if request.stop:

@@ -36,11 +36,11 @@ class _Block:
     held: list[events.BlockDeltaKind] = field(default_factory=list)
     """What is not written yet."""
     is_whole: bool = False
-    """Whether nothing more belongs to it."""
+    """True if nothing more belongs to it."""
 
     @property
     def is_call(self) -> bool:
-        """Whether only the answer's end ends it."""
+        """True if only the answer's end ends it."""
         return isinstance(self.start, anthropic.ToolUseBlock)
 
 

@@ -28,7 +28,7 @@ class CustomInput:
     def __init__(self) -> None:
         self._pending = ""
         self.has_started = False
-        """Whether the arguments are in the form of a custom tool's."""
+        """True if the arguments are in the form of a custom tool's."""
         self._ended = False
 
     def feed(self, piece: str) -> str:

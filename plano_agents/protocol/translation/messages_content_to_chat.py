@@ -24,7 +24,7 @@ Block = anthropic.Block | ServerBlock | anthropic.ResultPart | ToolChange
 
 
 class _Citations(msgspec.Struct):
-    """Whether citations are asked for."""
+    """True if citations are asked for."""
 
     enabled: bool | None = True
 

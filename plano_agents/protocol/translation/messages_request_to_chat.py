@@ -84,10 +84,10 @@ def parse_messages_request(body: bytes, tell: Tell = ignore) -> openai.ChatReque
 
     Args:
         body: The client's Anthropic messages request, JSON.
-        tell: Is told what is left out.
+        tell: Called for what is left out.
 
     Raises:
-        RequestError: The body is no valid messages request.
+        RequestError: The body is not a valid messages request.
         UnsupportedFieldError: It holds what only Anthropic's wire can carry; ``param`` names it.
     """
     fields = refuse_unknown(

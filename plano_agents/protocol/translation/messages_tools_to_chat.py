@@ -1,11 +1,11 @@
 """The tools of a messages request, and the choice among them, as the hub's.
 
-- Tools that Anthropic runs, or that its models know by their type, are left out beside others, which is told. Where one
-  of them is demanded, or nothing else is offered, the request is about them, and is refused.
+- Tools that Anthropic runs, or that its models know by their type, are left out beside others, which is reported. Where
+  one of them is demanded, or nothing else is offered, the request is about them, and is refused.
 - Deferred tools are offered once the conversation names them: a result refers to them (``tool_reference``), they were
   called, or they must be. All are offered where only Anthropic could have searched them, or nothing else is offered.
 - Tools that the conversation removes are left out; those that it adds are offered, by their last definition.
-- Fields of a tool that the hub does not have are left out, which is told.
+- Fields of a tool that the hub does not have are left out and reported.
 """
 
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def read_tools(request: anthropic.ClientRequest, tell: Tell) -> tuple[openai.Too
 
     Args:
         request: The client's request.
-        tell: Is told what is left out.
+        tell: Called for what is left out.
 
     Raises:
         RequestError: A tool has no schema.
@@ -87,7 +87,7 @@ def tell_unknown_fields(body: bytes, request: anthropic.ClientRequest, tell: Tel
     Args:
         body: The request.
         request: The same, read.
-        tell: Is told what is left out.
+        tell: Called for what is left out.
     """
     known = anthropic.OfferedTool.__struct_fields__
     tools = [

@@ -55,7 +55,7 @@ _ITEMS = msgspec.json.Decoder(str | tuple[msgspec.Raw, ...] | None)
 
 
 def asks_for_compaction(fields: Mapping[str, msgspec.Raw]) -> bool:
-    """Whether a responses request asks for a compaction: its last item says so.
+    """Check whether a responses request asks for a compaction: its last item says so.
 
     Args:
         fields: Its top-level fields.

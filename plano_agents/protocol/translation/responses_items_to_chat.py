@@ -5,7 +5,7 @@
 - A reasoning item gives back the thinking blocks that were sealed into it; unsealed ones are another provider's, whose
   encryption nobody else reads, and are left out.
 - Calls of custom tools, of a local shell and of the client's search of tools are calls of their functions.
-- What OpenAI's own tools did (`LEFT_OUT`) is left out, which is told: the answer's text says it. So is OpenAI's
+- What OpenAI's own tools did (`LEFT_OUT`) is left out and reported: the answer's text says it. So is OpenAI's
   compaction, which nobody else can decrypt; one made here is read (`responses_compaction`).
 """
 
@@ -41,7 +41,7 @@ LEFT_OUT = frozenset(
 """Items about what OpenAI itself did."""
 
 SETTINGS = frozenset({"additional_tools", "configuration_update"})
-"""Items that are no words: the tools that are offered, and settings, are read apart."""
+"""Items that are not words: the tools that are offered, and settings, are read apart."""
 
 STORED_REASONING = "rs_"
 """How the ids of reasoning items begin, which nobody but OpenAI reads anyway."""
@@ -74,7 +74,7 @@ def read_messages(request: responses.ClientRequest, tools: ClientTools, tell: Te
     Args:
         request: The client's request.
         tools: Knows the functions that the client's tools are.
-        tell: Is told what is left out.
+        tell: Called for what is left out.
 
     Raises:
         RequestError: An item is not in its form.
@@ -168,7 +168,7 @@ def _list_carried(items: tuple[responses.Item, ...], tell: Tell) -> Iterator[tup
 
 
 def _is_left_out(item: responses.Item) -> bool:
-    """Whether an item is about what OpenAI itself did, and says nothing to another model."""
+    """Check whether an item is about what OpenAI itself did, and says nothing to another model."""
     if item.type in {"tool_search_call", "tool_search_output"}:
         return item.call_id is None
     return item.type in LEFT_OUT or (item.type == "item_reference" and (item.id or "").startswith(STORED_REASONING))
@@ -206,7 +206,7 @@ def _read_part(part: responses.Part, where: str) -> openai.Part:
             return openai.FilePart(openai.FileData(part.filename, file_data=part.file_data, file_url=part.file_url))
         case "input_image" | "input_file":
             raise UnsupportedFieldError(
-                f"{where!r} names an uploaded file, which only its own provider can read; send its bytes.",
+                f"{where!r} names an uploaded file, which only the provider that stores it can read; send its bytes.",
                 param=f"{where}.file_id",
             )
         case _:

@@ -27,7 +27,7 @@ def parse_completion(body: bytes, ids: CallIds, *, signature_mark: str = "") -> 
         signature_mark: What encrypted reasoning is marked with; see `signature_mark`.
 
     Raises:
-        UpstreamProtocolError: The body is no response that came to its end.
+        UpstreamProtocolError: The body is not a response that came to its end.
     """
     response = responses.parse_response(body)
     items = response.output or ()
@@ -81,7 +81,9 @@ def read_end(response: responses.ReplyResponse, *, calls: bool) -> tuple[str, st
         case "completed" | None:
             return ("tool_calls" if calls else "stop"), UNSET
         case status:
-            raise UpstreamProtocolError(f"The provider's response has the status {status!r}, which is no answer's end.")
+            raise UpstreamProtocolError(
+                f"The provider's response has the status {status!r}, which is not an answer's end."
+            )
 
 
 def read_usage(usage: responses.ReplyUsage | None) -> openai.Usage | None:

@@ -4,7 +4,7 @@ Rules that are choices, not renamings:
 
 - ``instructions`` become the first system message; the transcript is read by `responses_items_to_chat`, tools by
   `responses_tools_to_chat`.
-- What only OpenAI's service can do beside an answer is left out, which is told; what it stores is not read, so a
+- What only OpenAI's service can do beside an answer is left out and reported; what it stores is not read, so a
   request that leads to it is refused.
 - A request for a compaction is one for a summary: tools stay, for the provider's cache, but none may be called.
 """
@@ -43,7 +43,7 @@ KNOWN = (frozenset(responses.ClientRequest.__struct_fields__) - {"metadata"}) | 
 """Fields that are carried, and the router's."""
 
 DROPPABLE = ADVISORY | {"context_management", "truncation"}
-"""Fields about OpenAI's own tools, storage, billing and long prompts: they are left out, which is told."""
+"""Fields about OpenAI's own tools, storage, billing and long prompts: they are left out and reported."""
 
 STORED = ("previous_response_id", "conversation")
 """Fields that lead to what OpenAI stores."""
@@ -72,7 +72,7 @@ def check_fields(body: bytes, tell: Tell = ignore) -> Mapping[str, msgspec.Raw]:
 
     Args:
         body: The request, JSON.
-        tell: Is told what is left out.
+        tell: Called for what is left out.
 
     Raises:
         RequestError: The body is not a JSON object.
@@ -120,8 +120,8 @@ def read_responses_request(
     Args:
         request: The client's request.
         tools: Takes the names of its tools, for the answer.
-        tell: Is told what is left out, or said otherwise.
-        fields: Its top-level fields, where what is lost within them is to be told.
+        tell: Called for what is left out, or said otherwise.
+        fields: Its top-level fields, where what is lost within them is reported.
 
     Raises:
         RequestError: It is not a valid responses request, or there is nothing to answer.
@@ -165,7 +165,7 @@ def _list_updates(request: responses.ClientRequest) -> list[responses.Item]:
 
 
 def _tell_unknown(fields: Mapping[str, msgspec.Raw], tell: Tell) -> None:
-    """Tell what is lost within the items and the tools that are carried; of others their kind is told."""
+    """Tell what is lost within the items and the tools that are carried; of others, report the kind."""
     for name, kinds in (("input", CARRIED_ITEMS), ("tools", CARRIED_TOOLS)):
         value = read_value(fields.get(name))
         pieces = [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

@@ -1,8 +1,8 @@
 """The tools of a responses request, and the choice among them, as the hub's functions.
 
 - Tools that the client runs become functions, those in namespaces too; `ClientTools` knows the way back.
-- Tools that OpenAI runs are left out beside others, which is told. Where one of them is demanded, or nothing else is
-  offered, the request is about them, and is refused.
+- Tools that OpenAI runs are left out beside others, which is reported. Where one of them is demanded, or nothing else
+  is offered, the request is about them, and is refused.
 - Deferred tools are offered once a search by the client has found them; where the client does not search, they are
   offered from the start.
 - Which tools ``allowed_tools`` allows is kept by offering those alone.
@@ -26,7 +26,7 @@ def read_tools(request: responses.ClientRequest, tools: ClientTools, tell: Tell)
     Args:
         request: The client's request.
         tools: Takes the names of each.
-        tell: Is told what is left out, or said otherwise.
+        tell: Called for what is left out, or said otherwise.
 
     Raises:
         UnsupportedFieldError: Only tools that OpenAI runs are offered.
@@ -47,7 +47,7 @@ def read_tool_choice(choice: _Choice, tools: ClientTools, tell: Tell) -> openai.
     Args:
         choice: The client's.
         tools: Knows the tools that are offered.
-        tell: Is told what is left out.
+        tell: Called for what is left out.
 
     Raises:
         RequestError: It is not known.

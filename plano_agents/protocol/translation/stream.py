@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from plano_agents.errors import PlanoError, UpstreamProtocolError
+from plano_agents.protocol import sse
 from plano_agents.protocol.openai_chat import ErrorDetail
 from plano_agents.protocol.openai_completion import Chunk
+from plano_agents.protocol.translation.repeat import ReadText, Repeats
 
 
 class Reader(Protocol):
@@ -16,11 +18,11 @@ class Reader(Protocol):
 
     @property
     def finished(self) -> bool:
-        """Whether the upstream said that the stream is over."""
+        """True if the upstream said that the stream is over."""
 
     @property
     def answered(self) -> bool:
-        """Whether the answer is whole, even if the stream is not over: some providers leave its end mark out."""
+        """True if the answer is whole, even if the stream is not over: some providers leave its end mark out."""
 
     def feed(self, data: bytes) -> Iterator[Chunk | ErrorDetail]:
         """Take the next bytes and give what they complete; an error is the last.
@@ -52,15 +54,18 @@ class StreamTranslator:
     Args:
         reader: Of the upstream's wire.
         writer: Of the client's.
+        read_text: Reads an upstream's event that is nothing but text, which neither of them remembers; None where one
+            of them does.
     """
 
-    def __init__(self, reader: Reader, writer: Writer) -> None:
+    def __init__(self, reader: Reader, writer: Writer, read_text: ReadText | None = None) -> None:
+        self._repeats = Repeats(read_text) if read_text is not None else None
         self._reader = reader
         self._writer = writer
         self.finished = False
-        """Whether the client's stream has ended, well or with the provider's own error event."""
+        """True if the client's stream has ended, well or with the provider's own error event."""
         self.failed = False
-        """Whether it ended with the provider's own error event."""
+        """True if it ended with the provider's own error event."""
 
     def feed(self, chunk: bytes) -> bytes:
         """Take the next bytes of the upstream's stream.
@@ -69,11 +74,24 @@ class StreamTranslator:
             The bytes of the client's stream that they make; empty where they make none yet.
 
         Raises:
-            UpstreamProtocolError: The bytes are no stream in the upstream's form.
+            UpstreamProtocolError: The bytes are not a stream in the upstream's form.
         """
+        repeats = self._repeats
+        if repeats is None:
+            return b"".join(self._translate(chunk)) if not self.finished else b""
+        if chunk.find(b"\n\n") == len(chunk) - 2:
+            return self._feed_event(chunk, repeats)
+        return b"".join([self._feed_event(event, repeats) for event in sse.cut(chunk)])
+
+    def _feed_event(self, event: bytes, repeats: Repeats) -> bytes:
+        """Take the next bytes, of one event at the most."""
         if self.finished:
             return b""
-        return b"".join(self._translate(chunk))
+        written = repeats.write(event)
+        if written is None:
+            written = b"".join(self._translate(event))
+            repeats.learn(event, written)
+        return written
 
     def finish(self) -> bytes:
         """Write what is left at the end of the upstream's stream; call it before `close`.

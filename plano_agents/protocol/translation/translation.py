@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from plano_agents.errors import UpstreamProtocolError
+from plano_agents.protocol import anthropic_reply, openai_completion
 from plano_agents.protocol import openai_chat_request as hub
 from plano_agents.protocol import openai_responses_request as responses
 from plano_agents.protocol.adjustment import Adjustment, Tell
@@ -59,6 +60,8 @@ from plano_agents.protocol.translation.responses_stream_to_chat import Responses
 from plano_agents.protocol.translation.stream import Reader, StreamTranslator, Writer
 from plano_agents.protocol.translation.whole import join_chunks, split_completion
 
+_TEXT_READERS = {Form.OPENAI_CHAT: openai_completion.read_text, Form.ANTHROPIC_MESSAGES: anthropic_reply.read_text}
+
 
 @dataclass(frozen=True, slots=True)
 class Translation:
@@ -73,7 +76,7 @@ class Translation:
     _created: int
     """Unix time in seconds."""
     _include_usage: bool
-    """Whether a chat client asked for the usage chunk."""
+    """True if a chat client asked for the usage chunk."""
     _frame: Response | None = field(repr=False)
     """What a response repeats of its request; None on other surfaces."""
     _called: frozenset[str] = field(repr=False)
@@ -83,7 +86,7 @@ class Translation:
     _tools: ClientTools = field(default_factory=ClientTools, repr=False)
     """Which of the client's tools the functions are."""
     _compacts: bool = False
-    """Whether the answer is a summary that a compaction item seals."""
+    """True if the answer is a summary that a compaction item seals."""
     _signature_mark: str = ""
     """What the upstream's signatures of thinking are marked with."""
 
@@ -91,7 +94,7 @@ class Translation:
         """Translate a whole answer into the client's form.
 
         Raises:
-            UpstreamProtocolError: It is no answer in the upstream's form.
+            UpstreamProtocolError: It is not an answer in the upstream's form.
         """
         return self._encode_completion(self._parse_reply(body))
 
@@ -112,7 +115,7 @@ class Translation:
             streams: Whether the client asked for a stream.
 
         Raises:
-            UpstreamProtocolError: It is no answer in the upstream's form, or it was cut.
+            UpstreamProtocolError: It is not an answer in the upstream's form, or it was cut.
         """
         if not looks_like_events(body):
             return self._write_stream(body) if streams else self.encode_reply(body)
@@ -137,7 +140,10 @@ class Translation:
 
     def build_stream(self) -> StreamTranslator:
         """Build the translator of one streamed answer."""
-        return StreamTranslator(self._build_reader(), self._build_writer())
+        # A response's last event repeats its text, and its events are numbered.
+        is_remembered = self.surface is Form.OPENAI_RESPONSES
+        read_text = None if is_remembered else _TEXT_READERS.get(self.upstream)
+        return StreamTranslator(self._build_reader(), self._build_writer(), read_text)
 
     def _write_stream(self, body: bytes) -> bytes:
         writer = self._build_writer()
@@ -244,7 +250,7 @@ def translate_request(
         signature_mark: What the upstream's signatures of thinking are marked with; see `signature_mark`.
 
     Raises:
-        RequestError: The body is no valid request of its surface.
+        RequestError: The body is not a valid request of its surface.
         UnsupportedFieldError: A field cannot be carried; ``param`` names it.
     """
     assert surface is not upstream or surface is Form.OPENAI_RESPONSES, "passed through, not translated"  # noqa: S101 - a bug

@@ -18,6 +18,8 @@ from plano_agents.providers.fit.document import Document, Pieces, is_list, pack,
 from plano_agents.providers.fit.rules import Rules
 
 MARK = "cache_control"
+QUOTED_MARK = b'"cache_control"'
+"""The mark's name, as it stands in a request."""
 
 MARKED_CHAT = frozenset({"digitalocean", "openrouter"})
 """Gateways that take the marks in parts of chat messages, for Claude: openrouter.ai/docs/guides/best-practices/
@@ -33,7 +35,6 @@ spare one. Each level is read again, so a limit bounds the work."""
 MOST_MARKS = 4
 """How many Anthropic takes: platform.claude.com, prompt caching; griffinmartin/opencode-claude-auth#121."""
 
-_QUOTED = b'"cache_control"'
 _TRUE = msgspec.Raw(b"true")
 _EPHEMERAL = msgspec.Raw(b'{"type":"ephemeral"}')
 _MARKABLE = frozenset({"text", "image", "document", "search_result", "tool_use", "tool_result"})
@@ -44,7 +45,7 @@ _MARKED_TURNS = 2
 
 
 def takes_cache_marks(model: Model, wire: Form) -> bool:
-    """Whether a model's requests may get marks: on Anthropic's wire, and Claude's at gateways that pass them on."""
+    """Check whether requests may get marks: on Anthropic's wire, and Claude's at gateways that pass them on."""
     if wire is Form.OPENAI_CHAT:
         return model.interface in MARKED_CHAT and "claude" in model.model_id
     return wire is Form.ANTHROPIC_MESSAGES
@@ -67,7 +68,9 @@ def set_cache_marks(document: Document, rules: Rules) -> None:
 
 
 def _is_marked(document: Document) -> bool:
-    return document.has(MARK) or any(document.contains(field, (_QUOTED,)) for field in ("tools", "system", "messages"))
+    return document.has(MARK) or any(
+        document.contains(field, (QUOTED_MARK,)) for field in ("tools", "system", "messages")
+    )
 
 
 def _mark_last(document: Document, field: str) -> bool:
@@ -141,7 +144,7 @@ def fit_cache_marks(document: Document, rules: Rules) -> None:
     if rules.dialect.cache_marks or rules.wire is not Form.OPENAI_CHAT:
         return
     for field in ("messages", "tools"):
-        if document.contains(field, (b'"cache_control"',)):
+        if document.contains(field, (QUOTED_MARK,)):
             document.edit_list(field, lambda pieces: _unmark_all(document, pieces))
 
 
@@ -157,7 +160,7 @@ def _unmark(piece: Pieces, depth: int = _DEPTH) -> Pieces:
     kept = {name: raw for name, raw in piece.items() if name != MARK}
     for name in _WITHIN:
         raw = kept.get(name)
-        if raw is None or not depth or b'"cache_control"' not in bytes(raw):
+        if raw is None or not depth or QUOTED_MARK not in bytes(raw):
             continue
         if is_list(raw):
             kept[name] = pack([_unmark(each, depth - 1) for each in split_list(raw)])
@@ -169,7 +172,7 @@ def _unmark(piece: Pieces, depth: int = _DEPTH) -> Pieces:
 def _limit_marks(document: Document) -> None:
     """Leave out the earliest marks of the conversation, then of the system prompt, down to as many as are taken."""
     places = ("messages", "system", "tools")
-    found = sum(bytes(document.fields.get(field, b"")).count(_QUOTED) for field in places) + document.has(MARK)
+    found = sum(bytes(document.fields.get(field, b"")).count(QUOTED_MARK) for field in places) + document.has(MARK)
     surplus = _Surplus(found - MOST_MARKS)
     for field in places[:2]:
         if surplus.left > 0:
@@ -187,7 +190,7 @@ class _Surplus:
     def take(self, piece: Pieces, depth: int = _DEPTH) -> Pieces:
         """Leave out the marks of a turn or a block, within it first, as long as there are too many."""
         content = piece.get("content")
-        if depth and self.left > 0 and is_list(content) and _QUOTED in bytes(content):
+        if depth and self.left > 0 and is_list(content) and QUOTED_MARK in bytes(content):
             piece = {**piece, "content": pack([self.take(each, depth - 1) for each in split_list(content)])}
         if self.left > 0 and MARK in piece:
             self.left -= 1

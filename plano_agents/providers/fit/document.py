@@ -51,7 +51,7 @@ def pack(value: object) -> msgspec.Raw:
 
 
 def is_list(raw: msgspec.Raw | None) -> TypeGuard[msgspec.Raw]:
-    """Whether a value is a list."""
+    """Check whether a value is a list."""
     return raw is not None and bytes(memoryview(raw)[:1]) == b"["
 
 
@@ -72,16 +72,16 @@ class Document:
         self.fields = dict(fields)
         """The top-level fields as they are by now."""
         self.is_translated = is_translated
-        """Whether the router wrote it, from another wire."""
+        """True if the router wrote it, from another wire."""
         self.sets_marks = sets_marks
-        """Whether it is to have marks for Anthropic's cache."""
+        """True if it is to have marks for Anthropic's cache."""
         self.adjustments: dict[Adjustment, None] = {}
         """What was changed, in order: a set that keeps it."""
         self.names: dict[str, str] = {}
         """The tools' names as they are sent, to the client's own."""
 
     def has(self, name: str) -> bool:
-        """Whether a field says something; null says nothing."""
+        """Check whether a field says something; null says nothing."""
         raw = self.fields.get(name)
         return raw is not None and bytes(raw) != _NULL
 
@@ -111,7 +111,7 @@ class Document:
             self.write(name, changed)
 
     def contains(self, name: str, marks: Iterable[bytes]) -> bool:
-        """Whether a field holds any of some bytes."""
+        """Check whether a field holds any of some bytes."""
         raw = self.fields.get(name)
         if raw is None:
             return False

@@ -1,6 +1,6 @@
 """Top-level fields: those that the provider takes, spelt as it spells them, and ids of users within its bounds.
 
-A field that the provider does not know is left out and told, unless that would change what is asked for beyond a
+A field that the provider does not know is left out and reported, unless that would change what is asked for beyond a
 matter of degree (`NEVER_DROPPED`): then the request is refused here, and another model of the route may serve it.
 """
 

@@ -1,8 +1,8 @@
 """One target's fitting: which steps are taken, in which order, and when none is needed.
 
 Beside the model's id a request is changed only where a step finds something; steps look only where a cheap test
-of the top-level fields or of the bytes says that they may. Tools are the same in every turn of a conversation, so
-what came of them is remembered.
+of the top-level fields or of the bytes says that they may. All but the conversation is the same in most of its turns,
+so what came of it is remembered (`known`).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -25,6 +25,7 @@ from plano_agents.providers.fit.document import Document
 from plano_agents.providers.fit.effort import fit_effort
 from plano_agents.providers.fit.fields import fit_fields, fit_users
 from plano_agents.providers.fit.ids import fit_call_ids
+from plano_agents.providers.fit.known import Known
 from plano_agents.providers.fit.limits import (
     fit_sampling,
     fit_sampling_beside_thinking,
@@ -87,11 +88,11 @@ class Fitted(Struct, frozen=True):
     signature_mark: str = ""
     """See `Rules.signature_mark`."""
     is_response: bool = False
-    """Whether the answer is on OpenAI's responses wire."""
+    """True if the answer is on OpenAI's responses wire."""
 
     @property
     def is_restored(self) -> bool:
-        """Whether something of the answer is to be put back, or marked."""
+        """True if something of the answer is to be put back, or marked."""
         return bool(self.names or self.signature_mark)
 
     def restore(self, events: bytes) -> bytes:
@@ -122,11 +123,13 @@ class Fitting:
         rules: What the target takes.
     """
 
-    __slots__ = ("_conversation", "_mark", "_model_id", "_plain", "_rules", "signature_mark")
+    __slots__ = ("_conversation", "_mark", "_model_id", "_plain", "_rules", "known", "signature_mark")
 
     def __init__(self, model_id: str, rules: Rules) -> None:
         self._model_id = model_id
         self._rules = rules
+        self.known = Known(rules)
+        """What came of requests before."""
         self._plain = rules.plain
         self._mark = rules.mark
         self._conversation = CONVERSATIONS[rules.wire]
@@ -148,16 +151,21 @@ class Fitting:
         """
         if fields.keys() <= self._plain and self._mark.search(fields.get(self._conversation, b"")) is None:
             return Fitted(address(fields, self._model_id, caching.field))
-        if not is_translated:
-            fields = _LEAVE_OUT_FOREIGN[self._rules.wire](fields)
-        document = Document(fields, is_translated=is_translated, sets_marks=caching.sets_marks)
-        for step in STEPS:
-            try:
-                step(document, self._rules)
-            except RequestError:
-                raise
-            except BAD_JSON:
-                continue  # not in the wire's form: the provider's own answer says so
+        around = None if is_translated or caching.sets_marks else self.known.read(fields)
+        known = self.known.find(around) if around is not None else None
+        if known is not None:
+            return Fitted(
+                address(
+                    {**known.fields, self._conversation: fields[self._conversation]}, self._model_id, caching.field
+                ),
+                known.adjustments,
+                known.names,
+                self.signature_mark,
+                self._rules.wire is Form.OPENAI_RESPONSES,
+            )
+        document = self._apply(fields, is_translated=is_translated, sets_marks=caching.sets_marks)
+        if around is not None:
+            self.known.keep(around, document)
         return Fitted(
             address(document.fields, self._model_id, caching.field),
             tuple(document.adjustments),
@@ -165,6 +173,20 @@ class Fitting:
             "" if is_translated else self.signature_mark,
             self._rules.wire is Form.OPENAI_RESPONSES,
         )
+
+    def _apply(self, fields: Mapping[str, msgspec.Raw], *, is_translated: bool, sets_marks: bool) -> Document:
+        """Take all steps."""
+        if not is_translated:
+            fields = _LEAVE_OUT_FOREIGN[self._rules.wire](fields)
+        document = Document(fields, is_translated=is_translated, sets_marks=sets_marks)
+        for step in STEPS:
+            try:
+                step(document, self._rules)
+            except RequestError:
+                raise
+            except BAD_JSON:
+                continue  # not in the wire's form: the provider's own answer says so
+        return document
 
 
 def build_fittings(

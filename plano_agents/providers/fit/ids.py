@@ -2,7 +2,7 @@
 
 An id that has to change becomes a hash of itself and of how often it stood before: so a call and its result agree,
 a conversation that grows keeps the ids of its earlier turns, and every router writes the same. Calls of one step that
-share an id, as some servers give them, or have none, are told apart, and their results are theirs in order.
+share an id, as some servers give them, or have none, are distinguished, and their results are theirs in order.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ def fit_call_ids(document: Document, rules: Rules) -> None:
     """Rewrite the ids of calls, and of their results alike."""
     rule = rules.dialect.call_ids
     field, marks, edit = _CONVERSATIONS[rules.wire]
-    if not document.contains(field, marks) or not _may_change(bytes(document.fields[field]), rule):
+    if not document.contains(field, marks) or not may_change(bytes(document.fields[field]), rule):
         return
     ids = _Ids(rule)
     document.edit_list(field, lambda pieces: ids.edit([edit(each, ids) for each in pieces]))
@@ -31,8 +31,8 @@ def fit_call_ids(document: Document, rules: Rules) -> None:
         document.tell(rewritten(field, "call ids rewritten"))
 
 
-def _may_change(conversation: bytes, rule: IdRule) -> bool:
-    """Whether an id is not the provider's own, or stands at two calls; a call and its result make two."""
+def may_change(conversation: bytes, rule: IdRule) -> bool:
+    """Check whether an id is not the provider's own, or stands at two calls; a call and its result make two."""
     found = Counter(rule.calls.findall(conversation))
     return b"" in found or max(found.values(), default=0) > _CALL_AND_RESULT
 

@@ -13,7 +13,17 @@ AFTER_TOOL = "Done."
 anomalyco/opencode does for Mistral."""
 
 _SAYS_NOTHING = (b"null", b"[]", b'""')
-_MAY_BE_EMPTY = re.compile(rb'"(?:content"\s*+:\s*+(?:""|null|\[\s*+\])|tool_calls"\s*+:\s*+(?:null|\[\s*+\]))')
+_HAS_CALLS = (
+    rb'(?:\s*+,\s*+"(?:role"\s*+:\s*+"assistant"|(?:refusal|audio|function_call)"\s*+:\s*+null|annotations"\s*+:\s*+\[\s*+\]))*+'
+    rb'\s*+,\s*+"tool_calls"\s*+:\s*+\[\s*+\{'
+)
+"""What mostly follows the content of a message that calls tools, which says nothing."""
+NO_CONTENT = rb'content"\s*+:\s*+(?:""|null|\[\s*+\])(?!' + _HAS_CALLS + rb")"
+"""Content that says nothing, of a message that calls no tools, after its first quotation mark."""
+NO_CALLS = rb'tool_calls"\s*+:\s*+(?:null|\[\s*+\])'
+"""A list of calls that has none, likewise."""
+_MAY_BE_EMPTY = re.compile(b'"(?:' + NO_CONTENT + b"|" + NO_CALLS + b")")
+"""Finds messages that may say nothing."""
 _SYSTEM = frozenset({"system", "developer"})
 
 

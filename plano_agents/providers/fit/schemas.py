@@ -197,7 +197,7 @@ def _is_object(part: Schema) -> bool:
 
 
 def _can_close(schema: object) -> bool:
-    """Whether no object of a schema is a map, whose keys nobody can list."""
+    """Check whether no object of a schema is a map, whose keys nobody can list."""
     return not any(
         isinstance(part.get("additionalProperties"), dict) or "patternProperties" in part for part in _parts(schema)
     )
@@ -220,7 +220,7 @@ def _close_one(part: Schema) -> Schema:
 
 
 def is_strict(schema: object) -> bool:
-    """Whether a schema is one of OpenAI's strict ones."""
+    """Check whether a schema is one of OpenAI's strict ones."""
     if not isinstance(schema, dict) or schema.get("type") != "object":
         return False
     return all(

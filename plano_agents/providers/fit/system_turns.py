@@ -30,7 +30,7 @@ def place_system_turns(document: Document, rules: Rules) -> None:
 
 
 def are_in_place(turns: list[Pieces]) -> bool:
-    """Whether all system turns stand where a model that takes them wants them."""
+    """Check whether all system turns stand where a model that takes them wants them."""
     before = [None, *turns]
     return all(
         not _is_system(turn) or (ends and _follows_user(before[at]))
@@ -70,7 +70,7 @@ def _place(document: Document, turns: list[Pieces], *, keeps: bool) -> list[Piec
 
 
 def _follows_user(before: Pieces | None) -> bool:
-    """Whether a system turn may stand after a turn, the one before it: the user's, or another of the system."""
+    """Check whether a system turn may stand after a turn, the one before it: the user's, or another of the system."""
     return before is not None and read_text(before.get("role")) in {"user", "system"}
 
 

@@ -186,7 +186,7 @@ def _think(document: Document, budget: int, field: str) -> None:
 
 
 def _is_within_loop(document: Document) -> bool:
-    """Whether the last turn of the assistant called tools without thinking: then thinking cannot begin."""
+    """Check whether the last turn of the assistant called tools without thinking: then thinking cannot begin."""
     if not document.contains("messages", (b'"tool_use"',)):
         return False
     turns = [turn for turn in split_list(document.fields["messages"]) if read_text(turn.get("role")) == "assistant"]

@@ -34,7 +34,7 @@ _CALLS = {
 _NO_CHOICE: tuple[object, ...] = (None, "auto", "none", {"type": "auto"}, {"type": "none"})
 _UNFORCED = (None, "auto", "none")
 """Choices that demand no call, on each wire."""
-_LONG = re.compile(rb'"name"\s*:\s*"(?![a-zA-Z0-9_-]{1,64}")')
+LONG_NAME = re.compile(rb'"name"\s*:\s*"(?![a-zA-Z0-9_-]{1,64}")')
 
 
 class _Tools(NamedTuple):
@@ -45,7 +45,7 @@ class _Tools(NamedTuple):
     names: Mapping[str, str]
     """The names as they are sent, to the client's."""
     has_new_schemas: bool
-    """Whether a schema was rewritten."""
+    """True if a schema was rewritten."""
 
 
 def fit_tools(document: Document, rules: Rules) -> None:
@@ -138,7 +138,7 @@ def _fit_calls(document: Document, rules: Rules, names: Names, *, has_renamed: b
     choice = document.fields.get("tool_choice")
     if has_renamed and choice is not None and bytes(choice).startswith(b"{"):
         document.write("tool_choice", _rename(split(choice), rules, names))
-    if document.contains(field, (mark,)) and _LONG.search(document.fields[field]) is not None:
+    if document.contains(field, (mark,)) and LONG_NAME.search(document.fields[field]) is not None:
         document.edit_list(field, lambda pieces: _edit(pieces, lambda piece: _edit_calls(piece, rules, names)))
     return names.sent
 

@@ -36,12 +36,12 @@ OTHER_NAMES = {
 }
 """Media types as they are miscalled."""
 
-_BLANK = re.compile(
+BLANK = re.compile(
     rb't"\s*+:\s*+"(?:\s|\\[bfnrt]|\\u[0-9a-fA-F]{4}'
     rb'|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\xaf]|\xe2\x81\x9f|\xe3\x80\x80)*+"'
 )
 """Finds text that may be blank, of Unicode's spaces too, as they are or escaped."""
-_NO_OBJECT = re.compile(rb'"input"\s*+:\s*+[^{\s]')
+NO_OBJECT = re.compile(rb'"input"\s*+:\s*+[^{\s]')
 _ROLE = re.compile(rb'"role"\s*:\s*"(\w+)"')
 _HEAD_CHARACTERS = 24
 """How much of an image's base64 is read; it tells its type."""
@@ -56,23 +56,22 @@ def fit_turns(document: Document, rules: Rules) -> None:
             document.edit_list("messages", lambda turns: _without_blank_text(document, turns))
         if _may_be_blank(document, "system"):
             document.edit_list("system", lambda blocks: _without_blank_blocks(document, "system", blocks))
-    if document.contains("messages", (b'"tool_use"',)) and _NO_OBJECT.search(document.fields["messages"]):
+    if document.contains("messages", (b'"tool_use"',)) and NO_OBJECT.search(document.fields["messages"]):
         document.edit_list("messages", lambda turns: _edit_blocks(turns, lambda block: _fit_input(document, block)))
     if rules.dialect.media_types is not None and document.contains("messages", (b'"base64"',)):
         document.edit_list("messages", lambda turns: _edit_blocks(turns, lambda block: _fit_image(document, block)))
     place_system_turns(document, rules)
-    if "assistant" in _find_end_roles(document):
+    if "assistant" in find_end_roles(bytes(document.fields.get("messages", b""))):
         document.edit_list("messages", lambda turns: _fit_ends(document, turns, rules))
 
 
 def _may_be_blank(document: Document, field: str) -> bool:
     raw = document.fields.get(field)
-    return raw is not None and _BLANK.search(raw) is not None
+    return raw is not None and BLANK.search(raw) is not None
 
 
-def _find_end_roles(document: Document) -> set[str]:
+def find_end_roles(content: bytes) -> set[str]:
     """Find the roles of the first and of the last turn, as far as bytes tell them."""
-    content = bytes(document.fields.get("messages", b""))
     places = {content.find(b'"role"'), content.rfind(b'"role"')}
     found = (_ROLE.match(content, place) for place in places if place >= 0)
     return {match[1].decode() for match in found if match is not None}
@@ -156,7 +155,7 @@ def _edit_turn(pieces: Pieces, edit: Edit) -> Pieces:
 
 
 def _fit_input(document: Document, block: Pieces) -> Pieces:
-    """Wrap a call's input that is no object, as clients keep one that a limit of tokens cut."""
+    """Wrap a call's input that is not an object, as clients keep one that a limit of tokens cut."""
     given = block.get("input")
     if given is None or read_text(block.get("type")) != "tool_use":
         return block

@@ -20,7 +20,7 @@ MUCH = bytes(range(256)) * (TURN_BYTES * 5 // 2 // 256)
 
 
 async def stuck(event: asyncio.Event) -> bool:
-    """Whether an event does not come although everybody else had time to go on."""
+    """Check whether an event does not come although everybody else had time to go on."""
     try:
         await asyncio.wait_for(event.wait(), 0.3)
     except TimeoutError:

@@ -190,7 +190,7 @@ BAD = {name: OK + answer for name, answer in BAD.items()} | {
 @pytest.mark.parametrize("answer", BAD.values(), ids=BAD)
 async def test_an_answer_that_could_be_read_in_two_ways_is_refused(answer: bytes) -> None:
     async with FakeUpstream(send(answer)) as provider, connect() as upstream:
-        with pytest.raises(UpstreamProtocolError, match=rf"^{provider.url} gave an answer that is no HTTP"):
+        with pytest.raises(UpstreamProtocolError, match=rf"^{provider.url} gave an answer that is not HTTP"):
             await read_stream(upstream, provider.url)
 
 

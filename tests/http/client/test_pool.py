@@ -12,6 +12,7 @@ from plano_agents.http.client.pool import Pool
 from plano_agents.http.client.waiter import Waiter
 from plano_agents.testing import FakeUpstream, UpstreamExchange
 from tests.http.client.conftest import ask, connect, read_stream, request_to
+from tests.patience import PATIENCE_SECONDS
 from tests.router.conftest import COMPLETE, COMPLETION
 
 
@@ -81,6 +82,21 @@ def take_all(pool: Pool) -> int:
 async def test_no_more_connections_are_kept_than_may_be() -> None:
     async with FakeUpstream(COMPLETE) as provider, pool_of(provider, 5, idle_connections=2) as pool:
         assert take_all(pool) == 2
+
+
+async def test_those_that_are_too_many_are_closed() -> None:
+    left = asyncio.Semaphore(0)
+
+    async def answer(exchange: UpstreamExchange) -> None:
+        await exchange.answer(b"")
+        await exchange.gone()
+        left.release()
+
+    async with FakeUpstream(answer) as provider, pool_of(provider, 5, idle_connections=2):
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            for _ in range(3):
+                await left.acquire()
+        assert left.locked()
 
 
 async def test_a_connection_that_nobody_needs_is_closed_in_time() -> None:

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from plano_agents import processes
 from plano_agents.errors import ConfigError
+from plano_agents.http.server.limits import HttpLimits
 from plano_agents.http.server.server import Server
 from plano_agents.http.server.server_state import ServerState
 from tests.patience import PATIENCE_SECONDS
@@ -18,10 +19,10 @@ GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 
 
 @asynccontextmanager
-async def started(app: ASGIApp) -> AsyncGenerator[tuple[Server, str, int], None]:
+async def started(app: ASGIApp, limits: HttpLimits | None = None) -> AsyncGenerator[tuple[Server, str, int], None]:
     listener = processes.bind("127.0.0.1", 0)
     host, port = listener.getsockname()[:2]
-    server = Server(app, ServerState())
+    server = Server(app, ServerState(limits))
     try:
         await server.start(listener)
         yield server, host, port
@@ -114,6 +115,62 @@ async def test_a_server_that_stops_closes_what_is_idle_and_waits_for_what_is_not
         assert b"\r\nconnection: close\r\n" in await busy.read()
         for writer in (idle_writer, busy_writer):
             writer.close()
+
+
+@pytest.mark.parametrize("earlier", [0, 1], ids=["the first of its connection", "a later one"])
+async def test_a_request_that_a_stopping_server_gets_is_answered_and_told_that_the_connection_closes(
+    earlier: int,
+) -> None:
+    """The client may have sent it before it could know."""
+    async with started(Lived(), HttpLimits(farewell_seconds=PATIENCE_SECONDS)) as (server, host, port):
+        reader, writer = await asyncio.open_connection(host, port)
+        await _ask(host, port)  # the connection before it is accepted by now
+        for _ in range(earlier):
+            writer.write(GET)
+            assert b"connection: close" not in await reader.readuntil(b"\r\n\r\n")
+        stopping = asyncio.create_task(server.stop(PATIENCE_SECONDS))
+        await asyncio.sleep(0)  # it has begun to
+        with pytest.raises(ConnectionRefusedError):
+            await _ask(host, port)
+        writer.write(GET)
+        answer = await reader.read()
+        await stopping
+        writer.close()
+    assert (answer[:12], b"\r\nconnection: close\r\n" in answer) == (b"HTTP/1.1 204", True)
+
+
+async def test_a_stream_that_began_before_the_server_stopped_is_followed_by_one_more_answer() -> None:
+    """Its head could not say that the connection closes."""
+    go_on = asyncio.Event()
+
+    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"a", "more_body": True})
+            await go_on.wait()
+            await send({"type": "http.response.body", "body": b"z"})
+
+    async with started(app, HttpLimits(farewell_seconds=PATIENCE_SECONDS)) as (server, host, port):
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(GET)
+        begun = await reader.readuntil(b"a\r\n")
+        stopping = asyncio.create_task(server.stop(PATIENCE_SECONDS))
+        await asyncio.sleep(0)  # it has begun to
+        go_on.set()
+        await reader.readuntil(b"z\r\n0\r\n\r\n")
+        writer.write(GET)
+        last = await reader.read()
+        await stopping
+        writer.close()
+    assert [b"connection: close" in each for each in (begun, last)] == [False, True]
+
+
+async def _ask(host: str, port: int) -> bytes:
+    reader, writer = await asyncio.open_connection(host, port)
+    writer.write(GET)
+    answer = await reader.readuntil(b"\r\n\r\n")
+    writer.close()
+    return answer
 
 
 async def test_many_who_connect_while_the_loop_is_busy_are_not_turned_away() -> None:

@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 
 from plano_agents.errors import PlanoError
 from plano_agents.http.server.head import HeadReader, RequestHead
-from plano_agents.http.server.template import PATTERN_AFTER, Template, build_template
+from plano_agents.http.server.template import PATTERN_AFTER, Blanks, Template, build_template
 
-NAMES = {"x-model-affinity", "traceparent"}
+BLANKS = Blanks({"x-model-affinity"}, {"traceparent", "baggage"})
 HEAD = (
     b"POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nX-Model-Affinity: a-1\r\nAccept: */*\r\n"
-    b"traceparent:00-1-1-01\r\nContent-Length: 12\r\n\r\n"
+    b"traceparent:00-1-1-01\r\nBaggage: a=b, c=d\r\nContent-Length: 12\r\n\r\n"
 )
 MAX_BYTES = 65_536
 
@@ -23,7 +23,7 @@ def parse(block: bytes) -> RequestHead:
 
 
 def build(block: bytes = HEAD, *, is_used: bool = False) -> Template:
-    template = build_template(block, parse(block), NAMES)
+    template = build_template(block, parse(block), BLANKS)
     assert template is not None
     for _ in range(PATTERN_AFTER if is_used else 0):
         assert template.fill(block, MAX_BYTES) is not None
@@ -40,6 +40,7 @@ def read(template: Template, data: bytes) -> RequestHead | None:
 
 def test_a_head_that_differs_in_its_blanks_is_read_as_the_parser_reads_it() -> None:
     other = HEAD.replace(b"a-1", b"a-long-one!").replace(b": 12", b": 7000").replace(b"00-1-1-01", b"00-2-2-00")
+    other = other.replace(b"a=b, c=d", b"k=" + b"v" * 3_000 + b' , l=w;x="y z"')
     filled = build().fill(other + b"{body", MAX_BYTES)
     assert filled is not None
     assert (filled.end, filled.length) == (len(other), 7000)
@@ -68,6 +69,11 @@ def test_whatever_is_changed_is_read_as_the_parser_reads_it_or_not_at_all(data: 
         (b"a-1", b"a-1 "),
         (b"a-1", b"a" * 257),
         (b"a-1", b"\xe9"),
+        (b"c=d", b"c=d "),
+        (b"c=d", b"c=\td"),
+        (b"a=b, c=d", b""),
+        (b"c=d", b"\xe9"),
+        (b"c=d", b"c\rd"),
         (b"a-1\r\n", b"a-1\r\nX-Model-Affinity: b\r\n"),
         (b": 12", b": +12"),
         (b": 12", b": 0"),
@@ -91,12 +97,12 @@ def test_a_head_that_is_too_long_is_left_to_the_parser() -> None:
 
 @pytest.mark.parametrize("block", [HEAD[: HEAD.index(b"Content")] + b"\r\n", HEAD.replace(b": 12", b": 0")])
 def test_a_head_without_a_body_has_no_template(block: bytes) -> None:
-    assert build_template(block, parse(block), NAMES) is None
+    assert build_template(block, parse(block), BLANKS) is None
 
 
 def test_a_header_that_came_twice_is_no_blank() -> None:
     twice = HEAD.replace(b"Accept: */*", b"X-Model-Affinity: a-1")
-    assert build(twice).names == ("traceparent", "content-length")
+    assert build(twice).names == ("traceparent", "baggage", "content-length")
 
 
 @given(st.lists(st.sampled_from([b"GET / HTTP/1.1\r\n", b"\r\n", HEAD, b"x: y\r\n", b"a-2"]), max_size=4))

@@ -79,6 +79,26 @@ def test_a_stream_that_comes_byte_by_byte_gives_the_same_stream(chat_stream: byt
     assert encode(*pieces) == encode(chat_stream)
 
 
+def test_of_several_usages_the_last_counts() -> None:
+    """Providers that report usage as it grows send one with every chunk."""
+    chunks = [
+        {
+            "id": "c",
+            "choices": [{"index": 0, "delta": {"content": "a"}}],
+            "usage": {"prompt_tokens": 9, "completion_tokens": 1},
+        },
+        {
+            "id": "c",
+            "choices": [{"index": 0, "delta": {"content": "b"}, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": 9, "completion_tokens": 2},
+        },
+        {"id": "c", "choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 3}},
+    ]
+    stream = b"".join(b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks) + b"data: [DONE]\n\n"
+    (delta,) = [event for event in events_of(encode(stream)) if event["type"] == "message_delta"]
+    assert (delta["usage"]["input_tokens"], delta["usage"]["output_tokens"]) == (9, 3)
+
+
 def test_the_end_tells_the_stop_reason_and_all_usage(chat_stream: bytes) -> None:
     *_, delta, stop = events_of(encode(chat_stream))
     assert (delta["delta"]["stop_reason"], stop) == ("tool_use", {"type": "message_stop"})

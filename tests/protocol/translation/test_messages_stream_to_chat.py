@@ -111,6 +111,14 @@ def test_usage_comes_in_one_last_chunk_without_choices() -> None:
     assert (usage.prompt_tokens, usage.completion_tokens) == (2040, 42)
 
 
+def test_of_several_usages_the_last_counts() -> None:
+    early = {"type": "message_delta", "delta": {}, "usage": {"output_tokens": 7}}
+    chunks = chunks_of(encode(wire([*EVENTS[:-2], early, *EVENTS[-2:]])))
+    usage = chunks[-1].usage
+    assert usage is not None
+    assert (usage.prompt_tokens, usage.completion_tokens) == (2040, 42)
+
+
 def test_without_being_asked_for_usage_is_left_out() -> None:
     assert b'"usage"' not in encode(STREAM, include_usage=False)
 

@@ -1,4 +1,4 @@
-"""Requests whose ``type`` is no text, as only a client in error, or an attacker, writes it: they are passed on."""
+"""Requests whose ``type`` is not text, as only a client in error, or an attacker, writes it: they are passed on."""
 
 from typing import Any
 

@@ -119,3 +119,8 @@ def test_a_claude_behind_an_address_of_ones_own_signs_as_anthropic_does() -> Non
 def test_an_endpoints_signatures_are_marked_in_its_answers() -> None:
     fitted = fit(MESSAGES, "anthropic/glm-5", {"max_tokens": 9, "messages": [USER]}, **GLM)
     assert fitted.restore(b'{"type":"signature_delta","signature":"sig"}').endswith(f'"{GLM_MARK}sig"}}'.encode())
+
+
+def test_without_a_users_message_every_call_is_of_the_current_turn() -> None:
+    found = turns("gemini/gemini-3-flash-preview", called(), RESULT)
+    assert [message["tool_calls"][0]["extra_content"] for message in found if "tool_calls" in message] == [SKIPPED]

@@ -68,3 +68,11 @@ def test_a_calls_arguments_may_be_none_or_an_object(value: object) -> None:
     result = {"role": "tool", "tool_call_id": "call_1", "content": "ok"}
     body = sent(CHAT, CLAUDE, {"messages": [USER, {"role": "assistant", "tool_calls": [call]}, result]})
     assert body["messages"][1]["content"][0]["input"] == (value or {})
+
+
+@pytest.mark.parametrize("then", [[], [USER], [{"role": "assistant", "content": "b"}, USER]])
+def test_a_conversation_that_an_assistant_begins_gets_a_users_turn_in_front(then: list[dict[str, Any]]) -> None:
+    said = {"role": "assistant", "content": "a"}
+    body = sent(MESSAGES, CLAUDE, {"messages": [said, *then, USER], "max_tokens": 9})
+    roles = [message["role"] for message in body["messages"]]
+    assert roles[:2] == ["user", "assistant"]

@@ -61,9 +61,9 @@ ADDED = {"role": "system", "content": [{"type": "tool_addition", "tool": TOOL}]}
 def test_twice_the_turns_are_at_most_twice_the_work(model: str, turns: list[dict[str, object]]) -> None:
     built = build_model(model)
     target = build_target(built)
-    fittings = build_fittings(built, target.urls, find_profile(built, {}), is_own_host=target.is_own_host)
 
     def count(number: int) -> int:
+        fittings = build_fittings(built, target.urls, find_profile(built, {}), is_own_host=target.is_own_host)
         messages = [USER, *turns * number]
         body = json.dumps({"model": "m", "max_tokens": 9, "messages": messages}).encode()
         return count_lines(lambda: fittings[Form.ANTHROPIC_MESSAGES].fit(split_fields(body)))
