@@ -4,10 +4,11 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
+from weakref import WeakSet
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -17,7 +18,7 @@ from plano_agents.http.client.client import HttpUpstream
 from plano_agents.http.server.budget import BufferBudget
 from plano_agents.http.server.exchange import Serve
 from plano_agents.http.server.shortcut import Shortcut
-from plano_agents.http.server.template import Template
+from plano_agents.http.server.template import Blanks, Template
 from plano_agents.router.measurements import Fetch, Measurements
 from plano_agents.router.operate.admin import check_operator
 from plano_agents.router.operate.client_keys import ClientKeys
@@ -29,10 +30,10 @@ from plano_agents.router.request.admission import Admission
 from plano_agents.router.request.chooser import Chooser
 from plano_agents.router.request.dispatch import Dispatcher
 from plano_agents.router.request.endpoints import ProxiedEndpoints
+from plano_agents.router.request.fast_service import build_fast_tally, count_fast_turns
 from plano_agents.router.request.health import Health
 from plano_agents.router.request.service import Service
 from plano_agents.router.request.strategies import build_strategy
-from plano_agents.router.request.trail import show_to
 from plano_agents.router.watch.collectors import Collectors
 from plano_agents.router.watch.ghosts.beside import Beside, Sample
 from plano_agents.router.watch.ghosts.days import Days
@@ -42,13 +43,14 @@ from plano_agents.router.watch.inspector.site import InspectorSite
 from plano_agents.router.watch.metrics import Metrics
 from plano_agents.router.watch.prices import NO_METRICS, Prices
 from plano_agents.router.watch.request_log import RequestLog
+from plano_agents.router.watch.telling import Telling, forget_traces
 from plano_agents.routing.candidates import ModelMetrics
 from plano_agents.routing.strategy import Strategy
 from plano_agents.sessions.build import build_store
 from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pinning import Pinning
-from plano_agents.sessions.store import SessionStore
+from plano_agents.sessions.store import PlacedStore, SessionStore
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +70,7 @@ class _Serving(NamedTuple):
     pages: ASGIApp
     """Everything else, as ASGI has it."""
     readiness: Readiness
-    """Whether what routing needs is loaded."""
+    """True if what routing needs is loaded."""
 
 
 class Router:
@@ -89,6 +91,7 @@ class Router:
         chance: Gives a number from 0 to 1, 1 excluded, for each turn that may be routed beside its request.
         tallies: Where workers tell each other what they count; None where this process serves alone.
         takes_fast_path: Whether requests of live sessions take the fast path, where they can.
+        gather_seconds: How long requests that are over are gathered before observers are told; 0 tells of each at once.
 
     Raises:
         ConfigError: A configured model cannot be served, or the store cannot be used.
@@ -108,11 +111,14 @@ class Router:
         chance: Callable[[], float] = random.random,
         tallies: Path | None = None,
         takes_fast_path: bool = True,
+        gather_seconds: float | None = None,
     ) -> None:
         self._cache = config.routing.session_cache
         self._upstream = upstream
         self._fetch = fetch
         self._takes_fast_path = takes_fast_path
+        self._gather_seconds = gather_seconds
+        self._tellings: WeakSet[Telling] = WeakSet()  # those of earlier configurations stay while requests have them
         self._strategy = strategy
         self._watching: asyncio.Task[None] | None = None
         self._collectors = Collectors()
@@ -121,13 +127,16 @@ class Router:
         self._inspector = inspector if inspector is not None else OwnInspector()
         self._wall_clock = wall_clock
         store = store if store is not None else build_store(config.routing, clock=clock, wall_clock=wall_clock)
+        self._find_place = store.find_place if isinstance(store, PlacedStore) else None
         self._days = Days(store, wall_clock=wall_clock)
         self._beside = Beside(self._days, chance=chance)
+        self._fast_turns = count_fast_turns()
         self._metrics = Metrics(
-            (*store.tallies, *self._beside.tallies),
+            (*store.tallies, *self._beside.tallies, build_fast_tally(self._fast_turns)),
             breakers=self._health.list_breakers,
             admission=self._admission,
             directory=tallies,
+            settle=self._tell,
         )
         self._log = RequestLog()
         ledger = Ledger(
@@ -169,7 +178,7 @@ class Router:
             logger.warning("routing.session_cache has changed: pins stay where they are until the router is restarted")
 
     async def connect(self) -> None:
-        """Look whether the session store answers; one that does not is told, and requests go on without it."""
+        """Look whether the session store answers; one that does not is reported, and requests go on without it."""
         await self._pinning.store.connect()
 
     async def warm_up(self) -> None:
@@ -182,11 +191,17 @@ class Router:
 
     async def aclose(self) -> None:
         """Stop asking the sources of measurements, send the last spans, and close the session store."""
+        self._tell()
         self._stop_watching()
         self._serving.readiness.stop()
         await self._collectors.aclose()
         await self._beside.aclose()
         await self._pinning.store.aclose()
+
+    def _tell(self) -> None:
+        """Have observers told of all requests that are over."""
+        for each in self._tellings:
+            each.tell()
 
     def _count_violation(self) -> None:
         self._metrics.count_violation()
@@ -212,10 +227,10 @@ class Router:
             or inspector.find_direct(path)
         )
 
-    def list_blanks(self, target: str) -> Collection[str]:
+    def list_blanks(self, target: str) -> Blanks | None:
         """See `plano_agents.http.server.shortcut.ShortcutApp`."""
         fast_path = self._serving.endpoints.fast_path
-        return fast_path.list_blanks(target) if fast_path is not None else ()
+        return fast_path.list_blanks(target) if fast_path is not None else None
 
     def find_shortcut(self, template: Template, peer: str | None) -> Shortcut | None:
         """See `plano_agents.http.server.shortcut.ShortcutApp`."""
@@ -224,8 +239,7 @@ class Router:
 
     def count_fast_turns(self) -> Mapping[str, int]:
         """Count what became of the requests that took the fast path; see `FastPath.counts`."""
-        fast_path = self._serving.endpoints.fast_path
-        return fast_path.counts if fast_path is not None else {}
+        return self._fast_turns
 
     def _start(self, config: Config) -> _Serving:
         """Build what serves a configuration, and let its measurements take the old ones' place."""
@@ -238,21 +252,23 @@ class Router:
 
         sampler, tracers = self._collectors.observe(config)
         strategy = self._strategy or build_strategy(config, self._upstream)
+        observers = [self._metrics.observe, self._log.observe, build_observer(self._inspector, prices), *tracers]
+        if any(key.name for key in config.client_keys):
+            observers.append(self._metrics.observe_clients)
+        if tracers:
+            observers.append(forget_traces)
+        telling = Telling(observers, gather_seconds=self._gather_seconds)
+        self._tellings.add(telling)
         health = self._health
         chooser = Chooser(config, strategy, read_metrics, is_down=health.is_down)
         share = config.routing.observe
-        sample = Sample(share, chooser, lambda: prices, build_ghost_teller(self._inspector))
+        sample = Sample(share, chooser, lambda: prices, build_ghost_teller(self._inspector, self._tell))
         service = Service(
             config,
             chooser=chooser,
             pinning=self._pinning,
             dispatcher=Dispatcher(config, self._upstream, health),
-            observe=show_to(
-                self._metrics.observe,
-                self._log.observe,
-                build_observer(self._inspector, prices),
-                *tracers,
-            ),
+            observe=telling.add,
             look_beside=partial(self._beside.offer, sample) if share else None,
             sampler=sampler,
             find_metrics=lambda: prices,
@@ -270,6 +286,7 @@ class Router:
             self._admission,
             on_refused=self._metrics.count_refusal,
             upstream=self._upstream if self._takes_fast_path and isinstance(self._upstream, HttpUpstream) else None,
+            fast_turns=self._fast_turns,
         )
         self._admission.configure(config.limits)
         health.configure(config)
@@ -281,8 +298,10 @@ class Router:
             on_refused=self._metrics.count_refusal,
         )
         check = partial(check_operator, config.admin_token)
-        site = InspectorSite(self._inspector, config, check, has_prices=bool(prices))
-        return _Serving(endpoints, Probes(readiness.check), site, pages, readiness)
+        site = InspectorSite(self._inspector, config, check, has_prices=bool(prices), settle=self._tell)
+        return _Serving(
+            endpoints, Probes(readiness.check, self._find_place, check_operator=check), site, pages, readiness
+        )
 
     def _note_breaker(self, model: str, is_open: bool) -> None:  # noqa: FBT001 - a callback's
         self._metrics.count_breaker(model, is_open)

@@ -1,7 +1,7 @@
 """Running the router on a port, in this process or in several that share their pins, until told to stop.
 
-Which sockets, which configuration, and what is said about it, are the command line's. At SIGHUP the configuration is
-read again; one that cannot be used is told, and the old one stays.
+Which sockets, which configuration, and what is said about it, are the command line's. At SIGHUP, and when a file with a
+secret has changed, the configuration is read again; one that cannot be used is reported, and the old one stays.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from plano_agents import processes
 from plano_agents.config.model import Config
+from plano_agents.config.secret_files import LOOK_SECONDS, SecretChanges
 from plano_agents.errors import ConfigError
 from plano_agents.http.client.client import HttpUpstream
 from plano_agents.observe.log import writing_in_background
@@ -78,6 +79,12 @@ def _serve_with_workers(
 ) -> None:
     reloads = build_reloads_counter()
     own = SharedTallies(directory, [reloads])
+    changes = SecretChanges(config.secret_files)
+
+    def read() -> Config:
+        found = load()
+        changes.follow(found.secret_files)
+        return found
 
     def count(error: ConfigError | None) -> None:
         reloads.add(("success" if error is None else "failure",))
@@ -97,7 +104,15 @@ def _serve_with_workers(
             stop_seconds=config.limits.shutdown_grace_seconds + STOP_SECONDS,
             hang_seconds=config.limits.worker_hang_seconds,
         )
-        processes.Supervisor(workers, config, load=load, on_ready=on_ready, on_reloaded=count, patience=patience).run()
+        processes.Supervisor(
+            workers,
+            config,
+            load=read,
+            on_ready=on_ready,
+            on_reloaded=count,
+            patience=patience,
+            has_changed=changes.look,
+        ).run()
 
 
 async def _serve_alone(
@@ -111,10 +126,13 @@ async def _serve_alone(
 ) -> None:
     with writing_in_background():
         async with _running_router(config) as router:
+            changes = SecretChanges(config.secret_files)
 
             def reload() -> None:
                 try:
-                    router.configure(load())
+                    found = load()
+                    changes.follow(found.secret_files)
+                    router.configure(found)
                 except ConfigError as error:
                     router.metrics.reloads.add(("failure",))
                     on_reloaded(error)
@@ -123,7 +141,19 @@ async def _serve_alone(
                     on_reloaded(None)
 
             sites = [*beside, _build_site(router, listener, config)]
-            await processes.serve(sites, on_ready=on_ready, on_reload=reload)
+            watching = asyncio.create_task(_watch(changes, reload))
+            try:
+                await processes.serve(sites, on_ready=on_ready, on_reload=reload)
+            finally:
+                watching.cancel()
+
+
+async def _watch(changes: SecretChanges, reload: Callable[[], None]) -> None:
+    """Read the configuration again whenever a file with a secret has changed."""
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        if changes.look():
+            reload()
 
 
 def _build_main(

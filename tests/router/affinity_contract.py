@@ -27,17 +27,17 @@ class Request:
     hint: str | None = None
     """A model, however spelt."""
     image: bool = False
-    """Whether it shows an image, which stays in the transcript."""
+    """True if it shows an image, which stays in the transcript."""
     stop: bool = False
-    """Whether it names a stop sequence, which is this request's alone."""
+    """True if it names a stop sequence, which is this request's alone."""
     decides_only: bool = False
-    """Whether it is posted to the routing endpoint."""
+    """True if it is posted to the routing endpoint."""
     scope: str | None = None
     """The scope that it asks for; None for a whole session."""
     said: int = 1
     """How many users' messages its transcript has."""
     is_step: bool = False
-    """Whether it ends with a tool's result."""
+    """True if it ends with a tool's result."""
 
     @property
     def user_turn(self) -> tuple[int, str] | None:
@@ -58,7 +58,7 @@ class Decided(NamedTuple):
     deployment: str | None = None
     """The deployment that the pin was on then."""
     by_hint: bool = False
-    """Whether a hint began the session's pin."""
+    """True if a hint began the session's pin."""
 
 
 class Told(NamedTuple):
@@ -68,7 +68,7 @@ class Told(NamedTuple):
     kind: str
     reason: str | None
     ok: bool
-    """Whether a model answered well."""
+    """True if a model answered well."""
     pinned: str | None = None
     """The model that is kept, where another one served this request alone."""
     deployment: str | None = None
@@ -83,9 +83,9 @@ class Pin:
     route: str | None
     used_at: float
     by_hint: bool
-    """Whether a hint began it."""
+    """True if a hint began it."""
     served: bool = False
-    """Whether a model was asked for the session."""
+    """True if a model was asked for the session."""
     switches: list[str] = field(default_factory=list)
     """The reasons of its moves."""
     user_turn: tuple[int, str] | None = None
@@ -148,7 +148,7 @@ class Contract:
         return told
 
     def is_sent(self, request: Request, decided: Decided) -> bool:
-        """Whether any model is asked for a request that was decided on."""
+        """Check whether any model is asked for a request that was decided on."""
         tried = [decided.model, *self._list_others(decided)]
         return not request.decides_only and any(self._carries(each, request) for each in tried)
 
@@ -292,7 +292,7 @@ class Contract:
         return next(each for each in [*first, *order] if (model, each) not in self.down)
 
     def is_down(self, model: str) -> bool:
-        """Whether a model fails wherever it is served."""
+        """Check whether a model fails wherever it is served."""
         if (model, None) in self.down:
             return True
         places = self.places.get(model)
@@ -305,7 +305,7 @@ class Contract:
         return not (request.stop and model in self._endless)
 
     def _answer(self, request: Request, decided: Decided) -> tuple[bool, str, str | None]:
-        """Whether anybody answers well; who, the one decided on if nobody; and why another than that one."""
+        """Check whether anybody answers well; who, the one decided on if nobody; and why another than that one."""
         others = [each for each in self._list_others(decided) if each != decided.model]
         able = [each for each in others if self._can(each, request)]
         rest = [each for each in others if each not in able]

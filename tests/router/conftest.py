@@ -23,7 +23,7 @@ from plano_agents.router.request.health import Health
 from plano_agents.router.request.service import Service
 from plano_agents.router.request.story import ProxyRequest, Story
 from plano_agents.router.request.surfaces import CHAT, Endpoint
-from plano_agents.router.request.trail import Observer
+from plano_agents.router.request.trail import Tell
 from plano_agents.routing.candidates import ModelMetrics
 from plano_agents.routing.strategy import Ranking, Strategy
 from plano_agents.routing.text import Utterance
@@ -32,6 +32,8 @@ from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pinning import Pinning
 from plano_agents.sessions.store import SessionStore
 from plano_agents.testing import give
+from tests.router.ways import dress
+from tests.router.ways import every_way as every_way  # noqa: PLC0414 - a fixture of all below
 
 GPT, MINI, CLAUDE = "openai/gpt-4o", "openai/gpt-4o-mini", "anthropic/claude-sonnet-4-6"
 KEY = "sk-provider-canary"
@@ -94,10 +96,20 @@ class Choose:
 
     async def rank(self, conversation: Sequence[Utterance], preferences: Sequence[Preference]) -> Ranking:
         self.calls += 1
+        return self._rank(preferences)
+
+    def _rank(self, preferences: Sequence[Preference]) -> Ranking:
         return Ranking("told", next((each for each in preferences if each.name == self.name), None))
 
     async def warm_up(self, preferences: Sequence[Preference]) -> None:
         """Nothing is to be loaded."""
+
+
+class Recall(Choose):
+    """The same, for which every text is one that was ranked before."""
+
+    def recall(self, conversation: Sequence[Utterance], preferences: Sequence[Preference]) -> Ranking:
+        return self._rank(preferences)
 
 
 @dataclass
@@ -176,7 +188,7 @@ def build_service(
     pinning: Pinning | None = None,
     clock: Callable[[], float] = lambda: 0.0,
     wall_clock: Callable[[], float] = lambda: 1_700_000_000,
-    observe: Observer = lambda _trail: None,
+    observe: Tell = lambda _trail: None,
     find_metrics: Callable[[], Mapping[str, ModelMetrics]] = dict,
 ) -> Service:
     """A service whose retries wait for nothing."""
@@ -246,8 +258,9 @@ async def run_router(
     """The router on a real socket; gives its address."""
     listener = processes.bind("127.0.0.1", 0)
     upstream = HttpUpstream()
+    config, options = dress(config, {"store": store, **options})
     try:
-        router = Router(config, upstream, store=store, **options)
+        router = Router(config, upstream, **options)
         async with processes.running([processes.Site(router, listener, budget=router.buffered)]):
             yield processes.url_of(listener)
         if store is None:

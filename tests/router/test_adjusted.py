@@ -8,7 +8,7 @@ from plano_agents.config.model import Preference
 from plano_agents.router.request.surfaces import CHAT, MESSAGES, Endpoint
 from plano_agents.router.request.trail import Trail
 from plano_agents.router.watch.metrics import Metrics
-from plano_agents.router.watch.request_log import RequestLine
+from plano_agents.router.watch.request_log import Columns, RequestLine
 from tests.router.conftest import (
     CLAUDE,
     COMPLETION,
@@ -159,11 +159,11 @@ async def test_changes_are_in_the_log_and_counted_by_field() -> None:
     service = build_service(build_config(), MemoryUpstream(), observe=trails.append)
     await ask(service, chat(max_tokens=32_000, thinking={"type": "enabled"}), endpoint=Endpoint(CHAT))
     (trail,) = trails
-    line = RequestLine(trail, {"model": 1, "route": 1})
+    line = RequestLine(trail, Columns(model=1, route=1))
     assert line.fields()["adjusted"] == ["max_tokens=16384 (was 32000)", "thinking dropped"]
     assert "adjusted: thinking dropped" in line.render(lambda text, _style: text)
     metrics = Metrics()
-    metrics.observe(trail)
+    metrics.observe([trail])
     rendered = (await metrics.render()).decode()
     assert 'plano_request_adjustments_total{field="max_tokens",kind="clamped"} 1.0' in rendered
     assert 'plano_request_adjustments_total{field="thinking",kind="dropped"} 1.0' in rendered
@@ -174,7 +174,7 @@ async def test_a_field_that_a_client_invented_is_counted_without_its_name() -> N
     config = build_config(models=(build_model("mistral/mistral-large-latest"),))
     await ask(build_service(config, MemoryUpstream(), observe=trails.append), chat(invented=1))
     metrics = Metrics()
-    metrics.observe(trails[0])
+    metrics.observe([trails[0]])
     rendered = (await metrics.render()).decode()
     assert "invented" not in rendered
     assert 'plano_request_adjustments_total{field="other",kind="dropped"} 1.0' in rendered

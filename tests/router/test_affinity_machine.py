@@ -26,6 +26,7 @@ from plano_agents.router.request.story import ProxyRequest, Story
 from plano_agents.router.request.surfaces import CHAT, Endpoint
 from plano_agents.routing.strategy import Ranking
 from plano_agents.routing.text import Utterance
+from plano_agents.sessions.at_once import run_at_once
 from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pin import SessionKey
@@ -224,7 +225,8 @@ class AffinityMachine(RuleBasedStateMachine):
         return ByTopic()
 
     def run(self, work: Coroutine[None, None, T]) -> T:
-        return self.runner.run(work)
+        """Run it without the runner's signal handlers, which take longer to set than most requests to answer."""
+        return self.runner.get_loop().run_until_complete(work)
 
     @initialize(models=configured, cap=caps, places=deployments)
     def start(self, models: Sequence[str], cap: int, places: Mapping[str, Sequence[str]]) -> None:
@@ -356,12 +358,12 @@ class AffinityMachine(RuleBasedStateMachine):
 
     @rule(key=keys)
     def unpin(self, key: Key) -> None:
-        assert self.run(self.store.drop(SessionKey(*key))) == self.contract.drop(key)
+        assert run_at_once(self.store.drop(SessionKey(*key))) == self.contract.drop(key)
 
     @invariant()
     def every_pin_is_as_promised(self) -> None:
         for key in KEYS:
-            session, _ = self.run(self.store.find(SessionKey(*key)))
+            session, _ = run_at_once(self.store.find(SessionKey(*key)))
             pin = self.contract.pins.get(key) if hasattr(self, "contract") else None
             found = session and (
                 session.pin.model,

@@ -6,6 +6,7 @@ import pytest
 from openai import AsyncOpenAI
 from pydantic import SecretStr
 
+from plano_agents.config.client_keys import build_client_key
 from plano_agents.config.model import Routing
 from plano_agents.config.options import SessionCache
 from plano_agents.router.app import Router
@@ -60,6 +61,28 @@ async def test_everything_else_needs_a_key(path: str) -> None:
     assert served in {200, 404}
 
 
+async def test_a_browser_at_the_root_is_led_to_the_inspector() -> None:
+    request = build_request(b"", "accept: text/html,*/*;q=0.8", method="GET", path="/")
+    async with run_router(KEYED) as url:
+        status, headers, _ = await talk(url, request)
+    assert (status, "location: /inspector\r\n" in headers) == (302, True)
+
+
+async def test_a_program_at_the_root_is_told_what_is_served() -> None:
+    status, _, body = await ask(build_request(b"", "accept: application/json", method="GET", path="/"))
+    assert (status, json.loads(body)["error"]["code"]) == (404, "endpoint_not_found")
+
+
+@pytest.mark.parametrize("given", ["run-é", "lauf 7", "x" * 300])
+async def test_an_id_that_cannot_be_one_is_shown_as_it_was_sent(given: str) -> None:
+    head = f"x-model-affinity: {given}".encode()
+    request = build_request(b"{}").replace(b"\r\n\r\n", b"\r\n" + head + b"\r\n\r\n", 1)
+    status, _, body = await ask(request)
+    told = json.loads(body)["error"]["message"]
+    assert status == 400
+    assert (repr(given) in told) if len(given) < 300 else ("got 300" in told)
+
+
 @pytest.mark.parametrize(
     "path", ["/nothing", "/v1/chat/completions/x", "/V1/models", "/v1/chat", "/v1/affinity", "//affinity"]
 )
@@ -109,7 +132,7 @@ async def test_a_websocket_is_refused_as_one() -> None:
         method="GET",
         close=False,
     )
-    async with run_router(build_config(client_keys=(SecretStr("k-1"),))) as url:
+    async with run_router(build_config(client_keys=(build_client_key("k-1"),))) as url:
         status, _, _ = await talk(url, request)
     assert status == 426
 

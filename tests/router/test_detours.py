@@ -11,7 +11,7 @@ from plano_agents.router.request.surfaces import CHAT, MESSAGES, RESPONSES, Endp
 from plano_agents.router.request.trail import Trail
 from plano_agents.router.watch.inspector.record import build_record
 from plano_agents.router.watch.metrics import Metrics
-from plano_agents.router.watch.request_log import RequestLine
+from plano_agents.router.watch.request_log import Columns, RequestLine
 from plano_agents.sessions.pin import SessionKey
 from tests.router.conftest import Choose, Seen, ask, build_model, build_pinning, build_service
 from tests.router.harness import ByWire
@@ -119,13 +119,13 @@ async def test_the_log_the_inspector_and_the_metrics_tell_of_a_detour() -> None:
     run = Run(CLAUDE, GPT)
     await run.ask(CHAT)
     await run.ask(CHAT, n=2)
-    line = RequestLine(run.trails[-1], {"model": 1, "route": 1})
+    line = RequestLine(run.trails[-1], Columns(model=1, route=1))
     assert (line.fields()["because"], line.fields()["pinned"]) == ("n", CLAUDE)
     assert f"pinned={CLAUDE}  because n" in line.render(lambda text, _style: text)
-    record = build_record(run.trails[-1], {})
+    record = build_record(run.trails[-1], None)
     assert (record.decision, record.because, record.pinned, record.model) == ("detour", "n", CLAUDE, GPT)
     metrics = Metrics()
-    metrics.observe(run.trails[-1])
+    metrics.observe([run.trails[-1]])
     counted = 'plano_affinity_decisions_total{decision="detour",degraded="",reason="unsuitable"} 1.0'
     assert counted in (await metrics.render()).decode()
 

@@ -15,6 +15,8 @@ from plano_agents.testing import FakeUpstream, UpstreamExchange
 from tests.router.conftest import CHUNKS, GPT, JSON, MINI, build_config, build_model, chat, run_router
 from tests.router.raw_client import build_request, complete, connect, talk
 
+pytestmark = pytest.mark.usefixtures("every_way")
+
 AT_ONCE = Retries(base_seconds=0.001)
 NEVER = Retries(max_per_candidate=0)
 ENDPOINTS = ["/v1/chat/completions", "/v1/messages", "/v1/responses"]
@@ -223,6 +225,7 @@ async def test_what_is_too_much_is_refused_at_once_in_the_surfaces_form(path: st
     assert len(provider.exchanges) == 1
 
 
+@pytest.mark.parametrize("every_way", ["no session"], indirect=True)
 async def test_one_hung_provider_does_not_hold_the_others_up() -> None:
     """All of one model's requests are answered while 50 of another's hang, and those are answered after."""
     release, hanging = asyncio.Event(), asyncio.Semaphore(0)

@@ -12,6 +12,8 @@ from tests.patience import PATIENCE_SECONDS
 from tests.router.conftest import CHUNKS, build_config, chat, run_router
 from tests.router.raw_client import build_request, complete, connect, open_to, talk
 
+pytestmark = pytest.mark.usefixtures("every_way")
+
 LIMITS = Limits(keepalive_comment_seconds=0.02)
 
 

@@ -22,6 +22,8 @@ from tests.faults.wires import (
 from tests.router.conftest import CHUNKS, CLAUDE, GPT, build_config, chat, run_router
 from tests.router.raw_client import build_request, open_to, stream, talk
 
+pytestmark = pytest.mark.usefixtures("every_way")
+
 NEVER = Retries(max_per_candidate=0)
 MIDDLE = 600
 """Bytes of an answer after which its stream has begun, and is far from its end."""
@@ -149,7 +151,7 @@ async def test_a_stalled_reader_holds_the_provider_back_and_gets_everything_when
 
 
 async def _comes(progress: asyncio.Event) -> bool:
-    """Whether there is progress within a time in which there would be a lot."""
+    """Check whether there is progress within a time in which there would be a lot."""
     try:
         async with asyncio.timeout(0.3):
             return await progress.wait()

@@ -9,7 +9,7 @@ from plano_agents.router.request.label import LABEL_HEADER
 from plano_agents.router.request.surfaces import SURFACES, Endpoint, Surface
 from plano_agents.router.request.trail import Trail
 from plano_agents.router.watch.inspector.record import build_record
-from plano_agents.router.watch.request_log import RequestLine
+from plano_agents.router.watch.request_log import Columns, RequestLine
 from tests.router.conftest import (
     MemoryResponse,
     MemoryUpstream,
@@ -41,9 +41,9 @@ async def test_a_label_is_in_the_log_and_in_the_inspector_and_not_sent_upstream(
     seen = await ask(service, write(surface, user("Hi")), ID, (LABEL_HEADER, encode(label)), endpoint=Endpoint(surface))
     assert seen.status == 200
     (trail,) = trails
-    assert RequestLine(trail, {"model": 1, "route": 1}).fields()["label"] == label
-    assert f"label={escape(label)}" in RequestLine(trail, {"model": 1, "route": 1}).render(lambda text, _style: text)
-    assert build_record(trail, {}).label == label
+    assert RequestLine(trail, Columns(model=1, route=1)).fields()["label"] == label
+    assert f"label={escape(label)}" in RequestLine(trail, Columns(model=1, route=1)).render(lambda text, _style: text)
+    assert build_record(trail, None).label == label
     assert label not in json.dumps(seen.headers)
     sent = upstream.requests[0]
     assert not any("label" in name.lower() for name, _ in dict(sent.headers).items())

@@ -14,9 +14,12 @@ from plano_agents.config.model import Config
 from plano_agents.config.options import Limits
 from plano_agents.router.request.surfaces import ENDPOINTS
 from plano_agents.testing import FakeUpstream, UpstreamExchange
+from tests.patience import PATIENCE_SECONDS
 from tests.router.conftest import GPT, build_config, chat, run_router
 from tests.router.raw_client import COMPLETION, build_request, complete, open_to, talk
 from tests.router.watch.test_metrics import read_page
+
+pytestmark = pytest.mark.usefixtures("every_way")
 
 LARGE = 8 * 1024 * 1024
 """What no buffer on the way holds, in bytes."""
@@ -38,7 +41,7 @@ async def unread(url: str) -> AsyncGenerator[socket.socket, None]:
 
 
 async def read_metric(url: str, *key: str) -> float:
-    async with httpx.AsyncClient(base_url=url) as client:
+    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_SECONDS) as client:
         return (await read_page(client)).get(key, 0.0)
 
 

@@ -4,12 +4,17 @@ import asyncio
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from plano_agents import processes
-from plano_agents.config.model import Config, Preference
+from plano_agents.config.model import Config, Preference, Routing
+from plano_agents.config.options import SessionCache
 from plano_agents.router.app import Router
+from tests.faults.redis_server import RedisServer
 from tests.router.conftest import CLAUDE, GPT, Choose, MemoryUpstream, build_config
 from tests.router.raw_client import build_request, talk
 
@@ -32,11 +37,11 @@ class Loading(Choose):
         await self.done.wait()
 
 
-async def poll(router: Router) -> tuple[int, object]:
+async def poll(router: Router, request: bytes = POLL) -> tuple[int, object]:
     """Ask once whether requests may be sent."""
     listener = processes.bind("127.0.0.1", 0)
     async with processes.running([processes.Site(router, listener)]):
-        status, _, body = await talk(processes.url_of(listener), POLL)
+        status, _, body = await talk(processes.url_of(listener), request)
     return status, json.loads(body)
 
 
@@ -83,3 +88,15 @@ async def test_what_cannot_be_loaded_is_told_and_tried_again_at_the_next_poll(
     await router.warm_up()
     assert (await poll(router))[0] == 200
     await router.aclose()
+
+
+async def test_operators_are_told_which_server_keeps_the_pins_and_whether_it_answers(tmp_path: Path) -> None:
+    async with RedisServer(tmp_path) as server:
+        cache = SessionCache("redis", SecretStr(server.url))
+        router = Router(replace(BARE, routing=Routing(session_cache=cache)), MemoryUpstream())
+        await router.warm_up()
+        place = {"name": server.url, "masters": [f"127.0.0.1:{server.port}"], "answers": True}
+        assert await poll(router) == (200, {"status": "ready", "store": place})
+        proxied = build_request(b"", "x-forwarded-for: 203.0.113.9", method="GET", path="/readyz")
+        assert await poll(router, proxied) == (200, {"status": "ready"})
+        await router.aclose()

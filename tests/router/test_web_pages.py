@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator
 
 import pytest
 import pytest_asyncio
-from pydantic import SecretStr
 
+from plano_agents.config.client_keys import build_client_key
 from plano_agents.config.options import Limits
 from plano_agents.router.request.surfaces import ENDPOINTS
 from plano_agents.testing import FakeUpstream
@@ -111,7 +111,7 @@ async def test_an_allowed_host_is_served_and_its_pages_are(provider: FakeUpstrea
 @pytest.mark.parametrize("case", FOREIGN | UNTYPED)
 async def test_where_keys_are_set_they_alone_decide(provider: FakeUpstream, case: str) -> None:
     _, _, headers = (FOREIGN | UNTYPED)[case]
-    config = build_config(base_url=provider.url, client_keys=(SecretStr("k-1"),))
+    config = build_config(base_url=provider.url, client_keys=(build_client_key("k-1"),))
     request = write("POST", "/v1/chat/completions", [*headers, "x-api-key: k-1"], chat())
     async with run_router(config) as url:
         answered, _, _ = await talk(url, request)

@@ -81,7 +81,7 @@ async def test_a_killed_worker_is_replaced_and_service_goes_on(tmp_path: Path) -
         assert [status for status, _, _ in answers] == [200] * 20
         now = await ask_until_all_answered(router)
         assert (other in now, killed in now) == (True, False)
-        assert f"(process {killed}) ended by signal 9 (Killed)" in await router.read_errors_until("place\n")
+        assert f"(process {killed}) ended by signal 9 (Killed)" in await router.read_errors_until("a new one\n")
 
 
 async def test_told_to_stop_under_load_every_worker_finishes_what_it_has_and_nobody_is_left(
@@ -177,7 +177,7 @@ async def test_simulated_models_are_one_process_for_all_workers_and_replaced_lik
         assert len(router.children) == 4
         simulator = max(router.children - set(workers))  # started last; the other remembers for the inspector
         os.kill(simulator, signal.SIGKILL)
-        assert "simulated models (process" in await router.read_errors_until("place\n")
+        assert "simulated models (process" in await router.read_errors_until("a new one\n")
         assert set(await ask_until_all_answered(router, request=request)) == set(workers)
 
 

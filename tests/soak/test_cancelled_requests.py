@@ -15,6 +15,8 @@ from tests.router.raw_client import build_request, complete, open_to, talk
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
 
 REQUESTS = 10_000
+SESSION = "x-model-affinity: one-for-all"
+"""Once its first turn is answered, all its turns are on the fast path."""
 CLIENTS = 50
 
 
@@ -62,13 +64,13 @@ async def test_cancelled_requests_leave_nothing_open(
         for number in requests:
             arrived = asked[number] = asyncio.Event()
             async with open_to(url) as (reader, writer):
-                writer.write(build_request(chat(stream=streamed, metadata=number)))
+                writer.write(build_request(chat(stream=streamed, metadata=number), SESSION))
                 await arrived.wait()
                 if streamed and number % 2:
                     await reader.readuntil(CHUNKS[0])
 
     async with FakeUpstream(answer) as provider, run_router(build_config(base_url=provider.url)) as url:
-        stay = build_request(chat(metadata=-1))
+        stay = build_request(chat(metadata=-1), SESSION)
         assert (await talk(url, stay))[0] == 200
         files, tasks = count_open_files(), count_tasks()
         await asyncio.gather(*(ask_and_leave(url) for _ in range(CLIENTS)))

@@ -69,12 +69,12 @@ PROXY_PREFIXES = (
 
 
 def is_operators(path: str) -> bool:
-    """Whether a path is one of the operators'."""
+    """Check whether a path is one of the operators'."""
     return any(path == each or path.startswith(f"{each}/") for each in OPERATORS_PATHS)
 
 
 def is_proxys(header: str) -> bool:
-    """Whether a header, its name in lower case, is one that proxies add."""
+    """Check whether a header, its name in lower case, is one that proxies add."""
     return header in PROXY_HEADERS or header.startswith(PROXY_PREFIXES)
 
 
@@ -111,7 +111,7 @@ def _check_token(token: SecretStr, authorization: str) -> None:
     if scheme.lower() != "bearer" or not hmac.compare_digest(value.strip().encode("latin-1", "replace"), expected):
         what = "what was given is another one" if authorization else "none was given"
         raise AuthenticationError(
-            f"The admin token is needed, and {what}. Send 'Authorization: Bearer <token>' with admin_token."
+            f"The admin token is required, and {what}. Send 'Authorization: Bearer <token>' with admin_token."
         )
 
 

@@ -1,18 +1,17 @@
 """Access to the router: clients that bring one of the configured keys.
 
-Where there are none, everybody may but pages of other sites (`http.origin`).
+Where there are none, everybody may but pages of other sites (`http.origin`). A key is looked up by its hash, so that
+the time says nothing of which came close.
 """
 
-import hmac
 from collections.abc import Sequence
 
-from pydantic import SecretStr
-
+from plano_agents.config.client_keys import ClientKey
+from plano_agents.config.key_hashes import PREFIX, digest
 from plano_agents.errors import AuthenticationError
 from plano_agents.http.origin import KeylessDoor
-
-Header = tuple[str, str]
-"""A header's name, in lower case, and its value."""
+from plano_agents.http_syntax import Header
+from plano_agents.router.request.let_in import Admitted
 
 
 class ClientKeys:
@@ -23,11 +22,11 @@ class ClientKeys:
         allowed_hosts: Names that the router goes by, where no key is asked for.
     """
 
-    def __init__(self, keys: Sequence[SecretStr], allowed_hosts: Sequence[str] = ()) -> None:
-        self._keys = [key.get_secret_value().encode() for key in keys]
+    def __init__(self, keys: Sequence[ClientKey], allowed_hosts: Sequence[str] = ()) -> None:
+        self._names = {key.hash.get_secret_value().removeprefix(PREFIX): key.name for key in keys}
         self._door = KeylessDoor(allowed_hosts)
 
-    def let_in(self, method: str, headers: Sequence[Header], peer: str | None) -> Sequence[Header]:
+    def let_in(self, method: str, headers: Sequence[Header], peer: str | None) -> Admitted:
         """Let a client in.
 
         Args:
@@ -35,32 +34,25 @@ class ClientKeys:
             headers: Its headers.
             peer: The address that it came from.
 
-        Returns:
-            The same without those that hold the client's key: they are for the router and go no further.
-
         Raises:
             AuthenticationError: Keys are asked for, and none that is known was given.
             ForeignHostError: None is, and the request was addressed to another host.
             ForeignPageError: None is, and a page of another site sent the request.
             UnsupportedMediaTypeError: None is, and the body is not declared as JSON.
         """
-        if not self._keys:
+        if not self._names:
             self._door.check(method, dict(headers), peer)
-            return headers
-        names = {name for name, value in headers if self._is_key(name, value)}
-        if not names:
+            return Admitted(headers, "")
+        clients = {name: client for name, value in headers if (client := self._find(name, value)) is not None}
+        if not clients:
             raise AuthenticationError(
-                "A client key is needed and none that is known was given. Send 'Authorization: Bearer <key>', or "
+                "A valid client key is required. Send 'Authorization: Bearer <key>', or "
                 "'x-api-key: <key>', with one of client_keys."
             )
-        return [header for header in headers if header[0] not in names]
+        return Admitted([header for header in headers if header[0] not in clients], min(clients.items())[1])
 
-    def _is_key(self, name: str, value: str) -> bool:
+    def _find(self, name: str, value: str) -> str | None:
+        """Find the name of the key that a header holds; None where it holds none."""
         if name == "authorization" and value[:7].lower() == "bearer ":
-            return self._is_known(value[7:])
-        return name == "x-api-key" and self._is_known(value)
-
-    def _is_known(self, given: str) -> bool:
-        """Compare with every key, in a time that says nothing of which came close."""
-        matches = [hmac.compare_digest(given.encode("latin-1"), key) for key in self._keys]
-        return any(matches)
+            return self._names.get(digest(value[7:]))
+        return self._names.get(digest(value)) if name == "x-api-key" else None

@@ -23,9 +23,9 @@ async def find_session(
 
     Args:
         store: Where sessions are kept.
-        tenant: Whose it is; empty where tenants are not told apart.
+        tenant: Whose it is; empty where tenants are not separated.
         affinity_id: The id, or a beginning of it.
-        has_tenants: Whether tenants are told apart here.
+        has_tenants: Whether tenants are separated here.
         by_beginning: Whether a beginning will do.
 
     Returns:
@@ -49,7 +49,7 @@ async def find_session(
     named = ", ".join(repr(each.key.affinity_id) for each in found[:MAX_NAMED])
     more = f" and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
     raise SessionNotFoundError(
-        f"The beginning {affinity_id!r} fits {len(found)} sessions: {named}{more}. Write more of it.",
+        f"The prefix {affinity_id!r} fits {len(found)} sessions: {named}{more}. Write more of it.",
         param="affinity_id",
     )
 
@@ -71,7 +71,7 @@ def word_not_found(affinity_id: str, tenant: str, *, has_tenants: bool) -> Sessi
     if has_tenants and not tenant:
         of = " of no tenant (name one with ?tenant=, or --tenant in the terminal)"
     return SessionNotFoundError(
-        f"The affinity id {affinity_id!r}{of} has no live pin: it was never used here, or its pin has ended.",
+        f"The affinity id {affinity_id!r}{of} has no live pin: it was never used here, or its pin has expired.",
         param="affinity_id",
     )
 
@@ -89,7 +89,7 @@ async def _list_beginning(store: SessionStore, tenant: str, affinity_id: str) ->
 
 
 def _is_main_of(key: str, session: str) -> bool:
-    """Whether a key is that of the main lane of a harness' session."""
+    """Check whether a key is that of the main lane of a harness' session."""
     match key.split(SEPARATOR):
         case [_, own, lane]:
             return own == session and lane.startswith(_MAIN)

@@ -17,6 +17,9 @@ from plano_agents.router.operate.client_keys import ClientKeys
 from plano_agents.router.request.answer import Answer, answer_error
 from plano_agents.router.request.surfaces import choose_error_form
 
+INSPECTOR = "/inspector"
+"""The page that a browser is led to."""
+
 if TYPE_CHECKING:
     from starlette.responses import Response
 
@@ -46,8 +49,11 @@ class Gate:
         """Serve one connection event, as ASGI has it; there is nothing to start or to stop."""
         if scope["type"] != "http":
             return
-        pages = await self._load()
         headers = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in scope["headers"]]
+        pages = await self._load()
+        if scope["path"] == "/" and scope["method"] == "GET" and "text/html" in dict(headers).get("accept", ""):
+            await build_response(Answer(302, {"location": INSPECTOR}, b""))(scope, receive, send)  # a browser
+            return
         try:
             if not is_operators(scope["path"]):
                 self._keys.let_in(scope["method"], headers, find_peer(scope))

@@ -34,7 +34,7 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
 MAX_PAGE = 500
 """How many sessions a page lists at most."""
 
-TenantQuery = Annotated[str, Query(description="The tenant header's value; empty where tenants are not told apart.")]
+TenantQuery = Annotated[str, Query(description="The tenant header's value; empty where tenants are not separated.")]
 
 
 BeginningQuery = Annotated[
@@ -91,7 +91,9 @@ class SessionInfo(BaseModel):
     model: str = Field(description="The pinned model, provider-qualified.")
     deployment: str | None = Field(None, description="Which of the model's deployments it is pinned to.")
     route: str | None = Field(description="The preference that chose it.")
-    decision: Literal["initialize", "switch"] = Field(description="What put the session on this model.")
+    decision: Literal["initialize", "switch"] = Field(
+        description="The decision that set the model: `initialize`, of the session's first request, or `switch`, of a later one."
+    )
     reason: str = Field(description="Why.")
     why: str = Field(description="The same in words.")
     pinned_at: datetime = Field(description="When the session was first pinned.")
@@ -170,7 +172,7 @@ def build_operators_api(
             request.scope["http_version"],
         )
 
-    has_tenants = config.routing.session_cache.tenant_header is not None
+    has_tenants = config.has_tenants
     api = APIRouter(dependencies=[Depends(let_in)], responses=_REFUSALS)
 
     @api.get("/affinity", summary="List sessions", response_model_exclude_none=False)

@@ -1,4 +1,4 @@
-"""Whether requests may be sent here: once what routing needs is loaded.
+"""Readiness: requests may be sent here once what routing needs is loaded.
 
 Requests do not wait for it at this door (those that need it wait where they need it); load balancers do, by
 ``/readyz``.
@@ -29,7 +29,7 @@ class Readiness:
         return self._load is None
 
     async def wait(self) -> None:
-        """Load, and wait until it is done or has failed; a failure is told."""
+        """Load, and wait until it is done or has failed; a failure is reported."""
         if not self.check() and self._loading is not None:
             await asyncio.shield(self._loading)
 
@@ -42,6 +42,6 @@ class Readiness:
         try:
             await load()
         except Exception:
-            logger.exception("What routing needs cannot be loaded; /readyz answers 503, and its next poll tries again")
+            logger.exception("The routing data cannot be loaded; /readyz answers 503, and its next poll tries again")
         else:
             self._load = None

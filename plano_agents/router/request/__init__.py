@@ -14,6 +14,7 @@ Read it in this order:
 ``answer``           what goes back, with the contract's headers
 ``trail``            the record of all this, for observers
 ``fast_path``        most turns of pinned sessions, without all this: ``fast_head``, ``fast_plan``,
-                     ``fast_turn``; ``begun`` is what the story goes on with
+                     ``fast_first`` (by ``ranked_bodies``), ``fast_turn``, ``fast_answer``, ``fast_stream``,
+                     ``fast_ends``; ``begun`` is what the story goes on with
 ===================  ===============================================================================
 """

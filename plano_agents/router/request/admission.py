@@ -33,7 +33,7 @@ class Admission:
 
     @property
     def is_full(self) -> bool:
-        """Whether as many are in flight as may be."""
+        """True if as many are in flight as may be."""
         return self.in_flight >= self._limit
 
     def enter(self) -> None:

@@ -149,7 +149,7 @@ def say_adjustments(adjustments: Sequence[Adjustment]) -> str:
 
 
 def is_passed_back(name: str, value: str) -> bool:
-    """Whether the client gets a provider's header: of anything but printable ASCII no server would send it on.
+    """Check whether the client gets a provider's header: of anything but printable ASCII no server would send it on.
 
     Args:
         name: In lower case.

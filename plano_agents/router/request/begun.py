@@ -1,4 +1,7 @@
-"""A request that the fast path has begun, and the story goes on with: decided, sent, and not well answered."""
+"""A request that the fast path has begun, and the story goes on with.
+
+It was handed over at the pin, where nothing is sent yet, or at the provider, where what was sent was not well answered.
+"""
 
 from collections.abc import Callable
 
@@ -8,7 +11,6 @@ from plano_agents.errors import UpstreamError
 from plano_agents.http.client import UpstreamResponse
 from plano_agents.router.request.breaker import Attempt
 from plano_agents.router.request.trail import Trail
-from plano_agents.sessions.pin import Decision
 from plano_agents.sessions.pinning import Turn
 
 
@@ -39,12 +41,8 @@ class Begun(Struct):
     """A request that was begun."""
 
     trail: Trail
-    """What is known of it."""
-    turn: Turn
-    """The session's turn that it is, which is open."""
-    decision: Decision
-    """What was decided."""
-    sent_at: float
-    """When its sending began, in seconds on the service's clock."""
-    sending: Sending
-    """The sending."""
+    """What is known of it, the decision among it where a pin decided."""
+    turn: Turn | None
+    """The session's turn that it is, which is open, and has looked at its pin; None where no session was found."""
+    sending: Sending | None = None
+    """The sending; None where nothing was sent."""

@@ -1,6 +1,6 @@
-"""The circuit breaker of one model: open after failures in a row, it then lets one probe through at a time.
+"""The circuit breaker of one model: open after consecutive failures, it then lets one probe through at a time.
 
-Closed, it counts failures in a row; at `Breaker.failures` it opens, and for `Breaker.open_seconds` nothing is sent.
+Closed, it counts consecutive failures; at `Breaker.failures` it opens, and for `Breaker.open_seconds` nothing is sent.
 Then one request may probe: its success closes the breaker, its failure opens it again (Nygard, "Release It!",
 chapter 5). Only attempts that were sent since it opened last are judged: what was sent before says nothing new. What
 counts as a failure is the caller's to say.
@@ -72,12 +72,12 @@ class CircuitBreaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether it failed too often, and no probe has succeeded since."""
+        """True if the circuit breaker is open: too many failures, and no successful probe since."""
         return self._opened is not None
 
     @property
     def is_pristine(self) -> bool:
-        """Whether it is as a new one: nothing would be lost with it."""
+        """True if it has nothing to remember: dropping it loses nothing."""
         return self._opened is None and self._failures == 0
 
     @property
@@ -95,6 +95,10 @@ class CircuitBreaker:
             return None
         self._judged = Attempt(self)
         return self._judged
+
+    def allow_closed(self) -> Attempt | None:
+        """Let a request out while the breaker is closed; None while it is open, a probe or not."""
+        return self._judged if self._opened is None else None
 
     async def insist(self) -> Attempt | None:
         """Let a request out as a last resort: as the probe, before its time, or once the one that is out has succeeded.

@@ -1,12 +1,13 @@
 """An exception that nobody foresaw: one log line for the operator, one error for the client.
 
-The line names the place and the trace id. The exception's own message may hold a prompt, so it stays out of both.
+The line names the place and the trace id. The exception's own message may hold a prompt, so it stays out of both, but
+for a log that tells of errors' text (``observe.log``).
 """
 
 import logging
 
 from plano_agents.errors import PlanoError
-from plano_agents.observe.log import locate
+from plano_agents.observe.log import Fault
 
 log = logging.getLogger(__name__)
 
@@ -31,5 +32,5 @@ def report_bug(error: Exception, trace_id: str) -> PlanoError:
     Returns:
         What the client is told.
     """
-    log.error("trace %s: unexpected %s", trace_id, locate(error))
-    return PlanoError(f"The router failed on this request. Its log names the place, under trace id {trace_id}.")
+    log.error(Fault(f"trace {trace_id}: unexpected error", error))
+    return PlanoError(f"The router failed on this request. Its log has the details, under trace id {trace_id}.")

@@ -58,13 +58,13 @@ class Opened(Struct, frozen=True):
     request: UpstreamRequest
     """What is sent."""
     form: Form | None
-    """The wire that it is on; None where the answer is no model's, such as a count of tokens, and is not looked at."""
+    """The answer's wire; None where it is not a model's answer, such as a token count, and is not read."""
     draft: Draft
     """What it was written from."""
     streams: bool = False
-    """Whether a stream is asked for."""
+    """True if a stream is asked for."""
     by_client_key: bool = False
-    """Whether the client's own key goes along."""
+    """True if the client's own key goes along."""
     fitted: Fitted = _UNCHANGED
     """What was changed so that the model takes it."""
     translation: Translation | None = None
@@ -80,7 +80,7 @@ class Opened(Struct, frozen=True):
             is_events: Whether it is all events of a stream.
 
         Raises:
-            UpstreamProtocolError: It is no answer in its form.
+            UpstreamProtocolError: It is not an answer in its form.
         """
         if self.translation is not None:
             converted = self.translation.convert(body, streams=self.streams)
@@ -125,7 +125,7 @@ class Candidate(Protocol):
 
 
 def is_cache_off(headers: Mapping[str, str]) -> bool:
-    """Whether a client wants nothing done for its request's caching; see `CACHE_HEADER`."""
+    """Check whether a client wants nothing done for its request's caching; see `CACHE_HEADER`."""
     return headers.get(CACHE_HEADER, "").strip().lower() == "off"
 
 
@@ -288,7 +288,9 @@ class ModelCandidate:
         )
         fields = split_fields(translation.request_body)
         told, key_field = translation.adjustments, caching.field[0] if caching.field is not None else None
-        if key_field in draft.body.fields:  # the client's own, which the translation leaves out
+        if (
+            key_field is not None and key_field in draft.body.fields
+        ):  # the client's own, which the translation leaves out
             fields[key_field] = draft.body.fields[key_field]
             told = tuple(each for each in told if each.field != key_field)
         fitted = fitting.fit(fields, is_translated=True, caching=caching)

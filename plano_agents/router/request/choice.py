@@ -48,7 +48,7 @@ class Choice:
         self.ranking: Ranking | None = None
         """What the strategy made of the request; None where it was not asked."""
         self.falls_back = False
-        """Whether the default serves a name that nothing serves: a harness' helpers ask for models of its own."""
+        """True if the default serves a name that nothing serves: a harness' helpers ask for models of its own."""
 
     @property
     def requested(self) -> str:
@@ -122,11 +122,11 @@ class Choice:
         return tell_replaced(self._chooser, self._request.model, model)
 
     def is_suitable(self, name: str) -> bool:
-        """Whether a model can serve the request, as far as is known."""
+        """Check whether a model can serve the request, as far as is known."""
         return self._find_unmet(name) is None
 
     def is_down(self, name: str) -> bool:
-        """Whether a model's breaker is open."""
+        """Check whether a model's breaker is open."""
         return self._chooser.is_down(name)
 
     def find_metrics(self) -> Mapping[str, ModelMetrics]:
@@ -153,10 +153,34 @@ class Choice:
         Raises:
             RequestError: Its conversation is none.
         """
+        known = self.route_at_once(carries)
+        return known if known is not None else self._follow(await self.rank(), carries)
+
+    def route_at_once(
+        self, carries: Callable[[str], bool] = lambda _model: True, *, ranking: Ranking | None = None
+    ) -> Route | None:
+        """Route the request as `route` does, where the strategy is not needed, or knows at once.
+
+        Args:
+            carries: See `route`.
+            ranking: The ranking of an earlier request that was the same; None where none is known.
+
+        Returns:
+            The route; None where the strategy takes its time.
+
+        Raises:
+            RequestError: Its conversation is none.
+        """
+        self.ranking = self.ranking or ranking
+        if self.ranking is not None:
+            return self._follow(self.ranking, carries)
         self._request.head  # noqa: B018 - a request that is routed is read, and judged, whether it is ranked or not
         if not self.preferences:
             return Route(self.requested, None)
-        ranking = await self.rank()
+        self.ranking = self._chooser.recall(self.conversation, self.preferences)
+        return self._follow(self.ranking, carries) if self.ranking is not None else None
+
+    def _follow(self, ranking: Ranking, carries: Callable[[str], bool]) -> Route:
         degraded: tuple[Degraded, ...] = ("routing",) if ranking.degraded is not None else ()
         name = ranking.match.name if ranking.match is not None else None
         models = self.list_routed(ranking.match)

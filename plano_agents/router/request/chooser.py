@@ -10,7 +10,8 @@ from plano_agents.errors import ModelNotFoundError, RequestError
 from plano_agents.protocol.openai_chat import PreferenceOverride
 from plano_agents.providers.profiles import find_profile
 from plano_agents.routing.candidates import ModelMetrics, order_candidates
-from plano_agents.routing.strategy import Strategy
+from plano_agents.routing.strategy import Ranking, Recalling, Strategy
+from plano_agents.routing.text import Utterance
 
 MAX_REMEMBERED = 256
 """How many names that nothing declares are looked up once."""
@@ -36,16 +37,18 @@ class Chooser:
     ) -> None:
         self._config = config
         self.strategy = strategy
+        self._recalling = strategy if isinstance(strategy, Recalling) else None
         self.find_metrics = metrics
         self.is_down = is_down
-        """Whether a model's breaker is open."""
+        """True if a model's breaker is open."""
         self._profiles = {model.name: find_profile(model, config.profiles) for model in config.models}
         spellings = [*self._profiles, *(model.model_id for model in config.models), *config.aliases]
         self._find_undeclared = lru_cache(MAX_REMEMBERED)(self._look_up)
         self._names = {
             spelling: model.name for spelling in spellings if (model := config.find_model(spelling)) is not None
         }
-        self._prefers_nothing = all(each.prefer == "none" for each in config.preferences)
+        self.prefers_nothing = all(each.prefer == "none" for each in config.preferences)
+        """True if the preferences' models stay in the order in which they are configured."""
 
     def find_asked(self, name: str) -> str | None:
         """Find the qualified name of the model that a client means; None for what nothing serves."""
@@ -75,9 +78,13 @@ class Chooser:
         """
         if own is not None:
             return tuple(self._check_preference(number, each) for number, each in enumerate(own))
-        if self._prefers_nothing:
+        if self.prefers_nothing:
             return self._config.preferences
         return tuple(map(self._order, self._config.preferences))
+
+    def recall(self, conversation: Sequence[Utterance], preferences: Sequence[Preference]) -> Ranking | None:
+        """Find what the strategy would, where it knows at once; see `Recalling`."""
+        return self._recalling.recall(conversation, preferences) if self._recalling is not None else None
 
     @property
     def default(self) -> str | None:
@@ -87,7 +94,7 @@ class Chooser:
 
     @property
     def reads_users_only(self) -> bool:
-        """Whether only users' messages are read."""
+        """True if only users' messages are read."""
         return self._config.routing.route_on_user_only
 
     def find_profile(self, name: str) -> ModelProfile:

@@ -13,7 +13,7 @@ _ANY_HEADER = 47
 
 
 def is_compressed(headers: Mapping[str, str]) -> bool:
-    """Whether an answer is compressed."""
+    """Check whether an answer is compressed."""
     encoding = headers.get("content-encoding")
     return encoding is not None and encoding.strip().lower() != "identity"
 

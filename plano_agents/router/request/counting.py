@@ -2,8 +2,8 @@
 
 They are asked for by ``POST /v1/messages/count_tokens`` and ``POST /v1/responses/input_tokens``.
 
-A count is no turn of a session: it begins none, renews none and moves none. It is made for the model that would serve
-the request as far as that is known without routing: the session's pinned one, else the client's own.
+A count is not a turn of a session: it begins none, renews none and moves none. It is made for the model that would
+serve the request as far as that is known without routing: the session's pinned one, else the client's own.
 """
 
 import msgspec
@@ -91,7 +91,7 @@ class CountCandidate:
 
     @property
     def is_countable(self) -> bool:
-        """Whether its provider speaks the client's wire."""
+        """True if its provider speaks the client's wire."""
         return self._draft.form in self.served.fittings
 
     def open(self) -> Opened:
@@ -130,12 +130,12 @@ def answer_count(answer: Answered | None, draft: Draft, trail: Trail) -> Answer:
 
 
 def _is_counted(name: str, form: Form) -> bool:
-    """Whether a provider takes a field where it only counts."""
+    """Check whether a provider takes a field where it only counts."""
     return name in _OF_INPUTS if form is Form.OPENAI_RESPONSES else name not in _OF_ANSWERS
 
 
 def _is_final(answer: WholeAnswer) -> bool:
-    """Whether a provider counts, or refuses to for a reason that the client should know."""
+    """Check whether a provider counts, or refuses to for a reason that the client should know."""
     if answer.status in SUCCESS:
         return not looks_like_events(answer.body)
     return answer.status not in _DO_NOT_COUNT

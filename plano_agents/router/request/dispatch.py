@@ -3,8 +3,8 @@
 Each model is tried, and tried again where that may help, until it answers or there is nothing left to try; then comes
 the next. A model with deployments is tried at each of them, without a wait, before it is tried again anywhere; one that
 rests, or whose breaker is open, is asked after all others and before another model. What is done about each outcome,
-and which error is told when no candidate answers, is tabled in `outcomes`. Nothing is tried again once a byte has gone
-out to the client.
+and which error is reported when no candidate answers, is tabled in `outcomes`. Nothing is tried again once a byte has
+gone out to the client.
 
 Which candidates there are, and what becomes of the answer, is the story's business.
 """
@@ -94,7 +94,7 @@ class _Failure(Struct, eq=False):
 
     @property
     def is_too_long(self) -> bool:
-        """Whether its model's limits are too small for the request, wherever that is served."""
+        """True if its model's limits are too small for the request, wherever that is served."""
         return isinstance(self.came, Sent) and self.cause.reason == "unsuitable"
 
     def rank(self, decided: str) -> Telling:
@@ -103,7 +103,7 @@ class _Failure(Struct, eq=False):
 
 
 NoteTry = Callable[[Try], None]
-"""Is told of each sending."""
+"""Called for each sending."""
 
 
 class Dispatcher:
@@ -143,6 +143,10 @@ class Dispatcher:
         """Find what is known of an upstream; see `candidates.Place.upstream`."""
         return self._health.of(upstream)
 
+    def keeps_health(self, upstream: str) -> bool:
+        """Tell whether what is known of an upstream stays the same thing while its configuration is served."""
+        return self._health.is_declared(upstream)
+
     async def send(
         self,
         candidates: Iterable[Candidate],
@@ -160,7 +164,7 @@ class Dispatcher:
                 it has failed. The deployments of a model follow each other.
             decided: The model decided on. Where it is not the first, it is known that it cannot serve the request.
             deployment: The deployment of it that was decided on; None for a model without deployments.
-            note: Is told of each sending.
+            note: Called for each sending.
             trace: Names each sending's span; None where nothing is traced.
             begun: The first candidate's first sending, where it was sent already; nothing is traced then.
 
@@ -243,7 +247,7 @@ class Dispatcher:
 
         Args:
             candidate: Who is asked.
-            note: Is told of the sending.
+            note: Called for the sending.
             trace: Names its span; None where nothing is traced.
             before: What came of it before; None at first.
             begun: The sending, where it was sent already.

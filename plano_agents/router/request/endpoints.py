@@ -20,8 +20,9 @@ from plano_agents.http.server.last_word import tell_shutdown
 from plano_agents.router.request.admission import Admission
 from plano_agents.router.request.answer import answer_error
 from plano_agents.router.request.begun import Begun
-from plano_agents.router.request.fast_path import FastPath, LetIn
-from plano_agents.router.request.fast_service import FastService, Resume
+from plano_agents.router.request.fast_path import FastPath
+from plano_agents.router.request.fast_service import FastService, Resume, count_fast_turns
+from plano_agents.router.request.let_in import LetIn
 from plano_agents.router.request.service import Service
 from plano_agents.router.request.story import ProxyRequest, Story
 from plano_agents.router.request.surfaces import ENDPOINTS, Endpoint
@@ -41,6 +42,7 @@ class ProxiedEndpoints:
         admission: Holds back what is too much for this process.
         on_refused: Gets the error's code of every request that does not come to the service.
         upstream: Sends to providers without the service, on the fast path; None where nothing takes that.
+        fast_turns: Is what `count_fast_turns` gives, to be counted on; None for counts of its own.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class ProxiedEndpoints:
         *,
         on_refused: Callable[[str], None] = lambda _code: None,
         upstream: HttpUpstream | None = None,
+        fast_turns: dict[str, int] | None = None,
     ) -> None:
         self._service = service
         self._limits = config.limits
@@ -63,13 +66,14 @@ class ProxiedEndpoints:
         }
         self.fast_path: FastPath | None = None
         """Serves most requests of live sessions; None where nothing takes it."""
-        if upstream is not None and service.sampler is None and not service.turns.is_shared:
+        if upstream is not None:
             fast_service = FastService(
                 service,
                 config.limits,
                 admission=admission,
                 answer=self._answer,
                 upstream=upstream,
+                counts=fast_turns if fast_turns is not None else count_fast_turns(),
                 on_refused=on_refused,
             )
             self.fast_path = FastPath(fast_service, let_in)
@@ -98,11 +102,11 @@ class ProxiedEndpoints:
 
     async def _read(self, endpoint: Endpoint, exchange: Exchange) -> ProxyRequest:
         """Let a client in, read its request, and admit it."""
-        headers = self._let_in(exchange.head.method, exchange.head.headers, exchange.peer)
+        admitted = self._let_in(exchange.head.method, exchange.head.headers, exchange.peer)
         check_method(endpoint.path, exchange.head.method, "POST")
         body = await exchange.read_body(self._limits.max_body_bytes, way_out=RAISE_LIMIT)
         self._admission.enter()
-        return ProxyRequest(headers, body)
+        return ProxyRequest(admitted.headers, body, admitted.client)
 
     async def _tell(self, endpoint: Endpoint, exchange: Exchange, request: ProxyRequest, begun: Begun | None) -> None:
         """Answer a request that was admitted, and give its place back."""
@@ -122,5 +126,5 @@ class ProxiedEndpoints:
 def _check_encoding(encoding: str) -> None:
     if encoding.lower() != "identity":
         raise UnsupportedEncodingError(
-            f"The request body is compressed ({encoding!r}), and is not unpacked here. Send it as it is."
+            f"The request body is compressed ({encoding!r}), which is not supported. Send it uncompressed."
         )

@@ -14,6 +14,8 @@ from plano_agents.router.request.answer import Answer, build_headers
 from plano_agents.router.request.choice import Choice
 from plano_agents.router.request.trail import Trail
 from plano_agents.routing.candidates import measure_cost, measure_latency
+from plano_agents.routing.embedded.languages import tell_weak_language
+from plano_agents.routing.embedded.strategy import NAME as EMBEDDED
 from plano_agents.sessions.pin import Decision
 
 EXPLAIN_HEADER = "x-plano-explain"
@@ -37,7 +39,7 @@ class ScoredPreference(Struct, frozen=True):
     examples: int
     """How many examples it has."""
     score: float | None
-    """From 0 to 1; None from a routing model, which only names one."""
+    """Its probability against the likeliest other answer; None from a routing model, which only names one."""
 
 
 class OrderedCandidate(Struct, frozen=True):
@@ -45,9 +47,9 @@ class OrderedCandidate(Struct, frozen=True):
 
     model: str
     can_serve: bool
-    """Whether it can, as far as is known: its context window, images and tools."""
+    """True if it can, as far as is known: its context window, images and tools."""
     left_alone: bool
-    """Whether its circuit breaker is open, after failures in a row."""
+    """True if its circuit breaker is open, after consecutive failures."""
     usd_per_million_tokens: float | None
     """Its price for a million tokens in and a million out, where it is known."""
     latency: float | None
@@ -67,6 +69,8 @@ class Explanation(Struct, frozen=True):
     """All of them, in the order configured."""
     threshold: float | None
     """The score that a match must exceed."""
+    language: str | None
+    """The language of the latest message, in ISO 639-1, where the embedded strategy ranked and knows little of it."""
     match: str | None
     """The preference that the request matches."""
     prefer: str
@@ -76,7 +80,7 @@ class Explanation(Struct, frozen=True):
 
 
 def wants_explanation(headers: Mapping[str, str]) -> bool:
-    """Whether a request asks why it is routed as it is.
+    """Check whether a request asks why it is routed as it is.
 
     Args:
         headers: The request's, names in lower case.
@@ -99,6 +103,9 @@ async def explain(choice: Choice) -> Explanation:
             for each in choice.preferences
         ],
         threshold=ranking.threshold if ranking is not None else None,
+        language=tell_weak_language(choice.conversation[-1].text)
+        if choice.conversation and ranking is not None and ranking.strategy == EMBEDDED
+        else None,
         match=match.name if match is not None else None,
         prefer=match.prefer if match is not None else "none",
         candidates=[

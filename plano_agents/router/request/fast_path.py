@@ -1,13 +1,15 @@
 """The fast path: a request of a live session, whose pinned model speaks the client's wire, served by callbacks.
 
-It is the story's answer to most requests of agents, at a fraction of its cost: no task, no future, and nothing is
-worked out again that was so for the last request with this head (`fast_head`, `fast_plan`). One request is a state
-machine (`fast_turn`). What it does not take, or cannot go on with, the story does, from one of three points on:
+It is the story's answer to most requests of agents, at a fraction of its cost: no task, no future (but what waits for
+a shared store's answer), and nothing is worked out again that was so for the last request with this head
+(`fast_head`, `fast_plan`). One request is a state machine (`fast_turn`). What it does not take, or cannot go on with,
+the story does, from one of three points on:
 
 ===============  ==================================================================================================
-before the pin   a head or a body that needs more; no session; tracing; no room
-at the pin       no live pin, or its model is gone, unsuitable, on another wire, or its circuit breaker is open; a
-                 request that cannot be fitted, or whose answer needs something put back
+before the pin   a head or a body that needs more; no session; no room
+at the pin       no live pin, and a text that is new to routing (`fast_first`); a model that is gone, unsuitable, on
+                 another wire, or whose circuit breaker is open; a request that cannot be fitted, or whose answer needs
+                 something put back
 at the provider  anything but a good answer that begins in time; the sending is noted, and the story goes on with it
 ===============  ==================================================================================================
 
@@ -16,22 +18,22 @@ What both do is written once, elsewhere: sessions, decisions and the ledger (``s
 answer's lines (`answer`) and framing (``http.server.exchange``).
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping
 from urllib.parse import unquote
 
 from plano_agents.affinity import SCOPE_HEADER
 from plano_agents.errors import PlanoError
 from plano_agents.http.server.exchange import Exchange
-from plano_agents.http.server.shortcut import Shortcut
-from plano_agents.http.server.template import Filled, Template
+from plano_agents.http.server.shortcut import Line, Shortcut
+from plano_agents.http.server.template import Blanks, Filled, Template
 from plano_agents.http.server.work import Work
-from plano_agents.http_syntax import Header
 from plano_agents.router.request.addresses import correct_path
 from plano_agents.router.request.candidates import CACHE_HEADER
 from plano_agents.router.request.fast_head import CHANGING, FastHead
 from plano_agents.router.request.fast_service import FastService
 from plano_agents.router.request.fast_turn import FastTurn
 from plano_agents.router.request.label import LABEL_HEADER, read_label
+from plano_agents.router.request.let_in import LetIn
 from plano_agents.router.request.story import LARGE_BODY_BYTES
 from plano_agents.router.request.surfaces import ENDPOINTS, Endpoint
 
@@ -42,9 +44,6 @@ _OURS = ("x-model-affinity", "x-plano-")
 _SCOPE = SCOPE_HEADER.lower()
 _UNDERSTOOD = frozenset({"x-model-affinity", "x-model-affinity-hint", _SCOPE, CACHE_HEADER, LABEL_HEADER})
 """Our own headers that a pinned request may have: one of another name asks for what is not known here."""
-
-LetIn = Callable[[str, Sequence[Header], str | None], Sequence[Header]]
-"""Takes a request's method, headers and peer, and gives the headers without the client's key; raises the refusal."""
 
 
 class FastPath:
@@ -60,7 +59,8 @@ class FastPath:
         self._turns = fast_service.service.turns
         self._let_in = let_in
         self._shortcuts: dict[object, FastShortcut] = {}
-        self._blanks = (CHANGING | frozenset(self._turns.id_headers)) - {self._turns.tenant_header}
+        tenant = {self._turns.tenant_header}
+        self._blanks = Blanks(frozenset(self._turns.id_headers) - tenant, CHANGING - tenant)
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -72,9 +72,9 @@ class FastPath:
         self._fast_service.is_over = True
         self._shortcuts.clear()
 
-    def list_blanks(self, target: str) -> Collection[str]:
+    def list_blanks(self, target: str) -> Blanks | None:
         """See `ShortcutApp.list_blanks`."""
-        return self._blanks if find_endpoint(target) is not None else ()
+        return self._blanks if find_endpoint(target) is not None else None
 
     def find_shortcut(self, template: Template, peer: str | None) -> Shortcut | None:
         """See `ShortcutApp.find_shortcut`."""
@@ -96,9 +96,9 @@ class FastPath:
         """Read what a head says; None where its requests are the story's."""
         head = template.head
         try:
-            headers = self._let_in(head.method, head.headers, peer)
+            headers, client = self._let_in(head.method, head.headers, peer)
             fields: Mapping[str, str] = dict(headers)
-            tenant = self._turns.find_tenant(headers, fields)
+            tenant = self._turns.find_tenant(headers, fields, client)
             self._turns.find_affinity_id(headers, fields)
             label = read_label(headers) if LABEL_HEADER in fields else None
         except PlanoError:
@@ -110,7 +110,16 @@ class FastPath:
         ):
             return None
         left_out = frozenset(dict(head.headers)) - frozenset(fields)
-        return FastHead(self._fast_service, endpoint, template, fields, tenant=tenant, label=label, left_out=left_out)
+        return FastHead(
+            self._fast_service,
+            endpoint,
+            template,
+            fields,
+            tenant=tenant,
+            client=client,
+            label=label,
+            left_out=left_out,
+        )
 
 
 class FastShortcut:
@@ -131,12 +140,20 @@ class FastShortcut:
         """See `Shortcut.is_over`."""
         return self._fast_service.is_over
 
-    def begin(self, exchange: Exchange, template: Template, filled: Filled) -> Work | None:
+    def serve(self, line: Line, template: Template, filled: Filled, body: bytes) -> bool:
+        """See `Shortcut.serve`."""
+        if self._fast_service.is_over:
+            return False
+        line.work = turn = FastTurn(self._head, line, template, filled)
+        turn.begin(body)
+        return True
+
+    def begin(self, exchange: Exchange, line: Line, template: Template, filled: Filled) -> Work | None:
         """See `Shortcut.begin`."""
         if filled.length > LARGE_BODY_BYTES or filled.length > self._fast_service.max_body_bytes or exchange.is_paused:
             self._fast_service.counts["before the pin"] += 1
             return None
-        return FastTurn(self._head, exchange, template, filled)
+        return FastTurn(self._head, line, template, filled, exchange)
 
 
 def find_endpoint(target: str) -> Endpoint | None:

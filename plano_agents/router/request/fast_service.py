@@ -1,7 +1,7 @@
 """The common part of all requests on the fast path under one configuration."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Protocol
 
@@ -9,11 +9,16 @@ from plano_agents.config.options import Limits
 from plano_agents.http.client.client import HttpUpstream
 from plano_agents.http.server.exchange import Exchange
 from plano_agents.http.server.last_word import tell_shutdown
+from plano_agents.observe.tally import Reading, Tally
 from plano_agents.router.request.admission import Admission
 from plano_agents.router.request.begun import Begun
+from plano_agents.router.request.ranked_bodies import RankedBodies
 from plano_agents.router.request.service import Service
 from plano_agents.router.request.story import ProxyRequest
 from plano_agents.router.request.surfaces import Endpoint
+
+MAX_LEARNT_BYTES = 16 * 1024 * 1024
+"""How much of bodies is known at once, of all heads together."""
 
 Resume = Callable[[], tuple[ProxyRequest, Begun]]
 """Gives what was read and begun of a request, which has its place among those in flight."""
@@ -28,15 +33,36 @@ class Answer(Protocol):
         """Answer from the beginning, or go on with what was begun."""
 
 
+FINISHED, BROKEN_OFF = "finished", "broken off"
+BEFORE_THE_PIN, AT_THE_PIN, AT_THE_PROVIDER = "before the pin", "at the pin", "at the provider"
+
+
+def count_fast_turns() -> dict[str, int]:
+    """Begin to count the requests that end on the fast path, well or not, and those handed over at each point."""
+    return dict.fromkeys((FINISHED, BROKEN_OFF, BEFORE_THE_PIN, AT_THE_PIN, AT_THE_PROVIDER), 0)
+
+
+def build_fast_tally(counts: Mapping[str, int]) -> Tally:
+    """Build the metric of such counts."""
+    return Reading(
+        "plano_fast_path_requests",
+        "Requests that the fast path took, by where they left it: finished, broken off, or where they went on without.",
+        lambda: {(end,): float(count) for end, count in counts.items()},
+        ["end"],
+        kind="counter",
+    )
+
+
 class FastService:
     """The parts that serve requests on the fast path.
 
     Args:
-        service: What they are answered with; nothing is traced there.
+        service: What they are answered with.
         limits: How long a body may be.
         admission: Counts the requests in flight.
         answer: Answers a request by its story.
         upstream: Sends to providers.
+        counts: Is what `count_fast_turns` gives, to be counted on.
         on_refused: Gets the error's code of an answer that there is no room for.
     """
 
@@ -48,6 +74,7 @@ class FastService:
         admission: Admission,
         answer: Answer,
         upstream: HttpUpstream,
+        counts: dict[str, int],
         on_refused: Callable[[str], None],
     ) -> None:
         self.service = service
@@ -57,11 +84,36 @@ class FastService:
         self.loop = asyncio.get_running_loop()
         self.max_body_bytes = limits.max_body_bytes
         """How long a body may be."""
+        self.is_shared = service.turns.is_shared
+        """Whether sessions are in a shared store: then their pins are not at hand at once."""
+        self.ranked = RankedBodies()
+        """What whole bodies were routed by before."""
         self.is_over = False
-        """Whether another configuration is served now."""
-        self.counts = {"finished": 0, "before the pin": 0, "at the pin": 0, "at the provider": 0}
+        """True if another configuration is served now."""
+        self.counts = counts
         """The number of requests that were finished here, and of those handed over at each point."""
         self._answer = answer
+        self._learnt_bytes = 0
+        self._forget: set[Callable[[], None]] = set()
+
+    def has_room(self, size: int) -> bool:
+        """Check whether a request with a body of so many bytes is taken here now."""
+        return not self.is_over and size <= self.max_body_bytes and not self.admission.is_full
+
+    def note_learnt(self, size: int, forget: Callable[[], None]) -> None:
+        """Note that so many bytes of a body were learnt; all that was is forgotten where it becomes too much.
+
+        Args:
+            size: How many bytes.
+            forget: Forgets them.
+        """
+        self._learnt_bytes += size
+        self._forget.add(forget)
+        if self._learnt_bytes > MAX_LEARNT_BYTES:
+            for each in self._forget:
+                each()
+            self._forget.clear()
+            self._learnt_bytes = 0
 
     def start_story(self, endpoint: Endpoint, exchange: Exchange, resume: Resume | None = None) -> None:
         """Have a request answered by its story, from the beginning, or as it was begun."""

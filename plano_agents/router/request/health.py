@@ -43,7 +43,7 @@ class Rest:
         self.cause = _NO_CAUSE
         """Why it rests."""
         self.is_asked_for = False
-        """Whether its provider has said how long: then nothing is sent before."""
+        """True if its provider has said how long: then nothing is sent before."""
 
     def begin(self, seconds: float, cause: Cause, *, is_asked_for: bool) -> None:
         """Leave it alone for some seconds, `MAX_REST_SECONDS` at most."""
@@ -64,7 +64,7 @@ class ModelHealth(Struct, frozen=True):
     budget: RetryBudget
     """How many retries it is sent."""
     rest: Rest
-    """Whether it is not to be asked for now."""
+    """True if it is not asked for now."""
     made_for: tuple[Model | None, Breaker, Retries]
     """How it was configured."""
 
@@ -117,8 +117,12 @@ class Health:
                 self._forget_one()
         return found
 
+    def is_declared(self, model: str) -> bool:
+        """Tell whether a model, or a deployment, is configured by its name: then its health is not forgotten."""
+        return model in self._names
+
     def list_breakers(self) -> Mapping[str, bool]:
-        """Whether the breaker is open of each model that was asked."""
+        """Check whether the breaker is open of each model that was asked."""
         return {name: each.breaker.is_open for name, each in (self._undeclared | self._declared).items()}
 
     def is_down(self, model: str) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from plano_agents.errors import RequestError
+from plano_agents.http_syntax import read_as_sent
 
 LABEL_HEADER = "x-plano-label"
 SHOWN = "X-Plano-Label"
@@ -24,7 +25,7 @@ def read_label(headers: Sequence[tuple[str, str]]) -> str:
         RequestError: It is empty, too long or not printable, or came more than once.
     """
     values = [value for name, value in headers if name == LABEL_HEADER]
-    label = _decode(values[0])
+    label = read_as_sent(values[0])
     if len(values) > 1:
         raise RequestError(f"The header {SHOWN} came {len(values)} times; send it once.", param=LABEL_HEADER)
     if not 1 <= len(label) <= MAX_LABEL_CHARACTERS:
@@ -38,10 +39,3 @@ def read_label(headers: Sequence[tuple[str, str]]) -> str:
             f"The header {SHOWN} holds {bad!r}, which is not printable. Send text in UTF-8.", param=LABEL_HEADER
         )
     return label
-
-
-def _decode(value: str) -> str:
-    try:
-        return value.encode("latin-1").decode()
-    except UnicodeError:
-        return value

@@ -1,11 +1,11 @@
-"""The step after each outcome of asking a candidate, and the error that is told when none serves the request.
+"""The step after each outcome of asking a candidate, and the error that is reported when none serves the request.
 
 ===============================================================  ================  ===================
 what came of a candidate                                         then              a pin moves, because
 ===============================================================  ================  ===================
 a good answer, a stream that began                               answered
 its wire cannot carry the request                                next              ``unsuitable``, a detour
-                                                                                   where it is no content
+                                                                                   where it is not content
 the request is too long                                          next              ``unsuitable``
 no connection; a stream that is late, cut or nonsense            again, then next  ``upstream_failed``
 408, 429, 5xx but 501                                            again, then next  ``upstream_failed``
@@ -16,8 +16,8 @@ any other status                                                 answered
 its circuit breaker is open                                      next              ``upstream_failed``
 ===============================================================  ================  ===================
 
-A fallback's answer counts only where it is a good one. Where no candidate gives one, the most telling error is told,
-the decided model's before a fallback's of the same rank: `Telling` lists the ranks, the most telling first.
+A fallback's answer counts only where it is a good one. Where no candidate gives one, the most telling error is
+reported, the decided model's before a fallback's of the same rank: `Telling` lists the ranks, the most telling first.
 """
 
 from enum import IntEnum

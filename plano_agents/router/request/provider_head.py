@@ -3,9 +3,14 @@
 A provider's answers mostly have the same lines in the same order, and only some values differ: ids, counts that are
 left. After `LEARNT_FROM` heads of that kind in a row they become a pattern with a blank for each value that has
 differed, and the next head is compared, not read. One that does not fit is read line by line, and teaches again.
+
+A whole answer that comes in one read is compared before HTTP's parser sees it, and need not be parsed at all: its
+pattern was made of heads that the parser took, and no blank of it could be read in two ways, or frames the body but
+for the length.
 """
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 from plano_agents.http.client.response_head import Headers
@@ -18,10 +23,18 @@ MAX_PATTERNS = 8
 MAX_LEARNT_BYTES = 8_192
 """How long a head is that is learnt from."""
 
-_TYPE, _ENCODING = "content-type", "content-encoding"
+_TYPE, _ENCODING, _LENGTH = "content-type", "content-encoding", "content-length"
 _PASSED_BLANK = rb"([!-~]++(?: [!-~]++)*+)"
 """A value that is passed back as it is, however a parser reads it."""
-_OTHER_BLANK = rb"[^\r\n]*+"
+_LENGTH_BLANK = rb"(?P<length>[1-9][0-9]{0,14})"
+_NO_ROOM = b"%.0b"
+"""The place of a value that is not passed back."""
+_END = b"\r\n\r\n"
+_OTHER_BLANK = rb"[\t -~]*+"
+_GOOD = b"HTTP/1.1 200 "
+_FRAMING = frozenset({"transfer-encoding", "connection", "proxy-connection", "upgrade", "trailer"})
+"""Headers by which an answer may be framed otherwise, or end its connection."""
+_KEEPS_ALIVE = ("connection", b"keep-alive")
 
 
 class ProviderHead(NamedTuple):
@@ -30,12 +43,26 @@ class ProviderHead(NamedTuple):
     content_type: str
     """The content type in lower case; empty where none is named."""
     is_compressed: bool
-    """Whether the body may be compressed."""
+    """True if the body may be compressed."""
     passed: bytes
     """The lines that the client gets, see `answer.pass_back`, the answer's own content type in place of the
     provider's."""
     has_type: bool
-    """Whether the content type is among them."""
+    """True if the content type is among them."""
+
+
+class KnownHead(NamedTuple):
+    """The head of all answers that fit a pattern."""
+
+    match: Callable[[bytes], re.Match[bytes] | None]
+    """Finds it where bytes begin with it; ``length`` is the blank that holds the body's."""
+    head: ProviderHead
+    """The head; its lines have a place for each blank, the last blank first."""
+
+    def fill(self, found: re.Match[bytes]) -> ProviderHead:
+        """Read a head that was found."""
+        content_type, is_compressed, passed, has_type = self.head
+        return ProviderHead(content_type, is_compressed, passed % found.groups()[::-1], has_type)
 
 
 class HeadReader:
@@ -45,12 +72,13 @@ class HeadReader:
         content_type: The content type that the client's answers have.
     """
 
-    __slots__ = ("_content_type", "_count", "_known", "_lines", "_made", "_pattern")
+    __slots__ = ("_content_type", "_count", "_known", "_lines", "_made", "whole")
 
     def __init__(self, content_type: str) -> None:
         self._content_type = content_type
-        self._pattern: re.Pattern[bytes] | None = None
-        self._known: ProviderHead | None = None
+        self._known: KnownHead | None = None
+        self.whole: KnownHead | None = None
+        """What answers begin with that need not be parsed; None where nothing is known of them."""
         self._lines: list[tuple[bytes, bytes | None]] = []
         self._count = self._made = 0
 
@@ -60,11 +88,10 @@ class HeadReader:
         Args:
             head: In bytes, its status line first.
         """
-        if self._pattern is not None and self._known is not None:
-            found = self._pattern.fullmatch(head)
+        if self._known is not None:
+            found = self._known.match(head + _END)
             if found is not None:
-                known = self._known
-                return ProviderHead(known[0], known[1], known.passed % found.groups()[::-1], known[3])
+                return self._known.fill(found)
         if self._made < MAX_PATTERNS and len(head) < MAX_LEARNT_BYTES:
             self._learn(head)
         return self._read(head)
@@ -98,24 +125,30 @@ class HeadReader:
         kept = [name for name in names if is_passed_back(name, "") or name in {_TYPE, _ENCODING}]
         blank = {name for name, (_, value) in zip(names, self._lines, strict=True) if value is None}
         self._made += 1
-        if len(kept) != len(set(kept)) or blank & {_TYPE, _ENCODING}:
-            self._pattern = None
+        self._known = self.whole = None
+        if len(kept) != len(set(kept)) or blank & {_TYPE, _ENCODING} or names.count(_LENGTH) > 1:
             return
         status, *_ = head.split(b"\r\n", 1)
-        pattern, passed = re.escape(status), []
+        pattern, passed, is_framed = re.escape(status), [], status.startswith(_GOOD) and _LENGTH in names
         for name, (spelling, value) in zip(names, self._lines, strict=True):
-            if value is not None:
-                pattern += rb"\r\n" + re.escape(spelling + b":" + value)
+            pattern += rb"\r\n" + re.escape(spelling) + b":"
+            if name in _FRAMING and (name, (value or b"").strip(b" \t").lower()) != _KEEPS_ALIVE:
+                is_framed = False
+            if name == _LENGTH:
+                pattern += rb"[ \t]*" + _LENGTH_BLANK
+                passed.append(_NO_ROOM)
+            elif value is not None:
+                pattern += re.escape(value)
+                text = value.decode("latin-1").strip(" \t")
+                if is_passed_back(name, text):
+                    told = self._content_type if name == _TYPE else text
+                    passed.append(f"{name}: {told}\r\n".encode("latin-1").replace(b"%", b"%%"))
             elif is_passed_back(name, ""):
-                pattern += rb"\r\n" + re.escape(spelling) + rb":[ \t]*" + _PASSED_BLANK
+                pattern += rb"[ \t]*" + _PASSED_BLANK
                 passed.append(f"{name}: %b\r\n".encode("latin-1"))
-                continue
             else:
-                pattern += rb"\r\n" + re.escape(spelling) + b":" + _OTHER_BLANK
-            text = value.decode("latin-1").strip(" \t") if value is not None else ""
-            if value is not None and is_passed_back(name, text):
-                told = self._content_type if name == _TYPE else text
-                passed.append(f"{name}: {told}\r\n".encode("latin-1").replace(b"%", b"%%"))
-        read = self._read(head)
-        self._known = read._replace(passed=b"".join(reversed(passed)))
-        self._pattern = re.compile(pattern)
+                pattern += _OTHER_BLANK
+        read = self._read(head)._replace(passed=b"".join(reversed(passed)))
+        self._known = KnownHead(re.compile(pattern + re.escape(_END)).match, read)
+        if is_framed and not read.is_compressed:
+            self.whole = self._known

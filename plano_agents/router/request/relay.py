@@ -36,6 +36,7 @@ class Relay:
         "_last",
         "_note",
         "_trail",
+        "passes",
         "write",
         "write_framed",
     )
@@ -56,6 +57,8 @@ class Relay:
         """Writes a piece; whether another may follow at once."""
         self.write_framed: Callable[[bytes], bool] = write
         """Writes a piece that is framed as the answer is."""
+        self.passes: Callable[[bytes], bool] = _has_to_be_fed
+        """Checks whether a chunk can be written as it is, for nobody would find anything in it."""
         self._is_over = False  # the provider's stream
         self._is_ended = False  # the client's
         self._is_broken = False
@@ -64,12 +67,12 @@ class Relay:
 
     @property
     def is_over(self) -> bool:
-        """Whether the provider's end is there."""
+        """True if the provider's end is there."""
         return self._is_over
 
     @property
     def is_unread(self) -> bool:
-        """Whether the client has its end, and the provider's is still to come."""
+        """True if the client has its end, and the provider's is still to come."""
         return self._is_ended and not (self._is_broken or self._is_over)
 
     def take(self, chunk: bytes, framed: bytes = b"") -> bool:
@@ -79,6 +82,8 @@ class Relay:
             chunk: What came.
             framed: The same, ready to be written as it came; empty where it is not.
         """
+        if self.passes(chunk):
+            return self.write_framed(framed) if framed else self.write(chunk)
         encoder = self._encoder
         try:
             piece = encoder.feed(chunk)
@@ -142,3 +147,7 @@ class Relay:
         if said:
             self.write(said)
         raise StreamBrokenError
+
+
+def _has_to_be_fed(_chunk: bytes) -> bool:
+    return False

@@ -28,7 +28,7 @@ _NOT_IMPLEMENTED = 501
 
 
 def is_retryable(status: int) -> bool:
-    """Whether an answer of this status may be another one on another try."""
+    """Check whether an answer of this status may be another one on another try."""
     return status in _RETRYABLE_BELOW_500 or (status >= _SERVER_ERROR and status != _NOT_IMPLEMENTED)
 
 
@@ -102,11 +102,14 @@ class RetryBudget:
         self._clock = clock
         self._requests = [0] * WINDOW_SECONDS
         self._retries = [0] * WINDOW_SECONDS
-        self._second = int(clock())
+        self._until = second = math.floor(clock())  # when the next second is looked at
+        self._place = second % WINDOW_SECONDS
 
     def note_request(self) -> None:
-        """Count a request that is no retry."""
-        self._requests[self._advance()] += 1
+        """Count a request that is not a retry."""
+        if self._clock() >= self._until:
+            self._advance()
+        self._requests[self._place] += 1
 
     def take_retry(self) -> bool:
         """Ask for a retry.
@@ -114,20 +117,19 @@ class RetryBudget:
         Returns:
             Whether there may be one; then it is counted.
         """
-        place = self._advance()
+        self._advance()
         allowed = max(self._policy.budget_min, self._policy.budget_ratio * sum(self._requests))
         if sum(self._retries) + 1 > allowed:
             return False
-        self._retries[place] += 1
+        self._retries[self._place] += 1
         return True
 
-    def _advance(self) -> int:
-        """Forget what left the window, and give the current second's place."""
-        second = int(self._clock())
-        if second == self._second:
-            return second % WINDOW_SECONDS
-        for passed in range(min(second - self._second, WINDOW_SECONDS)):
-            place = (second - passed) % WINDOW_SECONDS
+    def _advance(self) -> None:
+        """Forget what left the window, and find the current second's place."""
+        second = math.floor(self._clock())
+        if second < self._until:
+            return
+        for forgotten in range(max(self._until, second - WINDOW_SECONDS + 1), second + 1):
+            place = forgotten % WINDOW_SECONDS
             self._requests[place] = self._retries[place] = 0
-        self._second = max(self._second, second)
-        return self._second % WINDOW_SECONDS
+        self._place, self._until = second % WINDOW_SECONDS, second + 1

@@ -11,7 +11,7 @@ from plano_agents.router.request.dispatch import Dispatcher
 from plano_agents.router.request.sampling import Sampler, new_trace_id
 from plano_agents.router.request.surfaces import Endpoint
 from plano_agents.router.request.switch_budget import FindMetrics
-from plano_agents.router.request.trail import Observer, Trail
+from plano_agents.router.request.trail import Tell, Trail
 from plano_agents.router.request.turns import Turns
 from plano_agents.sessions.cache_keys import remember_cache_keys
 from plano_agents.sessions.pin import Decision, SessionKey
@@ -48,7 +48,7 @@ class Service:
         chooser: Chooser,
         pinning: Pinning,
         dispatcher: Dispatcher,
-        observe: Observer = lambda _trail: None,
+        observe: Tell = lambda _trail: None,
         look_beside: LookBeside | None = None,
         sampler: Sampler | None = None,
         find_metrics: FindMetrics = dict,
@@ -88,7 +88,7 @@ class Service:
     def choose_deployment(self, name: str, key: SessionKey) -> str | None:
         """Choose the deployment that a session is pinned to with a model; None for a model without deployments."""
         served = self._served.get(name) or self._find_undeclared(name)
-        return self._order(served, key, None)[0].deployment
+        return self._order(served, key, None)[0].deployment if served[0].deployment is not None else None
 
     def _order(self, served: Sequence[Served], key: SessionKey | None, pinned: str | None) -> Sequence[Served]:
         return order_deployments(served, key, pinned, is_down=self.chooser.is_down)

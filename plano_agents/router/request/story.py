@@ -59,13 +59,15 @@ class ProxyRequest:
     Args:
         headers: In the order they came, names in lower case.
         body: JSON, or what claims to be.
+        client: The name of the client's key; empty where it has none.
     """
 
-    __slots__ = ("body", "fields", "headers")
+    __slots__ = ("body", "client", "fields", "headers")
 
-    def __init__(self, headers: Sequence[tuple[str, str]], body: bytes) -> None:
+    def __init__(self, headers: Sequence[tuple[str, str]], body: bytes, client: str = "") -> None:
         self.headers = headers
         self.body = body
+        self.client = client
         self.fields = dict(headers)
         """The headers by name; of those that came more than once, the last."""
 
@@ -101,7 +103,7 @@ class Story:
         self.trail = Trail(trace_id, endpoint.path, service.wall_clock(), service.clock())
         """What is known of it."""
         if service.sampler is not None:
-            self.trail.trace = service.sampler.begin(trace_id, parent, request.fields, request.body)
+            self.trail.trace = service.sampler.begin(trace_id, parent, lambda: request.fields, request.body)
 
     async def __aenter__(self) -> Answer:
         """Answer; failures are answers too."""
@@ -180,8 +182,9 @@ class Story:
     async def _answer(self) -> Answer:
         service, trail, request = self._service, self.trail, self._request
         fields, endpoint = request.fields, self._endpoint
-        if self._begun is not None:
-            return await self._go_on(self._begun)
+        if self._turn is not None:
+            return await self._go_on(self._turn)
+        trail.client = request.client or None
         trail.affinity_id = service.turns.find_affinity_id(request.headers, fields)
         if LABEL_HEADER in fields:
             trail.label = read_label(request.headers)
@@ -191,7 +194,8 @@ class Story:
         choice = Choice(service.chooser, body)
         if trail.affinity_id is None:
             trail.affinity_id = service.turns.read_affinity_id(body)
-        turn = await service.turns.find_turn(request.headers, fields, trail.affinity_id, body, endpoint)
+        tenant = service.turns.find_tenant(request.headers, fields, request.client)
+        turn = await service.turns.find_turn(request.headers, fields, trail.affinity_id, body, endpoint, tenant=tenant)
         draft = Draft(endpoint.surface.form, body, fields, int(trail.began_at))
         if endpoint.counts_only:
             return await self._count(draft, choice, turn)
@@ -202,12 +206,15 @@ class Story:
             return await self._answer_decision(choice, body.model)
         return await self._serve(draft, choice, turn, trail.decision)
 
-    async def _go_on(self, begun: Begun) -> Answer:
-        """Go on with what the fast path has decided and sent."""
+    async def _go_on(self, turn: Turn) -> Answer:
+        """Go on with what the fast path has begun."""
         body = RequestBody(self._request.body, self._endpoint.surface.parse_head)
         choice = Choice(self._service.chooser, body)
         draft = Draft(self._endpoint.surface.form, body, self._request.fields, int(self.trail.began_at))
-        return await self._serve(draft, choice, begun.turn, begun.decision)
+        decision = self.trail.decision
+        if decision is None:
+            self.trail.decision = decision = await self._decide(draft, choice, turn)
+        return await self._serve(draft, choice, turn, decision)
 
     async def _serve(self, draft: Draft, choice: Choice, turn: Turn | None, decision: Decision) -> Answer:
         """Send the request to the model decided on, or to one that stands in for it, and pass its answer back."""
@@ -243,7 +250,8 @@ class Story:
             def resume(hint: str) -> str | None:
                 return choice.find_hinted(hint, find_refusal)
 
-            self._turn, trail.session, trail.origin = turn.open(), turn.key, turn.origin
+            if self._turn is None:
+                self._turn, trail.session, trail.origin = turn.open(), turn.key, turn.origin
             hint, find, deploy = self._request.fields.get(_HINT), service.chooser.find_name, service.choose_deployment
             decision = await turn.decide(hint=hint, find_model=find, resume=resume, route=route, choose=deploy)
             if trail.label is not None:
@@ -284,14 +292,14 @@ class Story:
     async def _send(self, candidates: Iterable[Candidate], decision: Decision) -> Sent:
         """Send the request to the model decided on, or to the next that may serve it."""
         service, trail, begun = self._service, self.trail, self._begun
-        started = service.clock() if begun is None else begun.sent_at
         sending = None if begun is None else begun.sending
+        started = service.clock() if sending is None else sending.started
         try:
             sent = await service.dispatcher.send(
                 candidates,
                 decision.model,
                 decision.deployment,
-                note=trail.tries.append,
+                note=trail.note_try,
                 trace=trail.trace,
                 begun=sending,
             )

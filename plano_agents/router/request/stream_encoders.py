@@ -24,11 +24,11 @@ class StreamEncoder(Protocol):
 
     @property
     def finished(self) -> bool:
-        """Whether the client's stream has its end: nothing that the provider still sends belongs to it."""
+        """True if the client's stream has its end: nothing that the provider still sends belongs to it."""
 
     @property
     def failed(self) -> bool:
-        """Whether it ended with the provider's own error event."""
+        """True if it ended with the provider's own error event."""
 
     def feed(self, chunk: bytes) -> bytes:
         """Take the next bytes and give those that they make.
@@ -63,11 +63,16 @@ class SameStream:
 
     def __init__(self, end_mark: EndMark, encode_error_event: Callable[[PlanoError], bytes]) -> None:
         self._end_mark = end_mark
+        self._may_tell = end_mark.may_tell
         self._encode_error_event = encode_error_event
         self._held = bytearray()
         self._ended = False
         self.finished = False
         self.failed = False
+
+    def passes(self, chunk: bytes) -> bool:
+        """Check whether a chunk is whole events without an end or usage in them, and nothing is held back before it."""
+        return chunk.endswith(_BLANK_LINES) and not self._held and not self._may_tell(chunk)
 
     def feed(self, chunk: bytes) -> bytes:
         """See `StreamEncoder.feed`."""
@@ -166,7 +171,7 @@ class RestoredStream:
 
 
 def _is_whole(data: bytes) -> bool:
-    """Whether no byte is missing of an event's data: JSON says where it ends."""
+    """Check whether no byte is missing of an event's data: JSON says where it ends."""
     if data == b"[DONE]":
         return True
     try:

@@ -40,11 +40,11 @@ class Endpoint:
     surface: Surface
     """The API spoken there."""
     decides_only: bool = False
-    """Whether the answer is the routing decision, and no provider is asked."""
+    """True if the answer is the routing decision, and no provider is asked."""
     counts_only: bool = False
-    """Whether the answer is the number of the input's tokens."""
+    """True if the answer is the number of the input's tokens."""
     compacts: bool = False
-    """Whether the answer is the transcript, compacted."""
+    """True if the answer is the transcript, compacted."""
     path: str = field(init=False)
     """Where it is posted to."""
 
@@ -95,7 +95,7 @@ ENDPOINTS = {
 
 
 def speaks_anthropic(headers: Mapping[str, str]) -> bool:
-    """Whether a request beside the proxied endpoints is of a client of Anthropic's API, which names its version.
+    """Check whether a request beside the proxied endpoints is of a client of Anthropic's API, which names its version.
 
     Args:
         headers: The request's, names in lower case.

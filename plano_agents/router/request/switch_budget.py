@@ -51,7 +51,7 @@ class SwitchBudget:
             request: Its body.
 
         Raises:
-            RequestError: Its header is no percentage.
+            RequestError: Its header is not a percentage.
         """
         own = next(((name, headers[name]) for name in HEADERS if name in headers), None)
         if own is None and self._budget is None:

@@ -4,13 +4,15 @@ Headers, log lines, metrics, spans and the inspector's page all tell of the same
 unless spans are to tell it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from plano_agents.protocol.adjustment import Adjustment
 from plano_agents.protocol.usage import NO_TOKENS, Tokens
 from plano_agents.router.request.sampling import Trace
+from plano_agents.routing.candidates import ModelMetrics
 from plano_agents.routing.strategy import Ranking
 from plano_agents.sessions.lanes import Origin
 from plano_agents.sessions.pin import Decision, SessionKey
@@ -33,8 +35,12 @@ class Try(Struct, frozen=True):
     """What went wrong, in the words that the client is told; None where there was an answer."""
 
 
-class Trail(Struct):
-    """One request, from its headers to the last byte of its answer; a struct costs a fifth of a dataclass to make."""
+class Trail(Struct, gc=False):
+    """One request, from its headers to the last byte of its answer.
+
+    A struct costs a fifth of a dataclass to make, and the garbage collector passes it over: nothing that it holds leads
+    back to it.
+    """
 
     trace_id: str
     """32 hexadecimal digits."""
@@ -56,16 +62,18 @@ class Trail(Struct):
     """How its preferences were ranked; None where nothing was routed."""
     adjustments: tuple[Adjustment, ...] = ()
     """What was changed in the request so that the model that answered takes it."""
-    tries: list[Try] = field(default_factory=list)
-    """What was sent to providers, in order."""
+    answered: int | None = None
+    """The status of the answer where the first sending brought one and the client got it: `tries` is made of that."""
+    noted: tuple[Try, ...] = ()
+    """What was sent to providers otherwise, in order; see `tries`."""
     streams: bool = False
-    """Whether the answer came as a stream."""
+    """True if the answer came as a stream."""
     status: int | None = None
     """The HTTP status of the answer; None before there is one."""
     failure: str | None = None
     """The code of the error that the client was told, in the answer or in the middle of its stream."""
     client_left: bool = False
-    """Whether the client closed the connection before its answer was whole."""
+    """True if the client closed the connection before its answer was complete."""
     routing_ms: float | None = None
     """How long the decision took, in milliseconds."""
     upstream_ms: float | None = None
@@ -76,10 +84,52 @@ class Trail(Struct):
     """How long the request took in all, in milliseconds; None before it is over."""
     tokens: Tokens = NO_TOKENS
     """What the answer cost, as the provider counted."""
+    client: str | None = None
+    """The name of the client's key; None where it has none."""
     label: str | None = None
     """What the client calls the session, for operators."""
     trace: Trace | None = None
-    """The ids of its spans; None where nothing is traced."""
+    """The ids of its spans; None where nothing is traced, or all is told."""
+    n: int = 0
+    """Its number in the inspector's history, from 1; 0 before it is put there."""
+    prices: ModelMetrics | None = None
+    """The prices of its model when it was put there; None where they are not known."""
+
+    @property
+    def tries(self) -> Sequence[Try]:
+        """The sendings to providers, in order."""
+        decision = self.decision
+        if self.answered is None or decision is None:
+            return self.noted
+        return (Try(decision.model, self.answered, None, self.upstream_ms or 0.0, decision.deployment),)
+
+    def note_try(self, tried: Try) -> None:
+        """Note a sending."""
+        self.noted += (tried,)
+
+
+_find_kind = attrgetter("path", "status", "decision", "failure", "adjustments", "answered", "noted", "prices")
+
+
+def group_alike(trails: Sequence[Trail]) -> Sequence[Sequence[Trail]]:
+    """Group requests that differ in nothing but ids, times, tokens, and who asked.
+
+    Args:
+        trails: At least one request that is over.
+
+    Returns:
+        The groups, each in the order of its requests.
+    """
+    if len(set(map(_find_kind, trails))) == 1:
+        return (trails,)
+    groups: dict[object, list[Trail]] = {}
+    for trail in trails:
+        kind: object = _find_kind(trail)
+        if trail.noted:
+            shape = tuple([(each.model, each.status, each.failure, each.deployment) for each in trail.noted])
+            kind = (trail.path, trail.status, trail.decision, trail.failure, trail.adjustments, shape, trail.prices)
+        groups.setdefault(kind, []).append(trail)
+    return tuple(groups.values())
 
 
 def measure_phases(trail: Trail) -> dict[str, float]:
@@ -106,15 +156,9 @@ def measure_phases(trail: Trail) -> dict[str, float]:
     return phases | {"streaming" if trail.streams else "writing": total - sum(phases.values())}
 
 
-Observer = Callable[[Trail], None]
-"""Is shown each request once it is over, on the event loop: it must be quick, keep nothing that grows, never raise."""
+Tell = Callable[[Trail], None]
+"""Takes each request once it is over, on the event loop; returns at once and never raises."""
 
-
-def show_to(*observers: Observer) -> Observer:
-    """Show each request to several observers, in this order."""
-
-    def observe(trail: Trail) -> None:
-        for each in observers:
-            each(trail)
-
-    return observe
+Observer = Callable[[Sequence[Trail]], None]
+"""Takes requests that are over, in the order of their ends, on the event loop: it must be quick, keep nothing that
+grows, never raise."""

@@ -28,6 +28,7 @@ from plano_agents.affinity import AFFINITY_HEADER, SCOPE_HEADER, parse_affinity_
 from plano_agents.config.model import Config
 from plano_agents.config.options import Scope
 from plano_agents.errors import InvalidAffinityIdError, RequestError
+from plano_agents.http_syntax import read_as_sent
 from plano_agents.protocol.decoding import BAD_JSON
 from plano_agents.protocol.needs import offers_tools
 from plano_agents.protocol.request_body import RequestBody
@@ -97,7 +98,7 @@ class Turns:
 
     @property
     def is_shared(self) -> bool:
-        """Whether other replicas share the sessions: then a pin is not at hand at once."""
+        """True if other replicas share the sessions: then a pin is not at hand at once."""
         return self._pinning.store.is_shared
 
     def find_affinity_id(self, headers: Sequence[Header], fields: Mapping[str, str]) -> str | None:
@@ -116,7 +117,11 @@ class Turns:
                 count = _count(headers, fields, wanted)
                 if count > 1:
                     raise InvalidAffinityIdError(f"The header {wanted} came {count} times; send it once.", param=wanted)
-                return parse_affinity_id(value)
+                try:
+                    return parse_affinity_id(value)
+                except InvalidAffinityIdError:
+                    parse_affinity_id(read_as_sent(value))
+                    raise
         return None
 
     def read_affinity_id(self, request: RequestBody) -> str | None:
@@ -138,6 +143,8 @@ class Turns:
         affinity_id: str | None,
         request: RequestBody,
         endpoint: Endpoint,
+        *,
+        tenant: str,
     ) -> Turn | None:
         """Find the turn that a request is; it is not open yet.
 
@@ -147,16 +154,16 @@ class Turns:
             affinity_id: Its affinity id, from a header or a field, or None.
             request: Its body.
             endpoint: Where it was posted to.
+            tenant: Whose session it is.
 
         Returns:
             The turn; None where the request is of no session.
 
         Raises:
-            RequestError: The tenant is too long, its header came more than once, or the scope or the budget is none.
+            RequestError: The scope or the budget is none.
         """
         if fields.get(_SCOPE, self._scope) != _SESSION:
-            return await self._find_scoped(headers, fields, affinity_id, request, endpoint)
-        tenant = self.find_tenant(headers, fields)
+            return await self._find_scoped(headers, fields, affinity_id, request, endpoint, tenant=tenant)
         if affinity_id is not None and _OURS in fields:
             return self.build_turn(tenant, affinity_id)
         if affinity_id is not None:
@@ -183,6 +190,8 @@ class Turns:
         affinity_id: str | None,
         request: RequestBody,
         endpoint: Endpoint,
+        *,
+        tenant: str,
     ) -> Turn | None:
         """Find the turn that a request is whose scope is not a whole session."""
         asked = fields.get(_SCOPE)
@@ -191,7 +200,7 @@ class Turns:
                 f"The header {SCOPE_HEADER} is {asked[:40]!r}. Send 'session' or 'user_turn', once.", param=_SCOPE
             )
         whole = [*(header for header in headers if header[0] != _SCOPE), (_SCOPE, _SESSION)]  # `_count` compares both
-        turn = await self.find_turn(whole, {**fields, _SCOPE: _SESSION}, affinity_id, request, endpoint)
+        turn = await self.find_turn(whole, {**fields, _SCOPE: _SESSION}, affinity_id, request, endpoint, tenant=tenant)
         is_no_message = endpoint.compacts or endpoint.counts_only
         if turn is None or is_no_message or (asked is None and turn.lane is not None):
             return turn
@@ -204,7 +213,7 @@ class Turns:
 
     def build_turn(self, tenant: str, affinity_id: str) -> Turn:
         """Build the turn of a request whose id is in our own header; it is not open yet."""
-        return self._pinning.turn(SessionKey(tenant, affinity_id), self._ttl_seconds)
+        return Turn(self._pinning, SessionKey(tenant, affinity_id), self._ttl_seconds)
 
     async def _find_made(self, tenant: str, request: RequestBody) -> Turn | None:
         """Find the session that made the response which a request goes on from; None where none is known, or lives."""
@@ -232,12 +241,14 @@ class Turns:
         lane = name_agent_lane(agent)
         return f"{affinity_id}{SEPARATOR}{lane}", f"header={header}; lane={lane}"
 
-    def find_tenant(self, headers: Sequence[Header], fields: Mapping[str, str]) -> str:
-        """Find whose session a request's is; empty where tenants are not told apart.
+    def find_tenant(self, headers: Sequence[Header], fields: Mapping[str, str], client: str) -> str:
+        """Find whose session a request's is; empty where tenants are not separated.
 
         Raises:
             RequestError: The tenant is too long, or its header came more than once.
         """
+        if not self._tenant_header:
+            return client
         tenant = fields.get(self._tenant_header)
         if tenant is None:
             return ""

@@ -15,10 +15,10 @@ from plano_agents.http.client import TakeChunk, UpstreamResponse
 from plano_agents.protocol.first_look import (
     FoundError,
     Opening,
+    OpeningLook,
     check_whole,
     judge_opening,
     looks_like_events,
-    may_be_events,
 )
 from plano_agents.router.request.breaker import Attempt
 from plano_agents.router.request.candidates import Opened
@@ -53,7 +53,7 @@ class StreamedAnswer:
         attempt: Whose outcome the stream's end decides; its reader says it.
     """
 
-    __slots__ = ("_response", "attempt", "first", "headers", "judged", "model", "opening", "status")
+    __slots__ = ("_look", "_response", "attempt", "first", "headers", "judged", "model", "status")
 
     def __init__(self, model: str, response: UpstreamResponse, attempt: Attempt) -> None:
         self.model = model
@@ -65,12 +65,16 @@ class StreamedAnswer:
         self._response = response
         self.attempt = attempt
         """The attempt that it came of, to be judged where its end is seen."""
-        self.opening = b""
-        """The first bytes that say something, once they are there, and all before them; none at an end without any."""
+        self._look = OpeningLook()
         self.judged: Opening | FoundError = Opening.SILENT
         """What they are."""
         self.first = response.forward(self._take_opening)
         """Done once the first bytes are there; says whether they are all."""
+
+    @property
+    def opening(self) -> bytes:
+        """The first bytes that say something, once they are there, and all before them; none at an end without any."""
+        return self._look.came
 
     def forward(self, take: TakeChunk) -> asyncio.Future[bool]:
         """Hand on what follows the first bytes, as `UpstreamResponse.forward` does."""
@@ -96,11 +100,11 @@ class StreamedAnswer:
         return b"".join(pieces)
 
     def _take_opening(self, chunk: bytes) -> bool:
-        self.opening += chunk
-        if not may_be_events(self.opening):
+        judged = self._look.take(chunk)
+        if judged is None:
             return False
-        self.judged = judge_opening(self.opening)
-        return self.judged is Opening.SILENT
+        self.judged = judged
+        return judged is Opening.SILENT
 
 
 Answered = WholeAnswer | StreamedAnswer
@@ -146,7 +150,7 @@ async def read_answer(
 
 
 def _may_stream(headers: Mapping[str, str]) -> bool:
-    """Whether what was asked for as a stream may be one; some providers call theirs plain text."""
+    """Check whether what was asked for as a stream may be one; some providers call theirs plain text."""
     kind = headers.get("content-type", "").lower()
     return ("text/event-stream" in kind or "json" not in kind) and not is_compressed(headers)
 

@@ -1,4 +1,4 @@
-"""Whether the router traces, and where to: OpenTelemetry is loaded here, and only where it does.
+"""The router's tracing: whether, and where to. OpenTelemetry is loaded here, and only where it does.
 
 Every process has an exporter of its own, opened when the router is built in it. A configuration that names the same
 collector keeps it; another collector gets another one, and the old one goes on with what requests in flight still

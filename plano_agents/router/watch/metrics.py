@@ -2,16 +2,18 @@
 
 Labels take their values from closed sets alone: endpoints, status classes, codes of the error tree, decisions and
 reasons, and names that the configuration declares. A model that only a wildcard declares counts under the wildcard,
-a route that only a request's own preferences declare as ``other``; ids and tenants are no labels. So a configuration
-of M model entries and P preferences makes at most 70 M + P + 700 series, and 30 more for each deployment; requests add
-none to that.
+a route that only a request's own preferences declare as ``other``; ids and tenants are not labels. So a configuration
+of M model entries and P preferences makes at most 70 M + P + 700 series, 30 more for each deployment and 11 for each
+named client; requests add none to that.
 
 With several workers each counts for itself, and the one that is asked adds up what all have told (``shared_tallies``).
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
+from typing import cast
 
 import plano_agents
 from plano_agents.config.model import WILDCARD, Config, split_upstream
@@ -21,7 +23,7 @@ from plano_agents.observe.shared_tallies import SharedTallies
 from plano_agents.observe.tally import OTHER, Counter, Histogram, Labels, Reading, Tally
 from plano_agents.protocol.adjustment import ADJUSTABLE
 from plano_agents.router.request.admission import Admission
-from plano_agents.router.request.trail import Trail, Try
+from plano_agents.router.request.trail import Trail, Try, group_alike
 
 LLM_SECONDS = (
     *(0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92),
@@ -42,6 +44,8 @@ ROUTING_SECONDS = (
 )
 """From a pin in memory to a routing model that takes its time."""
 
+_DURATION, _ROUTING, _UPSTREAM = attrgetter("duration_ms"), attrgetter("routing_ms"), attrgetter("upstream_ms")
+_FIRST, _TOKENS = attrgetter("first_ms"), attrgetter("tokens")
 _CLASSES = tuple(f"{number}xx" for number in range(10))
 _OWN_OUTCOMES = frozenset({401, 403, 429})
 """Statuses that operators act on in their own ways: a key, a right, a rate limit."""
@@ -65,6 +69,7 @@ class Metrics:
         breakers: Says which models' breakers are open.
         admission: Counts what is served now; None where nothing is.
         directory: Where workers tell each other their numbers; None where this process serves alone.
+        settle: Has requests counted that are over, before all is read.
         wall_clock: Unix time in seconds.
     """
 
@@ -75,8 +80,10 @@ class Metrics:
         breakers: Callable[[], Mapping[str, bool]] = dict,
         admission: Admission | None = None,
         directory: Path | None = None,
+        settle: Callable[[], None] = lambda: None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
+        self._settle = settle
         self._wall_clock = wall_clock
         self._loaded_at = 0.0
         self._entries: frozenset[str] = frozenset()
@@ -88,7 +95,7 @@ class Metrics:
         admission = admission if admission is not None else Admission(Limits())
         version: dict[Labels, float] = {(plano_agents.__version__,): 1.0}
         self.tallies: Sequence[Tally] = (
-            *(self._requests, self._failures, self._duration, self._first_token, self._refusals),
+            *(self._requests, self._clients, self._failures, self._duration, self._first_token, self._refusals),
             Reading(
                 "plano_requests_in_flight",
                 "Requests being served now, or whose answer their client has not taken.",
@@ -104,7 +111,7 @@ class Metrics:
             *(self._input_tokens, self._cached_tokens, self._output_tokens),
             Reading(
                 "plano_upstream_breaker_open",
-                "Processes whose circuit breaker for the model is open, or for one of its deployments, after failures in a row.",
+                "Processes whose circuit breaker for the model is open, or for one of its deployments, after consecutive failures.",
                 lambda: self._gauge_breakers(breakers()),
                 ["model"],
             ),
@@ -112,7 +119,7 @@ class Metrics:
             *(self._places, self._place_failovers),
             Reading(
                 "plano_deployment_breaker_open",
-                "Processes whose circuit breaker for the deployment is open, after failures in a row.",
+                "Processes whose circuit breaker for the deployment is open, after consecutive failures.",
                 lambda: self._gauge_deployments(breakers()),
                 ["model", "deployment"],
             ),
@@ -133,6 +140,11 @@ class Metrics:
             "plano_requests",
             "Requests by endpoint and the class of their status; none where the client left before.",
             ["endpoint", "status"],
+        )
+        self._clients = Counter(
+            "plano_client_requests",
+            "Requests of clients whose keys have names, by the name and the class of their status.",
+            ["client", "status"],
         )
         self._failures = Counter(
             "plano_request_failures",
@@ -225,7 +237,7 @@ class Metrics:
         )
         self._violations = Counter(
             "plano_affinity_violations",
-            "Requests that were dispatched to another model than their session's last one, for no listed reason.",
+            "Requests that were dispatched to another model than their session's last one without a listed reason.",
         )
 
     def configure(self, config: Config) -> None:
@@ -234,52 +246,65 @@ class Metrics:
         self._preferences |= {preference.name for preference in config.preferences}
         self._loaded_at = self._wall_clock()
 
-    def observe(self, trail: Trail) -> None:
-        """Count a request that is over."""
-        endpoint, status = trail.path, trail.status
-        self._requests.add((endpoint, _CLASSES[status // 100] if status is not None else "none"))
-        if trail.duration_ms is not None:
-            self._duration.note((endpoint,), trail.duration_ms / 1000)
-        if trail.failure is not None:
-            self._failures.add((trail.failure,))
-        decision = trail.decision
+    def observe_clients(self, trails: Sequence[Trail]) -> None:
+        """Count requests under the names of their clients; see `Observer`."""
+        for trail in trails:
+            if trail.client is not None:
+                self._clients.add((trail.client, _CLASSES[trail.status // 100] if trail.status is not None else "none"))
+
+    def observe(self, trails: Sequence[Trail]) -> None:
+        """See `Observer`; requests that differ in nothing but times and tokens are counted together."""
+        for each in group_alike(trails):
+            self._count(each)
+
+    def _count(self, trails: Sequence[Trail]) -> None:
+        """Count requests that are alike."""
+        first, number = trails[0], len(trails)
+        endpoint, status = first.path, first.status
+        self._requests.add((endpoint, _CLASSES[status // 100] if status is not None else "none"), number)
+        self._duration.note_all((endpoint,), _list_times(_DURATION, trails), per_unit=1000)
+        if first.failure is not None:
+            self._failures.add((first.failure,), number)
+        decision = first.decision
         if decision is None:
             return
         model = self._name(decision.model)
         kind, reason = decision.kind, decision.reason or ""
-        self._decisions.add((kind, reason, ",".join(decision.degraded)))
-        self._routes.add((self._name_route(decision.route),))
+        self._decisions.add((kind, reason, ",".join(decision.degraded)), number)
+        self._routes.add((self._name_route(decision.route),), number)
         if kind == "switch":
-            self._switches.add((reason, model))
-        if trail.routing_ms is not None:
-            self._routing.note((kind,), trail.routing_ms / 1000)
-        if trail.first_ms is not None:
-            self._first_token.note((model,), trail.first_ms / 1000)
-        if trail.tries:
-            self._count_tries(trail.tries)
-        for each in trail.adjustments:
-            self._adjustments.add((each.field if each.field in ADJUSTABLE else OTHER, each.kind))
-        tokens = trail.tokens
-        if tokens.input or tokens.output:
-            labels = (model,)
-            self._input_tokens.add(labels, tokens.input)
-            self._cached_tokens.add(labels, tokens.cached)
-            self._output_tokens.add(labels, tokens.output)
+            self._switches.add((reason, model), number)
+        self._routing.note_all((kind,), _list_times(_ROUTING, trails), per_unit=1000)
+        self._first_token.note_all((model,), _list_times(_FIRST, trails), per_unit=1000)
+        self._count_tries(trails)
+        for each in first.adjustments:
+            self._adjustments.add((each.field if each.field in ADJUSTABLE else OTHER, each.kind), number)
+        given, output, cached, _ = map(sum, zip(*map(_TOKENS, trails), strict=True))
+        if given or output or cached:
+            self._input_tokens.add((model,), given)
+            self._cached_tokens.add((model,), cached)
+            self._output_tokens.add((model,), output)
 
-    def _count_tries(self, tries: Iterable[Try]) -> None:
+    def _count_tries(self, trails: Sequence[Trail]) -> None:
+        """Count what was sent for requests that are alike."""
         before: Try | None = None
-        for each in tries:
+        first, number = trails[0], len(trails)
+        for place, each in enumerate(first.tries):
             labels = (self._name(each.model),)
-            self._sendings.add((*labels, _name_outcome(each)))
-            self._sending_time.note(labels, each.duration_ms / 1000)
+            self._sendings.add((*labels, _name_outcome(each)), number)
+            if first.answered is not None:
+                times = _list_times(_UPSTREAM, trails)
+            else:
+                times = [trail.noted[place].duration_ms for trail in trails]
+            self._sending_time.note_all(labels, times, per_unit=1000)
             if each.deployment is not None:
-                self._places.add((*labels, each.deployment, _name_outcome(each)))
+                self._places.add((*labels, each.deployment, _name_outcome(each)), number)
             if before is not None and before.model != each.model:
-                self._failovers.add((self._name(before.model),))
+                self._failovers.add((self._name(before.model),), number)
             elif before is not None and before.deployment not in (None, each.deployment):
-                self._place_failovers.add((*labels, before.deployment or OTHER))
+                self._place_failovers.add((*labels, before.deployment or OTHER), number)
             elif before is not None:
-                self._retries.add(labels)
+                self._retries.add(labels, number)
             before = each
 
     def count_refusal(self, code: str) -> None:
@@ -298,13 +323,14 @@ class Metrics:
     async def render(self) -> bytes:
         """Write all numbers, those of other workers added."""
         await exposition.load()
+        self._settle()
         if self.shared is None:
             return exposition.render(self.tallies)
         self.shared.write()
         return exposition.render(self.tallies, self.shared.read_others())
 
     def _gauge_breakers(self, breakers: Mapping[str, bool]) -> dict[tuple[str, ...], float]:
-        """Map each entry to 1 where the circuit breaker of a model that it declares is open, else to 0."""
+        """Map each entry to 1 where circuit breaker of a model that it declares is open, else to 0."""
         gauged: dict[tuple[str, ...], float] = {}
         for name, is_open in breakers.items():
             entry = (self._name(split_upstream(name)[0]),)
@@ -332,6 +358,15 @@ class Metrics:
         if route is None:
             return "none"
         return route if route in self._preferences else OTHER
+
+
+def _list_times(read: Callable[[Trail], float | None], trails: Sequence[Trail]) -> Sequence[float]:
+    """List a time of all requests that have it, in milliseconds."""
+    times = list(map(read, trails))
+    missing = times.count(None)
+    if missing == len(times):
+        return ()
+    return [each for each in times if each is not None] if missing else cast(list[float], times)
 
 
 def _name_outcome(tried: Try) -> str:

@@ -46,7 +46,7 @@ class Prices(Mapping[str, ModelMetrics]):
         return prices
 
     def __bool__(self) -> bool:
-        """Whether those of a declared model are known, or may be: a wildcard's are looked up when one is asked for."""
+        """Check whether those of a declared model are known, or, of a wildcard, may be known once one is asked for."""
         if self._read_metrics() is not self._metrics:
             self._start(self._read_metrics())
         return self._may_be_known
@@ -95,7 +95,7 @@ def _is_whole(prices: ModelMetrics) -> bool:
 
 
 def _is_listed(model: Model) -> bool:
-    """Whether the table holds for a model: it is at its provider's own address, or simulated as if it were."""
+    """Check whether the table holds for a model: it is at its provider's own address, or simulated as if it were."""
     return model.base_url is None or (model.stands_in_for is not None and not model.stands_in_for)
 
 

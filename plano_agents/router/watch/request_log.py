@@ -8,11 +8,13 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby, pairwise
+from operator import attrgetter
 
 from plano_agents.config.model import Config, name_upstream
-from plano_agents.observe.log import Event, Paint, Style, build_record, escape
+from plano_agents.observe.log import Event, Paint, Style, escape, log_together
 from plano_agents.router.request.retry import is_retryable
 from plano_agents.router.request.trail import Trail, Try, measure_phases
+from plano_agents.sessions.pin import Decision
 
 logger = logging.getLogger(__name__)
 
@@ -22,12 +24,16 @@ ID_END = 6
 MAX_WIDTH = 36
 """The widest that a column grows."""
 
+MAX_WRITTEN = 1_000
+"""Of how many decisions it is remembered how they are written."""
+
 REPEAT_SECONDS = 60.0
-"""How long after a provider has refused a key that is not told again."""
+"""Seconds after a refused key is reported until it is reported again."""
 
 KEY_REFUSALS = frozenset({401, 403})
 
-_CLIENT_ERROR, _SERVER_ERROR = 400, 500
+_GOOD, _CLIENT_ERROR, _SERVER_ERROR = 200, 400, 500
+_NOTED = attrgetter("noted")
 _STYLES: Mapping[str, Style] = {
     "initialize": "cyan",
     "retain": "green",
@@ -45,23 +51,33 @@ class RequestLog:
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._widths = {"model": 16, "route": 8}
+        self._columns = Columns(model=16, route=8)
         self._config = Config(models=())
         self._refused: dict[str, float] = {}
+        self._line = DetailedLine if logger.isEnabledFor(logging.DEBUG) else RequestLine
 
     def configure(self, config: Config) -> None:
         """Learn which entry a model is, and how long names are; keys that were refused may be others now."""
         self._config = config
         self._refused.clear()
-        self._widen("model", [name for model in config.models for name in model.list_upstreams()])
-        self._widen("route", [preference.name for preference in config.preferences])
+        self._columns.widen("model", [name for model in config.models for name in model.list_upstreams()])
+        self._columns.widen("route", [preference.name for preference in config.preferences])
 
-    def observe(self, trail: Trail) -> None:
-        """Tell of a request that is over."""
-        if logger.isEnabledFor(logging.INFO):
-            logger.handle(build_record(logger.name, logging.INFO, RequestLine(trail, self._widths)))
-        if trail.tries:
-            self._tell_failures(trail)
+    def observe(self, trails: Sequence[Trail]) -> None:
+        """See `Observer`."""
+        if not logger.isEnabledFor(logging.INFO):
+            for trail in filter(_NOTED, trails):
+                if self._has_failures(trail):
+                    self._tell_failures(trail)
+            return
+        lines = []
+        for trail in trails:
+            lines.append(self._line(trail, self._columns))
+            if trail.noted and self._has_failures(trail):
+                log_together(logger, logging.INFO, lines)
+                lines = []
+                self._tell_failures(trail)
+        log_together(logger, logging.INFO, lines)
 
     def note_breaker(self, model: str, *, is_open: bool) -> None:
         """Tell that a model's circuit breaker, or a deployment's, has opened or closed.
@@ -72,14 +88,14 @@ class RequestLog:
         """
         if is_open:
             policy = self._config.breaker
-            told = "the circuit breaker of %s is open for %g s (failures in a row: %d)"
+            told = "circuit breaker of %s open for %g s after %d consecutive failures"
             logger.warning(told, model, policy.open_seconds, policy.failures)
         else:
-            logger.warning("the circuit breaker of %s is closed again", model)
+            logger.warning("circuit breaker of %s closed", model)
 
-    def _widen(self, column: str, names: Iterable[str]) -> None:
-        longest = max(map(len, names), default=0)
-        self._widths[column] = max(self._widths[column], min(longest, MAX_WIDTH))
+    @staticmethod
+    def _has_failures(trail: Trail) -> bool:
+        return len(trail.noted) > 1 or trail.noted[0].status != _GOOD
 
     def _tell_failures(self, trail: Trail) -> None:
         """Tell in one line which models and deployments failed, after how many tries, and which answered instead."""
@@ -116,43 +132,82 @@ class RequestLog:
         )
 
 
+class Columns:
+    """The columns whose width follows from what stood in them, and what stands in them for a decision.
+
+    Args:
+        model: How wide the model's is at first, in characters.
+        route: The preference's.
+    """
+
+    def __init__(self, *, model: int, route: int) -> None:
+        self._widths = {"model": model, "route": route}
+        self._written: dict[tuple[Decision | None, Paint], str] = {}
+
+    def widen(self, column: str, names: Iterable[str]) -> None:
+        """Make a column as wide as names are, as far as it goes."""
+        longest = max(map(len, names), default=0)
+        self._widths[column] = max(self._widths[column], min(longest, MAX_WIDTH))
+        self._written.clear()
+
+    def write(self, decision: Decision | None, paint: Paint) -> str:
+        """Write what was decided: kind and reason, model and deployment, and preference."""
+        written = self._written.get((decision, paint))
+        if written is None:
+            kind, reason = (decision.kind, decision.reason or "") if decision is not None else ("-", "")
+            model = name_upstream(decision.model, decision.deployment) if decision is not None else "-"
+            route = (decision.route if decision is not None else None) or "-"
+            told = paint(f"{f'{kind} {reason}':<22}", _STYLES.get(kind, "dim"))
+            written = f"{told}  {self._fit('model', model)}  {self._fit('route', route)}"
+            if len(self._written) < MAX_WRITTEN:
+                self._written[decision, paint] = written
+        return written
+
+    def _fit(self, column: str, text: str) -> str:
+        """Fill a column up, or widen it, as far as it goes."""
+        text = escape(text)
+        if len(text) > MAX_WIDTH:
+            text = f"{text[: MAX_WIDTH - 1]}~"
+        if len(text) > self._widths[column]:
+            self.widen(column, [text])
+        return f"{text:<{self._widths[column]}}"
+
+
 class RequestLine(Event):
     """One request.
 
     Args:
         trail: What is known of it.
-        widths: How wide columns are by now.
+        columns: How wide columns are by now.
     """
 
-    def __init__(self, trail: Trail, widths: dict[str, int]) -> None:
+    __slots__ = ("_columns", "_trail")
+
+    def __init__(self, trail: Trail, columns: Columns) -> None:
         self._trail = trail
-        self._widths = widths
+        self._columns = columns
 
     def render(self, paint: Paint) -> str:
         """See `Event.render`."""
-        trail, decision = self._trail, self._trail.decision
+        trail, tokens = self._trail, self._trail.tokens
         name = shorten_id(trail.session.affinity_id if trail.session is not None else trail.affinity_id)
-        kind, reason = (decision.kind, decision.reason or "") if decision is not None else ("-", "")
-        model = name_upstream(decision.model, decision.deployment) if decision is not None else "-"
-        route = (decision.route if decision is not None else None) or "-"
-        phases = measure_phases(trail)
-        waited = [phases[each] for each in ("fitting", "provider", "first_bytes") if each in phases]
-        upstream = sum(waited) if waited else None
-        parts = [
-            paint(f"{name:<{2 * ID_END + 1}}", "bold"),
-            paint(f"{f'{kind} {reason}':<22}", _STYLES.get(kind, "dim")),
-            self._fit("model", model),
-            self._fit("route", route),
-            self._tell_status(paint),
-            f"routing {tell_duration(phases.get('routing')):>7}",
-            f"upstream {tell_duration(upstream):>7}",
-            f"answer {tell_duration(phases.get('streaming', phases.get('writing'))):>7}",
-            f"total {tell_duration(trail.duration_ms):>7}",
-        ]
-        tokens = trail.tokens
-        if tokens.input or tokens.output:
-            parts.append(f"{tokens.input:>6} in {tokens.cached:>6} cached {tokens.output:>5} out")
-        return "  ".join([*parts, *(paint(each, "yellow") for each in self._tell_more())]).rstrip()
+        routing, upstream, total = trail.routing_ms, trail.upstream_ms, trail.duration_ms
+        answer = None
+        if routing is not None:
+            if trail.first_ms is not None:
+                upstream = max(upstream or 0.0, trail.first_ms - routing)
+            answer = (total or 0.0) - routing - (upstream or 0.0)
+        else:
+            upstream = None
+        line = (
+            f"{paint(f'{name:<{2 * ID_END + 1}}', 'bold')}  {self._columns.write(trail.decision, paint)}"
+            f"  {self._tell_status(paint)}  routing {tell_duration(routing):>7}  upstream {tell_duration(upstream):>7}"
+            f"  answer {tell_duration(answer):>7}  total {tell_duration(total):>7}"
+        )
+        if tokens[0] or tokens[1]:
+            line += f"  {tokens[0]:>6} in {tokens[2]:>6} cached {tokens[1]:>5} out"
+        more = self._tell_more()
+        return "  ".join([line, *(paint(each, "yellow") for each in more)]).rstrip() if more else line.rstrip()
 
     def fields(self) -> Mapping[str, object]:
         """See `Event.fields`."""
@@ -164,6 +219,7 @@ class RequestLine(Event):
             "affinity_id": trail.affinity_id,
             "session": trail.session.affinity_id if trail.session is not None else None,
             "session_source": trail.origin.source if trail.origin is not None else None,
+            "client": trail.client,
             "label": trail.label,
             "tenant": (trail.session.tenant if trail.session is not None else "") or None,
             "decision": decision.kind if decision is not None else None,
@@ -202,14 +258,6 @@ class RequestLine(Event):
             "output_tokens": tokens.output,
         }
 
-    def _fit(self, column: str, text: str) -> str:
-        """Fill a column up, or widen it, as far as it goes."""
-        text = escape(text)
-        if len(text) > MAX_WIDTH:
-            text = f"{text[: MAX_WIDTH - 1]}~"
-        width = self._widths[column] = max(self._widths[column], len(text))
-        return f"{text:<{width}}"
-
     def _tell_status(self, paint: Paint) -> str:
         status = self._trail.status
         if status is None:
@@ -220,24 +268,43 @@ class RequestLine(Event):
 
     def _tell_more(self) -> list[str]:
         """The fields that few requests have."""
-        trail = self._trail
-        told = [f"label={escape(trail.label)}"] if trail.label is not None else []
-        told += [trail.failure] if trail.failure is not None else []
-        told += [f"adjusted: {escape(each.text)}" for each in trail.adjustments]
+        trail, decision, tries = self._trail, self._trail.decision, self._trail.noted
+        told = [f"client={escape(trail.client)}"] if trail.client is not None else []
+        if trail.label is not None:
+            told.append(f"label={escape(trail.label)}")
+        if trail.failure is not None:
+            told.append(trail.failure)
+        if trail.adjustments:
+            told += [f"adjusted: {escape(each.text)}" for each in trail.adjustments]
         if trail.client_left:
             told.append("client left")
-        if trail.decision is not None and trail.decision.pinned is not None:
-            told.append(f"pinned={escape(trail.decision.pinned)}")
-        if trail.decision is not None and trail.decision.because is not None:
-            told.append(f"because {escape(trail.decision.because)}")
-        if trail.decision is not None and trail.decision.degraded:
-            told.append(f"degraded={','.join(trail.decision.degraded)}")
-        if len(trail.tries) > 1:
-            told.append(f"{len(trail.tries)} tries")
-        failovers = count_failovers(trail.tries)
-        if failovers:
-            told.append(f"{failovers} failover{'s' if failovers > 1 else ''}")
+        if decision is not None and decision.pinned is not None:
+            told.append(f"pinned={escape(decision.pinned)}")
+        if decision is not None and decision.because is not None:
+            told.append(f"because {escape(decision.because)}")
+        if decision is not None and decision.degraded:
+            told.append(f"degraded={','.join(decision.degraded)}")
+        if len(tries) > 1:
+            told.append(f"{len(tries)} tries")
+            failovers = count_failovers(tries)
+            if failovers:
+                told.append(f"{failovers} failover{'s' if failovers > 1 else ''}")
         return told
+
+
+class DetailedLine(RequestLine):
+    """One request at level ``debug``: with its trace id, its path, its whole affinity id, and every try."""
+
+    def _tell_more(self) -> list[str]:
+        trail = self._trail
+        told = [*super()._tell_more(), f"trace={trail.trace_id}", f"path={escape(trail.path)}"]
+        if trail.affinity_id is not None:
+            told.append(f"affinity={escape(trail.affinity_id)}")
+        tried = [
+            f"{escape(_name(each))} {each.status or each.failure} in {tell_duration(each.duration_ms)}"
+            for each in trail.tries
+        ]
+        return [*told, f"tried: {'; '.join(tried) or 'none'}"]
 
 
 def shorten_id(affinity_id: str | None) -> str:

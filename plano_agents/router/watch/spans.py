@@ -29,7 +29,7 @@ from plano_agents.providers.target import build_target
 from plano_agents.router.request.bugs import report_bug
 from plano_agents.router.request.sampling import DECISION, FIRST_SENDING, Sampler, Trace
 from plano_agents.router.request.surfaces import ENDPOINTS
-from plano_agents.router.request.trail import Trail, Try
+from plano_agents.router.request.trail import Observer, Trail, Try
 
 SERVER_ERROR = 500
 CLIENT_ERROR = 400
@@ -58,7 +58,7 @@ class Collector:
         # Who is sampled was decided when the request came; the others never come here.
         self._export = Export(destination, service="plano-agents-router", sampler=ALWAYS_ON, ids=self._ids)
 
-    def observe(self, config: Config) -> "tuple[Sampler, Callable[[Trail], None]]":
+    def observe(self, config: Config) -> tuple[Sampler, Observer]:
         """Say what begins and what ends the traces of requests under a configuration."""
         spans = _Spans(config, self._start)
         sampler = Sampler(
@@ -67,7 +67,7 @@ class Collector:
             keeps_content=config.tracing.content,
             clock=time.perf_counter,
         )
-        return sampler, spans.tell
+        return sampler, spans.observe
 
     def close(self) -> None:
         """Send what is left, for a bounded time."""
@@ -115,7 +115,7 @@ class _Sending:
     deployment: str | None
     """Which of the model's deployments; None for a model without deployments."""
     answers: bool
-    """Whether the client got its answer."""
+    """True if the client got its answer."""
 
 
 class _Spans:
@@ -146,6 +146,11 @@ class _Spans:
             if key and name not in self._not_told:
                 found[key] = value.strip()
         return found
+
+    def observe(self, trails: Sequence[Trail]) -> None:
+        """See `Observer`."""
+        for trail in trails:
+            self.tell(trail)
 
     def tell(self, trail: Trail) -> None:
         """Make the spans of a request that is over, if it is sampled."""
@@ -265,7 +270,7 @@ def _list_sendings(trail: Trail, trace: Trace, ended: float) -> Iterator[_Sendin
 
 
 def _name_request_failure(trail: Trail) -> str | None:
-    """Name what went wrong with a request; a client's own mistake (4xx) is no failure of a server's."""
+    """Name what went wrong with a request; a client's own mistake (4xx) is not a failure of a server's."""
     status = trail.status or SERVER_ERROR
     if CLIENT_ERROR <= status < SERVER_ERROR or (trail.failure is None and trail.client_left):
         return None
@@ -338,6 +343,7 @@ def _describe_answer(trail: Trail, trace: Trace, sending: _Sending) -> Attribute
             names.INPUT_TOKENS: trail.tokens.input,
             names.OUTPUT_TOKENS: trail.tokens.output,
             names.CACHED_TOKENS: trail.tokens.cached,
+            names.WRITTEN_TOKENS: trail.tokens.written,
         }
     if trail.streams and trail.first_ms is not None:
         found[names.FIRST_CHUNK] = trail.started + trail.first_ms / 1000 - sending.began

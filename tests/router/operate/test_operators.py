@@ -10,13 +10,14 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from plano_agents.config.client_keys import build_client_key
 from plano_agents.config.model import Config, Preference, Routing
 from plano_agents.config.options import PromptCaching, Retries, SessionCache
 from plano_agents.protocol.usage import Tokens
 from plano_agents.router.operate.operators import describe_session
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pin import Pin, Session, SessionKey
-from plano_agents.sessions.store import Held, SessionStore
+from plano_agents.sessions.store import SessionStore
 from plano_agents.testing import FakeUpstream, UpstreamExchange, give
 from tests.router.conftest import build_config, chat, run_router
 
@@ -330,7 +331,7 @@ async def test_without_a_token_nothing_is_told_through_a_proxy(
 
 
 async def test_the_admin_token_opens_and_a_client_key_does_not() -> None:
-    config = build_config(GPT, admin_token=SecretStr("t"), client_keys=(SecretStr("k"),))
+    config = build_config(GPT, admin_token=SecretStr("t"), client_keys=(build_client_key("k"),))
     async with run(config) as client:
         for path in ("/affinity", "/metrics"):
             assert (await client.get(path)).status_code == 401
@@ -341,9 +342,10 @@ async def test_the_admin_token_opens_and_a_client_key_does_not() -> None:
 class ForgetfulStore(MemorySessionStore):
     """A store that is broken on purpose: it loses pins, and does not say so."""
 
-    async def get(self, key: SessionKey) -> Held:
+    def open(self, key: SessionKey, ttl_seconds: float) -> Pin | None:
+        super().open(key, ttl_seconds)
         self._in_use[key].pin = None
-        return await super().get(key)
+        return None
 
 
 async def test_a_broken_promise_is_counted() -> None:
@@ -365,7 +367,7 @@ async def test_a_bug_is_told_and_logged_by_its_place_alone(caplog: pytest.LogCap
         response = await client.get("/affinity/run-1")
     assert response.status_code == 500
     assert response.json()["error"]["message"].startswith("The router failed on this request.")
-    assert "unexpected RuntimeError at" in caplog.text
+    assert "unexpected error (RuntimeError at" in caplog.text
     assert "canary" not in response.text + caplog.text
 
 

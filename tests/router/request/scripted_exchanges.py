@@ -15,6 +15,7 @@ from plano_agents.protocol import sse
 from tests.faults.wires import CHAT_STREAM, MESSAGES_STREAM
 from tests.router.conftest import CLAUDE, COMPLETION, GPT, MESSAGE
 from tests.router.request.scripted_router import (
+    Elsewhere,
     End,
     HalfClose,
     Leave,
@@ -24,6 +25,7 @@ from tests.router.request.scripted_router import (
     Stall,
     Step,
     Stop,
+    Store,
     Turn,
     Wait,
 )
@@ -160,6 +162,9 @@ class Exchange:
                 )
             case Stall():
                 after = [*after, Stall()]
+            case Store():
+                waited = (0.1, 0.3)[self.fault_at % 2]  # the second is longer than a store is waited for
+                after = [*after, Wait(waited), Store("answers"), Wait(waited)]
         return [*before, self.fault, *after, *(Reply(self.answer) for _ in range(3))]
 
 
@@ -237,16 +242,23 @@ def _cut(data: bytes, cuts: Sequence[int]) -> list[bytes]:
 
 _CUTS = st.lists(st.integers(0, 5_000), max_size=4).map(tuple)
 
+_IDS = st.sampled_from(["run-1", "run-1", "run-2", "run-3", "run-4"])
+"""The first is a session's that is pinned as a script begins."""
+
 _CHANGING_LINES = st.lists(
     st.sampled_from(
         [
             "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00",
+            "tracestate: a=1, b=2",
+            "baggage: user=a, region=b;x=y",
+            "sentry-trace: 0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
             "x-request-id: 7d1",
             "Idempotency-Key: stainless-python-retry-1",
             "X-Stainless-Read-Timeout: 600",
         ]
     ),
-    max_size=2,
+    max_size=3,
     unique=True,
 )
 
@@ -268,7 +280,7 @@ _ODD_FIELDS: Mapping[str, Mapping[str, object]] = {
     "many answers": {"n": 2},
     "too many tokens": {"max_tokens": 900_000},
     "messages that are none": {"messages": "hi", "input": 5},
-    "a stream that is no flag": {"stream": "yes"},
+    "a stream that is not a flag": {"stream": "yes"},
 }
 
 _ODD_LINES = (
@@ -320,8 +332,15 @@ _BODY_EDITS: Mapping[str, tuple[bytes, bytes]] = {
 
 
 @st.composite
-def draw_exchange(draw: st.DrawFn, wire: Wire, *, good: bool = False) -> Exchange:
-    """Draw a request, its answer and their cuts; and, unless it is to be a good one, mostly something that is wrong."""
+def draw_exchange(draw: st.DrawFn, wire: Wire, *, good: bool = False, is_shared: bool = False) -> Exchange:
+    """Draw a request, its answer and their cuts; and, unless it is to be a good one, mostly something that is wrong.
+
+    Args:
+        draw: Hypothesis' own.
+        wire: Its surface.
+        good: Whether nothing is to be wrong.
+        is_shared: Whether something may be wrong with a shared store.
+    """
     streams = draw(st.booleans())
     number = draw(st.integers(1, 9))
     exchange = Exchange(
@@ -331,7 +350,7 @@ def draw_exchange(draw: st.DrawFn, wire: Wire, *, good: bool = False) -> Exchang
             lines=draw(_CHANGING_LINES),
             fields=draw(_HARMLESS_FIELDS),
             indent=draw(st.sampled_from([None, 1])),
-            affinity_id=draw(st.sampled_from(["run-1", "run-1", "run-2"])),
+            affinity_id=draw(_IDS),
         ),
         build_good(wire, streams=streams, chunk=draw(st.sampled_from([None, 7, 120])), number=number),
         draw(_CUTS),
@@ -345,7 +364,8 @@ def draw_exchange(draw: st.DrawFn, wire: Wire, *, good: bool = False) -> Exchang
     if kind == "odd answer":
         return replace(exchange, answer=draw(_odd_answers(wire)), qualifies=False)
     if kind == "fault":
-        return replace(exchange, fault=draw(_faults), fault_at=draw(st.integers(0, 12)), qualifies=False)
+        fault = draw(_store_faults if is_shared and draw(st.booleans()) else _faults)
+        return replace(exchange, fault=fault, fault_at=draw(st.integers(0, 12)), qualifies=False)
     return exchange
 
 
@@ -360,14 +380,22 @@ _faults = st.one_of(
 )
 
 
+_store_faults = st.one_of(
+    st.builds(Store, st.sampled_from(["waits", "waits", "fails", "answers"])),
+    st.builds(Elsewhere, st.sampled_from(["drop", "move", "flush"])),
+)
+
+
 @st.composite
 def _odd_requests(draw: st.DrawFn, wire: Wire, streams: bool) -> bytes:  # noqa: FBT001 - drawn
-    request = build_request(wire, streams=streams)
+    affinity_id = draw(_IDS)
+    request = build_request(wire, streams=streams, affinity_id=affinity_id)
     kind = draw(st.sampled_from(["line", "head", "body", "fields", "bytes"]))
     if kind == "line":
-        return build_request(wire, streams=streams, lines=[draw(st.sampled_from(_ODD_LINES))])
+        return build_request(wire, streams=streams, affinity_id=affinity_id, lines=[draw(st.sampled_from(_ODD_LINES))])
     if kind == "fields":
-        return build_request(wire, streams=streams, fields=draw(st.sampled_from([*_ODD_FIELDS.values()])))
+        fields = draw(st.sampled_from([*_ODD_FIELDS.values()]))
+        return build_request(wire, streams=streams, affinity_id=affinity_id, fields=fields)
     head, end, body = request.partition(b"\r\n\r\n")
     if kind == "head":
         old, new = draw(st.sampled_from([*_HEAD_EDITS.values()]))

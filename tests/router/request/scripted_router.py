@@ -8,11 +8,12 @@ numbered in the order in which they are seen, so that two runs of one script can
 import asyncio
 import re
 import ssl
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import msgspec
+from msgspec.structs import replace
 from starlette.types import Receive, Scope, Send
 
 from plano_agents.config.model import Config
@@ -24,21 +25,23 @@ from plano_agents.http.server.handlers import Handlers
 from plano_agents.http.server.limits import HttpLimits
 from plano_agents.http.server.server_state import ServerState
 from plano_agents.http.server.shortcut import Shortcut
-from plano_agents.http.server.template import Template
+from plano_agents.http.server.template import Blanks, Template
 from plano_agents.router.operate.client_keys import ClientKeys
 from plano_agents.router.request.admission import Admission
 from plano_agents.router.request.chooser import Chooser
 from plano_agents.router.request.dispatch import Dispatcher
 from plano_agents.router.request.endpoints import ProxiedEndpoints
 from plano_agents.router.request.health import Health
+from plano_agents.router.request.sampling import Sampler
 from plano_agents.router.request.service import Service
 from plano_agents.router.request.trail import Trail
 from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.memory import MemorySessionStore
-from plano_agents.sessions.pin import SessionKey
 from plano_agents.sessions.pinning import Pinning
+from plano_agents.sessions.store import SessionStore
 from tests.http.server.scripted_connection import Client, ClockLoop
-from tests.router.conftest import Choose
+from tests.router.conftest import Choose, Recall
+from tests.router.request.scripted_store import Doing, Manner, ScriptedRedis, build_scripted_store
 
 WALL_SECONDS = 1_700_000_000
 MOST_ROUNDS = 10_000
@@ -61,7 +64,7 @@ class Reply:
 
     data: bytes
     ends: bool = True
-    """Whether its answer ends here."""
+    """True if its answer ends here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,21 @@ class Reload:
     """The configuration is read again, and is the same."""
 
 
-Step = Say | Reply | End | Wait | Leave | HalfClose | Stall | Stop | Turn | Reload
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The shared store answers so from now on."""
+
+    manner: Manner
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Another replica, or an operator, does something to all pins in the shared store."""
+
+    doing: Doing
+
+
+Step = Say | Reply | End | Wait | Leave | HalfClose | Stall | Stop | Turn | Reload | Store | Elsewhere
 Script = Sequence[Step]
 
 
@@ -158,7 +175,7 @@ class Provider(asyncio.Transport):
 
     @property
     def is_asked(self) -> bool:
-        """Whether a whole request waits for its answer."""
+        """True if a whole request waits for its answer."""
         return self._asked > self._answered and not self.is_aborted
 
     def reply(self, data: bytes, *, ends: bool) -> None:
@@ -208,6 +225,8 @@ class Outcome:
     """The sessions that the trails name, as the store explains them."""
     counts: tuple[tuple[str, object], ...]
     """Broken promises, open breakers, what is still under way."""
+    commands: tuple[bytes, ...]
+    """What a shared store was asked, in order."""
 
 
 @dataclass
@@ -216,9 +235,15 @@ class ScriptedRouter:
 
     config: Config
     fast: bool = False
-    """Whether the fast path may take what qualifies."""
+    """True if the fast path may take what qualifies."""
     route: str | None = None
     """The preference that requests match."""
+    is_shared: bool = False
+    """Whether sessions are kept in a shared store."""
+    is_traced: bool = False
+    """Whether requests are traced."""
+    recalls: bool = True
+    """Whether every text was ranked before."""
     trails: list[Trail] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     clients: list[Client] = field(default_factory=list)
@@ -229,10 +254,12 @@ class ScriptedRouter:
     def __post_init__(self) -> None:
         loop = asyncio.get_running_loop()
         self.upstream = HttpUpstream(tls=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), dial=self._connect_provider)
-        self.ledger = Ledger(max_entries=200, is_shared=False)
-        self.store = MemorySessionStore(
-            max_entries=100, clock=loop.time, wall_clock=_wall_clock, on_end=self.ledger.forget
-        )
+        self.ledger = Ledger(max_entries=200, is_shared=self.is_shared)
+        memory = MemorySessionStore(max_entries=100, clock=loop.time, wall_clock=_wall_clock, on_end=self.ledger.forget)
+        self.redis = ScriptedRedis(loop.time)
+        self.store: SessionStore = memory
+        if self.is_shared:
+            self.store = build_scripted_store(self.redis, memory, clock=loop.time, wall_clock=_wall_clock)
         self.health = Health(self.config, clock=loop.time)
         self.admission = Admission(self.config.limits)
         self._start()
@@ -244,7 +271,7 @@ class ScriptedRouter:
         loop = asyncio.get_running_loop()
         self.service = Service(
             self.config,
-            chooser=Chooser(self.config, Choose(self.route), is_down=self.health.is_down),
+            chooser=Chooser(self.config, (Recall if self.recalls else Choose)(self.route), is_down=self.health.is_down),
             pinning=Pinning(self.store, self.ledger, wall_clock=_wall_clock),
             dispatcher=Dispatcher(
                 self.config,
@@ -255,6 +282,7 @@ class ScriptedRouter:
                 chance=lambda: 0.0,
             ),
             observe=self.trails.append,
+            sampler=Sampler(100, _find_attributes, keeps_content=True, clock=loop.time) if self.is_traced else None,
             clock=loop.time,
             wall_clock=_wall_clock,
         )
@@ -271,9 +299,9 @@ class ScriptedRouter:
     def find_direct(self, path: str) -> Serve | None:
         return self._endpoints.find_direct(path)
 
-    def list_blanks(self, target: str) -> Collection[str]:
+    def list_blanks(self, target: str) -> Blanks | None:
         path = self._endpoints.fast_path
-        return path.list_blanks(target) if path is not None else ()
+        return path.list_blanks(target) if path is not None else None
 
     def find_shortcut(self, template: Template, peer: str | None) -> Shortcut | None:
         path = self._endpoints.fast_path
@@ -290,9 +318,10 @@ class ScriptedRouter:
         for client in self.clients:
             client.leave()
         await settle()
-        closing = asyncio.ensure_future(self.upstream.close())
-        await settle()
-        await closing
+        for close in (self.upstream.close, self.store.aclose):
+            closing = asyncio.ensure_future(close())
+            await settle()
+            await closing
 
     async def play(self, script: Script) -> None:
         """Do what a script says, step by step."""
@@ -311,15 +340,17 @@ class ScriptedRouter:
         """The counts of the requests that took the fast path; none where it is off."""
         return self._endpoints.fast_path.counts if self._endpoints.fast_path is not None else {}
 
-    def observe(self) -> Outcome:
+    async def observe(self) -> Outcome:
         """Tell all that can be seen."""
+        commands = tuple(self.redis.commands)
         number = _Numbers()
         clients = tuple((number.tell(bytes(each.taken + each.unread)), each.is_over) for each in self.clients)
         providers = tuple((number.tell(bytes(each.written)), each.is_aborted) for each in self.providers)
         told = sorted(self.trails, key=_place)  # requests that end in one step are told in no certain order
-        records = tuple(number.tell(msgspec.json.encode(each, enc_hook=repr)) for each in told)
+        records = tuple(number.tell(msgspec.json.encode(_tell(each), enc_hook=repr)) for each in told)
         keys = dict.fromkeys(trail.session for trail in self.trails if trail.session is not None)
-        sessions = tuple(number.tell(msgspec.json.encode(self._explain(key), enc_hook=repr)) for key in keys)
+        explained = [await self.store.find(key) for key in keys]
+        sessions = tuple(number.tell(msgspec.json.encode(each, enc_hook=repr)) for each in explained)
         counts: dict[str, object] = {
             "violations": self.ledger.violations,
             "breakers": dict(self.health.list_breakers()),
@@ -327,22 +358,14 @@ class ScriptedRouter:
             "buffered": self.admission.buffered.held,
             "refused": tuple(self.refused),
         }
-        return Outcome(clients, providers, records, sessions, tuple(counts.items()))
-
-    def _explain(self, key: SessionKey) -> object:
-        found = self.store.find(key)
-        try:
-            found.send(None)  # memory answers at once
-        except StopIteration as done:
-            return done.value
-        raise AssertionError("the store waited")
+        return Outcome(clients, providers, records, sessions, tuple(counts.items()), tuple(map(number.tell, commands)))
 
     async def _connect_provider(self, _origin: object, connection: Connection, _tls: object) -> None:
         provider = Provider(connection)
         self.providers.append(provider)
         connection.connection_made(provider)
 
-    def _do(self, step: Step) -> None:
+    def _do(self, step: Step) -> None:  # noqa: C901 - a step each
         match step:
             case Reply() | End():
                 self._have_provider(step)
@@ -352,6 +375,10 @@ class ScriptedRouter:
                 loop.now += seconds
             case Turn(to):
                 self._turned_to = to
+            case Store(manner):
+                self.redis.behave(manner)
+            case Elsewhere(doing):
+                self.redis.do(doing)
             case Reload():
                 before = self._endpoints.fast_path
                 self._start()
@@ -437,8 +464,8 @@ def run_script(build: Callable[[], ScriptedRouter], script: Script) -> Outcome:
 
     async def run() -> Outcome:
         async with build() as router:
-            await router.play([*script, Wait(1.0)])
-            return router.observe()
+            await router.play([*script, Store("answers"), Wait(1.0)])
+            return await router.observe()
 
     with asyncio.Runner(loop_factory=ClockLoop) as runner:
         return runner.run(run())
@@ -448,6 +475,20 @@ def _place(trail: Trail) -> tuple[object, ...]:
     ended = trail.started * 1_000 + (trail.duration_ms or 0)
     decided = repr(trail.decision)
     return ended, trail.started, trail.affinity_id or "", trail.status or 0, len(trail.tries), decided
+
+
+def _tell(trail: Trail) -> list[object]:
+    """Tell a record; of its trace, what its spans are made of, its ids as they are sent."""
+    trace = trail.trace
+    trail = replace(trail, answered=None, noted=tuple(trail.tries))  # which of the two holds them is nobody's business
+    if trace is None:
+        return [trail]
+    parts = (trace.context(0).headers, trace.parent, trace.attributes, trace.sendings, trace.request, trace.head)
+    return [replace(trail, trace=None), *parts, bytes(trace.reply)]
+
+
+def _find_attributes(headers: Mapping[str, str]) -> Mapping[str, str]:
+    return {name: value for name, value in headers.items() if name.startswith("x-")}
 
 
 def _wall_clock() -> float:

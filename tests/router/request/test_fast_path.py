@@ -83,9 +83,7 @@ def write(**fields: object) -> bytes:
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("streams", [False, True], ids=["whole", "streamed"])
-async def test_a_pinned_turn_on_its_models_wire_is_answered_as_the_story_answers_it(
-    path: str, *, streams: bool
-) -> None:
+async def test_a_session_on_its_models_wire_is_answered_as_the_story_answers_it(path: str, *, streams: bool) -> None:
     model = MODELS[path]
     body = write(model=model, stream=streams, max_tokens=9)
     answer = stream(*EVENTS[path]) if streams else give(PATHS[path])
@@ -95,8 +93,25 @@ async def test_a_pinned_turn_on_its_models_wire_is_answered_as_the_story_answers
             answers = [await client.ask(body, "x-model-affinity: a", f"x-request-id: {n}", path=path) for n in range(3)]
             sent = [(each.head, each.body) for each in client.provider.exchanges]
             told.append((answers, [(re.sub(r"127.0.0.1:\d+", "", head), body) for head, body in sent]))
-            assert client.count() == ({"at the pin": 1, "finished": 2} if takes else {})
+            assert client.count() == ({"finished": 3} if takes else {})
     assert told[0] == told[1]
+
+
+async def test_a_stream_that_breaks_once_it_began_is_counted_as_broken_off() -> None:
+    async def answer(exchange: UpstreamExchange) -> None:
+        if not json.loads(exchange.body).get("stream"):
+            await exchange.answer(COMPLETION)
+            return
+        await exchange.start_stream()
+        await exchange.chunk(CHUNKS[0])
+        exchange.close()
+
+    async with connected(answer) as client:
+        await client.ask(write(), "x-model-affinity: a")
+        client.count()
+        client.writer.write(build_request(write(stream=True), "x-model-affinity: a", close=False))
+        await client.reader.read()
+        assert client.count() == {"broken off": 1}
 
 
 @pytest.mark.parametrize("status", [401, 429, 500])
@@ -129,7 +144,7 @@ async def test_a_deployment_that_fails_is_left_for_the_next_and_that_one_takes_t
     assert len({key for (key,) in keys[:3]}) == 1
     assert len({key for (key,) in keys[3:]}) == 1
     assert keys[3] != keys[2]
-    assert counts[0]["finished"] == 3
+    assert counts[0]["finished"] == 4
 
 
 EVENTS = {

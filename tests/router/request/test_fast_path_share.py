@@ -18,12 +18,14 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from plano_agents.config.model import Config
+from plano_agents.http.server.template import Template, build_template
 from plano_agents.integrations.langchain import ChatPlano
 from tests.harnesses.recorded import RecordedRequest, read_recorded
 from tests.http.server.scripted_connection import ClockLoop
 from tests.router.conftest import build_model
-from tests.router.request.scripted_exchanges import CHAT, MESSAGES, RESPONSES, Wire, build_good
-from tests.router.request.scripted_router import Reply, Say, ScriptedRouter, Step
+from tests.router.request.scripted_exchanges import CHAT, MESSAGES, RESPONSES, Wire, build_good, build_request
+from tests.router.request.scripted_router import Reply, Say, ScriptedRouter, Step, run_script
+from tests.router.request.test_fast_path_and_story import check_same
 
 LEAST_SHARE = 0.95
 GPT, CLAUDE = "openai/gpt-5.1", "anthropic/claude-sonnet-4-6"
@@ -32,6 +34,27 @@ SIZES = (100, 1_000, 20_000, 200_000, 1_000_000)
 """How long what is asked is, in characters."""
 READ_BYTES = 65_536
 """How much of a body a read of the server's holds."""
+
+CHANGING = (
+    "traceparent: 00-0af7651916cd43dd8448eb211c8031{n}-b7ad6b7169203331-01",
+    "tracestate: vendor={n}, other=opaque",
+    "baggage: sentry-trace_id={n}, sentry-release=app@1.0," + "k=v," * 200 + "user={n}",
+    "sentry-trace: 0af7651916cd43dd8448eb211c80319c-b7ad6b71692033{n}-1",
+    "X-B3-TraceId: 0af7651916cd43dd8448eb211c8031{n}",
+    "X-B3-SpanId: b7ad6b71692033{n}",
+    "b3: 0af7651916cd43dd-b7ad6b71692033{n}-1",
+    "x-datadog-trace-id: 81{n}",
+    "x-datadog-parent-id: 9{n}",
+    "x-datadog-tags: _dd.p.dm=-{n},_dd.p.tid={n}",
+    "X-Cloud-Trace-Context: 0af7651916cd43dd8448eb211c8031{n}/1;o=1",
+    "X-Amzn-Trace-Id: Root=1-{n}; Parent={n}; Sampled=1",
+    "X-Request-Id: {n}",
+    "X-Correlation-Id: {n}",
+    "x-client-request-id: {n}",
+    "X-Forwarded-For: 10.0.0.{n}, 10.0.0.1",
+    "Idempotency-Key: stainless-python-retry-{n}",
+)
+"""Lines of a head that differ from request to request."""
 
 Requests = list[bytes]
 Ask = Callable[[Any, str, bool], Awaitable[object]]
@@ -194,6 +217,26 @@ def test_the_turns_of_javascripts_clients_are_finished_there(client: str) -> Non
     requests = [*write_javascript(*JAVASCRIPT[client])]
     counts = count(requests)
     assert counts["finished"] >= LEAST_SHARE * len(requests), counts
+
+
+@pytest.mark.parametrize("wire", [CHAT, MESSAGES], ids=["chat", "messages"])
+def test_headers_that_change_with_each_request_do_not_make_another_head(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gateway's, a mesh's and a tracer's, as they are sent: those of each request differ in all of them."""
+    built: list[Template | None] = []
+
+    def build(*arguments: Any) -> Template | None:  # noqa: ANN401 - what it stands in for takes
+        built.append(build_template(*arguments))
+        return built[-1]
+
+    monkeypatch.setattr("plano_agents.http.server.connection.build_template", build)
+    requests = [build_request(wire, lines=[line.format(n=number) for line in CHANGING]) for number in range(10, 20)]
+    config = Config(models=(build_model("openai/gpt-4o"), build_model(CLAUDE)))
+    script = [step for request in requests for step in (Say(request), Reply(build_good(wire, streams=False)))]
+    fast, slow = (run_script(lambda way=way: ScriptedRouter(config, fast=way), script) for way in (True, False))  # type: ignore[misc]  # bound now
+    check_same(fast, slow)
+    assert len(built) == 1
 
 
 @pytest.mark.parametrize(

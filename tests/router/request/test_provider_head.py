@@ -1,9 +1,11 @@
 """A provider's head is read the same whether it is compared with those before it or parsed."""
 
+import httptools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plano_agents.http.client.response_head import FramingError, check_framing
 from plano_agents.router.request.provider_head import LEARNT_FROM, MAX_PATTERNS, HeadReader
 
 HEAD = (
@@ -60,3 +62,93 @@ def test_heads_that_are_never_the_same_are_not_learnt_for_ever() -> None:
     for number in range(4 * MAX_PATTERNS * LEARNT_FROM):
         head = write(number) + b"\r\nx-%d: 1" % (number // LEARNT_FROM)
         assert reader.read(head) == HeadReader(OWN).read(head)
+
+
+OK = b"HTTP/1.1 200 OK"
+BODY = b'{"choices": []}'
+LENGTH = b"\r\ncontent-length: %d" % len(BODY)
+
+
+def parse(data: bytes) -> tuple[bytes, int, bool, bool] | None:
+    """An answer's body, status, whether it is complete and whether another may follow, as the connection parses it."""
+
+    class Answer:
+        def __init__(self) -> None:
+            self.pieces: list[bytes] = []
+            self.ends = 0
+            self.on_body = self.pieces.append
+
+        def on_headers_complete(self) -> None:
+            self.keeps_alive = parser.should_keep_alive()
+
+        def on_message_complete(self) -> None:
+            self.ends += 1
+
+    answer = Answer()
+    parser = httptools.HttpResponseParser(answer)
+    try:
+        parser.feed_data(data)
+        check_framing(data.partition(b"\r\n\r\n")[0])
+    except (httptools.HttpParserError, httptools.HttpParserUpgrade, FramingError):
+        return None
+    return b"".join(answer.pieces), parser.get_status_code(), answer.ends == 1, answer.keeps_alive
+
+
+def teach_whole(more: bytes = LENGTH, begins: bytes = OK) -> HeadReader:
+    reader = HeadReader(OWN)
+    for number in range(LEARNT_FROM):
+        reader.read(write(number).replace(OK, begins) + more)
+    return reader
+
+
+WHOLE = teach_whole().whole
+
+
+@given(st.data())
+def test_an_answer_that_need_not_be_parsed_is_as_the_parser_reads_it(data: st.DataObject) -> None:
+    assert WHOLE is not None
+    answer = write(data.draw(st.integers(0, 99))) + LENGTH + b"\r\n\r\n" + BODY
+    at, cut = data.draw(st.integers(0, len(answer))), data.draw(st.integers(0, 3))
+    inserts = [
+        b"",
+        b" ",
+        b"\t",
+        b"x",
+        b"0",
+        b"\x00",
+        b"\x7f",
+        b"\xff",
+        b"\r",
+        b"\n",
+        b"\r\ncontent-length: 1",
+        b"\r\n\r\n",
+    ]
+    changed = answer[:at] + data.draw(st.sampled_from(inserts)) + answer[at + cut :]
+    found = WHOLE.match(changed)
+    if found is not None and len(changed) == found.end() + int(found["length"]):
+        assert parse(changed) == (changed[found.end() :], 200, True, True)
+        assert WHOLE.fill(found) == HeadReader(OWN).read(found[0].removesuffix(b"\r\n\r\n"))
+    else:
+        assert changed != answer
+
+
+@pytest.mark.parametrize(
+    ("more", "begins"),
+    [
+        (b"", OK),
+        (b"\r\ntransfer-encoding: chunked", OK),
+        (LENGTH + b"\r\ntransfer-encoding: chunked", OK),
+        (LENGTH + LENGTH, OK),
+        (LENGTH + b"\r\nconnection: close", OK),
+        (LENGTH + b"\r\nconnection: upgrade\r\nupgrade: h2c", OK),
+        (LENGTH + b"\r\ncontent-encoding: gzip", OK),
+        (LENGTH, b"HTTP/1.0 200 OK"),
+        (LENGTH, b"HTTP/1.1 429 Too Many Requests"),
+    ],
+)
+def test_an_answer_is_parsed_that_may_be_framed_otherwise(more: bytes, begins: bytes) -> None:
+    assert teach_whole(more, begins).whole is None
+
+
+def test_a_kept_connection_is_no_reason_to_parse() -> None:
+    assert teach_whole(LENGTH + b"\r\nConnection: Keep-Alive").whole is not None

@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from plano_agents.errors import UpstreamProtocolError
 from plano_agents.router.request.stream_encoders import SameStream
@@ -93,3 +95,33 @@ def test_what_only_looks_like_an_error_is_none(surface: Surface, text: bytes) ->
     stream = SameStream(surface.end_mark, surface.encode_error_event)
     stream.feed(b"data: {" + text + b"}\n\n")
     assert (stream.finished, stream.failed) == (False, False)
+
+
+_FRAGMENTS = st.sampled_from(
+    [
+        *(b'"error"', b'"finish_reason"', b'"usage"', b'"type"', b'"message_stop"', b"message_stop", b"[DONE]"),
+        *(b":", b" ", b"\t", b"\n", b'"', b"{", b"}", b"null", b"data: ", b"data:", b"x", b"event: error"),
+    ]
+)
+
+
+@pytest.mark.parametrize("surface", [CHAT, MESSAGES], ids=["chat", "messages"])
+@given(fragments=st.lists(_FRAGMENTS, max_size=12))
+def test_what_passes_unread_holds_no_end_and_no_usage(surface: Surface, fragments: list[bytes]) -> None:
+    events = b"".join(fragments) + b"\n\n"
+    encoder = SameStream(surface.end_mark, surface.encode_error_event)
+    if encoder.passes(events):
+        assert surface.end_mark.search(events) is None
+        assert b'"usage"' not in events
+        assert encoder.feed(events) == events
+        assert not encoder.finished
+
+
+@pytest.mark.parametrize("surface", [CHAT, MESSAGES], ids=["chat", "messages"])
+def test_a_plain_event_passes_unread_but_not_after_half_of_one(surface: Surface) -> None:
+    encoder = SameStream(surface.end_mark, surface.encode_error_event)
+    event = b'data: {"choices": [{"delta": {"content": "hi"}, "finish_reason": null}]}\n\n'
+    assert encoder.passes(event)
+    encoder.feed(event[:9])
+    assert not encoder.passes(event)
+    assert not encoder.passes(event[:9])

@@ -128,7 +128,7 @@ def test_twice_the_stream_is_at_most_twice_the_work(name: str, piece: str, size:
     try:
         work, twice = (count_work(DECODERS[name](), once * times, size) for times in (4, 8))
     except UpstreamProtocolError:
-        return  # these bytes are no stream of that wire, and the first event of them is refused
+        return  # these bytes are not a stream of that wire, and the first event of them is refused
     assert twice <= 2.2 * work
 
 

@@ -110,7 +110,7 @@ def test_the_phases_of_a_request_add_up_to_all_of_it(
 ) -> None:
     routing, upstream, first, rest = spans
     trail = Trail("", "/", 0.0, 0.0, streams=streams, routing_ms=routing, upstream_ms=upstream)
-    trail.tries = [Try("m", 200, None, upstream * share) for share in tries]
+    trail.noted = tuple(Try("m", 200, None, upstream * share) for share in tries)
     trail.first_ms = routing + upstream + first if streams else None
     trail.duration_ms = routing + upstream + first + rest
     phases = measure_phases(trail)

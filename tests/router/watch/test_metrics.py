@@ -9,12 +9,13 @@ from pathlib import Path
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from pydantic import SecretStr
 
+from plano_agents.config.client_keys import build_client_key
 from plano_agents.config.model import Config, Deployment, Preference
 from plano_agents.config.options import Breaker, Limits, Retries
 from plano_agents.errors import ConnectTimeoutError
-from plano_agents.router.request.trail import Trail, Try, show_to
+from plano_agents.protocol.usage import Tokens
+from plano_agents.router.request.trail import Trail, Try
 from plano_agents.router.watch.metrics import Metrics
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pin import Decision, SessionKey, create_pin
@@ -75,7 +76,7 @@ def build_metrics(config: Config = BOTH) -> Metrics:
 async def count(upstream: MemoryUpstream, *bodies: bytes, config: Config = BOTH) -> Page:
     """Ask with each body, as turns of one session, and give the page."""
     metrics = build_metrics(config)
-    service = build_service(config, upstream, strategy=Choose("talk"), observe=metrics.observe)
+    service = build_service(config, upstream, strategy=Choose("talk"), observe=lambda trail: metrics.observe([trail]))
     for body in bodies or (chat(),):
         await ask(service, body, ID)
     return await show(metrics)
@@ -96,6 +97,16 @@ async def test_what_a_model_was_asked_for_and_cost_is_counted_under_its_name() -
     assert page["plano_cached_input_tokens_total", GPT] == 10
     assert page["plano_output_tokens_total", GPT] == 6
     assert page["plano_route_requests_total", "talk"] == 2
+
+
+async def test_cached_tokens_are_counted_whatever_is_said_of_the_others() -> None:
+    """No request is counted otherwise for those that are counted with it."""
+    apart, together = build_metrics(), build_metrics()
+    trails = [build_trail(GPT, tokens=Tokens(cached=5)), build_trail(GPT, tokens=Tokens(9, 1, 2))]
+    for each in trails:
+        apart.observe([each])
+    together.observe(trails)
+    assert [(await show(each))["plano_cached_input_tokens_total", GPT] for each in (apart, together)] == [7, 7]
 
 
 async def test_retries_and_failovers_are_counted_under_the_model_that_failed() -> None:
@@ -124,7 +135,7 @@ async def test_deployments_are_counted_each() -> None:
         Try(GPT, 503, None, 1.0, "us"),
         Try(GPT, 200, None, 1.0, "eu"),
     ]
-    metrics.observe(build_trail(GPT, tries=tries))
+    metrics.observe([build_trail(GPT, noted=tuple(tries))])
     page = await show(metrics)
     assert page["plano_deployment_requests_total", "eu", GPT, "429"] == 1
     assert page["plano_deployment_requests_total", "eu", GPT, "2xx"] == 1
@@ -164,7 +175,7 @@ def build_trail(model: str, route: str | None = None, **fields: object) -> Trail
 )
 async def test_a_duration_falls_into_its_bucket(seconds: float, buckets: list[str]) -> None:
     metrics = build_metrics()
-    metrics.observe(build_trail(GPT, duration_ms=seconds * 1000))
+    metrics.observe([build_trail(GPT, duration_ms=seconds * 1000)])
     page = await show(metrics)
     holding = [key[2] for key, value in page.items() if key[0] == "plano_request_duration_seconds_bucket" and value]
     assert holding[:1] == buckets
@@ -173,7 +184,7 @@ async def test_a_duration_falls_into_its_bucket(seconds: float, buckets: list[st
 async def test_a_model_that_only_a_wildcard_declares_is_counted_under_the_wildcard() -> None:
     metrics = build_metrics(build_config("openai/*", CLAUDE))
     for name in ("openai/a", "openai/b", CLAUDE, "nobody/c"):
-        metrics.observe(build_trail(name, tries=[Try(name, 200, None, 1.0)]))
+        metrics.observe([build_trail(name, noted=(Try(name, 200, None, 1.0),))])
     page = await show(metrics)
     found = {key[1]: value for key, value in page.items() if key[0] == "plano_upstream_requests_total"}
     assert found == {"openai/*": 2, CLAUDE: 1, "other": 1}
@@ -182,7 +193,7 @@ async def test_a_model_that_only_a_wildcard_declares_is_counted_under_the_wildca
 async def test_a_route_that_a_request_declares_for_itself_is_counted_as_other() -> None:
     metrics = build_metrics()
     for route in ("talk", "my-own-1", "my-own-2", None):
-        metrics.observe(build_trail(GPT, route))
+        metrics.observe([build_trail(GPT, route)])
     page = await show(metrics)
     found = {key[1]: value for key, value in page.items() if key[0] == "plano_route_requests_total"}
     assert found == {"talk": 1, "other": 2, "none": 1}
@@ -191,7 +202,7 @@ async def test_a_route_that_a_request_declares_for_itself_is_counted_as_other() 
 async def test_names_of_a_configuration_that_was_replaced_are_still_known() -> None:
     metrics = build_metrics()
     metrics.configure(build_config("openai/gpt-5"))
-    metrics.observe(build_trail(GPT, tries=[Try(GPT, 200, None, 1.0)]))
+    metrics.observe([build_trail(GPT, noted=(Try(GPT, 200, None, 1.0),))])
     assert (await show(metrics))["plano_upstream_requests_total", GPT, "2xx"] == 1
 
 
@@ -206,11 +217,11 @@ async def test_whatever_clients_send_the_page_stays_within_its_ceiling() -> None
         kind, reason = kinds[number % 7]
         model = (GPT, CLAUDE, f"openai/{number}", f"p{number}/m")[number % 4]
         tried = Try(model, 200 + number % 400 if number % 3 else None, "upstream_timeout", number)
-        trail = build_trail(model, f"route-{number}", tries=[tried, tried], status=200 + number % 400)
+        trail = build_trail(model, f"route-{number}", noted=(tried, tried), status=200 + number % 400)
         trail.session = SessionKey(f"tenant-{number}", f"id-{number}")
         trail.decision = Decision(model, f"route-{number}", kind, reason, degraded[number % 4])  # type: ignore[arg-type]  # a row of the contract
         trail.duration_ms = trail.routing_ms = trail.first_ms = float(number)
-        metrics.observe(trail)
+        metrics.observe([trail])
     page = await show(metrics)
     assert 300 < len(page) <= 70 * 3 + 1 + 550
     assert not [key for key in page if any(f"{kind}-" in value for value in key for kind in ("id", "tenant", "route"))]
@@ -239,12 +250,6 @@ async def test_pins_are_counted_as_they_begin_and_end() -> None:
     assert ended == {"evicted": 2, "dropped": 1, "idle": 1, "elsewhere": 0}
 
 
-async def test_several_observers_are_shown_each_request_in_their_order() -> None:
-    seen: list[str] = []
-    show_to(lambda _: seen.append("first"), lambda _: seen.append("second"))(build_trail(GPT))
-    assert seen == ["first", "second"]
-
-
 async def read_page(client: httpx.AsyncClient) -> Page:
     response = await client.get("/metrics")
     assert response.status_code == 200
@@ -252,7 +257,7 @@ async def read_page(client: httpx.AsyncClient) -> Page:
 
 
 async def test_what_is_refused_before_the_service_is_counted_by_its_code() -> None:
-    config = build_config(GPT, client_keys=(SecretStr("k"),), limits=Limits(max_body_bytes=10))
+    config = build_config(GPT, client_keys=(build_client_key("k"),), limits=Limits(max_body_bytes=10))
     async with run_router(config) as url, httpx.AsyncClient(base_url=url, headers=JSON) as client:
         await client.post(CHAT, content=chat())
         await client.post(CHAT, content=chat(), headers={"x-api-key": "k"})

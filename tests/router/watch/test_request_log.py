@@ -15,7 +15,7 @@ from plano_agents.config.model import Config, Deployment, Preference
 from plano_agents.errors import ConnectTimeoutError, UpstreamUnreachableError
 from plano_agents.observe.log import JsonFormatter, leave_plain, paint_text
 from plano_agents.router.request.trail import Trail, Try
-from plano_agents.router.watch.request_log import RequestLine, RequestLog, shorten_id, tell_duration
+from plano_agents.router.watch.request_log import Columns, RequestLine, RequestLog, shorten_id, tell_duration
 from plano_agents.sessions.pin import Decision
 from plano_agents.testing import FakeUpstream, UpstreamExchange
 from tests.faults.redis_server import RedisServer
@@ -62,7 +62,7 @@ async def tell(
     """Ask with each body, as turns of one session, and give what was told."""
     log = RequestLog(clock=clock or Clock())
     log.configure(config)
-    service = build_service(config, upstream, strategy=Choose("talk"), observe=log.observe)
+    service = build_service(config, upstream, strategy=Choose("talk"), observe=lambda trail: log.observe([trail]))
     for body in bodies or (chat(),):
         await ask(service, body, ID)
     return caplog.records
@@ -128,6 +128,7 @@ async def test_where_machines_read_every_field_is_there(caplog: pytest.LogCaptur
         "affinity_id": UUID,
         "session": UUID,
         "session_source": None,
+        "client": None,
         "label": None,
         "tenant": None,
         "decision": "initialize",
@@ -174,6 +175,16 @@ async def test_a_failover_is_told_with_what_failed_how_often_and_who_answered(
     assert records[0].getMessage().endswith("4 tries  1 failover")
 
 
+async def test_at_level_debug_a_line_has_the_trace_the_path_and_every_try(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "plano_agents.router")
+    answers = MemoryUpstream(MemoryResponse(status=503), MemoryResponse(pieces=(COUNTED,)))
+    (record,) = [each for each in await tell(caplog, answers) if each.levelno == logging.INFO]
+    told = record.getMessage()
+    assert re.search(r"trace=\S+  path=/v1/chat/completions  affinity=\S+  tried: ", told)
+    tries = told.partition("tried: ")[2].split("; ")
+    assert [each.split(" in ")[0] for each in tries] == ["openai/gpt-4o 503", "openai/gpt-4o 200"]
+
+
 async def test_where_every_try_of_every_model_fails_that_is_told(caplog: pytest.LogCaptureFixture) -> None:
     records = await tell(caplog, MemoryUpstream(MemoryResponse(status=500)), config=build_config(GPT))
     assert warnings(records) == [f"{GPT} failed 3 times (500, 500, 500); no model answered"]
@@ -199,7 +210,7 @@ async def test_a_provider_that_refuses_its_key_is_named_at_most_once_a_minute(
     ):
         clock.now = now
         caplog.clear()
-        log.observe(Trail("0" * 32, "/", 0, 0, tries=[Try(model, status, None, 1.0)]))
+        log.observe([Trail("0" * 32, "/", 0, 0, noted=(Try(model, status, None, 1.0),))])
         told.append(warnings(caplog.records))
 
     def refusal(provider: str, model: str, status: int) -> str:
@@ -219,8 +230,8 @@ async def test_a_deployment_is_named_wherever_its_model_is(caplog: pytest.LogCap
     log.configure(build_deployed())
     caplog.set_level("INFO")
     decision = Decision(GPT, None, "retain", "deployment", because="status 503", deployment="us")
-    tries = [Try(GPT, 503, None, 1.0, "eu"), Try(GPT, 200, None, 1.0, "us")]
-    log.observe(Trail("0" * 32, "/", 0, 0, decision=decision, tries=tries, status=200))
+    tries = (Try(GPT, 503, None, 1.0, "eu"), Try(GPT, 200, None, 1.0, "us"))
+    log.observe([Trail("0" * 32, "/", 0, 0, decision=decision, noted=tries, status=200)])
     line, warning = (record.getMessage() for record in caplog.records)
     assert "retain deployment" in line
     assert f"{GPT} (us)" in line
@@ -232,7 +243,7 @@ async def test_the_refused_key_of_a_deployment_is_named_and_never_shown(caplog: 
     log = RequestLog(clock=Clock())
     log.configure(build_deployed())
     for deployment in ("eu", "eu", "us"):
-        log.observe(Trail("0" * 32, "/", 0, 0, tries=[Try(GPT, 401, None, 1.0, deployment)]))
+        log.observe([Trail("0" * 32, "/", 0, 0, noted=(Try(GPT, 401, None, 1.0, deployment),))])
     told = "the provider openai refuses the key for openai/gpt-4o ({}) (401): see its access_key in plano-agents.yaml"
     assert warnings(caplog.records) == [told.format("eu"), told.format("us")]
     assert "k-eu" not in caplog.text
@@ -272,7 +283,7 @@ def test_durations_are_brief() -> None:
 
 def test_what_a_client_may_name_can_neither_break_nor_widen_a_line() -> None:
     decision = Decision("openai/\x1b[2J\nforged", "x" * 500, "none", None)
-    line = RequestLine(Trail("0" * 32, "/", 0, 0, decision=decision), {"model": 1, "route": 1})
+    line = RequestLine(Trail("0" * 32, "/", 0, 0, decision=decision), Columns(model=1, route=1))
     text = line.render(leave_plain)
     assert text.isprintable()
     assert "openai/\\u001b[2J\\nforged" in text
@@ -281,7 +292,7 @@ def test_what_a_client_may_name_can_neither_break_nor_widen_a_line() -> None:
 
 def test_a_status_is_coloured_by_its_class() -> None:
     for status, colour in ((200, 32), (404, 33), (502, 31)):
-        line = RequestLine(Trail("0" * 32, "/", 0, 0, status=status), {"model": 1, "route": 1})
+        line = RequestLine(Trail("0" * 32, "/", 0, 0, status=status), Columns(model=1, route=1))
         assert f"\x1b[{colour}m{status}\x1b[0m" in line.render(paint_text)
 
 
@@ -312,7 +323,7 @@ async def test_a_router_tells_of_requests_on_its_output_and_of_breakers_and_the_
             errors = router.process.stderr
             assert errors is not None
             await talk(router.url, build_request(chat()))
-            opened = await read_error(errors, "is open for")
+            opened = await read_error(errors, "open for")
             healthy.set()
             await redis.kill()
             while (await talk(router.url, build_request(chat(), "x-model-affinity: run-1")))[0] != 200:
@@ -324,7 +335,7 @@ async def test_a_router_tells_of_requests_on_its_output_and_of_breakers_and_the_
             assert router.process.stdout is not None
             said = (await router.process.stdout.read()).decode()
     assert re.search(
-        rf"Z  w[12]  WARNING  the circuit breaker of {GPT} is open for 0.1 s \(failures in a row: 1\)\n",
+        rf"Z  w[12]  WARNING  circuit breaker of {GPT} open for 0.1 s after 1 consecutive failures\n",
         opened,
     )
     assert all(re.search(r"Z  w[12]  WARNING  ", line) for line in (lost, back))

@@ -37,7 +37,7 @@ COUNTED = json.dumps(
         "usage": {
             "prompt_tokens": 7,
             "completion_tokens": 3,
-            "prompt_tokens_details": {"cached_tokens": 5},
+            "prompt_tokens_details": {"cached_tokens": 5, "cache_write_tokens": 1},
         },
     }
 ).encode()
@@ -174,6 +174,7 @@ async def test_spans_say_who_decided_what_and_who_answered_with_what_cost(collec
         "gen_ai.usage.input_tokens": 7,
         "gen_ai.usage.output_tokens": 3,
         "gen_ai.usage.cache_read.input_tokens": 5,
+        "gen_ai.usage.cache_write.input_tokens": 1,
         "gen_ai.conversation.id": hash_affinity_id("run-1"),
         "http.response.status_code": 200,
         "server.address": "127.0.0.1",
@@ -438,7 +439,7 @@ async def test_a_bug_in_tracing_is_a_line_for_the_operator_and_nothing_for_the_c
         answer = await ask(client)
     assert answer.content == COUNTED
     (told,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
-    assert told.startswith(f"trace {answer.headers['x-plano-trace-id']}: unexpected RuntimeError at ")
+    assert told.startswith(f"trace {answer.headers['x-plano-trace-id']}: unexpected error (RuntimeError at ")
     assert PROMPT not in told
 
 

@@ -50,7 +50,7 @@ OUTCOMES = ("same", "switch", "not_compared", "failed", "dropped")
 """What becomes of a sampled turn, as metrics tell it."""
 
 TellGhost = Callable[[Trail, Ghost], None]
-"""Is told each turn's ghost."""
+"""Called for each turn's ghost."""
 
 
 class Sample(NamedTuple):
@@ -63,7 +63,7 @@ class Sample(NamedTuple):
     find_prices: Callable[[], Mapping[str, ModelMetrics]]
     """Gives what is known of the models' prices now, by name."""
     tell: TellGhost
-    """Is told each ghost."""
+    """Called for each ghost."""
 
 
 class _Waiting(NamedTuple):
@@ -215,7 +215,7 @@ class Beside:
 
 
 def _is_pinned_turn(endpoint: Endpoint, trail: Trail) -> bool:
-    """Whether a request was served, for good, by the model that its session's pin names, unrouted."""
+    """Check whether a request was served, for good, by the model that its session's pin names, unrouted."""
     decision = trail.decision
     return (
         decision is not None

@@ -27,9 +27,9 @@ class Found(NamedTuple):
     days: Mapping[date, Shares]
     """Each day that has some, oldest first."""
     is_shared: bool
-    """Whether they are those of all processes that share the store."""
+    """True if they are those of all processes that share the store."""
     is_degraded: bool
-    """Whether the shared store did not answer, and they are this process's own."""
+    """True if the shared store did not answer, and they are this process's own."""
 
 
 class Days:
@@ -109,7 +109,7 @@ class Days:
     async def _keep_writing(self) -> None:
         while True:
             await self._sleep(WRITE_SECONDS)
-            with suppress(StoreUnavailableError):  # it is told elsewhere, and what was not written is written later
+            with suppress(StoreUnavailableError):  # it is reported elsewhere, and what was not written is written later
                 await self._write()
 
     async def _write(self) -> None:

@@ -49,7 +49,7 @@ class Estimate(NamedTuple):
     high: float | None
     """Where it ends."""
     is_rough: bool = False
-    """Whether a few large turns dominate, so that the margin may be too narrow."""
+    """True if a few large turns dominate, so the margin may be too narrow."""
 
     def times(self, factor: float) -> "Estimate":
         """Scale the estimate and its margin."""

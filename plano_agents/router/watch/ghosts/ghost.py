@@ -43,12 +43,12 @@ class Ghost(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     @property
     def is_compared(self) -> bool:
-        """Whether it is known which model would have served the turn before."""
+        """True if it is known which model would have served the turn before."""
         return self.before is not None
 
     @property
     def is_switch(self) -> bool:
-        """Whether the turn would have been a switch."""
+        """True if the turn would have been a switch."""
         return self.before is not None and self.before != self.model
 
 

@@ -31,7 +31,7 @@ class Figure:
     high: float | None
     """The margin's upper end."""
     is_rough: bool
-    """Whether a few large turns dominate, so that the margin may be too narrow."""
+    """True if a few large turns dominate, so the margin may be too narrow."""
 
 
 @dataclass(frozen=True, slots=True)

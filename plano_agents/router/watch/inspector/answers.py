@@ -67,7 +67,8 @@ class OwnInspector:
     def __init__(self, history: History | None = None, *, heartbeat_seconds: float = HEARTBEAT_SECONDS) -> None:
         self._history = history if history is not None else History()
         self._events = Events(self._history, heartbeat_seconds=heartbeat_seconds)
-        self.keep = self._history.add
+        self.keep = self._history.keep
+        self.keep_record = self._history.add
         self.keep_ghost = self._history.add_ghost
         self.count_violation = self._history.count_violation
         self.close = self._events.close
@@ -99,14 +100,14 @@ class OwnInspector:
         page = _Page(name_event(self._history), build_totals(self._history), [], None)
         turns = 0
         for session in self._history.latest():
-            last = session.turns[-1].n
+            last = session.last
             if before is not None and last >= before:
                 continue
             if page.sessions and (len(page.sessions) == PAGE_SESSIONS or turns >= PAGE_TURNS):
                 page.next = page.sessions[-1].turns[-1].n
                 break
             page.sessions.append(_describe(session))
-            turns += len(session.turns)
+            turns += len(page.sessions[-1].turns)
         return page
 
     def _find(self, parameters: Mapping[str, str]) -> _Session:
@@ -115,14 +116,14 @@ class OwnInspector:
         if session is None:
             what = f"The session {affinity_id[:256]!r}" if affinity_id is not None else "A request without a session"
             raise SessionNotFoundError(
-                f"{what} is not remembered: it had no turn since the router started, or others have taken its place.",
+                f"{what} is not in memory: it had no turn since the router started, or newer ones replaced it.",
                 param="id",
             )
         return _describe(session)
 
 
 def _describe(session: Remembered) -> _Session:
-    return _Session(*session.key, session.first_at, session.count(), list(session.turns))
+    return _Session(*session.key, session.first_at, session.count(), session.turns)
 
 
 def _read_before(given: str | None) -> int | None:

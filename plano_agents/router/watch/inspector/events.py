@@ -29,7 +29,7 @@ HEARTBEAT_SECONDS = 15.0
 """How long a stream is silent at most."""
 
 GATHER_SECONDS = 0.1
-"""How long events are gathered before they are told together."""
+"""How long events are gathered before they are sent together."""
 
 RETRY_MS = 1_000
 """When a page whose connection broke comes back."""
@@ -52,6 +52,10 @@ class Totals(msgspec.Struct):
     """How many requests broke the promise."""
     counts: Counts
     """The rest."""
+    routed_ms: float | None
+    """The median time to decide of the latest turns that were routed; None where there are none."""
+    pinned_ms: float | None
+    """The same of those that were not, for their model was pinned."""
 
 
 class _Turns(msgspec.Struct):
@@ -62,7 +66,8 @@ class _Turns(msgspec.Struct):
 
 def build_totals(history: History) -> Totals:
     """Sum up a history."""
-    return Totals(history.since, history.sessions, history.violations, history.counts)
+    routed, pinned = history.find_medians()
+    return Totals(history.since, history.sessions, history.violations, history.counts, routed, pinned)
 
 
 def name_event(history: History) -> str:
@@ -115,7 +120,7 @@ class Events:
         """
         if self.watchers >= MAX_WATCHERS:
             raise OverloadedError(
-                f"{self.watchers} pages watch already, which is the limit. Close one.",
+                f"{self.watchers} pages are already connected, which is the limit. Close one.",
                 retry_after_seconds=FULL_RETRY_SECONDS,
             )
         return self._watch(self._read_number(last_event_id))

@@ -1,8 +1,11 @@
 """The inspector's history: the latest sessions with their latest turns, and totals since the start.
 
 Memory is bounded three ways: `MAX_SESSIONS` sessions, `MAX_TURNS` turns of each, `MAX_RECORDS` turns in all; what was
-used longest ago goes first. A session's counts and the totals go on counting what is no longer kept. Measured: 20,000
-records of routed turns with three scores hold 19 MiB, which is what the whole comes to.
+used longest ago goes first. Turns that are too many for their session go together, once a quarter of `MAX_TURNS` is. A
+session's counts and the totals go on counting what is no longer kept. Measured: 20,000 records of routed turns with
+three scores hold 19 MiB, which is what the whole comes to.
+
+Of most turns the trail is kept as it is, and a record is made when somebody reads (`record`).
 
 Requests without a session are one group, with the same bounds. Everything happens on one
 event loop, and nothing here does IO.
@@ -11,14 +14,20 @@ event loop, and nothing here does IO.
 import secrets
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from itertools import islice
+from operator import attrgetter
+from statistics import median
 
 import msgspec
 
+from plano_agents.protocol.usage import NO_TOKENS, Tokens
+from plano_agents.router.request.trail import Trail, group_alike
 from plano_agents.router.watch.ghosts.ghost import Ghost
-from plano_agents.router.watch.inspector.record import GhostNews, Record
+from plano_agents.router.watch.inspector.record import GhostNews, Record, build_record, has_failed, is_lean, price
+from plano_agents.routing.candidates import ModelMetrics
+from plano_agents.routing.cost import price_tokens
 
 MAX_SESSIONS = 1_000
 """How many sessions are remembered, the requests without one counted as one."""
@@ -32,9 +41,15 @@ MAX_RECORDS = 20_000
 MAX_RECENT = 2_000
 """How many of the latest turns can be told again to a page that was away."""
 
-
 Key = tuple[str, str | None]
 """A session's tenant and affinity id; with None, all requests without a session."""
+
+Turn = Record | Trail
+"""A request as it is kept."""
+
+_NO_SESSION: Key = ("", None)
+_SESSION, _TOKENS = attrgetter("session"), attrgetter("tokens")
+_ROUTING, _UPSTREAM = attrgetter("routing_ms"), attrgetter("upstream_ms")
 
 
 class GhostCounts(msgspec.Struct, gc=False):
@@ -116,7 +131,7 @@ class Counts(msgspec.Struct, gc=False):
     priced: int = 0
     """Of how many the cost is known."""
     cost_is_most: bool = False
-    """Whether that may have been less."""
+    """True if that may have been less."""
     ghosts: GhostCounts = msgspec.field(default_factory=GhostCounts)
     """Of those that were routed beside."""
 
@@ -138,34 +153,81 @@ class Counts(msgspec.Struct, gc=False):
             self.priced += 1
             self.cost_usd += record.cost_usd
             self.cost_is_most = self.cost_is_most or record.cost_is_most
+        if record.ghost is not None:
+            self.ghosts.add(record.ghost)
+
+    def add_alike(self, trails: Sequence[Trail]) -> None:
+        """Count lean trails that are alike."""
+        first, number = trails[0], len(trails)
+        self.turns += number
+        if first.decision is not None and first.decision.kind == "switch":
+            self.switches += number
+        if has_failed(first.status, first.failure):
+            self.failures += number
+        self.routing_ms += sum(filter(None, map(_ROUTING, trails)))
+        self.upstream_ms += sum(filter(None, map(_UPSTREAM, trails)))
+        spent = list(map(_TOKENS, trails))
+        together = Tokens(*map(sum, zip(*spent, strict=True)))
+        self.input += together.input
+        self.output += together.output
+        self.cached += together.cached
+        cost = price_tokens(together, first.prices) if first.prices is not None else None
+        if cost is not None:
+            self.priced += number - spent.count(NO_TOKENS)
+            self.cost_usd += cost.usd
+            self.cost_is_most = self.cost_is_most or cost.is_most
+
+    def add_all(self, turns: Sequence[Turn]) -> None:
+        """Count turns."""
+        lean = [each for each in turns if isinstance(each, Trail)]
+        for trails in group_alike(lean) if lean else ():
+            self.add_alike(trails)
+        for each in turns:
+            if isinstance(each, Record):
+                self.add(each)
 
 
 class Remembered:
     """A session, or all requests without one."""
 
-    __slots__ = ("_older", "first_at", "key", "turns")
+    __slots__ = ("_max_turns", "_older", "first_at", "kept", "key")
 
-    def __init__(self, key: Key, first_at: float) -> None:
+    def __init__(self, key: Key, first_at: float, max_turns: int) -> None:
         self.key = key
         self.first_at = first_at
         """When the first request came that is counted; Unix time in seconds."""
-        self.turns: deque[Record] = deque()
-        """The latest, oldest first."""
+        self.kept: list[Turn] = []
+        """The latest turns, oldest first, and perhaps a few more before `fold` is called."""
+        self._max_turns = max_turns
         self._older = Counts()
 
-    def forget_oldest(self) -> None:
-        """Let the oldest turn go; it still counts."""
-        turn = self.turns.popleft()
-        self._older.add(turn)
-        if turn.ghost is not None:
-            self._older.ghosts.add(turn.ghost)
+    @property
+    def last(self) -> int:
+        """The number of the latest turn."""
+        return self.kept[-1].n
+
+    @property
+    def turns(self) -> list[Record]:
+        """The latest turns, oldest first."""
+        self.fold()
+        return [_read(each) for each in self.kept]
+
+    def fold(self) -> None:
+        """Let the oldest turns go that are too many; they still count."""
+        excess = len(self.kept) - self._max_turns
+        if excess > 0:
+            self._older.add_all(self.kept[:excess])
+            del self.kept[:excess]
 
     def add_ghost(self, news: GhostNews) -> Record | None:
         """Note a turn's ghost, and give its record; None where that is no longer kept."""
-        for turn in reversed(self.turns):
-            if turn.at == news.at and turn.trace_id == news.trace_id:
-                turn.ghost = news.ghost
-                return turn
+        self.fold()
+        for number in reversed(range(len(self.kept))):
+            turn = self.kept[number]
+            if turn.trace_id == news.trace_id and news.at == (turn.at if isinstance(turn, Record) else turn.began_at):
+                record = self.kept[number] = _read(turn)
+                record.ghost = news.ghost
+                return record
         self._older.ghosts.add(news.ghost)
         return None
 
@@ -173,10 +235,7 @@ class Remembered:
         """Sum up its turns, those that are no longer kept included."""
         counts = copy(self._older)
         counts.ghosts = copy(counts.ghosts)
-        for turn in self.turns:
-            counts.add(turn)
-            if turn.ghost is not None:
-                counts.ghosts.add(turn.ghost)
+        counts.add_all(self.kept)
         return counts
 
 
@@ -203,8 +262,9 @@ class History:
         self._max_sessions = max_sessions
         self._max_turns = max_turns
         self._max_records = max_records
+        self._slack = max_turns // 4
         self._sessions: OrderedDict[Key, Remembered] = OrderedDict()
-        self._recent: deque[Record | GhostMark] = deque(maxlen=max_recent)
+        self._recent: deque[Turn | GhostMark] = deque(maxlen=max_recent)
         self._kept = 0
         self.epoch = secrets.token_hex(4)
         """Names this history: numbers of another, before a restart, mean nothing here."""
@@ -219,29 +279,64 @@ class History:
         self.violations = 0
         """How many requests broke the promise that a session keeps its model; it must stay 0."""
         self.on_change: Callable[[], None] = lambda: None
-        """Called after each change; it must be quick."""
+        """Called after changes; it must be quick."""
+
+    def keep(self, trails: Sequence[Trail], prices: Mapping[str, ModelMetrics]) -> None:
+        """Remember requests, and give them their numbers.
+
+        Args:
+            trails: Requests that are over, in the order of their ends.
+            prices: What is known of the models' prices, by name.
+        """
+        records: dict[int, Record] = {}
+        for each in group_alike(trails):
+            if is_lean(each):
+                known = price(each[0], prices)
+                if known is not None:
+                    for trail in each:
+                        trail.prices = known
+                self.counts.add_alike(each)
+            else:
+                for trail in each:
+                    record = records[id(trail)] = build_record(trail, price(trail, prices))
+                    self.counts.add(record)
+        turns = [records.get(id(each), each) for each in trails] if records else trails
+        self._remember(turns, map(_SESSION, trails))
 
     def add(self, record: Record) -> None:
-        """Remember a request, and give it its number."""
-        self.last = record.n = self.last + 1
+        """Remember a request that another process has written down, and give it its number."""
         self.counts.add(record)
-        self._recent.append(record)
-        key = (record.tenant, record.session)
-        session = self._sessions.get(key)
-        if session is None:
-            session = self._sessions[key] = Remembered(key, record.at)
-            self.sessions += record.session is not None
-        else:
-            self._sessions.move_to_end(key)
-        session.turns.append(record)
-        self._kept += 1
-        if len(session.turns) > self._max_turns:
-            session.forget_oldest()
-            self._kept -= 1
-        while len(self._sessions) > self._max_sessions or (self._kept > self._max_records and len(self._sessions) > 1):
-            _, forgotten = self._sessions.popitem(last=False)
-            self._kept -= len(forgotten.turns)
+        self._remember((record,), ((record.tenant, record.session),))
+
+    def _remember(self, turns: Sequence[Turn], keys: Iterable[Key | None]) -> None:
+        sessions, number = self._sessions, self.last
+        for turn, named in zip(turns, keys, strict=True):
+            turn.n = number = number + 1
+            key = named or _NO_SESSION
+            session = sessions.get(key)
+            if session is None:
+                session = self._begin(key, turn)
+            else:
+                sessions.move_to_end(key)
+            kept = session.kept
+            kept.append(turn)
+            if len(kept) <= self._max_turns:
+                self._kept += 1
+            elif len(kept) > self._max_turns + self._slack:
+                session.fold()
+        self.last = number
+        self._recent.extend(turns)
+        while len(sessions) > self._max_sessions or (self._kept > self._max_records and len(sessions) > 1):
+            _, forgotten = sessions.popitem(last=False)
+            self._kept -= min(len(forgotten.kept), self._max_turns)
         self.on_change()
+
+    def _begin(self, key: Key, turn: Turn) -> Remembered:
+        """Begin to remember a session."""
+        at = turn.at if isinstance(turn, Record) else turn.began_at
+        session = self._sessions[key] = Remembered(key, at, self._max_turns)
+        self.sessions += key[1] is not None
+        return session
 
     def add_ghost(self, news: GhostNews) -> None:
         """Note the ghost of a turn that was remembered."""
@@ -257,6 +352,19 @@ class History:
         """Count a broken promise."""
         self.violations += 1
         self.on_change()
+
+    def find_medians(self) -> tuple[float | None, float | None]:
+        """Find the median times to decide, in milliseconds, of the latest `MAX_RECENT` turns.
+
+        Returns:
+            That of turns that were routed, and that of the others; None where there is none.
+        """
+        times: tuple[list[float], list[float]] = ([], [])
+        for each in self._recent:
+            if not isinstance(each, GhostMark) and each.routing_ms is not None:
+                times[isinstance(each, Trail) or each.strategy is None].append(each.routing_ms)
+        routed, others = (median(each) if each else None for each in times)
+        return routed, others
 
     def find(self, key: Key) -> Remembered | None:
         """Give a session; None where it is not remembered."""
@@ -278,4 +386,10 @@ class History:
         missing = self.last - number
         if not 0 <= missing <= len(self._recent):
             return None
-        return list(islice(reversed(self._recent), missing))[::-1]
+        found = list(islice(reversed(self._recent), missing))[::-1]
+        return [each if isinstance(each, GhostMark) else _read(each) for each in found]
+
+
+def _read(turn: Turn) -> Record:
+    """Give a turn's record."""
+    return turn if isinstance(turn, Record) else build_record(turn, turn.prices)

@@ -1,17 +1,19 @@
 """One request that is over, as the inspector remembers it: ids, models, routes, times, counts; nothing of a prompt.
 
-A record is made of every request, watched or not, so making one copies references and a few numbers, and writes
-nothing. Names that clients choose are cut to a length that many of them cannot fill the memory with.
+A record is made when somebody reads. Until then the history keeps the request's trail, if nothing in it is long
+(`is_lean`); of another a record is made at once, which cuts names that clients choose to a length that many of them
+cannot fill the memory with.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
 
 import msgspec
 
 from plano_agents.router.request.trail import Trail, Try
 from plano_agents.router.watch.ghosts.ghost import Ghost
 from plano_agents.routing.candidates import ModelMetrics
-from plano_agents.routing.cost import compute_cost
+from plano_agents.routing.cost import find_prices, price_tokens
 from plano_agents.routing.strategy import Ranking
 
 MAX_SCORES = 24
@@ -22,6 +24,8 @@ MAX_ADJUSTED = 16
 
 MAX_NAME = 120
 """How much of a preference's name is; a request may bring its own."""
+
+_RANKING, _ORIGIN = attrgetter("ranking"), attrgetter("origin")
 
 
 class Sending(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -89,13 +93,13 @@ class Record(msgspec.Struct, gc=False, omit_defaults=True):
     sendings: tuple[Sending, ...] = ()
     """What was sent to providers, in order, where that was more than one answer."""
     streams: bool = False
-    """Whether the answer came as a stream."""
+    """True if the answer came as a stream."""
     status: int | None = None
     """The HTTP status of the answer."""
     failure: str | None = None
     """The code of the error that the client was told."""
     client_left: bool = False
-    """Whether the client left before its answer was whole."""
+    """True if the client left before its answer was whole."""
     routing_ms: float | None = None
     """How long the decision took."""
     upstream_ms: float | None = None
@@ -111,14 +115,14 @@ class Record(msgspec.Struct, gc=False, omit_defaults=True):
     cost_usd: float | None = None
     """What it cost; None where the model's prices are not known, or its tokens."""
     cost_is_most: bool = False
-    """Whether it may have been less: the price of cached tokens is not known."""
+    """True if it may have been less: the price of cached tokens is not known."""
     ghost: Ghost | None = None
     """The turn without affinity; None where it was not routed beside."""
 
     @property
     def has_failed(self) -> bool:
-        """Whether the client got an error."""
-        return self.failure is not None or (self.status is not None and self.status >= 400)  # noqa: PLR2004 - HTTP's
+        """True if the client got an error."""
+        return has_failed(self.status, self.failure)
 
 
 class GhostNews(msgspec.Struct, frozen=True, gc=False):
@@ -136,15 +140,52 @@ class GhostNews(msgspec.Struct, frozen=True, gc=False):
     """The ghost."""
 
 
-def build_record(trail: Trail, prices: Mapping[str, ModelMetrics]) -> Record:
+def has_failed(status: int | None, failure: str | None) -> bool:
+    """Check whether a client got an error."""
+    return failure is not None or (status is not None and status >= 400)  # noqa: PLR2004 - HTTP's
+
+
+def is_lean(trails: Sequence[Trail]) -> bool:
+    """Check whether trails hold no more than their records would: nothing that a client may have made long.
+
+    Args:
+        trails: Some that are alike; see `group_alike`.
+    """
+    first = trails[0]
+    decision = first.decision
+    return (
+        decision is not None
+        and decision.because is None
+        and len(decision.route or "") <= MAX_NAME
+        and first.failure is None
+        and all(each.words is None for each in first.noted)
+        and len(first.noted) <= 1
+        and not first.adjustments
+        and not any(map(_RANKING, trails))
+        and not any(map(_ORIGIN, trails))
+    )
+
+
+def price(trail: Trail, known: Mapping[str, ModelMetrics]) -> ModelMetrics | None:
+    """Find the prices of the model that served a request; None where they are not known.
+
+    Args:
+        trail: The request.
+        known: What is known of the models' prices, by name.
+    """
+    decision = trail.decision
+    return find_prices(decision.model, known) if decision is not None and known else None
+
+
+def build_record(trail: Trail, prices: ModelMetrics | None) -> Record:
     """Write down a request that is over.
 
     Args:
         trail: What is known of it.
-        prices: What is known of the models' prices, by name.
+        prices: What is known of its model's prices.
     """
     tenant, session = trail.session or ("", None)
-    tokens, ranking, tries = trail.tokens, trail.ranking, trail.tries
+    tokens, ranking, tries, decision = trail.tokens, trail.ranking, trail.tries, trail.decision
     record = Record(
         tenant,
         session,
@@ -152,6 +193,7 @@ def build_record(trail: Trail, prices: Mapping[str, ModelMetrics]) -> Record:
         trail.trace_id,
         trail.path,
         trail.duration_ms or 0.0,
+        trail.n,
         streams=trail.streams,
         status=trail.status,
         failure=trail.failure,
@@ -159,19 +201,19 @@ def build_record(trail: Trail, prices: Mapping[str, ModelMetrics]) -> Record:
         routing_ms=trail.routing_ms,
         upstream_ms=trail.upstream_ms,
         first_ms=trail.first_ms,
-        input=tokens.input,
-        output=tokens.output,
-        cached=tokens.cached,
-        source=_cut(trail.origin.source if trail.origin is not None else None),
+        input=tokens[0],
+        output=tokens[1],
+        cached=tokens[2],
         label=trail.label,
     )
-    decision = trail.decision
+    if trail.origin is not None:
+        record.source = _cut(trail.origin.source)
     if decision is not None:
         record.model, record.route = decision.model, _cut(decision.route)
         record.decision, record.reason, record.degraded = decision.kind, decision.reason, decision.degraded
         record.because, record.pinned = _cut(decision.because), decision.pinned
         record.deployment = decision.deployment
-        cost = compute_cost(decision.model, tokens, prices) if prices else None
+        cost = price_tokens(tokens, prices) if prices is not None else None
         if cost is not None:
             record.cost_usd, record.cost_is_most = cost
     if ranking is not None:

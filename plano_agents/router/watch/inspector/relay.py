@@ -15,7 +15,7 @@ import os
 import socket
 import tempfile
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -26,8 +26,11 @@ from plano_agents.errors import InspectorUnavailableError, PlanoError
 from plano_agents.http.server.departure import while_connected
 from plano_agents.protocol.openai_chat import encode_error
 from plano_agents.router.request.answer import Answer, Pieces, StreamBrokenError, answer_error, closing
-from plano_agents.router.watch.inspector.record import GhostNews, Record
-from plano_agents.router.watch.inspector.seam import Inspector, Question
+from plano_agents.router.request.trail import Trail
+from plano_agents.router.watch.inspector.answers import OwnInspector
+from plano_agents.router.watch.inspector.record import GhostNews, Record, build_record, price
+from plano_agents.router.watch.inspector.seam import Question
+from plano_agents.routing.candidates import ModelMetrics
 
 MAX_PENDING = 5_000
 """How many records a worker holds until they are sent."""
@@ -107,9 +110,9 @@ class RelayedInspector:
         self._sending: asyncio.Task[None] | None = None
         self._writer: asyncio.StreamWriter | None = None
 
-    def keep(self, record: Record) -> None:
-        """Send a request's record, in a moment."""
-        self._pending.append(record)
+    def keep(self, trails: Sequence[Trail], prices: Mapping[str, ModelMetrics]) -> None:
+        """Send requests' records, in a moment."""
+        self._pending.extend([build_record(each, price(each, prices)) for each in trails])
         self._begin()
 
     def keep_ghost(self, news: GhostNews) -> None:
@@ -138,8 +141,7 @@ class RelayedInspector:
             if writer is not None:
                 writer.close()
             raise InspectorUnavailableError(
-                "The process that remembers for the inspector does not answer; it is started again when it has ended. "
-                "Try again in a moment."
+                "The inspector's process does not answer; it is restarted if it has ended. Try again in a moment."
             ) from error
         return Answer(head.status, head.headers, Pieces(_read_pieces(reader, writer)))
 
@@ -190,7 +192,7 @@ class Rememberer:
         inspector: Remembers.
     """
 
-    def __init__(self, inspector: Inspector) -> None:
+    def __init__(self, inspector: OwnInspector) -> None:
         self._inspector = inspector
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -200,7 +202,7 @@ class Rememberer:
             with suppress(asyncio.IncompleteReadError, OSError, asyncio.CancelledError):
                 while isinstance(said := _decode(await _read(reader)), Batch):
                     for record in said.records:
-                        self._inspector.keep(record)
+                        self._inspector.keep_record(record)
                     for news in said.ghosts:
                         self._inspector.keep_ghost(news)
                     for _ in range(said.violations):

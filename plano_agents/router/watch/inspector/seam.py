@@ -1,6 +1,7 @@
 """The seam between the router and the inspector's memory: this process, or one for several workers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -8,7 +9,7 @@ import msgspec
 from plano_agents.router.request.answer import Answer
 from plano_agents.router.request.trail import Observer, Trail
 from plano_agents.router.watch.ghosts.ghost import Ghost
-from plano_agents.router.watch.inspector.record import GhostNews, Record, build_record
+from plano_agents.router.watch.inspector.record import GhostNews
 from plano_agents.routing.candidates import ModelMetrics
 
 
@@ -30,8 +31,13 @@ class Inspector(Protocol):
     def workers(self) -> int:
         """The number of processes whose requests it knows."""
 
-    def keep(self, record: Record) -> None:
-        """Remember a request; called on the event loop for every one, so it returns at once and never raises."""
+    def keep(self, trails: Sequence[Trail], prices: Mapping[str, ModelMetrics]) -> None:
+        """Remember requests; called on the event loop for all, so it returns at once and never raises.
+
+        Args:
+            trails: Requests that are over, in the order of their ends.
+            prices: What is known of the models' prices, by name.
+        """
 
     def keep_ghost(self, news: GhostNews) -> None:
         """Remember the ghost of a request that is remembered; returns at once and never raises."""
@@ -60,17 +66,19 @@ def build_observer(
         inspector: Remembers.
         prices: What is known of the models' prices, by name.
     """
-
-    def observe(trail: Trail) -> None:
-        inspector.keep(build_record(trail, prices))
-
-    return observe
+    return partial(inspector.keep, prices=prices)
 
 
-def build_ghost_teller(inspector: Inspector) -> Callable[[Trail, Ghost], None]:
-    """Let an inspector remember every ghost."""
+def build_ghost_teller(inspector: Inspector, settle: Callable[[], None]) -> Callable[[Trail, Ghost], None]:
+    """Let an inspector remember every ghost.
+
+    Args:
+        inspector: Remembers.
+        settle: Has it remember the requests before.
+    """
 
     def tell(trail: Trail, ghost: Ghost) -> None:
+        settle()
         tenant, session = trail.session or ("", None)
         inspector.keep_ghost(GhostNews(tenant, session, trail.began_at, trail.trace_id, ghost))
 

@@ -56,15 +56,23 @@ class InspectorSite:
         config: Its models and preferences are named.
         check_operator: Lets an operator in to the answers.
         has_prices: Whether a model's prices are known.
+        settle: Has requests remembered that are over, before a question is asked.
     """
 
     def __init__(
-        self, inspector: Inspector, config: Config, check_operator: CheckOperator, *, has_prices: bool
+        self,
+        inspector: Inspector,
+        config: Config,
+        check_operator: CheckOperator,
+        *,
+        has_prices: bool,
+        settle: Callable[[], None] = lambda: None,
     ) -> None:
         self._inspector = inspector
         self._config = config
         self._check_operator = check_operator
         self._has_prices = has_prices
+        self._settle = settle
 
     def find_direct(self, path: str) -> Serve | None:
         """See `plano_agents.http.server.handlers.DirectApp`."""
@@ -81,6 +89,7 @@ class InspectorSite:
         name = path.removeprefix(_API)
         if name == "router":
             return self._introduce()
+        self._settle()
         parameters = dict(parse_qsl(query, keep_blank_values=True))
         return await self._inspector.ask(Question(name, parameters, headers.get("last-event-id")))
 
@@ -91,7 +100,7 @@ class InspectorSite:
             "version": plano_agents.__version__,
             "models": [model.name for model in config.models],
             "preferences": [each.name for each in config.preferences],
-            "has_tenants": config.routing.session_cache.tenant_header is not None,
+            "has_tenants": config.has_tenants,
             "is_shared": config.routing.session_cache.is_shared,
             "has_prices": any(isinstance(source, CostSource) for source in config.metrics_sources) or self._has_prices,
             "observe": config.routing.observe,

@@ -20,6 +20,7 @@ from plano_agents.router.app import Router
 from plano_agents.router.watch.inspector.answers import OwnInspector
 from plano_agents.testing import FakeUpstream, UpstreamExchange, give
 from tests.faults.redis_server import NEEDED
+from tests.patience import PATIENCE_SECONDS
 from tests.router.conftest import PROMPT, chat
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -79,7 +80,7 @@ class Site:
         if affinity_id is not None:
             sent["x-model-affinity"] = affinity_id
         body = chat(model=model, messages=[{"role": "user", "content": said}])
-        async with httpx.AsyncClient(base_url=self.url) as http:
+        async with httpx.AsyncClient(base_url=self.url, timeout=PATIENCE_SECONDS) as http:
             answer = await http.post("/v1/chat/completions", content=body, headers=sent)
         return answer.status_code
 
@@ -93,10 +94,15 @@ class Site:
         awaits: str = ".state[data-state=live]",
         tolerated: tuple[str, ...] = (),
         bypass_csp: bool = False,
+        is_phone: bool = False,
     ) -> AsyncGenerator[Page, None]:
         """Open a page, wait for what it awaits, and see at the end that it did nothing that it should not."""
         context = await self.browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=bypass_csp
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,
+            bypass_csp=bypass_csp,
+            is_mobile=is_phone,
+            has_touch=is_phone,
         )
         faults: list[str] = []
         page = await context.new_page()

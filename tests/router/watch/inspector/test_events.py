@@ -152,7 +152,7 @@ async def test_watchers_are_counted_and_no_more_are_let_in_than_there_is_room_fo
     streams = [events.watch(None) for _ in range(MAX_WATCHERS)]
     for stream in streams:
         await anext(stream)
-    with pytest.raises(OverloadedError, match="32 pages watch"):
+    with pytest.raises(OverloadedError, match="32 pages are already connected"):
         events.watch(None)
     await streams.pop().aclose()
     async with aclosing(events.watch(None)) as stream:

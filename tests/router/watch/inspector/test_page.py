@@ -9,11 +9,12 @@ import httpx
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, FloatRect, Locator, Page, expect
 from pydantic import SecretStr
 from starlette.responses import JSONResponse
 
 from plano_agents import processes
+from plano_agents.config.client_keys import build_client_key
 from plano_agents.config.model import Preference, Routing
 from plano_agents.config.options import CostSource, PromptCaching, Retries, SessionCache
 from plano_agents.router.watch.ghosts.ghost import Ghost
@@ -63,25 +64,25 @@ async def test_a_session_is_shown_with_its_turns_models_and_figures(site: Site) 
         await expect(shown.locator(".numbers")).to_have_text("turns2tokens214cached64 %costprice unknown")
         await expect(page.locator(".t-turns")).to_contain_text("2of 1 session")
         await expect(page.locator(".t-cached")).to_contain_text("64 %")
-        await expect(page.locator(".t-violations")).to_contain_text("0every session kept its model")
+        await expect(page.locator(".t-violations")).to_contain_text("0no model changed without a listed reason")
 
 
 async def test_the_lanes_of_a_harness_session_are_told_apart(site: Site) -> None:
     for lane in ("side/claude-haiku-4-5", "agent/a65d/claude-opus-4-7", "main/claude-opus-4-7"):
-        site.inspector.keep(build_record(f"claude-code·7c9e6679-7425-40de-944b-e07fc1f90ae7·{lane}"))
+        site.inspector.keep_record(build_record(f"claude-code·7c9e6679-7425-40de-944b-e07fc1f90ae7·{lane}"))
     async with site.open() as page:
         await expect(page.locator(".badge.lane")).to_have_text(["main", "agent/a65d", "side"])
 
 
 async def test_a_session_that_made_a_detour_is_shown_with_the_model_that_it_keeps(site: Site) -> None:
-    site.inspector.keep(build_record("run-1", model=MINI))
-    site.inspector.keep(build_record("run-1", model=GPT, decision="detour", reason="unsuitable", pinned=MINI))
+    site.inspector.keep_record(build_record("run-1", model=MINI))
+    site.inspector.keep_record(build_record("run-1", model=GPT, decision="detour", reason="unsuitable", pinned=MINI))
     async with site.open() as page:
         await expect(row(page, "run-1").locator(".now")).to_contain_text(MINI)
 
 
 async def test_what_was_adjusted_has_the_cards_whole_width(site: Site) -> None:
-    site.inspector.keep(build_record("run-1", adjusted=("model=openai/gpt-4o (was claude-opus-4-7)",)))
+    site.inspector.keep_record(build_record("run-1", adjusted=("model=openai/gpt-4o (was claude-opus-4-7)",)))
     async with site.open() as page:
         await page.locator(".cell").hover()
         figures = page.get_by_role("tooltip").locator(".figures")
@@ -121,7 +122,7 @@ async def test_a_connection_that_broke_is_taken_up_where_it_was(site: Site) -> N
     async with site.open() as page:
         await page.evaluate("window.kept = true")
         async with site.streams_cut():
-            site.inspector.keep(build_record("run-2"))
+            site.inspector.keep_record(build_record("run-2"))
         await expect(row(page, "run-2")).to_be_visible()
         await expect(page.locator(".state")).to_have_text("Live")
         assert await page.evaluate("window.kept") is True
@@ -140,6 +141,17 @@ async def test_the_card_beside_a_turn_says_why_with_scores_times_and_tokens(brow
             await expect(card.locator(".figures")).to_contain_text("Prompt100Cached64Output7")
             await page.keyboard.press("Escape")
             await expect(card).to_be_hidden()
+
+
+async def test_a_pinned_turns_card_does_not_claim_that_the_turn_matched_the_preference(browser: Browser) -> None:
+    async with running_site(browser, build_config(GPT, preferences=(TALK,))) as site:
+        for decision in ("initialize", "retain"):
+            site.inspector.keep_record(build_record("run-1", decision=decision, route="talk"))
+        async with site.open() as page:
+            card = page.get_by_role("tooltip")
+            for cell, said in zip(await page.locator(".cell").all(), ("route talk", "pinned for talk"), strict=True):
+                await cell.hover()
+                await expect(card.locator(".route")).to_have_text(said)
 
 
 async def test_a_switch_is_marked_and_explained(browser: Browser) -> None:
@@ -171,8 +183,8 @@ async def test_a_refused_request_is_a_failure_without_a_session(site: Site) -> N
 async def test_sessions_are_filtered_and_the_address_says_how(site: Site) -> None:
     await site.ask("alpha", model=MINI)
     await site.ask("beta")
-    site.inspector.keep(build_record("gamma", decision="switch", reason="unsuitable", route="talk"))
-    site.inspector.keep(build_record("delta", failure="upstream_failed", status=502))
+    site.inspector.keep_record(build_record("gamma", decision="switch", reason="unsuitable", route="talk"))
+    site.inspector.keep_record(build_record("delta", failure="upstream_failed", status=502))
     async with site.open() as page:
         names = page.locator(".row .id")
         for act, found in (
@@ -284,7 +296,7 @@ async def test_costs_are_shown_where_prices_are_known(browser: Browser) -> None:
 
 
 async def test_where_a_token_is_needed_the_page_asks_for_it_and_keeps_it_in_the_tab(browser: Browser) -> None:
-    config = build_config(GPT, admin_token=SecretStr("token-canary"), client_keys=(SecretStr("key"),))
+    config = build_config(GPT, admin_token=SecretStr("token-canary"), client_keys=(build_client_key("key"),))
     async with running_site(browser, config) as site:
         await site.ask("run-1", authorization="Bearer key")
         async with site.open(awaits="[name=token]", tolerated=("401", "404")) as page:
@@ -321,10 +333,88 @@ async def test_nothing_of_a_prompt_is_on_the_page(site: Site) -> None:
         assert PROMPT not in await page.content()
 
 
-async def test_models_differ_in_colour_and_in_letter_and_keep_both(site: Site) -> None:
+async def test_a_models_initials_are_its_own(site: Site) -> None:
+    site.inspector.keep_record(build_record("run-1", model="anthropic/claude-sonnet-4-6"))
+    async with site.open() as page:
+        await expect(page.locator(".swatch", has_text="CS").first).to_be_visible()
+        await site.ask("run-2", model=GPT)
+        await site.ask("run-3", model=MINI)
+        await expect(page.locator(".legend .swatch")).to_have_text(["CS", "G4", "GM"])
+
+
+async def test_a_sessions_blocks_fill_the_width_and_stay_on_their_row(site: Site) -> None:
+    for turn in range(12):
+        failure = {"failure": "upstream_failed", "status": 502} if turn in (3, 4, 5) else {}
+        site.inspector.keep_record(build_record("run-1", **failure))
+    async with site.open() as page:
+        await expect(page.locator(".cell.failed")).to_have_count(3)
+        band, run = await box(page.locator(".what")), await box(page.locator(".run"))
+        assert band["width"] * 0.97 < run["width"] <= band["width"]
+        cells = [await box(cell) for cell in await page.locator(".cell").all()]
+        assert all(one["x"] + one["width"] <= other["x"] + 0.01 for one, other in itertools.pairwise(cells))
+        assert all(run["y"] <= cell["y"] and cell["height"] <= run["height"] for cell in cells)
+
+
+async def box(found: Locator) -> FloatRect:
+    """Find the place of an element."""
+    at = await found.bounding_box()
+    assert at is not None
+    return at
+
+
+async def test_the_times_of_first_and_later_turns_are_told_apart_by_their_medians(site: Site) -> None:
+    for routing_ms in (60.0, 90.0, 70.0):
+        site.inspector.keep_record(build_record("run-1", routing_ms=routing_ms, strategy="embedded"))
+    for routing_ms in (0.2, 50.0, 0.4):
+        site.inspector.keep_record(build_record("run-1", routing_ms=routing_ms))
+    async with site.open(tolerated=("404",)) as page:
+        await expect(page.locator(".t-routing")).to_contain_text(
+            "0.40 msfor later turns; first turns take 70 ms (medians)"
+        )
+        await page.get_by_role("link", name="run-1").click()
+        total = page.get_by_role("region", name="Total")
+        await expect(total).to_contain_text("Routing, first turn70 msRouting, later turns0.40 ms")
+
+
+async def test_switches_for_listed_reasons_are_no_violations(site: Site) -> None:
+    site.inspector.keep_record(build_record("run-1"))
+    site.inspector.keep_record(
+        build_record("run-1", model=MINI, decision="switch", reason="unsuitable", because="an image")
+    )
+    async with site.open() as page:
+        await expect(page.locator(".t-switches")).to_contain_text("50 % of turns, each for a listed reason")
+        await expect(page.locator(".t-violations")).to_contain_text("0no model changed without a listed reason")
+        await page.locator(".cell").last.hover()
+        await expect(page.get_by_role("tooltip")).to_contain_text("Because: an image.")
+
+
+async def test_a_sessions_label_is_shown_and_found(site: Site) -> None:
+    await site.ask("run-1", x_plano_label="Orders as CSV")
+    await site.ask("run-2")
+    async with site.open() as page:
+        await expect(row(page, "run-1").locator(".badge.label")).to_have_text("Orders as CSV")
+        await page.get_by_label("Find").fill("orders")
+        await expect(page.locator(".row .id")).to_have_text(["run-1"])
+
+
+async def test_simulated_models_cost_their_list_prices(browser: Browser) -> None:
+    async with running_site(browser, build_config(GPT).offline("http://simulated.test")) as site:
+        await site.ask("run-1")
+        async with site.open() as page:
+            await expect(page.locator(".t-cost")).to_contain_text("$0.00024of 1 turn with known prices")
+
+
+async def test_a_phone_is_told_to_tap(site: Site) -> None:
+    await site.ask("run-1")
+    async with site.open(width=390, is_phone=True) as page:
+        await expect(page.get_by_text("Tap a block to see why.")).to_be_visible()
+        await expect(page.get_by_text("Point at a block")).to_be_hidden()
+
+
+async def test_models_differ_in_colour_and_in_initials_and_keep_both(site: Site) -> None:
     names = [f"openai/model-{number}" for number in range(10)]
     for number, name in enumerate(names):
-        site.inspector.keep(build_record(f"run-{number}", model=name))
+        site.inspector.keep_record(build_record(f"run-{number}", model=name))
     seen = []
     for _ in range(2):
         async with site.open() as page:
@@ -338,7 +428,7 @@ async def test_models_differ_in_colour_and_in_letter_and_keep_both(site: Site) -
 
 async def test_a_long_session_shows_its_latest_turns_and_how_many_came_before(site: Site) -> None:
     for number in range(250):
-        site.inspector.keep(build_record("long", at=float(number)))
+        site.inspector.keep_record(build_record("long", at=float(number)))
     async with site.open(tolerated=("404",)) as page:
         earlier = await page.locator(".earlier").text_content()
         cells = await page.locator(".cell").count()
@@ -350,7 +440,7 @@ async def test_a_long_session_shows_its_latest_turns_and_how_many_came_before(si
 
 async def test_a_thousand_sessions_are_listed_as_they_are_scrolled_to(site: Site) -> None:
     for number in range(1_000):
-        site.inspector.keep(build_record(f"run-{number}", at=float(number)))
+        site.inspector.keep_record(build_record(f"run-{number}", at=float(number)))
     async with site.open() as page:
         await page.get_by_label("Find").fill("run-0")
         await expect(row(page, "run-0")).to_be_visible()
@@ -392,7 +482,7 @@ async def test_the_keyboard_reaches_a_sessions_turns_and_tells_of_them(site: Sit
 
 async def test_a_switch_is_read_out(site: Site) -> None:
     async with site.open() as page:
-        site.inspector.keep(build_record("run-1", decision="switch", reason="unsuitable"))
+        site.inspector.keep_record(build_record("run-1", decision="switch", reason="unsuitable"))
         await expect(page.locator("#said")).to_have_text("run-1 switched to openai/gpt-4o: unsuitable")
 
 
@@ -469,12 +559,12 @@ async def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
             decision = {"decision": "switch", "reason": "unsuitable"} if turn == 0 else {}
             failure = {"failure": "upstream_failed", "status": 502} if turn == 2 and number % 2 else {}
             ghost = Ghost("b/y" if turn else model, 3.0, "openai/gpt-4o", 100, 64, 0.01, 0.02) if turn < 2 else None
-            site.inspector.keep(
+            site.inspector.keep_record(
                 build_record(
                     "run-1", model=model, scores=(("code", 0.7),), strategy="told", ghost=ghost, **decision, **failure
                 )
             )
-            site.inspector.keep(build_record("x" * 256, model=model, tenant="t" * 100))
+            site.inspector.keep_record(build_record("x" * 256, model=model, tenant="t" * 100))
     awaits = {"/inspector": ".cell", "/inspector?session=run-1": ".turn"}.get(address, ".notice")
     async with site.open(
         address, scheme=scheme, width=width, awaits=awaits, tolerated=("404",), bypass_csp=True

@@ -15,7 +15,7 @@ from plano_agents.router.watch.inspector.history import History
 from plano_agents.router.watch.inspector.record import GhostNews
 from plano_agents.router.watch.inspector.relay import RelayedInspector, Rememberer, open_socket
 from plano_agents.router.watch.inspector.seam import Question
-from tests.router.watch.inspector.conftest import build_record
+from tests.router.watch.inspector.conftest import build_ranking, build_record, build_trail
 
 SESSIONS = Question("sessions", {})
 
@@ -74,7 +74,7 @@ async def test_what_all_workers_served_is_told_by_each() -> None:
     async with remembering(history) as path:
         workers = [RelayedInspector(path, 2) for _ in range(2)]
         for worker, model in zip(workers, ("a/x", "b/y"), strict=True):
-            worker.keep(build_record("run-1", model=model, scores=(("code", 0.5),), strategy="embedded"))
+            worker.keep([build_trail(model=model, ranking=build_ranking())], {})
         await history.reach(2)
         for worker in workers:
             answer = await worker.ask(SESSIONS)
@@ -89,7 +89,7 @@ async def test_a_ghost_that_a_worker_found_is_shown_with_its_turn() -> None:
     history = Watched()
     async with remembering(history) as path:
         worker = RelayedInspector(path, 2)
-        worker.keep(build_record("run-1", at=5.0))
+        worker.keep([build_trail("run-1", began_at=5.0)], {})
         worker.keep_ghost(GhostNews("", "run-1", 5.0, "0" * 32, Ghost("a/x", 4.0, "b/y", 100, 64)))
         await history.reach(1)
         (session,) = json.loads(await read(await worker.ask(SESSIONS)))["sessions"]
@@ -160,7 +160,7 @@ async def test_when_nobody_answers_the_page_is_told_and_requests_go_on() -> None
     with open_socket() as listener:
         path = listener.getsockname()
     worker = RelayedInspector(path, 2)
-    worker.keep(build_record())
+    worker.keep([build_trail()], {})
     with pytest.raises(InspectorUnavailableError, match="does not answer"):
         await worker.ask(SESSIONS)
     worker.close()

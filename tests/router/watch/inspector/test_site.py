@@ -7,6 +7,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from plano_agents.config.client_keys import build_client_key
 from plano_agents.router.watch.inspector.site import POLICY
 from plano_agents.testing import FakeUpstream
 from tests.router.conftest import COMPLETE, build_config, chat, run_router
@@ -104,7 +105,7 @@ async def test_without_a_token_answers_are_for_this_machine_alone(
 
 
 async def test_with_a_token_the_page_is_open_and_its_answers_are_not() -> None:
-    config = replace(build_config(GPT), admin_token=SecretStr("token"), client_keys=(SecretStr("key"),))
+    config = replace(build_config(GPT), admin_token=SecretStr("token"), client_keys=(build_client_key("key"),))
     async with (
         run_router(config) as url,
         httpx.AsyncClient(base_url=url, headers={"content-type": "application/json"}) as http,

@@ -8,8 +8,11 @@ import * as tip from "./tip.js";
 import { conclude, decide, hasFailed, wouldSwitch } from "./words.js";
 
 const CELL = 24;
+const WIDEST_CELL = 96;
+const EARLIER = 44;
 const SIGN = 22;
-const CHARACTER = 6.7;
+const GAP = 4;
+const CHARACTER = 7.4;
 
 const SIGNS = { switch: ["⇄", "switched"], detour: ["⤳", "for this request alone"], initialize: ["↻", "pinned anew"] };
 
@@ -24,17 +27,31 @@ function cut(turns) {
   return runs;
 }
 
+/** The pixels in front of each turn; in front of the first there are some only where others came before. */
+function gaps(turns, isCut) {
+  return turns.map((turn, index) => {
+    const before = turns[index - 1];
+    if (!before && !isCut) return 0;
+    const starts = !before || (before.model ?? null) !== (turn.model ?? null) || turn.decision === "switch" || turn.decision === "initialize";
+    return starts ? GAP + (turn.decision in SIGNS ? SIGN : 0) : 0;
+  });
+}
+
+const sum = (values) => values.reduce((all, each) => all + each, 0);
+
 /** How many of the latest turns fit into a width in pixels. */
 function fit(turns, width) {
+  const before = gaps(turns, false);
   let used = 0;
   for (let index = turns.length - 1; index >= 0; index -= 1) {
-    const turn = turns[index];
-    const starts = index === 0 || turns[index - 1].model !== turn.model || turn.decision === "switch" || turn.decision === "initialize";
-    used += CELL + (starts ? (turn.decision in SIGNS ? SIGN : 4) : 0);
+    used += CELL + before[index];
     if (used > width) return turns.length - 1 - index;
   }
   return turns.length;
 }
+
+/** How wide a block is, in pixels, so that turns fill a width. */
+const stretch = (turns, width, isCut) => Math.max(CELL, Math.min(WIDEST_CELL, (width - sum(gaps(turns, isCut))) / Math.max(1, turns.length)));
 
 function cell(turn, number, text, isDimmed) {
   const told = `Turn ${number}: ${turn.model ?? "no model"}, ${decide(turn)}${turn.route ? `, route ${turn.route}` : ""}, ${conclude(turn)}`;
@@ -49,10 +66,11 @@ function cell(turn, number, text, isDimmed) {
   );
 }
 
-function draw(run, first, admits) {
+function draw(run, first, admits, size) {
   const name = shorten(run.model);
-  const room = run.turns.length * CELL - 8;
-  const isNamed = name.length * CHARACTER <= room && !run.turns.some((turn) => hasFailed(turn) || turn.client_left);
+  const failure = run.turns.findIndex((turn) => hasFailed(turn) || turn.client_left);
+  const room = (failure < 0 ? run.turns.length : failure) * size - 12;
+  const isNamed = name.length * CHARACTER <= room;
   return h(
     "span",
     { class: `run ${paint(run.model)}`, role: "presentation" },
@@ -64,21 +82,27 @@ function draw(run, first, admits) {
 /**
  * Draw a session's band.
  *
- * `width` in pixels limits it to the latest turns that fit; null shows all that are known. `admits` says which turns a
- * filter means; the others are dimmed. `open` is called with a turn's number when it is chosen.
+ * Its blocks fill `width`, in pixels. It is limited to the latest turns that fit, unless it `wraps`: then it shows all
+ * that are known. `admits` says which turns a filter means; the others are dimmed. `open` is called with a turn when it
+ * is chosen.
  */
-export function drawBand(session, { width = null, admits = () => true, open }) {
+export function drawBand(session, { width, wraps = false, admits = () => true, open }) {
   const turns = session.turns;
-  const shown = width === null ? turns.length : Math.max(1, fit(turns, width - 44));
+  const isWhole = session.counts.turns === turns.length && fit(turns, width) === turns.length;
+  const room = isWhole ? width : width - EARLIER;
+  const shown = wraps ? turns.length : Math.max(1, fit(turns, room));
   const offset = session.counts.turns - shown;
   const latest = turns.slice(turns.length - shown);
+  const size = stretch(latest, room, offset > 0);
   const band = h("div", { class: "band", role: "toolbar", "aria-label": `Turns of ${session.session ?? "requests without a session"}; arrow keys move` });
+  band.classList.toggle("wrap", wraps);
+  band.style.setProperty("--cell", `${size.toFixed(3)}px`);
   if (offset > 0) band.append(h("span", { class: "earlier" }, `+${offset}`, h("span", { class: "unseen" }, " earlier turns")));
   let number = offset + 1;
   for (const run of cut(latest)) {
     const sign = number > 1 ? SIGNS[run.decision] : null;
     if (sign) band.append(h("span", { class: `sign s-${run.decision}`, title: sign[1], "aria-hidden": "true" }, sign[0]));
-    band.append(draw(run, number, admits));
+    band.append(draw(run, number, admits, size));
     number += run.turns.length;
   }
   const cells = [...band.querySelectorAll(".cell")];

@@ -73,7 +73,7 @@ export class FilterForm {
     this.element = h(
       "form",
       { class: "filters", role: "search", "aria-label": "Filter sessions", onsubmit: (event) => event.preventDefault() },
-      h("label", { class: "field wide" }, h("span", {}, "Find"), h("input", { type: "search", name: "text", placeholder: "affinity id or tenant", autocomplete: "off", spellcheck: "false" })),
+      h("label", { class: "field wide" }, h("span", {}, "Find"), h("input", { type: "search", name: "text", placeholder: "id, label or tenant", autocomplete: "off", spellcheck: "false" })),
       this.more,
       choose("model", "Model", "all models"),
       choose("decision", "Decision", "all decisions"),

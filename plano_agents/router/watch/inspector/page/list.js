@@ -120,7 +120,7 @@ export class ListView {
       "div",
       {},
       h("h1", { class: "lead" }, "Which model served which turn, and why"),
-      h("p", { class: "intro" }, "A row is a session, a block is a turn, a colour is a model. A session keeps its model; ", h("span", { class: "sign s-switch", "aria-hidden": "true" }, "⇄"), " marks a switch, ", h("span", { class: "sign s-detour", "aria-hidden": "true" }, "⤳"), " one turn that another model served. Point at a block, or move to it with the arrow keys, to see why.", memory.router.observe ? " The stripe at a block's foot is the model that would have served the turn without affinity; a bar at its left marks what would have been a switch." : ""),
+      h("p", { class: "intro" }, "A row is a session, a block is a turn, a colour is a model. A session keeps its model; ", h("span", { class: "sign s-switch", "aria-hidden": "true" }, "⇄"), " marks a switch, ", h("span", { class: "sign s-detour", "aria-hidden": "true" }, "⤳"), " one turn that another model served. ", h("span", { class: "by-pointer" }, "Point at a block, or move to it with the arrow keys, to see why."), h("span", { class: "by-touch" }, "Tap a block to see why."), memory.router.observe ? " The stripe at a block's foot is the model that would have served the turn without affinity; a bar at its left marks what would have been a switch." : ""),
       this.totals.element,
       this.saved.element,
       this.form.element,

@@ -1,8 +1,8 @@
-// A model's colour and mark: the same wherever it is shown, and the same in every browser that knows the same models.
+// A model's colour and initials: the same wherever it is shown, and the same in every browser that knows the same models.
 //
-// Seven colours that colour-blind eyes tell apart (Okabe and Ito), each with a letter; further models take them again
-// with a pattern. A name asks for the place that its hash gives, and takes the next free one; names are placed in
-// alphabetical order, those of the configuration first.
+// Seven colours that colour-blind eyes tell apart (Okabe and Ito); further models take them again with a pattern. A name
+// asks for the colour that its hash gives, and takes the next free one. Initials are two characters of its name that no
+// other model has. Names are placed in alphabetical order, those of the configuration first.
 
 import { h } from "./dom.js";
 
@@ -16,14 +16,27 @@ function hash(name) {
   return (value ^ (value >>> 15)) >>> 0;
 }
 
+/** Find initials that are not taken: `gpt-4o` is G4, `gpt-4o-mini` then GM, `claude-sonnet-4-6` CS. */
+function abbreviate(name, taken) {
+  const words = shorten(name).split(/[^\p{L}\p{N}]+/u).filter(Boolean).map((word) => word.toUpperCase());
+  const [first = "?", ...rest] = words;
+  const seconds = [...rest.slice(0, 1), ...rest.slice(-1), ...rest, first.slice(1)].map((word) => word.charAt(0));
+  const found = seconds.map((second) => first.charAt(0) + second).find((each) => !taken.has(each));
+  if (found) return found;
+  let number = 2;
+  while (taken.has(first.charAt(0) + number)) number += 1;
+  return first.charAt(0) + number;
+}
+
 /** Give the models that are not placed yet their places. */
 export function place(names) {
   for (const name of [...new Set(names)].filter((each) => !places.has(each)).sort()) {
     const turn = Math.floor(places.size / COLOURS);
-    const taken = new Set([...places.values()].filter((each) => each.turn === turn).map((each) => each.colour));
+    const placed = [...places.values()];
+    const taken = new Set(placed.filter((each) => each.turn === turn).map((each) => each.colour));
     let colour = hash(name) % COLOURS;
     while (taken.has(colour)) colour = (colour + 1) % COLOURS;
-    places.set(name, { colour, turn });
+    places.set(name, { colour, turn, initials: abbreviate(name, new Set(placed.map((each) => each.initials))) });
   }
 }
 
@@ -39,16 +52,12 @@ export function paint(name) {
   return `m${colour} p${turn % PATTERNS}`;
 }
 
-/** The model's letter, with a number after the first seven models. */
-export function mark(name) {
-  if (!name) return "?";
-  const { colour, turn } = find(name);
-  return "ABCDEFG"[colour] + (turn > 0 ? turn + 1 : "");
-}
+/** The model's initials. */
+export const mark = (name) => (name ? find(name).initials : "?");
 
 /** The name without its provider. */
 export const shorten = (name) => (name ? name.slice(name.indexOf("/") + 1) : "no model");
 
-/** A swatch with the model's letter, and its name. */
+/** A swatch with the model's initials, and its name. */
 export const label = (name, text = name ?? "no model") =>
   h("span", { class: "model" }, h("i", { class: `swatch ${paint(name)}`, "aria-hidden": "true" }, mark(name)), h("span", {}, text));

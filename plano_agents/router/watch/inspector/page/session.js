@@ -11,6 +11,13 @@ import { conclude, decide, explain, hasFailed } from "./words.js";
 
 const ASK_AGAIN_MS = 5_000;
 
+/** The median of turns' times to decide; null where none has one. */
+function median(turns) {
+  const times = turns.map((turn) => turn.routing_ms).filter((time) => time !== undefined).sort((one, other) => one - other);
+  const middle = times.length / 2;
+  return times.length ? (times[Math.ceil(middle) - 1] + times[Math.floor(middle)]) / 2 : null;
+}
+
 /** The moments at which the model was decided, changed, or failed, with the turns between them. */
 function tell(session) {
   const moments = [];
@@ -76,6 +83,7 @@ export class SessionView {
     this.ghosts = h("dl", { class: "figures" });
     this.ghostCard = h("section", { class: "card", "aria-label": "Without affinity", hidden: true }, h("div", { class: "cardhead" }, h("h2", {}, "Without affinity")), this.ghosts, h("p", { class: "hint" }, "Of the turns that were routed beside their requests; nothing is estimated. A switch is taken to find a cold cache."));
     this.band = h("div", {});
+    this.width = 400;
     this.moments = h("ol", { class: "moments" });
     this.turns = h("div", { class: "turns" });
     this.bound = h("p", { class: "hint" });
@@ -88,12 +96,14 @@ export class SessionView {
       h("p", {}, h("a", { class: "back", href: "inspector", "data-view": true }, "← All sessions")),
       h("h1", { class: "name" }, showId(session)),
       h("p", { class: "meta" }, badges(session), h("span", {}, `since ${date(session.first_at)}`)),
-      h("div", { class: "cards" }, this.isGroup ? null : h("section", { class: "card", "aria-label": "Pin" }, h("div", { class: "cardhead" }, h("h2", {}, "Pin"), this.drop), this.pinCard, this.pinSaid, this.said), h("section", { class: "card", "aria-label": "Figures" }, h("div", { class: "cardhead" }, h("h2", {}, "Figures")), this.sums), this.ghostCard),
-      h("section", { class: "card" }, h("h2", {}, "Turns at a glance"), this.band),
-      this.isGroup ? null : h("section", { class: "card" }, h("h2", {}, "How its model came about"), this.moments),
-      h("section", { class: "card" }, h("h2", {}, "Turns, the latest first"), this.turns, this.bound),
+      h("div", { class: "cards" }, this.isGroup ? null : h("section", { class: "card", "aria-label": "Pin" }, h("div", { class: "cardhead" }, h("h2", {}, "Pin"), this.drop), this.pinCard, this.pinSaid, this.said), h("section", { class: "card", "aria-label": "Total" }, h("div", { class: "cardhead" }, h("h2", {}, "Total")), this.sums), this.ghostCard),
+      h("section", { class: "card" }, h("h2", {}, "Turns"), this.band),
+      this.isGroup ? null : h("section", { class: "card" }, h("h2", {}, "Model history"), this.moments),
+      h("section", { class: "card" }, h("h2", {}, "All turns, latest first"), this.turns, this.bound),
       this.dialog,
     );
+    this.sizes = new ResizeObserver(() => this.measure());
+    this.sizes.observe(this.turns);
     if (!this.isGroup) {
       this.ask();
       this.asking = setInterval(() => document.visibilityState === "visible" && this.ask(), ASK_AGAIN_MS);
@@ -105,6 +115,7 @@ export class SessionView {
   }
 
   close() {
+    this.sizes.disconnect();
     clearInterval(this.asking);
   }
 
@@ -145,7 +156,7 @@ export class SessionView {
       pair("Model", pin ? label(pin.model) : UNKNOWN),
       ...(pin?.deployment ? [pair("Deployment", pin.deployment)] : []),
       pair("Route", pin?.route ?? UNKNOWN),
-      pair("Ends, if unused, in", pin ? ms(pin.seconds_left * 1_000) : UNKNOWN),
+      pair("Expires in", pin ? ms(pin.seconds_left * 1_000) : UNKNOWN),
       pair("In flight", pin ? count(pin.requests_in_flight) : UNKNOWN),
     );
   }
@@ -162,7 +173,8 @@ export class SessionView {
       pair("Turns", count(counts.turns)),
       pair("Switches", count(counts.switches)),
       pair("Failures", count(counts.failures)),
-      pair("Routing", ms(counts.routing_ms)),
+      pair("Routing, first turn", ms(median(turns.filter((turn) => turn.strategy)))),
+      pair("Routing, later turns", ms(median(turns.filter((turn) => !turn.strategy)))),
       pair("Upstream", ms(counts.upstream_ms)),
       pair("Prompt", brief(counts.input)),
       pair("Cached", percent(counts.cached, counts.input)),
@@ -170,10 +182,7 @@ export class SessionView {
       pair("Cost", counts.priced ? usd(counts.cost_usd, counts.cost_is_most) : NO_PRICE),
     );
     this.#showGhosts(counts.ghosts);
-    const band = drawBand(this.session, { open: (turn) => this.open(turn.n) });
-    band.classList.add("wrap");
-    replaceBand(this.band, band);
-    this.band = band;
+    this.#drawBand();
     this.moments.replaceChildren(...tell(this.session).map(drawMoment));
     const first = counts.turns - turns.length + 1;
     turns.forEach((turn, index) => {
@@ -183,6 +192,20 @@ export class SessionView {
     while (this.turns.children.length > turns.length) this.turns.lastChild.remove();
     write(this.bound, first > 1 ? `The ${plural(first - 1, "turn")} before are counted and no longer kept.` : "");
     if (!this.isGroup && this.drawn) this.ask();
+  }
+
+  #drawBand() {
+    const band = drawBand(this.session, { width: this.width, wraps: true, open: (turn) => this.open(turn.n) });
+    replaceBand(this.band, band);
+    this.band = band;
+  }
+
+  /** Draw the band anew where its card has another width. */
+  measure() {
+    const width = this.band.clientWidth;
+    if (!width || Math.abs(width - this.width) < 2) return;
+    this.width = width;
+    this.#drawBand();
   }
 
   #showGhosts({ routed, compared, switches, input, anew, routing_ms: routing, priced, kept_usd: kept, usd: without }) {

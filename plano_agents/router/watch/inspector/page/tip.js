@@ -92,7 +92,7 @@ export function ghost(turn) {
 function fill(turn, number) {
   card().replaceChildren(
     h("p", { class: "head" }, label(turn.model), turn.deployment ? h("span", {}, turn.deployment) : null, h("span", { class: "when" }, `turn ${number}, ${clock(turn.at)}`)),
-    h("p", { class: "decided" }, h("span", { class: `badge d-${turn.decision ?? "refused"}` }, decide(turn)), turn.route ? h("span", { class: "route" }, `route ${turn.route}`) : null, hasFailed(turn) || turn.client_left ? h("span", { class: "badge bad" }, conclude(turn)) : null),
+    h("p", { class: "decided" }, h("span", { class: `badge d-${turn.decision ?? "refused"}` }, decide(turn)), turn.route ? h("span", { class: "route" }, turn.decision === "retain" ? `pinned for ${turn.route}` : `route ${turn.route}`) : null, hasFailed(turn) || turn.client_left ? h("span", { class: "badge bad" }, conclude(turn)) : null),
     h("p", { class: "why" }, explain(turn)),
     scores(turn) ?? "",
     sendings(turn) ?? "",

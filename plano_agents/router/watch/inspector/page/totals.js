@@ -6,21 +6,21 @@ import { brief, count, date, ms, percent, plural, UNKNOWN, usd } from "./format.
 const TILES = [
   ["turns", "Turns"],
   ["switches", "Switches"],
-  ["routing", "Routing per turn"],
+  ["routing", "Time to decide"],
   ["cached", "Prompt from cache"],
   ["cost", "Cost"],
   ["violations", "Violations"],
 ];
 
 /** What each tile says: a figure, and what it is made of. */
-function read({ counts, sessions, violations }, hasPrices) {
+function read({ counts, sessions, violations, routed_ms: routed, pinned_ms: pinned }, hasPrices) {
   return {
     turns: [brief(counts.turns), `of ${plural(sessions, "session")}${counts.failures ? `, ${count(counts.failures)} failed` : ""}`],
-    switches: [brief(counts.switches), counts.switches ? `${percent(counts.switches, counts.turns)} of turns changed model` : "no turn changed model"],
-    routing: [counts.turns ? ms(counts.routing_ms / counts.turns) : UNKNOWN, counts.routed ? `${plural(counts.routed, "turn")} routed, ${ms(counts.routed_ms / counts.routed)} each` : "nothing was routed yet"],
+    switches: [brief(counts.switches), counts.switches ? `${percent(counts.switches, counts.turns)} of turns, each for a listed reason` : "no session changed its model"],
+    routing: [ms(pinned), `for later turns; first turns take ${ms(routed)} (medians)`],
     cached: [percent(counts.cached, counts.input), `${brief(counts.cached)} of ${brief(counts.input)} tokens`],
     cost: [counts.priced ? usd(counts.cost_usd, counts.cost_is_most) : UNKNOWN, counts.priced ? `of ${plural(counts.priced, "turn")} with known prices` : counts.input && !hasPrices ? "price unknown: set models.<name>.input_price and output_price" : "no turn had a known price yet"],
-    violations: [count(violations), violations ? "turns on another model for no listed reason" : "every session kept its model"],
+    violations: [count(violations), violations ? "turns on another model without a listed reason" : "no model changed without a listed reason"],
   };
 }
 
