@@ -11,6 +11,9 @@ from rich.text import Text
 
 from plano_agents.cli.running_router import Router, Session, escape, router_options
 
+_SET_BY = {"initialize": "the session's first request set the model", "switch": "a later request changed the model"}
+"""The decisions that put a session on its model, in words."""
+
 
 @click.group("affinity")
 def affinity_group() -> None:
@@ -45,12 +48,12 @@ def list_command(router: Router, limit: int, *, everything: bool, as_json: bool,
 
 @affinity_group.command("show")
 @click.argument("affinity_id")
-@click.option("--tenant", default="", help="Whose id it is, where tenants are told apart.")
+@click.option("--tenant", default="", help="Tenant of the id, where tenants are separated.")
 @router_options
 def show_command(router: Router, affinity_id: str, tenant: str, *, as_json: bool) -> None:
     """Explain a session: its model, why, every switch, the latest detour.
 
-    A beginning of the id that fits one session alone will do, and a harness' own session id.
+    AFFINITY_ID may be a unique prefix of the id, or a harness' own session id.
     """
     session = router.ask("GET", affinity_id, tenant=tenant, beginning="true")
     if as_json:
@@ -63,7 +66,7 @@ def show_command(router: Router, affinity_id: str, tenant: str, *, as_json: bool
 
 @affinity_group.command("drop")
 @click.argument("affinity_id")
-@click.option("--tenant", default="", help="Whose id it is, where tenants are told apart.")
+@click.option("--tenant", default="", help="Tenant of the id, where tenants are separated.")
 @router_options
 def drop_command(router: Router, affinity_id: str, tenant: str, *, as_json: bool) -> None:
     """Drop a session's pin: its next request is routed anew."""
@@ -120,7 +123,7 @@ def _build_page(session: Session) -> Table:
         ("model", session["model"]),
         *([("deployment", session["deployment"])] if session.get("deployment") else []),
         ("route", session["route"] or "-"),
-        ("decision", f"{session['decision']}; reason={session['reason']}"),
+        ("decision", f"{session['decision']}; reason={session['reason']} ({_SET_BY[session['decision']]})"),
         ("why", session["why"]),
         ("pinned", f"{_write_time(session['pinned_at'])}, {_write_seconds(session['age_seconds'])} ago"),
         ("last used", _write_time(session["last_used_at"])),

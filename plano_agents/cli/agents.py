@@ -75,7 +75,7 @@ class Agent:
     build: Callable[[Access], Setup]
     """Says how it is pointed at a router."""
     sends_session: bool = True
-    """Whether it sends a session id that the router recognises."""
+    """True if it sends a session id that the router recognises."""
 
 
 def _point_claude(access: Access) -> Setup:

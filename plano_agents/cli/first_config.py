@@ -1,14 +1,11 @@
 """The configuration where there is no file yet: what the environment has keys for, and a local Ollama's models."""
 
-import http.client
 import json
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
-from plano_agents.config.load import load_config, read_text
+from plano_agents.config.load import load_config, parse_with_settings
 from plano_agents.config.model import Config
-from plano_agents.config.plano import parse_config
 from plano_agents.config.settings import SETTINGS_NAME
 from plano_agents.config.starter import STARTERS, find_starters, write_starter
 from plano_agents.errors import ConfigError
@@ -41,13 +38,8 @@ def load_or_start(
     text, basis = start_config(environ, offline=offline)
     settings = settings_path or DEFAULT_PATH.with_name(SETTINGS_NAME)
     is_there = settings_path is not None or settings.exists()
-    config = parse_config(
-        text,
-        source="the first configuration",
-        environ=environ,
-        offline=offline,
-        settings_text=read_text(settings, "Give the path of the settings.") if is_there else None,
-        settings_source=str(settings),
+    config = parse_with_settings(
+        text, "the first configuration", settings if is_there else None, environ=environ, offline=offline
     )
     return config, basis
 
@@ -83,6 +75,9 @@ def find_ollama_url(environ: Mapping[str, str]) -> str:
 
 def find_ollama(environ: Mapping[str, str]) -> list[str]:
     """Ask a local Ollama for its models; none where none answers."""
+    import http.client  # noqa: PLC0415 - slow to import, and needed only where there is no file
+    import urllib.request  # noqa: PLC0415
+
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(f"{find_ollama_url(environ)}/api/tags", timeout=OLLAMA_SECONDS) as answer:

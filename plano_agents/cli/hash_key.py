@@ -1,4 +1,4 @@
-"""``plano-agents hash-key``: hashes of clients' keys, for the agent server's settings."""
+"""``plano-agents hash-key``: hashes of clients' keys, for both servers."""
 
 import sys
 
@@ -8,16 +8,20 @@ import click
 @click.command("hash-key")
 @click.option("--new", is_flag=True, help="Make a key, and print it with its hash.")
 def hash_key_command(*, new: bool) -> None:
-    """Hash an API key for the agent server's settings.
+    """Hash a client's key for client_keys of the router, or api_keys of the agent server.
 
     The key is asked for, or read from standard input where that is not a terminal.
     """
-    from plano_agents.agent_server.keys import hash_key, new_key  # noqa: PLC0415
+    from plano_agents.config.key_hashes import hash_key, new_key  # noqa: PLC0415
 
     if new:
         key = new_key()
         click.echo(f"key   {key}\nhash  {hash_key(key)}")
-        click.echo("Give the key to the client, and put the hash under api_keys. It is shown once.", err=True)
+        click.echo(
+            "Give the key to the client, and put the hash under client_keys (router) or api_keys (agent server), by the client's "
+            "name. It is shown once.",
+            err=True,
+        )
         return
     key = click.prompt("Key", hide_input=True) if sys.stdin.isatty() else sys.stdin.readline().strip()
     try:

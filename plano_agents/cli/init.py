@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from plano_agents.cli.first_config import DEFAULT_PATH, find_ollama, find_ollama_url
+from plano_agents.config.files import read_text
 from plano_agents.config.litellm import convert_litellm
-from plano_agents.config.load import read_text
 from plano_agents.config.plano import parse_config
 from plano_agents.config.settings import SETTINGS_NAME
 from plano_agents.config.starter import find_starters, write_starter

@@ -31,7 +31,7 @@ from plano_agents.demos.child import ROUTER_READY, ChildNotStartedError, running
 from plano_agents.errors import ConfigError
 from plano_agents.http.origin import is_loopback_name
 from plano_agents.http_syntax import is_header_value
-from plano_agents.integrations.router_address import build_base_url, name_url
+from plano_agents.integrations.router_address import VARIABLES, build_base_url, name_url
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 12_000
@@ -58,7 +58,7 @@ IMPLICIT = "prompt_caching: {enabled: true}"
     help="The configuration of the router to start  [default: as 'plano-agents up']",
 )
 @settings_option("the configuration")
-@click.option("--url", envvar="PLANO_BASE_URL", help="A running router to use instead.  [env: PLANO_BASE_URL]")
+@click.option("--url", envvar=VARIABLES, help="A running router to use instead.  [env: PLANO_BASE_URL, PLANO_URL]")
 @click.option(
     "--key", envvar="PLANO_API_KEY", help="A client key, where the router asks for one.  [env: PLANO_API_KEY]"
 )

@@ -12,6 +12,7 @@ import click
 
 from plano_agents import __version__
 from plano_agents.errors import ConfigError, WorkerFailedError
+from plano_agents.extras import describe_missing, is_of_part
 from plano_agents.observe.log import announce, configure_log
 
 COMMANDS: Mapping[str, str] = MappingProxyType(
@@ -50,13 +51,18 @@ class Commands(click.Group):
         if place is None:
             return None
         module, _, name = place.partition(":")
-        command: click.Command = getattr(import_module(f"plano_agents.cli.{module}"), name)
+        try:
+            command: click.Command = getattr(import_module(f"plano_agents.cli.{module}"), name)
+        except ModuleNotFoundError as error:
+            if not is_of_part(error):
+                raise
+            return _stand_in(cmd_name, error)
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command of a line; a misspelt one is told with the nearest."""
+        """Find the command of a line; for a misspelt one, name the nearest."""
         if args[0] not in COMMANDS and not args[0].startswith("-"):
             from plano_agents.config.findings import propose_nearest  # noqa: PLC0415 - slow to import
 
@@ -70,6 +76,33 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("\ninterrupted", err=True)
             ctx.exit(INTERRUPTED)
+        except ModuleNotFoundError as error:
+            if not is_of_part(error):
+                raise
+            raise ConfigError(_describe_missing(ctx.invoked_subcommand or "", error)) from error
+
+
+def _stand_in(name: str, error: ModuleNotFoundError) -> click.Command:
+    """Build the command in place of one whose packages are not installed."""
+    missing = _describe_missing(name, error)
+
+    def explain() -> None:
+        raise ConfigError(missing)
+
+    return click.Command(
+        name,
+        callback=explain,
+        short_help=f"(needs the extra {_find_extra(name)!r})",
+        context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []},
+    )
+
+
+def _describe_missing(command: str, error: ModuleNotFoundError) -> str:
+    return describe_missing(f"'plano-agents {command}'", _find_extra(command), error.name)
+
+
+def _find_extra(command: str) -> str:
+    return "server" if command == "serve" else "router"
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -19,7 +19,7 @@ def settings_option(beside: str) -> Callable[[Command], Command]:
     return click.option(
         "--settings",
         type=click.Path(path_type=Path),
-        help=f"Settings that Plano's schema has no room for  [default: plano-agents.yaml beside {beside}]",
+        help=f"More settings, beyond Plano's schema  [default: plano-agents.yaml beside {beside}]",
     )
 
 
@@ -47,7 +47,7 @@ def log_options(command: Command) -> Command:
             type=click.Choice(LEVELS),
             default="info",
             show_default=True,
-            help="The least severe lines to log. Warnings and errors go to standard error.",
+            help="Lowest level to log. Warnings and errors go to standard error.",
         ),
         click.option(
             "--log-format",

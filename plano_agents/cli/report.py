@@ -19,7 +19,7 @@ WIDTH = 80
 """How wide the report is where nobody looks."""
 
 NO_MARGIN = "–"  # noqa: RUF001 - a dash
-"""A margin that cannot be told."""
+"""Shown in place of a margin that cannot be computed."""
 
 Report = dict[str, Any]
 """The report as the router's JSON has it."""
@@ -41,7 +41,9 @@ def _parse_since(_context: click.Context, _parameter: click.Parameter, given: st
     try:
         return today - timedelta(days=int(found[1]) - 1) if found is not None else date.fromisoformat(given)
     except (ValueError, OverflowError):
-        raise click.BadParameter(f"{given!r} is no day. Write one such as {today}, or 7d for the last seven.") from None
+        raise click.BadParameter(
+            f"{given!r} is not a day. Write one such as {today}, or 7d for the last seven."
+        ) from None
 
 
 @click.command("report")
@@ -164,7 +166,7 @@ def _word_notes(report: Report) -> Iterator[str]:
     if estimated["usd_saved"]["estimate"] < 0:
         yield "Below 0: the models that were kept are dearer than those that turns would have been routed to."
     if any(figure["low"] is None for figure in estimated.values()):
-        yield f"{NO_MARGIN} From fewer than 30 turns, or turns that are all alike, no margin can be told."
+        yield f"{NO_MARGIN} From fewer than 30 turns, or turns that are all alike, no margin can be computed."
     if any(figure["is_rough"] for figure in estimated.values()):
         yield "~ A few large turns dominate, so that the margin may be too narrow."
 

@@ -42,7 +42,11 @@ SHOWN_CHARACTERS = 200
 )
 @settings_option("the configuration")
 @click.option("--model", help="The model that the request names  [default: the configuration's]")
-@click.option("--embedded", is_flag=True, help="Leave a configured routing model alone; no key is needed.")
+@click.option(
+    "--embedded",
+    is_flag=True,
+    help="Use the embedded strategy even if a routing model is configured; no key is needed.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, as the router explains it.")
 def route_command(
     text: str, *, config: Path | None, settings: Path | None, model: str | None, embedded: bool, as_json: bool
@@ -107,8 +111,16 @@ def _show(explanation: "Explanation") -> None:
     if explanation.strategy is None:
         console.print("preferences none are configured")
     else:
-        threshold = "" if explanation.threshold is None else f", a match scores above {explanation.threshold:.2f}"
+        threshold = (
+            "" if explanation.threshold is None else f", a match's probability is above {explanation.threshold:.2f}"
+        )
         console.print(Text(f"strategy    {explanation.strategy}{threshold}"))
+    if explanation.language is not None:
+        console.print(
+            Text(
+                f"language    {explanation.language}, of which the embedded strategy knows little: a routing model knows more"
+            )
+        )
     if explanation.degraded is not None:
         console.print(Text(f"degraded    {explanation.degraded}"))
     if explanation.preferences:

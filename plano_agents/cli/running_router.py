@@ -12,9 +12,9 @@ from typing import Any
 
 import click
 
-from plano_agents.errors import AuthenticationError, EndpointNotFoundError
+from plano_agents.errors import AuthenticationError, ConfigError, EndpointNotFoundError
 from plano_agents.http_syntax import is_header_value, split_address
-from plano_agents.integrations.router_address import name_url
+from plano_agents.integrations.router_address import VARIABLES, name_url
 
 DEFAULT_URL = "http://127.0.0.1:12000"
 PAGE = 500
@@ -34,7 +34,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
     """Follows no redirect, for the admin token would go along to wherever it leads."""
 
     def redirect_request(self, *_arguments: object) -> None:
-        """Leave it to be told as what it is."""
+        """Leave it to be reported as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +118,10 @@ def router_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @click.option(
         "--url",
-        envvar="PLANO_BASE_URL",
-        default=DEFAULT_URL,
-        show_default=True,
-        help="The router's address.  [env: PLANO_BASE_URL]",
+        envvar=VARIABLES,
+        default=find_url,
+        show_default=f"where ./config.yaml listens, else {DEFAULT_URL}",
+        help="The router's address.  [env: PLANO_BASE_URL, PLANO_URL]",
     )
     @click.option(
         "--token",
@@ -135,6 +135,20 @@ def router_options(command: Callable[..., None]) -> Callable[..., None]:
         command(router=Router(url, token), **options)
 
     return with_router
+
+
+def find_url() -> str:
+    """Find where a router on the ``config.yaml`` here listens; `DEFAULT_URL` where that says nothing."""
+    from plano_agents.cli.first_config import DEFAULT_PATH  # noqa: PLC0415 - only where no address is given
+    from plano_agents.config.files import read_text  # noqa: PLC0415
+    from plano_agents.config.plano import parse_config  # noqa: PLC0415
+
+    try:
+        listener = parse_config(read_text(DEFAULT_PATH, ""), source="", environ={}, offline=True).listener
+    except ConfigError:
+        return DEFAULT_URL
+    host = "127.0.0.1" if listener.host in {"0.0.0.0", "::"} else listener.host  # noqa: S104 - what it listens on
+    return f"http://{f'[{host}]' if ':' in host else host}:{listener.port}" if listener.port else DEFAULT_URL
 
 
 def explain_failure(error: Exception) -> str:
@@ -175,7 +189,7 @@ def _explain(body: bytes, status: int, base: str, *, has_token: bool) -> click.C
         return click.ClickException(
             f"What answers at {name_url(base)} is not a plano-agents router (status {status}). Name it with --url."
         )
-    if code == AuthenticationError.code and message.startswith("A client key"):
+    if code == AuthenticationError.code and message.startswith(("A client key", "A valid client key")):
         return NotServedError(escape(message))  # what operators may ask for asks for no client key
     if code == AuthenticationError.code:
         return click.ClickException(

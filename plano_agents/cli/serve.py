@@ -7,6 +7,7 @@ import click
 
 from plano_agents import processes
 from plano_agents.cli.options import log_options
+from plano_agents.integrations.router_address import VARIABLES
 from plano_agents.observe.log import Form, announce, configure_log
 
 
@@ -37,8 +38,8 @@ from plano_agents.observe.log import Form, announce, configure_log
 )
 @click.option(
     "--router-url",
-    envvar="PLANO_BASE_URL",
-    help="The router that models are asked through  [default: http://127.0.0.1:12000/v1]  [env: PLANO_BASE_URL]",
+    envvar=VARIABLES,
+    help="The router that models are asked through  [default: http://127.0.0.1:12000/v1]  [env: PLANO_BASE_URL, PLANO_URL]",
 )
 @log_options
 @click.option("--no-auth", is_flag=True, help="Listen beyond this machine although clients need no key.")
@@ -61,6 +62,9 @@ def serve_command(
 
     MODULE:GRAPH is a compiled graph with a 'messages' state, or a function without arguments that returns one, in a
     module that Python finds from here: my_agent:graph, or by its file, ./my_agent.py:graph.
+
+    Where a service manager passes a listening socket (LISTEN_FDS), the server takes that; --host and --port count for
+    nothing then.
     """
     from plano_agents.agent_server import loading, run  # noqa: PLC0415
     from plano_agents.agent_server.memory import describe_place  # noqa: PLC0415
@@ -78,8 +82,15 @@ def serve_command(
     settings = build_settings(**given)
     configure_log(log_level, log_format, log_content=settings.log_content, environ=os.environ)
     loaded = loading.load_graph(graph, Path.cwd())
-    processes.check_exposure(host, is_guarded=no_auth or bool(settings.api_keys), way_out=run.NO_AUTH_NEEDED)
-    site = run.build_site(loaded, settings, processes.bind(host, port))
+    (listener,) = processes.open_listeners(
+        host, port, 1, environ=os.environ, is_guarded=no_auth or bool(settings.api_keys), way_out=run.NO_AUTH_NEEDED
+    )
+    site = run.build_site(loaded, settings, listener)
     said = run.describe(site, settings, describe_place(loaded, settings))
-    processes.run(run.serve_site(site, on_ready=lambda: announce(said)))
+
+    def tell_ready() -> None:
+        announce(said)
+        processes.tell_ready(os.environ)
+
+    processes.run(run.serve_site(site, on_ready=tell_ready))
     announce("stopped")

@@ -43,10 +43,21 @@ def simulate_command(
     seed: int,
     act: bool,
 ) -> None:
-    """Start the simulated models alone.
+    """Start the simulated models alone, as a provider for tests and trials that costs nothing.
 
-    They speak OpenAI chat completions and Anthropic messages, offline.
-    """
+    They speak OpenAI's chat completions and responses, and Anthropic's messages, offline. Name them as base_url in a
+    config.yaml, or in an SDK. The same request gets the same answer.
+
+    Faults are set by a request's header, or for a model (or '*', every model) until DELETE on the same address:
+
+    \b
+      -H 'X-Simulate-Fault: status=429;retry-after=2'
+      curl -X PUT http://127.0.0.1:12001/simulator/faults/gpt-4o -H 'Content-Type: application/json' \\
+        -d '{"fault": "status=503;times=2"}'
+
+    A fault is made of status=N, retry-after=N (seconds), delay-ms=N, cut-after=N and stall-after=N (bytes of the body),
+    times=N (requests that it strikes) and hang, joined by ';'.
+    """  # noqa: D301 - click's mark of a paragraph that is not wrapped
     from plano_agents.simulator.app import create_app  # noqa: PLC0415 - slow to import
 
     if not processes.is_loopback(host):

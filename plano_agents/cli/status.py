@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import click
 
 from plano_agents.cli.running_router import DEFAULT_URL, Router, Session
+from plano_agents.integrations.router_address import VARIABLES
 from plano_agents.sessions.harnesses import HARNESSES
 from plano_agents.sessions.lanes import SEPARATOR
 
@@ -24,13 +25,13 @@ MOST_LANES = 100
     required=True,
     help="The session's id, as the agent names it; '-' reads Claude Code's status from standard input.",
 )
-@click.option("--tenant", default="", help="Whose id it is, where tenants are told apart.")
+@click.option("--tenant", default="", help="Tenant of the id, where tenants are separated.")
 @click.option(
     "--url",
-    envvar="PLANO_BASE_URL",
+    envvar=VARIABLES,
     default=DEFAULT_URL,
     show_default=True,
-    help="The router's address.  [env: PLANO_BASE_URL]",
+    help="The router's address.  [env: PLANO_BASE_URL, PLANO_URL]",
 )
 @click.option(
     "--token",

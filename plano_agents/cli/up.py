@@ -10,6 +10,8 @@ import click
 from plano_agents import processes
 from plano_agents.cli.first_config import load_or_start
 from plano_agents.cli.options import ACT_HELP, config_argument, log_options
+from plano_agents.cli.tracing import leave_out_tracing
+from plano_agents.config.key_hashes import MIN_KEY_LENGTH
 from plano_agents.config.model import Config, Routing
 from plano_agents.errors import ConfigError
 from plano_agents.observe.log import Form, announce, configure_log
@@ -68,6 +70,9 @@ def up_command(
 
     Without CONFIG it is the config.yaml here; where there is none, models of the providers whose keys are in the
     environment are served.
+
+    Where a service manager passes listening sockets (LISTEN_FDS), the router takes those; --host and --port count for
+    nothing then.
     """
     configure_log(log_level, log_format, environ=os.environ)
     if fast and not offline:
@@ -84,35 +89,45 @@ def up_command(
         simulated = processes.Site(app, processes.bind("127.0.0.1", 0))
         offline_url = processes.url_of(simulated.listener)
 
+    opened: str | None = None
+
     def load() -> Config:
         found, basis = load_or_start(config, settings_path=settings, environ=os.environ, offline=offline)
         if basis is not None:
             announce(f"no config.yaml here: serving a first one ({basis}); 'plano-agents init' writes it as a file")
+        found = leave_out_tracing(found, os.environ)
         for warning in found.warnings:
             announce(warning, logging.WARNING)
         _check_workers(found, workers)
+        _check_can_be_guessed(found, opened, no_auth=no_auth)
         if implicit_sessions:
             found = replace(found, prompt_caching=replace(found.prompt_caching, enabled=True, session_affinity=True))
         return found.offline(offline_url) if offline_url is not None else found
 
     loaded = load()
-    address = host if host is not None else loaded.listener.host
-    processes.check_exposure(
-        address,
+    listeners = processes.open_listeners(
+        host if host is not None else loaded.listener.host,
+        port if port is not None else loaded.listener.port,
+        workers,
+        environ=os.environ,
         is_guarded=no_auth or bool(loaded.client_keys and loaded.admin_token),
         way_out="Set client_keys and admin_token in plano-agents.yaml, or listen on 127.0.0.1 (--host 127.0.0.1), or "
         "add --no-auth if that is meant.",
     )
-    listeners = processes.bind_each(address, port if port is not None else loaded.listener.port, workers)
-    url = processes.url_of(listeners[0])
+    url, opened = processes.url_of(listeners[0]), processes.say_open(listeners[0])
+    _check_can_be_guessed(loaded, opened, no_auth=no_auth)
     from plano_agents.router.run import run_router  # noqa: PLC0415 - other commands need no server
+
+    def tell_ready() -> None:
+        announce(describe(loaded, url, offline_url, workers, act=act, opened=opened))
+        processes.tell_ready(os.environ)
 
     run_router(
         loaded,
         listeners,
         simulated=simulated,
         load=load,
-        on_ready=lambda: announce(describe(loaded, url, offline_url, workers, act=act)),
+        on_ready=tell_ready,
         on_reloaded=_tell_reloaded,
     )
     announce("stopped")
@@ -141,6 +156,27 @@ def _check_workers(config: Config, count: int) -> None:
         )
 
 
+def _check_can_be_guessed(config: Config, opened: str | None, *, no_auth: bool) -> None:
+    """Refuse keys and an admin token that strangers could guess, where they reach the router and that is not meant.
+
+    Raises:
+        ConfigError: One is shorter than `MIN_KEY_LENGTH`.
+    """
+    if opened is None or no_auth:
+        return
+    short = [key for key in config.client_keys if key.is_short]
+    where = f"having fewer than {MIN_KEY_LENGTH} characters, and other machines reach the router {opened}"
+    problems = []
+    if short:
+        whose = ", ".join(repr(key.name) for key in short if key.name)
+        found = f"the keys of {whose}" if whose else "a key"
+        problems.append(f"client_keys: {found} can be guessed, {where}. Make new ones: plano-agents hash-key --new.")
+    if config.admin_token is not None and len(config.admin_token.get_secret_value()) < MIN_KEY_LENGTH:
+        problems.append(f"admin_token: the token can be guessed, {where}. Make a new one: openssl rand -hex 24.")
+    if problems:
+        raise ConfigError(*problems)
+
+
 def _tell_reloaded(error: ConfigError | None) -> None:
     if error is None:
         announce("configuration reloaded")
@@ -150,7 +186,15 @@ def _tell_reloaded(error: ConfigError | None) -> None:
         announce("the old configuration stays", logging.ERROR)
 
 
-def describe(config: Config, url: str, offline_url: str | None, workers: int = 1, *, act: bool = False) -> str:
+def describe(
+    config: Config,
+    url: str,
+    offline_url: str | None,
+    workers: int = 1,
+    *,
+    act: bool = False,
+    opened: str | None = None,
+) -> str:
     """Say what the router serves and where, for the terminal.
 
     Args:
@@ -159,6 +203,7 @@ def describe(config: Config, url: str, offline_url: str | None, workers: int = 1
         offline_url: Where the simulated models are, or None when the providers are real.
         workers: How many processes serve.
         act: Whether the simulated models call tools that act.
+        opened: Where other machines reach it; None where only this one does.
     """
     default = config.default_model
     models = [f"{model.name} (default)" if model == default else model.name for model in config.models]
@@ -174,6 +219,8 @@ def describe(config: Config, url: str, offline_url: str | None, workers: int = 1
     tracing = config.tracing
     if (to := find_destination(tracing.random_sampling, tracing.opentracing_grpc_endpoint, os.environ)) is not None:
         rows.append(("traces", f"{tracing.random_sampling} % of requests, to {to.shown} (OTLP, {to.protocol})"))
+    if opened is not None:
+        rows.append(("open", f"{opened}; {_describe_keys(config)}"))
     if workers > 1:
         rows.append(("workers", f"{workers} processes on this port"))
     if offline_url is not None:
@@ -182,6 +229,13 @@ def describe(config: Config, url: str, offline_url: str | None, workers: int = 1
     rows.append(("inspector", f"{url}/inspector shows every turn as it comes"))
     lines = [f"plano-agents router on {url}/v1", *(f"  {name:<11} {value}" for name, value in rows)]
     return "\n".join([*lines, "Ctrl-C stops it."])
+
+
+def _describe_keys(config: Config) -> str:
+    if not config.client_keys:
+        return "clients need no key (--no-auth)"
+    names = [key.name for key in config.client_keys if key.name]
+    return f"keys: {', '.join(names)}" if names else f"{len(config.client_keys)} client keys"
 
 
 def _describe_store(routing: Routing) -> str:

@@ -10,13 +10,41 @@ from dataclasses import replace
 
 from pydantic import SecretStr
 
+from plano_agents.config.document import parse_document
 from plano_agents.config.findings import Findings, KeyPath, format_path, format_value
 from plano_agents.config.model import DOTS, NAME, WILDCARD, Model, name_upstream
 from plano_agents.config.model_entries import read_base_url, read_headers
 from plano_agents.config.options import Deployment, ModelSettings
 from plano_agents.config.secrets import SecretReader
+from plano_agents.errors import ConfigError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def find_keyed(text: str) -> frozenset[str]:
+    """Find the models whose keys stand in our settings, so that ``config.yaml`` need not have them.
+
+    Args:
+        text: The settings. Whether they can be used is told elsewhere.
+
+    Returns:
+        Names of models with an `access_key`, or with deployments that each bring a key or an address of their own.
+    """
+    try:
+        models = parse_document(text, "").data.get("models")
+    except ConfigError:
+        return frozenset()
+    return frozenset(
+        str(name)
+        for name, given in (models.items() if isinstance(models, dict) else ())
+        if isinstance(given, dict) and ("access_key" in given or _bring_keys(given.get("deployments")))
+    )
+
+
+def _bring_keys(deployments: object) -> bool:
+    if not isinstance(deployments, list) or not deployments:
+        return False
+    return all(isinstance(each, dict) and ("access_key" in each or "base_url" in each) for each in deployments)
 
 
 def build_deployments(
@@ -39,6 +67,9 @@ def build_deployments(
     names = [model.name for model in models] if models is not None else None
     built = {}
     for name, settings in given.items():
+        key = settings.access_key
+        if key is not None:
+            key = secrets.read(key, ("models", name, "access_key"), name) if secrets else None
         deployments = settings.deployments
         if deployments is not None:
             path: KeyPath = ("models", name, "deployments")
@@ -56,7 +87,7 @@ def build_deployments(
             deployments = tuple(
                 _build(each, name, (*path, index), findings, secrets) for index, each in enumerate(deployments)
             )
-        built[name] = replace(settings, deployments=deployments)
+        built[name] = replace(settings, access_key=key, deployments=deployments)
     return built
 
 
@@ -68,7 +99,7 @@ def _build(
         _check_model_id(entry.model_id, model, owner, path, findings)
     key, place = entry.access_key, (*path, "access_key")
     if key is not None:
-        key = secrets.read(key.get_secret_value(), place, name_upstream(model, entry.name)) if secrets else None
+        key = secrets.read(key, place, name_upstream(model, entry.name)) if secrets else None
     headers = read_headers(entry.headers, owner, path, findings, secrets)
     return replace(
         entry,
@@ -79,7 +110,7 @@ def _build(
 
 
 def _check_declared(name: str, declared: Sequence[str] | None, path: KeyPath, findings: Findings) -> None:
-    """Refuse a model that only a wildcard declares; one that nothing declares is told elsewhere."""
+    """Refuse a model that only a wildcard declares; one that nothing declares is reported elsewhere."""
     wildcard = f"{name.partition('/')[0]}/{WILDCARD}"
     if declared is not None and name not in declared and wildcard in declared:
         findings.add_problem(
@@ -102,7 +133,7 @@ def _check_names(model: str, entries: Sequence[Deployment], path: KeyPath, findi
         elif entry.name in seen:
             findings.add_problem(
                 place,
-                f"the deployment {entry.name!r} of {format_value(model)} stands in line {seen[entry.name]} already. "
+                f"the deployment {entry.name!r} of {format_value(model)} is already on line {seen[entry.name]}. "
                 "Choose another name.",
             )
         seen.setdefault(entry.name, findings.find_line(place))

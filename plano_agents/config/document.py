@@ -1,7 +1,7 @@
 """YAML text to plain data that knows its lines.
 
 YAML as PyYAML's safe loader reads it, minus what a configuration has no use for: a key twice, a key that is no
-text, a key without a value, a root that is no mapping, tags that make objects. Anchors, aliases and merge keys
+text, a key without a value, a root that is not a mapping, tags that make objects. Anchors, aliases and merge keys
 (``<<``) work; what they expand to is bounded. Which keys there are is left to ``schema``.
 """
 
@@ -61,7 +61,7 @@ def parse_document(text: str, source: str) -> Document:
         The data, with the line of each place, and what is wrong with it so far.
 
     Raises:
-        ConfigError: The text is no YAML at all, or too much of it.
+        ConfigError: The text is not YAML at all, or too much of it.
     """
     if len(text) > MAX_CHARACTERS:
         raise ConfigError(
@@ -175,7 +175,7 @@ class _Reader:
             elif key_node.value in own:
                 first = _line(own[key_node.value][0])
                 self._add_problem(
-                    key_node, f"the key {format_value(key_node.value)} stands in line {first} too. Keep one."
+                    key_node, f"the key {format_value(key_node.value)} is also on line {first}. Keep one."
                 )
             elif self._is_text(key_node):
                 own[key_node.value] = (key_node, value_node)
@@ -210,7 +210,7 @@ class _Reader:
         return value
 
     def _is_text(self, node: Node) -> bool:
-        """Whether a scalar can be written as UTF-8; an escape of half a surrogate pair cannot."""
+        """Check whether a scalar can be written as UTF-8; an escape of half a surrogate pair cannot."""
         try:
             node.value.encode()
         except UnicodeEncodeError:

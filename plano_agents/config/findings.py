@@ -62,7 +62,7 @@ class Findings:
         self.add_problem_on(self.find_line(path), message)
 
     def add_problem_on(self, line: int, message: str) -> None:
-        """Note a problem of a line that is no place's own; the message is as for `add_problem`."""
+        """Note a problem of a line that is not a place's own; the message is as for `add_problem`."""
         self._problems[self._word(line, message)] = line
 
     def add_warning(self, path: KeyPath, message: str) -> None:

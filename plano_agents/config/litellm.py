@@ -75,7 +75,7 @@ class _Carried:
 
 
 def is_litellm(document: object) -> bool:
-    """Whether a document is a configuration of LiteLLM's proxy."""
+    """Check whether a document is a configuration of LiteLLM's proxy."""
     return isinstance(document, Mapping) and "model_list" in document and "model_providers" not in document
 
 
@@ -91,7 +91,7 @@ def convert_litellm(text: str, *, source: str, environ: Mapping[str, str]) -> tu
         ``config.yaml``, ``plano-agents.yaml`` where it is needed, and what was not carried over and why.
 
     Raises:
-        ConfigError: It is no configuration of LiteLLM's proxy, or names no model that is served here.
+        ConfigError: It is not a configuration of LiteLLM's proxy, or names no model that is served here.
     """
     document = parse_document(text, source).data
     entries = document.get("model_list")
@@ -129,12 +129,12 @@ def _split(model: str) -> tuple[str, str]:
 
 
 def _is_served(model: str, alias: object) -> bool:
-    """Whether a model has a place here: of wildcards, those of all of a provider's models under their own names."""
+    """Check whether a model has a place here; a wildcard has one if it stands for all of a provider's models."""
     return "*" not in model or (model.partition("/")[1:] == ("/", "*") and alias in (None, "*", model))
 
 
 def _is_own_server(provider: str | None, base_url: object) -> bool:
-    """Whether a model is on a compatible server of one's own, which OpenAI's key is not for."""
+    """Check whether a model is on a compatible server of one's own, which OpenAI's key is not for."""
     return base_url is not None and provider in {"openai", None}
 
 

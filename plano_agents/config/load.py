@@ -1,12 +1,14 @@
-"""Reading the configuration's files. What they mean is left to ``plano`` and ``settings``."""
+"""Loading a configuration. What its files mean is left to ``plano`` and ``settings``."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from plano_agents.config.files import read_text
 from plano_agents.config.model import Config
 from plano_agents.config.plano import parse_config
+from plano_agents.config.secret_files import SecretFiles
 from plano_agents.config.settings import SETTINGS_NAME
-from plano_agents.errors import ConfigError
 
 
 def load_config(
@@ -37,30 +39,32 @@ def load_config(
     else:
         settings = beside if beside is not None and beside.exists() else None
     text = read_text(path, "Give the path of a config.yaml in Plano's schema.")
-    settings_text = None if settings is None else read_text(settings, "Give the path of the settings.")
-    return parse_config(
+    return parse_with_settings(text, str(path), settings, environ=environ, offline=offline)
+
+
+def parse_with_settings(
+    text: str, source: str, settings: Path | None, *, environ: Mapping[str, str], offline: bool
+) -> Config:
+    """Read our settings, and the files of secrets that they name, and put them together with a ``config.yaml``.
+
+    Args:
+        text: The content of ``config.yaml``.
+        source: Its name, as messages show it.
+        settings: The settings, if there are any.
+        environ: The variables that ``$VAR`` is looked up in.
+        offline: Whether the models are simulated.
+
+    Raises:
+        ConfigError: A file cannot be read or used.
+    """
+    files = SecretFiles(settings.parent if settings is not None else Path())
+    config = parse_config(
         text,
-        source=str(path),
+        source=source,
         environ=environ,
         offline=offline,
-        settings_text=settings_text,
+        settings_text=None if settings is None else read_text(settings, "Give the path of the settings."),
         settings_source=None if settings is None else str(settings),
+        read_file=files.read,
     )
-
-
-def read_text(path: Path, way_out: str) -> str:
-    """Read a file as UTF-8, with or without a byte order mark."""
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: there is no such file. {way_out}") from None
-    except IsADirectoryError:
-        raise ConfigError(f"{path}: this is a directory, not a file. {way_out}") from None
-    except PermissionError:
-        raise ConfigError(f"{path}: this user may not read the file. Run 'chmod u+r' on it.") from None
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{path}:{line}: the file is not UTF-8. Save it as UTF-8.") from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise ConfigError(f"{path}: the file cannot be read ({reason}). {way_out}") from None
+    return replace(config, secret_files=files.stamps)

@@ -12,6 +12,7 @@ from typing import Literal
 
 from pydantic import SecretStr
 
+from plano_agents.config.client_keys import ClientKey
 from plano_agents.config.options import (
     DEFAULT_THRESHOLD,
     EMPTY,
@@ -28,6 +29,7 @@ from plano_agents.config.options import (
     Tracing,
     UnsupportedParams,
 )
+from plano_agents.config.secret_files import Stamps
 
 __all__ = [
     "DEFAULT_THRESHOLD",
@@ -81,12 +83,12 @@ class Model:
     headers: Mapping[str, str] = field(default_factory=lambda: EMPTY, repr=False)
     """Further headers on every request to the provider; not in the repr, for values may be secrets."""
     passthrough_auth: bool = False
-    """Whether the client's own Authorization goes upstream instead of ``access_key``."""
+    """True if the client's own Authorization header is sent upstream instead of ``access_key``."""
     stands_in_for: str | None = None
     """The provider's own address where a simulator at ``base_url`` takes its place; empty for the row's. None where
     ``base_url`` is the provider's."""
     default: bool = False
-    """Whether requests that name no model, and match no route, are served by this one."""
+    """True if this model serves requests that name no model and match no route."""
     deployments: tuple[Deployment, ...] = ()
     """Where it is served instead of at ``base_url`` with ``access_key``; empty for a model that is served there."""
     deployed_as: str | None = None
@@ -94,7 +96,7 @@ class Model:
 
     @property
     def is_wildcard(self) -> bool:
-        """Whether this entry declares all of its provider's models."""
+        """True if this entry declares all of its provider's models."""
         return self.model_id == WILDCARD
 
     @property
@@ -195,7 +197,7 @@ class Config:
     unsupported_params: UnsupportedParams = "adapt"
     """What becomes of a field or value that the model does not take: adapted, refused, or served by another model."""
     proxy_from_environment: bool = False
-    """Whether ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` count on the way to providers."""
+    """Use ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` for requests to providers."""
     metrics_sources: tuple[MetricsSource, ...] = ()
     """What models cost and how fast they are; one of each kind at most."""
     overrides: Overrides = field(default_factory=Overrides)
@@ -204,10 +206,12 @@ class Config:
     """Providers' prompt caches, and sessions of requests without an affinity id."""
     tracing: Tracing = field(default_factory=Tracing)
     """Spans: how many, where to, and what stands in them."""
-    client_keys: tuple[SecretStr, ...] = ()
+    client_keys: tuple[ClientKey, ...] = ()
     """Keys that clients must present; none means that no key is asked for."""
     admin_token: SecretStr | None = None
     """The token that operators' endpoints ask for; without one they answer on loopback only."""
+    secret_files: Stamps = field(default_factory=dict)
+    """The files that secrets were read from, as they were then."""
     warnings: tuple[str, ...] = ()
     """What was read and is not acted on, one line each, for the operator."""
 
@@ -223,9 +227,14 @@ class Config:
 
     @cached_property
     def default_model(self) -> Model | None:
-        """The entry marked ``default: true``; else the first that is no wildcard; else None."""
+        """The entry marked ``default: true``; else the first that is not a wildcard; else None."""
         named = [model for model in self.models if not model.is_wildcard]
         return next((model for model in named if model.default), named[0] if named else None)
+
+    @property
+    def has_tenants(self) -> bool:
+        """True if sessions belong to tenants: a header's, or clients by the names of their keys."""
+        return self.routing.session_cache.tenant_header is not None or any(key.name for key in self.client_keys)
 
     @property
     def routing_model(self) -> Model | None:

@@ -4,7 +4,7 @@ An entry with a problem still yields its model, so that a route that names it is
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from types import MappingProxyType
 
 from pydantic import SecretStr
@@ -20,13 +20,18 @@ _WEB = frozenset({"http", "https"})
 
 
 def build_models(
-    entries: Sequence[ProviderEntry], root: str, findings: Findings, secrets: SecretReader | None
+    entries: Sequence[ProviderEntry],
+    root: str,
+    keyed: Container[str],
+    findings: Findings,
+    secrets: SecretReader | None,
 ) -> tuple[Model, ...]:
     """Check the entries and turn them into models.
 
     Args:
         entries: The entries, in the file's order.
         root: The key they stand under.
+        keyed: Names of models whose keys stand elsewhere; theirs here are not read.
         findings: Where problems and warnings are noted.
         secrets: Expands keys and headers; None for an offline run, which needs none.
 
@@ -36,6 +41,8 @@ def build_models(
     _check_unique(entries, root, findings)
     models = []
     for index, entry in enumerate(entries):
+        if entry.model in keyed:
+            entry = entry.model_copy(update={"access_key": None})  # noqa: PLW2901
         model = _build_model(entry, (root, index), findings, secrets)
         if model is not None:
             models.append(model)
@@ -55,7 +62,7 @@ def _build_model(entry: ProviderEntry, path: KeyPath, findings: Findings, secret
     if model_id in DOTS:
         findings.add_problem(
             (*path, "model"),
-            f"the model id {model_id!r} of {format_value(entry.model)} is a step in a path, not a name. "
+            f"the model id {model_id!r} of {format_value(entry.model)} is a path segment, not a name. "
             "Write what the provider calls the model.",
         )
     _check_wildcard(entry, model_id, path, findings)
@@ -135,7 +142,7 @@ def _read_access_key(
         return None
     if secrets is None:
         return None
-    return secrets.read(entry.access_key.get_secret_value(), (*path, "access_key"), entry.model)
+    return secrets.read(entry.access_key, (*path, "access_key"), entry.model)
 
 
 def read_base_url(given: str | None, owner: str, path: KeyPath, findings: Findings) -> str | None:
@@ -198,7 +205,7 @@ def read_headers(
                 f"the header name {format_value(name)} of {owner} is not one. Write letters, digits and hyphens.",
             )
         elif secrets is not None:
-            value = secrets.read(secret.get_secret_value(), place, f"header {name} of {owner}", spaced=True)
+            value = secrets.read(secret, place, f"header {name} of {owner}", spaced=True)
             if value is not None:
                 headers[name] = value.get_secret_value()
         elif not has_reference(secret.get_secret_value()):
@@ -220,7 +227,7 @@ def _check_unique(entries: Sequence[ProviderEntry], root: str, findings: Finding
         if twice is not None:
             findings.add_problem(
                 (*path, "model"),
-                f"the model {format_value(twice)} is declared in line {taken[twice]} already. A model id is declared "
+                f"the model {format_value(twice)} is already declared on line {taken[twice]}. A model id is declared "
                 "once over all providers; remove one. A model that is served at several places, by several keys or "
                 "regions, has deployments: list them in plano-agents.yaml, under models.",
             )
@@ -228,8 +235,7 @@ def _check_unique(entries: Sequence[ProviderEntry], root: str, findings: Finding
         if entry.name is not None and entry.name in named:
             findings.add_problem(
                 (*path, "name"),
-                f"the entry name {format_value(entry.name)} stands in line {named[entry.name]} already. "
-                "Choose another.",
+                f"the entry name {format_value(entry.name)} is already on line {named[entry.name]}. Choose another.",
             )
         named.setdefault(entry.name or entry.model, line)
         if entry.default and default is not None:

@@ -5,13 +5,13 @@ A section with a problem still yields a value; it is meaningful only when no pro
 
 from collections.abc import Sequence
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from plano_agents.config.findings import Findings, KeyPath, format_path, format_value
 from plano_agents.config.options import CostSource, MetricsSource, PlanoTracing, SessionCache
 from plano_agents.config.secrets import SecretReader, has_reference
+from plano_agents.config.store_url import parse_store_url
 from plano_agents.http_syntax import is_token, split_address
 
 
@@ -41,27 +41,23 @@ def _read_store_url(
             (*path, "url"), "this url has no effect: pins are kept in memory. Add 'type: redis' to share them"
         )
     if url is not None and secrets is not None:
-        url = secrets.read(url.get_secret_value(), (*path, "url"), "routing.session_cache")
+        url = secrets.read(url, (*path, "url"), "routing.session_cache")
     elif url is not None and has_reference(url.get_secret_value()):
         findings.add_warning(
             (*path, "url"), "offline, no address is read from the environment: pins are kept in memory"
         )
         return None
-    if section.type == "redis" and url is not None and not _is_store_url(url.get_secret_value()):
-        findings.add_problem(
-            (*path, "url"),
-            "the url of session_cache is none of Redis'. Write redis:// or rediss://, a host, and a port where it "
-            "is not 6379, such as 'redis://localhost:6379/0'.",
-        )
+    if section.type == "redis" and url is not None:
+        try:
+            parse_store_url(url.get_secret_value())
+        except ValueError as error:
+            findings.add_problem(
+                (*path, "url"),
+                f"the url of session_cache is not a Redis URL: {error}. Write redis://, a host, and a port where it is "
+                "not 6379, such as 'redis://localhost:6379/0'; 'redis+sentinel://host,host,host/mymaster'; or "
+                "'redis+cluster://host,host'. With rediss it is TLS.",
+            )
     return url
-
-
-def _is_store_url(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in {"redis", "rediss"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
 
 
 def build_tracing(section: PlanoTracing, findings: Findings, secrets: SecretReader | None) -> PlanoTracing:
@@ -86,7 +82,7 @@ def _read_collector(section: PlanoTracing, findings: Findings, secrets: SecretRe
     if given is not None and has_reference(given):
         if secrets is None:
             return None
-        expanded = secrets.read(given, path, format_path(path))
+        expanded = secrets.read(SecretStr(given), path, format_path(path))
         given = None if expanded is None else expanded.get_secret_value()
     if given is None:
         return None

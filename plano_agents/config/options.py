@@ -19,6 +19,7 @@ from plano_agents.config.sections import (
     Lifetime,
     Listing,
     NotActedOn,
+    Secret,
     Text,
     Values,
     Wait,
@@ -81,7 +82,7 @@ def check_cache_key_name(name: str) -> str:
     """
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name) or name.lower() in _RESERVED:
         raise ValueError(
-            f"{name!r} is no header or field for a key. Write one such as 'x-session-affinity' or 'prompt_cache_key'"
+            f"{name!r} is not a header or field for a key. Write one such as 'x-session-affinity' or 'prompt_cache_key'"
         )
     return name
 
@@ -91,11 +92,11 @@ class ModelProfile(Values):
     """``models.<name>``: what a model takes and costs; what is not known (None) is assumed to be possible."""
 
     context_window: Count | None = None
-    """How many tokens of input it takes at most; what we know of it where absent."""
+    """Maximum number of input tokens; by default from the table of known models."""
     images: bool | None = None
-    """Whether it takes images; what we know of it where absent."""
+    """True if the model takes images; by default from the table of known models."""
     tools: bool | None = None
-    """Whether it takes tools that it may call; what we know of it where absent."""
+    """True if the model takes tools; by default from the table of known models."""
     apis: Annotated[Listing[Api], AfterValidator(_require_one)] | None = None
     """The APIs that it is spoken to in, the main one first: `[responses]` for a server at a `base_url` that speaks
     OpenAI's responses. Where absent, the provider's own at its own hosts, and elsewhere the provider's main one."""
@@ -103,37 +104,37 @@ class ModelProfile(Values):
     """Which requests go to the responses API of a provider that speaks chat completions too: those with tools and a
     reasoning effort, those with tools unless the effort is `none`, or all."""
     max_output_tokens: Count | None = None
-    """How many tokens it gives at most; higher limits are lowered to it, and Anthropic's wire, which needs a limit,
+    """Maximum number of output tokens; higher limits are lowered to it, and Anthropic's wire, which needs a limit,
     gets it."""
     token_limit_field: Literal["max_tokens", "max_completion_tokens"] | None = None
-    """How the limit of tokens is spelt for it on chat completions."""
+    """The field of the output limit on chat completions."""
     efforts: Listing[Effort] | None = None
-    """The reasoning efforts that it takes, from `none` to `max`; an empty list where it takes none."""
+    """The reasoning efforts that the model takes; an empty list for none."""
     thinking: Literal["budget", "adaptive", "any", "none"] | None = None
-    """The forms of Anthropic's `thinking` that it takes: a budget, adaptive, any of both, or none."""
+    """The forms of Anthropic's `thinking` that the model takes: a budget, adaptive, both (`any`), or none."""
     thinking_off: Literal["any_effort", "to_high", "between_tools", "never"] | None = None
     """How Anthropic's `thinking` may be turned off: beside any effort, beside efforts up to `high`, beside these but
     for what it says `between_tools`, or never."""
     thinking_updates: bool | None = None
-    """Whether Anthropic's `thinking` may be shown as `updates`."""
+    """True if Anthropic's ``thinking`` may be shown as ``updates``."""
     forced_tools: bool | None = None
-    """Whether a choice may force it to call a tool."""
+    """True if ``tool_choice`` may force a tool call."""
     sampling: Literal["free", "one", "default"] | None = None
-    """Whether it takes temperature and top_p freely, one of the two, or their defaults alone."""
+    """The sampling settings taken: temperature and top_p freely, one of the two, or their defaults alone."""
     stop_sequences: Annotated[int, Field(ge=0)] | None = None
-    """How many stop sequences it takes; 0 for none."""
+    """Maximum number of stop sequences; 0 for none."""
     prefill: bool | None = None
-    """Whether a conversation may end with the assistant's turn, which it then continues."""
+    """True if a conversation may end with the assistant's turn, which it then continues."""
     system_turns: bool | None = None
-    """Whether, on Anthropic's wire, system messages may stand within the conversation."""
+    """True if, on Anthropic's wire, system messages may stand within the conversation."""
     turn_efforts: bool | None = None
-    """Whether, on Anthropic's wire, a system message may set the effort from there on."""
+    """True if, on Anthropic's wire, a system message may set the effort from there on."""
     system_first: bool | None = None
-    """Whether its chat template takes system messages at the beginning alone."""
+    """True if its chat template takes system messages at the beginning alone."""
     reasoning_back: bool | None = None
-    """Whether its reasoning must come back with the transcript."""
+    """True if its reasoning must come back with the transcript."""
     cache_key: Annotated[str, AfterValidator(check_cache_key_name)] | None = None
-    """Where a session's key for the prompt cache stands in its requests: a header, such as ``x-session-affinity``, or,
+    """The place of the prompt cache's key in requests: a header, such as ``x-session-affinity``, or,
     without a hyphen, a field of the body, such as ``prompt_cache_key``; what we know of its host where absent."""
     input_price: Price | None = None
     """US dollars per million tokens of input."""
@@ -154,20 +155,22 @@ class Deployment(Values):
     base_url: str | None = None
     """Its address; the model's of `config.yaml` where absent. With an address of its own it brings its own key too: the
     model's key and headers go to no other address."""
-    access_key: SecretStr | None = None
-    """Its key, or ``$VAR``; where absent, and `base_url` too, the model's of `config.yaml`."""
+    access_key: Secret | None = None
+    """Its key; where absent, and `base_url` too, the model's."""
     weight: Annotated[int, Field(ge=0, le=MAX_WEIGHT)] = 1
-    """Its share of new sessions, beside the other deployments' weights; with 0 it gets those that no other serves."""
+    """Its share of new sessions, relative to the other weights; 0 for a deployment that only stands in for others."""
     model_id: Text | None = None
-    """What the model is called there; its id of `config.yaml` where absent."""
+    """The model's id there; by default its id in `config.yaml`."""
     headers: dict[str, SecretStr] | None = None
-    """Further headers by name; values may hold ``$VAR``."""
+    """Additional headers by name; values may hold ``$VAR``."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings(ModelProfile):
     """``models.<name>``."""
 
+    access_key: Secret | None = None
+    """The provider's key, in place of that of `config.yaml`, which may then be left out."""
     deployments: Listing[Deployment] | None = None
     """Where it is served, where that is at several places: keys, regions, hosts."""
 
@@ -182,15 +185,15 @@ class SessionCache(Values):
     """``routing.session_cache``."""
 
     type: Literal["memory", "redis"] = "memory"
-    """Where pins are kept: ``memory`` is this process's own, ``redis`` is shared by replicas."""
+    """The store of pins: ``memory`` in this process, or ``redis``, shared by replicas."""
     url: SecretStr | None = None
-    """Redis' address; needed by ``redis``."""
+    """The address of Redis; required by ``redis``."""
     tenant_header: Text | None = None
-    """The header whose value separates tenants, each with ids of its own."""
+    """The header whose value names the tenant; each tenant has its own ids."""
 
     @property
     def is_shared(self) -> bool:
-        """Whether replicas share their pins."""
+        """True if replicas share their pins."""
         return self.type == "redis" and self.url is not None
 
 
@@ -216,16 +219,16 @@ class PlanoRouting(Values):
     """Plano's ``routing``."""
 
     session_ttl_seconds: Lifetime = 600
-    """How long a pin lives after its last use, in seconds; ten years at most."""
+    """Seconds that a pin lives after its last use; ten years at most."""
     session_max_entries: Annotated[int, Field(ge=1, le=10_000)] = 10_000
-    """How many pins are held in memory, and as many that no model has served; the least recently used goes first."""
+    """Maximum number of pins held in memory, and of those not yet served; the least recently used is dropped first."""
     session_cache: SessionCache = field(default_factory=SessionCache)
     """Where pins are kept."""
     route_on_user_only: bool = False
-    """Whether only users' messages are read for routing; without an affinity id each user turn is then a session."""
+    """Route by users' messages only; without an affinity id, each user turn is then a session."""
     llm_provider: NotActedOn[str | None] = None
     model: str | None = None
-    """The routing model in older files, as ``overrides.llm_routing_model``."""
+    """The routing model, in older files; now ``overrides.llm_routing_model``."""
     routing_budget: RoutingBudget | None = None
     """Which switches to another model a new user message may make, by their cost; any where absent."""
 
@@ -235,20 +238,20 @@ class RoutingSettings(Values):
     """``routing`` of our settings."""
 
     affinity_headers: Listing[str] = ()
-    """Further headers taken as the affinity id, in order, after ``X-Model-Affinity``."""
+    """More headers to read the affinity id from, in order, after ``X-Model-Affinity``."""
     affinity_fields: Listing[str] = ()
-    """Fields of the body taken as the affinity id where no header is, in order, such as ``metadata.user_id``."""
+    """Body fields to read the affinity id from if no header has one, in order, such as ``metadata.user_id``."""
     scope: Scope = "session"
     """How long an id keeps its model: for the whole ``session``, or for a ``user_turn``, so that a tool loop keeps it
     and a new user message may be routed again. ``X-Model-Affinity-Scope`` says so of one request; the sessions of
     recognised harnesses keep theirs."""
     harness_sessions: bool = True
-    """Whether the sessions of agent harnesses that are recognised, such as Claude Code and Codex, keep their models
+    """Keep the models of sessions of recognised agent harnesses, such as Claude Code and Codex,
     without an affinity id."""
     threshold: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = DEFAULT_THRESHOLD
-    """The score that a preference must exceed to match, by the embedded strategy."""
+    """The probability that a match must exceed, against the likeliest other answer (embedded strategy)."""
     model_timeout_seconds: Duration = 2.0
-    """How long the routing model may take, before the embedded strategy decides."""
+    """The longest time for the routing model; after it the embedded strategy decides."""
     observe: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
     """The share of pinned turns, from 0 to 1, that is routed beside the request too, to say what affinity saved."""
 
@@ -263,13 +266,13 @@ class Overrides(Values):
     """Plano's ``overrides``."""
 
     llm_routing_model: Text | None = None
-    """The declared model that chooses routes; where absent, or not declared, the embedded strategy does."""
+    """The declared model that chooses routes; by default the embedded strategy chooses."""
     orchestrator_model_context_length: Count = 8192
-    """How many tokens that model is sent at most."""
+    """Maximum number of tokens sent to the routing model."""
     upstream_tls_ca_path: Text | None = None
-    """The certificates that providers are checked against, a PEM file; the system's where absent."""
+    """A PEM file with the certificates to verify providers with; by default the system's."""
     upstream_connect_timeout: str | None = None
-    """How long connecting to a provider may take, a duration such as ``5s``: ``timeouts.connect_seconds``."""
+    """The longest time to connect to a provider, a duration such as ``5s``: ``timeouts.connect_seconds``."""
     prompt_target_intent_matching_threshold: NotActedOn[float | None] = None
     optimize_context_window: NotActedOn[bool | None] = None
     use_agent_orchestrator: NotActedOn[bool | None] = None
@@ -282,15 +285,15 @@ class PlanoPromptCaching(Values):
     """Plano's ``prompt_caching``."""
 
     enabled: bool = False
-    """Whether conversations without an affinity id may be sessions at all."""
+    """Let conversations without an affinity id be sessions."""
     session_affinity: bool = True
-    """With ``enabled``: whether such a conversation is one, known by how it begins."""
+    """With ``enabled``: recognise such a conversation by its beginning."""
     inject_cache_control: bool = True
-    """With ``enabled``: whether Claude's requests without marks for its cache get them."""
+    """With ``enabled``: add cache marks to requests to Claude that have none."""
     min_prefix_tokens: Count = 1024
-    """How many tokens, as estimated, a prefix must have to get one."""
+    """The estimated tokens that a prefix needs to get a mark."""
     session_ttl_seconds: Lifetime | None = None
-    """How long such a session's pin lives; ``routing.session_ttl_seconds`` where absent."""
+    """Seconds that the pin of such a session lives; by default ``routing.session_ttl_seconds``."""
 
 
 @dataclass(frozen=True)
@@ -298,9 +301,9 @@ class PromptCachingSettings(Values):
     """``prompt_caching`` of our settings."""
 
     session_keys: bool = True
-    """Whether providers that find cached prompts by a key are sent one, a hash of the session."""
+    """Send a key, a hash of the session, to providers that find cached prompts by one."""
     key_salt: SecretStr | None = None
-    """What that hash is keyed with, a secret that all replicas share; where absent, it is derived from `admin_token`,
+    """The secret key of that hash, the same on all replicas; by default derived from `admin_token`,
     else from the shared session store's address, else from the providers' keys."""
 
 
@@ -332,7 +335,7 @@ class Exporter(Values):
     distinct_id_header: str | None = None
     """The header that names the user."""
     capture_messages: bool = False
-    """Whether prompts go along."""
+    """True if prompts go along."""
 
 
 @dataclass(frozen=True)
@@ -340,11 +343,11 @@ class PlanoTracing(Values):
     """Plano's ``tracing``."""
 
     random_sampling: Annotated[int, Field(ge=0, le=100)] = 0
-    """How many of 100 requests are traced where the client has not decided; 0 makes no span."""
+    """Percent of requests to trace where the client has not decided; 0 traces none."""
     trace_arch_internal: NotActedOn[bool] = False
-    """Whether Plano's own steps get spans."""
+    """True if Plano's own steps get spans."""
     opentracing_grpc_endpoint: str | None = None
-    """The collector, OTLP over gRPC; may hold ``$VAR``; the environment's where absent."""
+    """The collector's address, OTLP over gRPC; may hold ``$VAR``; by default the environment's."""
     span_attributes: SpanAttributes = field(default_factory=SpanAttributes)
     """Further attributes."""
     exporters: NotActedOn[list[Exporter] | None] = None
@@ -355,7 +358,7 @@ class TracingSettings(Values):
     """``tracing`` of our settings."""
 
     content: bool = False
-    """Whether prompts and answers are written into spans."""
+    """Write prompts and answers into spans."""
 
 
 @dataclass(frozen=True)
@@ -377,15 +380,15 @@ class CostSource(Values):
     """An entry of ``model_metrics_sources`` of type ``cost``."""
 
     type: Literal["cost"]
-    """What it says of models: prices, or response times; one source of each at most."""
+    """The metric: prices (``cost``) or response times (``latency``); at most one source of each."""
     provider: Literal["digitalocean", "models.dev"]
-    """Whose catalog's, or API's, shape the answer has."""
+    """The catalog or API whose format the answer has."""
     url: str | None = None
-    """Its address; the catalog's usual one where absent, needed by ``prometheus``."""
+    """Its address; by default the catalog's usual one; required by ``prometheus``."""
     refresh_interval: Lifetime | None = None
-    """How often it is asked, in seconds; once, at start, where absent."""
+    """Seconds between requests to it; by default one request, at start."""
     model_aliases: dict[str, str] = field(default_factory=dict)
-    """The catalog's name of a model to its name in routes."""
+    """Names in the catalog, mapped to names in routes."""
 
     @property
     def address(self) -> str:
@@ -398,15 +401,15 @@ class LatencySource(Values):
     """An entry of ``model_metrics_sources`` of type ``latency``."""
 
     type: Literal["latency"]
-    """What it says of models: prices, or response times; one source of each at most."""
+    """The metric: prices (``cost``) or response times (``latency``); at most one source of each."""
     provider: Literal["prometheus"]
-    """Whose catalog's, or API's, shape the answer has."""
+    """The catalog or API whose format the answer has."""
     url: str
-    """Its address; the catalog's usual one where absent, needed by ``prometheus``."""
+    """Its address; by default the catalog's usual one; required by ``prometheus``."""
     query: Text
-    """Of ``latency``: an instant query whose series carry the label ``model_name``, the lower the faster."""
+    """For ``latency``: an instant query whose series have the label ``model_name``; lower is faster."""
     refresh_interval: Lifetime | None = None
-    """How often it is asked, in seconds; once, at start, where absent."""
+    """Seconds between requests to it; by default one request, at start."""
 
 
 MetricsSource = Annotated[CostSource | LatencySource, Field(discriminator="type")]
@@ -417,11 +420,11 @@ class Timeouts(Values):
     """``timeouts``: how long a provider may take."""
 
     connect_seconds: Duration = 5.0
-    """Until the connection stands, TLS included; Plano's ``overrides.upstream_connect_timeout``."""
+    """To connect, TLS included; Plano's ``overrides.upstream_connect_timeout``."""
     first_byte_seconds: Duration = 600.0
     """From the request's last byte to the answer's first."""
     between_bytes_seconds: Duration = 300.0
-    """Of silence within an answer."""
+    """Between two pieces of an answer."""
     total_seconds: Duration = 900.0
     """From sending a request to its answer's end; Plano's ``timeout`` of the listener."""
 
@@ -433,13 +436,13 @@ class Retries(Values):
     max_per_candidate: Annotated[int, Field(ge=0, le=100)] = 2
     """Retries of one model, the first attempt not counted; Plano's ``max_retries`` of the listener."""
     base_seconds: Wait = 0.5
-    """The first backoff's upper bound; it doubles, and each wait is a random part of it."""
+    """The upper bound of the first backoff; it doubles, and each wait is a random part of it."""
     max_delay_seconds: Wait = 60.0
-    """The longest ``Retry-After`` that is waited for; the next candidate is taken instead of waiting longer."""
+    """The longest ``Retry-After`` to wait for; if longer, the next candidate is tried."""
     budget_ratio: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.2
-    """Retries allowed per request, over all recent requests."""
+    """Maximum retries per request, averaged over recent requests."""
     budget_min: Annotated[int, Field(ge=0)] = 3
-    """Retries allowed however few requests there were."""
+    """Retries always allowed, however few the requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -447,9 +450,9 @@ class Breaker(Values):
     """``breaker``: when a model's circuit breaker opens, and for how long."""
 
     failures: Count = 5
-    """Failures in a row that open it."""
+    """Consecutive failures that open the circuit breaker."""
     open_seconds: Duration = 30.0
-    """How long it stays open, before one request may probe."""
+    """Seconds that it stays open before one request may probe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -459,23 +462,22 @@ class Limits(Values):
     max_body_bytes: Count = 32 * 1024 * 1024
     """The largest request body accepted, in bytes."""
     max_concurrent_requests: Count = 1_000
-    """Requests in flight, from their body's end until their client has taken the answer; one more is answered 503."""
+    """Maximum requests in flight, from the end of the body until the client has the answer; more get a 503."""
     max_buffered_bytes: Count = 1024 * 1024 * 1024
-    """Bytes of bodies, and of answers that clients do not take, held by a process; what is more is answered 503."""
+    """Maximum bytes of bodies and unread answers that a process holds; requests beyond it get a 503."""
     header_seconds: Duration = 15.0
-    """How long a client may take over a request's headers."""
+    """The longest time for a request's headers to arrive."""
     body_seconds: Duration = 15.0
-    """Over how long `min_bytes_per_second` is averaged while a client sends a body; a shorter rest has as long."""
+    """Seconds over which `min_bytes_per_second` is averaged while a client sends a body; a short rest has as long."""
     min_bytes_per_second: Count = 1024
-    """The least rate at which a client sends a body, and takes an answer (averaged over a minute); it is cut off
-    below."""
+    """The lowest rate at which a client sends a body or reads an answer (averaged over a minute)."""
     keepalive_comment_seconds: Duration = 15.0
-    """How long a stream may be silent before a comment line keeps intermediaries awake."""
+    """Seconds of silence in a stream before a comment line keeps intermediaries awake."""
     shutdown_grace_seconds: Wait = 10.0
-    """How long running requests may go on once the router was told to stop."""
+    """Seconds that running requests may continue after a stop."""
     worker_hang_seconds: Duration = 30.0
-    """How long a worker's event loop may stand still before the worker is killed and replaced."""
+    """Seconds that a worker's event loop may block before the worker is replaced."""
     max_header_bytes: Count = 64 * 1024
     """The largest request head accepted, in bytes."""
     allowed_hosts: Listing[HostPattern] = ()
-    """Without client keys: names that the router goes by beside loopback's; ``*.example.com`` is every name below."""
+    """Without client keys: host names accepted beside loopback's; ``*.example.com`` accepts every name below it."""

@@ -4,25 +4,26 @@ The rules are those of planoai's ``config_generator``; a file that Plano refuses
 ``load``, single entries to ``model_entries``, ``preferences`` and ``option_entries``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from plano_agents.config.deployment_entries import find_keyed
 from plano_agents.config.document import parse_document
 from plano_agents.config.durations import read_seconds
 from plano_agents.config.findings import Findings, KeyPath, format_path, format_value
 from plano_agents.config.litellm import is_litellm
-from plano_agents.config.model import Config, Listener, Retries, Routing, Timeouts
+from plano_agents.config.model import Config, Listener, Model, Retries, Routing, Timeouts
 from plano_agents.config.model_entries import build_models
 from plano_agents.config.option_entries import (
     build_metrics_sources,
     build_session_cache,
     build_tracing,
 )
-from plano_agents.config.options import PromptCaching, Tracing, read_profile
+from plano_agents.config.options import ModelSettings, PromptCaching, Tracing, read_profile
 from plano_agents.config.preferences import build_aliases, build_preferences
 from plano_agents.config.schema import LegacyListener, LegacyListeners, ListenerEntry, PlanoFile
-from plano_agents.config.secrets import SecretReader
+from plano_agents.config.secrets import SecretReader, refuse_file
 from plano_agents.config.sections import Sibling, check_document
 from plano_agents.config.settings import SETTINGS_NAME, Settings, parse_settings
 from plano_agents.errors import ConfigError
@@ -43,6 +44,7 @@ def parse_config(
     offline: bool = False,
     settings_text: str | None = None,
     settings_source: str | None = None,
+    read_file: Callable[[str], str] = refuse_file,
 ) -> Config:
     """Read a configuration.
 
@@ -53,6 +55,7 @@ def parse_config(
         offline: Whether the models are simulated: then no provider's key is needed, and none is kept.
         settings_text: ``plano-agents.yaml``'s content, if there is one.
         settings_source: Its name, as messages show it.
+        read_file: Reads a file that holds a secret, by its path as the settings have it; raises `ConfigError`.
 
     Returns:
         The configuration, with every model of a route or alias provider-qualified.
@@ -63,7 +66,7 @@ def parse_config(
     problems: list[str] = []
     config = Config(models=())
     try:
-        config = _parse_plano(text, source, environ, offline=offline)
+        config = _parse_plano(text, source, environ, find_keyed(settings_text or ""), offline=offline)
     except ConfigError as error:
         problems += error.problems
     settings = Settings(timeouts=config.timeouts, retries=config.retries)
@@ -78,6 +81,7 @@ def parse_config(
                 models=None if problems else config.models,
                 preference_names=None if problems else [each.name for each in config.preferences],
                 offline=offline,
+                read_file=read_file,
             )
     except ConfigError as error:
         problems += error.problems
@@ -90,9 +94,7 @@ def parse_config(
         config,
         warnings=warnings,
         models=tuple(
-            replace(model, deployments=settings.models[model.name].deployments or ())
-            if model.name in settings.models
-            else model
+            _add_settings(model, settings.models[model.name]) if model.name in settings.models else model
             for model in config.models
         ),
         profiles=MappingProxyType({name: read_profile(each) for name, each in settings.models.items()}),
@@ -112,12 +114,18 @@ def parse_config(
         prompt_caching=replace(config.prompt_caching, **vars(settings.prompt_caching)),
         unsupported_params=settings.unsupported_params,
         proxy_from_environment=settings.proxy_from_environment,
-        client_keys=tuple(settings.client_keys),
+        client_keys=settings.known_clients,
         admin_token=settings.admin_token,
     )
 
 
-def _parse_plano(text: str, source: str, environ: Mapping[str, str], *, offline: bool) -> Config:
+def _add_settings(model: Model, settings: ModelSettings) -> Model:
+    """Add a model's key and deployments of our settings; a client's own key comes before any."""
+    key = None if model.passthrough_auth else settings.access_key
+    return replace(model, access_key=key or model.access_key, deployments=settings.deployments or ())
+
+
+def _parse_plano(text: str, source: str, environ: Mapping[str, str], keyed: Container[str], *, offline: bool) -> Config:
     document = parse_document(text, source)
     if is_litellm(document.data):
         raise ConfigError(
@@ -129,14 +137,14 @@ def _parse_plano(text: str, source: str, environ: Mapping[str, str], *, offline:
     file = check_document(document, PlanoFile, Sibling(SETTINGS_NAME, Settings))
     if file is not None:
         secrets = SecretReader(environ, findings, way_out="Export it, or run with --offline to use simulated models.")
-        config = _build_config(file, findings, None if offline else secrets)
+        config = _build_config(file, keyed, findings, None if offline else secrets)
         secrets.report_missing()
     if findings.problems:
         raise ConfigError(*findings.problems)
     return replace(config, warnings=findings.warnings)
 
 
-def _build_config(file: PlanoFile, findings: Findings, secrets: SecretReader | None) -> Config:
+def _build_config(file: PlanoFile, keyed: Container[str], findings: Findings, secrets: SecretReader | None) -> Config:
     """Check what the schema cannot say; the value is meaningful only when no problem was noted."""
     path, given = _find_listener(file, findings)
     root = "llm_providers" if file.model_providers is None and file.llm_providers else "model_providers"
@@ -152,7 +160,7 @@ def _build_config(file: PlanoFile, findings: Findings, secrets: SecretReader | N
             "no models are declared. Add one under model_providers, such as '- model: openai/gpt-4o'.",
         )
         return Config(models=())
-    models = build_models(entries, root, findings, secrets)
+    models = build_models(entries, root, keyed, findings, secrets)
     most = given.max_retries if isinstance(given, ListenerEntry) else None
     cache = build_session_cache(file.routing.session_cache, findings, secrets)
     _warn_of_routing_model(file, Config(models=models), findings)
@@ -197,7 +205,11 @@ def _find_listener(file: PlanoFile, findings: Findings) -> tuple[KeyPath, Listen
                 path, f"a listener of type {entry.type!r} is Plano's; plano-agents does not act on it yet"
             )
         elif found is not None:
-            findings.add_problem(path, f"{format_value(entry.name)} is a second listener of type 'model'. Keep one.")
+            findings.add_warning(
+                path,
+                f"{format_value(entry.name)} is a second listener of type 'model'; plano-agents serves the first alone. Start a "
+                "second router for it, with --port",
+            )
         else:
             found = path, entry
     return found or (("listeners",), LegacyListener())

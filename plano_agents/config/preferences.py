@@ -128,7 +128,7 @@ def build_aliases(file: PlanoFile, models: Sequence[Model], findings: Findings) 
             findings.add_problem(
                 path,
                 f"the alias {format_value(alias)} is a name of the declared model "
-                f"{format_value(own.name if own else alias)}. Choose another, which no model goes by.",
+                f"{format_value(own.name if own else alias)}. Choose another.",
             )
         elif not NAME.fullmatch(alias):
             findings.add_problem(

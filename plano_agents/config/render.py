@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import SecretStr
 
+from plano_agents.config.client_keys import ClientKey
 from plano_agents.config.model import Config
 
 MASK = "***"
@@ -37,15 +38,15 @@ def render_config(config: Config) -> str:
     page = {
         _HEADINGS.get(field.name, field.name): _render(getattr(config, field.name), field.name)
         for field in fields(config)
-        if field.name != "warnings" and getattr(config, field.name) is not None
+        if field.name not in {"secret_files", "warnings"} and getattr(config, field.name) is not None
     }
     return yaml.safe_dump(page, sort_keys=False, allow_unicode=True, width=110)
 
 
 def _render(value: object, name: str) -> object:
     """Turn a value into what YAML knows; ``name`` is the field that it stands in."""
-    if isinstance(value, SecretStr):
-        return MASK
+    if isinstance(value, SecretStr | ClientKey):
+        return {value.name: MASK} if isinstance(value, ClientKey) and value.name else MASK
     if is_dataclass(value):
         parts = {field.name: getattr(value, field.name) for field in fields(value)}
         return {key: _render(part, key) for key, part in parts.items() if part is not None}

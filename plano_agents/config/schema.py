@@ -61,7 +61,7 @@ class ListenerEntry(Section):
     """One entry of ``listeners``."""
 
     type: Literal["model", "prompt", "agent"]
-    """What the listener serves; ours is the one of type ``model``, others are Plano's."""
+    """The kind of listener. The router serves the first of type ``model``; other types are Plano's."""
     name: str
     """Any text."""
     port: Port | None = None
@@ -69,9 +69,9 @@ class ListenerEntry(Section):
     address: Text | None = None
     """The address to bind; ``127.0.0.1`` where absent."""
     timeout: str | None = None
-    """How long an answer may take, a duration such as ``300s``: ``timeouts.total_seconds``."""
+    """The longest time for an answer, a duration such as ``300s``: ``timeouts.total_seconds``."""
     max_retries: Annotated[int, Field(ge=0)] | None = None
-    """How often a failed request is sent to the same model again: ``retries.max_per_candidate``."""
+    """Retries of a failed request on the same model: ``retries.max_per_candidate``."""
     router: NotActedOn[Literal["plano_orchestrator_v1"] | None] = None
     agents: LooseList = None
     input_filters: LooseList = None
@@ -84,9 +84,9 @@ class LegacyListener(Section):
     address: Text | None = None
     """The address to bind, in the old form of ``listeners``."""
     port: Port | None = None
-    """The TCP port, in the same."""
+    """The TCP port, in the old form."""
     timeout: str | None = None
-    """How long an answer may take, in the same."""
+    """The longest time for an answer, in the old form."""
     message_format: NotActedOn[Literal["openai"] | None] = None
 
 
@@ -104,7 +104,7 @@ class InlinePreference(Section):
     name: Text
     """A preference's name, below ``v0.4.0``; the same name under several models is one preference."""
     description: str = ""
-    """Which requests belong here; the first one given for a name is taken."""
+    """The requests that belong here; the first description given for a name counts."""
 
 
 class ProviderEntry(Section):
@@ -117,17 +117,17 @@ class ProviderEntry(Section):
     access_key: SecretStr | None = None
     """The key, or ``$VAR``."""
     default: bool = False
-    """Whether it serves what matches no preference and names no model; else the first model does."""
+    """Serve requests that match no preference and name no model with this model; else the first model serves them."""
     base_url: str | None = None
-    """The provider's address, where it is not the usual one or there is none."""
+    """The provider's address; required for a provider without a usual one."""
     passthrough_auth: bool = False
-    """Whether the client's own Authorization goes upstream, instead of ``access_key``."""
+    """Send the client's own Authorization header upstream instead of ``access_key``."""
     http_host: str | None = None
     """The Host header to send."""
     provider_interface: ProviderInterface | None = None
-    """What a provider speaks that is not known by its prefix; ``openai`` suits any compatible one."""
+    """The API of a provider whose prefix is unknown; ``openai`` for any compatible server."""
     headers: dict[str, SecretStr] | None = None
-    """Further headers by name; values may hold ``$VAR``."""
+    """Additional headers by name; values may hold ``$VAR``."""
     routing_preferences: list[InlinePreference] | None = None
     """Routes of this model, up to v0.3.0."""
 
@@ -136,7 +136,7 @@ class SelectionPolicy(Section):
     """``selection_policy`` of a preference."""
 
     prefer: Literal["cheapest", "fastest", "none"]
-    """How candidates are ordered; ``cheapest`` and ``fastest`` need a metrics source, ``none`` is the order listed."""
+    """The order of candidates: ``cheapest`` and ``fastest`` need a metrics source, ``none`` keeps the listed order."""
 
 
 class PreferenceEntry(Section):
@@ -145,7 +145,7 @@ class PreferenceEntry(Section):
     name: Text
     """The preference's name, unique; answers name it as their route."""
     description: str
-    """Which requests belong here, in a line: phrases separated by commas."""
+    """The requests that belong here, in one line: phrases separated by commas."""
     models: Annotated[list[str], Field(min_length=1)]
     """Declared models, best first; the next takes over when one fails."""
     selection_policy: SelectionPolicy | None = None
@@ -169,7 +169,7 @@ class PlanoFile(Section):
     """A whole ``config.yaml``."""
 
     version: Version
-    """Which version of Plano's schema the file is written in; below ``v0.4.0`` inline preferences are lifted."""
+    """The version of Plano's schema that the file uses; below ``v0.4.0``, preferences inside providers are read too."""
     listeners: Listeners
     """Where requests come in."""
     model_providers: list[ProviderEntry] | None = None

@@ -1,4 +1,4 @@
-"""Base classes of a file's sections, and the check of a document against them; each problem is told with its line.
+"""Base classes of a file's sections, and the check of a document against them; each problem is reported with its line.
 
 Pydantic checks keys and types; this module words what it finds, with the nearest valid spelling. Values are shown
 only where a single word is expected and the place cannot hold a secret.
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, TypeVar, cast, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, ErrorDetails
 
@@ -34,6 +34,23 @@ Listing = Annotated[tuple[T, ...], Field(strict=False)]
 """A list of the file, as a tuple."""
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Text = Annotated[str, Field(min_length=1)]
+
+
+class SecretFile(SecretStr):
+    """A secret that stands in a file of its own; its value is the file's path."""
+
+
+def _read_secret(value: object) -> object:
+    if not isinstance(value, dict):
+        return value
+    path = value.get("file")
+    if len(value) != 1 or not isinstance(path, str) or not path:
+        raise ValueError("a secret is text, $VAR, or 'file:' and the path of the file that it stands in.")
+    return SecretFile(path)
+
+
+Secret = Annotated[SecretStr, BeforeValidator(_read_secret)]
+"""A secret of our settings: text, ``$VAR``, or ``{file: PATH}``."""
 Loose = NotActedOn[dict[str, object] | None]
 LooseList = NotActedOn[list[object] | None]
 
@@ -66,7 +83,7 @@ def list_fields(kind: type[Section | Values]) -> Mapping[str, FieldInfo]:
     """The keys of a section, with what is declared of each."""
     if issubclass(kind, Section):
         return kind.model_fields
-    declared = fields(kind)  # type: ignore[arg-type]  # those that are no `Section` are dataclasses
+    declared = fields(kind)  # type: ignore[arg-type]  # those that are not a `Section` are dataclasses
     return {each.name: FieldInfo.from_annotated_attribute(cast("type", each.type), each) for each in declared}
 
 
@@ -109,7 +126,7 @@ class Sibling:
     """Its root section."""
 
     def holds(self, key: str, section: KeyPath) -> bool:
-        """Whether a key of the section at this place is one of its own."""
+        """Check whether a key of the section at this place is one of its own."""
         known = list_fields(self.kind)
         return (not section or section[0] in known) and key in _find_keys(self.kind, section)
 
@@ -151,7 +168,7 @@ def _validate(data: Mapping[str, object], kind: type[Section]) -> list[ErrorDeta
 
 
 def _is_told(error: ErrorDetails, findings: Findings) -> bool:
-    """Whether reading the YAML has noted it already: the key stands there, with a value that could not be read."""
+    """Check whether reading the YAML has reported it already: the key is there, its value could not be read."""
     if error["type"] == "missing":
         return findings.find_place(error["loc"])[-1:] == error["loc"][-1:]
     return error["input"] is None
@@ -245,7 +262,7 @@ def _find_keys(kind: type[Section], loc: KeyPath) -> set[str]:
 
 
 def _has_tag(kind: type[Section | Values], step: str | int) -> bool:
-    """Whether a step of pydantic's is the tag that chose this section of a union, not a key."""
+    """Check whether a step of pydantic's is the tag that chose this section of a union, not a key."""
     field = list_fields(kind).get("type")
     return field is not None and step in get_args(field.annotation)
 

@@ -4,12 +4,13 @@ Decides the valid keys and values. Where the file lies is left to ``load``.
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Annotated, TypeVar
 
-from pydantic import Field, SecretStr
+from pydantic import Discriminator, Field, PrivateAttr, Tag
 
+from plano_agents.config.client_keys import ClientKey, build_client_keys
 from plano_agents.config.deployment_entries import build_deployments
 from plano_agents.config.document import parse_document
 from plano_agents.config.findings import Findings, KeyPath, format_value, propose_nearest
@@ -26,8 +27,8 @@ from plano_agents.config.options import (
     UnsupportedParams,
 )
 from plano_agents.config.schema import PlanoFile
-from plano_agents.config.secrets import SecretReader
-from plano_agents.config.sections import Listing, Section, Sibling, Text, Values, check_document
+from plano_agents.config.secrets import SecretReader, refuse_file
+from plano_agents.config.sections import Listing, Secret, Section, Sibling, Text, Values, check_document
 from plano_agents.errors import ConfigError
 from plano_agents.http_syntax import is_token
 
@@ -84,7 +85,14 @@ class PreferenceSettings(Values):
     """``preferences.<name>``."""
 
     examples: Annotated[Listing[Example], Field(max_length=MAX_EXAMPLES)] = ()
-    """Prompts that belong to the preference, for the embedded strategy; 64 at most."""
+    """Example prompts of the preference, for the embedded strategy; at most 64."""
+
+
+ClientKeys = Annotated[
+    Annotated[list[Secret], Field(min_length=1), Tag("list form")]
+    | Annotated[dict[str, Secret], Field(min_length=1), Tag("named form")],
+    Discriminator(lambda value: "named form" if isinstance(value, dict) else "list form"),
+]
 
 
 class Settings(Section):
@@ -112,14 +120,21 @@ class Settings(Section):
     prompt_caching: PromptCachingSettings = PromptCachingSettings()
     """Extends Plano's ``prompt_caching``."""
     unsupported_params: UnsupportedParams = "adapt"
-    """What becomes of a field or value that the model does not take: it is left out or brought into range and the
-    answer says so, the request is refused, or another model of the route serves it."""
+    """What to do with a field or value that the model does not take: ``adapt`` it (leave it out or bring it into range,
+    and say so in the answer), ``refuse`` the request, or ``move`` the request to another model of the route."""
     proxy_from_environment: bool = False
-    """Whether ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` count on the way to providers."""
-    client_keys: Annotated[list[SecretStr], Field(min_length=1)] = Field(default_factory=list)
-    """Keys of which clients must present one; where absent, none is asked for."""
-    admin_token: Annotated[SecretStr, Field(min_length=1)] | None = None
-    """The token that operators' endpoints ask for; where absent, they answer on this machine only."""
+    """Use ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` for requests to providers."""
+    client_keys: ClientKeys = Field(default_factory=list)
+    """The clients' keys by name, each as the hash that `plano-agents hash-key` prints, or as a secret; by default no
+    key is required. A list has keys without names."""
+    admin_token: Annotated[Secret, Field(min_length=1)] | None = None
+    """The token for operators' endpoints; without one they answer on this machine only."""
+    _known_clients: tuple[ClientKey, ...] = PrivateAttr(())
+
+    @property
+    def known_clients(self) -> tuple[ClientKey, ...]:
+        """The clients' keys, once `parse_settings` has read them."""
+        return self._known_clients
 
 
 def parse_settings(
@@ -132,6 +147,7 @@ def parse_settings(
     models: Sequence[Model] | None = None,
     preference_names: Collection[str] | None = None,
     offline: bool = False,
+    read_file: Callable[[str], str] = refuse_file,
 ) -> Settings:
     """Read the settings.
 
@@ -145,22 +161,22 @@ def parse_settings(
         models: What ``config.yaml`` declares; None where that is not known, and names are not checked.
         preference_names: The configured preferences; None where they are not known, and any name passes.
         offline: Whether the models are simulated: then no deployment's key is needed, and none is kept.
+        read_file: Reads a file that holds a secret.
 
     Returns:
         The settings.
 
     Raises:
-        ConfigError: The file cannot be used; all problems are told.
+        ConfigError: The file cannot be used; all problems are reported.
     """
     document = parse_document(text, source)
     findings = document.findings
     settings = check_document(document, Settings, Sibling("config.yaml", PlanoFile))
     if settings is not None:
-        secrets = SecretReader(environ, findings, way_out="Export it, or remove the line that names it.")
-        keys = [
-            secrets.read(key.get_secret_value(), ("client_keys", index), "client_keys")
-            for index, key in enumerate(settings.client_keys)
-        ]
+        secrets = SecretReader(
+            environ, findings, way_out="Export it, or remove the line that names it.", read_file=read_file
+        )
+        keys = build_client_keys(settings.client_keys, findings, secrets)
         token, caching = settings.admin_token, settings.prompt_caching
         salt = caching.key_salt
         path: KeyPath = ("prompt_caching", "key_salt")
@@ -176,12 +192,12 @@ def parse_settings(
                 "timeouts": _override(timeouts, settings.timeouts, document.data.get("timeouts")),
                 "retries": _override(retries, settings.retries, document.data.get("retries")),
                 "prompt_caching": replace(
-                    caching, key_salt=salt and secrets.read(salt.get_secret_value(), path, "prompt_caching.key_salt")
+                    caching, key_salt=salt and secrets.read(salt, path, "prompt_caching.key_salt")
                 ),
-                "client_keys": [key for key in keys if key is not None],
-                "admin_token": token and secrets.read(token.get_secret_value(), ("admin_token",), "admin_token"),
+                "admin_token": token and secrets.read(token, ("admin_token",), "admin_token"),
             }
         )
+        settings._known_clients = keys  # noqa: SLF001
         secrets.report_missing()
     if settings is None or findings.problems:
         raise ConfigError(*findings.problems)

@@ -1,12 +1,39 @@
-"""Sockets: taking a port, telling its address, and whether strangers could reach it."""
+"""Sockets: taking a port or the service manager's, telling the address, and whether strangers could reach it."""
 
 import errno
 import ipaddress
 import socket
 import sys
+from collections.abc import MutableMapping
 
 from plano_agents.errors import ConfigError
 from plano_agents.http.server.server import BACKLOG
+from plano_agents.processes.activation import share_out, take_inherited
+
+
+def open_listeners(
+    host: str, port: int, count: int, *, environ: MutableMapping[str, str], is_guarded: bool, way_out: str
+) -> list[socket.socket]:
+    """Open a listening socket for each of several processes: the service manager's where it passes some, else a port.
+
+    Args:
+        host: The address to listen on.
+        port: The TCP port; 0 lets the system choose a free one.
+        count: How many processes there will be.
+        environ: The environment, which tells of the service manager's sockets.
+        is_guarded: Whether clients need a key, or the operator has said that they need none.
+        way_out: What to do where they need none and other machines would reach the socket.
+
+    Returns:
+        As many sockets.
+
+    Raises:
+        ConfigError: As for `bind_each`, `check_exposure`, `activation.take_inherited` and `activation.share_out`.
+    """
+    inherited = take_inherited(environ)
+    for address in [listener.getsockname()[0] for listener in inherited] or [host]:
+        check_exposure(address, is_guarded=is_guarded, way_out=way_out)
+    return share_out(inherited, count) if inherited else bind_each(host, port, count)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -91,8 +118,18 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def say_open(listener: socket.socket) -> str | None:
+    """Say where other machines reach a listening socket; None where only this one does."""
+    host, port = listener.getsockname()[:2]
+    address = ipaddress.ip_address(host)
+    if address.is_loopback:
+        return None
+    shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return f"on every address of this machine ({shown})" if address.is_unspecified else f"on {shown}"
+
+
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address; a name counts if all it stands for does."""
+    """Check whether only this machine reaches an address; a name counts if all it stands for does."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except OSError:
@@ -113,5 +150,5 @@ def check_exposure(host: str, *, is_guarded: bool, way_out: str) -> None:
     """
     if not is_guarded and not is_loopback(host):
         raise ConfigError(
-            f"{host!r} is no loopback address, so other machines may reach it, and clients need no key. {way_out}"
+            f"{host!r} is not a loopback address, so other machines may reach it, and clients need no key. {way_out}"
         )

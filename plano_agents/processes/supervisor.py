@@ -34,6 +34,9 @@ State = TypeVar("State")
 BEATS = 10
 """How many beats in a row a worker has missed that hangs."""
 
+CHANGE_SECONDS = 1.0
+"""How often it is asked whether what the state is read from has changed."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -67,7 +70,7 @@ def check_can_fork(methods: Sequence[str] | None = None) -> None:
     """
     if "fork" not in (methods if methods is not None else multiprocessing.get_all_start_methods()):
         raise ConfigError(
-            f"Workers are forked, which the system {sys.platform!r} cannot. Start one, or several behind a load balancer."
+            f"Workers are forked, which {sys.platform!r} cannot. Start one, or several behind a load balancer."
         )
 
 
@@ -123,12 +126,13 @@ class Supervisor(Generic[State]):
     Args:
         workers: What to run; their listeners are closed at the end.
         state: What they start with. Picklable; read-only mappings may be in it.
-        load: Reads the state again, at every SIGHUP.
+        load: Reads the state again, at every SIGHUP and when `has_changed` says so.
         on_ready: Called once, when every worker listens.
         on_reloaded: Told what became of a SIGHUP, once for all workers: None when they all serve by the new state, else
             why the old one stays.
         on_exit: Gets the process id of every worker that has ended.
         patience: How long workers may take.
+        has_changed: Says whether what the state is read from has changed; asked every second or so.
     """
 
     def __init__(
@@ -141,12 +145,14 @@ class Supervisor(Generic[State]):
         on_reloaded: Callable[[ConfigError | None], None],
         on_exit: Callable[[int], None] | None = None,
         patience: Patience | None = None,
+        has_changed: Callable[[], bool] | None = None,
     ) -> None:
         self._state = state
         self._load = load
         self._on_ready = on_ready
         self._on_reloaded = on_reloaded
         self._on_exit = on_exit
+        self._has_changed = has_changed
         self._patience = patience or Patience()
         self._places = [_Place(worker, Heartbeat(self._patience.beat_seconds)) for worker in workers]
         self._is_ready = False
@@ -185,6 +191,8 @@ class Supervisor(Generic[State]):
         if signal.SIGINT in numbers or signal.SIGTERM in numbers:
             return True
         self._must_load = self._must_load or signal.SIGHUP in numbers
+        if self._has_changed is not None and self._has_changed():
+            self._must_load = True
         for place in self._places:
             if place.line is not None and place.line in happened:
                 self._read(place, place.line)
@@ -198,6 +206,8 @@ class Supervisor(Generic[State]):
         pauses = [place.due_at - now for place in self._places if place.process is None]
         if any(place.watch is not None for place in self._places):
             pauses.append(self._patience.beat_seconds)
+        if self._has_changed is not None:
+            pauses.append(CHANGE_SECONDS)
         return max(0.0, min(pauses)) if pauses else None
 
     def _kill_hung(self) -> None:
@@ -208,7 +218,7 @@ class Supervisor(Generic[State]):
             silent = place.watch.look(time.monotonic())
             if silent >= self._patience.hang_seconds:
                 _log.error(
-                    "%s (process %s) hangs: its event loop has stood still for %.3g s; it is killed",
+                    "%s (process %s) hangs: its event loop has been blocked for %.3g s; it is killed",
                     place.worker.name,
                     place.process.pid,
                     silent,
@@ -271,7 +281,7 @@ class Supervisor(Generic[State]):
             self._offer.waiting.discard(place)
         how = f"(process {process.pid}) ended {self._collect(process)}"
         if listened:
-            _log.warning("%s %s; a new one takes its place", place.worker.name, how)
+            _log.warning("%s %s; starting a new one", place.worker.name, how)
         else:
             self._count_failure(place, f"{how} before it listened")
 

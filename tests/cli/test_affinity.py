@@ -1,6 +1,7 @@
 """``plano-agents affinity`` against a real router, and against what is none."""
 
 import json
+import re
 import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from plano_agents.cli.affinity import _write_seconds, affinity_group
+from plano_agents.cli.running_router import find_url
 from plano_agents.testing import FakeUpstream, give, offline_router
 
 Run = Callable[..., Result]
@@ -53,6 +55,26 @@ def affinity_id(offline_router: str) -> str:
     return affinity_id
 
 
+@pytest.mark.parametrize(
+    ("listeners", "expected"),
+    [
+        ("[{type: model, name: m, port: 12345}]", "http://127.0.0.1:12345"),
+        ("[{type: model, name: m, port: 12345, address: 0.0.0.0}]", "http://127.0.0.1:12345"),
+        ("[{type: model, name: m, port: 12345, address: 10.0.0.7}]", "http://10.0.0.7:12345"),
+        ("[]", "http://127.0.0.1:12000"),
+        ("[", "http://127.0.0.1:12000"),
+    ],
+)
+def test_without_an_address_the_router_of_the_configuration_here_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listeners: str, expected: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert find_url() == "http://127.0.0.1:12000"
+    models = "model_providers: [{model: openai/gpt-4o, access_key: $NOWHERE}]"
+    (tmp_path / "config.yaml").write_text(f"version: v0.4.0\nlisteners: {listeners}\n{models}\n")
+    assert find_url() == expected
+
+
 def ask(url: str, affinity_id: str, **headers: str) -> None:
     body = json.dumps({"messages": [{"role": "user", "content": "Write a function that sorts."}]}).encode()
     given = {"content-type": "application/json", "x-model-affinity": affinity_id, **headers}
@@ -90,7 +112,12 @@ def test_an_empty_list_says_so(run: Run) -> None:
 def test_a_session_is_explained(run: Run, affinity_id: str) -> None:
     output = run("show", affinity_id).output
     assert "anthropic/claude-sonnet-4-6" in output
-    assert "the session's first turn matched the preference 'code_generation'" in output
+    assert re.search(
+        r"^decision +initialize; reason=first_turn \(the session's first request set the model\)\n"
+        r"why +the session's first turn matched the preference 'code_generation'$",
+        output,
+        re.MULTILINE,
+    )
     assert json.loads(run("show", affinity_id, "--json").output)["affinity_id"] == affinity_id
 
 

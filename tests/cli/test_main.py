@@ -23,6 +23,21 @@ def test_the_metrics_library_is_not_loaded_before_somebody_asks_for_metrics() ->
     assert done.stdout.split() == []
 
 
+def test_the_garbage_collector_does_not_look_at_what_is_loaded() -> None:
+    """There is no garbage in it, and 150 looks take a twentieth of the start."""
+    program = (
+        "import gc, sys\n"
+        "from plano_agents.__main__ import main\n"
+        "sys.argv = ['plano-agents', 'up', '--help']\n"
+        "looks = []\n"
+        "gc.callbacks.append(lambda phase, _: looks.append(phase))\n"
+        "try: main()\n"
+        "finally: print(f'\\n{len(looks)}')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-1] == "0"
+
+
 class Interrupted(Commands):
     """The program, whose user presses Ctrl-C at once."""
 

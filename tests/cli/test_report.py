@@ -108,7 +108,7 @@ def test_too_few_turns_have_no_margin_and_it_says_so(desk: Desk) -> None:
     desk.answer = 200, report(count(100, 3, 2))
     text = " ".join(desk.run().output.split())
     assert "read anew 4,500 90,000 –" in text  # noqa: RUF001 - a dash
-    assert "From fewer than 30 turns, or turns that are all alike, no margin can be told." in text
+    assert "From fewer than 30 turns, or turns that are all alike, no margin can be computed." in text
 
 
 def test_what_affinity_cost_more_stands_below_nothing(desk: Desk) -> None:
@@ -181,7 +181,7 @@ def test_since_takes_a_day_or_how_many_days(desk: Desk, given: str, days: int) -
 def test_a_since_that_is_no_day_is_refused(desk: Desk, given: str) -> None:
     said = desk.run("--since", given)
     assert said.exit_code == 2
-    assert f"{given!r} is no day. Write one such as" in said.output
+    assert f"{given!r} is not a day. Write one such as" in said.output
     assert desk.asked == []
 
 

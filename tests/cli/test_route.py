@@ -24,7 +24,7 @@ def test_it_says_what_matches_and_which_models_would_be_tried(config: str) -> No
     assert ended.exit_code == 0, ended.output
     lines = [" ".join(line.split()) for line in ended.output.splitlines()]
     assert lines[0] == "read user: write a migration script"
-    assert lines[1] == "strategy embedded, a match scores above 0.50"
+    assert lines[1] == "strategy embedded, a match's probability is above 0.50"
     assert any(line.startswith("preference code_generation") and line.endswith("← match") for line in lines)
     assert "candidate 1 anthropic/claude-sonnet-4-6 (in the order listed)" in lines
     assert "candidate 2 openai/gpt-4o (in the order listed)" in lines
@@ -93,6 +93,11 @@ def test_what_goes_wrong_is_told_without_a_traceback(config: str, arguments: tup
     ended = run(*arguments, *(() if "--config" in arguments else ("--config", config)))
     assert ended.exit_code == 1
     assert told in ended.output + str(ended.exception)
+
+
+def test_a_language_that_is_hardly_known_is_told(config: str) -> None:
+    assert "language    th," in run("เขียนฟังก์ชันเรียงลำดับรายการ", "--config", config).output
+    assert "language" not in run("write a migration script", "--config", config).output
 
 
 def test_an_empty_text_is_read_as_nothing(config: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from plano_agents.agent_server.keys import hash_key
+from plano_agents.config.key_hashes import hash_key
 from tests.patience import PATIENCE_SECONDS
 
 KEY = "pa-0123456789-0123456789"

@@ -9,6 +9,9 @@ import pytest
 
 from tests.cli.conftest import CONFIG, read_until, run, running
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import free_port
+
+TOKEN = "t-24-characters-at-random"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -74,8 +77,7 @@ def test_a_log_level_that_is_none_is_a_usage_error(config: Path) -> None:
 
 
 def test_up_takes_the_address_from_the_configuration(config: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     config.write_text(CONFIG.replace("12000", str(port)))
     with running("up", str(config), "--offline") as process:
         assert f"http://127.0.0.1:{port}/v1" in read_until(process, "Ctrl-C")
@@ -127,9 +129,40 @@ def test_listening_beyond_this_machine_needs_keys_or_the_explicit_flag(config: P
         read_until(process, "Ctrl-C")
 
 
-def test_listening_beyond_this_machine_works_with_keys(config: Path) -> None:
-    config.with_name("plano-agents.yaml").write_text("client_keys: [k-123456]\nadmin_token: t-123456\n")
+def test_listening_beyond_this_machine_works_with_keys_and_says_what_is_open(config: Path) -> None:
+    keys = "client_keys: {alice: $LONG, bob: 'sha256:10bf4a29938f149582d7e5a29a5b0a88d4816bfdd349265cb1521b551382f9c4'}"
+    settings = config.with_name("plano-agents.yaml")
+    settings.write_text(f"{keys.replace('$LONG', 'k-' + 'x' * 24)}\nadmin_token: {TOKEN}\n")
     with running("up", str(config), "--offline", "--port", "0", "--host", "0.0.0.0") as process:
+        said = "".join(read_until(process, "Ctrl-C"))
+    assert re.search(
+        r"^  open +on every address of this machine \(0\.0\.0\.0:\d+\); keys: alice, bob$", said, re.MULTILINE
+    )
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"), [("[k-123456]", "a key can be guessed"), ("{al: k-1}", "the keys of 'al' can be guessed")]
+)
+def test_keys_that_can_be_guessed_are_refused_beyond_this_machine_and_not_shown(
+    config: Path, keys: str, told: str
+) -> None:
+    config.with_name("plano-agents.yaml").write_text(f"client_keys: {keys}\nadmin_token: {TOKEN}\n")
+    refused = run("up", str(config), "--offline", "--port", "0", "--host", "0.0.0.0")
+    assert refused.returncode == 1
+    assert f"client_keys: {told}, having fewer than 24 characters" in refused.stderr
+    assert "k-1" not in refused.stderr
+    assert "admin_token" not in refused.stderr
+
+
+def test_an_admin_token_that_can_be_guessed_is_refused_beyond_this_machine_and_not_shown(config: Path) -> None:
+    settings = config.with_name("plano-agents.yaml")
+    settings.write_text(f"client_keys: [{TOKEN}]\nadmin_token: {TOKEN[:23]}\n")
+    refused = run("up", str(config), "--offline", "--port", "0", "--host", "0.0.0.0")
+    assert refused.returncode == 1
+    assert "admin_token: the token can be guessed, having fewer than 24 characters" in refused.stderr
+    assert "client_keys" not in refused.stderr
+    assert TOKEN[:23] not in refused.stderr
+    with running("up", str(config), "--offline", "--port", "0") as process:
         read_until(process, "Ctrl-C")
 
 

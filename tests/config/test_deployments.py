@@ -126,7 +126,7 @@ def test_no_secret_is_shown() -> None:
         ("      - {weight: 2}", "the key 'name' is missing in models"),
         (
             "      - {name: eu}\n      - {name: eu}",
-            "5: the deployment 'eu' of 'openai/gpt-5' stands in line 4 already.",
+            "5: the deployment 'eu' of 'openai/gpt-5' is already on line 4.",
         ),
         ("      - {name: 'e;u'}", "4: the deployment name 'e;u' of 'openai/gpt-5' is not one. Write 1 to 64 letters"),
         ("      - {name: eu, weight: 0}", "no deployment of 'openai/gpt-5' has a weight above 0"),

@@ -40,7 +40,7 @@ def test_a_file_of_comments_is_an_empty_mapping() -> None:
 
 
 def test_a_key_given_twice_names_both_lines() -> None:
-    assert fail("a: 1\nb: 2\na: 3\n") == "c.yaml:3: the key 'a' stands in line 1 too. Keep one."
+    assert fail("a: 1\nb: 2\na: 3\n") == "c.yaml:3: the key 'a' is also on line 1. Keep one."
 
 
 def test_all_structural_problems_are_told_together() -> None:

@@ -37,8 +37,8 @@ def test_a_wildcard_declares_a_providers_models(parse: Parse) -> None:
         ("model: gpt-4o", "the model 'gpt-4o' is not of the form <provider>/<model id>"),
         ("model: openai/", "the model 'openai/' is not of the form"),
         (f"model: openai/{'m' * 250}", "256 characters at most"),
-        ("model: azure_openai/.., base_url: 'https://h'", "'..' of 'azure_openai/..' is a step in a path"),
-        ("model: azure_openai/., base_url: 'https://h'", "'.' of 'azure_openai/.' is a step in a path"),
+        ("model: azure_openai/.., base_url: 'https://h'", "'..' of 'azure_openai/..' is a path segment"),
+        ("model: azure_openai/., base_url: 'https://h'", "'.' of 'azure_openai/.' is a path segment"),
         ("model: 'openai/gpt 4o'", "the model 'openai/gpt'… is not of the form"),
         ("model: openai/*, default: true", "the wildcard 'openai/*' cannot be the default"),
         (
@@ -93,12 +93,12 @@ def test_a_base_url_without_scheme_or_host_is_refused(problems: Problems, url: s
 @pytest.mark.parametrize(
     ("entries", "words"),
     [
-        (("model: openai/x", "model: openai/x"), "5: the model 'openai/x' is declared in line 4 already"),
-        (("model: openai/x", "model: groq/x"), "5: the model 'x' is declared in line 4 already"),
-        (("model: openai/*", "model: openai/*"), "5: the model 'openai/*' is declared in line 4 already"),
+        (("model: openai/x", "model: openai/x"), "5: the model 'openai/x' is already declared on line 4"),
+        (("model: openai/x", "model: groq/x"), "5: the model 'x' is already declared on line 4"),
+        (("model: openai/*", "model: openai/*"), "5: the model 'openai/*' is already declared on line 4"),
         (
             ("model: openai/x, name: n", "model: groq/y, name: n"),
-            "5: the entry name 'n' stands in line 4 already",
+            "5: the entry name 'n' is already on line 4",
         ),
         (
             ("model: openai/x, default: true", "model: groq/y, default: true"),

@@ -27,11 +27,11 @@ def test_the_model_listener_says_where(parse: Parse, minimal: str, listeners: st
     assert parse(minimal.replace("[]", listeners)).listener == expected
 
 
-def test_a_second_model_listener_is_refused(problems: Problems, minimal: str) -> None:
-    listeners = "[{type: model, name: a}, {type: model, name: b}]"
-    assert problems(minimal.replace("[]", listeners)) == (
-        "config.yaml:2: 'b' is a second listener of type 'model'. Keep one.",
-    )
+def test_a_second_model_listener_is_named_in_a_warning_and_the_first_is_served(parse: Parse, minimal: str) -> None:
+    config = parse(minimal.replace("[]", "[{type: model, name: a, port: 1}, {type: model, name: b, port: 2}]"))
+    assert config.listener == Listener("127.0.0.1", 1)
+    (warning,) = config.warnings
+    assert warning.startswith("config.yaml:2: 'b' is a second listener of type 'model'; plano-agents serves the first")
 
 
 def test_routing_is_read(parse: Parse, minimal: str) -> None:

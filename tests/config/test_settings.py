@@ -5,6 +5,7 @@ import pytest
 from plano_agents.affinity import AFFINITY_HEADER
 from plano_agents.config import Breaker, Limits, Model, Retries, Timeouts, parse_config
 from plano_agents.config import settings as module
+from plano_agents.config.client_keys import build_client_key
 from plano_agents.config.options import ModelSettings
 from plano_agents.config.settings import Settings, parse_settings
 from plano_agents.errors import ConfigError
@@ -103,7 +104,7 @@ def test_every_key_is_read() -> None:
     assert settings.breaker == Breaker(1, 0.1)
     assert settings.limits == Limits(1, 2, 7, 3, 4, 8, 5, 0, 9, 6, ("router", "*.example.test"))
     assert settings.proxy_from_environment is True
-    assert [key.get_secret_value() for key in settings.client_keys] == ["a", "literal"]
+    assert settings.known_clients == (build_client_key("a"), build_client_key("literal"))
     assert settings.admin_token is not None
     assert settings.admin_token.get_secret_value() == "b"
 
@@ -279,7 +280,5 @@ def test_an_allowed_host_that_is_not_a_name_is_refused_with_the_way_out(given: s
 @pytest.mark.parametrize("given", ["Authorization", "messages", "a b", "", "x:y"])
 def test_a_cache_key_that_is_no_header_or_field_is_refused_with_the_way_out(given: str) -> None:
     (problem,) = fail(f"models: {{openai/gpt-4o: {{cache_key: {given!r}}}}}")
-    told = (
-        f"models['openai/gpt-4o'].cache_key: {given!r} is no header or field for a key. Write one such as 'x-session-"
-    )
+    told = f"models['openai/gpt-4o'].cache_key: {given!r} is not a header or field for a key. Write one such as 'x-session-"
     assert told in problem

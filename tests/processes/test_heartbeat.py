@@ -1,4 +1,4 @@
-"""Whether a process still turns its event loop."""
+"""A heartbeat, which shows that a process still turns its event loop."""
 
 import asyncio
 import multiprocessing

@@ -192,7 +192,7 @@ def test_a_killed_worker_is_told_in_a_line_and_replaced_while_the_others_stay(tm
         program.process.terminate()
         code, _, err = program.end()
     assert code == 0
-    assert f"(process {killed}) ended by signal 9 (Killed); a new one takes its place" in err
+    assert f"(process {killed}) ended by signal 9 (Killed); starting a new one" in err
     assert err.count("\n") == 1
 
 
@@ -217,8 +217,8 @@ def test_a_worker_that_hangs_is_told_killed_and_replaced(tmp_path: Path) -> None
         program.process.terminate()
         code, _, err = program.end()
     assert (hung in before, hung in after, code) == (True, False, 0)
-    assert f"(process {hung}) hangs: its event loop has stood still for 3" in err
-    assert f"(process {hung}) ended by signal 9 (Killed); a new one takes its place" in err
+    assert f"(process {hung}) hangs: its event loop has been blocked for 3" in err
+    assert f"(process {hung}) ended by signal 9 (Killed); starting a new one" in err
 
 
 def test_signals_to_a_worker_are_left_to_its_parent(tmp_path: Path) -> None:
