@@ -99,7 +99,7 @@ async def stream_ag_ui(agent: Agent, run: Run, thread: HeldThread, body: RunAgen
         graph = graph.copy(update={"checkpointer": InMemorySaver()})
     recorder = RunRecorder(agent.clock)
     try:
-        async with agent.watch(run, thread) as log:
+        async with agent.watch(run, thread, recorder) as log:
             config: dict[str, Any] = dict(
                 build_config(
                     agent.settings,

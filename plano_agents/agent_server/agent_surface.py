@@ -67,7 +67,7 @@ def add_agent_surface(app: FastAPI, agent: Agent) -> None:
         With `Accept: text/event-stream`, `turn`, `tool` and `token` events are sent as they happen, then one `done`
         with the whole answer or one `error`. Leaving cancels the run. A thread takes one run at a time.
         """
-        thread_id = body.thread_id or (str(uuid.uuid4()) if agent.memory.remembers else None)
+        thread_id = body.thread_id or (str(uuid.uuid4()) if body.keep_thread else None)
         streamed = "text/event-stream" in request.headers.get("accept", "").lower()
         chosen = choose_affinity_id(request, thread_id, agent.settings.affinity)
         run = Run(

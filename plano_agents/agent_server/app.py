@@ -27,8 +27,9 @@ from plano_agents.agent_server.settings import ServerSettings
 from plano_agents.agent_server.tools import Graph
 from plano_agents.agent_server.traces import TraceMiddleware, open_tracing
 from plano_agents.errors import EndpointNotFoundError
+from plano_agents.extras import describe_missing
 from plano_agents.http.api_page import add_api_page
-from plano_agents.http.health_page import HEALTH_PATH, add_health_page
+from plano_agents.http.health_page import HEALTH_PATHS, add_health_page
 from plano_agents.http.origin import KeylessDoor
 from plano_agents.http.server.budget import BufferBudget
 from plano_agents.integrations.httpx import instrument
@@ -110,7 +111,7 @@ def create_app(
     # What is added last is asked first.
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
     app.add_middleware(AffinityMiddleware)
-    app.add_middleware(TraceMiddleware, agent=agent, open_path=HEALTH_PATH)
+    app.add_middleware(TraceMiddleware, agent=agent, open_paths=HEALTH_PATHS)
     door = KeylessDoor(settings.allowed_hosts, settings.cors_origins)
     app.add_middleware(KeyMiddleware, hashes=settings.api_keys, door=door)
     app.add_middleware(MetricsMiddleware, metrics=agent.metrics)
@@ -134,9 +135,6 @@ def _add_ag_ui_surface(app: FastAPI, agent: Agent) -> None:
 
         @app.post("/ag-ui", include_in_schema=False)
         async def explain() -> None:
-            raise EndpointNotFoundError(
-                f"AG-UI needs the package {missing!r}, which is not installed here. Run: "
-                "pip install 'plano-agents[ag-ui]' (in a clone: scripts/uv sync --extra ag-ui)."
-            )
+            raise EndpointNotFoundError(describe_missing("AG-UI", "ag-ui", missing))
     else:
         add_ag_ui_surface(app, agent)

@@ -20,6 +20,7 @@ from plano_agents.agent_server.guarded import Guarded, GuardedMemory
 from plano_agents.agent_server.serializer import StrictSerializer
 from plano_agents.agent_server.state_types import TypeName
 from plano_agents.errors import ConfigError
+from plano_agents.extras import describe_missing
 
 DEFAULT_URL = "sqlite:///threads.sqlite"
 """Where threads are remembered if nothing else is said."""
@@ -96,10 +97,7 @@ async def open_checkpoints(
         try:
             from plano_agents.agent_server.postgres import open_postgres  # noqa: PLC0415 - an extra
         except ModuleNotFoundError as error:
-            raise ConfigError(
-                f"Threads in Postgres need the package {error.name!r}, which is not installed. Run: "
-                "pip install 'plano-agents[postgres]' (in a clone: scripts/uv sync --extra postgres)."
-            ) from error
+            raise ConfigError(describe_missing("A postgresql:// checkpointer", "postgres", error.name)) from error
         async with open_postgres(url, serializer) as (saver, locks):
             yield Checkpoints(saver, locks)
     else:

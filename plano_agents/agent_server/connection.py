@@ -24,10 +24,11 @@ from plano_agents.errors import (
     RunTimeoutError,
     ShuttingDownError,
 )
-from plano_agents.http.health_page import HEALTH_PATH
+from plano_agents.http.health_page import HEALTH_PATHS
 from plano_agents.http.origin import KeylessDoor, find_peer
 from plano_agents.http.server.departure import while_connected
 from plano_agents.http.server.last_word import LAST_WORD_SECONDS
+from plano_agents.http_syntax import read_as_sent
 from plano_agents.protocol.openai_chat import encode_error
 from plano_agents.protocol.values import MAX_VALUES, has_more_values
 
@@ -81,9 +82,9 @@ class KeyMiddleware:
 
 
 def _is_open(scope: Scope) -> bool:
-    """Whether a path is answered without a key, wherever the app is mounted."""
+    """Check whether a path is answered without a key, wherever the app is mounted."""
     path: str = scope["path"]
-    return path.removeprefix(scope.get("root_path", "")) == HEALTH_PATH
+    return path.removeprefix(scope.get("root_path", "")) in HEALTH_PATHS
 
 
 class AffinityMiddleware:
@@ -116,7 +117,7 @@ def read_affinity_id(headers: Headers) -> str | None:
         raise InvalidAffinityIdError(
             f"{AFFINITY_HEADER} was sent {len(values)} times; send it once.", param=AFFINITY_HEADER
         )
-    return parse_affinity_id(values[0]) if values else None
+    return parse_affinity_id(read_as_sent(values[0])) if values else None
 
 
 class BodyLimitMiddleware:
@@ -136,7 +137,7 @@ class BodyLimitMiddleware:
             await self._app(scope, receive, send)
             return
         body = bytearray()
-        claimed = int(Headers(scope=scope).get("content-length", "0"))  # servers refuse what is no number
+        claimed = int(Headers(scope=scope).get("content-length", "0"))  # servers refuse what is not a number
         more = claimed <= self._max_bytes
         while more:
             message = await receive()
@@ -210,7 +211,9 @@ class RunResponse(Response, Generic[T]):
             late = RunTimeoutError(f"The run took longer than {self._seconds:g} s. Ask for less at once.")
             await self._send_last_word(late, scope, receive, send, more_body=False)
         except asyncio.CancelledError:
-            stopped = ShuttingDownError("The agent server stops and this run was not done in time. Send it again.")
+            stopped = ShuttingDownError(
+                "The agent server is stopping, and this run did not finish in time. Send it again."
+            )
             await self._send_last_word(stopped, scope, receive, send, more_body=True)
             raise
 

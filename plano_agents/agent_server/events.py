@@ -29,9 +29,9 @@ class Run:
     owner: str = ""
     """Whose API key asked; empty where there are none."""
     has_own_id: bool = False
-    """Whether the affinity id was made for this run alone."""
+    """True if the affinity id was made for this run alone."""
     tokens: bool = False
-    """Whether models are streamed, and their text reported as it comes."""
+    """True if models are streamed, and their text reported as it comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,9 @@ class ToolResult:
     result: str
     """What it answered, as the model reads it."""
     is_inner: bool = False
-    """Whether a tool's own code called it, a sub-agent for example; not in the JSON."""
+    """True if a tool's own code called it, a sub-agent for example; not in the JSON."""
+    error: BaseException | None = None
+    """What the tool raised; not in the JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class Token:
     text: str
     """The text, never empty."""
     is_inner: bool = False
-    """Whether that call is a tool's own, a sub-agent's for example; not in the JSON."""
+    """True if that call is a tool's own, a sub-agent's for example; not in the JSON."""
 
 
 @dataclass(frozen=True, slots=True)

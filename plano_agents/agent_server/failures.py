@@ -2,7 +2,7 @@
 
 A model or router that fails is a 502 (a timeout a 504) and keeps its own message, which is written for the client.
 Anything else is the agent's own fault, a 500: its message may hold a prompt, so only its type and place are told,
-and these to the log.
+and these to the log; its message and traceback only where the log tells of errors' text (``observe.log``).
 """
 
 import logging
@@ -18,7 +18,7 @@ from plano_agents.errors import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
-from plano_agents.observe.log import locate
+from plano_agents.observe.log import Fault
 
 _SDKS = ("openai", "anthropic")
 """The SDKs that models are asked with; both name their errors alike."""
@@ -39,9 +39,9 @@ def describe_failure(error: Exception, *, run_id: str, recursion_limit: int) -> 
     """
     failure = _describe(error, recursion_limit)
     if type(failure) is PlanoError:
-        _log.error("run %s failed: %s", run_id, locate(error))
+        _log.error(Fault(f"run {run_id} failed", error))
     else:
-        _log.warning("run %s failed: %s", run_id, failure.code)
+        _log.warning(Fault(f"run {run_id} failed: {failure.code}", error))
     return failure
 
 
@@ -51,7 +51,7 @@ def _describe(error: Exception, recursion_limit: int) -> PlanoError:
             return error
         case GraphRecursionError():
             return StepLimitError(
-                f"The agent took {recursion_limit} steps without coming to an answer. Ask for less at once, or "
+                f"The agent took {recursion_limit} steps without reaching an answer. Ask for less at once, or "
                 "raise recursion_limit in the server's settings."
             )
     sdk = _find_sdk(error)

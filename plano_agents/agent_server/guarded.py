@@ -23,7 +23,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from plano_agents.agent_server.serializer import RefusedTypeError
 from plano_agents.errors import PlanoError, StoreUnavailableError, ThreadUnreadableError
-from plano_agents.observe.log import locate, quote
+from plano_agents.observe.log import Fault, quote
 
 PROBE_BYTES = 16 * 1024
 """How much is written to see that a store takes a run's first checkpoint."""
@@ -49,6 +49,23 @@ class Guarded(BaseCheckpointSaver[Any]):
         place = {"thread_id": thread_id, "checkpoint_ns": "", "checkpoint_id": "probe"}
         await self.aput_writes({"configurable": place}, [("probe", bytes(PROBE_BYTES))], "probe")
         await self.adelete_thread(thread_id)
+
+    async def list_idle(self, moment: str, thread_id: str | None = None) -> list[str]:
+        """List the threads without a step since a moment.
+
+        Args:
+            moment: See `plano_agents.agent_server.lifetime.encode_moment`.
+            thread_id: The only thread to look at; None for all.
+
+        Raises:
+            StoreUnavailableError: The store cannot be reached.
+        """
+        with self._reaching():
+            return await self._finish(self.select_idle(moment, thread_id))
+
+    async def select_idle(self, moment: str, thread_id: str | None) -> list[str]:
+        """Do what `list_idle` says, in a store."""
+        raise NotImplementedError
 
     async def recover(self) -> None:
         """Undo what a failed operation left behind."""
@@ -149,14 +166,24 @@ class Guarded(BaseCheckpointSaver[Any]):
 class GuardedMemory(Guarded, InMemorySaver):
     """Threads in this process's memory."""
 
+    async def select_idle(self, moment: str, thread_id: str | None) -> list[str]:
+        """See `Guarded.list_idle`."""
+        latest = {
+            name: max((checkpoint for space in spaces.values() for checkpoint in space), default=moment)
+            for name, spaces in self.storage.items()
+            if thread_id in {None, name}
+        }
+        return [name for name, checkpoint in latest.items() if checkpoint < moment]
+
 
 def build_unreadable(thread_id: str | None, error: Exception) -> ThreadUnreadableError:
     """Log that a thread cannot be read, and build the client's error."""
     if isinstance(error, RefusedTypeError):
-        reason = f"its state names a type that is not allowed: {error.name}"
+        _log.error(
+            "thread %s cannot be read: its state names a type that is not allowed: %s", quote(thread_id), error.name
+        )
     else:
-        reason = locate(error)
-    _log.error("thread %s cannot be read: %s", quote(thread_id), reason)
+        _log.error(Fault(f"thread {quote(thread_id)} cannot be read", error))
     return ThreadUnreadableError(
         f"The thread {thread_id!r} cannot be read: what is stored is not the state of a conversation that this server "
         "would have written. Use another thread_id; the server's log says what was refused.",
@@ -166,8 +193,7 @@ def build_unreadable(thread_id: str | None, error: Exception) -> ThreadUnreadabl
 
 def build_unavailable(error: Exception) -> StoreUnavailableError:
     """Log that the store cannot be reached, and build the client's error."""
-    _log.error("threads cannot be reached: %s", locate(error))
+    _log.error(Fault("threads cannot be reached", error))
     return StoreUnavailableError(
-        "The place where threads are kept does not answer, or takes nothing more. Send the request again; the server's "
-        "log says why."
+        "The thread store does not answer or is full. Send the request again; the server's log says why."
     )

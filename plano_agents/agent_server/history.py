@@ -51,7 +51,7 @@ class ThreadMessage:
     name: str | None = None
     """The tool."""
     is_error: bool = False
-    """Whether the tool failed."""
+    """True if the tool failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Thread:
     updated_at: str | None
     """When its latest step was kept, in ISO 8601."""
     is_running: bool
-    """Whether a run on it is under way in the process that was asked."""
+    """True if a run on it is under way in the process that was asked."""
     messages: tuple[ThreadMessage, ...]
     """The messages, oldest first."""
 

@@ -1,64 +1,10 @@
-"""API keys of the agent server: kept as hashes, each under the name of whom it was given to.
+"""API keys of the agent server: whose key a request brings."""
 
-A key is random, so one round of SHA-256 keeps it: what cannot be guessed cannot be found by trying. A password is not,
-and a slow hash on every request would be a way to occupy the server; so keys that may be guessed are not hashed.
-"""
-
-import hashlib
 import hmac
-import re
-import secrets
 from collections.abc import Mapping
 
+from plano_agents.config.key_hashes import PREFIX, digest
 from plano_agents.errors import AuthenticationError
-
-MIN_KEY_LENGTH = 24
-"""How short a key may be: shorter ones could be guessed from their hashes."""
-
-PREFIX = "sha256:"
-
-_HASH = re.compile(r"sha256:[0-9a-f]{64}")
-
-
-def new_key() -> str:
-    """Make a key: ``pa-`` and 32 random bytes in URL-safe base64."""
-    return f"pa-{secrets.token_urlsafe(32)}"
-
-
-def hash_key(key: str) -> str:
-    """Hash a key, as the configuration has it.
-
-    Args:
-        key: Visible ASCII characters, at least `MIN_KEY_LENGTH` of them, at random.
-
-    Returns:
-        ``sha256:`` and 64 hexadecimal digits.
-
-    Raises:
-        ValueError: It is too short, or could not be sent in a header.
-
-    Example:
-        >>> hash_key("pa-a-key-that-is-long-enough")[:15]
-        'sha256:a379ad4b'
-    """
-    if len(key) < MIN_KEY_LENGTH:
-        raise ValueError(
-            f"a key has at least {MIN_KEY_LENGTH} characters, at random; got {len(key)}. Have one made instead"
-        )
-    if not all("!" <= char <= "~" for char in key):
-        raise ValueError("a key has visible ASCII characters only, and no spaces")
-    return PREFIX + hashlib.sha256(key.encode()).hexdigest()
-
-
-def check_hash(text: str) -> str:
-    """See that a text is a key's hash.
-
-    Raises:
-        ValueError: It is none; it is not repeated, for it may be the key itself.
-    """
-    if not _HASH.fullmatch(text):
-        raise ValueError("this is no hash of a key; make one with 'plano-agents hash-key'")
-    return text
 
 
 def find_owner(hashes: Mapping[str, str], authorization: str | None, api_key: str | None) -> str:
@@ -80,9 +26,9 @@ def find_owner(hashes: Mapping[str, str], authorization: str | None, api_key: st
     scheme, _, token = (authorization or "").partition(" ")
     given = token.strip() if scheme.lower() == "bearer" else (api_key or "").strip()
     if given:
-        found = PREFIX + hashlib.sha256(given.encode("utf-8", "surrogatepass")).hexdigest()
+        found = PREFIX + digest(given)
         owners = [owner for owner, known in hashes.items() if hmac.compare_digest(found, known)]
         if owners:
             return owners[0]
     what = "is not one of this server's" if given else "was not given"
-    raise AuthenticationError(f"An API key is needed and {what}. Send 'Authorization: Bearer <key>'.")
+    raise AuthenticationError(f"An API key is required, and {what}. Send 'Authorization: Bearer <key>'.")

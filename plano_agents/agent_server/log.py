@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from langchain_core.messages import AnyMessage
 
-from plano_agents.agent_server.events import Answer, ToolResult
+from plano_agents.agent_server.events import Answer, ModelCall, ToolResult
 from plano_agents.agent_server.events import Event as Happening
-from plano_agents.observe.log import Event, Paint, quote
+from plano_agents.observe.log import Event, Fault, Paint, quote
 
 _log = logging.getLogger("plano_agents.agent_server")
 
@@ -76,12 +76,25 @@ class RunLog:
 
     def begin(self, messages: Sequence[AnyMessage]) -> None:
         """A run begins."""
+        if _log.isEnabledFor(logging.DEBUG):
+            ids = [f"{name}={quote(value)}" for name, value in self._ids.items()]
+            _log.debug("%s", " ".join([self._head, "began", *ids, f"messages={len(messages)}"]))
         if self._log_content:
             said = " | ".join(f"{message.type}: {message.text}" for message in messages)
             _log.info("%s input=%s", self._head, quote(said))
 
     def event(self, event: Happening) -> None:
-        """Something happened; what tools said is told."""
+        """Something happened: tools that failed are told, every call at level ``debug``, contents where asked for."""
+        match event:
+            case ToolResult(error=BaseException() as error):
+                _log.warning(Fault(f"{self._head} tool={quote(event.name)} failed", error))
+            case ToolResult() if not self._log_content:
+                _log.debug("%s turn=%d tool=%s answered", self._head, event.turn, quote(event.name))
+            case ModelCall():
+                told = {"model": event.model, "route": event.route, "decision": event.decision, "reason": event.reason}
+                known = [f"{name}={quote(value)}" for name, value in told.items() if value is not None]
+                known.append(f"tools={quote(','.join(event.tool_calls))} duration_ms={event.duration_ms}")
+                _log.debug("%s turn=%d %s", self._head, event.turn, " ".join(known))
         if self._log_content and isinstance(event, ToolResult):
             arguments = quote(dict(event.arguments))
             _log.info(

@@ -19,11 +19,13 @@ from plano_agents.affinity import CONFIGURABLE_KEY, SOURCE_KEY, derive_affinity_
 from plano_agents.agent_server.checkpoints import DEFAULT_URL, SharedLocks, name_place, open_checkpoints
 from plano_agents.agent_server.guarded import Guarded, build_unavailable, build_unreadable
 from plano_agents.agent_server.history import Thread, ThreadMessage, describe_messages
+from plano_agents.agent_server.lifetime import sweep
 from plano_agents.agent_server.settings import ServerSettings
 from plano_agents.agent_server.state_types import find_state_types, load_types
 from plano_agents.agent_server.threads import ThreadLocks
 from plano_agents.agent_server.tools import Graph
 from plano_agents.errors import (
+    ConfigError,
     PlanoError,
     RequestError,
     ThreadBusyError,
@@ -73,6 +75,11 @@ class Memory:
 
     def __init__(self, graph: Graph, settings: ServerSettings) -> None:
         self._url = _choose_url(graph, settings)
+        if self._url is None and settings.threads.ttl is not None:
+            raise ConfigError(
+                "threads.ttl: the graph keeps its threads in a checkpointer of its own, which this server does not "
+                "clear. Name a place under 'checkpoints', or leave threads.ttl out."
+            )
         self._forgetful = graph.copy(update={"checkpointer": None})
         self._graph = graph if self._url is None else self._forgetful
         self._is_open = self._url is None or self._url == "none"
@@ -85,7 +92,7 @@ class Memory:
 
     @property
     def remembers(self) -> bool:
-        """Whether threads can be gone on with."""
+        """True if threads can be continued."""
         return self._url != "none"
 
     @asynccontextmanager
@@ -102,9 +109,14 @@ class Memory:
             assert opened is not None  # noqa: S101 - it is none of those that are open from the start
             self._graph = self._forgetful.copy(update={"checkpointer": opened.saver})
             self._saver, self._shared, self._is_open = opened.saver, opened.locks, True
+            ttl_seconds = self._settings.threads.ttl
+            sweeping = asyncio.create_task(sweep(self.forget, ttl_seconds)) if ttl_seconds is not None else None
             try:
                 yield
             finally:
+                if sweeping is not None:
+                    sweeping.cancel()
+                    await asyncio.wait([sweeping])
                 self._graph, self._is_open = self._forgetful, False
                 self._saver = self._shared = None
 
@@ -123,13 +135,13 @@ class Memory:
             return
         if not self.remembers:
             raise RequestError(
-                f"This agent remembers nothing, so there is no thread {thread_id!r} to go on with. Leave thread_id "
+                f"This agent keeps no threads, so there is no thread {thread_id!r} to continue. Leave thread_id "
                 "out, or have the server started with another place for 'checkpoints' than 'none'.",
                 param="thread_id",
             )
         if not _can_be_kept(thread_id):
             raise RequestError(
-                f"A thread_id has neither NUL nor half of a character; got {thread_id!r}.", param="thread_id"
+                f"A thread_id may not contain NUL or half of a surrogate pair; got {thread_id!r}.", param="thread_id"
             )
         changes = self._changes
         # Before a place in line, which would tell that a run is on.
@@ -167,7 +179,7 @@ class Memory:
         """
         if not self._is_open:
             raise PlanoError(
-                "The agent server has not opened the place where threads are kept: its lifespan did not run. An app "
+                "The agent server has not opened its thread store, because its lifespan did not run. An app "
                 "that mounts it has to enter create_app(…).router.lifespan_context in its own lifespan."
             )
         try:
@@ -215,6 +227,37 @@ class Memory:
                 raise
             except Exception as error:
                 raise build_unavailable(error) from error
+
+    async def forget(self, moment: str) -> int:
+        """Forget the threads without a step since a moment, of any owner, unless a run is on them.
+
+        Args:
+            moment: See `plano_agents.agent_server.lifetime.encode_moment`.
+
+        Returns:
+            How many were forgotten.
+
+        Raises:
+            StoreUnavailableError: The store cannot be reached.
+        """
+        saver, count = self._saver, 0
+        if saver is None:
+            return count
+        sweep_id = f"sweep-{moment}"
+        for thread_id in await saver.list_idle(moment):
+            if self._locks.is_busy(thread_id):
+                continue
+            async with AsyncExitStack() as held:
+                await self._locks.acquire(thread_id, sweep_id)
+                held.callback(self._locks.release, thread_id, sweep_id)
+                if self._shared is not None:
+                    if not await self._try_shared(self._shared, thread_id):
+                        continue
+                    held.push_async_callback(_release_shared, self._shared, thread_id)
+                if await saver.list_idle(moment, thread_id):  # a run may have come between
+                    await saver.adelete_thread(thread_id)
+                    count += 1
+        return count
 
     async def _find(self, thread_id: str, owner: str) -> StateSnapshot:
         if self.remembers and _can_be_kept(thread_id):
@@ -288,7 +331,7 @@ def _choose_url(graph: Graph, settings: ServerSettings) -> str | None:
 
 
 def _can_be_kept(thread_id: str) -> bool:
-    """Whether every store can hold an id: Postgres has no NUL, and none has half of a surrogate pair."""
+    """Check whether every store can hold an id: Postgres has no NUL, and none has half of a surrogate pair."""
     return "\0" not in thread_id and clean_text(thread_id) == thread_id
 
 

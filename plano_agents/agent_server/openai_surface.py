@@ -1,12 +1,15 @@
 """``POST /v1/chat/completions``: the agent in the place of a model, for clients that speak OpenAI's wire.
 
-A streamed answer assembles to the plain one. With ``tool_calls: hidden`` the assistant's message is the agent's final
-output: what the agent says on the way, beside its tool calls, is no part of it. Whether a model call is the last is
-known at its end only, so the output comes at once; until then an empty delta for every model call shows that the agent
-is at work.
+A streamed answer assembles to the plain one. The message is all that the agent says, as it says it, a blank line
+between model calls; what it says before it calls a tool is part of it, for whether a model call is the last is known
+at its end only. With ``tool_calls: shown`` its tool calls come with their results as ``executed_tools``, as systems
+that run tools for the client write them (Groq's, for one). With ``openai_answers: final`` the message is the agent's
+final output alone, at once.
 
-With ``shown`` the message is all that the agent says, as it says it, a blank line between model calls; its tool calls
-come with their results as ``executed_tools``, as systems that run tools for the client write them (Groq's, for one).
+Where there is nothing to tell of a model call, an empty delta shows that the agent is at work.
+
+An answer that is not streamed also has ``session_id``, the run's affinity id, and ``routing_trace``, the model of each
+call, as the agent of Plano's model-affinity demo answers.
 """
 
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -93,7 +96,7 @@ def add_openai_surface(app: FastAPI, agent: Agent, *, now: Callable[[], float]) 
             has_own_id=chosen.is_runs,
             messages=body.to_langchain(),
             owner=read_owner(request),
-            tokens=agent.settings.tool_calls == "shown",
+            tokens=agent.settings.streams_answers,
         )
         created = int(now())
         include_usage = bool(body.stream_options and body.stream_options.include_usage)
@@ -157,15 +160,35 @@ class AgentDelta(Delta, frozen=True):
     executed_tools: tuple[ExecutedTool, ...] | UnsetType = UNSET
 
 
+class Routed(Struct, frozen=True):
+    """One model call of a run."""
+
+    task: str
+    """The tools that the model called, or ``answer``."""
+    model: str | None
+    """The model that answered, as it calls itself; null where the provider does not say."""
+
+
+class AgentCompletion(Completion, frozen=True):
+    """An agent's chat completion: which models it is from, too."""
+
+    session_id: str = ""
+    """The run's affinity id."""
+    routing_trace: tuple[Routed, ...] = ()
+    """The run's model calls, in the order in which they began."""
+
+
 class _Narrator:
     """Turns a run's events into what the assistant's message gains by each.
 
     Args:
-        is_shown: Whether all that the agent says and does is told, or its final output alone.
+        is_streamed: Whether all that the agent says is told, or its final output alone.
+        shows_tools: Whether its tool calls are told.
     """
 
-    def __init__(self, *, is_shown: bool) -> None:
-        self._is_shown = is_shown
+    def __init__(self, *, is_streamed: bool, shows_tools: bool) -> None:
+        self._is_streamed = is_streamed
+        self._shows_tools = shows_tools
         self._turn: int | None = None
         self._said = ""
         self._tools = 0
@@ -174,21 +197,21 @@ class _Narrator:
         """Tell an event; None where there is nothing to tell."""
         match event:
             case events.Answer():
-                told = self._is_shown and self._said.strip() == event.output.strip()
+                told = self._is_streamed and self._said.strip() == event.output.strip()
                 return None if told else AgentDelta(content=self._begin(event.output))
-            case events.Token(is_inner=False) if self._is_shown:
+            case events.Token(is_inner=False) if self._is_streamed:
                 text = event.text
                 if event.turn != self._turn:
                     text = self._begin(text)
                     self._turn, self._said = event.turn, ""
                 self._said += event.text
                 return AgentDelta(content=text)
-            case events.ToolResult(is_inner=False) if self._is_shown:
+            case events.ToolResult(is_inner=False) if self._shows_tools:
                 arguments = encode_json(event.arguments).decode()
                 tool = ExecutedTool(self._tools, event.name, arguments, event.result)
                 self._tools += 1
                 return AgentDelta(executed_tools=(tool,))
-            case events.ModelCall() if not self._is_shown:
+            case events.ModelCall() if event.turn != self._turn:
                 return AgentDelta()
             case _:
                 return None
@@ -198,7 +221,9 @@ class _Narrator:
         return text if self._turn is None else f"\n\n{text}"
 
 
-def build_completion(answer: events.Answer, deltas: Sequence[AgentDelta], *, model: str, created: int) -> Completion:
+def build_completion(
+    answer: events.Answer, deltas: Sequence[AgentDelta], *, model: str, created: int
+) -> AgentCompletion:
     """Write a finished run as a chat completion.
 
     Args:
@@ -209,12 +234,14 @@ def build_completion(answer: events.Answer, deltas: Sequence[AgentDelta], *, mod
     """
     tools = tuple(tool for delta in deltas for tool in delta.executed_tools or ())
     message = AgentMessage(content="".join(delta.content or "" for delta in deltas), executed_tools=tools or UNSET)
-    return Completion(
+    return AgentCompletion(
         id=_completion_id(answer.run_id),
         created=created,
         model=model,
         choices=(Choice(index=0, message=message, finish_reason="stop"),),
         usage=_build_usage(answer.usage),
+        session_id=answer.affinity_id,
+        routing_trace=tuple(Routed(", ".join(call.tool_calls) or "answer", call.model) for call in answer.turns),
     )
 
 
@@ -224,7 +251,7 @@ async def answer_completion(agent: Agent, run: events.Run, thread: HeldThread, *
     Raises:
         PlanoError: The run failed.
     """
-    narrator = _Narrator(is_shown=run.tokens)
+    narrator = _Narrator(is_streamed=run.tokens, shows_tools=agent.settings.tool_calls == "shown")
     deltas: list[AgentDelta] = []
     async with aclosing(agent.run(run, thread)) as happened:
         async for event in happened:
@@ -261,7 +288,7 @@ async def stream_completion(
         choice = ChunkChoice(index=0, delta=delta, finish_reason=finish_reason)
         return encode((choice,), None if include_usage else UNSET)
 
-    narrator = _Narrator(is_shown=run.tokens)
+    narrator = _Narrator(is_streamed=run.tokens, shows_tools=agent.settings.tool_calls == "shown")
     yield add(Delta(role="assistant", content=""))
     try:
         async with aclosing(agent.run(run, thread)) as happened:

@@ -36,6 +36,16 @@ class GuardedPostgres(Guarded, AsyncPostgresSaver):
 
     store_errors = (psycopg.Error, OSError)
 
+    async def select_idle(self, moment: str, thread_id: str | None) -> list[str]:
+        """See `Guarded.list_idle`."""
+        async with self._cursor() as cursor:
+            await cursor.execute(
+                "SELECT thread_id FROM checkpoints WHERE thread_id = coalesce(%s, thread_id) "
+                'GROUP BY thread_id HAVING max(checkpoint_id COLLATE "C") < %s',
+                (thread_id, moment),
+            )
+            return [str(row["thread_id"]) for row in await cursor.fetchall()]
+
 
 @asynccontextmanager
 async def open_postgres(
@@ -150,7 +160,7 @@ def _name_database(url: str) -> str:
         parts = conninfo_to_dict(url)
     except psycopg.Error:
         raise ConfigError(
-            "The URL of the threads' Postgres is none. Write one such as 'postgresql://user@host:5432/database'."
+            "The URL of the threads' database is not a Postgres URL. Write one such as 'postgresql://user@host:5432/database'."
         ) from None
     return f"{parts.get('host') or 'localhost'}:{parts.get('port') or 5432}/{parts.get('dbname') or ''}"
 

@@ -1,8 +1,8 @@
 """Turns LangChain's callbacks into the run's events.
 
 Callbacks are the one thing that reaches every model call of a run: LangChain hands them down to sub-graphs and to
-whatever a tool calls. A model call that failed is not told, and its number is left out. What it records can be written
-as JSON. When a run starts and how it ends is left to ``runs``.
+whatever a tool calls. A model call that failed is not reported, and its number is left out. What it records can be
+written as JSON. When a run starts and how it ends is left to ``runs``.
 """
 
 import asyncio
@@ -209,7 +209,7 @@ class RunRecorder(BaseCallbackHandler):
         if isinstance(error, asyncio.CancelledError):
             self._tools.pop(run_id, None)
             return
-        self._record_tool(run_id, tool_call_id=tool_call_id, result=f"Error: {error}")
+        self._record_tool(run_id, tool_call_id=tool_call_id, result=f"Error: {error}", error=error)
 
     def on_custom_event(self, name: str, data: Any, **_: object) -> None:  # noqa: ANN401 - LangChain's signature
         """A tool was stopped at its deadline."""
@@ -217,13 +217,15 @@ class RunRecorder(BaseCallbackHandler):
         if call is not None:
             self._tell(call, data["result"])
 
-    def _record_tool(self, run_id: UUID, *, tool_call_id: str | None, result: str) -> None:
+    def _record_tool(
+        self, run_id: UUID, *, tool_call_id: str | None, result: str, error: BaseException | None = None
+    ) -> None:
         begun = self._tools.pop(run_id, None)
         call = self._called.pop(tool_call_id, begun) if tool_call_id is not None else begun
         if call is not None:
-            self._tell(call, result)
+            self._tell(call, result, error)
 
-    def _tell(self, call: _ToolCall, result: str) -> None:
+    def _tell(self, call: _ToolCall, result: str, error: BaseException | None = None) -> None:
         self._events.append(
             ToolResult(
                 call.turn,
@@ -231,6 +233,7 @@ class RunRecorder(BaseCallbackHandler):
                 clean_object(call.arguments),
                 clean_text(result),
                 call.is_inner,
+                error,
             )
         )
 

@@ -7,11 +7,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from plano_agents.agent_server import schema
+from plano_agents.agent_server import input_messages
 from plano_agents.agent_server.connection import error_response
 from plano_agents.errors import EndpointNotFoundError, MethodNotAllowedError, PlanoError, RequestError
 from plano_agents.http.server.methods import find_methods
-from plano_agents.observe.log import locate
+from plano_agents.observe.log import Fault
 
 _log = logging.getLogger(__name__)
 
@@ -31,8 +31,8 @@ async def _answer_failure(_request: Request, error: Exception) -> Response:
 
 async def _answer_bug(_request: Request, error: Exception) -> Response:
     """Answer an exception that nobody foresaw; the log names its place, and neither says what it says."""
-    _log.error("unexpected %s", locate(error))
-    return error_response(PlanoError("The agent server failed on this request. Its log names the place."))
+    _log.error(Fault("unexpected error", error))
+    return error_response(PlanoError("The agent server failed on this request. Its log has the details."))
 
 
 async def _answer_http(request: Request, error: Exception) -> Response:
@@ -57,14 +57,14 @@ async def _answer_invalid(_request: Request, error: Exception) -> Response:
     if problem["type"] == "json_invalid":
         what = problem.get("ctx", {}).get("error", "")
         return error_response(RequestError(f"The body is not valid JSON: {what} at character {problem['loc'][-1]}."))
-    fields = [part for part in problem["loc"][1:] if part not in schema.UNION_TAGS]
+    fields = [part for part in problem["loc"][1:] if part not in input_messages.UNION_TAGS]
     if problem.get("ctx", {}).get("discriminator") == "'role'":
         fields.append("role")
     path = "".join(f"[{field}]" if isinstance(field, int) else f".{field}" for field in fields)
     param = path.removeprefix(".") or None
     if param is None and problem["type"] in {"model_attributes_type", "missing"}:
         return error_response(
-            RequestError("The body is no JSON object. Send one, with `Content-Type: application/json`.")
+            RequestError("The body is not a JSON object. Send one, with `Content-Type: application/json`.")
         )
     place = f" in {param!r}" if param else ""
     what = str(problem["msg"]).removeprefix("Value error, ")

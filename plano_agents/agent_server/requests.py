@@ -50,7 +50,7 @@ class ChosenId(NamedTuple):
     affinity_id: str
     """The id, which is echoed."""
     is_runs: bool
-    """Whether it was made for this run alone."""
+    """True if it was made for this run alone."""
 
 
 def choose_affinity_id(request: Request, thread_id: str | None, source: AffinitySource) -> ChosenId:

@@ -12,7 +12,7 @@ from plano_agents.agent_server.settings import ServerSettings
 from plano_agents.agent_server.tools import Graph
 from plano_agents.http.server.budget import BufferBudget
 from plano_agents.observe.log import writing_in_background
-from plano_agents.processes import Site, serve, url_of
+from plano_agents.processes import Site, say_open, serve, url_of
 
 NO_AUTH_NEEDED = (
     "Give clients keys (plano-agents hash-key) and put their hashes under api_keys into the settings, or listen on "
@@ -69,6 +69,8 @@ def describe(site: Site, settings: ServerSettings, place: str) -> str:
         ("keys", ", ".join(settings.api_keys) or "none: any client that reaches this address may ask"),
         ("answers", ", ".join(answers)),
     ]
+    if (opened := say_open(site.listener)) is not None:
+        rows.append(("open", opened))
     lines = [f"agent server listening on {url_of(site.listener)}"]
     lines += [f"  {name:<8} {value}" for name, value in rows]
     return "\n".join([*lines, f"API: {url_of(site.listener)}/docs   Ctrl-C stops it."])

@@ -89,7 +89,7 @@ class Agent:
         """
         recorder = RunRecorder(self.clock)
         last: AnyMessage | None = None
-        async with self.watch(run, thread) as log:
+        async with self.watch(run, thread, recorder) as log:
             log.begin(run.messages)
             async with aclosing(self._steps(run, thread, recorder)) as steps:
                 async for messages in steps:
@@ -103,14 +103,19 @@ class Agent:
         yield answer
 
     @asynccontextmanager
-    async def watch(self, run: Run, thread: HeldThread) -> AsyncGenerator[RunLog, None]:
+    async def watch(self, run: Run, thread: HeldThread, recorder: RunRecorder) -> AsyncGenerator[RunLog, None]:
         """Be with a run until its graph has ended: log and trace it, tell its failure as ours, release its thread.
+
+        Args:
+            run: The run.
+            thread: Its thread.
+            recorder: Knows what happened in it; what a failed run left there is logged.
 
         Raises:
             PlanoError: What happens in the context failed.
         """
         with self.tracing.run(run) if self.tracing is not None else nullcontext():
-            async with self._watch(run, thread) as log:
+            async with self._watch(run, thread, recorder) as log:
                 yield log
 
     def callbacks(self, run: Run, *own: BaseCallbackHandler) -> list[BaseCallbackHandler]:
@@ -118,7 +123,7 @@ class Agent:
         return [*own, *(self.tracing.callbacks(run) if self.tracing is not None else ())]
 
     @asynccontextmanager
-    async def _watch(self, run: Run, thread: HeldThread) -> AsyncGenerator[RunLog, None]:
+    async def _watch(self, run: Run, thread: HeldThread, recorder: RunRecorder) -> AsyncGenerator[RunLog, None]:
         log = RunLog(
             run.run_id,
             thread_id=run.thread_id,
@@ -133,6 +138,8 @@ class Agent:
         try:
             yield log
         except Exception as error:
+            for event in recorder.drain():
+                log.event(event)
             failure = describe_failure(error, run_id=run.run_id, recursion_limit=self.settings.recursion_limit)
             outcome = failure.code
             raise failure from error

@@ -3,132 +3,18 @@
 Answers need no schema here: ``events`` describes the agent's own, OpenAI's reference the other.
 """
 
-from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemMessage
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
-from pydantic.json_schema import SkipJsonSchema
+from langchain_core.messages import AnyMessage, HumanMessage
+from pydantic import ConfigDict, Field, model_validator
+
+from plano_agents.agent_server.input_messages import EdgeModel, InputMessage, check_tool_messages
 
 MAX_THREAD_ID = 256
 """How many characters a thread's id may have."""
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, use_attribute_docstrings=True)
-
-
-class TextPart(_Model):
-    """A piece of text."""
-
-    type: Literal["text"] = "text"
-    """Always ``text``."""
-    text: str
-    """The text."""
-
-
-class ImageAddress(_Model):
-    """The address of an image."""
-
-    url: str
-    """An ``https`` address or a base64 ``data:`` URL."""
-    detail: Literal["auto", "low", "high", "original"] | None = None
-    """How closely the model looks."""
-
-
-class ImagePart(_Model):
-    """An image."""
-
-    type: Literal["image_url"]
-    """Always ``image_url``."""
-    image_url: ImageAddress
-    """Where the image is."""
-
-
-class FileSource(_Model):
-    """A file: its content, or the id of one that the provider has."""
-
-    filename: str | None = None
-    """Its name."""
-    file_data: str | None = Field(None, min_length=1)
-    """A base64 ``data:`` URL."""
-    file_id: str | None = Field(None, min_length=1)
-    """The id of a file at the provider."""
-
-    @model_validator(mode="after")
-    def _check_source(self) -> Self:
-        if self.file_data is None and self.file_id is None:
-            raise ValueError("a file needs 'file_data' or 'file_id'")
-        return self
-
-
-class FilePart(_Model):
-    """A file, such as a PDF."""
-
-    type: Literal["file"]
-    """Always ``file``."""
-    file: FileSource
-    """The file."""
-
-
-# The OpenAPI pages leave files out: only a provider can say which files it reads, and its 400 is a 502 here.
-Part = Annotated[TextPart | ImagePart | SkipJsonSchema[FilePart], Field(discriminator="type")]
-
-CONTENT_TAGS = ("<text>", "<parts>")
-UNION_TAGS = frozenset({*CONTENT_TAGS, "user", "assistant", "system", "developer"})
-"""What stands in an error's path for the branch taken, and is no field."""
-
-
-def _tag_content(value: object) -> str:
-    """Read content by its own kind, so that its errors are told and not the other kind's."""
-    return CONTENT_TAGS[isinstance(value, list | tuple)]
-
-
-Text = Annotated[str, Tag(CONTENT_TAGS[0])]
-TextContent = Annotated[
-    Text | Annotated[list[TextPart], Field(min_length=1), Tag(CONTENT_TAGS[1])], Discriminator(_tag_content)
-]
-Content = Annotated[
-    Text | Annotated[list[Part], Field(min_length=1), Tag(CONTENT_TAGS[1])], Discriminator(_tag_content)
-]
-
-
-class UserInput(_Model):
-    """A user's message."""
-
-    role: Literal["user"]
-    """Who speaks."""
-    content: Content
-    """Text, or parts of text, images and files."""
-
-    def to_langchain(self) -> AnyMessage:
-        """Convert to LangChain's message of the same role."""
-        return HumanMessage(_convert(self.content))
-
-
-class OtherInput(_Model):
-    """A message of the developer or the model: text alone, for not every model takes more there."""
-
-    role: Literal["system", "developer", "assistant"]
-    """Who speaks."""
-    content: TextContent
-    """Text, or parts of text."""
-
-    def to_langchain(self) -> AnyMessage:
-        """Convert to LangChain's message of the same role."""
-        kind = AIMessage if self.role == "assistant" else SystemMessage
-        return kind(_convert(self.content))
-
-
-def _convert(content: str | Sequence[_Model]) -> str | list[str | dict[str, object]]:
-    return content if isinstance(content, str) else [part.model_dump(exclude_none=True) for part in content]
-
-
-InputMessage = Annotated[UserInput | OtherInput, Field(discriminator="role")]
-"""One message of the conversation."""
-
-
-class RunBody(_Model):
+class RunBody(EdgeModel):
     """The body of ``POST /agent/run``: ``input`` or ``messages``, not both."""
 
     model_config = ConfigDict(extra="forbid")
@@ -138,8 +24,10 @@ class RunBody(_Model):
     messages: Annotated[list[InputMessage], Field(min_length=1)] | None = None
     """What is new in the conversation, in order; for who has more than one message to send."""
     thread_id: Annotated[str, Field(min_length=1, max_length=MAX_THREAD_ID)] | None = None
-    """The conversation to go on with; a new one is begun, and named in the answer, where it is left out. Refused by
-    an agent that remembers nothing."""
+    """The conversation to begin or to go on with. Refused by an agent that remembers nothing."""
+    keep_thread: bool = False
+    """True to begin a conversation that can be gone on with: the answer names its thread. Without it, and without a
+    `thread_id`, nothing is kept of the run."""
 
     @model_validator(mode="before")
     @classmethod
@@ -153,6 +41,8 @@ class RunBody(_Model):
         if (self.input is None) == (self.messages is None):
             given = "neither" if self.input is None else "both"
             raise ValueError(f"give either 'input' (text) or 'messages' (a list); got {given}")
+        if self.messages is not None and self.thread_id is None:
+            check_tool_messages(self.messages)
         return self
 
     def to_langchain(self) -> tuple[AnyMessage, ...]:
@@ -162,33 +52,52 @@ class RunBody(_Model):
         return tuple(message.to_langchain() for message in self.messages)
 
 
-class StreamOptions(_Model):
+class StreamOptions(EdgeModel):
     """Options of a streamed completion."""
 
     include_usage: bool | None = False
-    """Whether a last chunk tells the tokens used."""
+    """True if a last chunk tells the tokens used."""
 
 
-class ChatBody(_Model):
-    """The body of ``POST /v1/chat/completions``; other fields are the agent's own affair, and ignored."""
+class ChatBody(EdgeModel):
+    """The body of ``POST /v1/chat/completions``; other fields are the agent's own affair, and ignored.
+
+    Tools are refused: the agent has its own, and a client whose tools are never called would wait for them in vain.
+    """
 
     messages: Annotated[list[InputMessage], Field(min_length=1)]
     """The whole conversation; this endpoint remembers nothing."""
     model: str | None = None
     """The agent's name, which it is where it is left out."""
     stream: bool | None = False
-    """Whether to answer with server-sent events."""
+    """True to answer with server-sent events."""
     stream_options: StreamOptions | None = None
     """Options of a streamed answer."""
     n: Literal[1] | None = None
     """How many answers; an agent gives one."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_tools(cls, value: object) -> object:
+        given = [name for name in ("tools", "functions") if isinstance(value, dict) and value.get(name)]
+        if given:
+            raise ValueError(
+                f"leave {given[0]!r} out: this agent calls tools of its own, and none of its client's. For a model that "
+                "calls the client's tools, ask the model router"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _check_answers(self) -> "ChatBody":
+        check_tool_messages(self.messages)
+        return self
 
     def to_langchain(self) -> tuple[AnyMessage, ...]:
         """The messages to run the graph on."""
         return tuple(message.to_langchain() for message in self.messages)
 
 
-class ErrorDetail(_Model):
+class ErrorDetail(EdgeModel):
     """An error."""
 
     message: str
@@ -201,7 +110,7 @@ class ErrorDetail(_Model):
     """The machine-readable code, e.g. ``thread_busy``."""
 
 
-class ErrorBody(_Model):
+class ErrorBody(EdgeModel):
     """Any error, in OpenAI's form."""
 
     error: ErrorDetail
@@ -282,4 +191,9 @@ COMPLETION_EXAMPLE = {
         "total_tokens": 2641,
         "prompt_tokens_details": {"cached_tokens": 1536},
     },
+    "session_id": "run-7",
+    "routing_trace": [
+        {"task": "get_db_benchmarks, get_db_benchmarks", "model": "gpt-4o"},
+        {"task": "answer", "model": "gpt-4o"},
+    ],
 }

@@ -25,7 +25,7 @@ class SentAnswer:
         self.status: int | None = None
         """The HTTP status; None before anything is out."""
         self.is_whole = False
-        """Whether all of it is out."""
+        """True if all of it is sent."""
         self.affinity_id: str | None = None
         """What it carries as ``X-Model-Affinity``: the client's, or the run's own."""
         self._send = send

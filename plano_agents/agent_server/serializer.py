@@ -168,4 +168,4 @@ class _MsgpackCheck:
 
 def _show(name: str) -> str:
     """Show a name from outside, unless it is none."""
-    return name if _NAME.fullmatch(name) else "with a name that is no Python name"
+    return name if _NAME.fullmatch(name) else "with a name that is not a Python name"

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 
 from plano_agents.affinity import AffinitySource
 from plano_agents.agent_server.checkpoints import check_checkpoints_url
-from plano_agents.agent_server.keys import check_hash
+from plano_agents.config.key_hashes import check_hash
 from plano_agents.config.options import HostPattern
 from plano_agents.errors import ConfigError
 from plano_agents.http.server.budget import MAX_BUFFERED_BYTES
@@ -45,6 +45,16 @@ TypesName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?$")]
 Owner = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._@-]+$")]
 
 
+class ThreadSettings(BaseModel):
+    """The lifetime of threads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    ttl: Annotated[float, Field(gt=0, description="seconds")] | None = None
+    """How many seconds after its last step a thread is forgotten; without it, it is kept until it is deleted. A thread
+    that a run is on is never forgotten. Not for a graph's own checkpointer, which keeps its own house."""
+
+
 class ServerSettings(BaseModel):
     """An agent server's settings.
 
@@ -70,6 +80,8 @@ class ServerSettings(BaseModel):
     checkpoint_types: tuple[TypesName, ...] = ()
     """Types that threads may hold, beside standard ones, LangChain's messages and those that the graph's state is
     annotated with: ``module:Type``, or ``module`` for all classes that it defines."""
+    threads: ThreadSettings = ThreadSettings()
+    """How long threads are kept."""
     busy_threads: Literal["reject", "queue"] = "reject"
     """What becomes of a run on a thread that another run is on: a 409, or a place in line."""
     max_queued_runs: Annotated[int, Field(ge=1)] = 16
@@ -91,15 +103,23 @@ class ServerSettings(BaseModel):
     """The web origins whose pages may call the server; ``*`` is all."""
     allowed_hosts: tuple[HostPattern, ...] = ()
     """Without keys: names that the server goes by beside loopback's; ``*.example.com`` is every name below."""
+    openai_answers: Literal["streamed", "final"] = "streamed"
+    """What OpenAI clients read: all that the agent says, as it says it, also what it says before it calls a tool; or
+    its final output alone, once it is there."""
     tool_calls: Literal["hidden", "shown"] = "hidden"
-    """Whether OpenAI clients get the agent's final output alone, or everything it says and its tool calls too."""
+    """Whether OpenAI clients get the agent's tool calls and their results too; then answers are always streamed."""
     log_content: bool = False
-    """Whether prompts, answers and tool results are logged."""
+    """True if prompts, answers and tool results are logged."""
     trace_sampling: Annotated[int, Field(ge=0, le=100)] = 0
     """How many of 100 requests are traced where the client has not decided; 0 makes no span at all. Where traces go
     is the environment's: ``OTEL_EXPORTER_OTLP_ENDPOINT``, by default OTLP over gRPC to ``http://localhost:4317``."""
     trace_content: bool = False
-    """Whether prompts, answers and tool results are written into spans."""
+    """True if prompts, answers and tool results are written into spans."""
+
+    @property
+    def streams_answers(self) -> bool:
+        """True if OpenAI clients get what the agent says as it says it."""
+        return self.openai_answers == "streamed" or self.tool_calls == "shown"
 
     @property
     def max_waiting(self) -> int:
@@ -128,12 +148,12 @@ def load_settings(path: Path) -> dict[str, Any]:
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ConfigError(f"Cannot read {str(path)!r}: {reason}.") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark is not None else ""
-        raise ConfigError(f"{path}{line}: this is no YAML.") from error
+        raise ConfigError(f"{path}{line}: this is not YAML.") from error
     if not isinstance(found, dict | None):
         raise ConfigError(f"{path}: settings are a mapping; got {type(found).__name__}.")
     given = {str(name): value for name, value in (found or {}).items()}

@@ -22,6 +22,15 @@ class GuardedSqlite(Guarded, AsyncSqliteSaver):
 
     store_errors = (sqlite3.Error, OSError)
 
+    async def select_idle(self, moment: str, thread_id: str | None) -> list[str]:
+        """See `Guarded.list_idle`."""
+        question = (
+            "SELECT thread_id FROM checkpoints WHERE thread_id = coalesce(?, thread_id) "
+            "GROUP BY thread_id HAVING max(checkpoint_id) < ?"
+        )
+        async with self.lock, self.conn.execute(question, (thread_id, moment)) as cursor:
+            return [str(row[0]) for row in await cursor.fetchall()]
+
     async def recover(self) -> None:
         """Give the file's lock back: a statement that fails leaves its transaction open."""
         async with self.lock:

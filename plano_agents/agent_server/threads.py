@@ -33,7 +33,7 @@ class ThreadLocks:
         self._lines: dict[str, _Line] = {}
 
     def is_busy(self, thread_id: str) -> bool:
-        """Whether a run has the thread."""
+        """Check whether a run has the thread."""
         return thread_id in self._lines
 
     async def acquire(self, thread_id: str, run_id: str) -> None:

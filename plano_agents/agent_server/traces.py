@@ -1,4 +1,4 @@
-"""Whether the agent server traces, and where to; and the context that a request came with, which goes on either way.
+"""The agent server's tracing: whether, where to, and the context of a request, which goes on either way.
 
 OpenTelemetry's SDK is loaded here, and only where the settings want traces. In an app that has set OpenTelemetry up
 by itself, its provider makes the spans: where they go, and which, is then the app's.
@@ -74,17 +74,17 @@ class TraceMiddleware:
     Args:
         app: What serves.
         agent: Whose traces they are.
-        open_path: What is not traced.
+        open_paths: What is not traced.
     """
 
-    def __init__(self, app: ASGIApp, *, agent: Traced, open_path: str) -> None:
+    def __init__(self, app: ASGIApp, *, agent: Traced, open_paths: tuple[str, ...]) -> None:
         self._app = app
         self._agent = agent
-        self._open_path = open_path
+        self._open_paths = open_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or scope["path"].endswith(self._open_path):
+        if scope["type"] != "http" or scope["path"].endswith(self._open_paths):
             await self._app(scope, receive, send)
             return
         parent = parse_trace_context(Headers(scope=scope))

@@ -40,7 +40,7 @@ class Tracing:
 
     Args:
         tracer: Makes spans.
-        settings: The agent's name, and whether content is told.
+        settings: The agent's name, and whether content is reported.
     """
 
     def __init__(self, tracer: Tracer, settings: ServerSettings) -> None:
@@ -128,7 +128,7 @@ class _RunTracer(BaseCallbackHandler):
     Args:
         tracer: Makes spans.
         span: The run's.
-        tells_content: Whether content is told.
+        tells_content: Whether content is reported.
     """
 
     run_inline = True  # in the context of the call, where its span is to be current
@@ -139,7 +139,7 @@ class _RunTracer(BaseCallbackHandler):
         self._tells_content = tells_content
         self._open: dict[UUID, tuple[Span, Context]] = {}
         self._models: list[str | None] = []
-        self._input = self._output = self._cached = 0
+        self._input = self._output = self._cached = self._written = 0
 
     def close(self) -> None:
         """End what was left open by a run that was cut."""
@@ -249,7 +249,9 @@ class _RunTracer(BaseCallbackHandler):
                 usage["input_tokens"],
                 usage["output_tokens"],
             )
-            found[names.CACHED_TOKENS] = usage.get("input_token_details", {}).get("cache_read", 0)
+            details = usage.get("input_token_details", {})
+            found[names.CACHED_TOKENS] = details.get("cache_read", 0)
+            found[names.WRITTEN_TOKENS] = details.get("cache_creation", 0)
         if self._tells_content:
             found[names.OUTPUT_MESSAGES] = _encode([message])
         self._sum_up(found)
@@ -261,6 +263,7 @@ class _RunTracer(BaseCallbackHandler):
         self._input += call.get(names.INPUT_TOKENS, 0)
         self._output += call.get(names.OUTPUT_TOKENS, 0)
         self._cached += call.get(names.CACHED_TOKENS, 0)
+        self._written += call.get(names.WRITTEN_TOKENS, 0)
         pairs = zip(self._models, self._models[1:], strict=False)
         found = {
             names.TURNS: len(self._models),
@@ -268,6 +271,7 @@ class _RunTracer(BaseCallbackHandler):
             names.INPUT_TOKENS: self._input,
             names.OUTPUT_TOKENS: self._output,
             names.CACHED_TOKENS: self._cached,
+            names.WRITTEN_TOKENS: self._written,
         }
         if names.OUTPUT_MESSAGES in call:
             found[names.OUTPUT_MESSAGES] = call[names.OUTPUT_MESSAGES]

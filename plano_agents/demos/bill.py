@@ -1,13 +1,12 @@
-"""The demo's bill: what the two runs read from providers' caches, turn against turn, and their prompts' list price.
+"""The demo's bill: what each run read from providers' caches, and the list price of its prompts.
 
 ``(prompt - cached) x input price + cached x cached price``, by the list prices that ship with the package; tokens are
-those that the models reported. The turn that is shown is the one in which affinity read most from the cache that the
-run without it did not: of the turns at which that run changed the model, or, where none of these gained, of all.
+those that the models reported.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from statistics import fmean
 
 from plano_agents.demos.loop import Turn
 from plano_agents.providers.profiles import find_known
@@ -16,86 +15,56 @@ _MILLION = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class TurnBill:
-    """The prompt of one turn, and its price."""
+class RunBill:
+    """The bill of one run."""
 
-    model: str
-    """Who served it."""
     prompt_tokens: int
-    """Tokens of its prompt, cached ones among them."""
+    """Tokens of its prompts, cached ones among them."""
     cached_tokens: int
-    """Tokens of its prompt that were read from the cache."""
+    """Tokens of its prompts that were read from a cache."""
     usd: float | None
-    """The prompt's list price in US dollars; None where the model's prices are not known."""
+    """The prompts' list price in US dollars; None where a model's prices are not known."""
+    unpriced: tuple[str, ...]
+    """The models whose prices are not known."""
+    routing_ms: float | None
+    """What deciding took on a turn, the mean, in milliseconds; None where the router does not say."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bill:
-    """The two runs' bill."""
-
-    turn: int
-    """The turn that is shown, from 1."""
-    without: TurnBill
-    """What it came to without affinity."""
-    with_affinity: TurnBill
-    """What it came to with affinity."""
-    without_usd: float | None
-    """The list price of all prompts without affinity, in US dollars; None where a model's prices are not known."""
-    with_affinity_usd: float | None
-    """The same with affinity."""
+def build_bill(turns: Sequence[Turn]) -> RunBill:
+    """Add up a run."""
+    prices = [_price(turn) for turn in turns]
+    known = [price for price in prices if price is not None]
+    times = [turn.routing_ms for turn in turns if turn.routing_ms is not None]
+    return RunBill(
+        sum(turn.prompt_tokens for turn in turns),
+        sum(turn.cached_tokens for turn in turns),
+        sum(known) if len(known) == len(prices) else None,
+        tuple(dict.fromkeys(turn.model for turn, price in zip(turns, prices, strict=True) if price is None)),
+        fmean(times) if times else None,
+    )
 
 
-def build_bill(without: Sequence[Turn], with_affinity: Sequence[Turn]) -> Bill | None:
-    """Compare two runs.
-
-    Args:
-        without: The turns of the run without affinity.
-        with_affinity: Those of the run with it.
-
-    Returns:
-        The bill; None where no turn with affinity read more from the cache.
-    """
-    pairs = list(zip(without, with_affinity, strict=False))
-    changed = [pair for pair, (last, now) in zip(pairs[1:], pairwise(without), strict=False) if last.model != now.model]
-    gained = [pair for pair in changed if _gain(pair) > 0] or [pair for pair in pairs if _gain(pair) > 0]
-    if not gained:
-        return None
-    before, after = max(gained, key=_gain)
-    return Bill(before.number, _bill(before), _bill(after), _sum_up(without), _sum_up(with_affinity))
-
-
-def word_bill(bill: Bill | None, *, simulated: bool) -> str:
-    """Say it in a sentence or two.
+def word_bill(without: RunBill, with_affinity: RunBill, *, simulated: bool) -> str:
+    """Compare two runs in a few sentences.
 
     Args:
-        bill: The bill.
+        without: The run without affinity.
+        with_affinity: The run with it.
         simulated: Whether the models were, which is said.
     """
-    title = "The bill, of simulated models:" if simulated else "The bill:"
-    if bill is None:
-        return f"{title} with affinity no turn read more of its prompt from the cache."
-    before, after = bill.without, bill.with_affinity
     told = (
-        f"{title} turn {bill.turn} read {before.cached_tokens:,} of {before.prompt_tokens:,} prompt tokens from the "
-        f"cache; with affinity {after.cached_tokens:,} of {after.prompt_tokens:,}"
+        f"The bill{', of simulated models' if simulated else ''}: {without.cached_tokens:,} of "
+        f"{without.prompt_tokens:,} prompt tokens from the cache; with affinity {with_affinity.cached_tokens:,} of "
+        f"{with_affinity.prompt_tokens:,}."
     )
-    if before.usd is None or after.usd is None:
-        unknown = before.model if before.usd is None else after.model
-        return f"{told}. The list price of {unknown} is not known."
-    told += f"; at list price ${before.usd:.4f} ({before.model}) against ${after.usd:.4f} ({after.model})."
-    if bill.without_usd is not None and bill.with_affinity_usd is not None:
-        told += f" All prompts of the run: ${bill.without_usd:.4f} against ${bill.with_affinity_usd:.4f}."
+    if without.usd is not None and with_affinity.usd is not None:
+        told += f" List price of the prompts: ${without.usd:.4f}; with affinity ${with_affinity.usd:.4f}."
+    else:
+        unpriced = dict.fromkeys((*without.unpriced, *with_affinity.unpriced))
+        told += f" The list price of {', '.join(unpriced)} is not known."
+    if without.routing_ms is not None and with_affinity.routing_ms is not None:
+        told += f" Routing a turn: {without.routing_ms:.1f} ms; with affinity {with_affinity.routing_ms:.1f} ms."
     return told
-
-
-def _gain(pair: tuple[Turn, Turn]) -> int:
-    """Tokens that the turn with affinity read more from the cache than the one without."""
-    before, after = pair
-    return after.cached_tokens - before.cached_tokens
-
-
-def _bill(turn: Turn) -> TurnBill:
-    return TurnBill(turn.model, turn.prompt_tokens, turn.cached_tokens, _price(turn))
 
 
 def _price(turn: Turn) -> float | None:
@@ -104,9 +73,3 @@ def _price(turn: Turn) -> float | None:
         return None
     fresh = turn.prompt_tokens - turn.cached_tokens
     return (fresh * known.input_price + turn.cached_tokens * known.cached_price) / _MILLION
-
-
-def _sum_up(turns: Sequence[Turn]) -> float | None:
-    prices = [_price(turn) for turn in turns]
-    known = [price for price in prices if price is not None]
-    return sum(known) if len(known) == len(prices) else None

@@ -50,7 +50,7 @@ def build_graph(
         The graph, with a ``messages`` state.
 
     Raises:
-        ValueError: ``base_url`` is no http or https address.
+        ValueError: ``base_url`` is not an http or https address.
     """
     graph: CompiledStateGraph[Any, Any, Any, Any] = create_agent(
         ChatPlano(model=model, base_url=base_url),

@@ -78,12 +78,12 @@ class CaseStudies(Fact):
 
 
 class FeatureSupport(Fact):
-    """Whether a database has one feature."""
+    """True if a database has one feature."""
 
     feature: Feature
     """The feature that was asked for."""
     support: Support
-    """Whether it is there, there with limits, or not there."""
+    """Its support: there, there with limits, or not there."""
     detail: str
     """How it is done, or what is done instead."""
 

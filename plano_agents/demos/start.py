@@ -24,8 +24,9 @@ from plano_agents.demos.child import (
     running_server,
 )
 from plano_agents.demos.terminal import exit_without_output, interruptible
-from plano_agents.errors import PlanoError
-from plano_agents.integrations.router_address import build_base_url, name_url
+from plano_agents.errors import ConfigError, PlanoError
+from plano_agents.integrations.router_address import VARIABLES, build_base_url, name_url
+from plano_agents.processes import bind
 
 ROOT = Path(__file__).parents[2]
 QUESTION = "Compare PostgreSQL and MongoDB for our shop, weigh the trade-offs, decide."
@@ -62,19 +63,20 @@ PORT = click.IntRange(0, 65535)
 )
 @click.option(
     "--router-url",
-    envvar="PLANO_BASE_URL",
+    envvar=VARIABLES,
     help="A router, or a Plano, that runs already; none is started then.",
 )
 def main(*, config: Path, live: bool, fast: bool, router_port: int, agent_port: int, router_url: str | None) -> None:
     """Start the router and the agent server, and stop both on Ctrl-C.
 
     The models are simulated and nothing leaves this machine, unless --live or --router-url is given. Ports and the
-    router's address are also read from ROUTER_PORT, AGENT_PORT and PLANO_BASE_URL.
+    router's address are also read from ROUTER_PORT, AGENT_PORT and PLANO_BASE_URL (or PLANO_URL).
     """
     one_ended = threading.Event()
     if sys.stdout.isatty():
         os.environ.setdefault("FORCE_COLOR", "1")  # the servers' lines go through here
     try:
+        _check_port(agent_port)
         with (
             interruptible(),
             _router(router_url, config, port=router_port, live=live, fast=fast, on_exit=one_ended.set) as router,
@@ -99,6 +101,18 @@ def main(*, config: Path, live: bool, fast: bool, router_port: int, agent_port: 
         exit_without_output(error)
     click.echo("error: A server ended by itself; see above for its reason.", err=True)
     sys.exit(1)
+
+
+def _check_port(port: int) -> None:
+    """Look whether the agent server's port is free, before the router starts.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    try:
+        bind("127.0.0.1", port).close()
+    except ConfigError as error:
+        raise ConfigError(error.message.replace("--port", "--agent-port")) from error
 
 
 def describe(agent: str, *, offline: bool) -> str:
@@ -148,15 +162,15 @@ def _check_router(url: str) -> str:
             if answer.headers.get_content_subtype() != "json":
                 raise RouterMissingError(
                     f"What answers at {name_url(url)} is not a router: its list of models is {answer.headers.get_content_type()}. "
-                    "Give the address of one, or leave out --router-url and PLANO_BASE_URL."
+                    "Give the address of one, or leave out --router-url, PLANO_BASE_URL and PLANO_URL."
                 )
             return url
     except urllib.error.HTTPError:
         return url  # it answers; whether it lets us in is shown by the first run
     except (OSError, http.client.HTTPException) as error:
         raise RouterMissingError(
-            f"No router answers at {name_url(url)} ({getattr(error, 'reason', error)}). Start it, or leave out --router-url and "
-            "PLANO_BASE_URL."
+            f"No router answers at {name_url(url)} ({getattr(error, 'reason', error)}). Start it, or leave out --router-url, "
+            "PLANO_BASE_URL and PLANO_URL."
         ) from error
 
 

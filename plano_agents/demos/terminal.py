@@ -3,12 +3,16 @@
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
 import click
+
+PATIENCE_SECONDS = 1.0
+"""How long a step may take before it is announced."""
 
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
@@ -36,6 +40,23 @@ def interruptible() -> Iterator[None]:
     finally:
         for number in numbers:
             signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def announcing(step: str) -> Iterator[None]:
+    """Say on a terminal what is under way, once it takes longer than `PATIENCE_SECONDS`.
+
+    Args:
+        step: The step, as a line; standard error gets it.
+    """
+    timer = threading.Timer(PATIENCE_SECONDS, lambda: click.echo(step, err=True))
+    timer.daemon = True
+    if sys.stderr.isatty():
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def exit_without_output(error: OSError) -> NoReturn:

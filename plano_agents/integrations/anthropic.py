@@ -19,7 +19,7 @@ class Anthropic(SyncAffinityClient, anthropic.Anthropic):
         options: What else `anthropic.Anthropic` takes.
 
     Raises:
-        ValueError: ``base_url`` is no address.
+        ValueError: ``base_url`` is not an address.
         InvalidAffinityIdError: ``affinity_id`` breaks the id rules.
 
     Example:
@@ -50,7 +50,7 @@ class AsyncAnthropic(AsyncAffinityClient, anthropic.AsyncAnthropic):
         options: What else `anthropic.AsyncAnthropic` takes.
 
     Raises:
-        ValueError: ``base_url`` is no address.
+        ValueError: ``base_url`` is not an address.
         InvalidAffinityIdError: ``affinity_id`` breaks the id rules.
 
     Example:

@@ -19,6 +19,8 @@ import openai
 from openai.resources.chat.completions import AsyncCompletions, Completions
 from pydantic import SecretStr
 
+from plano_agents.integrations.way_out import NamesRouter, NamesRouterAsync
+
 
 def load_library() -> ModuleType:
     """Load the HTTP library that the installed SDK is built on: httpx or httpx2."""
@@ -75,14 +77,22 @@ def build_sdk_clients(
         options: Further arguments of both, e.g. ``timeout`` and ``default_headers``.
     """
     key = api_key.get_secret_value()
-    client = openai.OpenAI(base_url=base_url, api_key=key, http_client=http_client, **options)
-    async_client = openai.AsyncOpenAI(base_url=base_url, api_key=key, http_client=http_async_client, **options)
+    client = _Client(base_url=base_url, api_key=key, http_client=http_client, **options)
+    async_client = _AsyncClient(base_url=base_url, api_key=key, http_client=http_async_client, **options)
     for each in (client, async_client):
         # The SDK takes OPENAI_ORG_ID, OPENAI_PROJECT_ID and OPENAI_CUSTOM_HEADERS, and has no switch for it.
         each.organization = organization
         each.project = None
         each._custom_headers = options.get("default_headers") or {}  # noqa: SLF001
     return client, async_client
+
+
+class _Client(NamesRouter, openai.OpenAI):
+    """The SDK's client, which names the router that it does not reach."""
+
+
+class _AsyncClient(NamesRouterAsync, openai.AsyncOpenAI):
+    """The same, asynchronously."""
 
 
 class PlainCompletions(Completions):

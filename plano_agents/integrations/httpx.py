@@ -12,7 +12,6 @@ thread (`bind_context` helps), is not reached.
 import functools
 import importlib.metadata
 import importlib.util
-import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ from typing import Any
 
 from plano_agents.affinity import AFFINITY_HEADER, HINT_HEADER, current_affinity_id
 from plano_agents.integrations.plano_headers import add_affinity_header
-from plano_agents.integrations.router_address import DEFAULT_BASE_URL, build_base_url
+from plano_agents.integrations.router_address import DEFAULT_BASE_URL, build_base_url, find_router
 from plano_agents.trace_context import add_trace_headers
 
 LIBRARIES = ("httpx", "httpx2")
@@ -48,7 +47,7 @@ class _Address:
     """Without a slash at the end."""
 
     def covers(self, other: "_Address") -> bool:
-        """Whether another address stands below this one."""
+        """Check whether another address stands below this one."""
         same = (self.scheme, self.host, self.port) == (other.scheme, other.host, other.port)
         return same and f"{other.path}/".startswith(f"{self.path}/")
 
@@ -95,7 +94,7 @@ def instrument(*base_urls: str) -> None:
         'run-instrument'
         >>> uninstrument()
     """
-    routers = _parse_routers(base_urls or (os.environ.get("PLANO_BASE_URL") or DEFAULT_BASE_URL,))
+    routers = _parse_routers(base_urls or (find_router() or DEFAULT_BASE_URL,))
     with _instrumented.lock:
         if not _instrumented.hooks:
             _instrumented.hooks = _hook_libraries()

@@ -28,7 +28,7 @@ from plano_agents.integrations.http_clients import (
 from plano_agents.integrations.langchain_affinity import ModelAffinityMixin
 from plano_agents.integrations.langchain_reasoning import read_reasoning, restore_reasoning
 from plano_agents.integrations.plano_headers import parse_plano_headers
-from plano_agents.integrations.router_address import DEFAULT_BASE_URL, build_base_url
+from plano_agents.integrations.router_address import DEFAULT_BASE_URL, build_base_url, find_router
 
 PROVIDER = "plano"
 """What ``response_metadata["model_provider"]`` and traces call this integration."""
@@ -68,16 +68,16 @@ class ChatPlano(ModelAffinityMixin, BaseChatOpenAI):
     max_retries: int | None = 2
     """How often a failed request is sent again."""
     stream_usage: bool | None = True
-    """Whether streams report the tokens used."""
+    """True if streams report the tokens used."""
     use_responses_api: Literal[False] = False
     """Always chat completions; stock LangChain changes the endpoint by the model's name."""
     include_response_headers: bool = True
-    """Whether the router's headers are read; the raw ones are kept too when this is set explicitly."""
+    """True if the router's headers are read; the raw ones are kept too when this is set explicitly."""
 
     @field_validator("openai_api_base", mode="before")
     @classmethod
     def _complete_base_url(cls, value: str | None) -> str:
-        return build_base_url(value or os.environ.get("PLANO_BASE_URL") or DEFAULT_BASE_URL)
+        return build_base_url(value or find_router() or DEFAULT_BASE_URL)
 
     @field_validator("openai_api_key", mode="before")
     @classmethod
@@ -195,5 +195,5 @@ class ChatPlano(ModelAffinityMixin, BaseChatOpenAI):
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
-        """Whether LangChain may write the model down (`langchain_core.load`)."""
+        """Check whether LangChain may write the model down (`langchain_core.load`)."""
         return True

@@ -197,7 +197,7 @@ class ModelAffinityMixin(BaseChatModel):
 
 
 def _names_trace(headers: Mapping[str, object] | None) -> bool:
-    """Whether a caller's own headers name the trace."""
+    """Check whether a caller's own headers name the trace."""
     return any(name.lower() == TRACEPARENT for name in headers or {})
 
 

@@ -19,7 +19,7 @@ class OpenAI(SyncAffinityClient, openai.OpenAI):
         options: What else `openai.OpenAI` takes.
 
     Raises:
-        ValueError: ``base_url`` is no address.
+        ValueError: ``base_url`` is not an address.
         InvalidAffinityIdError: ``affinity_id`` breaks the id rules.
 
     Example:
@@ -50,7 +50,7 @@ class AsyncOpenAI(AsyncAffinityClient, openai.AsyncOpenAI):
         options: What else `openai.AsyncOpenAI` takes.
 
     Raises:
-        ValueError: ``base_url`` is no address.
+        ValueError: ``base_url`` is not an address.
         InvalidAffinityIdError: ``affinity_id`` breaks the id rules.
 
     Example:

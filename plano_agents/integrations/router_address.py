@@ -1,16 +1,26 @@
 """The router's address, in one spelling for every integration."""
 
+import os
 import re
 from urllib.parse import urlsplit
 
 DEFAULT_BASE_URL = "http://127.0.0.1:12000/v1"
 """Where a router listens unless it is told otherwise."""
 
+VARIABLES = ("PLANO_BASE_URL", "PLANO_URL")
+"""The environment variables that name a router, the first that is set; the second is what Plano's demos read."""
+
+_VERSIONS = re.compile(r"(?:/+v1)*/*$")
 _USERINFO = re.compile(r"^([a-z]*://)?[^/?#]*@", re.IGNORECASE)
 
 
+def find_router() -> str | None:
+    """The router that the environment names; None where it names none."""
+    return next((address for name in VARIABLES if (address := os.environ.get(name))), None)
+
+
 def build_base_url(url: str) -> str:
-    """Complete a router's address: ``http://host:12000``, with or without ``/v1``, with or without a slash.
+    """Complete a router's address: ``http://host:12000``, with or without ``/v1``, once or twice, or a slash.
 
     Args:
         url: The address, http or https.
@@ -19,7 +29,7 @@ def build_base_url(url: str) -> str:
         The address that ends in ``/v1``.
 
     Raises:
-        ValueError: It is no http or https address, or has a query or a fragment, which no path can follow. A user
+        ValueError: It is not an http or https address, or has a query or a fragment, which no path can follow. A user
             and a password in it are not repeated.
     """
     shown = repr(name_url(url))
@@ -37,7 +47,7 @@ def build_base_url(url: str) -> str:
         raise ValueError(f"A router's address is like {DEFAULT_BASE_URL}; got {shown}: {error}.") from None
     if not host or port == 0 or not host.isprintable() or " " in host:
         raise ValueError(f"A router's address names a host, like {DEFAULT_BASE_URL}; got {shown}.")
-    return f"{url.rstrip('/').removesuffix('/v1')}/v1"
+    return f"{_VERSIONS.sub('', url)}/v1"
 
 
 def name_url(url: str) -> str:

@@ -10,7 +10,8 @@ from typing import Any, Self
 
 from plano_agents.affinity import current_affinity_id, parse_affinity_id
 from plano_agents.integrations.plano_headers import add_affinity_header
-from plano_agents.integrations.router_address import DEFAULT_BASE_URL, build_base_url
+from plano_agents.integrations.router_address import DEFAULT_BASE_URL, build_base_url, find_router
+from plano_agents.integrations.way_out import NamesRouter, NamesRouterAsync
 from plano_agents.trace_context import add_trace_headers
 
 _NO_KEY = "no-key"
@@ -26,7 +27,7 @@ class AffinityClient:
         options: What else the SDK's class takes.
 
     Raises:
-        ValueError: ``base_url`` is no address.
+        ValueError: ``base_url`` is not an address.
         InvalidAffinityIdError: ``affinity_id`` breaks the id rules.
     """
 
@@ -40,7 +41,7 @@ class AffinityClient:
     def __init__(
         self, *, base_url: Any = None, api_key: Any = None, affinity_id: str | None = None, **options: Any
     ) -> None:
-        address = build_base_url(str(base_url or os.environ.get("PLANO_BASE_URL") or DEFAULT_BASE_URL))
+        address = build_base_url(str(base_url or find_router() or DEFAULT_BASE_URL))
         super().__init__(  # type: ignore[call-arg] # the SDK's
             base_url=address.removesuffix("/v1") + self._base_path,
             api_key=api_key or os.environ.get("PLANO_API_KEY") or _NO_KEY,
@@ -70,7 +71,7 @@ class AffinityClient:
         add_trace_headers(request.headers)
 
 
-class SyncAffinityClient(AffinityClient):
+class SyncAffinityClient(AffinityClient, NamesRouter):
     """The same, for synchronous clients."""
 
     def _prepare_options(self, options: Any) -> Any:
@@ -81,7 +82,7 @@ class SyncAffinityClient(AffinityClient):
         self._name(request)
 
 
-class AsyncAffinityClient(AffinityClient):
+class AsyncAffinityClient(AffinityClient, NamesRouterAsync):
     """The same, for asynchronous clients."""
 
     async def _prepare_options(self, options: Any) -> Any:

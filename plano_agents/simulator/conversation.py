@@ -39,7 +39,7 @@ class ToolResult:
     text: str
     """The answer; often JSON."""
     is_error: bool = False
-    """Whether the client marked it as an error; only the Anthropic wire can."""
+    """True if the client marked it as an error; only the Anthropic wire can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Tool:
     definition: str
     """The whole definition as canonical JSON: what the prompt holds of it."""
     is_callable: bool = True
-    """Whether the simulated models can call it: not a tool that takes free text, or that the provider runs."""
+    """True if the simulated models can call it: not a tool that takes free text, or that the provider runs."""
 
     @property
     def members(self) -> dict[str, JsonObject]:
@@ -84,14 +84,14 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class ToolChoice:
-    """Whether the model may, must or must not call tools."""
+    """The tool choice: the model may, must or must not call tools."""
 
     mode: Literal["auto", "none", "required", "named"] = "auto"
     """``named`` means one given tool must be called."""
     name: str = ""
     """The tool, where the mode is ``named``."""
     parallel: bool = True
-    """Whether one turn may hold several calls."""
+    """True if one turn may hold several calls."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ class Fault:
     stall_after: int | None = None
     """After how many bytes of the body nothing more comes."""
     hang: bool = False
-    """Whether no answer ever comes."""
+    """True if no answer ever comes."""
     times: int | None = None
     """How many requests it strikes; None means all."""
 

@@ -15,7 +15,7 @@ def count_pages(data: str) -> int | None:
         data: The file in Base64.
 
     Returns:
-        From 1 to 600, for pages inside compressed object streams are not seen; None if it is no PDF.
+        From 1 to 600, for pages inside compressed object streams are not seen; None if it is not a PDF.
     """
     try:
         pdf = base64.b64decode(data, validate=True)

@@ -7,7 +7,7 @@ to further machines: here they are spread over as many as keep each at 15, whate
 
 `MarkedCache` follows Anthropic's (platform.claude.com/docs/en/build-with-claude/prompt-caching): nothing is cached but
 what stands before a mark and has the model's least length. It is found again from any mark up to 20 blocks behind it,
-for the mark's time to live, 5 minutes or an hour. Blocks within a message are told apart no further than
+for the mark's time to live, 5 minutes or an hour. Blocks within a message are distinguished no further than
 `conversation` renders them.
 """
 

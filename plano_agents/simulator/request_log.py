@@ -26,7 +26,7 @@ class LoggedRequest(BaseModel):
     status: int | None
     """The answer's status; None where none was given."""
     stream: bool
-    """Whether a stream was asked for."""
+    """True if a stream was asked for."""
     affinity_id: str | None
     """The value of ``X-Model-Affinity``, if it arrived."""
     authorization: str | None

@@ -17,7 +17,7 @@ class SimulatorSettings:
     seed: int = 0
     """Changes the ids of answers and calls, and nothing else."""
     act: bool = False
-    """Whether the models call tools that act: that run, write, edit, delete, send, spawn or schedule something."""
+    """True if the models call tools that act: that run, write, edit, delete, send, spawn or schedule something."""
     time_to_first_token_ms: float = 0
     """The wait before an answer's first token, in milliseconds."""
     tokens_per_second: float = 0

@@ -66,7 +66,15 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'answers')}"), name)
+    try:
+        home = import_module(f"{__name__}.{_HOMES.get(name, 'answers')}")
+    except ModuleNotFoundError as error:
+        from plano_agents.extras import MissingExtraError, is_of_part  # noqa: PLC0415 - seldom needed
+
+        if not is_of_part(error):
+            raise
+        raise MissingExtraError(name, "router", error.name) from None
+    return getattr(home, name)
 
 
 def __dir__() -> list[str]:

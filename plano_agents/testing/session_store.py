@@ -35,7 +35,7 @@ def in_use(
         store: Where they are kept.
         keys: The sessions; one that is named twice has two requests.
         ttl_seconds: How long a pin lives after its last use.
-        turn: What each request cost; None where it was no turn.
+        turn: What each request cost; None where it was not a turn.
     """
     for key in keys:
         store.open(key, ttl_seconds)
@@ -61,7 +61,7 @@ async def use(
         key: The session.
         pin: The pin to write if there is none; None to look only.
         ttl_seconds: How long a pin lives after its last use.
-        turn: What the request cost; None where it was no turn.
+        turn: What the request cost; None where it was not a turn.
 
     Returns:
         The pin that holds.

@@ -305,4 +305,4 @@ _GROWING: Mapping[str, tuple[_Fields, Callable[..., Iterator[_Fields]]]] = {
     "function_call": ({"arguments": ""}, _build_arguments_events),
     "custom_tool_call": ({"input": ""}, _build_input_events),
 }
-"""Items that are told as they grow: how they begin, and the events of what follows."""
+"""Items that are streamed: how they begin, and the events of what follows."""

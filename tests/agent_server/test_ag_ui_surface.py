@@ -13,9 +13,9 @@ from langgraph.types import interrupt
 from plano_agents import processes
 from plano_agents.affinity import AFFINITY_HEADER, derive_affinity_id
 from plano_agents.agent_server.app import create_app
-from plano_agents.agent_server.keys import hash_key
 from plano_agents.agent_server.run import build_site, describe
 from plano_agents.agent_server.settings import build_settings
+from plano_agents.config.key_hashes import hash_key
 from tests.agent_server.conftest import Connect, Script, build_graph, call_app, call_transport
 from tests.patience import PATIENCE_SECONDS
 
@@ -63,6 +63,18 @@ async def test_a_call_that_comes_in_one_piece_begins_has_arguments_and_ends() ->
     call = [event for event in events if event.get("toolCallId") and event["type"] != "TOOL_CALL_RESULT"]
     assert [event["type"] for event in call] == ["TOOL_CALL_START", "TOOL_CALL_ARGS", "TOOL_CALL_END"]
     assert json.loads(call[1]["delta"]) == {"city": "Oslo"}
+
+
+async def test_calls_that_come_in_one_piece_all_keep_their_arguments() -> None:
+    async with call_app(build_graph(Script(cities=("Oslo", "Rome", "Bern")))) as client:
+        events = read_events(await client.post("/ag-ui", json=build_body("hi")))
+    calls: dict[str, list[dict[str, Any]]] = {}
+    for event in events:
+        if event.get("toolCallId") and event["type"] != "TOOL_CALL_RESULT":
+            calls.setdefault(event["toolCallId"], []).append(event)
+    told = [[event["type"] for event in call] for call in calls.values()]
+    assert told == [["TOOL_CALL_START", "TOOL_CALL_ARGS", "TOOL_CALL_END"]] * 3
+    assert {json.loads(call[1]["delta"])["city"] for call in calls.values()} == {"Oslo", "Rome", "Bern"}
 
 
 async def test_a_thread_is_one_with_the_agents_own_surface() -> None:
@@ -180,7 +192,7 @@ async def test_without_the_package_the_endpoint_says_which_to_install(
     monkeypatch.delitem(sys.modules, "plano_agents.agent_server.ag_ui_surface", raising=False)
     async with call_app(build_graph(Script())) as client:
         response = await client.post("/ag-ui", json=build_body("hi"))
-    assert (response.status_code, "plano-agents[ag-ui]" in response.text) == (404, True)
+    assert (response.status_code, "--extra ag-ui" in response.text) == (404, True)
 
 
 @pytest.mark.parametrize("is_installed", [True, False])

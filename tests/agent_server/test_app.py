@@ -78,7 +78,7 @@ async def test_a_thread_has_the_id_that_it_has_everywhere_where_that_is_asked_fo
 @pytest.mark.parametrize(("options", "ids"), [({}, 2), ({"affinity": "run"}, 2), ({"affinity": "thread"}, 1)], ids=str)
 async def test_going_on_with_a_thread_keeps_the_id_where_that_is_asked_for(options: dict[str, Any], ids: int) -> None:
     async with call_app(build_graph(Script()), **options) as client:
-        first = (await client.post("/agent/run", json={"input": "hi"})).json()
+        first = (await client.post("/agent/run", json={"input": "hi", "keep_thread": True})).json()
         second = (await client.post("/agent/run", json={"input": "hi", "thread_id": first["thread_id"]})).json()
     assert len({first["affinity_id"], second["affinity_id"]}) == ids
 
@@ -190,7 +190,8 @@ async def test_what_there_is_not_is_told_in_the_same_form(method: str, path: str
 
 async def test_health_needs_no_router() -> None:
     async with call_app(build_graph(Script())) as client:
-        assert (await client.get("/healthz")).json() == {"status": "ok"}
+        for path in ("/healthz", "/health"):
+            assert (await client.get(path)).json() == {"status": "ok"}
 
 
 async def test_the_examples_in_the_documentation_are_valid() -> None:
@@ -220,7 +221,11 @@ async def test_the_documentation_describes_every_field_of_an_answer() -> None:
         "RunBody",
         "ChatBody",
         "UserInput",
-        "OtherInput",
+        "DeveloperInput",
+        "AssistantInput",
+        "ToolInput",
+        "CallInput",
+        "CalledFunction",
         "ErrorDetail",
     ):
         for field, about in described[name]["properties"].items():

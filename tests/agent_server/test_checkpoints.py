@@ -73,7 +73,7 @@ async def test_threads_are_kept_in_a_file_of_the_working_directory_unless_told_o
 ) -> None:
     monkeypatch.chdir(tmp_path)
     async with start(Script()) as client:
-        assert (await client.post("/agent/run", json={"input": "hi"})).json()["thread_id"]
+        assert (await client.post("/agent/run", json={"input": "hi", "keep_thread": True})).json()["thread_id"]
     assert stat.S_IMODE((tmp_path / "threads.sqlite").stat().st_mode) == 0o600
 
 
@@ -146,7 +146,7 @@ def test_a_url_of_another_kind_is_refused_with_those_there_are(url: str) -> None
 async def test_a_server_whose_lifespan_did_not_run_says_so() -> None:
     app = create_app(build_graph(Script(), remember=False))
     async with call_transport(httpx.ASGITransport(app)) as client:
-        response = await client.post("/agent/run", json={"input": "hi"})
+        response = await client.post("/agent/run", json={"input": "hi", "thread_id": "t-1"})
     assert response.status_code == 500
     assert "lifespan_context" in response.json()["error"]["message"]
 

@@ -96,5 +96,5 @@ def test_the_log_has_the_place_of_a_fault_and_not_its_message(caplog: pytest.Log
     except ValueError as error:
         failure = describe(error)
     assert "secret" not in caplog.text + failure.message
-    assert "run_1 failed: ValueError at " in caplog.text
+    assert "run_1 failed (ValueError at " in caplog.text
     assert "test_failures.py" in caplog.text

@@ -10,8 +10,9 @@ from starlette.types import Message, Receive, Scope, Send
 
 from plano_agents.agent_server.app import create_app
 from plano_agents.agent_server.connection import KeyMiddleware
-from plano_agents.agent_server.keys import check_hash, find_owner, hash_key, new_key
+from plano_agents.agent_server.keys import find_owner
 from plano_agents.agent_server.settings import build_settings
+from plano_agents.config.key_hashes import check_hash, hash_key, new_key
 from plano_agents.errors import AuthenticationError, ConfigError
 from plano_agents.http.origin import KeylessDoor
 from tests.agent_server.conftest import Script, build_graph, call_app, call_transport
@@ -85,6 +86,7 @@ async def test_everything_but_health_needs_a_key(headers: dict[str, str], method
 async def test_health_needs_no_key() -> None:
     async with call_app(build_graph(Script()), api_keys=HASHES) as client:
         assert (await client.get("/healthz")).status_code == 200
+        assert (await client.get("/health")).status_code == 200
 
 
 async def test_health_needs_no_key_where_the_server_is_mounted() -> None:
@@ -121,7 +123,7 @@ def test_every_configured_key_is_tried() -> None:
 
 
 def test_a_key_in_the_place_of_its_hash_is_refused_and_not_repeated() -> None:
-    with pytest.raises(ConfigError, match=re.escape("api_keys.alice: this is no hash of a key")) as caught:
+    with pytest.raises(ConfigError, match=re.escape("api_keys.alice: this is not a hash of a key")) as caught:
         build_settings(api_keys={"alice": KEY})
     assert KEY not in caught.value.message
 

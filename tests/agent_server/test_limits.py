@@ -156,6 +156,33 @@ async def preflight(client: httpx.AsyncClient) -> httpx.Response:
     return await client.options("/agent/run", headers=headers)
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "authorization",
+        "x-api-key",
+        "x-model-affinity",
+        "x-stainless-runtime-version",
+        "openai-organization",
+        "anthropic-dangerous-direct-browser-access",
+        "anthropic-version",
+    ],
+)
+async def test_a_browsers_sdk_may_send_its_headers(header: str) -> None:
+    async with call_app(build_graph(Script()), cors_origins=[ORIGIN]) as client:
+        asked = await client.options(
+            "/v1/chat/completions",
+            headers={
+                "origin": ORIGIN,
+                "access-control-request-method": "POST",
+                "access-control-request-headers": f"content-type,{header}",
+            },
+        )
+    allowed = {each.strip() for each in asked.headers["access-control-allow-headers"].lower().split(",")}
+    assert asked.status_code == 200
+    assert header in allowed
+
+
 async def test_pages_of_a_listed_origin_may_call_and_read_the_id() -> None:
     async with call_app(build_graph(Script()), cors_origins=[ORIGIN]) as client:
         asked = await preflight(client)

@@ -9,8 +9,8 @@ from langchain_core.tools import tool
 from plano_agents.affinity import AFFINITY_HEADER
 from plano_agents.agent_server import schema
 from plano_agents.agent_server.app import create_app
-from plano_agents.agent_server.keys import hash_key
 from plano_agents.agent_server.settings import build_settings
+from plano_agents.config.key_hashes import hash_key
 from tests.agent_server.conftest import Script, build_graph, call_app, call_transport
 
 ALICE, BOB = "pa-alice-alice-alice-alice", "pa-bob-bob-bob-bob-bob-bob"

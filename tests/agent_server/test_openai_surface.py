@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import openai
 import pytest
+from langchain_core.messages import AIMessage
 from langchain_core.tools import BaseTool, tool
 
 from plano_agents.affinity import AFFINITY_HEADER
@@ -27,11 +28,22 @@ async def ask(script: Script, *tools: BaseTool, **options: object) -> AsyncGener
         yield sdk
 
 
-async def test_the_final_output_is_the_assistants_message() -> None:
+async def test_what_the_agent_says_is_the_assistants_message() -> None:
     async with ask(Script()) as sdk:
         completion = await sdk.chat.completions.create(model="scout", messages=QUESTION)
-    assert completion.choices[0].message.content == "Oslo, says gpt-4o"
+    assert completion.choices[0].message.content == SAID
     assert (completion.model, completion.choices[0].finish_reason) == ("scout", "stop")
+
+
+async def test_an_answer_names_its_session_and_the_model_of_each_call() -> None:
+    async with ask(Script(("gpt-4o", "claude"))) as sdk:
+        completion = await sdk.chat.completions.create(
+            model="scout", messages=QUESTION, extra_headers={AFFINITY_HEADER: "run-7"}
+        )
+    assert completion.model_extra == {
+        "session_id": "run-7",
+        "routing_trace": [{"task": "look_up, look_up", "model": "gpt-4o"}, {"task": "answer", "model": "claude"}],
+    }
 
 
 @pytest.mark.parametrize(
@@ -70,13 +82,26 @@ async def test_usage_is_summed_over_the_runs_turns() -> None:
     assert usage.prompt_tokens_details.cached_tokens == 64
 
 
-async def test_a_streamed_answer_assembles_to_the_plain_one() -> None:
+async def test_a_streamed_answer_comes_as_it_is_said_and_assembles_to_the_plain_one() -> None:
     async with ask(Script()) as sdk:
         stream = await sdk.chat.completions.create(model="scout", messages=QUESTION, stream=True)
         chunks = [chunk async for chunk in stream]
-    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "Oslo, says gpt-4o"
+    said = [chunk.choices[0].delta.content for chunk in chunks if chunk.choices[0].delta.content]
+    assert ("".join(said), len(said)) == (SAID, 7)
     assert [chunk.choices[0].finish_reason for chunk in chunks][-1] == "stop"
     assert all(chunk.usage is None for chunk in chunks)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
+async def test_the_final_output_alone_is_the_message_where_the_settings_say_so(*, stream: bool) -> None:
+    async with ask(Script(), openai_answers="final") as sdk:
+        body = {"model": "scout", "messages": QUESTION}
+        if stream:
+            chunks = [chunk async for chunk in await sdk.chat.completions.create(**body, stream=True)]  # type: ignore[call-overload]
+            said = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+        else:
+            said = (await sdk.chat.completions.create(**body)).choices[0].message.content  # type: ignore[call-overload]
+    assert said == "Oslo, says gpt-4o"
 
 
 async def test_a_stream_tells_its_usage_in_one_last_chunk_when_asked() -> None:
@@ -147,6 +172,75 @@ async def test_settings_that_are_the_agents_own_are_ignored() -> None:
     assert (completion["created"], completion["model"]) == (1767225600, "agent")
 
 
+TOOL = {"type": "function", "function": {"name": "theirs", "parameters": {"type": "object"}}}
+
+
+@pytest.mark.parametrize("given", [{"tools": [TOOL]}, {"functions": [TOOL["function"]]}])
+async def test_a_clients_tools_are_refused(given: dict[str, object]) -> None:
+    """The agent would never call them, and the client would wait for it in vain."""
+    script = Script()
+    async with call_app(build_graph(script)) as client:
+        response = await client.post("/v1/chat/completions", json={"messages": QUESTION, **given})
+    error = response.json()["error"]
+    assert (response.status_code, script.asked) == (400, [])
+    assert f"leave {next(iter(given))!r} out" in error["message"]
+
+
+@pytest.mark.parametrize("before", [[], [{"role": "assistant", "content": "I look."}], QUESTION])
+async def test_a_tools_message_that_answers_no_call_is_refused(before: list[dict[str, object]]) -> None:
+    """Providers refuse it: without this the client would get a 502 for its own mistake."""
+    script = Script()
+    messages = [*before, {"role": "tool", "tool_call_id": "c-7", "content": "a city"}]
+    async with call_app(build_graph(script)) as client:
+        response = await client.post("/v1/chat/completions", json={"messages": messages})
+    assert (response.status_code, script.asked) == (400, [])
+    assert f"messages[{len(before)}] has the tool_call_id 'c-7'" in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "after", [[], [{"role": "user", "content": "And?"}], [{"role": "tool", "tool_call_id": "c-1", "content": ""}]]
+)
+async def test_a_call_that_no_message_answers_is_refused(after: list[dict[str, object]]) -> None:
+    calls = [
+        {"id": each, "type": "function", "function": {"name": "look", "arguments": "{}"}} for each in ("c-1", "c-2")
+    ]
+    script = Script()
+    messages = [*QUESTION, {"role": "assistant", "content": None, "tool_calls": calls}, *after]
+    async with call_app(build_graph(script)) as client:
+        response = await client.post("/v1/chat/completions", json={"messages": messages})
+    unanswered = "c-2" if after and after[0]["role"] == "tool" else "c-1"
+    assert (response.status_code, script.asked) == (400, [])
+    assert (
+        f"messages[1] has the tool call {unanswered!r}, which no message answers" in response.json()["error"]["message"]
+    )
+
+
+async def test_a_transcript_with_tool_calls_is_read() -> None:
+    call = {"id": "c-1", "type": "function", "function": {"name": "look", "arguments": '{"city":"Oslo"}'}}
+    broken = {"id": "c-2", "type": "function", "function": {"name": "look", "arguments": '{"city":'}}
+    transcript = [
+        *QUESTION,
+        {"role": "assistant", "content": None, "tool_calls": [call, broken]},
+        {"role": "tool", "tool_call_id": "c-1", "content": "a city"},
+        {"role": "tool", "tool_call_id": "c-2", "content": [{"type": "text", "text": "no JSON"}]},
+        {"role": "assistant", "content": "Oslo.", "refusal": None},
+        {"role": "user", "content": "And now?"},
+    ]
+    script = Script(("gpt-4o",))
+    async with call_app(build_graph(script)) as client:
+        response = await client.post("/v1/chat/completions", json={"messages": transcript})
+    assert response.status_code == 200
+    _, called, first, second, said, _ = script.asked[0].messages
+    assert isinstance(called, AIMessage)
+    assert (called.content, [each["args"] for each in called.tool_calls]) == ("", [{"city": "Oslo"}])
+    assert [each["args"] for each in called.invalid_tool_calls] == ['{"city":']
+    assert [(each.type, each.text, getattr(each, "tool_call_id", None)) for each in (first, second)] == [
+        ("tool", "a city", "c-1"),
+        ("tool", "no JSON", "c-2"),
+    ]
+    assert said.text == "Oslo."
+
+
 async def test_no_content_at_all_is_refused() -> None:
     body = {"messages": [{"role": "user", "content": []}]}
     async with call_app(build_graph(Script())) as client:
@@ -160,7 +254,7 @@ async def test_half_a_character_in_an_answer_is_replaced(*, stream: bool) -> Non
     async with call_app(build_graph(Script(("gpt-\ud83d",)))) as client:
         response = await client.post("/v1/chat/completions", json=body)
     assert response.status_code == 200
-    assert "Oslo, says gpt-\ufffd" in response.text
+    assert "gpt-\ufffd" in response.text
 
 
 SAID = "I look, says gpt-4o \n\nOslo, says gpt-4o "
@@ -218,4 +312,5 @@ async def test_what_a_tools_own_model_says_is_not_shown(*, stream: bool) -> None
     graph = build_graph(Script(tool="consult", cities=("Oslo",)), consult)
     async with call_app(graph, tool_calls="shown") as client:
         response = await client.post("/v1/chat/completions", json=body)
-    assert response.text.count("claude") == 1  # as the tool's output
+    said, _, _ = response.text.partition('"routing_trace"')
+    assert said.count("claude") == 1  # as the tool's output

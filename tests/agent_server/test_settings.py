@@ -31,7 +31,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         ("api_keys: {'a b': sha256:00}", "api_keys"),
         ("checkpoints: mysql://me:secret@host/db", "'host/db' is not a place for threads"),
         ("[1]", "settings are a mapping; got list"),
-        ("name: [", ":2: this is no YAML"),
+        ("name: [", ":2: this is not YAML"),
     ],
 )
 def test_what_does_not_fit_is_told_with_the_file_and_no_secret(tmp_path: Path, text: str, told: str) -> None:

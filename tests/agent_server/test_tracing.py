@@ -189,6 +189,7 @@ async def test_a_run_says_what_it_came_to_and_its_turns_and_tools_what_they_were
         "gen_ai.usage.input_tokens": 14,
         "gen_ai.usage.output_tokens": 6,
         "gen_ai.usage.cache_read.input_tokens": 10,
+        "gen_ai.usage.cache_write.input_tokens": 0,
         "plano.run.turns": 2,
         "plano.run.switches": 0,
     }
@@ -204,6 +205,7 @@ async def test_a_run_says_what_it_came_to_and_its_turns_and_tools_what_they_were
         "gen_ai.usage.input_tokens": 7,
         "gen_ai.usage.output_tokens": 3,
         "gen_ai.usage.cache_read.input_tokens": 5,
+        "gen_ai.usage.cache_write.input_tokens": 0,
         "plano.affinity.decision": "initialize",
         "plano.affinity.reason": "first_turn",
         "plano.model": GPT,

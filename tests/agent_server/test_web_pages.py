@@ -4,8 +4,8 @@ import httpx
 import pytest
 
 from plano_agents.agent_server.app import create_app
-from plano_agents.agent_server.keys import hash_key
 from plano_agents.agent_server.settings import build_settings
+from plano_agents.config.key_hashes import hash_key
 from tests.agent_server.conftest import USER, Script, build_graph, call_app
 
 JSON = {"content-type": "application/json"}

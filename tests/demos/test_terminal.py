@@ -1,6 +1,7 @@
 """Terminal conduct of a program: interruption, closed pipes."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -8,10 +9,12 @@ import sys
 import pytest
 
 from plano_agents.demos.terminal import interruptible
+from tests.patience import PATIENCE_SECONDS
 
 PROGRAM = """
 import os, signal, sys
 from plano_agents.demos.terminal import interruptible
+from tests.patience import PATIENCE_SECONDS
 number = int(sys.argv[1])
 try:
     with interruptible():
@@ -68,3 +71,33 @@ def test_a_reader_that_has_left_is_told_nothing() -> None:
     ended = subprocess.run([sys.executable, "-c", EXIT], stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writer)
     assert (ended.returncode, ended.stderr) == (1, "")
+
+
+SLOW = """
+import sys, threading
+from plano_agents.demos import terminal
+terminal.PATIENCE_SECONDS = float(sys.argv[1])
+said = threading.Event()
+terminal.click.echo = lambda line, err: (print(line, file=sys.stderr, flush=True), said.set())
+with terminal.announcing("Starting the router …"):
+    said.wait(float(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize(("patience", "waits", "told"), [("0", "60", "Starting the router …\r\n"), ("60", "0", "")])
+def test_on_a_terminal_a_slow_step_is_announced_and_a_quick_one_is_not(patience: str, waits: str, told: str) -> None:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([sys.executable, "-c", SLOW, patience, waits], stderr=theirs) as program:
+        os.close(theirs)
+        assert program.wait(PATIENCE_SECONDS) == 0
+    try:
+        seen = os.read(ours, 1024).decode()
+    except OSError:  # Linux: nothing was written, and nobody holds the other end
+        seen = ""
+    os.close(ours)
+    assert seen == told
+
+
+def test_a_file_is_told_nothing_of_slow_steps() -> None:
+    program = [sys.executable, "-c", SLOW, "0", "0.2"]
+    assert subprocess.run(program, capture_output=True, check=True).stderr == b""

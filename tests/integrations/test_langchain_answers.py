@@ -91,8 +91,10 @@ def test_streamed_json_schema_output_keeps_id_and_metadata(llm: ChatPlano, schem
     assert result["raw"].response_metadata["model_name"] == "claude-sonnet-4-6-20260217"
 
 
-@pytest.mark.parametrize("url", ["http://h:1", "http://h:1/", "http://h:1/v1", "http://h:1/v1/"])
-def test_the_base_url_may_end_in_v1_or_not(url: str) -> None:
+@pytest.mark.parametrize(
+    "url", ["http://h:1", "http://h:1/", "http://h:1/v1", "http://h:1/v1/", "http://h:1/v1/v1", "http://h:1//v1//v1/"]
+)
+def test_the_base_url_may_end_in_v1_once_or_twice_or_not(url: str) -> None:
     assert build_base_url(url) == "http://h:1/v1"
 
 

@@ -27,7 +27,7 @@ MESSAGES: dict[str, dict[str, Any]] = {
     "nothing": {"content": None},
     "a refusal": {"content": None, "refusal": "I will not."},
     "a tool call": {"content": None, "tool_calls": [CALL]},
-    "arguments that are no JSON": {
+    "arguments that are not JSON": {
         "tool_calls": [CALL | {"function": {"name": "weather", "arguments": "{"}}],
     },
     "members that nobody knows": {"content": "hello", "vendor_note": "hm", "annotations": []},

@@ -58,7 +58,7 @@ def _describe(row: ModelProfile) -> tuple[int | None, tuple[str, ...]]:
 
 
 def judge(surface: Form, target: str, body: dict[str, Any]) -> None:
-    """Send what the router makes of a request to the simulator; what the simulator itself cannot do is no verdict."""
+    """Send the fitted request to the simulator; what the simulator cannot do is not a verdict."""
     with contextlib.suppress(RequestError):
         fitted = json.loads(fit(surface, target, body).body)
         fitted["model"] = target.partition("/")[2]

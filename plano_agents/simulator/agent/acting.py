@@ -81,7 +81,7 @@ _FORBIDDEN = re.compile(r"\b(?:never|do not|don't) (?:call|use|invoke) this\b", 
 
 
 def acts(tool: Tool) -> bool:
-    """Whether a tool has effects, by its name, its description and its parameters."""
+    """Check whether a tool has effects, by its name, its description and its parameters."""
     return (
         _says_so(_split_name(tool.name))
         or any(_COMMANDS & {*_split_name(name)} for name in tool.members)

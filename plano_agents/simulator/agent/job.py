@@ -22,11 +22,11 @@ class Finding:
     call: ToolCall
     """What was asked."""
     data: JsonValue
-    """The answer as JSON; its text where it is no JSON."""
+    """The answer as JSON; its text where it is not JSON."""
     problem: str | None
     """What went wrong, in the tool's words; None where nothing did."""
     is_new: bool
-    """Whether it answers the last turn's calls: nothing was said about it yet."""
+    """True if it answers the last turn's calls: nothing was said about it yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ class Job:
     """The user's own words, without what a program wrote around them."""
     findings: tuple[Finding, ...] = ()
     """What the tools have answered, in the order of the calls."""
+    earlier: tuple[Finding, ...] = ()
+    """What they answered to earlier requests, in the order of the calls."""
     said: tuple[str, ...] = ()
     """The answers that earlier requests got, the oldest first."""
 
@@ -45,7 +47,7 @@ class Job:
         return sum(finding.call.name == tool for finding in self.findings)
 
     def has_called(self, call: ToolCall) -> bool:
-        """Whether this was asked before, in this job."""
+        """Check whether this was asked before, in this job."""
         return any(f.call.name == call.name and f.call.arguments == call.arguments for f in self.findings)
 
 
@@ -59,6 +61,7 @@ def parse_job(conversation: Conversation) -> Job:
     return Job(
         request=said[asked[-1]] if asked else "",
         findings=_gather(messages[start + 1 :]),
+        earlier=_gather(before),
         said=tuple(m.text for m in before if m.role == "assistant" and m.text and not m.calls),
     )
 

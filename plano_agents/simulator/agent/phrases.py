@@ -58,7 +58,7 @@ def pick_text(name: str, text: str) -> str:
 
 
 def is_target(name: str) -> bool:
-    """Whether the value of that name is a file, an address or a command."""
+    """Check whether the value of that name is a file, an address or a command."""
     return any(kind.search(name) for kind in (_FILE, _URL, _COMMAND))
 
 

@@ -77,16 +77,16 @@ class Plan:
     calls: tuple[ToolCall, ...] = ()
     """The calls, without ids yet; none means that the text is the answer."""
     signed: bool = False
-    """Whether the answer closes a job, and is signed."""
+    """True if the answer closes a job, and is signed."""
 
 
 def is_small_talk(text: str) -> bool:
-    """Whether a message asks for nothing."""
+    """Check whether a message asks for nothing."""
     return _SMALL_TALK.fullmatch(text) is not None
 
 
 def may_call(tool: Tool, *, act: bool) -> bool:
-    """Whether the agent calls a tool at all."""
+    """Check whether the agent calls a tool at all."""
     return tool.is_callable and (act or not acts(tool))
 
 

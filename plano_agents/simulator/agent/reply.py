@@ -7,7 +7,7 @@ under a final answer tells them apart. The seed changes the ids alone.
 import hashlib
 from dataclasses import dataclass, replace
 
-from plano_agents.simulator.agent.database.job import plan_database_turn, recommend
+from plano_agents.simulator.agent.database.job import follow_up, plan_database_turn, recommend
 from plano_agents.simulator.agent.database.offer import is_database_job, is_recommended
 from plano_agents.simulator.agent.job import Job, parse_job
 from plano_agents.simulator.agent.json_answer import write_json
@@ -100,7 +100,7 @@ def _plan(conversation: Conversation, job: Job, *, act: bool) -> Plan:
     choice = conversation.choice
     chooses_database = is_database_job(conversation) and not is_small_talk(job.request)
     if chooses_database and is_recommended(job):
-        plan = conclude(job)
+        plan = follow_up(job) or conclude(job)
     elif choice.mode == "none" or not conversation.tools:
         return recommend(conversation, job) if chooses_database and job.findings else conclude(job)
     else:

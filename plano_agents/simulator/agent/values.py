@@ -91,7 +91,7 @@ def write_value(schema: JsonObject, words: str, *, quoted: bool = True) -> JsonV
 
 
 def can_fill(schema: JsonObject, words: str) -> bool:
-    """Whether words name what a tool needs: a choice, or something that looks like the value."""
+    """Check whether words name what a tool needs: a choice, or something that looks like the value."""
     for member in list_required(schema).values():
         choices, kind = list_choices(member), guess_type(member)
         if choices is not None:
@@ -103,7 +103,7 @@ def can_fill(schema: JsonObject, words: str) -> bool:
 
 
 def lacks_target(schema: JsonObject, words: str, *, quoted: bool) -> bool:
-    """Whether a tool needs a file, an address or a command, and the words name none."""
+    """Check whether a tool needs a file, an address or a command, and the words name none."""
     return any(
         is_target(name)
         and guess_type(member) == "string"
@@ -130,7 +130,7 @@ class _Writer:
     words: str
     """Where values are looked for."""
     quoted: bool
-    """Whether files, addresses and commands may be what the words quote."""
+    """True if files, addresses and commands may be what the words quote."""
 
     def write(self, schema: JsonValue | JsonObject, name: str, inside: frozenset[str]) -> JsonValue:
         """Write a value that is valid for a schema inside the root."""

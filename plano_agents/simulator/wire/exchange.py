@@ -14,7 +14,7 @@ from plano_agents.simulator.tokens import count_tokens, split_tokens
 
 Finish = Literal["stop", "tool_calls", "length", "stop_sequence"]
 Thoughts = Literal["none", "shown", "omitted"]
-"""Whether the answer tells what the model thought: not at all, in words, or that it thought and no more."""
+"""True if the answer tells what the model thought: not at all, in words, or that it thought and no more."""
 
 
 class Refusal(Exception):  # noqa: N818 - a provider refuses; nothing failed
@@ -50,9 +50,9 @@ class Request:
     conversation: Conversation
     """What was sent."""
     stream: bool
-    """Whether the answer comes as server-sent events."""
+    """True if the answer comes as server-sent events."""
     include_usage: bool = True
-    """Whether a stream reports its usage."""
+    """True if a stream reports its usage."""
     max_tokens: int | None = None
     """How long the answer may be, in tokens."""
     stop: tuple[str, ...] = ()

@@ -42,7 +42,7 @@ def parse_body(
         kind: What it must be.
         source: The body.
         describe: Words pydantic's findings about it.
-        not_json: The refusal of what is no JSON.
+        not_json: The refusal of what is not JSON.
 
     Raises:
         Refusal: It is not that.

@@ -64,9 +64,7 @@ def test_the_job_takes_its_natural_course(replies: list[Reply]) -> None:
     assert [[call.name for call in reply.calls] for reply in replies] == [
         ["get_db_benchmarks"] * 2,
         ["get_case_studies"] * 2,
-        ["check_feature_support"] * 4,
-        ["get_db_benchmarks"] * 2,
-        ["check_feature_support"] * 2,
+        ["check_feature_support"] * 6,
         [],
     ]
 
@@ -87,12 +85,8 @@ def test_the_case_studies_told_are_those_of_the_tools(replies: list[Reply]) -> N
     assert "AlphaDB Bazaar is the warning for our orders." in replies[2].text
 
 
-def test_the_schema_is_drafted_before_the_features_are_checked(replies: list[Reply]) -> None:
-    assert "```sql\nCREATE TABLE products" in replies[2].text
-
-
 def test_missing_features_are_named(replies: list[Reply]) -> None:
-    assert "BetaDB lacks foreign keys and BetaDB lacks json indexes." in replies[3].text
+    assert "BetaDB lacks foreign keys, BetaDB lacks json indexes and BetaDB lacks sharding." in replies[3].text
 
 
 def test_the_answer_recommends_what_the_evidence_speaks_for(replies: list[Reply]) -> None:
@@ -112,9 +106,8 @@ def test_differences_under_ten_per_cent_are_called_noise(converse: Converse, too
     assert "noise" in replies[1].text
 
 
-def test_the_answer_holds_the_ddl_and_is_signed(converse: Converse, tools: tuple[Tool, ...]) -> None:
+def test_the_answer_is_signed(converse: Converse, tools: tuple[Tool, ...]) -> None:
     text = converse(tools, answer, REQUEST, model="gpt-9")[-1].text
-    assert "CREATE TABLE order_items" in text
     assert text.endswith("— written by gpt-9")
 
 
@@ -142,13 +135,13 @@ def test_a_tool_error_is_said_and_the_job_goes_on(converse: Converse, tools: tup
 
     replies = converse(tools, fail, REQUEST)
     told = "get_db_benchmarks has no answer for BetaDB, mixed (no such run). I go on without it."
-    assert [told in reply.text for reply in replies] == [False, True, False, False, False, False]
+    assert [told in reply.text for reply in replies] == [False, True, False, False]
     assert "Not known: get_db_benchmarks has no answer" in replies[-1].text
 
 
 def test_a_step_whose_tool_is_not_offered_is_passed_over(converse: Converse, tools: tuple[Tool, ...]) -> None:
     replies = converse(tools[1:], answer, REQUEST)
-    steps = ["get_case_studies", "check_feature_support", "check_feature_support"]
+    steps = ["get_case_studies", "check_feature_support"]
     assert [reply.calls[0].name for reply in replies[:-1]] == steps
 
 

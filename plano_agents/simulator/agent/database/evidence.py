@@ -1,5 +1,6 @@
 """The evidence so far about each database, and the database that it speaks for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +12,7 @@ from plano_agents.simulator.agent.database.readings import (
     read_case_studies,
     read_feature,
 )
-from plano_agents.simulator.agent.job import Job
+from plano_agents.simulator.agent.job import Finding
 
 BENCHMARKS: Final = "get_db_benchmarks"
 CASE_STUDIES: Final = "get_case_studies"
@@ -54,13 +55,13 @@ class Evidence:
         return min(databases, key=rank)
 
 
-def gather_evidence(job: Job) -> Evidence:
+def gather_evidence(findings: Sequence[Finding]) -> Evidence:
     """Read what the tools have answered."""
     benchmarks: list[Benchmark] = []
     studies: list[CaseStudy] = []
     features: list[FeatureCheck] = []
     problems: list[tuple[str, bool]] = []
-    for finding in job.findings:
+    for finding in findings:
         if finding.problem is not None:
             asked = ", ".join(str(value) for value in finding.call.arguments.values())
             problem = f"{finding.call.name} has no answer for {asked} ({finding.problem.rstrip('.')})."

@@ -1,7 +1,8 @@
 """The simulated agent's choice of a database, once it is offered the tools for it.
 
-It works in the order an engineer would: measure, read what others lived through, draft the schema, check what the
-draft needs, look at the peak, then decide. A step whose tool is not offered, or that was done, is passed over.
+It works in the order an engineer would: measure, read what others lived through, check what the design leans on, then
+decide. A step whose tool is not offered, or that was done, is passed over. What follows from the decision is written
+when it is asked for (``pieces``).
 """
 
 import re
@@ -21,12 +22,12 @@ from plano_agents.simulator.agent.database.offer import (
     find_databases,
     find_features,
     find_parameter,
+    find_recommended,
     find_workload,
 )
-from plano_agents.simulator.agent.database.schema import DOCUMENT_FINAL, SQL_DRAFT, SQL_FINAL
+from plano_agents.simulator.agent.database.pieces import write_piece
 from plano_agents.simulator.agent.database.words import (
     describe_benchmarks,
-    describe_features,
     describe_gaps,
     describe_study,
     join,
@@ -35,11 +36,12 @@ from plano_agents.simulator.agent.job import Job
 from plano_agents.simulator.agent.planner import Plan
 from plano_agents.simulator.conversation import Conversation, ToolCall
 
-_DRAFT_NEEDS = (("foreign", "referen"), ("json.*index", "index.*json", "json", "document"))
-"""The features that the draft leans on, as tools may spell them, best first; one of each is checked."""
-
-_GROWTH_NEEDS = (("shard", "partition", "scal"),)
-"""The feature that growth beyond one node leans on."""
+_NEEDS = (
+    ("foreign", "referen"),
+    ("json.*index", "index.*json", "json", "document"),
+    ("shard", "partition", "scal"),
+)
+"""The features that the design leans on, as tools may spell them, best first; one of each is checked."""
 
 _REGRET = re.compile(r"moved|fail|left|migrat|regret", re.IGNORECASE)
 """How a case study's outcome says that it ended badly."""
@@ -57,7 +59,7 @@ class Step:
 
 def plan_database_turn(conversation: Conversation, job: Job) -> Plan:
     """Decide what comes next: the first step with calls that were not made yet, or the recommendation."""
-    evidence = gather_evidence(job)
+    evidence = gather_evidence(job.findings)
     for step in _steps(conversation, evidence, find_databases(conversation, job)):
         missing = tuple(call for call in step.calls if not job.has_called(call))
         if missing:
@@ -71,9 +73,8 @@ def plan_database_turn(conversation: Conversation, job: Job) -> Plan:
 def _steps(conversation: Conversation, evidence: Evidence, databases: tuple[str, ...]) -> Iterator[Step]:
     """The steps that the offered tools allow, in order; what they say is worked out when they are reached."""
     both = join(databases)
-    usual, peak = find_workload(conversation, r"mixed"), find_workload(conversation, r"write")
-    features = find_features(conversation, _DRAFT_NEEDS)
-    growth = find_features(conversation, _GROWTH_NEEDS)
+    usual = find_workload(conversation, r"mixed")
+    features = find_features(conversation, _NEEDS)
     if find_parameter(conversation, BENCHMARKS, "database"):
         yield Step(
             f"I start with measurements. Browsing and checkout run side by side, so I compare the benchmark numbers of "
@@ -89,34 +90,26 @@ def _steps(conversation: Conversation, evidence: Evidence, databases: tuple[str,
     if features:
         needs = join([feature.replace("_", " ") for feature in features])
         yield Step(
-            f"{_weigh_studies(evidence)}Now the schema. I write a first draft of the tables in SQL, so that we see what "
-            f"the design relies on:\n\n{SQL_DRAFT}\n\nThe draft stands on {needs}: the references keep order "
-            "lines and orders together, and the attributes column must be searchable. I check that for each database.",
+            f"{_weigh_studies(evidence)}What decides between them is what the design leans on: {needs}. I check these "
+            "for each database.",
             tuple(call for feature in features for call in build_database_calls(FEATURES, databases, feature=feature)),
         )
-    if peak and peak != usual:
-        yield Step(
-            f"{_analyse_features(evidence)}The question that remains is whether the favourite holds up when a sale starts "
-            f"and nearly every request writes. I compare {both} under the {peak} workload before I decide.",
-            build_database_calls(BENCHMARKS, databases, workload=peak),
-        )
-    if growth:
-        need = join([feature.replace("_", " ") for feature in growth])
-        yield Step(
-            f"{_analyse_peak(evidence, peak)}It is a trade-off between what protects the orders and what absorbs the "
-            f"writes, and growth decides how much the second one weighs. I compare how {both} spread over several nodes "
-            f"({need}) before I settle it.",
-            tuple(call for feature in growth for call in build_database_calls(FEATURES, databases, feature=feature)),
-        )
+
+
+def follow_up(job: Job) -> Plan | None:
+    """Write a piece of work on the database that was recommended; None where the user asks for something else."""
+    winner = find_recommended(job)
+    evidence = gather_evidence(job.earlier)
+    text = write_piece(job.request, winner, evidence) if winner else None
+    return Plan(text, signed=True) if text is not None else None
 
 
 def recommend(conversation: Conversation, job: Job) -> Plan:
-    """Write the answer: recommendation, reasons, schema, risks, and what would change it."""
-    evidence = gather_evidence(job)
+    """Write the answer: recommendation, reasons, warnings, and what would change it."""
+    evidence = gather_evidence(job.findings)
     databases = find_databases(conversation, job)
     winner = evidence.choose(databases)
     others = join([name for name in databases if name != winner])
-    is_document = "mongo" in winner.lower()
     workloads = dict.fromkeys(b.workload for b in evidence.benchmarks)
     reasons = [describe_benchmarks(evidence.benchmarks_of(workload)) for workload in workloads]
     if evidence.features:
@@ -128,8 +121,6 @@ def recommend(conversation: Conversation, job: Job) -> Plan:
     parts = [
         f"{VERDICT}{winner}**" + (f", over {others}." if others else "."),
         "Reasons:\n" + "\n".join(f"{at}. {reason}" for at, reason in enumerate(reasons, 1)) if reasons else "",
-        f"The schema:\n\n{DOCUMENT_FINAL if is_document else SQL_FINAL}",
-        _DOCUMENT_RISKS if is_document else _SQL_RISKS,
         "What others met:\n" + "\n".join(warnings) if warnings else "",
         f"Not known: {' '.join(evidence.problems)}" if evidence.problems else "",
         f"I would decide otherwise if the numbers above did not hold on your own data; repeat the {join(list(workloads))} "
@@ -140,17 +131,6 @@ def recommend(conversation: Conversation, job: Job) -> Plan:
     return Plan("\n\n".join(part for part in parts if part), signed=True)
 
 
-_SQL_RISKS = """\
-Risks:
-- Writes are bound to one primary: partition orders by month from the start, and keep product reads on replicas.
-- Attributes in JSONB are not typed: validate them per product kind when they are written."""
-
-_DOCUMENT_RISKS = """\
-Risks:
-- References between documents are the application's to keep: embed what must agree, and reconcile stock nightly.
-- Transactions over several documents retry under contention: keep a checkout to one order document and its stock."""
-
-
 def _analyse_benchmarks(evidence: Evidence, workload: str) -> str:
     numbers = describe_benchmarks(evidence.benchmarks_of(workload))
     if not numbers:
@@ -159,20 +139,6 @@ def _analyse_benchmarks(evidence: Evidence, workload: str) -> str:
         f"{numbers} For orders the tail decides: a checkout holds its row locks for as long as its slowest statement "
         "runs, so a long tail turns into contention on stock. Benchmarks do not show how a system ages, though. "
     )
-
-
-def _analyse_features(evidence: Evidence) -> str:
-    if not evidence.features:
-        return ""
-    return (
-        f"{describe_features(evidence.features)}\n\n{describe_gaps(evidence.features)} What an application has to "
-        "enforce by itself, it will one day fail to enforce, so a gap there weighs more than a convenience. "
-    )
-
-
-def _analyse_peak(evidence: Evidence, workload: str) -> str:
-    numbers = describe_benchmarks(evidence.benchmarks_of(workload))
-    return f"{numbers} " if numbers else ""
 
 
 def _weigh_studies(evidence: Evidence) -> str:

@@ -34,13 +34,19 @@ _ANEW = re.compile(
 
 
 def is_database_job(conversation: Conversation) -> bool:
-    """Whether the tools for choosing a database are offered."""
+    """Check whether the tools for choosing a database are offered."""
     return any(find_parameter(conversation, name, "database") for name in TOOLS)
 
 
 def is_recommended(job: Job) -> bool:
-    """Whether a database was recommended already, and the user does not ask to choose anew."""
+    """Check whether a database was recommended already, and the user does not ask to choose anew."""
     return any(VERDICT in said for said in job.said) and _ANEW.search(job.request) is None
+
+
+def find_recommended(job: Job) -> str:
+    """The database that was recommended last; empty where none was."""
+    verdicts = [said.partition(VERDICT)[2] for said in job.said if VERDICT in said]
+    return verdicts[-1].partition("**")[0] if verdicts else ""
 
 
 def build_database_calls(tool: str, databases: tuple[str, ...], **arguments: str) -> tuple[ToolCall, ...]:

@@ -46,7 +46,7 @@ class CaseStudy:
 
 @dataclass(frozen=True, slots=True)
 class FeatureCheck:
-    """Whether a database has a feature."""
+    """True if a database has a feature."""
 
     database: str
     """The database asked about."""

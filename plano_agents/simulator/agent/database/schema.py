@@ -1,34 +1,6 @@
-"""The shop's schema, as the simulated agent drafts and delivers it."""
+"""The shop's schema and its checkout, as the simulated agent delivers them."""
 
-SQL_DRAFT = """\
-```sql
-CREATE TABLE products (
-    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    sku         text NOT NULL UNIQUE,
-    price_cents bigint NOT NULL CHECK (price_cents >= 0),
-    stock       integer NOT NULL CHECK (stock >= 0),
-    attributes  jsonb NOT NULL DEFAULT '{}'
-);
-CREATE INDEX products_attributes ON products USING gin (attributes);
-
-CREATE TABLE orders (
-    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    customer   bigint NOT NULL,
-    status     text NOT NULL DEFAULT 'placed',
-    placed_at  timestamptz NOT NULL DEFAULT now()
-);
-
-CREATE TABLE order_items (
-    order_id    bigint NOT NULL REFERENCES orders (id),
-    product_id  bigint NOT NULL REFERENCES products (id),
-    quantity    integer NOT NULL CHECK (quantity > 0),
-    price_cents bigint NOT NULL,
-    PRIMARY KEY (order_id, product_id)
-);
-```"""
-"""The first draft: enough to see what it leans on."""
-
-SQL_FINAL = """\
+SQL_SCHEMA = """\
 ```sql
 CREATE TABLE products (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -69,9 +41,9 @@ CREATE TABLE payments (
     provider_ref text NOT NULL UNIQUE
 );
 ```"""
-"""The delivery for a relational database."""
+"""The schema for a relational database."""
 
-DOCUMENT_FINAL = """\
+DOCUMENT_SCHEMA = """\
 ```javascript
 db.createCollection("products", { validator: { $jsonSchema: {
   required: ["sku", "kind", "priceCents", "currency", "stock"],
@@ -88,4 +60,51 @@ db.createCollection("orders", { validator: { $jsonSchema: {
 db.orders.createIndex({ idempotencyKey: 1 }, { unique: true });
 db.orders.createIndex({ customerId: 1, placedAt: -1 });
 ```"""
-"""The delivery for a document database: an order is one document, so that one write keeps it consistent."""
+"""The schema for a document database: an order is one document, so that one write keeps it consistent."""
+
+SQL_CHECKOUT = """\
+```python
+def place_order(connection, customer_id, key, lines):
+    with connection.transaction():  # all of it, or nothing
+        row = connection.execute(
+            "INSERT INTO orders (customer_id, idempotency_key) VALUES (%s, %s)"
+            " ON CONFLICT (idempotency_key) DO NOTHING RETURNING id",
+            (customer_id, key),
+        ).fetchone()
+        if row is None:  # a retry: the order is there
+            return connection.execute("SELECT id FROM orders WHERE idempotency_key = %s", (key,)).fetchone()[0]
+        for product_id, quantity in sorted(lines):  # always in one order, so that no two checkouts wait for each other
+            taken = connection.execute(
+                "UPDATE products SET stock = stock - %s WHERE id = %s AND stock >= %s RETURNING price_cents, currency",
+                (quantity, product_id, quantity),
+            ).fetchone()
+            if taken is None:
+                raise OutOfStockError(product_id)
+            connection.execute(
+                "INSERT INTO order_items VALUES (%s, %s, %s, %s, %s)", (row[0], product_id, quantity, *taken)
+            )
+        return row[0]
+```"""
+"""The checkout on a relational database."""
+
+DOCUMENT_CHECKOUT = """\
+```python
+def place_order(client, shop, customer_id, key, lines):
+    def run(session):
+        if found := shop.orders.find_one({"idempotencyKey": key}, session=session):  # a retry: the order is there
+            return found["_id"]
+        items = []
+        for product_id, quantity in sorted(lines):
+            product = shop.products.find_one_and_update(
+                {"_id": product_id, "stock": {"$gte": quantity}}, {"$inc": {"stock": -quantity}}, session=session
+            )
+            if product is None:
+                raise OutOfStockError(product_id)
+            items.append({"productId": product_id, "quantity": quantity, "priceCents": product["priceCents"]})
+        order = {"customerId": customer_id, "idempotencyKey": key, "status": "placed", "items": items}
+        return shop.orders.insert_one(order, session=session).inserted_id
+
+    with client.start_session() as session:
+        return session.with_transaction(run)
+```"""
+"""The checkout on a document database."""

@@ -3,7 +3,7 @@
 from plano_agents.simulator.agent.database.readings import Benchmark, CaseStudy, FeatureCheck
 
 NOISE = 1.1
-"""Factors below this are no difference."""
+"""Factors below this make no difference."""
 
 
 def join(names: tuple[str, ...] | list[str]) -> str:
@@ -54,16 +54,6 @@ def describe_study(study: CaseStudy) -> str:
     return f"{study.company} ({study.database}{outcome}){lesson}"
 
 
-def describe_features(features: tuple[FeatureCheck, ...]) -> str:
-    """Describe what the draft gets from each database, a line for each."""
-    lines = [
-        f"- {check.database}, {check.feature.replace('_', ' ')}: {_SUPPORT[check.support]}"
-        + (f" ({check.detail.rstrip('.')})" if check.detail else "")
-        for check in features
-    ]
-    return "\n".join(lines)
-
-
 def describe_gaps(features: tuple[FeatureCheck, ...]) -> str:
     """Name the features that the draft needs and that a database lacks in part."""
     gaps = [
@@ -73,6 +63,3 @@ def describe_gaps(features: tuple[FeatureCheck, ...]) -> str:
         if check.support != "full"
     ]
     return f"{join(gaps)}." if gaps else "None of them is missing anywhere."
-
-
-_SUPPORT = {"full": "fully supported", "partial": "partly supported", "none": "not supported"}

@@ -78,7 +78,7 @@ def read_document(document: Document, path: str) -> str:
         path: Where it stands, e.g. ``messages.0.content.1``.
 
     Raises:
-        Refusal: It is no PDF, though it says so.
+        Refusal: It is not a PDF, though it says so.
     """
     source = document.source
     if isinstance(source, TextSource):

@@ -35,15 +35,15 @@ class Family:
     """How thinking is turned off: beside any effort, beside efforts up to high, as ``between_tools`` beside these, or
     never: what's new in Claude Opus 5.5, in Claude Sonnet 5.5; migration guide, Claude Fable 5."""
     forced_tools: bool = True
-    """Whether a tool choice may demand a call: what's new in Claude Opus 5.5, in Claude Sonnet 5.5."""
+    """True if a tool choice may demand a call: what's new in Claude Opus 5.5, in Claude Sonnet 5.5."""
     efforts: tuple[str, ...] = ()
     """platform.claude.com/docs/en/build-with-claude/effort."""
     sampling: Literal["any", "one", "none"] = "any"
     """Temperature and top_p: both, either (router-for-me/CLIProxyAPI#193), or none (what's new in Claude Opus 4.7)."""
     prefill: bool = True
-    """Whether the conversation may end with the model's turn: migration guide, Claude Opus 4.6."""
+    """True if the conversation may end with the model's turn: migration guide, Claude Opus 4.6."""
     system_turns: bool = False
-    """Whether instructions may stand between turns: platform.claude.com, mid-conversation system messages."""
+    """True if instructions may stand between turns: platform.claude.com, mid-conversation system messages."""
 
 
 _THREE = ("low", "medium", "high")

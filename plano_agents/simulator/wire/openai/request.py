@@ -24,7 +24,7 @@ NOT_JSON = (
     "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library "
     "correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON.)"
 )
-"""What a body that is no JSON gets."""
+"""What a body that is not JSON gets."""
 
 
 def parse_openai_request(source: bytes) -> Request:

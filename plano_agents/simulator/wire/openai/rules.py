@@ -40,11 +40,11 @@ class Family:
     BerriAI/litellm PR 34569 (5.6), bolna-ai/bolna PR 1019 (6). All: langchain-ai/langchain PR 35594 (pro and codex
     models, with OpenAI's pages), HeyPuter/puter#1303 (o3-pro)."""
     is_tunable: bool = False
-    """Whether it takes ``max_tokens`` and sampling although it reasons; nothing else is known of the chat models."""
+    """True if it takes ``max_tokens`` and sampling although it reasons; nothing else is known of the chat models."""
 
     @property
     def is_fixed(self) -> bool:
-        """Whether it takes ``max_completion_tokens`` and the default sampling alone."""
+        """True if it takes ``max_completion_tokens`` and the default sampling alone."""
         return bool(self.efforts) and not self.is_tunable
 
 
