@@ -29,7 +29,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from plano_agents import processes
 from plano_agents.config.plano import parse_config
-from plano_agents.demos.database_selection import SYSTEM_PROMPT, TASK, TOOLS, run_tool
+from plano_agents.demos.database_selection import SYSTEM_PROMPT, TOOLS, run_tool
+from plano_agents.demos.job import PIECES
 from plano_agents.providers.profiles import find_known
 from plano_agents.router.run import run_router
 from plano_agents.simulator.app import create_app
@@ -67,9 +68,9 @@ class Way:
     name: str
     """Its name in the table."""
     has_id: bool
-    """Whether each session has an affinity id."""
+    """True if each session has an affinity id."""
     is_helped: bool
-    """Whether keys and marks may be set."""
+    """True if keys and marks may be set."""
 
 
 WAYS = (
@@ -101,8 +102,9 @@ class DemoSession:
     def __init__(self, number: int) -> None:
         self._messages: list[Message] = [
             {"role": "system", "content": f"{SYSTEM_PROMPT}\nYou work for team {number}."},
-            {"role": "user", "content": TASK},
+            {"role": "user", "content": PIECES[0].request},
         ]
+        self._left = list(PIECES[1:])
         self._turns = 0
         self._is_done = False
 
@@ -115,7 +117,7 @@ class DemoSession:
         """See `Session.take`."""
         self._turns += 1
         calls = answer.get("tool_calls") or []
-        self._is_done = not calls
+        self._is_done = not calls and not self._left
         self._messages.append({name: answer[name] for name in ("role", "content", "tool_calls") if answer.get(name)})
         self._messages += [
             {
@@ -125,6 +127,8 @@ class DemoSession:
             }
             for call in calls
         ]
+        if not calls and self._left:
+            self._messages.append({"role": "user", "content": self._left.pop(0).request})
 
 
 WORDS = (

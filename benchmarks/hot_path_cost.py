@@ -2,7 +2,8 @@
 
 The router runs in this process as `plano-agents up` runs it, on real sockets, with a client and a provider in threads
 of their own. In the router's thread every line that our code runs and every call that it makes is counted, over many
-requests one after the other; what a request does not always do (timers, a piece of a body more) is rounded away. So the
+requests one after the other; what a request does not always do (timers, a piece of a body more) is rounded away. Of
+requests that are over observers are told in full gatherings, each request with its share of what that costs. So the
 counts are the same on every machine, and of the libraries only the calls into them count: a request body that is parsed
 once more is a call more. Compared with ``hot_path_cost.json``, written by ``scripts/check-cost --accept``, they may not
 grow at all under the Python that they were written with, and by `TOLERANCE` under others, whose compilers count lines
@@ -27,8 +28,10 @@ import click
 from pydantic import SecretStr
 
 import plano_agents
-from plano_agents.config.model import Config, Model
+from plano_agents.config.model import Config, Model, Preference
+from plano_agents.config.options import Routing
 from plano_agents.router.run import run_router
+from plano_agents.router.watch import telling
 
 RECORD = Path(__file__).with_suffix(".json")
 """What was accepted."""
@@ -39,15 +42,19 @@ TOLERANCE = 0.05
 MAX_SHOWN = 15
 """How many places a failure names at most."""
 
-WARM_UP, REQUESTS = 5, 25
+WARM_UP = REQUESTS = telling.MAX_GATHERED
 FEW, MANY = 10, 30
 """How many pieces the streams have whose difference is a piece's cost."""
 
 _PACKAGE = str(Path(plano_agents.__file__).parent)
 _LINES = "lines"
+_WATCH = "router/watch/"
 
 Edges = Counter[tuple[str, str]]
 """How often a function of ours called another, or ran a line (`_LINES`): by the function's name and what it did."""
+
+Shares = Mapping[tuple[str, str], float]
+"""The same for one request, or one piece."""
 
 
 class Counters:
@@ -129,13 +136,15 @@ class Provider:
                     connection.sendall(_frame(WHOLE, "application/json"))
                     continue
                 first, piece, last = _MESSAGES if "/messages" in head[""] else _CHUNKS
-                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n" + CHUNKED)
+                pending = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n" + CHUNKED
                 for event in (first, *[piece] * self.pieces, last):
                     if event:
-                        connection.sendall(b"%x\r\n%b\r\n" % (len(event), event))
+                        pending += b"%x\r\n%b\r\n" % (len(event), event)
                     if event is piece:
+                        connection.sendall(pending)  # nothing else is sent: how it is read depends on nothing else
+                        pending = b""
                         self.go_on.acquire()  # each piece is read by itself, and costs what it costs
-                connection.sendall(b"0\r\n\r\n")
+                connection.sendall(pending + b"0\r\n\r\n")
 
 
 def _event(kind: str, **members: object) -> bytes:
@@ -168,6 +177,13 @@ _MESSAGES = (
     _event("content_block_stop", index=0)
     + _event("message_delta", delta={"stop_reason": "end_turn", "stop_sequence": None}, usage={"output_tokens": 7})
     + _event("message_stop"),
+)
+_TEXT = "Write a Python function that sorts the words of a list by their length. " * 7
+_PREFERENCES = (
+    Preference("code", "writing new functions, classes and scripts", ("openai/gpt-4o", "anthropic/claude-sonnet-4-6")),
+    Preference(
+        "invoices", "questions on invoices, payments and refunds", ("anthropic/claude-sonnet-4-6", "openai/gpt-4o")
+    ),
 )
 CHUNKED = b"transfer-encoding: chunked\r\n\r\n"
 WHOLE = json.dumps(
@@ -209,13 +225,20 @@ class Request:
     """Its body's, in bytes, about."""
     pieces: int = 0
     """How many pieces its answer has; none for a whole one."""
+    begins: bool = False
+    """True if each time it is another session's first, its text one that the router has ranked before."""
 
-    def encode(self) -> bytes:
-        """Write it down."""
-        turns = [{"role": "user", "content": "x" * 500}] * (self.size // 540 or 1)
+    def encode(self, number: int) -> bytes:
+        """Write it down.
+
+        Args:
+            number: How many of its kind were sent before.
+        """
+        turns = [{"role": "user", "content": _TEXT if self.begins else "x" * 500}] * (self.size // 540 or 1)
         body = json.dumps({"model": self.model, "messages": turns, "stream": bool(self.pieces)}, separators=(",", ":"))
         head = ["POST /v1/chat/completions HTTP/1.1", "host: localhost", "content-type: application/json"]
-        head += [f"content-length: {len(body)}", f"x-model-affinity: on-{self.model}", "user-agent: cost"]
+        session = f"new-{number}" if self.begins else f"on-{self.model}"
+        head += [f"content-length: {len(body)}", f"x-model-affinity: {session}", "user-agent: cost"]
         return "\r\n".join([*head, "", body]).encode()
 
 
@@ -225,18 +248,20 @@ class Client:
     def __init__(self, port: int, provider: Provider, counters: Counters) -> None:
         self._provider = provider
         self._counters = counters
+        self._is_warm = False
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._stream = self._socket.makefile("rb")
 
     def count(self, request: Request) -> Edges:
         """Count what requests cost together, once the first of them are done."""
         self._provider.pieces = request.pieces
-        encoded = request.encode()
-        for _ in range(WARM_UP):
-            self._ask(encoded)
+        warm_up = WARM_UP if self._is_warm else WARM_UP + WARM_UP // 2  # half a gathering waits at either end
+        for number in range(warm_up):
+            self._ask(request.encode(number))
+        self._is_warm = True
         before = self._counters.read()
-        for _ in range(REQUESTS):
-            self._ask(encoded)
+        for number in range(REQUESTS):
+            self._ask(request.encode(warm_up + number))
         after = self._counters.read()
         after.subtract(before)
         return after
@@ -255,7 +280,7 @@ class Client:
         self._stream.readline()
 
 
-def measure() -> dict[str, Edges]:
+def measure() -> dict[str, Shares]:
     """Count what each kind of request costs."""
     provider, counters = Provider(), Counters()
     names = {"openai": "gpt-4o", "anthropic": "claude-sonnet-4-6"}
@@ -263,9 +288,9 @@ def measure() -> dict[str, Edges]:
         Model(f"{kind}/{name}", kind, name, interface=kind, access_key=SecretStr("none"), base_url=provider.url)
         for kind, name in names.items()
     )
-    config = Config(models=models)
+    config = Config(models=models, preferences=_PREFERENCES, routing=Routing(session_max_entries=WARM_UP // 2))
     listener = socket.create_server(("127.0.0.1", 0))
-    measured: Future[dict[str, Edges]] = Future()
+    measured: Future[dict[str, Shares]] = Future()
 
     def ask() -> None:
         try:
@@ -279,6 +304,8 @@ def measure() -> dict[str, Edges]:
         counters.start()
         threading.Thread(target=ask).start()
 
+    # How many requests fall into one gathering depends on the machine: here always as many as there may be.
+    telling.GATHER_SECONDS = 3600
     try:
         run_router(config, [listener], load=lambda: config, on_ready=begin, on_reloaded=lambda _: None)
     finally:
@@ -286,13 +313,15 @@ def measure() -> dict[str, Edges]:
     return measured.result()
 
 
-def _measure_all(client: Client) -> dict[str, Edges]:
-    measured = {}
+def _measure_all(client: Client) -> dict[str, Shares]:
+    measured: dict[str, Shares] = {}
     for name, request in {
         "a request of 1 KB": Request("openai/gpt-4o", 1_000),
         "a request of 20 KB": Request("openai/gpt-4o", 20_000),
+        "a first turn of 1 KB": Request("openai/gpt-4o", 1_000, begins=True),
+        "a first turn of 20 KB": Request("openai/gpt-4o", 20_000, begins=True),
     }.items():
-        measured[name] = _divide(client.count(request), REQUESTS)
+        measured[name] = _share(client.count(request))
     for name, model in {
         "a streamed chunk": "openai/gpt-4o",
         "a streamed chunk, translated": "anthropic/claude-sonnet-4-6",
@@ -304,16 +333,25 @@ def _measure_all(client: Client) -> dict[str, Edges]:
 
 
 def _divide(edges: Edges, count: int) -> Edges:
+    """Divide counts by the number of requests, or of pieces."""
     return Counter({edge: each for edge, total in edges.items() if (each := round(total / count))})
 
 
-Costs = Mapping[str, Mapping[str, Mapping[str, int]]]
+def _share(edges: Edges) -> Shares:
+    """Divide counts by the number of requests; observers' keep their fractions, for they are told of many at once."""
+    divided = {
+        edge: round(total / REQUESTS, 2 if edge[0].startswith(_WATCH) else None) for edge, total in edges.items()
+    }
+    return {edge: each for edge, each in divided.items() if each}
+
+
+Costs = Mapping[str, Mapping[str, Mapping[str, float]]]
 """What each kind of request costs: by our functions, and by what they do."""
 
 
-def describe(measured: Mapping[str, Edges]) -> Costs:
+def describe(measured: Mapping[str, Shares]) -> Costs:
     """Sort counts by what costs and by our functions, as they are recorded."""
-    costs: dict[str, dict[str, dict[str, int]]] = {}
+    costs: dict[str, dict[str, dict[str, float]]] = {}
     for name, edges in measured.items():
         costs[name] = {}
         for (function, done), count in sorted(edges.items()):
@@ -321,10 +359,11 @@ def describe(measured: Mapping[str, Edges]) -> Costs:
     return costs
 
 
-def sum_up(cost: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+def sum_up(cost: Mapping[str, Mapping[str, float]]) -> dict[str, int]:
     """Add up the lines and the calls of all functions."""
     lines = sum(each.get(_LINES, 0) for each in cost.values())
-    return {_LINES: lines, "calls": sum(sum(each.values()) for each in cost.values()) - lines}
+    calls = sum(sum(each.values()) for each in cost.values()) - lines
+    return {_LINES: round(lines), "calls": round(calls)}
 
 
 def compare(measured: Costs, recorded: Costs, tolerance: float) -> list[str]:
@@ -341,7 +380,7 @@ def compare(measured: Costs, recorded: Costs, tolerance: float) -> list[str]:
 
 
 def _find_growth(
-    now: Mapping[str, Mapping[str, int]], then: Mapping[str, Mapping[str, int]], *, is_lines: bool
+    now: Mapping[str, Mapping[str, float]], then: Mapping[str, Mapping[str, float]], *, is_lines: bool
 ) -> list[str]:
     """Say where most was added."""
     grown = [

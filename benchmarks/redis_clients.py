@@ -27,7 +27,8 @@ from redis import asyncio as redis
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.affinity import run_redis
-from plano_agents.sessions.redis_connection import Command, RedisConnection
+from plano_agents.sessions.redis_commands import Command
+from plano_agents.sessions.redis_connection import RedisConnection
 
 BATCHES = (1, 8, 32)
 SLICE_SECONDS = 0.1

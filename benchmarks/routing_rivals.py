@@ -8,10 +8,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from plano_agents.config.model import Preference
-from plano_agents.routing.embedded.encoder import Encoder
-from plano_agents.routing.embedded.engine import Engine
+from plano_agents.routing.embedded.descriptions import read_description
+from plano_agents.routing.embedded.engine import Engine, build_encoder
 from plano_agents.routing.embedded.lexicon import Lexicon, load_lexicon
-from plano_agents.routing.embedded.scorer import Scorer, describe
+from plano_agents.routing.embedded.scorer import Scorer
 from plano_agents.routing.embedded.weights import FOLDER, load_arrays
 from plano_agents.routing.embedded.wordpiece import WordPiece
 from plano_agents.routing.strategy import Question
@@ -43,7 +43,9 @@ def build_tf_idf() -> Score:
     """Cosine of word counts, rare words counting more, of text and description."""
 
     def score(text: str, preferences: Sequence[Preference]) -> list[float]:
-        described = [Counter(_WORD.findall(describe(each).lower())) for each in preferences]
+        described = [
+            Counter(_WORD.findall(read_description(each.name, each.description).line.lower())) for each in preferences
+        ]
         spread = Counter(word for words in described for word in words)
         weigh = {word: math.log(1 + len(preferences) / count) for word, count in spread.items()}
         said = Counter(_WORD.findall(text.lower()))
@@ -70,7 +72,7 @@ def build_word_head() -> Score:
         looks_like = of_text(text)
         scores = []
         for preference in preferences:
-            meant = of_description(describe(preference))
+            meant = of_description(read_description(preference.name, preference.description).line)
             scores.append(sum(looks_like.get(kind, 0.0) * share for kind, share in meant.items()))
         return scores
 
@@ -118,8 +120,8 @@ def build_embedded(
     engine = Engine(
         load_lexicon() if glosses else Lexicon(()),
         WordPiece({piece: number for number, piece in enumerate(pieces)}),
-        Encoder(arrays),
-        Scorer(heads) if tasks else Scorer(heads, task_weight=0.0),
+        build_encoder(arrays),
+        Scorer(heads, tasks=tasks),
     )
 
     def score(conversation: Sequence[Utterance], preferences: Sequence[Preference]) -> list[float]:

@@ -27,7 +27,7 @@ class Case:
     source: str
     """Where it is from."""
     english: bool
-    """Whether the set's own mark says English."""
+    """True if the set's own mark says English."""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class Verdict:
 
     @property
     def met(self) -> bool | None:
-        """Whether the median keeps the limit; None when it was not measured."""
+        """True if the median keeps the limit; None when it was not measured."""
         return None if self.measured is None else self.measured.median <= self.aim.limit
 
 

@@ -1,4 +1,4 @@
-"""Processes that are measured: pinned to a core, told apart by their own ids, paused while others are measured."""
+"""Processes that are measured: pinned to a core, distinguished by their own ids, paused while others are measured."""
 
 import random
 import signal
@@ -60,7 +60,7 @@ class Running:
         return self._process.pid
 
     def ended(self) -> bool:
-        """Whether the first process is gone."""
+        """Check whether the first process is gone."""
         return self._process.poll() is not None
 
     def last_words(self) -> str:
