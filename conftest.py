@@ -1,5 +1,6 @@
 """What all tests share: the project's root, a real router on simulated models, and the docstrings' examples."""
 
+import gc
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ model_providers:
 """
 
 settings.register_profile("any machine", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("coverage", settings.get_profile("any machine"), max_examples=10)  # lines need no more
 settings.load_profile("any machine")
 
 
@@ -38,6 +40,12 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     if file_path.suffix == ".py" and file_path.is_relative_to(ROOT / "plano_agents"):
         return DoctestModule.from_parent(parent, path=file_path)
     return None
+
+
+def pytest_collection_finish() -> None:
+    """Leave what collecting the tests made out of every garbage collection: a million objects, a second each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

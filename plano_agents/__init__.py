@@ -46,7 +46,15 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    try:
+        home = import_module(_HOMES[name])
+    except ModuleNotFoundError as error:
+        from plano_agents.extras import MissingExtraError, is_of_part  # noqa: PLC0415 - seldom needed
+
+        if not is_of_part(error):
+            raise
+        raise MissingExtraError(name, "langchain", error.name) from None
+    return getattr(home, name)
 
 
 def __dir__() -> list[str]:

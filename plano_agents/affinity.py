@@ -69,7 +69,7 @@ def parse_affinity_id(value: object) -> str:
         The id, unchanged.
 
     Raises:
-        InvalidAffinityIdError: It is no string, empty, over 256 characters, or holds anything but visible ASCII.
+        InvalidAffinityIdError: It is not a string, empty, over 256 characters, or holds anything but visible ASCII.
     """
     if not isinstance(value, str):
         raise InvalidAffinityIdError(f"An affinity id is a string; got {type(value).__name__}.", param=AFFINITY_HEADER)

@@ -284,7 +284,7 @@ class MethodNotAllowedError(RequestError):
 
 
 class MalformedRequestError(RequestError):
-    """Bytes that are no HTTP/1.1 request, or one that could be read in two ways."""
+    """Bytes that are not an HTTP/1.1 request, or one that could be read in two ways."""
 
     code = "malformed_request"
 
@@ -364,7 +364,7 @@ class UpstreamProtocolError(UpstreamError):
 
 
 class UpstreamUnavailableError(UpstreamError):
-    """The circuit breakers of all models that could answer are open, after failures in a row."""
+    """The circuit breakers of all models that could answer are open, after consecutive failures."""
 
     status_code = 503
     code = "upstream_unavailable"

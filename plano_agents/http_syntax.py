@@ -17,6 +17,9 @@ MAX_KEPT_LINES = 64
 MAX_KEPT_LINE_BYTES = 512
 """How long a line is that is remembered."""
 
+END_OF_HEAD = b"content-length: %d\r\n\r\n"
+"""The end of the head of a message with a body: its length, and the empty line."""
+
 Header = tuple[str, str]
 """A field's name, in lower case, and its value."""
 
@@ -29,12 +32,12 @@ _LABEL = re.compile(r"[^.]{1,63}")
 
 
 def is_token(text: str) -> bool:
-    """Whether a text can be a header's name: a token of RFC 9110, section 5.6.2."""
+    """Check whether a text can be a header's name: a token of RFC 9110, section 5.6.2."""
     return _TOKEN.fullmatch(text) is not None
 
 
 def is_field_value(text: str) -> bool:
-    """Whether a text can be a header line's value: no control character but a tab (RFC 9110, section 5.5)."""
+    """Check whether a text can be a header line's value: no control character but a tab (RFC 9110, section 5.5)."""
     return _FIELD_VALUE.fullmatch(text) is not None
 
 
@@ -45,12 +48,12 @@ def parse_header_line(line: str) -> Header | None:
 
 
 def is_header_value(text: str) -> bool:
-    """Whether a text can be sent as a header's value: visible ASCII, spaces inside only."""
+    """Check whether a text can be sent as a header's value: visible ASCII, spaces inside only."""
     return _HEADER_VALUE.fullmatch(text) is not None
 
 
 def is_host(name: str) -> bool:
-    """Whether a text can be looked up: the name of a host, a dot at its end or not, or an IP address."""
+    """Check whether a text can be looked up: the name of a host, a dot at its end or not, or an IP address."""
     labels = name.removesuffix(".").split(".")
     return len(name) <= MAX_HOST_CHARACTERS and all(map(_LABEL.fullmatch, labels))
 
@@ -104,3 +107,11 @@ def split_address(url: str, schemes: frozenset[str]) -> SplitResult | None:
         return None
     usable = usable and parts.scheme in schemes and is_header_value(url) and " " not in url
     return parts if usable else None
+
+
+def read_as_sent(value: str) -> str:
+    """Read a header's value as its client wrote it: UTF-8 where it is that, though headers are read as Latin-1."""
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        return value

@@ -43,7 +43,7 @@ class TraceContext:
 
     @property
     def is_sampled(self) -> bool:
-        """Whether the trace is recorded."""
+        """True if the trace is recorded."""
         return bool(self.flags & SAMPLED)
 
     @property

@@ -24,10 +24,10 @@ def read_rows(page: str, heading: str) -> list[list[str]]:
 
 def test_every_setting_has_its_row_and_default(page: str) -> None:
     rows = {row[0].strip("`"): row[1].strip("`") for row in read_rows(page, "Settings")}
-    assert list(rows) == list(ServerSettings.model_fields)
+    assert [name.partition(".")[0] for name in rows] == list(ServerSettings.model_fields)
     defaults = ServerSettings().model_dump()
     for name, told in rows.items():
-        if isinstance(defaults[name], str | int | float):
+        if isinstance(defaults.get(name), str | int | float):
             assert told == f"{defaults[name]:g}" if isinstance(defaults[name], float) else str(defaults[name]).lower()
 
 

@@ -45,8 +45,8 @@ def test_whatever_the_tests_run_with_has_the_version_that_is_written(rows: list[
 
 
 def list_groups(project: dict[str, Any], group: str) -> Iterator[Requirement]:
-    """The needs of the project itself, and of a group."""
-    yield from map(Requirement, project["project"]["dependencies"])
+    """The needs of the project itself, of its parts, and of a group."""
+    yield Requirement("plano-agents[all]")
     for each in project["dependency-groups"][group]:
         if isinstance(each, str):
             yield Requirement(each)
@@ -65,7 +65,8 @@ def walk(needs: Iterator[Requirement], seen: set[tuple[str, str]]) -> Iterator[t
                 found = distribution(need.name)
             except PackageNotFoundError:  # for another platform
                 continue
-            yield str(canonicalize_name(need.name)), found.version
+            if need.name != "plano-agents":
+                yield str(canonicalize_name(need.name)), found.version
             further = map(Requirement, found.requires or ())
             yield from walk(
                 (each for each in further if each.marker is None or each.marker.evaluate({"extra": extra})),

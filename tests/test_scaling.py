@@ -11,6 +11,7 @@ import yaml
 from pydantic import SecretStr
 
 from plano_agents.config import parse_config
+from plano_agents.config.client_keys import build_client_key
 from plano_agents.protocol.usage import Tokens
 from plano_agents.sessions.pin import MAX_SWITCHES, Pin, SessionKey
 from plano_agents.sessions.redis import RedisPins, Renewal
@@ -117,7 +118,7 @@ async def test_haproxy_lets_nobody_to_operators_endpoints_however_they_are_spelt
 @pytest.mark.parametrize("path", OPERATORS)
 async def test_a_router_reads_every_spelling_in_one_way(path: str) -> None:
     """An operator's endpoint answers nobody without the token, and a client's key does not open it."""
-    config = build_config(admin_token=SecretStr(SECRET), client_keys=(SecretStr("k-1"),))
+    config = build_config(admin_token=SecretStr(SECRET), client_keys=(build_client_key("k-1"),))
     async with run_router(config) as router:
         for target in spell(path):
             status, _ = await ask_as_operator(router, target)
@@ -132,7 +133,7 @@ async def test_a_router_reads_every_spelling_in_one_way(path: str) -> None:
 
 
 async def test_a_proxied_endpoint_is_the_same_however_it_is_spelt() -> None:
-    config = build_config(base_url="http://127.0.0.1:1", client_keys=(SecretStr("k-1"),))
+    config = build_config(base_url="http://127.0.0.1:1", client_keys=(build_client_key("k-1"),))
     async with run_router(config) as router:
         for target in ("/v1/chat/completions", "/v1/%63hat/completions", "/%761/chat/completions?x=1"):
             status, _, _ = await talk(router, build_request(chat(), path=target))

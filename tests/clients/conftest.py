@@ -65,13 +65,15 @@ def node() -> Path:
 @pytest.fixture(scope="session")
 def openai_2(root: Path) -> Path:
     """A Python with what the project needs, and with version 2 of the OpenAI SDK."""
-    return _fill(".openai-2", root, "--requirement", str(root / "pyproject.toml"), "openai<3") / "python"
+    return (
+        _fill(".openai-2", root, "--requirement", str(root / "pyproject.toml"), "--extra", "all", "openai<3") / "python"
+    )
 
 
 @pytest.fixture(scope="session")
 def langgraph_cli(root: Path) -> Path:
     """LangGraph's command line with its own server, beside the project: it needs older versions of what tests need."""
-    return _fill(".langgraph-dev", root, "langgraph-cli[inmem]>=0.4,<1", "--editable", str(root)) / "langgraph"
+    return _fill(".langgraph-dev", root, "langgraph-cli[inmem]>=0.4,<1", "--editable", f"{root}[all]") / "langgraph"
 
 
 def _fill(name: str, root: Path, *requirements: str) -> Path:

@@ -13,11 +13,11 @@ import openai
 import pytest
 from langgraph_sdk import get_sync_client
 
-from plano_agents.agent_server.keys import hash_key
+from plano_agents.config.key_hashes import hash_key
 from plano_agents.demos.child import AGENT_READY, running_server
 from tests.clients.conftest import HERE
-from tests.faults.redis_server import free_port
 from tests.patience import PATIENCE_SECONDS
+from tests.ports import free_port
 
 ALICE, BOB = "pa-alice-alice-alice-alice", "pa-bob-bob-bob-bob-bob-bob"
 GRAPH = "plano_agents.demos.database_agent:make_graph"

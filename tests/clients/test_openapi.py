@@ -2,7 +2,7 @@
 
 Schemathesis makes them, by its command line: any 5xx, any status, header or body that is not documented, fails. That
 a request fits does not mean that it is good: the router's document describes what the router reads, and the rest is
-the provider's word; so a documented refusal of one that fits is no failure.
+the provider's word; so a documented refusal of one that fits is not a failure.
 """
 
 import json

@@ -46,11 +46,11 @@ class Guest:
     tools: Tools
     """Its tools."""
     forms: tuple[Form, ...] = ("streamed",)
-    """Whether it takes answers plain, streamed, or both as it is told."""
+    """True if it takes answers plain, streamed, or both as it is told."""
     session: Literal["own id", "implicit"] = "own id"
     """The source of its session."""
     goes_on: bool = True
-    """Whether another process goes on with its session."""
+    """True if another process goes on with its session."""
     program: str = ""
     """The program within what was installed; empty for the interpreter."""
     needs: tuple[str, ...] = ()
@@ -66,9 +66,9 @@ class Guest:
     last: Use | None = None
     """The use of a tool that ends its run, where plain words do not."""
     is_js: bool = False
-    """Whether npm has it."""
+    """True if npm has it."""
     hears_calls: bool = True
-    """Whether its transcripts have the calls of tools; else they tell of them in words."""
+    """True if its transcripts have the calls of tools; else they tell of them in words."""
 
     @property
     def version(self) -> str:

@@ -20,7 +20,7 @@ class Outcome:
     wire: str
     """The models' wire."""
     has_agent: bool
-    """Whether a sub-agent had a lane of its own."""
+    """True if a sub-agent had a lane of its own."""
 
 
 def render_table(outcomes: Sequence[Outcome]) -> str:

@@ -83,5 +83,5 @@ class FenceParser:
         if marker["kind"] == "run by":
             test = ROOT / marker["text"]
             if not test.is_file() or Path(document.path).name not in test.read_text():
-                raise SnippetError(f"{document.path}:{line}: {marker['text']!r} is no test that reads this page.")
+                raise SnippetError(f"{document.path}:{line}: {marker['text']!r} is not a test that reads this page.")
         return True

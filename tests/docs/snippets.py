@@ -12,6 +12,7 @@ from sybil.example import Example
 
 from plano_agents.agent_server.settings import build_settings, load_settings
 from plano_agents.config import parse_config
+from plano_agents.config.litellm import convert_litellm
 from plano_agents.config.settings import parse_settings
 from tests.docs.console import Shell, parse_session
 from tests.docs.fences import ROOT, Snippet, SnippetError
@@ -73,11 +74,14 @@ class Reader:
             case "config.yaml":
                 parse_config(complete(snippet.source), source=CONFIG, environ={}, offline=True)
             case "plano-agents.yaml":
-                parse_settings(snippet.source, source=snippet.title, environ=SECRETS)
+                parse_settings(snippet.source, source=snippet.title, environ=SECRETS, read_file=lambda _: "in-a-file")
             case "agent.yaml":
                 path = self._shell.folder / snippet.title
                 path.write_text(snippet.source)
                 build_settings(**load_settings(path))
+            case "litellm.yaml":
+                carried, _, _ = convert_litellm(snippet.source, source=snippet.title, environ={})
+                parse_config(carried, source=CONFIG, environ={}, offline=True)
             case title:
                 raise SnippetError(f"Which file is this YAML of? {title!r} is none that is known here.")
 
@@ -113,6 +117,8 @@ def list_pages() -> list[str]:
         for path in (
             ROOT / "README.md",
             ROOT / "CONTRIBUTING.md",
+            ROOT / "RELEASING.md",
+            ROOT / "SECURITY.md",
             ROOT / "examples" / "README.md",
             *sorted((ROOT / "docs").rglob("*.md")),
         )

@@ -49,4 +49,5 @@ def test_the_picture_shows_the_turns_that_the_demo_takes() -> None:
     turns = [turn for run in json.loads(ended.stdout)["runs"] for turn in run["turns"]]
     assert len(turns) > 2
     for turn in turns:
-        assert re.search(rf"turn {turn['turn']} \[{re.escape(turn['model'])}\] {turn['route']}", words), turn
+        shown = "pinned" if turn["decision"] == "retain; reason=pinned" else turn["route"]
+        assert re.search(rf"turn {turn['turn']} \[{re.escape(turn['model'])}\] {shown}", words), turn

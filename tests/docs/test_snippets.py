@@ -54,8 +54,8 @@ def test_every_block_of_a_page_does_what_the_page_says(page: str, shell: Shell) 
         ("```console\nls\n```\n", "begins with"),
         ("```console\n$ plano-agents nonsense\n```\n", "ended with 2"),
         ("```console\n$ echo one\ntwo\n```\n", "prints"),
-        ("<!-- run by: tests/nowhere.py -->\n```js\n1\n```\n", "no test"),
-        ("<!-- run by: tests/test_package.py -->\n```js\n1\n```\n", "no test"),
+        ("<!-- run by: tests/nowhere.py -->\n```js\n1\n```\n", "not a test"),
+        ("<!-- run by: tests/test_package.py -->\n```js\n1\n```\n", "not a test"),
         ('```python title="one.py"\n1\n```\n', "No command below runs"),
     ],
 )

@@ -9,8 +9,8 @@ from typing import Any
 from langchain_core.messages import AIMessage
 
 from plano_agents.testing import FakeUpstream, Reply, ToolCall, UpstreamExchange
-from tests.faults.redis_server import free_port
 from tests.faults.router_process import RouterProcess, start_router
+from tests.ports import free_port
 
 GPT, MINI = "openai/gpt-4o", "openai/gpt-4o-mini"
 CODE, TALK = "Write a Python function that sorts a list", "Hello, some small talk"

@@ -138,7 +138,7 @@ def test_an_openai_client_can_call_the_agent(agents: Agents) -> None:
     answer = client.chat.completions.create(
         model="database-agent", messages=[{"role": "user", "content": "PostgreSQL or MongoDB for our shop?"}]
     )
-    assert "CREATE TABLE" in (answer.choices[0].message.content or "")
+    assert "PostgreSQL" in (answer.choices[0].message.content or "")
 
 
 def test_a_run_comes_as_events(agents: Agents) -> None:
@@ -238,7 +238,7 @@ def test_with_a_router_that_runs_already_only_the_agent_is_started(root: Path, o
         assert "agent server listening" in started.said
 
 
-def test_a_busy_port_stops_everything_with_one_reason(root: Path) -> None:
+def test_a_busy_port_is_found_before_anything_starts(root: Path) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
         running_agents(root, AGENT_PORT=str(taken.getsockname()[1])) as started,
@@ -248,7 +248,7 @@ def test_a_busy_port_stops_everything_with_one_reason(root: Path) -> None:
     assert "Cannot listen on 127.0.0.1" in errors
     assert "Choose another with --agent-port, or --agent-port 0" in errors
     assert "Traceback" not in errors
-    assert not listens(started.router)
+    assert "router on" not in started.said
 
 
 def test_missing_keys_are_named_when_live(root: Path) -> None:

@@ -1,15 +1,24 @@
-"""The suites that see whole requests, run by the story alone: they run by the fast path everywhere else."""
+"""The suites that start routers as processes, run by the story alone: they run by the fast path everywhere else.
 
+Those with the router in the test's own process take every way by themselves (`tests.router.ways`).
+"""
+
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 SUITES = (
     "tests/end_to_end/test_surfaces.py",
     "tests/end_to_end/test_restart.py",
-    "tests/router/test_failures.py",
-    "tests/router/test_failures_clients.py",
+    "tests/end_to_end/test_agents.py",
+    "tests/end_to_end/test_agent_server.py",
+    "tests/end_to_end/test_threads.py",
+    "tests/router/test_failures_signals.py",
+    "tests/replicas/test_first_turns.py",
 )
 STORY_ALONE = """\
 import sys
@@ -37,10 +46,11 @@ sys.meta_path.insert(0, StoryAlone())
 IS_OFF = "from plano_agents.router.app import Router; print(Router.__init__.__kwdefaults__['takes_fast_path'])"
 
 
-def test_the_suites_hold_without_the_fast_path(tmp_path: Path) -> None:
+@pytest.mark.parametrize("suite", SUITES)
+def test_a_suite_holds_without_the_fast_path(suite: str, tmp_path: Path) -> None:
     """A folder whose `sitecustomize` switches the fast path off in each Python process that is started with it."""
     (tmp_path / "sitecustomize.py").write_text(STORY_ALONE)
-    environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "PYTHONPATH": str(tmp_path)}
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(tmp_path)}
 
     def run(*arguments: str) -> str:
         command = [sys.executable, *arguments]
@@ -49,4 +59,4 @@ def test_the_suites_hold_without_the_fast_path(tmp_path: Path) -> None:
         return ran.stdout
 
     assert run("-c", IS_OFF) == "False\n"
-    run("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *SUITES)
+    run("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", suite)

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 import yaml
 
 from plano_agents.config import parse_config
+from plano_agents.demos.job import PIECES, QUERY
 from plano_agents.testing import FakeUpstream, UpstreamExchange, give
 from tests.children import running
 from tests.patience import PATIENCE_SECONDS
@@ -39,7 +41,7 @@ class Trace:
     def repeatable(self) -> dict[str, Any]:
         """All but what may differ: addresses and times."""
         text = json.dumps({**self.data, "router": None})
-        return json.loads(re.sub(r'"timings": \{[^}]*\}', '"timings": null', text))  # type: ignore[no-any-return]
+        return json.loads(re.sub(r'"timings": \{[^}]*\}|"routing_ms": [\d.]+', '"times": null', text))  # type: ignore[no-any-return]
 
 
 def demo(root: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
@@ -81,8 +83,30 @@ def write(tmp_path: Path, config: dict[str, Any]) -> str:
 
 def test_without_affinity_the_model_switches_and_with_it_it_does_not(usual: Trace) -> None:
     without, with_affinity = usual.switches
-    assert without >= 1
+    assert without >= 3
     assert with_affinity == 0
+
+
+def test_the_first_turns_are_those_of_planos_demo(usual: Trace) -> None:
+    tools = usual.column(0, "tool_calls")
+    assert [set(each) for each in tools[:4]] == [
+        {"get_db_benchmarks"},
+        {"get_case_studies"},
+        {"check_feature_support"},
+        set(),
+    ]
+
+
+def test_each_piece_of_work_is_asked_for_in_turn(usual: Trace) -> None:
+    pieces = list(dict.fromkeys(usual.column(0, "piece")))
+    assert pieces == [piece.title for piece in PIECES]
+
+
+def test_the_scores_of_a_turn_that_switched_name_its_own_preference_first(usual: Trace) -> None:
+    models, routes, scores = (usual.column(0, name) for name in ("model", "route", "scores"))
+    switched = [at for at in range(1, len(models)) if models[at] != models[at - 1]]
+    assert [max(scores[at], key=scores[at].get) for at in switched] == [routes[at] for at in switched]
+    assert not any(each for at, each in enumerate(scores) if at not in switched)
 
 
 def test_the_first_turn_is_routed_alike_and_then_retained(usual: Trace) -> None:
@@ -157,8 +181,9 @@ def test_no_preferences_name_occurs_in_the_simulators_texts(root: Path, usual: T
             assert spelling not in (sources + said).lower()
 
 
-def test_a_router_that_runs_already_is_used(root: Path, offline_router: str) -> None:
-    found = trace(root, PLANO_BASE_URL=offline_router.removesuffix("/v1"))
+@pytest.mark.parametrize("variable", ["PLANO_BASE_URL", "PLANO_URL"])
+def test_a_router_that_runs_already_is_used(root: Path, offline_router: str, variable: str) -> None:
+    found = trace(root, **{variable: offline_router.removesuffix("/v1")})
     assert (found.data["router"], found.data["simulated_models"]) == (offline_router, False)
 
 
@@ -183,27 +208,96 @@ def forgetful_router(offline_router: str) -> Iterator[str]:
 
 def test_a_router_that_does_not_pin_gets_its_cross(root: Path, forgetful_router: str) -> None:
     out = demo(root, PLANO_BASE_URL=forgetful_router).stdout
-    assert re.search(r"\n✗ With affinity: model switched \d+ time\(s\)\n", out)
+    assert re.search(r"\n✗ With affinity: model switched \d+ time\(s\): .+\n", out)
 
 
-def test_a_person_sees_both_runs_the_answer_and_the_comparison(root: Path) -> None:
+def test_a_person_sees_both_runs_and_the_bill(root: Path) -> None:
     out = demo(root, "--affinity-id", "abcdefgh-1234").stdout
     assert re.search(
         r"Run 1: WITHOUT Model Affinity\n━+\n  turn 1  \[\S+ +\]  \S+ +get_db_benchmarks, get_db_benchmarks\n",
         out,
     )
-    assert re.search(r"\n✗ Without affinity: model switched \d+ time\(s\)\n", out)
+    assert re.search(
+        r"  turn \d  \[\S+ +\]  \S+ +.*   ← switched\n"
+        r" +\S+ \d+ % likely, \S+ \d+ %; [\d,]+ of [\d,]+ prompt tokens from the cache \(with affinity [\d,]+ of [\d,]+\)\n",
+        out,
+    )
+    assert re.search(r"\n✗ Without affinity: model switched \d+ time\(s\): claude-sonnet-4-6, gpt-4o\n", out)
     assert "Run 2: WITH Model Affinity (X-Model-Affinity: abcdefgh…)" in out
     assert re.search(r"\n✓ With affinity: \S+ for all \d+ turns\n", out)
-    assert "CREATE TABLE" in out
-    assert "routing time per turn" in out
-    bill = " ".join(out[out.index("The bill, of simulated models:") :].split())
-    assert re.fullmatch(
-        r"The bill, of simulated models: turn \d read [\d,]+ of [\d,]+ prompt tokens from the cache; with affinity [\d,]+ of "
-        r"[\d,]+; at list price \$\S+ \(\S+\) against \$\S+ \(\S+\)\. All prompts of the run: \$\S+ against \$\S+\.",
-        bill,
+    assert re.search(
+        r"\nThe bill, of simulated models: [\d,]+ of [\d,]+ prompt tokens from the cache; with affinity [\d,]+ of [\d,]+\. "
+        r"List price of the prompts: \$\S+; with affinity \$\S+\. Routing a turn: \S+ ms; with affinity \S+ ms\.\n$",
+        out,
     )
     assert "\x1b" not in out
+
+
+def test_the_router_and_the_query_are_named(root: Path, offline_router: str) -> None:
+    lines = demo(root, PLANO_URL=offline_router).stdout.splitlines()
+    assert lines[0] == f"Router  {offline_router}"
+    assert re.fullmatch(r'Query   "(.*) …"', lines[1])
+    assert QUERY.startswith(lines[1].removeprefix('Query   "').removesuffix(' …"'))
+
+
+def test_what_the_agent_wrote_is_printed_where_it_is_asked_for(root: Path) -> None:
+    out = demo(root, "--answer").stdout
+    written = out[out.index("The recommendation\n") :]
+    assert [f"The {piece.title}\n━" in written for piece in PIECES] == [True] * len(PIECES)
+    assert "CREATE TABLE" in written
+    assert "CREATE TABLE" not in demo(root).stdout
+
+
+def test_a_run_that_is_stopped_early_ends_well(root: Path) -> None:
+    ended = demo(root, "--max-turns", "3")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.count("Stopped after 3 turns") == 2
+    assert "turn 4" not in ended.stdout
+
+
+def test_failing_providers_and_a_restart_leave_one_switch_which_is_reported(root: Path) -> None:
+    ended = demo(root, "--failures")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert re.findall(r"^ +(\w+; reason=.+)$", ended.stdout, re.MULTILINE) == [
+        "initialize; reason=first_turn; served in eu",
+        "retain; reason=deployment; because=status 503; served in us",
+        "switch; reason=upstream_failed; because=status 503; served by its only provider",
+        "initialize; reason=hint; served by its only provider",
+    ]
+    assert re.findall(r"^turn (\d) .*← switched$", ended.stdout, re.MULTILINE) == ["6"]
+    verdict = "✓ gpt-4o → claude-sonnet-4-6: model switched 1 time(s) in 8 turns; the router gave its reason for each"
+    assert ended.stdout.endswith(f"{verdict}\n")
+
+
+def test_five_agents_loops_are_shown_as_strips(root: Path) -> None:
+    out = demo(root, "--loops").stdout
+    strips = re.findall(r"^(\w+) +((?:[A-Z]  )+) +(\d+)   ((?:[A-Z]  )+) +(\d+)$", out, re.MULTILINE)
+    assert [strip[0] for strip in strips] == ["database", "incident", "report", "refactoring", "research"]
+    for _, without, switches, with_affinity, kept in strips:
+        one, two = without.split(), with_affinity.split()
+        assert len(one) == len(two) >= 5
+        assert one[0] == two[0]
+        assert int(switches) == sum(before != after for before, after in pairwise(one)) >= 1
+        assert (len(set(two)), kept) == (1, "0")
+    total = sum(int(strip[2]) for strip in strips)
+    assert out.endswith(f"Switches in 5 jobs: {total} without affinity, 0 with it.\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables"),
+    [
+        (["--loops", "--json"], {}),
+        (["--failures", "--answer"], {}),
+        (["--failures", "--live"], {}),
+        (["--failures"], {"PLANO_URL": "http://127.0.0.1:9"}),
+    ],
+)
+def test_an_act_that_cannot_be_played_so_is_refused(
+    root: Path, arguments: list[str], variables: dict[str, str]
+) -> None:
+    ended = demo(root, *arguments, **variables)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert arguments[0] in ended.stderr
 
 
 def test_it_says_that_models_are_simulated_and_routing_is_real(root: Path) -> None:

@@ -1,5 +1,6 @@
 """Every example runs by its one command, offline, and shows what it is there to show."""
 
+import json
 import os
 import re
 import subprocess
@@ -8,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from plano_agents.testing import offline_router
 from tests.faults.redis_server import require_program
 
 REASONER, CODER, DEFAULT = "openai/gpt-4o", "anthropic/claude-sonnet-4-6", "openai/gpt-4o-mini"
 FIRST, PINNED, HINT = ("initialize; reason=first_turn", "retain; reason=pinned", "initialize; reason=hint")
 
-_TURN = re.compile(r"^(.{14}) (\S+) +(\w+; reason=\w+)$", re.MULTILINE)
+_TURN = re.compile(r"^(.{14}) (\S+) +(none|\w+; reason=\w+)$", re.MULTILINE)
 
 
 @pytest.fixture
@@ -82,6 +84,44 @@ def test_two_routers_share_their_pins(run_example: Run) -> None:
     decisions = (FIRST, PINNED, PINNED, PINNED)
     expected = [(name, REASONER, decision) for name, decision in zip(names, decisions, strict=True)]
     assert run_example("two_routers_redis") == expected
+
+
+def test_three_conversations_go_to_one_model_under_one_id(run_example: Run) -> None:
+    turns = run_example("three_conversations")
+    assert [model for _, model, _ in turns] == [REASONER, CODER, REASONER, *[REASONER] * 3]
+    assert [decision for _, _, decision in turns[3:]] == [FIRST, PINNED, PINNED]
+    assert run_example.output.index("Without affinity:") < run_example.output.index("With one id for all three:")
+
+
+def test_the_routing_service_answers_nine_curl_calls(root: Path) -> None:
+    require_program("curl")
+    with offline_router(root / "config.yaml") as url:
+        environ = {"PATH": os.environ["PATH"], "PLANO_URL": url.removesuffix("/v1"), "SESSION": "s"}
+        script = root / "examples" / "routing.sh"
+        ended = subprocess.run([script], env=environ, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    titles = re.findall(r"^--- (\d)", ended.stdout, re.MULTILINE)
+    answers = [json.loads(line) for line in ended.stdout.splitlines() if line.startswith("{")]
+    assert titles == list("123456789")
+    code, reasoning, neither, messages, own, explained, first, second, other = answers
+    assert (code["route"], reasoning["route"], neither["route"]) == ("code_generation", "complex_reasoning", None)
+    assert neither["models"] == ["gpt-4o-mini"]
+    assert (messages["route"], own["route"]) == ("code_generation", "general")
+    assert [each["name"] for each in explained["explanation"]["preferences"]] == [
+        "code_generation",
+        "complex_reasoning",
+    ]
+    assert (first["pinned"], second["pinned"], other["pinned"]) == (False, True, False)
+    assert first["models"] == second["models"] != other["models"]
+
+
+def test_the_routing_service_that_is_not_there_is_said_to_be(root: Path) -> None:
+    require_program("curl")
+    environ = {"PATH": os.environ["PATH"], "PLANO_URL": "http://127.0.0.1:9"}
+    script = root / "examples" / "routing.sh"
+    ended = subprocess.run([script], env=environ, capture_output=True, text=True, check=False)
+    assert ended.returncode != 0
+    assert "127.0.0.1" in ended.stderr
 
 
 def test_every_example_is_listed_with_its_command(root: Path) -> None:

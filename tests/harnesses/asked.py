@@ -19,7 +19,7 @@ class Asked:
     words: tuple[str, ...]
     """What users' messages say, in order, with `CALLED` for each turn of an assistant that makes calls."""
     wants_json: bool
-    """Whether the answer has a schema."""
+    """True if the answer has a schema."""
     text: str
     """The whole request, as JSON."""
     kinds: Mapping[str, tuple[CallKind, str | None]] = field(default_factory=dict)
@@ -42,7 +42,7 @@ def read_request(exchange: UpstreamExchange) -> Asked:
 
 
 def _read_kinds(body: Json) -> Iterator[tuple[str, tuple[CallKind, str | None]]]:
-    """List the tools that are no plain functions; found ones stand in the transcript."""
+    """List the tools that are not plain functions; found ones stand in the transcript."""
     found = [tool for item in body["input"] if isinstance(item, dict) for tool in item.get("tools") or ()]
     for tool in (*(body.get("tools") or ()), *found):
         if tool["type"] == "namespace":

@@ -110,9 +110,8 @@ def stage(
 
 def _write_config(folder: Path, url: str, models: Models, routing: Mapping[str, object], *, implicit: bool) -> Path:
     coders, talkers = models
-    entries = [
-        {"model": name, "base_url": url, "access_key": "sk-any"} for name in {*coders, *talkers, f"openai/{SMALL}"}
-    ]
+    names = dict.fromkeys((*talkers, *coders, f"openai/{SMALL}"))  # what matches no preference gets the first
+    entries = [{"model": name, "base_url": url, "access_key": "sk-any"} for name in names]
     config: dict[str, object] = {
         "version": "v0.4.0",
         "listeners": [{"type": "model", "name": "m", "port": 12_000}],

@@ -35,7 +35,7 @@ class Exchanged:
         return lane.partition("/")[0] or "none"
 
     def offers(self, tool: str) -> bool:
-        """Whether a tool whose name ends so is offered."""
+        """Check whether a tool whose name ends so is offered."""
         return f'{tool}"' in json.dumps(self.body.get("tools"))
 
 

@@ -23,7 +23,7 @@ RECORDINGS = sorted(path.stem for path in FOLDER.glob("*.json"))
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("recording", RECORDINGS)
 def test_no_provider_refuses_what_an_agent_sends(recording: str, target: str) -> None:
-    # At an address of one's own OpenAI's models speak chat completions alone, which the newest are no use for.
+    # At an address of one's own OpenAI's models speak chat completions alone, for which the newest are no use.
     is_old = target.startswith("openai/") and target not in {"openai/gpt-5.5", "openai/gpt-6"}
     place = {"base_url": "http://127.0.0.1:9"} if is_old else {}
     for number, request in enumerate(read_recorded(recording)):
