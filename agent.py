@@ -17,7 +17,7 @@ from plano_agents.agent_server.settings import ServerSettings, build_settings
 from plano_agents.agent_server.tools import Graph
 from plano_agents.demos.database_agent import NAME, build_graph
 from plano_agents.errors import ConfigError
-from plano_agents.integrations.router_address import build_base_url
+from plano_agents.integrations.router_address import VARIABLES, build_base_url, find_router
 from plano_agents.observe.log import announce, configure_log
 from plano_agents.processes import bind, check_exposure, run, url_of
 
@@ -41,7 +41,7 @@ def __getattr__(name: str) -> FastAPI:
     """Build ``app`` when it is asked for, so that ``uvicorn agent:app`` serves the agent as well."""
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    router_url = os.environ.get("PLANO_BASE_URL", ROUTER_URL)
+    router_url = find_router() or ROUTER_URL
     checkpoints = os.environ.get("PLANO_AGENT_CHECKPOINTS", CHECKPOINTS)
     return create_app(*build_agent(router_url, model="", checkpoints=checkpoints))
 
@@ -59,7 +59,7 @@ def __getattr__(name: str) -> FastAPI:
 @click.option(
     "--router-url",
     default=ROUTER_URL,
-    envvar="PLANO_BASE_URL",
+    envvar=VARIABLES,
     show_envvar=True,
     help="The router (or Plano) that models are asked through.",
 )

@@ -1,10 +1,10 @@
 """Common parts of the examples: a router on simulated models for as long as one runs, and a line for each turn."""
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from plano_agents.integrations.router_address import find_router
 from plano_agents.testing import offline_router
 
 CONFIG = Path(__file__).parents[1] / "config.yaml"
@@ -12,7 +12,7 @@ CONFIG = Path(__file__).parents[1] / "config.yaml"
 
 @contextmanager
 def running_router(config: Path = CONFIG) -> Iterator[str]:
-    """Run a router; if ``PLANO_BASE_URL`` names one that runs already, use that one.
+    """Run a router; if ``PLANO_BASE_URL`` or ``PLANO_URL`` names one that runs already, use that one.
 
     Args:
         config: A ``config.yaml``.
@@ -20,7 +20,7 @@ def running_router(config: Path = CONFIG) -> Iterator[str]:
     Yields:
         The router's base URL, ``/v1`` included.
     """
-    running = os.environ.get("PLANO_BASE_URL")
+    running = find_router()
     if running:
         yield running
         return

@@ -1,7 +1,6 @@
 """Takes the documentation's pictures of the inspector: a real router, real requests, simulated models, real Chromium.
 
-Prices come from a server of this script's own, in models.dev's shape, with the providers' list prices; a model is made
-to fail half way through a run by the simulator's own controls.
+A model is made to fail half way through a run by the simulator's own controls.
 """
 
 import asyncio
@@ -16,12 +15,10 @@ from pathlib import Path
 import httpx
 from openai import AsyncOpenAI, OpenAI
 from playwright.async_api import Browser, Page, async_playwright
-from starlette.responses import JSONResponse
-from starlette.types import Receive, Scope, Send
 
 from plano_agents import processes
 from plano_agents.config.load import load_config
-from plano_agents.config.options import CostSource, Retries, SessionCache
+from plano_agents.config.options import Retries, SessionCache
 from plano_agents.demos.loop import run_turns
 from plano_agents.http.client.client import HttpUpstream
 from plano_agents.router.app import Router
@@ -32,19 +29,6 @@ from plano_agents.simulator.settings import SimulatorSettings
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
 PACE = SimulatorSettings(time_to_first_token_ms=30, tokens_per_second=4_000)
-PRICES = {
-    "openai": {
-        "models": {
-            "gpt-4o": {"cost": {"input": 2.5, "output": 10, "cache_read": 1.25}},
-            "gpt-4o-mini": {"cost": {"input": 0.15, "output": 0.6, "cache_read": 0.075}},
-        }
-    },
-    "anthropic": {
-        "models": {"claude-sonnet-4-6": {"cost": {"input": 3, "output": 15, "cache_read": 0.3}}},
-    },
-}
-"""In USD for a million tokens, as the providers list them."""
-
 HANDBOOK = "You help the engineers of a shop. Answer briefly, name files, and say what you are not sure of. " * 70
 """A prompt long enough for providers' caches."""
 
@@ -105,7 +89,7 @@ class World:
         await self.run_agent("before", None)
         await self.talk("resumed-after-restart", TALK, 6, x_model_affinity_hint="gpt-4o", x_tenant="berlin")
         await self.talk("checkout-refactor/researcher", DEEP, 5, x_tenant="berlin")
-        await self.talk("checkout-refactor", CODE, 9, x_tenant="berlin")
+        await self.talk("checkout-refactor", CODE, 9, x_tenant="berlin", x_plano_label="Orders as CSV")
         await self.break_model("claude-sonnet-4-6", "status=503")
         await self.talk("checkout-refactor", CODE, 5, x_tenant="berlin")
         await self.mend_model("claude-sonnet-4-6")
@@ -122,23 +106,16 @@ class World:
                 await asyncio.sleep(LONGEST_REST_SECONDS + 1)
 
 
-async def _list_prices(scope: Scope, receive: Receive, send: Send) -> None:
-    await JSONResponse(PRICES)(scope, receive, send)
-
-
 @asynccontextmanager
 async def running_world() -> AsyncGenerator[World, None]:
-    """A router on ``config.yaml``, with simulated models and known prices."""
-    listeners = [processes.bind("127.0.0.1", 0) for _ in range(3)]
+    """A router on ``config.yaml``, with simulated models."""
+    listeners = [processes.bind("127.0.0.1", 0) for _ in range(2)]
     urls = [processes.url_of(listener) for listener in listeners]
     config = load_config(ROOT / "config.yaml", environ={}, offline=True).offline(urls[1])
     routing = replace(config.routing, session_cache=SessionCache(tenant_header="x-tenant"), observe=0.5)
-    prices = CostSource("cost", "models.dev", f"{urls[2]}/api.json")
-    config = replace(config, routing=routing, metrics_sources=(prices,), retries=Retries(base_seconds=0.02))
+    config = replace(config, routing=routing, retries=Retries(base_seconds=0.02))
     upstream = HttpUpstream()
-    async with processes.running(
-        [processes.Site(create_app(PACE), listeners[1]), processes.Site(_list_prices, listeners[2])]
-    ):
+    async with processes.running([processes.Site(create_app(PACE), listeners[1])]):
         router = Router(config, upstream, fetch=upstream.fetch, chance=random.Random(18).random)  # noqa: S311 - the same pictures each time
         await router.warm_up()
         async with processes.running([processes.Site(router, listeners[0], on_stop=router.stop)]):
@@ -162,8 +139,12 @@ async def take(browser: Browser, world: World) -> None:
 
 
 async def _open(browser: Browser, url: str, theme: str, width: int, height: int) -> Page:
+    is_phone = width < 500  # noqa: PLR2004 - no desktop's window is so narrow
     page = await browser.new_page(
-        viewport={"width": width, "height": height}, color_scheme="dark" if theme == "dark" else "light"
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if theme == "dark" else "light",
+        is_mobile=is_phone,
+        has_touch=is_phone,
     )
     await page.goto(url)
     await page.locator(".state[data-state=live]").wait_for()

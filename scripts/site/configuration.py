@@ -18,10 +18,13 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from plano_agents.config.schema import PlanoFile
-from plano_agents.config.sections import NOT_ACTED_ON, Section, Values, list_fields
+from plano_agents.config.sections import NOT_ACTED_ON, Secret, Section, Values, list_fields
 from plano_agents.config.settings import Settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
+
+FROM_FILE = get_args(Secret)[1]
+"""What an annotation has where a secret may stand in a file."""
 
 _WORDS = {
     str: "text",
@@ -45,7 +48,7 @@ class Key:
     meaning: str
     """What the code says of it."""
     is_acted_on: bool
-    """Whether anything acts on it."""
+    """True if anything acts on it."""
 
 
 def write_page() -> None:
@@ -156,7 +159,7 @@ def _name_type(field: FieldInfo) -> str:
 def _name(annotation: object) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _name(arguments[0])
+        return _name(arguments[0]) + (", `{file: PATH}`" if FROM_FILE in get_args(annotation) else "")
     if origin in {Union, types.UnionType}:
         return ", ".join(dict.fromkeys(_name(each) for each in arguments if each is not types.NoneType))
     if origin is Literal:

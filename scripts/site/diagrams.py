@@ -12,25 +12,26 @@ FOLDER = Path(__file__).parents[2] / "docs" / "images"
 
 
 def draw_affinity() -> Drawing:
-    """Six turns of a loop, without and with an id."""
+    """Eight turns of the demo's job, without and with an id."""
     drawing = Drawing(
         252,
-        "Without an affinity id the six turns of a loop go to two models; with one all go to the model of the first turn.",
+        "Without an affinity id the eight turns of a job change the model four times; with one all go to the model of the "
+        "first turn.",
     )
     drawing.words(24, 36, "*Without: each request is routed by itself")
     drawing.words(24, 156, "*With X-Model-Affinity: the first decides")
-    for turn in range(6):
-        x = 24 + turn * 87
-        switched = turn in {4, 5}
+    for turn in range(8):
+        x = 24 + turn * 65
+        switched = turn in {4, 6}
         kind: Kind = "second" if switched else "first"
-        drawing.box(x, 50, 77, 52, f"~turn {turn + 1}\n{'claude' if switched else 'gpt-4o'}", kind=kind)
-        drawing.box(x, 170, 77, 52, f"~turn {turn + 1}\ngpt-4o", kind="first")
+        drawing.box(x, 50, 57, 52, f"~turn {turn + 1}\n{'claude' if switched else 'gpt-4o'}", kind=kind)
+        drawing.box(x, 170, 57, 52, f"~turn {turn + 1}\ngpt-4o", kind="first")
         if turn:
-            drawing.arrow(f"M{x - 10} 76H{x}")
-            drawing.arrow(f"M{x - 10} 196H{x}")
-    drawing.words(408, 122, "~switched: cache lost", middle=True)
+            drawing.arrow(f"M{x - 8} 76H{x}")
+            drawing.arrow(f"M{x - 8} 196H{x}")
+    drawing.words(410, 122, "~switched: cache lost, four times", middle=True)
     drawing.words(24, 242, "~routed, pinned")
-    drawing.words(356, 242, "~retained: nothing is routed", middle=True)
+    drawing.words(336, 242, "~retained: nothing is routed", middle=True)
     return drawing
 
 
@@ -168,6 +169,30 @@ def draw_replicas() -> Drawing:
     return drawing
 
 
+def draw_deployment() -> Drawing:
+    """The parts of a deployment, as ``deploy/compose`` has them."""
+    drawing = Drawing(
+        372,
+        "Agents ask haproxy, which sends each request to either router; both keep pins in Redis and ask the providers. "
+        "People ask the agent server, an agent like the others. Prometheus asks every server.",
+    )
+    drawing.box(24, 18, 150, 50, "*agents\n~with a client key")
+    drawing.box(205, 18, 150, 50, "*agent server\n~your graph", kind="ours")
+    drawing.box(386, 18, 150, 50, "*Prometheus\n~the admin token")
+    drawing.arrow("M99 68L180 112")
+    drawing.arrow("M280 68L280 112")
+    drawing.box(110, 114, 260, 46, "*haproxy :12000\n~no stickiness; /readyz")
+    for x, name in ((60, "*router a"), (264, "*router b")):
+        drawing.arrow(f"M240 160L{x + 78} 194")
+        drawing.box(x, 196, 156, 50, f"{name}\n~or blue and green", kind="ours")
+        drawing.arrow(f"M{x + 78} 246L160 292")
+        drawing.arrow(f"M{x + 78} 246L400 292")
+    drawing.arrow("M470 68L400 194")
+    drawing.box(60, 294, 200, 58, "*Redis\n~pins, on disk", kind="pin")
+    drawing.box(300, 294, 200, 58, "*providers\n~over TLS")
+    return drawing
+
+
 def draw_translation() -> Drawing:
     """Three APIs, one hub, two wires."""
     drawing = Drawing(
@@ -191,6 +216,7 @@ def draw_translation() -> Drawing:
 DRAWINGS: dict[str, Callable[[], Drawing]] = {
     "affinity": draw_affinity,
     "architecture": draw_architecture,
+    "deployment": draw_deployment,
     "id": draw_id,
     "order": draw_order,
     "pins": draw_pins,

@@ -12,6 +12,7 @@ from plano_agents.agent_server.metrics import AgentMetrics
 from plano_agents.config.model import Routing
 from plano_agents.config.options import SessionCache
 from plano_agents.observe.tally import Tally
+from plano_agents.router.request.fast_service import build_fast_tally, count_fast_turns
 from plano_agents.router.watch.ghosts.beside import Beside
 from plano_agents.router.watch.ghosts.days import Days
 from plano_agents.router.watch.metrics import Metrics
@@ -30,7 +31,8 @@ def list_tallies() -> dict[str, Sequence[Tally]]:
     routing = Routing(session_cache=SessionCache("redis", SecretStr("redis://localhost")))
     store = build_store(routing)
     beside = Beside(Days(store))
-    return {"router": Metrics((*store.tallies, *beside.tallies)).tallies, "agent server": AgentMetrics().tallies}
+    kept = (*store.tallies, *beside.tallies, build_fast_tally(count_fast_turns()))
+    return {"router": Metrics(kept).tallies, "agent server": AgentMetrics().tallies}
 
 
 def name_samples(tally: Tally) -> list[str]:

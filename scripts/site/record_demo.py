@@ -1,7 +1,7 @@
 """Records ``demo.py`` in a terminal into ``docs/images/demo.svg``: its real output, at its real pace.
 
-Two things are changed of time alone: a pause longer than a second is shown as one second, and where the runs give way
-to the recommendation, and at the end, the picture is held so that it can be read.
+Two things are changed of time alone: a pause longer than a second is shown as one second, and at the end the picture is
+held so that it can be read.
 """
 
 import json
@@ -13,10 +13,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PICTURE = ROOT / "docs" / "images" / "demo.svg"
-SIZE = "92x27"
+SIZE = "92x40"
 LONGEST_PAUSE_SECONDS = 1.0
 HOLD_SECONDS = 4.0
-TURNING_POINT = "The recommendation"
+TURNING_POINT = "The bill"
 """What is printed when the runs are over."""
 
 _COLOURS = "#30363d:#ff7b72:#3fb950:#d29922:#58a6ff:#bc8cff:#39c5cf:#c9d1d9"
