@@ -1,7 +1,10 @@
 """The work of a call, counted in the lines of our code that run: the same on every machine, however busy."""
 
+import gc
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -31,3 +34,18 @@ def count_lines(call: Callable[[], object]) -> int:
     finally:
         sys.settrace(before)
     return lines
+
+
+@contextmanager
+def keep_others_out() -> Generator[None, None, None]:
+    """Let no other thread of this process run, and no garbage collection: what they allocate counts for all."""
+    before, collects = sys.getswitchinterval(), gc.isenabled()
+    sys.setswitchinterval(10)
+    gc.disable()
+    time.sleep(0)  # a thread that waits already takes its turn now
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+        if collects:
+            gc.enable()

@@ -26,7 +26,7 @@ from plano_agents.protocol.translation.stream import Reader, StreamTranslator, W
 from plano_agents.protocol.usage import UsageMeter
 from plano_agents.router.request.stream_encoders import SameStream
 from plano_agents.router.request.surfaces import SURFACES, Surface
-from tests.work import count_lines
+from tests.work import count_lines, keep_others_out
 
 REQUEST = b'{"model":"m","input":"x"}'
 
@@ -115,7 +115,8 @@ def count_work(feed: Feed, stream: bytes, size: int) -> int:
 
     tracemalloc.start()
     try:
-        return 100 * count_lines(feed_all) + allocated
+        with keep_others_out():
+            return 100 * count_lines(feed_all) + allocated
     finally:
         tracemalloc.stop()
 
