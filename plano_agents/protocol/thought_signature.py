@@ -9,6 +9,7 @@ request's reader takes it out again, and providers other than Google's never see
 import base64
 import binascii
 import re
+import string
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -21,11 +22,9 @@ SEAL = "__thought_"
 SKIP = "skip_thought_signature_validator"
 """What Google takes in place of a signature for calls that Gemini did not make (Gemini API, "Thought signatures")."""
 
-_SEALED_ID = re.compile(
-    rb"""("(?:id|call_id|tool_use_id)"\s*+:\s*+"(?:[^"\\]*[^"\\\w-])?+(?:(?!%b)[\w-])*+)%b[\w-]++(?=")"""
-    % (SEAL.encode(), SEAL.encode())
-)
-"""An id up to its seal, the seal, the signature; read in one pass, for ids come from clients and may be long."""
+_ID = re.compile(rb'"(?:id|call_id|tool_use_id)"\s*+:\s*+"([^"\\]*+)(?=")')
+_WORD = (string.ascii_letters + string.digits + "_-").encode()
+"""What an id's seal and signature are made of, and what stands before them."""
 
 
 class _Google(Struct, frozen=True):
@@ -76,7 +75,15 @@ def build_extra_content(signature: str) -> msgspec.Raw:
 def drop_sealed(conversation: msgspec.Raw) -> msgspec.Raw:
     """Leave the signatures out of a conversation's ids, for a provider that is not Google."""
     content = bytes(conversation)
-    return msgspec.Raw(_SEALED_ID.sub(rb"\1", content)) if SEAL.encode() in content else conversation
+    return msgspec.Raw(_ID.sub(_drop_signature, content)) if SEAL.encode() in content else conversation
+
+
+def _drop_signature(found: re.Match[bytes]) -> bytes:
+    """Leave the signature out of an id; what is sealed is the first that ends with it, within its last word."""
+    field, value = found[0], found[1]
+    word = value[len(value.rstrip(_WORD)) :]
+    own, _, signature = word.partition(SEAL.encode())
+    return field[: len(field) - len(word) + len(own)] if signature else field
 
 
 def _read_signature(extra_content: msgspec.Raw | UnsetType) -> str | None:

@@ -22,8 +22,9 @@ MAX_LEARNT = 16
 """How often a stream is learnt from: in one whose events differ otherwise each time nothing is gained."""
 
 _PROBE = "a probe"
-_TEXT = re.compile(rb'(?:[^"\\\x00-\x1f]|\\["\\bfnrt])++')
-"""The inside of a JSON string as it is written; its bytes may still be no UTF-8."""
+_TEXT = re.compile(rb'(?>(?:[^"\\\x00-\x1f]++|\\["\\bfnrt]){1,4096})')
+"""The inside of a JSON string as it is written; its bytes may still be no UTF-8. Each escape takes memory, so they are
+few."""
 
 
 class _Frame(NamedTuple):

@@ -14,7 +14,7 @@ anomalyco/opencode does for Mistral."""
 
 _SAYS_NOTHING = (b"null", b"[]", b'""')
 _HAS_CALLS = (
-    rb'(?:\s*+,\s*+"(?:role"\s*+:\s*+"assistant"|(?:refusal|audio|function_call)"\s*+:\s*+null|annotations"\s*+:\s*+\[\s*+\]))*+'
+    rb'(?:\s*+,\s*+"(?:role"\s*+:\s*+"assistant"|(?:refusal|audio|function_call)"\s*+:\s*+null|annotations"\s*+:\s*+\[\s*+\])){0,5}'
     rb'\s*+,\s*+"tool_calls"\s*+:\s*+\[\s*+\{'
 )
 """What mostly follows the content of a message that calls tools, which says nothing."""

@@ -8,7 +8,7 @@ API's own paths are ever the outcome, whatever comes in: no operators' path has 
 import re
 
 _API = re.compile(
-    r"(?:/++v1)*+(?P<routing>/++routing)?+(?:/++v1)*+/++"
+    r"(?>(?:/++v1)*)(?>(?P<routing>/++routing)?)(?>(?:/++v1)*)/++"
     r"(?P<name>chat/+completions|messages/+count_tokens|messages|responses/+(?:compact|input_tokens)|responses"
     r"|models(?P<model>/++[^/](?:.*[^/])?)?)/*+",
     re.DOTALL,

@@ -24,7 +24,7 @@ MAX_LEARNT_BYTES = 8_192
 """How long a head is that is learnt from."""
 
 _TYPE, _ENCODING, _LENGTH = "content-type", "content-encoding", "content-length"
-_PASSED_BLANK = rb"([!-~]++(?: [!-~]++)*+)"
+_PASSED_BLANK = rb"([!-~][ -~]*+(?<! ))"
 """A value that is passed back as it is, however a parser reads it."""
 _LENGTH_BLANK = rb"(?P<length>[1-9][0-9]{0,14})"
 _NO_ROOM = b"%.0b"
