@@ -10,7 +10,15 @@ import numpy as np
 import onnxruntime
 
 from plano_agents.routing.embedded.encoder import Floats
-from plano_agents.routing.embedded.onnx_graph import PROBE_SUM, PROBE_WIDTH, STATES, SUMS, build_model, build_probe
+from plano_agents.routing.embedded.onnx_graph import (
+    PROBE_SUM,
+    PROBE_WIDTH,
+    STATES,
+    SUMS,
+    OnnxModel,
+    build_model,
+    build_probe,
+)
 from plano_agents.routing.embedded.weights import Array, release_pages
 
 _ERRORS_ONLY = 3
@@ -47,10 +55,15 @@ def _overflows() -> bool:
     return not np.allclose(sums, PROBE_SUM, rtol=0.01)
 
 
-def _load(model: bytes, *, exact: bool) -> onnxruntime.InferenceSession:
-    """Load a model, to be run on the calling thread; ``exact`` takes slower kernels that do not overflow."""
+def _load(model: OnnxModel, *, exact: bool) -> onnxruntime.InferenceSession:
+    """Load a model, to be run on the calling thread; ``exact`` takes slower kernels that do not overflow.
+
+    The session packs the matrices for its kernels, and keeps those it was handed no longer than it needs them.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
     options.add_session_config_entry("session.x64quantprecision", str(int(exact)))
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    lent = [onnxruntime.OrtValue.ortvalue_from_numpy(matrix) for matrix in model.matrices.values()]
+    options.add_external_initializers(list(model.matrices), lent)
+    return onnxruntime.InferenceSession(model.message, options, providers=["CPUExecutionProvider"])

@@ -2,11 +2,13 @@
 
 Those have eight bits and a scale per row as they lie in the file, which is what ONNX Runtime's integer kernels take. So
 there is no second file that could differ from the first, and the package ``onnx`` is not needed: a model is a message
-of Protocol Buffers, of which a few fields are written here (their numbers are those of ONNX's ``onnx.proto``).
+of Protocol Buffers, of which a few fields are written here (their numbers are those of ONNX's ``onnx.proto``). The
+matrices stand beside the message, for within it ten megabytes would be copied again and again.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,15 +31,24 @@ _FLOAT, _INT, _INTS = 1, 2, 7
 _STEPS = 255
 """How many steps lie between a token's extremes."""
 
+_ELSEWHERE = 1
+"""The location of a tensor whose data is not part of the message."""
 
-def build_model(arrays: Mapping[str, Array]) -> bytes:
+
+class OnnxModel(NamedTuple):
+    """A model, and what it multiplies by."""
+
+    message: bytes
+    """A serialised ``ModelProto``."""
+    matrices: Mapping[str, Array]
+    """The matrices that the message names and does not hold."""
+
+
+def build_model(arrays: Mapping[str, Array]) -> OnnxModel:
     """Build the model.
 
     Args:
         arrays: The encoder's weights by name, as ``training/routing/pack.py`` writes them.
-
-    Returns:
-        A serialised ``ModelProto``.
     """
     graph = _Graph()
     width = arrays["positions"].shape[1]
@@ -45,10 +56,10 @@ def build_model(arrays: Mapping[str, Array]) -> bytes:
     for number in range(int(arrays["layers"])):
         states = _add_layer(graph, arrays, f"{number}.", states, width)
     graph.add("ReduceSum", [states, graph.put("axis", np.array([0]))], SUMS, keepdims=1)
-    return graph.encode_model(width)
+    return graph.finish(width)
 
 
-def build_probe() -> bytes:
+def build_probe() -> OnnxModel:
     """Build a model of one matrix that shows whether sums overflow, as on processors without integer dot products."""
     matrix = np.full((PROBE_WIDTH, PROBE_WIDTH), 127, np.int8)
     arrays: dict[str, Array] = {
@@ -58,7 +69,7 @@ def build_probe() -> bytes:
     }
     graph = _Graph()
     graph.multiply(STATES, "probe", arrays, SUMS)
-    return graph.encode_model(PROBE_WIDTH)
+    return graph.finish(PROBE_WIDTH)
 
 
 def _add_layer(graph: "_Graph", arrays: Mapping[str, Array], layer: str, states: str, width: int) -> str:
@@ -91,6 +102,7 @@ class _Graph:
 
     nodes: list[bytes] = field(default_factory=list)
     tensors: dict[str, bytes] = field(default_factory=dict)
+    matrices: dict[str, Array] = field(default_factory=dict)
 
     def add(
         self, kind: str, inputs: Sequence[str], output: str = "", *, domain: str = "", **given: float | tuple[int, ...]
@@ -105,10 +117,20 @@ class _Graph:
     def put(self, name: str, array: Array) -> str:
         """Put a constant in, once; give its name."""
         if name not in self.tensors:
-            dims = b"".join(_number(1, length) for length in array.shape)
-            kind = _number(2, _TYPES[array.dtype.name])
-            self.tensors[name] = _pack(5, dims + kind + _text(8, name) + _pack(9, array.tobytes()))
+            self._describe(name, array, _pack(9, array.tobytes()))
         return name
+
+    def lend(self, name: str, matrix: Array) -> str:
+        """Name a matrix that the session is handed beside the message; give its name."""
+        self.matrices[name] = np.ascontiguousarray(matrix)
+        location = _text(1, "location") + _text(2, "memory")
+        self._describe(name, matrix, _pack(13, location) + _number(14, _ELSEWHERE))
+        return name
+
+    def _describe(self, name: str, array: Array, data: bytes) -> None:
+        """Add a ``TensorProto``."""
+        dims = b"".join(_number(1, length) for length in array.shape)
+        self.tensors[name] = _pack(5, dims + _number(2, _TYPES[array.dtype.name]) + _text(8, name) + data)
 
     def multiply(self, given: str, name: str, arrays: Mapping[str, Array], output: str = "") -> str:
         """Add the product with a matrix, and its bias; each token is rounded to eight bits between its own extremes."""
@@ -121,7 +143,7 @@ class _Graph:
             self.add(
                 "Cast", [self.add("Add", [steps, self.put("half", np.array(0.5, np.float32))])], to=_TYPES["uint8"]
             ),
-            self.put(name, arrays[name].T),
+            self.lend(name, arrays[name].T),
             self.put("one", np.ones(1, np.float32)),
             self.put(f"{name}.scale", scale),
         ]
@@ -138,12 +160,13 @@ class _Graph:
         )
         return self.add("LayerNormalization", [states, scale, shift], axis=-1, epsilon=1e-12)
 
-    def encode_model(self, width: int) -> bytes:
+    def finish(self, width: int) -> OnnxModel:
         """Encode the ``ModelProto``."""
         opsets = [
             _pack(8, _text(1, domain) + _number(2, version)) for domain, version in (("", _OPSET), (_CONTRIBUTED, 1))
         ]
-        return _number(1, _IR_VERSION) + _pack(7, self._encode(width)) + b"".join(opsets)
+        message = _number(1, _IR_VERSION) + _pack(7, self._encode(width)) + b"".join(opsets)
+        return OnnxModel(message, self.matrices)
 
     def _encode(self, width: int) -> bytes:
         """Encode the ``GraphProto``."""
