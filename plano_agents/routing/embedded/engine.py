@@ -20,7 +20,7 @@ from plano_agents.routing.embedded.encoder import Encoder, Encodes, Floats
 from plano_agents.routing.embedded.greetings import is_greeting
 from plano_agents.routing.embedded.lexicon import Lexicon, load_lexicon
 from plano_agents.routing.embedded.scorer import Scorer, Target
-from plano_agents.routing.embedded.weights import FOLDER, Array, load_arrays
+from plano_agents.routing.embedded.weights import FOLDER, Array, load_arrays, release_freed
 from plano_agents.routing.embedded.wordpiece import WordPiece
 from plano_agents.routing.strategy import Question
 
@@ -154,6 +154,8 @@ def load_engine() -> Engine:
     encoder = load_arrays(FOLDER / "encoder.npz")
     pieces = encoder["vocabulary"].tobytes().decode("utf-8").split("\n")
     vocabulary = {piece: number for number, piece in enumerate(pieces)}
-    return Engine(
+    engine = Engine(
         load_lexicon(), WordPiece(vocabulary), build_encoder(encoder), Scorer(load_arrays(FOLDER / "heads.npz"))
     )
+    release_freed()
+    return engine

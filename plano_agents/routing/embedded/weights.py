@@ -4,8 +4,10 @@ What is used once, the narrow matrices of the layers, goes when it was widened; 
 the rows that texts use are ever read, and workers share them.
 """
 
+import ctypes
 import mmap
 import struct
+import sys
 import zipfile
 from pathlib import Path
 from typing import IO, Any
@@ -40,6 +42,12 @@ def release_pages(array: Array) -> None:
     """Count a mapped array's pages no longer as this process's memory; they are mapped again where they are read."""
     if isinstance(array.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
         array.base.madvise(mmap.MADV_DONTNEED)
+
+
+def release_freed() -> None:
+    """Give the system back the memory that was freed and that the C library keeps, such as holes between what stays."""
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
+        trim(0)
 
 
 def _map(path: Path, file: IO[bytes], info: zipfile.ZipInfo) -> Array:
