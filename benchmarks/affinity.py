@@ -21,11 +21,11 @@ from dataclasses import dataclass
 
 import click
 import uvloop
-from pydantic import SecretStr
 
 from plano_agents.config.model import Routing
 from plano_agents.config.options import SessionCache
 from plano_agents.router.app import LEDGER_ENTRIES
+from plano_agents.secret_str import SecretStr
 from plano_agents.sessions.build import build_store
 from plano_agents.sessions.decide import Route
 from plano_agents.sessions.ledger import Ledger

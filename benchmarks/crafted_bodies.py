@@ -20,12 +20,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from pydantic import SecretStr
-
 from plano_agents.config.model import Config, Model, ModelProfile
 from plano_agents.config.options import PromptCaching
 from plano_agents.protocol.values import MAX_VALUES
 from plano_agents.router.run import run_router
+from plano_agents.secret_str import SecretStr
 
 AIM_MS = 250
 """The longest that a small request may wait."""

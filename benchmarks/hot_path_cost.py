@@ -25,13 +25,13 @@ from types import FrameType
 from typing import Any
 
 import click
-from pydantic import SecretStr
 
 import plano_agents
 from plano_agents.config.model import Config, Model, Preference
 from plano_agents.config.options import Routing
 from plano_agents.router.run import run_router
 from plano_agents.router.watch import telling
+from plano_agents.secret_str import SecretStr
 
 RECORD = Path(__file__).with_suffix(".json")
 """What was accepted."""

@@ -69,3 +69,13 @@ def test_every_public_name_has_an_example(module: ModuleType, name: str) -> None
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="'ChatPlanet'"):
         _ = plano_agents.ChatPlanet
+
+
+def test_starting_the_router_loads_neither_pydantic_nor_a_web_framework() -> None:
+    names = ["fastapi", "numpy", "openai", "pydantic"]
+    program = (
+        "import sys, plano_agents.cli.up, plano_agents.router.run\n"
+        f"print(*[name for name in {names!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

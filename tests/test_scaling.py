@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from pydantic import SecretStr
 
 from plano_agents.config import parse_config
 from plano_agents.config.client_keys import build_client_key
 from plano_agents.protocol.usage import Tokens
+from plano_agents.secret_str import SecretStr
 from plano_agents.sessions.pin import MAX_SWITCHES, Pin, SessionKey
 from plano_agents.sessions.redis import RedisPins, Renewal
 from plano_agents.sessions.redis_connection import RedisConnection

@@ -6,8 +6,8 @@
 The modules, along a file's way:
 
 - text to data that knows its lines: ``document``; how what is found is told: ``findings``;
-- which keys and types there are: ``schema``, ``settings`` and, where they are used as they are read, ``options``;
-  checked by ``sections``;
+- which keys and types there are: ``schema``, ``settings`` and, where they are used as they are read, ``options``, in
+  the terms of ``sections``; checked by ``reading``;
 - what keys mean to each other: ``plano`` and its parts ``model_entries``, ``preferences``, ``option_entries``, and
   ``settings`` and its part ``deployment_entries``; with ``secrets``;
 - the frozen values: ``options``, ``model``;

@@ -4,11 +4,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pydantic import SecretStr
-
 from plano_agents.config.findings import Findings, KeyPath, format_value
 from plano_agents.config.key_hashes import MIN_KEY_LENGTH, PREFIX, find_hash
 from plano_agents.config.secrets import SecretReader
+from plano_agents.secret_str import SecretStr
 
 Given = Sequence[SecretStr] | Mapping[str, SecretStr]
 """Keys as the file has them: a list, or by the name of whom each was given to."""

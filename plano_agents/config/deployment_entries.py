@@ -8,8 +8,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from pydantic import SecretStr
-
 from plano_agents.config.document import parse_document
 from plano_agents.config.findings import Findings, KeyPath, format_path, format_value
 from plano_agents.config.model import DOTS, NAME, WILDCARD, Model, name_upstream
@@ -17,6 +15,7 @@ from plano_agents.config.model_entries import read_base_url, read_headers
 from plano_agents.config.options import Deployment, ModelSettings
 from plano_agents.config.secrets import SecretReader
 from plano_agents.errors import ConfigError
+from plano_agents.secret_str import SecretStr
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 

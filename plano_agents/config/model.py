@@ -10,8 +10,6 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
 
-from pydantic import SecretStr
-
 from plano_agents.config.client_keys import ClientKey
 from plano_agents.config.options import (
     DEFAULT_THRESHOLD,
@@ -30,6 +28,7 @@ from plano_agents.config.options import (
     UnsupportedParams,
 )
 from plano_agents.config.secret_files import Stamps
+from plano_agents.secret_str import SecretStr
 
 __all__ = [
     "DEFAULT_THRESHOLD",

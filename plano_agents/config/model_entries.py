@@ -5,15 +5,15 @@ An entry with a problem still yields its model, so that a route that names it is
 
 import re
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
-
-from pydantic import SecretStr
 
 from plano_agents.config.findings import Findings, KeyPath, format_value, propose_nearest
 from plano_agents.config.model import DOTS, EMPTY, MAX_NAME_CHARACTERS, WILDCARD, Model
 from plano_agents.config.schema import KNOWN_PROVIDERS, NEED_BASE_URL, ProviderEntry
 from plano_agents.config.secrets import SecretReader, has_reference
 from plano_agents.http_syntax import is_header_value, is_token, split_address
+from plano_agents.secret_str import SecretStr
 
 _MODEL_NAME = re.compile(r"[!-.0-~]+/[!-~]+")
 _WEB = frozenset({"http", "https"})
@@ -42,7 +42,7 @@ def build_models(
     models = []
     for index, entry in enumerate(entries):
         if entry.model in keyed:
-            entry = entry.model_copy(update={"access_key": None})  # noqa: PLW2901
+            entry = replace(entry, access_key=None)  # noqa: PLW2901
         model = _build_model(entry, (root, index), findings, secrets)
         if model is not None:
             models.append(model)

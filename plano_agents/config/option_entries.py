@@ -6,13 +6,12 @@ A section with a problem still yields a value; it is meaningful only when no pro
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pydantic import SecretStr
-
 from plano_agents.config.findings import Findings, KeyPath, format_path, format_value
 from plano_agents.config.options import CostSource, MetricsSource, PlanoTracing, SessionCache
 from plano_agents.config.secrets import SecretReader, has_reference
 from plano_agents.config.store_url import parse_store_url
 from plano_agents.http_syntax import is_token, split_address
+from plano_agents.secret_str import SecretStr
 
 
 def build_session_cache(section: SessionCache, findings: Findings, secrets: SecretReader | None) -> SessionCache:

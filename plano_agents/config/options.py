@@ -1,6 +1,6 @@
 """The keys of both files that are used as they are read, and the values of the other sections beside models.
 
-Each key of a `Values` class is declared here alone: its type and bounds, its default, what it is for. Reading,
+Each key of a `Section` is declared here alone: its type and bounds, its default, what it is for. Reading,
 ``config check`` and the tables of ``docs/configuration.md`` follow from that. What the schema cannot say is left to
 ``option_entries`` and ``settings``; acting on values is the router's business.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr
+from msgspec import Meta
 
 from plano_agents.config.sections import (
     Count,
@@ -20,13 +20,14 @@ from plano_agents.config.sections import (
     Listing,
     NotActedOn,
     Secret,
+    Section,
     Text,
-    Values,
     Wait,
 )
 from plano_agents.http_syntax import parse_host_pattern
+from plano_agents.secret_str import SecretStr
 
-HostPattern = Annotated[str, AfterValidator(parse_host_pattern)]
+HostPattern = Annotated[str, parse_host_pattern]
 """The name of a host, or ``*.`` and a name."""
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
@@ -53,7 +54,7 @@ def _require_one(apis: tuple[Api, ...]) -> tuple[Api, ...]:
 ResponsesFor = Literal["none", "tools_with_effort", "tools", "all"]
 """The requests that a provider takes on its responses API alone."""
 
-Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Price = Annotated[float, Meta(ge=0)]
 """US dollars per million tokens."""
 
 MAX_WEIGHT = 1_000_000
@@ -88,7 +89,7 @@ def check_cache_key_name(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelProfile(Values):
+class ModelProfile(Section):
     """``models.<name>``: what a model takes and costs; what is not known (None) is assumed to be possible."""
 
     context_window: Count | None = None
@@ -97,7 +98,7 @@ class ModelProfile(Values):
     """True if the model takes images; by default from the table of known models."""
     tools: bool | None = None
     """True if the model takes tools; by default from the table of known models."""
-    apis: Annotated[Listing[Api], AfterValidator(_require_one)] | None = None
+    apis: Annotated[Listing[Api], _require_one] | None = None
     """The APIs that it is spoken to in, the main one first: `[responses]` for a server at a `base_url` that speaks
     OpenAI's responses. Where absent, the provider's own at its own hosts, and elsewhere the provider's main one."""
     responses_for: ResponsesFor | None = None
@@ -121,7 +122,7 @@ class ModelProfile(Values):
     """True if ``tool_choice`` may force a tool call."""
     sampling: Literal["free", "one", "default"] | None = None
     """The sampling settings taken: temperature and top_p freely, one of the two, or their defaults alone."""
-    stop_sequences: Annotated[int, Field(ge=0)] | None = None
+    stop_sequences: Annotated[int, Meta(ge=0)] | None = None
     """Maximum number of stop sequences; 0 for none."""
     prefill: bool | None = None
     """True if a conversation may end with the assistant's turn, which it then continues."""
@@ -133,7 +134,7 @@ class ModelProfile(Values):
     """True if its chat template takes system messages at the beginning alone."""
     reasoning_back: bool | None = None
     """True if its reasoning must come back with the transcript."""
-    cache_key: Annotated[str, AfterValidator(check_cache_key_name)] | None = None
+    cache_key: Annotated[str, check_cache_key_name] | None = None
     """The place of the prompt cache's key in requests: a header, such as ``x-session-affinity``, or,
     without a hyphen, a field of the body, such as ``prompt_cache_key``; what we know of its host where absent."""
     input_price: Price | None = None
@@ -147,7 +148,7 @@ class ModelProfile(Values):
 
 
 @dataclass(frozen=True, slots=True)
-class Deployment(Values):
+class Deployment(Section):
     """An entry of ``models.<name>.deployments``: one place that serves the model."""
 
     name: Text
@@ -157,7 +158,7 @@ class Deployment(Values):
     model's key and headers go to no other address."""
     access_key: Secret | None = None
     """Its key; where absent, and `base_url` too, the model's."""
-    weight: Annotated[int, Field(ge=0, le=MAX_WEIGHT)] = 1
+    weight: Annotated[int, Meta(ge=0, le=MAX_WEIGHT)] = 1
     """Its share of new sessions, relative to the other weights; 0 for a deployment that only stands in for others."""
     model_id: Text | None = None
     """The model's id there; by default its id in `config.yaml`."""
@@ -181,7 +182,7 @@ def read_profile(settings: ModelSettings) -> ModelProfile:
 
 
 @dataclass(frozen=True, slots=True)
-class SessionCache(Values):
+class SessionCache(Section):
     """``routing.session_cache``."""
 
     type: Literal["memory", "redis"] = "memory"
@@ -202,25 +203,25 @@ DEFAULT_CACHE_READ_DISCOUNT = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class RoutingBudget(Values):
+class RoutingBudget(Section):
     """Plano's ``routing.routing_budget``."""
 
-    max_switch_spend_pct: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+    max_switch_spend_pct: Annotated[float, Meta(ge=0, le=100)]
     """With the scope ``user_turn``: how much a session's switches may cost, in percent of what its prompts would have
     cost without any; 0 allows those that cost nothing. ``X-Routing-Max-Switch-Spend-Pct`` says so of one request."""
-    cache_read_discount: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = DEFAULT_CACHE_READ_DISCOUNT
+    cache_read_discount: Annotated[float, Meta(ge=0, le=1)] = DEFAULT_CACHE_READ_DISCOUNT
     """The share of its price that a cached prompt token is taken to cost where that is not known."""
     replenish_on_rebind: NotActedOn[bool] = True
     record_counterfactual: NotActedOn[bool] = False
 
 
 @dataclass(frozen=True)
-class PlanoRouting(Values):
+class PlanoRouting(Section):
     """Plano's ``routing``."""
 
     session_ttl_seconds: Lifetime = 600
     """Seconds that a pin lives after its last use; ten years at most."""
-    session_max_entries: Annotated[int, Field(ge=1, le=10_000)] = 10_000
+    session_max_entries: Annotated[int, Meta(ge=1, le=10_000)] = 10_000
     """Maximum number of pins held in memory, and of those not yet served; the least recently used is dropped first."""
     session_cache: SessionCache = field(default_factory=SessionCache)
     """Where pins are kept."""
@@ -234,7 +235,7 @@ class PlanoRouting(Values):
 
 
 @dataclass(frozen=True)
-class RoutingSettings(Values):
+class RoutingSettings(Section):
     """``routing`` of our settings."""
 
     affinity_headers: Listing[str] = ()
@@ -248,11 +249,11 @@ class RoutingSettings(Values):
     harness_sessions: bool = True
     """Keep the models of sessions of recognised agent harnesses, such as Claude Code and Codex,
     without an affinity id."""
-    threshold: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = DEFAULT_THRESHOLD
+    threshold: Annotated[float, Meta(ge=0, lt=1)] = DEFAULT_THRESHOLD
     """The probability that a match must exceed, against the likeliest other answer (embedded strategy)."""
     model_timeout_seconds: Duration = 2.0
     """The longest time for the routing model; after it the embedded strategy decides."""
-    observe: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
+    observe: Annotated[float, Meta(ge=0, le=1)] = 0.0
     """The share of pinned turns, from 0 to 1, that is routed beside the request too, to say what affinity saved."""
 
 
@@ -262,7 +263,7 @@ class Routing(RoutingSettings, PlanoRouting):
 
 
 @dataclass(frozen=True, slots=True)
-class Overrides(Values):
+class Overrides(Section):
     """Plano's ``overrides``."""
 
     llm_routing_model: Text | None = None
@@ -281,7 +282,7 @@ class Overrides(Values):
 
 
 @dataclass(frozen=True)
-class PlanoPromptCaching(Values):
+class PlanoPromptCaching(Section):
     """Plano's ``prompt_caching``."""
 
     enabled: bool = False
@@ -297,7 +298,7 @@ class PlanoPromptCaching(Values):
 
 
 @dataclass(frozen=True)
-class PromptCachingSettings(Values):
+class PromptCachingSettings(Section):
     """``prompt_caching`` of our settings."""
 
     session_keys: bool = True
@@ -313,7 +314,7 @@ class PromptCaching(PromptCachingSettings, PlanoPromptCaching):
 
 
 @dataclass(frozen=True, slots=True)
-class SpanAttributes(Values):
+class SpanAttributes(Section):
     """``tracing.span_attributes``."""
 
     header_prefixes: Listing[str] = ()
@@ -323,7 +324,7 @@ class SpanAttributes(Values):
 
 
 @dataclass(frozen=True, slots=True)
-class Exporter(Values):
+class Exporter(Section):
     """One entry of ``tracing.exporters``."""
 
     type: Literal["posthog"]
@@ -339,10 +340,10 @@ class Exporter(Values):
 
 
 @dataclass(frozen=True)
-class PlanoTracing(Values):
+class PlanoTracing(Section):
     """Plano's ``tracing``."""
 
-    random_sampling: Annotated[int, Field(ge=0, le=100)] = 0
+    random_sampling: Annotated[int, Meta(ge=0, le=100)] = 0
     """Percent of requests to trace where the client has not decided; 0 traces none."""
     trace_arch_internal: NotActedOn[bool] = False
     """True if Plano's own steps get spans."""
@@ -354,7 +355,7 @@ class PlanoTracing(Values):
 
 
 @dataclass(frozen=True)
-class TracingSettings(Values):
+class TracingSettings(Section):
     """``tracing`` of our settings."""
 
     content: bool = False
@@ -376,7 +377,7 @@ CATALOGS: Mapping[str, str] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class CostSource(Values):
+class CostSource(Section):
     """An entry of ``model_metrics_sources`` of type ``cost``."""
 
     type: Literal["cost"]
@@ -397,7 +398,7 @@ class CostSource(Values):
 
 
 @dataclass(frozen=True, slots=True)
-class LatencySource(Values):
+class LatencySource(Section):
     """An entry of ``model_metrics_sources`` of type ``latency``."""
 
     type: Literal["latency"]
@@ -412,11 +413,11 @@ class LatencySource(Values):
     """Seconds between requests to it; by default one request, at start."""
 
 
-MetricsSource = Annotated[CostSource | LatencySource, Field(discriminator="type")]
+MetricsSource = CostSource | LatencySource
 
 
 @dataclass(frozen=True, slots=True)
-class Timeouts(Values):
+class Timeouts(Section):
     """``timeouts``: how long a provider may take."""
 
     connect_seconds: Duration = 5.0
@@ -430,23 +431,23 @@ class Timeouts(Values):
 
 
 @dataclass(frozen=True, slots=True)
-class Retries(Values):
+class Retries(Section):
     """``retries``: how often a failed request is sent again, before its first byte went out."""
 
-    max_per_candidate: Annotated[int, Field(ge=0, le=100)] = 2
+    max_per_candidate: Annotated[int, Meta(ge=0, le=100)] = 2
     """Retries of one model, the first attempt not counted; Plano's ``max_retries`` of the listener."""
     base_seconds: Wait = 0.5
     """The upper bound of the first backoff; it doubles, and each wait is a random part of it."""
     max_delay_seconds: Wait = 60.0
     """The longest ``Retry-After`` to wait for; if longer, the next candidate is tried."""
-    budget_ratio: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.2
+    budget_ratio: Annotated[float, Meta(ge=0, le=1)] = 0.2
     """Maximum retries per request, averaged over recent requests."""
-    budget_min: Annotated[int, Field(ge=0)] = 3
+    budget_min: Annotated[int, Meta(ge=0)] = 3
     """Retries always allowed, however few the requests."""
 
 
 @dataclass(frozen=True, slots=True)
-class Breaker(Values):
+class Breaker(Section):
     """``breaker``: when a model's circuit breaker opens, and for how long."""
 
     failures: Count = 5
@@ -456,7 +457,7 @@ class Breaker(Values):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits(Values):
+class Limits(Section):
     """``limits``: what is refused for its size, its slowness or its number."""
 
     max_body_bytes: Count = 32 * 1024 * 1024

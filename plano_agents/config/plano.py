@@ -22,10 +22,10 @@ from plano_agents.config.option_entries import (
 )
 from plano_agents.config.options import ModelSettings, PromptCaching, Tracing, read_profile
 from plano_agents.config.preferences import build_aliases, build_preferences
+from plano_agents.config.reading import Sibling, check_document
 from plano_agents.config.schema import LegacyListener, LegacyListeners, ListenerEntry, PlanoFile
 from plano_agents.config.secrets import SecretReader, refuse_file
-from plano_agents.config.sections import Sibling, check_document
-from plano_agents.config.settings import SETTINGS_NAME, Settings, parse_settings
+from plano_agents.config.settings import SETTINGS_NAME, KeyedSettings, Settings, parse_settings
 from plano_agents.errors import ConfigError
 from plano_agents.http_syntax import is_host
 
@@ -69,7 +69,7 @@ def parse_config(
         config = _parse_plano(text, source, environ, find_keyed(settings_text or ""), offline=offline)
     except ConfigError as error:
         problems += error.problems
-    settings = Settings(timeouts=config.timeouts, retries=config.retries)
+    settings = KeyedSettings(timeouts=config.timeouts, retries=config.retries)
     try:
         if settings_text is not None:
             settings = parse_settings(

@@ -9,10 +9,10 @@ from dataclasses import fields, is_dataclass
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import SecretStr
 
 from plano_agents.config.client_keys import ClientKey
 from plano_agents.config.model import Config
+from plano_agents.secret_str import SecretStr
 
 MASK = "***"
 

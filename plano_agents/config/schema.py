@@ -6,12 +6,14 @@ operator is told; such keys mean what Plano says they mean. What keys mean to ea
 ``docs/configuration.md`` is written from the text under each key.
 """
 
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, SecretStr, Tag
+from msgspec import Meta
 
 from plano_agents.config.options import MetricsSource, Overrides, PlanoPromptCaching, PlanoRouting, PlanoTracing
 from plano_agents.config.sections import Loose, LooseList, NotActedOn, Port, Section, Text
+from plano_agents.secret_str import SecretStr
 
 Version = Literal["v0.1", "v0.1.0", "0.1-beta", "0.2.0", "v0.3.0", "v0.4.0"]
 """The schema versions Plano reads; inline preferences are lifted below v0.4.0."""
@@ -57,6 +59,7 @@ KNOWN_PROVIDERS = NEED_BASE_URL | {
 """The provider prefixes that need no ``provider_interface``."""
 
 
+@dataclass(frozen=True, slots=True)
 class ListenerEntry(Section):
     """One entry of ``listeners``."""
 
@@ -70,7 +73,7 @@ class ListenerEntry(Section):
     """The address to bind; ``127.0.0.1`` where absent."""
     timeout: str | None = None
     """The longest time for an answer, a duration such as ``300s``: ``timeouts.total_seconds``."""
-    max_retries: Annotated[int, Field(ge=0)] | None = None
+    max_retries: Annotated[int, Meta(ge=0)] | None = None
     """Retries of a failed request on the same model: ``retries.max_per_candidate``."""
     router: NotActedOn[Literal["plano_orchestrator_v1"] | None] = None
     agents: LooseList = None
@@ -78,6 +81,7 @@ class ListenerEntry(Section):
     output_filters: LooseList = None
 
 
+@dataclass(frozen=True, slots=True)
 class LegacyListener(Section):
     """``egress_traffic`` or ``ingress_traffic`` of the deprecated form of ``listeners``."""
 
@@ -90,6 +94,7 @@ class LegacyListener(Section):
     message_format: NotActedOn[Literal["openai"] | None] = None
 
 
+@dataclass(frozen=True, slots=True)
 class LegacyListeners(Section):
     """The deprecated form of ``listeners``, a mapping."""
 
@@ -98,6 +103,7 @@ class LegacyListeners(Section):
     ingress_traffic: NotActedOn[LegacyListener | None] = None
 
 
+@dataclass(frozen=True, slots=True)
 class InlinePreference(Section):
     """A preference under its model, as up to v0.3.0."""
 
@@ -107,6 +113,7 @@ class InlinePreference(Section):
     """The requests that belong here; the first description given for a name counts."""
 
 
+@dataclass(frozen=True, slots=True)
 class ProviderEntry(Section):
     """One entry of ``model_providers``."""
 
@@ -132,6 +139,7 @@ class ProviderEntry(Section):
     """Routes of this model, up to v0.3.0."""
 
 
+@dataclass(frozen=True, slots=True)
 class SelectionPolicy(Section):
     """``selection_policy`` of a preference."""
 
@@ -139,6 +147,7 @@ class SelectionPolicy(Section):
     """The order of candidates: ``cheapest`` and ``fastest`` need a metrics source, ``none`` keeps the listed order."""
 
 
+@dataclass(frozen=True, slots=True)
 class PreferenceEntry(Section):
     """One entry of the top-level ``routing_preferences``."""
 
@@ -146,12 +155,13 @@ class PreferenceEntry(Section):
     """The preference's name, unique; answers name it as their route."""
     description: str
     """The requests that belong here, in one line: phrases separated by commas."""
-    models: Annotated[list[str], Field(min_length=1)]
+    models: Annotated[list[str], Meta(min_length=1)]
     """Declared models, best first; the next takes over when one fails."""
     selection_policy: SelectionPolicy | None = None
     """How candidates are ordered; the order given where absent."""
 
 
+@dataclass(frozen=True, slots=True)
 class Alias(Section):
     """One entry of ``model_aliases``."""
 
@@ -159,18 +169,13 @@ class Alias(Section):
     """The declared model that the alias stands for; an alias that is itself a declared model's name is an error."""
 
 
-Listeners = Annotated[
-    Annotated[list[ListenerEntry], Tag("list form")] | Annotated[LegacyListeners, Tag("legacy form")],
-    Discriminator(lambda value: "legacy form" if isinstance(value, dict) else "list form"),
-]
-
-
+@dataclass(frozen=True, slots=True)
 class PlanoFile(Section):
     """A whole ``config.yaml``."""
 
     version: Version
     """The version of Plano's schema that the file uses; below ``v0.4.0``, preferences inside providers are read too."""
-    listeners: Listeners
+    listeners: list[ListenerEntry] | LegacyListeners
     """Where requests come in."""
     model_providers: list[ProviderEntry] | None = None
     """The models."""
@@ -180,15 +185,15 @@ class PlanoFile(Section):
     """The routes."""
     model_aliases: dict[str, Alias] | None = None
     """Further names of models."""
-    routing: PlanoRouting = PlanoRouting()
+    routing: PlanoRouting = field(default_factory=PlanoRouting)
     """How sessions are kept."""
     model_metrics_sources: list[MetricsSource] | None = None
     """What models cost, and how fast they are."""
-    overrides: Overrides = Overrides()
+    overrides: Overrides = field(default_factory=Overrides)
     """Timeouts, certificates and the routing model."""
-    prompt_caching: PlanoPromptCaching = PlanoPromptCaching()
+    prompt_caching: PlanoPromptCaching = field(default_factory=PlanoPromptCaching)
     """Providers' caches, and sessions of requests without an affinity id."""
-    tracing: PlanoTracing = PlanoTracing()
+    tracing: PlanoTracing = field(default_factory=PlanoTracing)
     """Spans."""
     agents: LooseList = None
     filters: LooseList = None

@@ -7,12 +7,11 @@ within a literal key stays a dollar. No value is ever part of a message.
 import re
 from collections.abc import Callable, Mapping
 
-from pydantic import SecretStr
-
 from plano_agents.config.findings import Findings, KeyPath
 from plano_agents.config.sections import SecretFile
 from plano_agents.errors import ConfigError
 from plano_agents.http_syntax import is_header_value
+from plano_agents.secret_str import SecretStr
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}|(?<!\S)\$([A-Za-z_][A-Za-z0-9_]*)(?!\S)")
 

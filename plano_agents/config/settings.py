@@ -5,10 +5,10 @@ Decides the valid keys and values. Where the file lies is left to ``load``.
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, TypeVar
 
-from pydantic import Discriminator, Field, PrivateAttr, Tag
+from msgspec import Meta
 
 from plano_agents.config.client_keys import ClientKey, build_client_keys
 from plano_agents.config.deployment_entries import build_deployments
@@ -26,9 +26,10 @@ from plano_agents.config.options import (
     TracingSettings,
     UnsupportedParams,
 )
+from plano_agents.config.reading import Sibling, check_document
 from plano_agents.config.schema import PlanoFile
 from plano_agents.config.secrets import SecretReader, refuse_file
-from plano_agents.config.sections import Listing, Secret, Section, Sibling, Text, Values, check_document
+from plano_agents.config.sections import Listing, Secret, Section, Text
 from plano_agents.errors import ConfigError
 from plano_agents.http_syntax import is_token
 
@@ -77,64 +78,60 @@ DEFAULT_RETRIES = Retries()
 R = TypeVar("R", Timeouts, Retries)
 MAX_EXAMPLES = 64
 MAX_EXAMPLE_CHARACTERS = 4_000
-Example = Annotated[str, Field(min_length=1, max_length=MAX_EXAMPLE_CHARACTERS)]
+Example = Annotated[str, Meta(min_length=1, max_length=MAX_EXAMPLE_CHARACTERS)]
 
 
 @dataclass(frozen=True, slots=True)
-class PreferenceSettings(Values):
+class PreferenceSettings(Section):
     """``preferences.<name>``."""
 
-    examples: Annotated[Listing[Example], Field(max_length=MAX_EXAMPLES)] = ()
+    examples: Annotated[Listing[Example], Meta(max_length=MAX_EXAMPLES)] = ()
     """Example prompts of the preference, for the embedded strategy; at most 64."""
 
 
-ClientKeys = Annotated[
-    Annotated[list[Secret], Field(min_length=1), Tag("list form")]
-    | Annotated[dict[str, Secret], Field(min_length=1), Tag("named form")],
-    Discriminator(lambda value: "named form" if isinstance(value, dict) else "list form"),
-]
-
-
+@dataclass(frozen=True)
 class Settings(Section):
     """The whole file; ``docs/configuration.md`` is written from the text under each key."""
 
-    routing: RoutingSettings = RoutingSettings()
+    routing: RoutingSettings = field(default_factory=RoutingSettings)
     """Extends Plano's ``routing``."""
-    models: dict[str, ModelSettings] = Field(default_factory=dict)
+    models: dict[str, ModelSettings] = field(default_factory=dict)
     """What models can take, and where they are served, by the name that ``model_providers[].model`` declares."""
-    model_aliases: dict[str, Text] = Field(default_factory=dict)
+    model_aliases: dict[str, Text] = field(default_factory=dict)
     """Models that serve names which nothing declares: a name, or a pattern with `*`, to a declared model; the first
     that matches counts."""
-    preferences: dict[str, PreferenceSettings] = Field(default_factory=dict)
+    preferences: dict[str, PreferenceSettings] = field(default_factory=dict)
     """Extends Plano's ``routing_preferences``, by name."""
-    timeouts: Timeouts = Timeouts()
+    timeouts: Timeouts = field(default_factory=Timeouts)
     """How long a provider may take."""
-    retries: Retries = Retries()
+    retries: Retries = field(default_factory=Retries)
     """How often a failed request is sent again."""
-    breaker: Breaker = Breaker()
+    breaker: Breaker = field(default_factory=Breaker)
     """When a model's circuit breaker opens, and for how long."""
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     """What is refused for its size, its slowness or its number."""
-    tracing: TracingSettings = TracingSettings()
+    tracing: TracingSettings = field(default_factory=TracingSettings)
     """Extends Plano's ``tracing``."""
-    prompt_caching: PromptCachingSettings = PromptCachingSettings()
+    prompt_caching: PromptCachingSettings = field(default_factory=PromptCachingSettings)
     """Extends Plano's ``prompt_caching``."""
     unsupported_params: UnsupportedParams = "adapt"
     """What to do with a field or value that the model does not take: ``adapt`` it (leave it out or bring it into range,
     and say so in the answer), ``refuse`` the request, or ``move`` the request to another model of the route."""
     proxy_from_environment: bool = False
     """Use ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` for requests to providers."""
-    client_keys: ClientKeys = Field(default_factory=list)
+    client_keys: Annotated[Listing[Secret] | dict[str, Secret], Meta(min_length=1)] = ()
     """The clients' keys by name, each as the hash that `plano-agents hash-key` prints, or as a secret; by default no
     key is required. A list has keys without names."""
-    admin_token: Annotated[Secret, Field(min_length=1)] | None = None
+    admin_token: Annotated[Secret, Meta(min_length=1)] | None = None
     """The token for operators' endpoints; without one they answer on this machine only."""
-    _known_clients: tuple[ClientKey, ...] = PrivateAttr(())
 
-    @property
-    def known_clients(self) -> tuple[ClientKey, ...]:
-        """The clients' keys, once `parse_settings` has read them."""
-        return self._known_clients
+
+@dataclass(frozen=True)
+class KeyedSettings(Settings):
+    """The whole file, with its secrets read."""
+
+    known_clients: tuple[ClientKey, ...] = ()
+    """The clients' keys, as they are remembered."""
 
 
 def parse_settings(
@@ -148,7 +145,7 @@ def parse_settings(
     preference_names: Collection[str] | None = None,
     offline: bool = False,
     read_file: Callable[[str], str] = refuse_file,
-) -> Settings:
+) -> KeyedSettings:
     """Read the settings.
 
     Args:
@@ -185,19 +182,16 @@ def parse_settings(
         _check_models(settings.models, models, findings)
         _check_aliases(settings.model_aliases, models, findings)
         _check_preferences(settings.preferences, preference_names, findings)
-        settings = settings.model_copy(
-            update={
-                "routing": replace(settings.routing, affinity_headers=headers),
-                "models": build_deployments(settings.models, models, findings, None if offline else secrets),
-                "timeouts": _override(timeouts, settings.timeouts, document.data.get("timeouts")),
-                "retries": _override(retries, settings.retries, document.data.get("retries")),
-                "prompt_caching": replace(
-                    caching, key_salt=salt and secrets.read(salt, path, "prompt_caching.key_salt")
-                ),
-                "admin_token": token and secrets.read(token, ("admin_token",), "admin_token"),
-            }
-        )
-        settings._known_clients = keys  # noqa: SLF001
+        read = {
+            "routing": replace(settings.routing, affinity_headers=headers),
+            "models": build_deployments(settings.models, models, findings, None if offline else secrets),
+            "timeouts": _override(timeouts, settings.timeouts, document.data.get("timeouts")),
+            "retries": _override(retries, settings.retries, document.data.get("retries")),
+            "prompt_caching": replace(caching, key_salt=salt and secrets.read(salt, path, "prompt_caching.key_salt")),
+            "admin_token": token and secrets.read(token, ("admin_token",), "admin_token"),
+            "known_clients": keys,
+        }
+        settings = KeyedSettings(**vars(settings) | read)
         secrets.report_missing()
     if settings is None or findings.problems:
         raise ConfigError(*findings.problems)

@@ -10,9 +10,8 @@ import hashlib
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 
-from pydantic import SecretStr
-
 from plano_agents.config.model import Config
+from plano_agents.secret_str import SecretStr
 from plano_agents.sessions.pin import SessionKey
 
 KEY_CHARACTERS = 32

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pydantic import SecretStr
-
+from plano_agents.secret_str import SecretStr
 from plano_agents.simulator.faults import Fault
 
 

@@ -12,19 +12,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
-
-from pydantic import SecretStr
-from pydantic.fields import FieldInfo
+from typing import Annotated, Literal, Union, get_args, get_origin
 
 from plano_agents.config.schema import PlanoFile
-from plano_agents.config.sections import NOT_ACTED_ON, Secret, Section, Values, list_fields
+from plano_agents.config.sections import MAY_BE_FILE, NOT_ACTED_ON, DeclaredKey, Section, list_declared
 from plano_agents.config.settings import Settings
+from plano_agents.secret_str import SecretStr
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
-
-FROM_FILE = get_args(Secret)[1]
-"""What an annotation has where a secret may stand in a file."""
 
 _WORDS = {
     str: "text",
@@ -73,7 +68,7 @@ def render_page(text: str) -> str:
     return text
 
 
-def render_keys(kind: type[Section | Values]) -> str:
+def render_keys(kind: type[Section]) -> str:
     """Write a file's table, and below it the keys that nothing acts on."""
     keys = list(list_keys(kind))
     rows = ["| key | takes | default | |", "|---|---|---|---|"]
@@ -83,16 +78,16 @@ def render_keys(kind: type[Section | Values]) -> str:
     return "\n".join(rows) + told
 
 
-def list_keys(kind: type[Section | Values], prefix: str = "") -> Iterator[Key]:
+def list_keys(kind: type[Section], prefix: str = "") -> Iterator[Key]:
     """List a section's keys that hold values, those of sections within it included."""
     homes: dict[str, str] = {}
     texts = read_docstrings(kind)
-    for name, field in list_fields(kind).items():
+    for name, field in list_declared(kind).items():
         path = f"{prefix}{name}"
         told = _tidy(texts.get(name, ""))
         inner = _find_sections(field.annotation)
         shape = repr(field.annotation)
-        if NOT_ACTED_ON in field.metadata:
+        if NOT_ACTED_ON in field.notes:
             yield Key(path, "", "", told, is_acted_on=False)
         elif not inner:
             yield Key(path, _name_type(field), _name_default(field), told, is_acted_on=True)
@@ -104,7 +99,7 @@ def list_keys(kind: type[Section | Values], prefix: str = "") -> Iterator[Key]:
                 yield from _merge(sections, f"{path}{way}")
 
 
-def _merge(sections: list[type[Section | Values]], path: str) -> Iterable[Key]:
+def _merge(sections: list[type[Section]], path: str) -> Iterable[Key]:
     """The keys of the sections that may stand at a place, each once, with all that it takes."""
     keys: dict[str, Key] = {}
     for section in sections:
@@ -116,12 +111,12 @@ def _merge(sections: list[type[Section | Values]], path: str) -> Iterable[Key]:
     return keys.values()
 
 
-def _find_sections(annotation: object) -> dict[str, list[type[Section | Values]]]:
+def _find_sections(annotation: object) -> dict[str, list[type[Section]]]:
     """The sections that an annotation holds, by what follows the key on the way to theirs: ``[]``, ``.<name>``."""
-    found: dict[str, list[type[Section | Values]]] = {}
+    found: dict[str, list[type[Section]]] = {}
 
     def visit(part: object, at: str) -> None:
-        if inspect.isclass(part) and issubclass(part, Section | Values):
+        if inspect.isclass(part) and issubclass(part, Section):
             found.setdefault(at, []).append(part)
         elif get_origin(part) in {list, tuple}:
             visit(get_args(part)[0], f"{at}[]")
@@ -140,7 +135,7 @@ def _find_sections(annotation: object) -> dict[str, list[type[Section | Values]]
 def read_docstrings(kind: type) -> dict[str, str]:
     """The text on the line under each field of a class, and of the sections that it extends."""
     body = next(each.body for each in ast.parse(inspect.getsource(kind)).body if isinstance(each, ast.ClassDef))
-    extended = [read_docstrings(each) for each in kind.__bases__ if issubclass(each, Section | Values)]
+    extended = [read_docstrings(each) for each in kind.__bases__ if issubclass(each, Section)]
     return {name: text for texts in extended for name, text in texts.items()} | {
         field.target.id: text.value.value
         for field, text in pairwise(body)
@@ -152,14 +147,14 @@ def read_docstrings(kind: type) -> dict[str, str]:
     }
 
 
-def _name_type(field: FieldInfo) -> str:
+def _name_type(field: DeclaredKey) -> str:
     return _name(field.annotation) + _name_bounds(field)
 
 
 def _name(annotation: object) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _name(arguments[0]) + (", `{file: PATH}`" if FROM_FILE in get_args(annotation) else "")
+        return _name(arguments[0]) + (", `{file: PATH}`" if MAY_BE_FILE in get_args(annotation) else "")
     if origin in {Union, types.UnionType}:
         return ", ".join(dict.fromkeys(_name(each) for each in arguments if each is not types.NoneType))
     if origin is Literal:
@@ -171,9 +166,9 @@ def _name(annotation: object) -> str:
     return _WORDS.get(annotation, "anything") if isinstance(annotation, type) else "anything"
 
 
-def _name_bounds(field: FieldInfo) -> str:
+def _name_bounds(field: DeclaredKey) -> str:
     told = []
-    for each in (*field.metadata, *_find_bounds(field.annotation)):
+    for each in (*field.notes, *_find_bounds(field.annotation)):
         for name, words in (("ge", "≥"), ("gt", ">"), ("le", "≤"), ("lt", "<")):
             value = getattr(each, name, None)
             if value is not None and (name, value) != ("ge", 0):
@@ -184,14 +179,13 @@ def _name_bounds(field: FieldInfo) -> str:
 def _find_bounds(annotation: object) -> Iterator[object]:
     for each in get_args(annotation):
         if get_origin(each) is Annotated:
-            for metadata in get_args(each)[1:]:
-                yield from getattr(metadata, "metadata", (metadata,))
+            yield from get_args(each)[1:]
 
 
-def _name_default(field: FieldInfo) -> str:
-    if field.is_required():
+def _name_default(field: DeclaredKey) -> str:
+    if field.is_required:
         return "required"
-    default: Any = field.get_default(call_default_factory=True, validated_data={})
+    default = field.default
     if default in (None, [], (), {}, ""):
         return ""
     return f"`{f'{default:g}' if isinstance(default, float) else json.dumps(default).strip(chr(34))}`"

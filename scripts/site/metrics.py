@@ -6,8 +6,6 @@ Run as ``python -m scripts.site.metrics``; a test fails while the page is not wh
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import SecretStr
-
 from plano_agents.agent_server.metrics import AgentMetrics
 from plano_agents.config.model import Routing
 from plano_agents.config.options import SessionCache
@@ -16,6 +14,7 @@ from plano_agents.router.request.fast_service import build_fast_tally, count_fas
 from plano_agents.router.watch.ghosts.beside import Beside
 from plano_agents.router.watch.ghosts.days import Days
 from plano_agents.router.watch.metrics import Metrics
+from plano_agents.secret_str import SecretStr
 from plano_agents.sessions.build import build_store
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"

@@ -75,6 +75,19 @@ MODEL = HEAD + "model_providers:\n  - model: openai/gpt-4o\n"
             "6: routing_preferences[0].models is empty. Give it a value.",
         ),
         (HEAD + "model_providers: openai/gpt-4o\n", "3: model_providers must be a list"),
+        (
+            MODEL + "model_metrics_sources: [{type: costs, provider: models.dev}]\n",
+            "5: model_metrics_sources[0].type must be one of 'cost', 'latency', not 'costs'; did you mean 'cost'?",
+        ),
+        (
+            MODEL + "model_metrics_sources: [{provider: models.dev}]\n",
+            "5: the key 'type' is missing in model_metrics_sources[0]. Add it.",
+        ),
+        (MODEL + "model_metrics_sources: [models.dev]\n", "5: model_metrics_sources[0] must be a mapping"),
+        (
+            MODEL.replace("[]", "[{type: model, name: m, prot: 1}]"),
+            "2: unknown key 'prot' in listeners[0]; did you mean 'port'?",
+        ),
     ],
 )
 def test_a_problem_names_line_place_value_and_way_out(problems: Problems, text: str, problem: str) -> None:

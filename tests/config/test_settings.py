@@ -7,7 +7,7 @@ from plano_agents.config import Breaker, Limits, Model, Retries, Timeouts, parse
 from plano_agents.config import settings as module
 from plano_agents.config.client_keys import build_client_key
 from plano_agents.config.options import ModelSettings
-from plano_agents.config.settings import Settings, parse_settings
+from plano_agents.config.settings import KeyedSettings, parse_settings
 from plano_agents.errors import ConfigError
 
 PLANO = """\
@@ -18,6 +18,9 @@ routing_preferences: [{name: code, description: writing code, models: [ollama/ll
 """
 
 
+TOLD_OF_FILES = "admin_token: a secret is text, $VAR, or 'file:' and the path of the file that it stands in."
+
+
 def fail(text: str, **environ: str) -> tuple[str, ...]:
     with pytest.raises(ConfigError) as caught:
         parse_settings(text, source="s.yaml", environ=environ)
@@ -25,7 +28,7 @@ def fail(text: str, **environ: str) -> tuple[str, ...]:
 
 
 def test_an_empty_file_says_nothing() -> None:
-    assert parse_settings("", source="s.yaml", environ={}) == Settings()
+    assert parse_settings("", source="s.yaml", environ={}) == KeyedSettings()
 
 
 @pytest.mark.parametrize(
@@ -172,6 +175,16 @@ def test_a_field_that_cannot_hold_an_id_is_refused(name: str, words: str) -> Non
         ("timeouts: {total_seconds: 100000}", "timeouts.total_seconds must be at most 86400, not 100000"),
         ("timeouts: {total_seconds: 30s}", "timeouts.total_seconds must be a number, not '30s'"),
         ("routing: {observe: yes}", "routing.observe must be a number, not true"),
+        ("routing: {threshold: 1}", "routing.threshold must be less than 1, not 1"),
+        ("admin_token: {files: t}", TOLD_OF_FILES),
+        (
+            f"preferences: {{a: {{examples: [{'x ' * 2_001}]}}}}",
+            "preferences.a.examples[0] must have at most 4,000 characters, not 4,001",
+        ),
+        (
+            f"preferences: {{a: {{examples: [{'x, ' * 65}]}}}}",
+            "preferences.a.examples must have at most 64 entries, not 65",
+        ),
         (
             "timeouts: {total_second: 1}",
             "unknown key 'total_second' in timeouts; did you mean 'total_seconds'?",

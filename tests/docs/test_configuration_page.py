@@ -1,7 +1,10 @@
 """The configuration's page is what the schemas say, and they say what every key is for."""
 
+from dataclasses import dataclass, field
+from typing import Annotated
+
 import pytest
-from pydantic import Field
+from msgspec import Meta
 
 from plano_agents.config.schema import PlanoFile
 from plano_agents.config.sections import NotActedOn, Section
@@ -9,6 +12,7 @@ from plano_agents.config.settings import Settings
 from scripts.site.configuration import PAGE, list_keys, render_keys, render_page
 
 
+@dataclass(frozen=True)
 class Store(Section):
     """One kind of entry."""
 
@@ -16,14 +20,15 @@ class Store(Section):
     """Which one it is."""
 
 
+@dataclass(frozen=True)
 class File(Section):
     """A whole file."""
 
-    stores: list[Store] = Field(default_factory=list)
+    stores: list[Store] = field(default_factory=list)
     """Entries."""
-    by_name: dict[str, Store] = Field(default_factory=dict)
+    by_name: dict[str, Store] = field(default_factory=dict)
     """The same."""
-    most: int | None = Field(default=3, ge=1, le=5000)
+    most: Annotated[int, Meta(ge=1, le=5000)] | None = 3
     """How many ``stores``
     there may be."""
     other: NotActedOn[int] = 7

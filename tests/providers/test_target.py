@@ -2,7 +2,6 @@ from dataclasses import replace
 from typing import get_args
 
 import pytest
-from pydantic import SecretStr
 
 from plano_agents.config import KNOWN_PROVIDERS, NEED_BASE_URL
 from plano_agents.config.model import Model
@@ -11,6 +10,7 @@ from plano_agents.errors import ConfigError
 from plano_agents.protocol.form import Form
 from plano_agents.providers.registry import NOT_SERVED, PROVIDERS
 from plano_agents.providers.target import build_request_headers, build_target
+from plano_agents.secret_str import SecretStr
 
 KEY = SecretStr("sk-canary")
 

@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import Any, Self
 
 import uvloop
-from pydantic import SecretStr
 
 from plano_agents import processes
 from plano_agents.config.model import Config, Model, Preference
@@ -27,6 +26,7 @@ from plano_agents.router.request.trail import Tell
 from plano_agents.routing.candidates import ModelMetrics
 from plano_agents.routing.strategy import Ranking, Strategy
 from plano_agents.routing.text import Utterance
+from plano_agents.secret_str import SecretStr
 from plano_agents.sessions.ledger import Ledger
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pinning import Pinning

@@ -4,12 +4,12 @@ import json
 
 import pytest
 from openai import AsyncOpenAI
-from pydantic import SecretStr
 
 from plano_agents.config.client_keys import build_client_key
 from plano_agents.config.model import Routing
 from plano_agents.config.options import SessionCache
 from plano_agents.router.app import Router
+from plano_agents.secret_str import SecretStr
 from tests.router.conftest import CLAUDE, GPT, MemoryUpstream, build_config, build_model, run_router
 from tests.router.raw_client import ask, build_request, talk
 from tests.router.request.test_endpoints_keys import KEYED

@@ -5,12 +5,12 @@ import logging
 from dataclasses import replace
 
 import pytest
-from pydantic import SecretStr
 
 from plano_agents.config.client_keys import build_client_key
 from plano_agents.config.model import Config, Routing
 from plano_agents.config.options import SessionCache
 from plano_agents.observe.log import Event
+from plano_agents.secret_str import SecretStr
 from plano_agents.testing import FakeUpstream
 from tests.router.conftest import GPT, build_config, chat, run_router
 from tests.router.raw_client import build_request, complete, talk

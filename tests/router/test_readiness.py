@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from plano_agents import processes
 from plano_agents.config.model import Config, Preference, Routing
 from plano_agents.config.options import SessionCache
 from plano_agents.router.app import Router
+from plano_agents.secret_str import SecretStr
 from tests.faults.redis_server import RedisServer
 from tests.router.conftest import CLAUDE, GPT, Choose, MemoryUpstream, build_config
 from tests.router.raw_client import build_request, talk

@@ -3,11 +3,11 @@
 import sys
 
 import pytest
-from pydantic import SecretStr
 
 from plano_agents.config.model import Routing
 from plano_agents.config.options import SessionCache
 from plano_agents.errors import ConfigError
+from plano_agents.secret_str import SecretStr
 from plano_agents.sessions.build import build_store, name_store
 from plano_agents.sessions.memory import MemorySessionStore
 

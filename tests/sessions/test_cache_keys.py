@@ -3,11 +3,11 @@ from itertools import combinations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
 from plano_agents.config.client_keys import build_client_key
 from plano_agents.config.model import Config, Model, Routing
 from plano_agents.config.options import PromptCaching, SessionCache
+from plano_agents.secret_str import SecretStr
 from plano_agents.sessions.cache_keys import KEY_CHARACTERS, build_cache_key, derive_salt, remember_cache_keys
 from plano_agents.sessions.pin import SessionKey
 

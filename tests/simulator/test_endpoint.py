@@ -8,8 +8,9 @@ from typing import Protocol
 import httpx
 import pytest
 from fastapi import FastAPI
-from pydantic import JsonValue, SecretStr
+from pydantic import JsonValue
 
+from plano_agents.secret_str import SecretStr
 from plano_agents.simulator.app import create_app
 from plano_agents.simulator.faults import Fault
 from plano_agents.simulator.settings import SimulatorSettings

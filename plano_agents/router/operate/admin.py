@@ -10,10 +10,9 @@ without a token.
 import hmac
 from collections.abc import Iterable, Mapping
 
-from pydantic import SecretStr
-
 from plano_agents.errors import AdminOnlyError, AuthenticationError
 from plano_agents.http.origin import find_foreign_page, is_loopback_address, is_loopback_name, split_host
+from plano_agents.secret_str import SecretStr
 
 OPERATORS_PATHS = ("/affinity", "/inspector", "/metrics", "/report")
 """What operators ask for, with all that is below; the admin token opens it, and no client key is asked for."""

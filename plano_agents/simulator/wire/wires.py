@@ -4,8 +4,7 @@ import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pydantic import SecretStr
-
+from plano_agents.secret_str import SecretStr
 from plano_agents.simulator.wire.anthropic import refusals as anthropic_refusals
 from plano_agents.simulator.wire.anthropic.answer import (
     encode_anthropic_answer,

@@ -1,10 +1,10 @@
 """Access to the operators' endpoints."""
 
 import pytest
-from pydantic import SecretStr
 
 from plano_agents.errors import AdminOnlyError, AuthenticationError
 from plano_agents.router.operate.admin import check_operator, is_operators
+from plano_agents.secret_str import SecretStr
 
 TOKEN = SecretStr("admin-canary")
 HERE = ("host", "127.0.0.1:12000")

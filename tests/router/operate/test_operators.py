@@ -8,13 +8,13 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from plano_agents.config.client_keys import build_client_key
 from plano_agents.config.model import Config, Preference, Routing
 from plano_agents.config.options import PromptCaching, Retries, SessionCache
 from plano_agents.protocol.usage import Tokens
 from plano_agents.router.operate.operators import describe_session
+from plano_agents.secret_str import SecretStr
 from plano_agents.sessions.memory import MemorySessionStore
 from plano_agents.sessions.pin import Pin, Session, SessionKey
 from plano_agents.sessions.store import SessionStore

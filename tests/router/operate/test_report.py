@@ -10,10 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from plano_agents.config.model import Routing
 from plano_agents.config.options import CostSource, SessionCache
+from plano_agents.secret_str import SecretStr
 from plano_agents.testing import FakeUpstream, give
 from tests.faults.redis_server import RedisServer
 from tests.patience import PATIENCE_SECONDS

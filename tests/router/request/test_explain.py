@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from pydantic import SecretStr
 
 from plano_agents.config.model import Breaker, Config, Deployment, Preference, Routing
 from plano_agents.config.options import Overrides
@@ -21,6 +20,7 @@ from plano_agents.router.request.health import Health
 from plano_agents.router.request.strategies import build_strategy
 from plano_agents.router.request.surfaces import CHAT, Endpoint
 from plano_agents.routing.candidates import ModelMetrics
+from plano_agents.secret_str import SecretStr
 from tests.router.conftest import (
     CLAUDE,
     GPT,

@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from pydantic import SecretStr
 
 from plano_agents import processes
 from plano_agents.config.model import Config, Deployment
 from plano_agents.http.client.client import HttpUpstream
 from plano_agents.router.app import Router
+from plano_agents.secret_str import SecretStr
 from plano_agents.testing import FakeUpstream, Responder, UpstreamExchange, fail, give, stream
 from tests.router.conftest import CHUNKS, CLAUDE, COMPLETION, GPT, MESSAGE, build_config, build_model
 from tests.router.raw_client import build_request

@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-from pydantic import SecretStr
-
 from plano_agents.config.model import Breaker, Config, Deployment, Retries
 from plano_agents.router.request.health import MAX_UNDECLARED, Health
+from plano_agents.secret_str import SecretStr
 from tests.router.conftest import CLAUDE, GPT, Clock, build_config, build_model
 from tests.router.request.test_breaker import fail
 

@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from plano_agents.config.model import Config, Deployment, Preference
 from plano_agents.errors import ConnectTimeoutError, UpstreamUnreachableError
 from plano_agents.observe.log import JsonFormatter, leave_plain, paint_text
 from plano_agents.router.request.trail import Trail, Try
 from plano_agents.router.watch.request_log import Columns, RequestLine, RequestLog, shorten_id, tell_duration
+from plano_agents.secret_str import SecretStr
 from plano_agents.sessions.pin import Decision
 from plano_agents.testing import FakeUpstream, UpstreamExchange
 from tests.faults.redis_server import RedisServer

@@ -10,7 +10,6 @@ import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, FloatRect, Locator, Page, expect
-from pydantic import SecretStr
 from starlette.responses import JSONResponse
 
 from plano_agents import processes
@@ -19,6 +18,7 @@ from plano_agents.config.model import Preference, Routing
 from plano_agents.config.options import CostSource, PromptCaching, Retries, SessionCache
 from plano_agents.router.watch.ghosts.ghost import Ghost
 from plano_agents.router.watch.inspector.record import GhostNews
+from plano_agents.secret_str import SecretStr
 from plano_agents.testing import FakeUpstream
 from tests.router.conftest import PROMPT, build_config
 from tests.router.watch.inspector.browser import Site, answer, fail_as_gpt, running_browser, running_site

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import httpx
 import pytest
-from pydantic import SecretStr
 
 from plano_agents.config.client_keys import build_client_key
 from plano_agents.router.watch.inspector.site import POLICY
+from plano_agents.secret_str import SecretStr
 from plano_agents.testing import FakeUpstream
 from tests.router.conftest import COMPLETE, build_config, chat, run_router
 
