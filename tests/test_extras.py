@@ -90,7 +90,7 @@ RUN_COMMAND = "from plano_agents.__main__ import main; sys.argv[1:] = {arguments
     ("arguments", "package", "extra"),
     [
         (["up", "--offline"], "yaml", "router"),
-        (["up", "--offline"], "httptools", "router"),
+        (["up", "--offline", "--port", "0"], "httptools", "router"),
         (["demo", "--fast"], "rich", "router"),
         (["serve", "agent:graph"], "langgraph", "server"),
     ],

@@ -17,13 +17,9 @@ from plano_agents.errors import ConfigError
 from plano_agents.observe.log import Form, announce, configure_log
 from plano_agents.observe.spans.destination import find_destination
 from plano_agents.sessions.build import name_store
-from plano_agents.simulator.settings import SimulatorSettings
 
-PACED = SimulatorSettings(time_to_first_token_ms=150, tokens_per_second=1_200)
-"""How fast simulated models answer behind the router: a turn can be felt, and nobody waits."""
-
-AT_ONCE = SimulatorSettings()
-"""The same with ``--fast``."""
+FIRST_TOKEN_MILLISECONDS, TOKENS_PER_SECOND = 150, 1_200
+"""How fast simulated models answer behind the router, but with ``--fast``: a turn can be felt, and nobody waits."""
 
 
 @click.command("up")
@@ -83,10 +79,7 @@ def up_command(
     simulated: processes.Site | None = None
     offline_url: str | None = None
     if offline:
-        from plano_agents.simulator.app import create_app  # noqa: PLC0415 - slow to import
-
-        app = create_app(replace(AT_ONCE if fast else PACED, act=act))
-        simulated = processes.Site(app, processes.bind("127.0.0.1", 0))
+        simulated = _build_simulated(fast=fast, act=act)
         offline_url = processes.url_of(simulated.listener)
 
     opened: str | None = None
@@ -131,6 +124,16 @@ def up_command(
         on_reloaded=_tell_reloaded,
     )
     announce("stopped")
+
+
+def _build_simulated(*, fast: bool, act: bool) -> processes.Site:
+    """Put the simulated models on a port of their own."""
+    from plano_agents.simulator.app import create_app  # noqa: PLC0415 - slow to import, and rarely needed
+    from plano_agents.simulator.settings import SimulatorSettings  # noqa: PLC0415
+
+    first, rate = (0, 0) if fast else (FIRST_TOKEN_MILLISECONDS, TOKENS_PER_SECOND)
+    app = create_app(SimulatorSettings(act=act, time_to_first_token_ms=first, tokens_per_second=rate))
+    return processes.Site(app, processes.bind("127.0.0.1", 0))
 
 
 def _check_workers(config: Config, count: int) -> None:

@@ -22,9 +22,10 @@ _LETTERS = {
     "hi": "\u0900-\u097f",
     "el": "\u0370-\u03ff",
 }
-_SCRIPTS = {name: re.compile(f"[{letters}]") for name, letters in _LETTERS.items()}
-_UKRAINIAN = re.compile("[іїєґІЇЄҐ]")
-_VIETNAMESE = re.compile("[ăđơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ]")
+# Patterns are compiled when they are first used: one with many letters takes a millisecond.
+_SCRIPTS = {name: f"[{letters}]" for name, letters in _LETTERS.items()}
+_UKRAINIAN = "[іїєґІЇЄҐ]"
+_VIETNAMESE = "[ăđơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ]"
 _VIETNAMESE_SHARE = 0.08
 """Fewer of its letters are its own."""
 
@@ -48,10 +49,10 @@ def tell_language(text: str) -> str | None:
     letters = sum(char.isalpha() for char in head)
     if not letters:
         return None
-    if len(_VIETNAMESE.findall(head)) >= _VIETNAMESE_SHARE * letters:
+    if len(re.findall(_VIETNAMESE, head)) >= _VIETNAMESE_SHARE * letters:
         return "vi"
     for name, script in _SCRIPTS.items():
         least = LEAST_SHARE / 2 if name == "ja" else LEAST_SHARE  # written with Chinese letters too
-        if len(script.findall(head)) >= least * letters:
-            return "uk" if name == "ru" and _UKRAINIAN.search(head) else name
+        if len(re.findall(script, head)) >= least * letters:
+            return "uk" if name == "ru" and re.search(_UKRAINIAN, head) else name
     return None

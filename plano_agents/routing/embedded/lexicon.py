@@ -8,8 +8,8 @@ beginning may be enough, two words may mean one thing, and in scripts without sp
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, cached_property
 from importlib.resources import files
 
 MAX_WORDS = 16
@@ -86,8 +86,12 @@ class Lexicon:
                     self._beginnings.setdefault(word[:-1], english)
                 else:
                     self._words.setdefault(word, english)
+
+    @cached_property
+    def _find_anywhere(self) -> Callable[[str], list[str]]:
+        """Find the words of scripts without spaces; compiled when the first such text comes, for it takes a while."""
         longest_first = sorted(self._anywhere, key=len, reverse=True)
-        self._find_anywhere = re.compile("|".join(map(re.escape, longest_first)) or "(?!)").findall
+        return re.compile("|".join(map(re.escape, longest_first)) or "(?!)").findall
 
     def gloss(self, text: str) -> str:
         """Put the English for what is recognised before a text; an English text stays as it is."""
@@ -134,5 +138,7 @@ def _compose(text: str) -> str:
 
 
 def _normalize(text: str) -> str:
+    if text.isascii():  # has no accents
+        return text.lower()
     decomposed = unicodedata.normalize("NFD", text.lower())
     return "".join(char for char in decomposed if unicodedata.category(char) != "Mn")
