@@ -36,6 +36,11 @@ class Around:
         self.adjustments = adjustments
         """What was changed in it."""
 
+    @property
+    def size(self) -> int:
+        """Its length, in bytes."""
+        return len(self._before) + sum(map(len, self._after))
+
     def put(self, request: RequestBody, caching: Caching) -> bytes | None:
         """Put a request's conversation into it, as it is; None where it may have to change.
 

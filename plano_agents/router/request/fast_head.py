@@ -90,6 +90,7 @@ class FastHead:
     """
 
     __slots__ = (
+        "__weakref__",
         "_fields",
         "_left_out",
         "_names",
@@ -187,7 +188,8 @@ class FastHead:
             outline = Outline(*cut, name, request.fields, model=request.model, streams=request.streams)
             self._outlines.insert(0, outline)
             del self._outlines[MAX_OUTLINES:]
-            self.fast_service.note_learnt(outline.size, self.forget_outlines)
+            self.fast_service.learners.add(self)
+            self.fast_service.note_learnt(outline.size)
 
     def find_trace(self, filled: Filled) -> TraceContext | None:
         """Find the trace that a request is a part of."""
@@ -223,6 +225,7 @@ class FastHead:
             if len(self._plans) >= MAX_PLANS:
                 self._plans.clear()
                 self.retained.clear()
+                self.forget_outlines()  # they remember what the plans have fitted
             self._plans[decision] = plan
             return plan
 
@@ -242,4 +245,5 @@ class FastHead:
             chooser=service.chooser,
             find_health=partial(service.dispatcher.find_health, served.upstream),
             keeps_health=service.dispatcher.keeps_health(served.upstream),
+            note_learnt=self.fast_service.note_learnt,
         )

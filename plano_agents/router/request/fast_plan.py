@@ -49,6 +49,7 @@ class Plan:
         chooser: Says what the model takes, whatever deployment serves it, and what a client's name for it stands for.
         find_health: Finds what is known of an upstream.
         keeps_health: True if that stays the same thing.
+        note_learnt: Is told how many bytes are kept of fitted bodies.
     """
 
     __slots__ = (
@@ -58,6 +59,7 @@ class Plan:
         "_fitting",
         "_form",
         "_left_out",
+        "_note_learnt",
         "_passes",
         "_pieces",
         "_replaced",
@@ -85,6 +87,7 @@ class Plan:
         chooser: Chooser,
         find_health: Callable[[], ModelHealth],
         keeps_health: bool,
+        note_learnt: Callable[[int], None],
     ) -> None:
         self.served = served
         """Where the model is served."""
@@ -103,6 +106,7 @@ class Plan:
         """Reads the heads of its provider's whole answers."""
         self.stream_heads = HeadReader(EVENTS["content-type"])
         """Reads the heads of its streams."""
+        self._note_learnt = note_learnt
         self._form = form
         self._fitting = served.fittings[form]
         self._passes = served.sure_wires.get(form, (form, False))[1]
@@ -150,7 +154,9 @@ class Plan:
             return None
         adjustments = self._tell_replaced(request.model) + fitted.adjustments + self._left_out
         if outline is not None and known is None:
-            outline.fitted[self] = build_around(self._fitting, request, fitted.body, caching, adjustments)
+            around = build_around(self._fitting, request, fitted.body, caching, adjustments)
+            outline.fitted[self] = around
+            self._note_learnt(around.size if around is not None else 0)
         return fitted.body, caching, adjustments
 
     def _tell_replaced(self, name: str | None) -> tuple[Adjustment, ...]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Protocol
+from weakref import WeakSet
 
 from plano_agents.config.options import Limits
 from plano_agents.http.client.client import HttpUpstream
@@ -18,10 +19,17 @@ from plano_agents.router.request.story import ProxyRequest
 from plano_agents.router.request.surfaces import Endpoint
 
 MAX_LEARNT_BYTES = 16 * 1024 * 1024
-"""How much of bodies is known at once, of all heads together."""
+"""How much of bodies is known at once, of all heads together, as they came and as they were fitted."""
 
 Resume = Callable[[], tuple[ProxyRequest, Begun]]
 """Gives what was read and begun of a request, which has its place among those in flight."""
+
+
+class Learner(Protocol):
+    """One that knows what bodies have in common; it is known here for as long as anybody else knows it."""
+
+    def forget_outlines(self) -> None:
+        """Forget what bodies had in common."""
 
 
 class Answer(Protocol):
@@ -94,25 +102,20 @@ class FastService:
         """The number of requests that were finished here, and of those handed over at each point."""
         self._answer = answer
         self._learnt_bytes = 0
-        self._forget: set[Callable[[], None]] = set()
+        self.learners: WeakSet[Learner] = WeakSet()
+        """Those who know something of bodies."""
 
     def has_room(self, size: int) -> bool:
         """Check whether a request with a body of so many bytes is taken here now."""
         return not self.is_over and size <= self.max_body_bytes and not self.admission.is_full
 
-    def note_learnt(self, size: int, forget: Callable[[], None]) -> None:
-        """Note that so many bytes of a body were learnt; all that was is forgotten where it becomes too much.
-
-        Args:
-            size: How many bytes.
-            forget: Forgets them.
-        """
+    def note_learnt(self, size: int) -> None:
+        """Note that so many bytes were learnt; all learners forget what they know where it becomes too much."""
         self._learnt_bytes += size
-        self._forget.add(forget)
         if self._learnt_bytes > MAX_LEARNT_BYTES:
-            for each in self._forget:
-                each()
-            self._forget.clear()
+            for each in self.learners:
+                each.forget_outlines()
+            self.learners.clear()
             self._learnt_bytes = 0
 
     def start_story(self, endpoint: Endpoint, exchange: Exchange, resume: Resume | None = None) -> None:

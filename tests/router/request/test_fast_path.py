@@ -1,6 +1,7 @@
 """The fast path: what takes it, what it hands over, and that nobody can tell it from the story."""
 
 import asyncio
+import gc
 import json
 import re
 from collections.abc import AsyncGenerator, Mapping
@@ -12,7 +13,10 @@ import pytest
 from plano_agents import processes
 from plano_agents.config.model import Config, Deployment
 from plano_agents.http.client.client import HttpUpstream
+from plano_agents.http.server.handlers import KEPT_TEMPLATES
 from plano_agents.router.app import Router
+from plano_agents.router.request.fast_head import FastHead
+from plano_agents.router.request.fast_plan import Plan
 from plano_agents.secret_str import SecretStr
 from plano_agents.testing import FakeUpstream, Responder, UpstreamExchange, fail, give, stream
 from tests.router.conftest import CHUNKS, CLAUDE, COMPLETION, GPT, MESSAGE, build_config, build_model
@@ -145,6 +149,37 @@ async def test_a_deployment_that_fails_is_left_for_the_next_and_that_one_takes_t
     assert len({key for (key,) in keys[3:]}) == 1
     assert keys[3] != keys[2]
     assert counts[0]["finished"] == 4
+
+
+def count_live(kind: type) -> int:
+    gc.collect()
+    return sum(type(each) is kind for each in gc.get_objects())
+
+
+async def test_heads_that_never_come_again_are_not_kept_for_what_their_bodies_taught(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("plano_agents.router.request.fast_path.MAX_HEADS", 4)
+    before = count_live(FastHead)
+    async with connected(give(COMPLETION)) as client:
+        for number in range(40):
+            for _ in range(3):
+                await client.ask(write(), "x-model-affinity: a", f"x-run: {number}")
+        assert client.count() == {"finished": 120}
+        assert count_live(FastHead) - before <= 4 + 2 * KEPT_TEMPLATES
+
+
+async def test_plans_of_models_that_never_come_again_are_not_kept_for_what_they_fitted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("plano_agents.router.request.fast_head.MAX_PLANS", 4)
+    before = count_live(Plan)
+    async with connected(give(COMPLETION), build_config("openai/*")) as client:
+        for number in range(40):
+            for model in (f"openai/m{number}", "openai/m", "openai/m"):
+                await client.ask(write(model=model), f"x-model-affinity: {number}")
+        assert client.count() == {"finished": 120}
+        assert count_live(Plan) - before <= 4
 
 
 EVENTS = {
