@@ -145,7 +145,7 @@ class HeadReader:
                     passed.append(f"{name}: {told}\r\n".encode("latin-1").replace(b"%", b"%%"))
             elif is_passed_back(name, ""):
                 pattern += rb"[ \t]*" + _PASSED_BLANK
-                passed.append(f"{name}: %b\r\n".encode("latin-1"))
+                passed.append(name.encode("latin-1").replace(b"%", b"%%") + b": %b\r\n")
             else:
                 pattern += _OTHER_BLANK
         read = self._read(head)._replace(passed=b"".join(reversed(passed)))

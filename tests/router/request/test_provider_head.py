@@ -48,12 +48,27 @@ def test_a_head_that_is_changed_anywhere_is_read_as_the_parser_reads_it(data: st
 
 
 @pytest.mark.parametrize(
-    "line", [b"x-request-id: again", b"content-encoding: gzip", b"retry-after: 1\xff", b"retry-after:  2 ", b"a: %d"]
+    "line",
+    [
+        b"x-request-id: again",
+        b"content-encoding: gzip",
+        b"retry-after: 1\xff",
+        b"retry-after:  2 ",
+        b"a: %d",
+        b"x-ratelimit-%d: 5%",
+    ],
 )
 def test_another_line_is_learnt_too(line: bytes) -> None:
     reader = HeadReader(OWN)
     for number in range(3 * LEARNT_FROM):
         head = write(number) + b"\r\n" + line
+        assert reader.read(head) == HeadReader(OWN).read(head)
+
+
+def test_a_name_may_hold_a_percent_sign_whatever_its_values() -> None:
+    reader = HeadReader(OWN)
+    for number in range(2 * LEARNT_FROM):
+        head = write(number) + b"\r\nx-ratelimit-%%s-left: %d" % number
         assert reader.read(head) == HeadReader(OWN).read(head)
 
 
