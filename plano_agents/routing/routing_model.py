@@ -70,6 +70,9 @@ Answer with JSON of this form and nothing else:
 _NAMES = re.compile(r"""["']route["']\s*:\s*(\[[^\]]*\]|"[^"]*"|'[^']*'|null)""")
 _NAME = re.compile(r""""((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'""")
 
+ANSWER_CHARACTERS = 8_192
+"""How much of an answer is read: one that is much longer repeats itself, and searching it holds up all requests."""
+
 
 class UnreadableAnswerError(ValueError):
     """The routing model's answer names neither a route nor none."""
@@ -157,7 +160,7 @@ def parse_answer(answer: str, names: Sequence[str]) -> str | None:
     Raises:
         UnreadableAnswerError: It says nothing of routes.
     """
-    found = _NAMES.search(answer)
+    found = _NAMES.search(answer, 0, ANSWER_CHARACTERS)
     if found is None and answer.strip() in names:
         return answer.strip()
     if found is None:

@@ -90,6 +90,12 @@ async def test_an_answer_that_cannot_be_read_lets_the_fallback_decide(answer: st
     assert "secret" not in ranking.degraded
 
 
+def test_a_model_that_repeats_itself_is_not_read_to_its_end() -> None:
+    """Searching takes a time that grows with the square of what is searched."""
+    with pytest.raises(UnreadableAnswerError):
+        parse_answer('{"route": [' * 100_000 + "]}", [CODE.name])
+
+
 async def test_a_failure_lets_the_fallback_decide_and_says_why() -> None:
     ranking = await rank(UpstreamUnreachableError("nobody listens"))
     assert (ranking.match, ranking.degraded) == (TALK, f"{ARCH}: nobody listens")
