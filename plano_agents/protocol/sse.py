@@ -146,8 +146,11 @@ def _find_event(chunk: bytes) -> Event | None:
 
 
 def cut(chunk: bytes) -> Iterator[bytes]:
-    """Cut bytes after each blank line, where it has no carriage returns: a read may hold many events."""
-    start = 0
+    """Cut bytes after each blank line, where it has no carriage returns: a read may hold many events.
+
+    Of several blank lines in a row one is given.
+    """
+    start, chunk = 0, _BLANK_LINES.sub(b"\n\n", chunk) if b"\n\n\n" in chunk else chunk
     while (end := chunk.find(b"\n\n", start) + 2) > 1:
         yield chunk[start:end]
         start = end

@@ -89,3 +89,11 @@ def test_any_number_of_blank_lines_is_as_much_work_as_one(end: bytes) -> None:
 def test_chunks_that_are_events_give_the_same_events_as_all_at_once(chunks: list[bytes]) -> None:
     decoder = sse.EventDecoder()
     assert [event for chunk in chunks for event in decoder.feed(chunk)] == sse.EventDecoder().feed(b"".join(chunks))
+
+
+@pytest.mark.parametrize("before", [b"", b"data: 1", b"data: 1\n", b"data: 1\n\n"])
+def test_many_blank_lines_are_cut_once(before: bytes) -> None:
+    chunk = before + b"\n" * 50_000
+    pieces = list(sse.cut(chunk))
+    assert len(pieces) <= 2
+    assert decode(*pieces) == decode(chunk)
