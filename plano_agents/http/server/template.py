@@ -19,6 +19,8 @@ PATTERN_AFTER = 64
 """How often a template is filled before it gets a pattern, which costs as much as some hundred comparisons."""
 MAX_PATTERNS = 256
 """How many patterns are kept for all connections: clients of one program have one."""
+MAX_PATTERN_BYTES = 8_192
+"""How long a head is that gets one: of 64 KiB it takes a tenth of a second to make, and half a megabyte to keep."""
 
 _ID = re.compile(rb"[!-~]{1,256}")
 _TEXT = re.compile(rb"(?>[!-~][ -~]*)(?<! )")
@@ -122,7 +124,7 @@ class Template:
             if plain.fullmatch(value) is None:
                 return None
         self._count += 1
-        if self._count == PATTERN_AFTER:
+        if self._count == PATTERN_AFTER and sum(map(len, self._pieces)) <= MAX_PATTERN_BYTES:
             self._pattern = _compile(self._pieces, self._plain)
         return Filled(end, int(values[self._length_at]), tuple(values))
 

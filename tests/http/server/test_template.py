@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from plano_agents.errors import PlanoError
 from plano_agents.http.server.head import HeadReader, RequestHead
-from plano_agents.http.server.template import PATTERN_AFTER, Blanks, Template, build_template
+from plano_agents.http.server.template import MAX_PATTERN_BYTES, PATTERN_AFTER, Blanks, Template, build_template
 
 BLANKS = Blanks({"x-model-affinity"}, {"traceparent", "baggage"})
 HEAD = (
@@ -93,6 +93,17 @@ def test_a_head_that_is_too_long_is_left_to_the_parser() -> None:
     for template in (NEW, USED):
         assert template.fill(HEAD, len(HEAD)) is not None
         assert template.fill(HEAD, len(HEAD) - 1) is None
+
+
+@pytest.mark.parametrize("size", [MAX_PATTERN_BYTES // 2, 2 * MAX_PATTERN_BYTES])
+def test_a_long_head_gets_no_pattern(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would hold up all requests while it is made."""
+    made: list[tuple[bytes, ...]] = []
+    monkeypatch.setattr("plano_agents.http.server.template._compile", lambda pieces, _: made.append(pieces))
+    block = HEAD.replace(b"Accept: */*", b"Accept: " + b"a" * size)
+    template = build(block, is_used=True)
+    assert template.fill(block, MAX_BYTES) is not None
+    assert bool(made) == (size < MAX_PATTERN_BYTES)
 
 
 @pytest.mark.parametrize("block", [HEAD[: HEAD.index(b"Content")] + b"\r\n", HEAD.replace(b": 12", b": 0")])
