@@ -63,7 +63,7 @@ _STATUSES = {
 }
 """The statuses of errors by type or code, where no number tells; others are a bad gateway's."""
 _BAD_REQUEST, _BAD_GATEWAY = 400, 502
-_ERROR_STATUSES = range(400, 600)
+_ERROR_STATUSES, _STATUS_DIGITS = range(400, 600), 3
 
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -234,7 +234,7 @@ def find_status(error: ErrorDetail) -> int:
     if is_too_long(error):
         return _BAD_REQUEST
     code = error.code or ""
-    if code.isdecimal() and int(code) in _ERROR_STATUSES:
+    if len(code) == _STATUS_DIGITS and code.isdecimal() and int(code) in _ERROR_STATUSES:
         return int(code)
     return _STATUSES.get(code) or _STATUSES.get(error.type, _BAD_GATEWAY)
 

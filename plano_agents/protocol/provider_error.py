@@ -29,6 +29,9 @@ _WORDS = (
 _ANSWERS = ("choices", "content", "output")
 """What an answer has, and no error."""
 
+_MOST_LEVELS = 16
+"""How deep a message is looked for; deeper ones would end in Python's own limit."""
+
 _LONGEST_MESSAGE = 8_192
 """How many characters of a message are kept."""
 _LONGEST_PAGE = 200
@@ -121,15 +124,15 @@ def _word(value: object) -> str | None:
     return str(value) or None
 
 
-def _read_words(value: object) -> str:
+def _read_words(value: object, levels: int = _MOST_LEVELS) -> str:
     """Read a message: a text, or a list of faults, each with its place."""
     match value:
         case str():
             return value
-        case list():
-            return "; ".join(filter(None, map(_read_words, value)))
-        case {"detail": inner} | {"error": inner} | {"status_msg": inner}:
-            return _read_words(inner)
+        case list() if levels:
+            return "; ".join(filter(None, (_read_words(each, levels - 1) for each in value)))
+        case {"detail": inner} | {"error": inner} | {"status_msg": inner} if levels:
+            return _read_words(inner, levels - 1)
         case {"msg": str(words), "loc": [*place]}:
             return f"{'.'.join(map(str, place))}: {words}"
         case {"msg": str(words)} | {"message": str(words)}:

@@ -27,6 +27,7 @@ ERRORS: list[object] = [
     {"code": 1234, "msg": "boom"},
     {"success": False, "errors": [{"code": 7, "message": "boom"}]},
     {"base_resp": {"status_code": 1004, "status_msg": "boom"}, "choices": None},
+    {"error": {"message": "boom", "code": "9" * 5_000}},
     [{"error": {"code": 503, "message": "boom"}}],
 ]
 PRELUDES: dict[str, list[object]] = {

@@ -92,6 +92,15 @@ def test_any_json_is_an_error_or_none(value: object) -> None:
     read_provider_error(msgspec.json.encode(value))
 
 
+@pytest.mark.parametrize("levels", [16, 300, 600])
+@pytest.mark.parametrize(("begin", "end"), [("[", "]"), ('{"detail":', "}"), ('{"error":', "}")])
+def test_a_deep_error_is_one_without_words(begin: str, end: str, levels: int) -> None:
+    body = f'{{"error":{begin * levels}"why"{end * levels}}}'.encode()
+    read = read_provider_error(body)
+    assert read is not None
+    assert read.message in {"", "why"}
+
+
 def test_too_long_a_prompt_is_known_by_its_words_or_its_code() -> None:
     for error in (
         {"message": "maximum context length is 4"},
