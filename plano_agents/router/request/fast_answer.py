@@ -39,7 +39,10 @@ class FastAnswer(FastEnds):
         known = self._known
         assert known is not None, "it was asked for this"  # noqa: S101 - cannot happen
         self._state, head = "whole", known.head
-        self._write_whole(head.passed % match.groups()[::-1], body, has_type=head.has_type, match=match)
+        try:
+            self._write_whole(head.passed % match.groups()[::-1], body, has_type=head.has_type, match=match)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
+            self._stumble(error)
 
     def _take_whole(self) -> None:
         """Take a whole answer that the connection holds."""

@@ -38,6 +38,48 @@ class FastStream(FastAnswer):
 
     def on_answer(self) -> None:
         """See `Reader.on_answer`."""
+        try:
+            self._read_answer()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
+            self._stumble(error)
+
+    def on_end(self, is_all: bool) -> None:  # noqa: FBT001 - a callback's
+        """See `Reader.on_end`."""
+        try:
+            if self._state == "streaming":
+                self._go_on(is_over=is_all)
+            elif self._state == "whole":
+                self._take_whole()
+            elif self._state == "opening":
+                self._hand_over_opening()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
+            self._stumble(error)
+
+    def on_failure(self, failure: Callable[[], UpstreamError], /) -> None:
+        """See `Reader.on_failure`."""
+        if self._state == "streaming":
+            self._relay.fail(failure())
+            self._go_on()
+        elif self._state in {"head", "whole", "opening"}:
+            self._connection = None
+            self._hand_over(failure)
+
+    def on_chunk(self, chunk: bytes, framed: bytes = b"", /) -> bool:
+        """See `Reader.on_chunk`."""
+        if self._state == "streaming":
+            return self._relay.take(chunk, framed)
+        try:
+            judged = self._opening.take(chunk)
+            if judged is not Opening.BEGUN:
+                return judged is Opening.SILENT
+            self._begin_stream()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
+            self._stumble(error)
+            return False
+        return self._relay.take(self._opening.came)
+
+    def _read_answer(self) -> None:
+        """Take the head of an answer."""
         connection = self._connection
         assert connection is not None, "it calls this"  # noqa: S101 - cannot happen
         plan = self._plan
@@ -53,34 +95,6 @@ class FastStream(FastAnswer):
                 self._take_whole()
             else:
                 connection.wait_for_end(ANSWER_BYTES, self)
-
-    def on_end(self, is_all: bool) -> None:  # noqa: FBT001 - a callback's
-        """See `Reader.on_end`."""
-        if self._state == "streaming":
-            self._go_on(is_over=is_all)
-        elif self._state == "whole":
-            self._take_whole()
-        elif self._state == "opening":
-            self._hand_over_opening()
-
-    def on_failure(self, failure: Callable[[], UpstreamError], /) -> None:
-        """See `Reader.on_failure`."""
-        if self._state == "streaming":
-            self._relay.fail(failure())
-            self._go_on()
-        elif self._state in {"head", "whole", "opening"}:
-            self._connection = None
-            self._hand_over(failure)
-
-    def on_chunk(self, chunk: bytes, framed: bytes = b"", /) -> bool:
-        """See `Reader.on_chunk`."""
-        if self._state == "streaming":
-            return self._relay.take(chunk, framed)
-        judged = self._opening.take(chunk)
-        if judged is not Opening.BEGUN:
-            return judged is Opening.SILENT
-        self._begin_stream()
-        return self._relay.take(self._opening.came)
 
     def _open_stream(self, connection: Connection) -> None:
         """Look at a stream's first events as they come."""

@@ -17,6 +17,7 @@ from plano_agents.http.server.handlers import KEPT_TEMPLATES
 from plano_agents.router.app import Router
 from plano_agents.router.request.fast_head import FastHead
 from plano_agents.router.request.fast_plan import Plan
+from plano_agents.router.request.provider_head import LEARNT_FROM
 from plano_agents.secret_str import SecretStr
 from plano_agents.testing import FakeUpstream, Responder, UpstreamExchange, fail, give, stream
 from tests.router.conftest import CHUNKS, CLAUDE, COMPLETION, GPT, MESSAGE, build_config, build_model
@@ -149,6 +150,40 @@ async def test_a_deployment_that_fails_is_left_for_the_next_and_that_one_takes_t
     assert len({key for (key,) in keys[3:]}) == 1
     assert keys[3] != keys[2]
     assert counts[0]["finished"] == 4
+
+
+@pytest.mark.parametrize(
+    ("place", "streams"),
+    [
+        ("fast_answer.read_sure_usage", False),
+        ("provider_head.HeadReader.read", False),
+        ("fast_stream.OpeningLook.take", True),
+        ("fast_stream.Relay", True),
+        ("fast_stream.UsageMeter.read", True),
+    ],
+)
+async def test_a_bug_met_in_an_answer_leaves_no_client_waiting(
+    place: str,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    streams: bool,
+) -> None:
+    def fail_always(*_: object, **_more: object) -> None:
+        raise ZeroDivisionError
+
+    for known in (False, True):
+        async with connected(stream(*CHUNKS) if streams else give(COMPLETION)) as client:
+            for _ in range(LEARNT_FROM + 2 if known else 2):
+                await client.ask(write(stream=streams), "x-model-affinity: a")
+            with monkeypatch.context() as patch:
+                patch.setattr(f"plano_agents.router.request.{place}", fail_always)
+                client.writer.write(build_request(write(stream=streams), "x-model-affinity: a"))
+                answer = await client.reader.read()
+            is_met = not (known and place.startswith("provider_head"))
+            assert answer.startswith(
+                b"HTTP/1.1 500" if is_met and not place.endswith("Meter.read") else b"HTTP/1.1 200"
+            )
+            assert client.router.buffered.held == 0
 
 
 def count_live(kind: type) -> int:
