@@ -2,10 +2,12 @@
 
 A body that begins and ends as another did, with one JSON value between, has the same fields as that one, the
 conversation excepted. So nothing around it is parsed again. And a conversation mostly goes on from an earlier one: what
-that one's bytes had, as their hash tells, is not looked for again.
+that one's bytes had is not looked for again.
 """
 
+from collections import OrderedDict
 from collections.abc import Mapping
+from itertools import count
 
 import msgspec
 
@@ -14,31 +16,77 @@ from plano_agents.protocol.decoding import BAD_JSON
 MAX_BYTES = 128 * 1024
 """How long an outline is, at most."""
 
-MAX_SESSIONS = 512
-"""Of how many sessions with one outline the latest conversation's hash is known."""
+MAX_KNOWN_BYTES = 32 * 1024 * 1024
+"""How many bytes of conversations are known, of all outlines together."""
 
 _VALUE = msgspec.json.Decoder(msgspec.Raw)
 
 
 class Beginning:
-    """The part of a conversation that an earlier request had: all of that one's, but the bracket at its end.
+    """The part of a conversation that an earlier request had.
 
     Args:
-        size: How long it is, in bytes.
-        digest: Its hash, which no client can foresee.
+        text: All of that one's conversation, but for the bracket at its end.
     """
 
-    __slots__ = ("digest", "quiet_for", "size")
+    __slots__ = ("quiet_for", "size", "text")
 
-    def __init__(self, size: int, digest: int) -> None:
-        self.size = size
-        self.digest = digest
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+        self.size = len(text)
+        """How long it is, in bytes."""
         self.quiet_for: tuple[object, ...] = ()
         """Those who found nothing in it that they look for."""
 
 
-NO_BEGINNING = Beginning(0, 0)
+NO_BEGINNING = Beginning(b"")
 """Nothing is known of a conversation."""
+
+
+class Beginnings:
+    """The latest conversation of each session, of those that came last: up to so many bytes.
+
+    Args:
+        max_bytes: How many, with what stands around the conversations.
+    """
+
+    def __init__(self, max_bytes: int = MAX_KNOWN_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._known: OrderedDict[tuple[int, bytes], tuple[Beginning, int]] = OrderedDict()
+        self._bytes = 0
+        self.number = count().__next__
+        """Gives an outline its number."""
+
+    def forget(self) -> None:
+        """Know no conversation any more."""
+        self._known.clear()
+        self._bytes = 0
+
+    def find(self, key: tuple[int, bytes]) -> Beginning:
+        """Find what is known of a session's conversation, by its outline's number and what tells it from others."""
+        found = self._known.get(key)
+        return found[0] if found is not None else NO_BEGINNING
+
+    def keep(self, key: tuple[int, bytes], beginning: Beginning, around: int) -> None:
+        """Keep a session's latest conversation in place of its last.
+
+        Args:
+            key: See `find`.
+            beginning: The conversation.
+            around: How many bytes stand around it.
+        """
+        known = self._known
+        _, before = known.pop(key, (None, 0))
+        size = beginning.size + around + _OVERHEAD
+        known[key] = (beginning, size)
+        self._bytes += size - before
+        while self._bytes > self._max_bytes:
+            _, (_, gone) = known.popitem(last=False)
+            self._bytes -= gone
+
+
+_OVERHEAD = 512
+"""What keeping a conversation takes besides, in bytes, roughly."""
 
 
 class Outline:
@@ -51,6 +99,7 @@ class Outline:
         fields: The body's top-level fields, in their order.
         model: The client's model, as it spells it; None where it names none.
         streams: True if the client asks for a stream.
+        beginnings: Knows the conversations.
     """
 
     __slots__ = (
@@ -58,6 +107,7 @@ class Outline:
         "_conversation",
         "_fields",
         "_least_bytes",
+        "_number",
         "after",
         "before",
         "fitted",
@@ -74,6 +124,7 @@ class Outline:
         *,
         model: str | None,
         streams: bool,
+        beginnings: Beginnings,
     ) -> None:
         self.before = before
         self.after = after
@@ -85,7 +136,8 @@ class Outline:
         """The client's model."""
         self.streams = streams
         """True if the client asks for a stream."""
-        self._beginnings: dict[bytes, Beginning] = {}
+        self._beginnings = beginnings
+        self._number = beginnings.number()
         self.fitted: dict[object, object] = {}
         """What others remember of requests with this outline."""
 
@@ -111,11 +163,10 @@ class Outline:
         Returns:
             What is known of its beginning, and of itself, to be learnt; None where it is not JSON.
         """
-        known = self._beginnings.get(session, NO_BEGINNING)
-        size = known.size
+        known = self._beginnings.find((self._number, session))
         rest = conversation
-        if size and hash(conversation[:size]) == known.digest:
-            rest = conversation[size:]
+        if known.size and conversation.startswith(known.text):
+            rest = conversation[known.size :]
             if rest == b"]":
                 return known, known
             more = rest[1:].lstrip(_BLANKS)
@@ -128,11 +179,8 @@ class Outline:
             return None
         if not conversation.endswith(b"}]"):
             return known, NO_BEGINNING
-        new = Beginning(len(conversation) - 1, hash(conversation[:-1]))
-        self._beginnings.pop(session, None)
-        self._beginnings[session] = new
-        if len(self._beginnings) > MAX_SESSIONS:
-            del self._beginnings[next(iter(self._beginnings))]
+        new = Beginning(conversation[:-1])
+        self._beginnings.keep((self._number, session), new, self._least_bytes)
         return known, new
 
     def read_fields(self, conversation: bytes) -> dict[str, msgspec.Raw]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from plano_agents.errors import RequestError
 from plano_agents.protocol.decoding import split_fields
 from plano_agents.protocol.openai_chat import parse_head
-from plano_agents.protocol.outline import MAX_BYTES, NO_BEGINNING, Outline, cut_around
+from plano_agents.protocol.outline import MAX_BYTES, NO_BEGINNING, Beginnings, Outline, cut_around
 from plano_agents.protocol.request_body import RequestBody
 
 FIELDS = st.dictionaries(st.sampled_from(["a", "model", "tools", "stream"]), st.sampled_from(["x", [1], {"b": None}]))
@@ -23,7 +23,7 @@ MIDDLES = st.one_of(
 
 def learn(before: bytes, after: bytes) -> Outline:
     fields = split_fields(before + b'["marked"]' + after)
-    return Outline(before, after, "messages", fields, model=None, streams=False)
+    return Outline(before, after, "messages", fields, model=None, streams=False, beginnings=Beginnings())
 
 
 @given(first=FIELDS, last=FIELDS, middle=MIDDLES, separators=st.sampled_from([(",", ":"), (", ", ": ")]))
@@ -77,7 +77,9 @@ def test_a_body_is_built_of_its_outline_as_it_is_parsed() -> None:
     parsed = RequestBody(body, parse_head)
     cut = cut_around(body, bytes(parsed.fields["messages"]))
     assert cut is not None
-    outline = Outline(*cut, "messages", parsed.fields, model=parsed.model, streams=parsed.streams)
+    outline = Outline(
+        *cut, "messages", parsed.fields, model=parsed.model, streams=parsed.streams, beginnings=Beginnings()
+    )
     longer = body.replace(b'"hi"', b'"hi, again"')
     conversation = outline.find_conversation(longer)
     assert conversation is not None
@@ -97,3 +99,23 @@ def test_a_body_is_built_of_its_outline_as_it_is_parsed() -> None:
 def test_no_outline_is_cut_where_the_conversation_stands_twice_or_much_is_around_it() -> None:
     assert cut_around(b'{"messages":[],"tools":[]}', b"[]") is None
     assert cut_around(b'{"messages":[],"system":"%b"}' % (b"x" * MAX_BYTES), b"[]") is None
+
+
+def test_the_conversations_that_came_last_are_known() -> None:
+    beginnings = Beginnings(max_bytes=100_000)
+    fields = split_fields(b'{"messages":["marked"]}')
+    outline, other = (
+        Outline(b'{"messages":', b"}", "messages", fields, model=None, streams=False, beginnings=beginnings)
+        for _ in range(2)
+    )
+
+    def is_known(session: bytes, *, by: Outline = outline) -> bool:
+        checked = by.check_conversation(turn % session + b",{}]", session)
+        assert checked is not None
+        return checked[0] is not NO_BEGINNING
+
+    turn = b'[{"content":"' + b"x" * 30_000 + b'","by":"%b"}'
+    for session in (b"a", b"b", b"c", b"d"):  # three have room
+        outline.check_conversation(turn % session + b"]", session)
+    assert [is_known(session) for session in (b"b", b"c", b"d", b"a")] == [True, True, True, False]
+    assert not is_known(b"d", by=other)

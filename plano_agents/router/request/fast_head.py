@@ -185,11 +185,15 @@ class FastHead:
         cut, seen = cut_around(request.content, conversation), self._seen
         self._seen = cut
         if cut is not None and cut == seen:
-            outline = Outline(*cut, name, request.fields, model=request.model, streams=request.streams)
+            fast_service = self.fast_service
+            beginnings = fast_service.beginnings
+            outline = Outline(
+                *cut, name, request.fields, model=request.model, streams=request.streams, beginnings=beginnings
+            )
             self._outlines.insert(0, outline)
             del self._outlines[MAX_OUTLINES:]
-            self.fast_service.learners.add(self)
-            self.fast_service.note_learnt(outline.size)
+            fast_service.learners.add(self)
+            fast_service.note_learnt(outline.size)
 
     def find_trace(self, filled: Filled) -> TraceContext | None:
         """Find the trace that a request is a part of."""

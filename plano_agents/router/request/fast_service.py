@@ -11,6 +11,7 @@ from plano_agents.http.client.client import HttpUpstream
 from plano_agents.http.server.exchange import Exchange
 from plano_agents.http.server.last_word import tell_shutdown
 from plano_agents.observe.tally import Reading, Tally
+from plano_agents.protocol.outline import Beginnings
 from plano_agents.router.request.admission import Admission
 from plano_agents.router.request.begun import Begun
 from plano_agents.router.request.ranked_bodies import RankedBodies
@@ -96,6 +97,8 @@ class FastService:
         """Whether sessions are in a shared store: then their pins are not at hand at once."""
         self.ranked = RankedBodies()
         """What whole bodies were routed by before."""
+        self.beginnings = Beginnings()
+        """The sessions' latest conversations."""
         self.is_over = False
         """True if another configuration is served now."""
         self.counts = counts
@@ -116,6 +119,7 @@ class FastService:
             for each in self.learners:
                 each.forget_outlines()
             self.learners.clear()
+            self.beginnings.forget()
             self._learnt_bytes = 0
 
     def start_story(self, endpoint: Endpoint, exchange: Exchange, resume: Resume | None = None) -> None:

@@ -5,7 +5,6 @@ unless spans are to tell it.
 """
 
 from collections.abc import Callable, Sequence
-from operator import attrgetter
 
 from msgspec import Struct
 
@@ -108,7 +107,8 @@ class Trail(Struct, gc=False):
         self.noted += (tried,)
 
 
-_find_kind = attrgetter("path", "status", "decision", "failure", "adjustments", "answered", "noted", "prices")
+_NOTED = 6
+"""Where the sendings stand in a trail's kind."""
 
 
 def group_alike(trails: Sequence[Trail]) -> Sequence[Sequence[Trail]]:
@@ -120,15 +120,15 @@ def group_alike(trails: Sequence[Trail]) -> Sequence[Sequence[Trail]]:
     Returns:
         The groups, each in the order of its requests.
     """
-    if len(set(map(_find_kind, trails))) == 1:
+    kinds: list[tuple[object, ...]] = [
+        (t.path, t.status, t.decision, t.failure, t.adjustments, t.answered, t.noted, t.prices) for t in trails
+    ]
+    if kinds.count(kinds[0]) == len(kinds):
         return (trails,)
     groups: dict[object, list[Trail]] = {}
-    for trail in trails:
-        kind: object = _find_kind(trail)
-        if trail.noted:
-            shape = tuple([(each.model, each.status, each.failure, each.deployment) for each in trail.noted])
-            kind = (trail.path, trail.status, trail.decision, trail.failure, trail.adjustments, shape, trail.prices)
-        groups.setdefault(kind, []).append(trail)
+    for trail, kind in zip(trails, kinds, strict=True):
+        sendings = tuple([(each.model, each.status, each.failure, each.deployment) for each in trail.noted])
+        groups.setdefault((kind[:_NOTED], sendings, kind[_NOTED + 1 :]), []).append(trail)
     return tuple(groups.values())
 
 

@@ -11,7 +11,6 @@ With several workers each counts for itself, and the one that is asked adds up w
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter
 from pathlib import Path
 from typing import cast
 
@@ -44,8 +43,6 @@ ROUTING_SECONDS = (
 )
 """From a pin in memory to a routing model that takes its time."""
 
-_DURATION, _ROUTING, _UPSTREAM = attrgetter("duration_ms"), attrgetter("routing_ms"), attrgetter("upstream_ms")
-_FIRST, _TOKENS = attrgetter("first_ms"), attrgetter("tokens")
 _CLASSES = tuple(f"{number}xx" for number in range(10))
 _OWN_OUTCOMES = frozenset({401, 403, 429})
 """Statuses that operators act on in their own ways: a key, a right, a rate limit."""
@@ -262,7 +259,7 @@ class Metrics:
         first, number = trails[0], len(trails)
         endpoint, status = first.path, first.status
         self._requests.add((endpoint, _CLASSES[status // 100] if status is not None else "none"), number)
-        self._duration.note_all((endpoint,), _list_times(_DURATION, trails), per_unit=1000)
+        self._duration.note_all((endpoint,), _keep_known([trail.duration_ms for trail in trails]), per_unit=1000)
         if first.failure is not None:
             self._failures.add((first.failure,), number)
         decision = first.decision
@@ -274,12 +271,12 @@ class Metrics:
         self._routes.add((self._name_route(decision.route),), number)
         if kind == "switch":
             self._switches.add((reason, model), number)
-        self._routing.note_all((kind,), _list_times(_ROUTING, trails), per_unit=1000)
-        self._first_token.note_all((model,), _list_times(_FIRST, trails), per_unit=1000)
+        self._routing.note_all((kind,), _keep_known([trail.routing_ms for trail in trails]), per_unit=1000)
+        self._first_token.note_all((model,), _keep_known([trail.first_ms for trail in trails]), per_unit=1000)
         self._count_tries(trails)
         for each in first.adjustments:
             self._adjustments.add((each.field if each.field in ADJUSTABLE else OTHER, each.kind), number)
-        given, output, cached, _ = map(sum, zip(*map(_TOKENS, trails), strict=True))
+        given, output, cached, _ = map(sum, zip(*[trail.tokens for trail in trails], strict=True))
         if given or output or cached:
             self._input_tokens.add((model,), given)
             self._cached_tokens.add((model,), cached)
@@ -293,7 +290,7 @@ class Metrics:
             labels = (self._name(each.model),)
             self._sendings.add((*labels, _name_outcome(each)), number)
             if first.answered is not None:
-                times = _list_times(_UPSTREAM, trails)
+                times = _keep_known([trail.upstream_ms for trail in trails])
             else:
                 times = [trail.noted[place].duration_ms for trail in trails]
             self._sending_time.note_all(labels, times, per_unit=1000)
@@ -360,9 +357,8 @@ class Metrics:
         return route if route in self._preferences else OTHER
 
 
-def _list_times(read: Callable[[Trail], float | None], trails: Sequence[Trail]) -> Sequence[float]:
-    """List a time of all requests that have it, in milliseconds."""
-    times = list(map(read, trails))
+def _keep_known(times: Sequence[float | None]) -> Sequence[float]:
+    """Leave out the times that are not known."""
     missing = times.count(None)
     if missing == len(times):
         return ()

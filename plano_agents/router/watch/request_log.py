@@ -8,7 +8,6 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby, pairwise
-from operator import attrgetter
 
 from plano_agents.config.model import Config, name_upstream
 from plano_agents.observe.log import Event, Paint, Style, escape, log_together
@@ -33,7 +32,6 @@ REPEAT_SECONDS = 60.0
 KEY_REFUSALS = frozenset({401, 403})
 
 _GOOD, _CLIENT_ERROR, _SERVER_ERROR = 200, 400, 500
-_NOTED = attrgetter("noted")
 _STYLES: Mapping[str, Style] = {
     "initialize": "cyan",
     "retain": "green",
@@ -66,7 +64,7 @@ class RequestLog:
     def observe(self, trails: Sequence[Trail]) -> None:
         """See `Observer`."""
         if not logger.isEnabledFor(logging.INFO):
-            for trail in filter(_NOTED, trails):
+            for trail in [trail for trail in trails if trail.noted]:
                 if self._has_failures(trail):
                     self._tell_failures(trail)
             return

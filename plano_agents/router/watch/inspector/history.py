@@ -17,7 +17,6 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from itertools import islice
-from operator import attrgetter
 from statistics import median
 
 import msgspec
@@ -48,8 +47,6 @@ Turn = Record | Trail
 """A request as it is kept."""
 
 _NO_SESSION: Key = ("", None)
-_SESSION, _TOKENS = attrgetter("session"), attrgetter("tokens")
-_ROUTING, _UPSTREAM = attrgetter("routing_ms"), attrgetter("upstream_ms")
 
 
 class GhostCounts(msgspec.Struct, gc=False):
@@ -164,9 +161,9 @@ class Counts(msgspec.Struct, gc=False):
             self.switches += number
         if has_failed(first.status, first.failure):
             self.failures += number
-        self.routing_ms += sum(filter(None, map(_ROUTING, trails)))
-        self.upstream_ms += sum(filter(None, map(_UPSTREAM, trails)))
-        spent = list(map(_TOKENS, trails))
+        self.routing_ms += sum([trail.routing_ms or 0.0 for trail in trails])
+        self.upstream_ms += sum([trail.upstream_ms or 0.0 for trail in trails])
+        spent = [trail.tokens for trail in trails]
         together = Tokens(*map(sum, zip(*spent, strict=True)))
         self.input += together.input
         self.output += together.output
@@ -301,7 +298,7 @@ class History:
                     record = records[id(trail)] = build_record(trail, price(trail, prices))
                     self.counts.add(record)
         turns = [records.get(id(each), each) for each in trails] if records else trails
-        self._remember(turns, map(_SESSION, trails))
+        self._remember(turns, [trail.session for trail in trails])
 
     def add(self, record: Record) -> None:
         """Remember a request that another process has written down, and give it its number."""

@@ -6,7 +6,6 @@ cannot fill the memory with.
 """
 
 from collections.abc import Mapping, Sequence
-from operator import attrgetter
 
 import msgspec
 
@@ -24,8 +23,6 @@ MAX_ADJUSTED = 16
 
 MAX_NAME = 120
 """How much of a preference's name is; a request may bring its own."""
-
-_RANKING, _ORIGIN = attrgetter("ranking"), attrgetter("origin")
 
 
 class Sending(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -161,8 +158,7 @@ def is_lean(trails: Sequence[Trail]) -> bool:
         and all(each.words is None for each in first.noted)
         and len(first.noted) <= 1
         and not first.adjustments
-        and not any(map(_RANKING, trails))
-        and not any(map(_ORIGIN, trails))
+        and not any(trail.ranking or trail.origin for trail in trails)
     )
 
 
