@@ -25,7 +25,7 @@ import click
 from plano_agents.cli.agents import AGENTS, Access, Agent, Setup
 from plano_agents.cli.first_config import DEFAULT_PATH
 from plano_agents.cli.options import ACT_HELP, settings_option
-from plano_agents.cli.running_router import explain_failure
+from plano_agents.cli.running_router import asks_for_client_key, explain_failure
 from plano_agents.config.load import load_config
 from plano_agents.demos.child import ROUTER_READY, ChildNotStartedError, running_server
 from plano_agents.errors import ConfigError
@@ -162,8 +162,11 @@ def _name_local(config: Path | None) -> str:
 
 
 def _is_router(base: str, seconds: float) -> bool:
+    """Find whether a router answers; one that asks for a client key shows itself by its words."""
     try:
         return str(_get(f"{base}/openapi.json", {}, seconds)["info"]["title"]) == "plano-agents router"
+    except urllib.error.HTTPError as error:
+        return asks_for_client_key(error.read())
     except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError):
         return False
 
@@ -171,6 +174,7 @@ def _is_router(base: str, seconds: float) -> bool:
 def _point(agent: Agent, url: str, key: str | None, model: str | None, small_model: str | None) -> Setup:
     """Build an agent's settings for a router; without a model of its own it asks for the router's first one."""
     access_key = key if key is not None else NO_KEY
+    _check_key(url, access_key)
     named = model if model is not None else agent.model
     if named is None:
         named = _name_first_model(agent, url, access_key)
@@ -190,15 +194,31 @@ def pass_proxies_by(url: str, environ: Mapping[str, str]) -> dict[str, str]:
     return dict.fromkeys(names, ",".join(dict.fromkeys([*excepted, host])))
 
 
+def _check_key(url: str, key: str) -> None:
+    """See that a router accepts a client key; where none answers, there is nothing to see yet.
+
+    Raises:
+        click.ClickException: It does not.
+    """
+    try:
+        _list_models(url, key)
+    except urllib.error.HTTPError as error:
+        if error.code != http.HTTPStatus.UNAUTHORIZED:
+            return
+        needed = "asks for a client key" if key == NO_KEY else "does not accept this client key"
+        raise click.ClickException(
+            f"The router on {name_url(url)} {needed}. Put one of its client_keys into PLANO_API_KEY."
+        ) from None
+    except (OSError, http.client.HTTPException, ValueError):
+        return
+
+
 def _name_first_model(agent: Agent, url: str, key: str) -> str:
     place = f"The router on {name_url(url)}"
     way_out = f"Name the model that {agent.title} asks for with --model."
     try:
-        listed = _get(f"{url}/v1/models", {"Authorization": f"Bearer {key}"}, ANSWER_SECONDS)
-        return str(listed["data"][0]["id"])
+        return str(_list_models(url, key)["data"][0]["id"])
     except urllib.error.HTTPError as error:
-        if error.code == http.HTTPStatus.UNAUTHORIZED:
-            raise click.ClickException(f"{place} asks for a client key. Put one into PLANO_API_KEY.") from None
         raise click.ClickException(f"{place} lists no models (status {error.code}). {way_out}") from None
     except (OSError, http.client.HTTPException) as error:
         raise click.ClickException(
@@ -207,6 +227,10 @@ def _name_first_model(agent: Agent, url: str, key: str) -> str:
         ) from None
     except (ValueError, LookupError, TypeError):
         raise click.ClickException(f"{place} lists no models. {way_out}") from None
+
+
+def _list_models(url: str, key: str) -> Any:  # noqa: ANN401 - JSON
+    return _get(f"{url}/v1/models", {"Authorization": f"Bearer {key}"}, ANSWER_SECONDS)
 
 
 def _get(url: str, headers: Mapping[str, str], seconds: float) -> Any:  # noqa: ANN401 - JSON

@@ -22,6 +22,8 @@ TIMEOUT_SECONDS = 10.0
 
 _SCHEMES = frozenset({"http", "https"})
 
+_NO_CLIENT_KEY = ("A client key", "A valid client key")
+"""How the messages of routers that ask for a client key begin."""
 Session = dict[str, Any]
 """A session as the router's JSON has it."""
 
@@ -180,6 +182,19 @@ def _read(body: bytes, base: str, *, needed: str) -> dict[str, Any]:
     return found
 
 
+def asks_for_client_key(body: bytes) -> bool:
+    """Find whether a router refused a request because it had no valid client key.
+
+    Args:
+        body: The answer's body.
+    """
+    try:
+        error = json.loads(body)["error"]
+        return bool(error["code"] == AuthenticationError.code) and str(error["message"]).startswith(_NO_CLIENT_KEY)
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
 def _explain(body: bytes, status: int, base: str, *, has_token: bool) -> click.ClickException:
     """Take the router's own words; another program that answered is named."""
     try:
@@ -189,7 +204,7 @@ def _explain(body: bytes, status: int, base: str, *, has_token: bool) -> click.C
         return click.ClickException(
             f"What answers at {name_url(base)} is not a plano-agents router (status {status}). Name it with --url."
         )
-    if code == AuthenticationError.code and message.startswith(("A client key", "A valid client key")):
+    if asks_for_client_key(body):
         return NotServedError(escape(message))  # what operators may ask for asks for no client key
     if code == AuthenticationError.code:
         return click.ClickException(

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 
 from plano_agents.cli.agents import AGENTS, Access, Agent
 from plano_agents.cli.launch import pass_proxies_by
-from tests.cli.conftest import command, environ
+from tests.cli.conftest import command, environ, read_until, running
 from tests.patience import PATIENCE_SECONDS
 
 PROGRAM = f"""#!{sys.executable}
@@ -25,6 +25,7 @@ files = {{path.name: path.read_text() for path in map(pathlib.Path, sys.argv) if
 print(json.dumps({{"arguments": sys.argv[1:], "environ": dict(os.environ), "files": files}}), flush=True)
 {{rest}}
 """
+CLIENT_KEY = "pk-secret-of-24-characters"
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -287,11 +288,33 @@ def test_an_address_where_no_router_answers_is_told(launch: Run) -> None:
 
 def test_a_missing_client_key_is_told_with_the_variable_that_holds_it(config: Path, launch: Run) -> None:
     hashed = subprocess.run(
-        command("hash-key"), input="pk-secret-of-24-characters\n", capture_output=True, text=True, check=True
+        command("hash-key"), input=f"{CLIENT_KEY}\n", capture_output=True, text=True, check=True
     ).stdout.strip()
     (config.parent / "plano-agents.yaml").write_text(f'client_keys: ["{hashed}"]\n')
     ended = launch("aider", "--offline")
     assert (ended.returncode, "PLANO_API_KEY" in ended.stderr) == (1, True)
+
+
+@pytest.fixture
+def guarded(config: Path) -> Iterator[str]:
+    """A running router that asks for a client key, by its address."""
+    (config.parent / "plano-agents.yaml").write_text(f"client_keys: [{CLIENT_KEY}]\n")
+    with running("up", str(config), "--offline", "--port", "0") as router:
+        yield read_until(router, "router on").split()[-1].removesuffix("/v1")
+
+
+def test_a_running_router_that_asks_for_a_key_is_used_with_the_key(launch: Run, guarded: str) -> None:
+    started = read(launch("claude", "--url", guarded, PLANO_API_KEY=CLIENT_KEY))
+    assert started["environ"]["ANTHROPIC_BASE_URL"] == guarded
+
+
+def test_a_running_router_that_asks_for_a_key_is_told_with_the_variable_that_holds_it(
+    launch: Run, guarded: str
+) -> None:
+    without, wrong = launch("claude", "--url", guarded), launch("claude", "--url", guarded, "--key", "another")
+    told = f"The router on {guarded} asks for a client key. Put one of its client_keys into PLANO_API_KEY."
+    assert (without.returncode, told in without.stderr) == (1, True)
+    assert "does not accept this client key" in wrong.stderr
 
 
 def test_no_variable_is_lost_on_the_way(launch: Run, offline_router: str) -> None:
