@@ -98,6 +98,14 @@ async def test_an_unknown_path_is_told_with_the_base_address_to_set() -> None:
     assert "base address to http://localhost/v1 for OpenAI's" in json.loads(body)["error"]["message"]
 
 
+@pytest.mark.parametrize("path", ["/v1/embeddings", "/v1/completions", "/v1/audio/speech", "/v1/files/f-1"])
+async def test_an_endpoint_of_openais_that_a_router_has_no_use_for_is_not_blamed_on_the_base_address(path: str) -> None:
+    status, _, body = await ask(build_request(b"{}", path=path))
+    message = json.loads(body)["error"]["message"]
+    assert (status, "base address" in message) == (404, False)
+    assert "Send this request to the provider itself." in message
+
+
 @pytest.mark.parametrize("path", ["//v1/messages?beta=true", "/v1/v1/messages", "/v1/responses/", "/chat/completions"])
 async def test_a_mistaken_base_address_is_seen_through(path: str) -> None:
     status, _, _ = await ask(build_request(b"{", path=path))

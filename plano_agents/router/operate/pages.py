@@ -16,7 +16,7 @@ from plano_agents.http.server.methods import find_methods
 from plano_agents.router.operate.gate import build_response
 from plano_agents.router.operate.models import list_models, retrieve_model
 from plano_agents.router.operate.openapi import describe_endpoints
-from plano_agents.router.request.addresses import explain_bases
+from plano_agents.router.request.addresses import explain_unserved
 from plano_agents.router.request.answer import answer_error
 from plano_agents.router.request.bugs import report_bug
 from plano_agents.router.request.surfaces import choose_error_form, speaks_anthropic
@@ -56,8 +56,8 @@ def create_pages(config: Config) -> FastAPI:
         if error.status_code == MethodNotAllowedError.status_code:
             allow = find_methods(app, request.scope)
             return _answer(MethodNotAllowedError(f"{asked} See /docs for what is.", allow=allow), request)
-        bases = explain_bases(request.headers.get("host", ""))
-        return _answer(EndpointNotFoundError(f"{asked} {bases}"), request)
+        way_out = explain_unserved(request.url.path, request.headers.get("host", ""))
+        return _answer(EndpointNotFoundError(f"{asked} {way_out}"), request)
 
     @app.exception_handler(PlanoError)
     async def answer_failure(request: Request, error: PlanoError) -> Response:

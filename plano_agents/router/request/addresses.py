@@ -14,6 +14,8 @@ _API = re.compile(
     re.DOTALL,
 )
 """Nothing is tried in two ways: anybody may send a path, and a long one would take seconds."""
+_UNSERVED = re.compile(r"/v1/(?:assistants|audio|batches|completions|embeddings|files|images|moderations|realtime)\b")
+"""OpenAI's endpoints that have nothing to do with a conversation's model."""
 _SLASHES = re.compile("/+")
 
 
@@ -38,12 +40,15 @@ def correct_path(path: str) -> str:
     return f"/routing/v1/{tail}" if matched["routing"] else f"/v1/{tail}"
 
 
-def explain_bases(host: str) -> str:
-    """Word which base addresses clients take.
+def explain_unserved(path: str, host: str) -> str:
+    """Word what to do where a path is not served: use another address, or another server.
 
     Args:
+        path: The request's path.
         host: The request's ``Host``, empty where there is none.
     """
+    if _UNSERVED.match(path):
+        return "The router serves chat completions, messages and responses. Send this request to the provider itself."
     base = f"http://{host or 'HOST:PORT'}"
     return (
         f"Set the client's base address to {base}/v1 for OpenAI's SDKs, or {base} for Anthropic's; "
