@@ -39,12 +39,13 @@ async def _answer_http(request: Request, error: Exception) -> Response:
     """Answer what FastAPI refuses by itself: an unknown path or method, an unreadable body."""
     assert isinstance(error, HTTPException)  # noqa: S101 - what it is registered for
     see = "See /docs for what there is."
+    asked = f"{request.method} {request.url.path} is not served here."
     if error.status_code == MethodNotAllowedError.status_code:
         allow = find_methods(request.app, request.scope)
-        return error_response(MethodNotAllowedError(f"{error.detail}. {see}", allow=allow))
+        return error_response(MethodNotAllowedError(f"{asked} {see}", allow=allow))
     if error.status_code == EndpointNotFoundError.status_code:
         base = f"Set the base address of OpenAI's SDKs to {request.base_url}v1."
-        return error_response(EndpointNotFoundError(f"{error.detail}. {base} {see}"))
+        return error_response(EndpointNotFoundError(f"{asked} {base} {see}"))
     return error_response(RequestError(f"{error.detail}. {see}"), error.status_code)
 
 
@@ -65,6 +66,10 @@ async def _answer_invalid(_request: Request, error: Exception) -> Response:
     if param is None and problem["type"] in {"model_attributes_type", "missing"}:
         return error_response(
             RequestError("The body is not a JSON object. Send one, with `Content-Type: application/json`.")
+        )
+    if problem["type"] == "extra_forbidden":
+        return error_response(
+            RequestError(f"There is no field {param!r} here. See /docs for those there are.", param=param)
         )
     place = f" in {param!r}" if param else ""
     what = str(problem["msg"]).removeprefix("Value error, ")

@@ -122,7 +122,7 @@ async def test_an_id_that_breaks_the_rules_is_refused(headers: list[tuple[str, s
         ({"messages": [{"role": "user", "content": 5}]}, "valid string", "messages[0].content"),
         ({"messages": [{"role": "user", "content": [{"type": "x"}]}]}, "'text'", "messages[0].content[0]"),
         ({"messages": [{"role": "user", "content": []}]}, "at least 1 item", "messages[0].content"),
-        ({"input": "hi", "thread": "t"}, "not permitted", "thread"),
+        ({"input": "hi", "thread": "t"}, "There is no field", "thread"),
         ({"input": "hi", "stream": True}, "'Accept: text/event-stream'", None),
         ({"input": "hi", "thread_id": "x" * 257}, "256", "thread_id"),
     ],
@@ -185,7 +185,14 @@ async def test_what_there_is_not_is_told_in_the_same_form(method: str, path: str
     async with call_app(build_graph(Script())) as client:
         response = await client.request(method, path)
     assert response.status_code == status
-    read_error(response)
+    assert str(read_error(response)["message"]).startswith(f"{method} {path} is not served here. ")
+
+
+async def test_an_unknown_field_is_named() -> None:
+    async with call_app(build_graph(Script())) as client:
+        response = await client.post("/agent/run", json={"inputs": "hi"})
+    assert (response.status_code, read_error(response)["param"]) == (400, "inputs")
+    assert str(read_error(response)["message"]).startswith("There is no field 'inputs' here.")
 
 
 async def test_health_needs_no_router() -> None:
