@@ -61,7 +61,7 @@ def start_config(environ: Mapping[str, str], *, offline: bool) -> tuple[str, str
         )
     text = write_starter(environ, ollama_url=find_ollama_url(environ), ollama_models=ollama)
     keys = [variable for starter in starters if (variable := starter.find_variable(environ)) is not None]
-    return text, ", ".join([*keys, *(["Ollama"] if ollama else [])]) or "no key"
+    return text, ", ".join([*keys, *(["Ollama"] if ollama else [])]) or "no provider's key is set"
 
 
 def find_ollama_url(environ: Mapping[str, str]) -> str:

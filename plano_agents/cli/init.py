@@ -24,7 +24,8 @@ TITLES = {"litellm": "LiteLLM's", "plano": "Plano's"}
     "origin",
     nargs=2,
     type=(click.Choice(list(TITLES)), click.Path(path_type=Path)),
-    help="Carry another gateway's file over: litellm FILE, or plano FILE.",
+    metavar="GATEWAY FILE",
+    help="Convert another gateway's file; GATEWAY is litellm or plano.",
 )
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 def init_command(path: Path, origin: tuple[str, Path] | None, *, force: bool) -> None:

@@ -71,7 +71,10 @@ def _load(path: Path | None, settings: Path | None, *, embedded: bool) -> Config
     """Read the configuration; keys are needed only where a routing model is asked."""
     loaded, basis = load_or_start(path, settings_path=settings, environ=os.environ, offline=True)
     if basis is not None:
-        click.echo(f"no {DEFAULT_PATH} here: routed as 'plano-agents up' would with none ({basis})", err=True)
+        click.echo(
+            f"There is no {DEFAULT_PATH} here, so this uses the one that 'plano-agents init' would write ({basis}).",
+            err=True,
+        )
     if loaded.routing_model is None:
         return loaded
     if embedded:

@@ -87,7 +87,9 @@ def up_command(
     def load() -> Config:
         found, basis = load_or_start(config, settings_path=settings, environ=os.environ, offline=offline)
         if basis is not None:
-            announce(f"no config.yaml here: serving a first one ({basis}); 'plano-agents init' writes it as a file")
+            announce(
+                f"There is no config.yaml here, so this serves the one that 'plano-agents init' would write ({basis})."
+            )
         found = leave_out_tracing(found, os.environ)
         for warning in found.warnings:
             announce(warning, logging.WARNING)

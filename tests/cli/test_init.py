@@ -68,7 +68,7 @@ def ollama(*names: str) -> Iterator[str]:
 
 def test_up_without_a_file_serves_what_the_environment_has_keys_for(tmp_path: Path) -> None:
     said = read_start(tmp_path, MISTRAL_API_KEY="sk-any")
-    assert "(MISTRAL_API_KEY); 'plano-agents init' writes it" in said
+    assert "'plano-agents init' would write (MISTRAL_API_KEY)." in said
     assert "mistral/mistral-small-latest (default)" in said
     assert re.search(r"router on http://127\.0\.0\.1:\d+/v1", said)
 

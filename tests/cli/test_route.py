@@ -108,4 +108,4 @@ def test_without_a_file_it_routes_as_up_would_without_one(tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
     ended = run("write a migration script", "--json")
     assert json.loads(ended.stdout)["match"] == "code_generation"
-    assert "no config.yaml here" in ended.stderr
+    assert "There is no config.yaml here, so this uses the one that 'plano-agents init' would write" in ended.stderr
