@@ -64,6 +64,12 @@ class Shell:
             printed = self._run_to_its_end(command.typed)
         compare(command, printed)
 
+    def readdress(self, text: str) -> str:
+        """Put where the servers listen in place of the addresses that pages name."""
+        for usual, real in self.addresses.items():
+            text = text.replace(usual, real)
+        return text
+
     def _environ(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PLANO_")}
         folders = [str(Path(sys.executable).parent), kept.get("PATH", "")]
@@ -74,8 +80,7 @@ class Shell:
         }
 
     def _run_to_its_end(self, typed: str) -> str:
-        for usual, real in self.addresses.items():
-            typed = typed.replace(usual, real)
+        typed = self.readdress(typed)
         typed = typed.removeprefix("scripts/uv run ")
         typed = _OWN.sub("plano-agents ", typed).replace("./demo.sh", f"{ROOT / 'demo.sh'} --fast")
         environ = self._environ()

@@ -62,7 +62,9 @@ class Reader:
             if module not in _read_commands(example):
                 raise SnippetError(f"No command below runs {snippet.title!r}.")
             return
-        code = compile(pad(snippet.source, snippet.line - 1), example.path, "exec", dont_inherit=True)
+        code = compile(
+            pad(self._shell.readdress(snippet.source), snippet.line - 1), example.path, "exec", dont_inherit=True
+        )
         exec(code, example.namespace)
 
     def _run_console(self, _example: Example, snippet: Snippet) -> None:
