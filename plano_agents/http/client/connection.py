@@ -243,6 +243,7 @@ class Connection(asyncio.Protocol):
             self._served += 1
             self._keeper.keep(self)
         else:
+            self._reader, self._wanted = None, "nothing"
             self.abort()
 
     def abort(self) -> None:

@@ -1,11 +1,13 @@
 """Flow control: readers that do not come, uploads that are not taken, answers that are too large or early."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
-from plano_agents.errors import UpstreamProtocolError
-from plano_agents.http.client.connection import TURN_BYTES
+from plano_agents.errors import UpstreamError, UpstreamProtocolError
+from plano_agents.http.client.connection import TURN_BYTES, Connection
+from plano_agents.http_syntax import END_OF_HEAD
 from plano_agents.testing import FakeUpstream, UpstreamExchange
 from tests.http.client.conftest import ask, chunks_of, connect, read_stream, request_to
 from tests.router.conftest import COMPLETE, COMPLETION
@@ -205,3 +207,44 @@ async def test_a_reader_that_leaves_within_much_that_came_at_once_is_given_no_mo
             await asyncio.wait([reading])
         assert await read_stream(upstream, provider.url) == MUCH
     assert len(taken) == 2
+
+
+class Leaving:
+    """A `Reader` that gives its connection back between two parts of an answer."""
+
+    connection: Connection
+
+    def __init__(self) -> None:
+        self.taken: list[bytes] = []
+        self.has_left = asyncio.Event()
+
+    def on_answer(self) -> None:
+        self.connection.forward(self)
+
+    def on_chunk(self, chunk: bytes, _framed: bytes = b"", /) -> bool:
+        if not self.taken:
+            asyncio.get_running_loop().call_soon(self.leave)
+        self.taken.append(chunk)
+        return True
+
+    def on_end(self, _is_all: bool, /) -> None:  # noqa: FBT001 - a callback's
+        raise AssertionError("nobody waits for it")
+
+    def on_failure(self, _failure: Callable[[], UpstreamError], /) -> None:
+        raise AssertionError("nobody waits for it")
+
+    def leave(self) -> None:
+        self.connection.release()
+        self.has_left.set()
+
+
+async def test_a_connection_that_is_given_back_within_much_that_came_at_once_calls_nobody() -> None:
+    async with FakeUpstream(send_at_once) as provider, connect() as upstream:
+        reader, request, started = Leaving(), request_to(provider.url), asyncio.get_running_loop().time()
+        way = upstream.find_way(request.url)
+        reader.connection = await way.connect(request.timeouts, started)
+        head = way.encode_head(request.headers) + END_OF_HEAD % len(request.body)
+        reader.connection.ask(head, request.body, request.timeouts, started=started, reader=reader)
+        await reader.has_left.wait()
+        assert await read_stream(upstream, provider.url) == MUCH
+    assert len(reader.taken) == 1
