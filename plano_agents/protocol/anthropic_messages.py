@@ -19,10 +19,16 @@ from plano_agents.protocol.thought_signature import drop_sealed
 VERSION = "2023-06-01"
 """The ``anthropic-version`` that these shapes are of."""
 
+
+def _may_tell(events: bytes) -> bool:
+    """See `EndMark`; and `openai_chat` of ``find``."""
+    return events.find(b"message_stop") >= 0 or events.find(b'"usage"') >= 0 or events.find(b'"error"') >= 0
+
+
 END_MARK = EndMark(
     re.compile(rb'"type"\s*:\s*"(?:message_stop|(?P<error>error))"'),
     literals=[b"message_stop", b'"error"'],
-    may_tell=lambda events: b"message_stop" in events or b'"usage"' in events or b'"error"' in events,
+    may_tell=_may_tell,
 )
 """What a stream has near its end."""
 

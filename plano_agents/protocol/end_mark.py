@@ -38,7 +38,7 @@ class EndMark:
             place = events.rfind(beginning)  # an end is mostly the last of its kind
             if place >= 0 and (found := pattern.match(events, place) or pattern.search(events)) is not None:
                 return found
-        if self._begun or (self._literals and not any(literal in events for literal in self._literals)):
+        if self._begun or (self._literals and not any(events.find(literal) >= 0 for literal in self._literals)):
             return None
         for pattern in self._patterns:
             found = pattern.search(events)

@@ -75,7 +75,7 @@ class EventDecoder:
         if not (rest or self._lines) and (event := _find_event(chunk)) is not None:
             self._started = True
             return [event]
-        if self._started and b"\n" not in chunk and b"\r" not in chunk and rest[-1:] != b"\r":
+        if self._started and chunk.find(b"\n") < 0 and chunk.find(b"\r") < 0 and rest[-1:] != b"\r":
             rest += chunk
             self._check(len(rest))
             return []
@@ -132,7 +132,7 @@ class EventDecoder:
 
 def _find_event(chunk: bytes) -> Event | None:
     """Find the event that some bytes are, where they are one of one line of data, and nothing else."""
-    if not chunk.endswith(b"\n\n") or b"\r" in chunk or len(chunk) > MAX_EVENT_BYTES:
+    if not chunk.endswith(b"\n\n") or chunk.find(b"\r") >= 0 or len(chunk) > MAX_EVENT_BYTES:
         return None
     if chunk.startswith(b"data: "):
         name, data = b"", chunk[6:-2]
@@ -142,7 +142,7 @@ def _find_event(chunk: bytes) -> Event | None:
             return None
     else:
         return None
-    return Event(data, name.decode("utf-8", "replace") or "message") if b"\n" not in data else None
+    return Event(data, name.decode("utf-8", "replace") or "message") if data.find(b"\n") < 0 else None
 
 
 def cut(chunk: bytes) -> Iterator[bytes]:
@@ -150,7 +150,7 @@ def cut(chunk: bytes) -> Iterator[bytes]:
 
     Of several blank lines in a row one is given.
     """
-    start, chunk = 0, _BLANK_LINES.sub(b"\n\n", chunk) if b"\n\n\n" in chunk else chunk
+    start, chunk = 0, _BLANK_LINES.sub(b"\n\n", chunk) if chunk.find(b"\n\n\n") >= 0 else chunk
     while (end := chunk.find(b"\n\n", start) + 2) > 1:
         yield chunk[start:end]
         start = end

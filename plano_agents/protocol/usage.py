@@ -112,7 +112,7 @@ class UsageMeter:
 
     def note(self, events: bytes) -> None:
         """Look at whole events of a stream as they pass; the first and the last that tell of usage are kept."""
-        if _MARK in events:
+        if events.find(_MARK) >= 0:  # `in` writes an error text first
             self._first = self._first or events
             self._last = events
 
