@@ -164,7 +164,7 @@ def _word_notes(report: Report) -> Iterator[str]:
     estimated = report["estimated"]
     yield _COLD
     if estimated["usd_saved"]["estimate"] < 0:
-        yield "Below 0: the models that were kept are dearer than those that turns would have been routed to."
+        yield "Below 0: the models that were kept cost more than those that turns would have been routed to."
     if any(figure["low"] is None for figure in estimated.values()):
         yield f"{NO_MARGIN} From fewer than 30 turns, or turns that are all alike, no margin can be computed."
     if any(figure["is_rough"] for figure in estimated.values()):

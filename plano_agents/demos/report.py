@@ -89,7 +89,7 @@ def show_runs(
         if turn is None and kept is None:
             break
     _conclude(console, first)
-    if not first.switches:
+    if not first.switches and first.turns and first.turns[-1].is_final:
         say(console, Text("  Nothing to compare: this configuration gives every turn the same model."))
     say(console, Text())
     _head(console, f"Run 2: WITH Model Affinity ({AFFINITY_HEADER}: {_shorten(affinity_id)})")

@@ -115,7 +115,7 @@ def test_what_affinity_cost_more_stands_below_nothing(desk: Desk) -> None:
     desk.answer = 200, report(count(200, 10, 90, usd=0.01))
     text = " ".join(desk.run().output.split())
     assert "saved -$1.00 -$2.00" in text
-    assert "Below 0: the models that were kept are dearer" in text
+    assert "Below 0: the models that were kept cost more" in text
 
 
 def test_without_a_shared_store_it_says_since_when_it_counts(desk: Desk) -> None:

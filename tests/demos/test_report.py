@@ -134,6 +134,11 @@ def test_a_run_that_needs_no_affinity_is_said_to_leave_nothing_to_compare(withou
     assert ("Nothing to compare: this configuration gives every turn the same model." in lines) is said
 
 
+def test_a_run_that_was_stopped_says_nothing_of_its_other_turns() -> None:
+    lines = "\n".join(show(100, [TURN], [TURN]))
+    assert ("Stopped after 1 turn" in lines, "Nothing to compare" in lines) == (True, False)
+
+
 def test_a_run_that_was_stopped_says_so() -> None:
     lines = show(100, [BEFORE, TURN], [BEFORE, FINAL])
     assert sum("Stopped after 2 turns, as --max-turns says" in line for line in lines) == 1
