@@ -65,7 +65,7 @@ def demo_command(
     live: bool,
     fast: bool,
 ) -> None:
-    """Run one agent loop twice, without and with model affinity, and compare.
+    """Run one job twice, without and with affinity.
 
     The models are simulated and nothing leaves this machine, unless --live is given or PLANO_BASE_URL (or PLANO_URL)
     names a router, or a Plano, that is already running.

@@ -8,9 +8,10 @@ import click
 @click.command("hash-key")
 @click.option("--new", is_flag=True, help="Make a key, and print it with its hash.")
 def hash_key_command(*, new: bool) -> None:
-    """Hash a client's key for client_keys of the router, or api_keys of the agent server.
+    """Hash a client's key, or make a new one.
 
-    The key is asked for, or read from standard input where that is not a terminal.
+    The hash is for client_keys of the router, or api_keys of the agent server. The key is asked for, or
+    read from standard input where that is not a terminal.
     """
     from plano_agents.config.key_hashes import hash_key, new_key  # noqa: PLC0415
 

@@ -108,7 +108,10 @@ def _find_extra(command: str) -> str:
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="plano-agents")
 def cli() -> None:
-    """Keep an agent loop on one model."""
+    """Route an agent's requests, and keep each of its runs on one model.
+
+    Try 'plano-agents demo', then 'plano-agents up --offline': neither needs an API key.
+    """
 
 
 def main() -> None:

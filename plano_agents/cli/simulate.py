@@ -43,10 +43,11 @@ def simulate_command(
     seed: int,
     act: bool,
 ) -> None:
-    """Start the simulated models alone, as a provider for tests and trials that costs nothing.
+    """Start the simulated models alone, as a provider.
 
-    They speak OpenAI's chat completions and responses, and Anthropic's messages, offline. Name them as base_url in a
-    config.yaml, or in an SDK. The same request gets the same answer.
+    They cost nothing, and are for tests and trials. They speak OpenAI's chat completions and responses, and
+    Anthropic's messages, offline. Name them as base_url in a config.yaml, or in an SDK. The same request gets the same
+    answer.
 
     Faults are set by a request's header, or for a model (or '*', every model) until DELETE on the same address:
 
