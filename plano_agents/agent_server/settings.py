@@ -10,9 +10,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from plano_agents.affinity import AffinitySource
 from plano_agents.agent_server.checkpoints import check_checkpoints_url
 from plano_agents.config.key_hashes import check_hash
-from plano_agents.config.options import HostPattern
 from plano_agents.errors import ConfigError
 from plano_agents.http.server.budget import MAX_BUFFERED_BYTES
+from plano_agents.http_syntax import parse_host_pattern
 from plano_agents.integrations.router_address import build_base_url
 
 
@@ -41,6 +41,7 @@ def _check_owners(hashes: Mapping[str, str]) -> Mapping[str, str]:
 KeyHash = Annotated[str, AfterValidator(check_hash)]
 RouterUrl = Annotated[str, AfterValidator(build_base_url)]
 Origin = Annotated[str, AfterValidator(_check_origin)]
+HostPattern = Annotated[str, AfterValidator(parse_host_pattern)]
 TypesName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?$")]
 Owner = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._@-]+$")]
 

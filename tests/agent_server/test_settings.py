@@ -28,6 +28,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         ("run_seconds: 0", "run_seconds: input should be greater than 0; got 0"),
         ("busy_threads: wait", "busy_threads: input should be 'reject' or 'queue'; got 'wait'"),
         ("cors_origins: [app.example.com]", "'app.example.com' is not an origin"),
+        ("allowed_hosts: ['agents.example.com:8000']", "'agents.example.com:8000' is not the name of a host"),
         ("api_keys: {'a b': sha256:00}", "api_keys"),
         ("checkpoints: mysql://me:secret@host/db", "'host/db' is not a place for threads"),
         ("[1]", "settings are a mapping; got list"),
