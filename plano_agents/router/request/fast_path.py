@@ -69,7 +69,7 @@ class FastPath:
 
     def retire(self) -> None:
         """Take no more requests: another configuration is served now. Those that were begun are finished."""
-        self._fast_service.is_over = True
+        self._fast_service.retire()
         self._shortcuts.clear()
 
     def list_blanks(self, target: str) -> Blanks | None:

@@ -116,11 +116,20 @@ class FastService:
         """Note that so many bytes were learnt; all learners forget what they know where it becomes too much."""
         self._learnt_bytes += size
         if self._learnt_bytes > MAX_LEARNT_BYTES:
-            for each in self.learners:
-                each.forget_outlines()
-            self.learners.clear()
-            self.beginnings.forget()
-            self._learnt_bytes = 0
+            self._forget()
+
+    def retire(self) -> None:
+        """Take no more requests, and keep nothing of those that were: another configuration is served now."""
+        self.is_over = True
+        self._forget()
+
+    def _forget(self) -> None:
+        """Have all learners forget what they know, and know no conversation."""
+        for each in self.learners:
+            each.forget_outlines()
+        self.learners.clear()
+        self.beginnings.forget()
+        self._learnt_bytes = 0
 
     def start_story(self, endpoint: Endpoint, exchange: Exchange, resume: Resume | None = None) -> None:
         """Have a request answered by its story, from the beginning, or as it was begun."""

@@ -3,6 +3,8 @@
 from unittest.mock import Mock
 
 from plano_agents.config.options import Limits
+from plano_agents.protocol.outline import NO_BEGINNING, Beginning
+from plano_agents.router.request.fast_path import FastPath
 from plano_agents.router.request.fast_service import MAX_LEARNT_BYTES, FastService
 
 
@@ -40,6 +42,17 @@ async def test_nobody_is_kept_for_having_learnt() -> None:
     assert not service.learners
 
 
+async def test_a_configuration_that_is_served_no_more_keeps_nothing_of_its_requests() -> None:
+    service, key = build_service(), (0, b"run-1")
+    learner = Learner()
+    service.learners.add(learner)
+    service.beginnings.keep(key, Beginning(b'[{"role":"user"}'), 0)
+    FastPath(service, Mock()).retire()
+    assert (service.beginnings.find(key), learner.forgets) == (NO_BEGINNING, 1)
+
+
 def build_service() -> FastService:
     parts = {name: Mock() for name in ("admission", "answer", "upstream", "on_refused")}
-    return FastService(Mock(), Limits(), counts={}, **parts)
+    service = Mock()
+    service.turns.id_headers = ()
+    return FastService(service, Limits(), counts={}, **parts)
