@@ -19,6 +19,7 @@ from plano_agents.routing.embedded.descriptions import list_texts
 from plano_agents.routing.embedded.encoder import Encoder, Encodes, Floats
 from plano_agents.routing.embedded.greetings import is_greeting
 from plano_agents.routing.embedded.lexicon import Lexicon, load_lexicon
+from plano_agents.routing.embedded.passages import list_ends
 from plano_agents.routing.embedded.scorer import Scorer, Target
 from plano_agents.routing.embedded.weights import FOLDER, Array, load_arrays, release_freed
 from plano_agents.routing.embedded.wordpiece import WordPiece
@@ -79,7 +80,7 @@ class Engine:
                 text
                 for question in questions
                 for text in (
-                    *(said.text for said in question.conversation),
+                    *(part for said in question.conversation for part in (said.text, *list_ends(said.text))),
                     *(
                         text
                         for each in question.preferences
@@ -114,11 +115,16 @@ class Engine:
         targets = [self._prepare(preference, vectors) for preference in question.preferences]
         telling = [each for each in question.conversation if not is_greeting(each.text)]
         heard = telling or question.conversation
-        evidence = self.scorer.weigh(np.stack([vectors[each.text] for each in heard]), targets)
+        evidence = self.scorer.weigh(np.stack([self._read_request(each.text, vectors) for each in heard]), targets)
         if not telling:
             evidence[:, [not self._is_for_greetings(target) for target in targets]] = GREETING_EVIDENCE
         weights = [1.0 if each.role == "user" else ASSISTANT_WEIGHT for each in heard]
         return [float(score) for score in weigh_messages(evidence, weights)]
+
+    def _read_request(self, text: str, vectors: Mapping[str, Floats]) -> Floats:
+        whole = vectors[text]
+        ends = list_ends(text)
+        return self.scorer.read_request(whole, np.stack([vectors[end] for end in ends])) if ends else whole
 
     def _prepare(self, preference: Preference, vectors: dict[str, Floats]) -> Target:
         name = _name(preference)

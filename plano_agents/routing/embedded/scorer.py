@@ -19,6 +19,7 @@ import numpy as np
 from plano_agents.config.model import Preference
 from plano_agents.routing.embedded.descriptions import read_description
 from plano_agents.routing.embedded.encoder import Floats
+from plano_agents.routing.embedded.passages import DATA, EXTRACT, WORK_ON_A_TEXT
 from plano_agents.routing.embedded.weights import Array
 
 PHRASE_SHARE = 0.6
@@ -41,6 +42,9 @@ SURENESS = 2.0
 
 LEAST_TASK = 0.05
 """The share of a task that is taken for granted, so that no head's certainty rules anything out."""
+
+LEAST_REQUEST = 0.5
+"""How likely an end of a text must be to ask for work on the rest of it."""
 
 FOR, AGAINST = 7, 8
 """How many signals speak for a preference, and how many for none of them."""
@@ -82,6 +86,8 @@ class Scorer:
         self._tasks = tasks
         self.kinds: tuple[str, ...] = tuple(map(str, arrays["tasks"]))
         """The kinds of task."""
+        self._on_a_text = [self.kinds.index(kind) for kind in WORK_ON_A_TEXT]
+        self._extract, self._data = self.kinds.index(EXTRACT), self.kinds.index(DATA)
         self._text_weights = arrays["text.weights"].astype(np.float32)
         self._text_bias = arrays["text.bias"].astype(np.float32)
         self._preference_weights = arrays["preference.weights"].astype(np.float32)
@@ -97,6 +103,28 @@ class Scorer:
         logits = SURENESS * (vectors @ self._text_weights + self._text_bias)
         shares = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)
+
+    def read_request(self, whole: Floats, ends: Floats) -> Floats:
+        """Read what is asked of a passage: the vector of a text whose request stands beside what it is about.
+
+        Args:
+            whole: The text's vector.
+            ends: Those of the ends that may be its request, a row each; there may be none.
+
+        Returns:
+            A vector of length one: the likeliest request's, as far as it asks for work on a text, and the whole's.
+        """
+        if not len(ends):
+            return whole
+        read = self.read_tasks(ends)
+        shares = (
+            read[:, self._on_a_text].sum(axis=1) - read[:, self._extract] * self.read_tasks(whole[None])[0, self._data]
+        )
+        share = float(shares.max())
+        if share < LEAST_REQUEST:
+            return whole
+        mixed = (1 - share) * whole + share * ends[int(shares.argmax())]
+        return np.asarray(mixed / np.linalg.norm(mixed), np.float32)
 
     def build_target(self, preference: Preference, vectors: Mapping[str, Floats]) -> Target:
         """Prepare a preference.
