@@ -19,14 +19,17 @@ from benchmarks.routing_rivals import Score, build_embedded
 from benchmarks.routing_sets import NO_MATCH, Case, Turn
 from plano_agents.config.model import Preference
 from plano_agents.routing.text import Utterance
+from training.routing.kinds import KINSHIP
 
 OWN = Path(__file__).parent / "own_prompts"
 LISTS = ("everyday", "everyday_again", "everyday_third", "code_or_not", "code_or_not_again")
 """Lists of prompts at the shipped ``config.yaml``, under the preference expected."""
 SUBJECTS_BESIDE = 10
 """How many subjects are preferences at once; a prompt of each of the others fits none of them."""
+KINDS_BESIDE = 10
+"""How many kinds of task."""
 DRAWS = 4
-"""How often the subjects are parted anew."""
+"""How often subjects, or kinds, are parted anew."""
 
 
 def main() -> None:
@@ -47,13 +50,35 @@ def measure_own(score: Score) -> dict[str, Row]:
     for name in LISTS:
         cases = [_case(text, wanted) for wanted, texts in read_sections(name).items() for text in texts]
         rows[name] = _report(decide_all(score, cases, shipped))
-    six = read_sections("six_preferences")
-    preferences = [_read_preference(heading) for heading in six if heading != NO_MATCH]
-    cases = [_case(text, heading.partition(":")[0]) for heading, texts in six.items() for text in texts]
-    rows["six_preferences"] = _report(decide_all(score, cases, preferences))
-    for name in ("subjects", "other_subjects"):
+    for name in ("six_preferences", "instructions"):
+        sections = read_sections(name)
+        preferences = [_read_preference(heading) for heading in sections if heading != NO_MATCH]
+        cases = [_case(text, heading.partition(":")[0]) for heading, texts in sections.items() for text in texts]
+        rows[name] = _report(decide_all(score, cases, preferences))
+    rows["kinds"] = _report(measure_kinds(score, read_sections("kinds")))
+    for name in ("subjects", "other_subjects", "more_subjects"):
         rows[name] = _report(measure_subjects(score, read_sections(name)))
     return rows
+
+
+def measure_kinds(score: Score, sections: dict[str, list[str]]) -> Decisions:
+    """Measure requests by kind of task, some of which are preferences; what is kin to these is left out."""
+    found = []
+    for seed in range(DRAWS):
+        dice = random.Random(seed)  # noqa: S311 - no secret
+        order = dice.sample(list(sections), len(sections))
+        for group in (order[:KINDS_BESIDE], order[KINDS_BESIDE : 2 * KINDS_BESIDE]):
+            wordings = {heading.split(" | ")[0]: dice.choice(heading.split(" | ")[1:]) for heading in group}
+            preferences = [_read_preference(wording) for wording in wordings.values()]
+            cases = []
+            for heading, texts in sections.items():
+                kind = heading.split(" | ")[0]
+                if kind in wordings:
+                    cases += [_case(text, wordings[kind].partition(":")[0]) for text in texts]
+                elif not any((kind, other) in KINSHIP for other in wordings):
+                    cases += [_case(text, NO_MATCH) for text in texts]
+            found.append(decide_all(score, cases, preferences))
+    return Decisions(np.concatenate([each.scores for each in found]), np.concatenate([each.fits for each in found]))
 
 
 def measure_subjects(score: Score, sections: dict[str, list[str]]) -> Decisions:

@@ -13,21 +13,29 @@ LAYERS = 6
 
 
 class Bert:
-    """The encoder; its lower layers stay as they are.
+    """The encoder; the vectors of words stay as they are, all layers are tuned.
 
     Args:
         weights: ``model.safetensors``.
-        tuned_from: The first layer that is tuned.
     """
 
-    def __init__(self, weights: Path, *, tuned_from: int) -> None:
+    def __init__(self, weights: Path) -> None:
         self.weights = {
             name: tensor.float() for name, tensor in load_file(weights).items() if tensor.is_floating_point()
         }
-        self._tuned_from = tuned_from
+        self.tune_from(0)
+
+    def tune_from(self, layer: int) -> None:
+        """Tune this layer and those above it, and no other."""
+        self._tuned_from = layer
         for name, tensor in self.weights.items():
-            layer = name.split(".")[2] if name.startswith("encoder.layer.") else "-1"
-            tensor.requires_grad_(int(layer) >= tuned_from)
+            own = int(name.split(".")[2]) if name.startswith("encoder.layer.") else -1
+            tensor.requires_grad_(own >= layer)
+
+    @property
+    def width(self) -> int:
+        """The length of a vector."""
+        return len(self.weights["embeddings.LayerNorm.weight"])
 
     @property
     def tuned(self) -> list[Tensor]:

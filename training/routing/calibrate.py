@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from plano_agents.routing.embedded.descriptions import list_texts, read_description
+from plano_agents.routing.embedded.passages import list_ends
 from plano_agents.routing.embedded.scorer import AGAINST, FOR, Scorer, Target
 from plano_agents.routing.embedded.weights import load_arrays
 from training.routing.corpus import build_corpus, parse_wording, read_sections
@@ -29,8 +30,9 @@ from training.routing.train import SHIPPED, load_embed
 EPISODES, PROMPTS = 1_500, 8
 """How many sets of preferences are drawn, and how many prompts for each."""
 SIZES = (2, 2, 3, 4, 6, 8, 10, 20, 50)
-NONE_SHARE = 0.25
-"""Which share of prompts fits no preference of its set."""
+NONE_SHARE, NONE_SHARE_OF_KINDS = 0.22, 0.6
+"""Which share of prompts fits no preference of its set: where the set is about subjects, and where it is about kinds of
+task and covers hardly any; the more of them it covers, the fewer prompts fit none."""
 COHORT = 8
 """How many training prompts of each kind stand for texts of any kind."""
 ABOUT_TASKS, ABOUT_SUBJECTS = 0.55, 0.25
@@ -81,8 +83,7 @@ class Drawer:
         ]
         self._more = [(line, frozenset({line} if kinds == (SUBJECT,) else kinds)) for line, kinds in corpus.wordings]
         self.prompts = [(text, label) for label, lines in prompts.items() for text in lines]
-        texts = [text for text, _ in self.prompts]
-        self._vectors = dict(zip(texts, embed(texts), strict=True))
+        self._vectors = self._embed_requests([text for text, _ in self.prompts])
         wordings = [parse_wording(line) for line, _ in (*self._lines, *self._more)]
         parts = sorted({text for each in wordings for text in list_texts(each)})
         vectors = dict(zip(parts, embed(parts), strict=True))
@@ -104,8 +105,9 @@ class Drawer:
             chosen = dice.sample(pool, min(size, len(pool)))
             targets = [self._targets[line] for line, _ in chosen]
             matching, others = _part(prompts, [kinds for _, kinds in chosen])
+            none = self._share_none(frozenset().union(*(kinds for _, kinds in chosen)))
             asked = []
-            for matches in (dice.random() >= NONE_SHARE for _ in range(PROMPTS)):
+            for matches in (dice.random() >= none for _ in range(PROMPTS)):
                 if not (matching if matches else others):
                     continue
                 text, label = dice.choice(matching if matches else others)
@@ -113,6 +115,21 @@ class Drawer:
                 rights.append([label in kinds for _, kinds in chosen] + [not matches])
             rows += _measure(self._scorer, asked, targets)
         return _pad(rows, rights)
+
+    def _embed_requests(self, texts: Sequence[str]) -> dict[str, np.ndarray]:
+        """Embed messages as the router does, requests beside passages and all."""
+        parts = list(dict.fromkeys(part for text in texts for part in (text, *list_ends(text))))
+        vectors = dict(zip(parts, self._embed(parts), strict=True))
+        return {
+            text: self._scorer.read_request(vectors[text], _stack([vectors[end] for end in list_ends(text)]))
+            for text in texts
+        }
+
+    def _share_none(self, known: frozenset[str]) -> float:
+        """Tell which share of prompts is to fit none of a set."""
+        if _is_subject(known):
+            return NONE_SHARE
+        return NONE_SHARE_OF_KINDS * (1 - len(known.intersection(self._scorer.kinds)) / len(self._scorer.kinds))
 
 
 def fit(choices: Choices) -> Tensor:
@@ -206,6 +223,10 @@ def _part(
         if label not in known and all(KINSHIP.get((label, kind), 0.0) < KIN for kind in known)
     ]
     return matching, others
+
+
+def _stack(vectors: Sequence[np.ndarray]) -> np.ndarray:
+    return np.stack(vectors) if vectors else np.empty((0, 0), np.float32)
 
 
 def _is_subject(kinds: frozenset[str]) -> bool:

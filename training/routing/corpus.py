@@ -9,13 +9,13 @@ from plano_agents.config.model import Preference
 from training.routing.kinds import SUBJECT
 
 DATA = Path(__file__).with_name("data")
-PER_KIND = 450
+PER_KIND = 700
 """How many English prompts of a kind are drawn at most."""
 
 PER_KIND_ELSEWHERE = 120
 """The same of prompts in other languages."""
 
-PER_SUBJECT_LINE = 3
+PER_SUBJECT_LINE = 1
 """How many forms of a subject's prompt are drawn, beside the prompt as it is."""
 
 LOWERED, OPENED, MISSPELT = 0.2, 0.12, 0.08
@@ -36,7 +36,7 @@ OPENINGS = (
 )
 _SLOT = re.compile(r"\{(\w+)\}")
 _LONG_WORD = re.compile("[A-Za-z]{5,}")
-_TABLE_ROWS = ((0, 4), (4, 8), (8, 11), (11, 15), (15, 19), (19, 22))
+_TABLE_ROWS = ((0, 4), (4, 8), (8, 11), (11, 15), (15, 19), (19, 22), *((row, row + 4) for row in range(22, 46, 4)))
 
 
 @dataclass(frozen=True)

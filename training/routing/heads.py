@@ -1,7 +1,7 @@
 """The two linear heads, fitted to the vectors of the encoder that ships."""
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -49,21 +49,6 @@ def fit_heads(corpus: Corpus, embed: Embed) -> dict[str, np.ndarray]:
         "text.bias": text_bias,
         "preference.weights": weights,
         "preference.bias": bias,
-    }
-
-
-def average_heads(heads: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Average two fits to the same encoder (Wortsman et al. 2022, model soups): each errs where its texts are few.
-
-    Args:
-        heads: As `fit_heads` gives them.
-        others: Those of another fit, with the same kinds in the same order; what else stands beside them is left out.
-    """
-    if list(heads["tasks"]) != list(others["tasks"]):
-        raise ValueError("The heads know other kinds of task. Fit both to the same kinds, or leave --average out.")
-    return {
-        name: array if name == "tasks" else (array + others[name].astype(np.float32)) / 2
-        for name, array in heads.items()
     }
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from plano_agents.routing.embedded.encoder import Floats
 
-TEMPERATURE = 2.5
+TEMPERATURE = 2.0
 """What log odds are divided by before they become a score; no decision at a threshold of one half depends on it."""
 
 STAY = 0.9
