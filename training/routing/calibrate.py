@@ -20,7 +20,7 @@ from torch import Tensor
 
 from plano_agents.routing.embedded.descriptions import list_texts, read_description
 from plano_agents.routing.embedded.passages import list_ends
-from plano_agents.routing.embedded.scorer import AGAINST, FOR, Scorer, Target
+from plano_agents.routing.embedded.scorer import AGAINST, EVERYDAY, FOR, Scorer, Target
 from plano_agents.routing.embedded.weights import load_arrays
 from training.routing.corpus import build_corpus, parse_wording, read_sections
 from training.routing.heads import Embed
@@ -30,7 +30,7 @@ from training.routing.train import SHIPPED, load_embed
 EPISODES, PROMPTS = 1_500, 8
 """How many sets of preferences are drawn, and how many prompts for each."""
 SIZES = (2, 2, 3, 4, 6, 8, 10, 20, 50)
-NONE_SHARE, NONE_SHARE_OF_KINDS = 0.22, 0.6
+NONE_SHARE, NONE_SHARE_OF_KINDS = 0.22, 0.7
 """Which share of prompts fits no preference of its set: where the set is about subjects, and where it is about kinds of
 task and covers hardly any; the more of them it covers, the fewer prompts fit none."""
 COHORT = 8
@@ -112,7 +112,7 @@ class Drawer:
                     continue
                 text, label = dice.choice(matching if matches else others)
                 asked.append(self._vectors[text])
-                rights.append([label in kinds for _, kinds in chosen] + [not matches])
+                rights.append([*_find_right(label, [kinds for _, kinds in chosen]), not matches])
             rows += _measure(self._scorer, asked, targets)
         return _pad(rows, rights)
 
@@ -194,7 +194,7 @@ def _build_kinship(kinds: Sequence[str]) -> np.ndarray:
 
     Kinship is squared, for a broad preference is a little kin to much, and the sum would make it seem to serve that.
     """
-    kinship = np.eye(len(kinds), len(kinds) - 1, dtype=np.float16)
+    kinship = np.eye(len(kinds), dtype=np.float16)
     for (one, other), value in KINSHIP.items():
         kinship[kinds.index(one), kinds.index(other)] = value**2
     return kinship
@@ -216,13 +216,21 @@ def _part(
 ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     """Part prompts into those that a preference is for, and those that none is for or kin to."""
     known = frozenset().union(*sets)
-    matching = [each for each in prompts if each[1] in known]
+    matching = [each for each in prompts if any(_find_right(each[1], sets))]
     others = [
         (text, label)
         for text, label in prompts
-        if label not in known and all(KINSHIP.get((label, kind), 0.0) < KIN for kind in known)
+        if not any(_find_right(label, sets)) and all(KINSHIP.get((label, kind), 0.0) < KIN for kind in known)
     ]
     return matching, others
+
+
+def _find_right(label: str, sets: Sequence[frozenset[str]]) -> list[bool]:
+    """Tell which preferences are right for a prompt: its own, or, for a subject's, those for everyday questions."""
+    own = [label in kinds for kinds in sets]
+    if any(own) or not label.startswith(SUBJECT):
+        return own
+    return [kinds.issuperset(EVERYDAY) for kinds in sets]
 
 
 def _stack(vectors: Sequence[np.ndarray]) -> np.ndarray:

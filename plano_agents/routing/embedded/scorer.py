@@ -43,6 +43,9 @@ SURENESS = 2.0
 LEAST_TASK = 0.05
 """The share of a task that is taken for granted, so that no head's certainty rules anything out."""
 
+EVERYDAY = ("chat", "facts")
+"""A preference for these kinds of task, both, is for everyday questions: it serves a text about a subject too."""
+
 LEAST_REQUEST = 0.5
 """How likely an end of a text must be to ask for work on the rest of it."""
 
@@ -63,7 +66,8 @@ class Target:
     examples: Floats
     """Its examples' vectors, a row each; there may be none."""
     tasks: Floats
-    """How much it is for each kind of task; of length one at most, so that being for many costs something."""
+    """How much it is for each kind of task, and for everyday questions of any subject (see `EVERYDAY`); of length one
+    at most, so that being for many costs something."""
     serves: Floats
     """The same for each kind by itself."""
     about_tasks: float
@@ -87,6 +91,7 @@ class Scorer:
         self.kinds: tuple[str, ...] = tuple(map(str, arrays["tasks"]))
         """The kinds of task."""
         self._on_a_text = [self.kinds.index(kind) for kind in WORK_ON_A_TEXT]
+        self._everyday = [self.kinds.index(kind) for kind in EVERYDAY]
         self._extract, self._data = self.kinds.index(EXTRACT), self.kinds.index(DATA)
         self._text_weights = arrays["text.weights"].astype(np.float32)
         self._text_bias = arrays["text.bias"].astype(np.float32)
@@ -142,6 +147,7 @@ class Scorer:
         tasks, subject = likely[:-1], likely[-1]
         for vector in excluded:
             tasks = tasks * (1 - self._read_preference(vector)[:-1])
+        tasks = np.append(tasks, np.prod(tasks[self._everyday]))
         return Target(
             whole=whole,
             phrases=phrases,
@@ -149,7 +155,7 @@ class Scorer:
             examples=examples,
             tasks=np.asarray(tasks / max(1.0, float(np.linalg.norm(tasks))) * (1 - subject), np.float32),
             serves=np.asarray(tasks * (1 - subject), np.float32),
-            about_tasks=float(min(1.0, tasks.sum()) * (1 - subject)),
+            about_tasks=float(min(1.0, tasks[:-1].sum()) * (1 - subject)),
             usual=float(_likeness(self._texts_of_any_kind, whole, phrases, excluded, examples).mean()),
             catch_all=read.catch_all,
         )
@@ -184,11 +190,12 @@ class Scorer:
         )
         usual = np.broadcast_to([each.usual for each in targets], like.shape)
         shares = self.read_tasks(texts)
-        task = (shares @ self._kinship) @ np.stack([each.tasks for each in targets], 1)
+        wanted, offered = shares @ self._kinship, np.stack([each.tasks for each in targets], 1)
+        task = wanted @ offered
         about = float(np.mean([each.about_tasks for each in targets])) ** 2 if self._tasks else 0.0
         doubtful = about * np.log(task.clip(0) + LEAST_TASK)
         own = np.broadcast_to([each.about_tasks * self._tasks for each in targets], like.shape)
-        among_subjects = own * (1 - about) * task
+        among_subjects = own * (1 - about) * (wanted[:, :-1] @ offered[:-1])  # everyday questions are not theirs there
         signals = np.stack([like, about * like, usual, about * usual, about * task, doubtful, among_subjects], axis=-1)
         served = (self._kinship @ np.stack([each.serves for each in targets], 1)).max(axis=1).clip(0, 1)
         unserved = shares @ (1 - served)

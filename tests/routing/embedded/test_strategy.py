@@ -56,6 +56,19 @@ async def test_a_plain_request_finds_its_preference(text: str, expected: str | N
     assert await route(text) == expected
 
 
+@pytest.mark.parametrize(
+    ("general", "expected"),
+    [
+        (Preference("general_chat", "casual talk and everyday questions", ("a/b",)), "general_chat"),
+        (Preference("trivia", "short factual questions with one right answer", ("a/b",)), None),
+    ],
+)
+async def test_a_preference_for_everyday_questions_alone_takes_one_about_a_subject(
+    general: Preference, expected: str | None
+) -> None:
+    assert await route("I forgot my goggles in the changing room", preferences=(CODE, general)) == expected
+
+
 @pytest.mark.parametrize("text", ["hi", "thanks a lot!", "ok", "good morning", "Danke schön", "谢谢"])
 @pytest.mark.parametrize(
     "other", [Preference("mails", "drafting emails, summaries, announcements", ("a/mail",)), FLIGHTS]
