@@ -89,7 +89,10 @@ class Engine:
                     ),
                 )
             )
-            return [self._score(question, vectors) for question in questions]
+            scores = [self._score(question, vectors) for question in questions]
+        while len(self._targets) > TARGETS:  # not before, for a later question may need what an earlier one pushes out
+            self._targets.popitem(last=False)
+        return scores
 
     def embed(self, texts: Iterable[str]) -> dict[str, Floats]:
         """Give each text's vector, of length one."""
@@ -131,8 +134,6 @@ class Engine:
         target = self._targets.get(name)
         if target is None:
             target = self._targets[name] = self.scorer.build_target(preference, vectors)
-            if len(self._targets) > TARGETS:
-                self._targets.popitem(last=False)
         self._targets.move_to_end(name)
         return target
 

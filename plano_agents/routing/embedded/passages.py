@@ -21,7 +21,11 @@ LEAST_PASSAGE = 30
 SEEN = 1_000
 """How many characters of each end are looked at."""
 
-_BREAK = re.compile(r"(?<=[.!?:;])\s+|\n+|\s(?:--?|\u2013|\u2014)\s|(?<=[\u3002\uff1f\uff01\uff1a])")
+_BREAK = re.compile(
+    r"(?<=[.!?:;\u2026\u0589\u061f\u06d4\u0964\u1362\uff1b])\s+|(?<=[.!?][\"'\u2019\u201d])\s+"
+    r"|\n+|\s(?:--?|\u2013|\u2014)\s|(?<=[\u3002\uff1f\uff01\uff1a\uff1b])"
+)
+"""Where a sentence ends: after Latin, Armenian, Arabic, Urdu, Hindi and Ethiopic stops and spaces, or a CJK one."""
 
 
 def list_ends(text: str) -> tuple[str, ...]:
@@ -33,6 +37,7 @@ def list_ends(text: str) -> tuple[str, ...]:
     Returns:
         Two at most; none for a text of one sentence.
     """
+    text = text.strip()
     head = _split(text[:SEEN])
     tail = _split(text[-SEEN:])
     if len(head) < 2 and len(tail) < 2:  # noqa: PLR2004 - a passage needs a request beside it

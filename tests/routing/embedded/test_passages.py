@@ -28,6 +28,18 @@ def test_an_ideographic_full_stop_ends_a_sentence() -> None:
     assert list_ends(f"次の文章を短くしてください。{passage}")[0] == "次の文章を短くしてください。"
 
 
+@pytest.mark.parametrize(
+    "stop", ["?", "\u061f", "\u0964", "\u06d4", "\uff1b", "\u0589", "\u1362", "\u2026", '."', ".\u201d"]
+)
+def test_a_sentence_ends_as_its_script_ends_it(stop: str) -> None:
+    assert list_ends(f"Shorten this{stop} {PASSAGE}")[0] == f"Shorten this{stop}"
+
+
+@pytest.mark.parametrize("text", [" " * 1_000 + "Hello. World.", "a. b" + " " * 1_000])
+def test_spaces_around_a_text_change_nothing(text: str) -> None:
+    assert list_ends(text) == list_ends(text.strip())
+
+
 @pytest.mark.parametrize("text", ["", " ", "\n", "Write a poem about the sea", "?", "a: b"])
 def test_a_text_without_a_passage_has_no_ends(text: str) -> None:
     assert list_ends(text) == ()

@@ -296,3 +296,13 @@ def test_nothing_of_it_loads_before_it_is_needed() -> None:
         "sys.exit('numpy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_preference_is_kept_prepared_while_its_batch_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("plano_agents.routing.embedded.engine.TARGETS", 2)
+    engine = load_engine.__wrapped__()  # one that has seen no preference
+    engine.score([Question(say("write a poem"), (CODE, REASONING))])
+    scores = engine.score(
+        [Question(say("write a poem"), (STORIES, FLIGHTS)), Question(say("write a poem"), (CODE, REASONING))]
+    )
+    assert [len(each) for each in scores] == [2, 2]
