@@ -61,3 +61,15 @@ async def test_a_request_outweighs_the_passage_beside_it(text: str, expected: st
     ranking = await EmbeddedStrategy().rank((Utterance("user", text),), PREFERENCES)
     assert ranking.match is not None
     assert ranking.match.name == expected
+
+
+async def test_what_is_asked_of_a_table_stays_a_question_about_data() -> None:
+    table = "| Candidate | Votes | % |\n| Helen Marsh | 14,201 | 41.3 |\n| Tom Idris | 12,880 | 37.5 |"
+    text = f"Extract the answer to the question:\n{table}\nWho came second?"
+    preferences = [
+        Preference("data_analysis", "questions about tables, spreadsheets and charts", ("a/b",)),
+        Preference("extraction", "pulling names, dates and facts out of a text", ("a/b",)),
+    ]
+    ranking = await EmbeddedStrategy().rank((Utterance("user", text),), preferences)
+    assert ranking.match is not None
+    assert ranking.match.name == "data_analysis"
