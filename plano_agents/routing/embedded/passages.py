@@ -16,7 +16,7 @@ MOST_WORDS, MOST_CHARACTERS = 20, 160
 """How long an end may be; a longer one is not a request alone."""
 
 LEAST_PASSAGE = 30
-"""How many characters must stand beside it."""
+"""How many characters must stand beside it, and never fewer than it has itself."""
 
 SEEN = 1_000
 """How many characters of each end are looked at."""
@@ -50,4 +50,5 @@ def _split(text: str) -> list[str]:
 
 
 def _may_be_a_request(end: str, text: str) -> bool:
-    return len(end) <= MOST_CHARACTERS and len(end.split()) <= MOST_WORDS and len(text) - len(end) >= LEAST_PASSAGE
+    passage = len(text) - len(end)
+    return len(end) <= MOST_CHARACTERS and len(end.split()) <= MOST_WORDS and passage >= max(LEAST_PASSAGE, len(end))

@@ -35,6 +35,11 @@ def test_a_sentence_ends_as_its_script_ends_it(stop: str) -> None:
     assert list_ends(f"Shorten this{stop} {PASSAGE}")[0] == f"Shorten this{stop}"
 
 
+def test_a_request_is_not_longer_than_its_passage() -> None:
+    text = "Write the schema as DDL: products, orders, order lines and payments, with keys, constraints and indexes."
+    assert list_ends(text) == ("Write the schema as DDL:",)
+
+
 @pytest.mark.parametrize("text", [" " * 1_000 + "Hello. World.", "a. b" + " " * 1_000])
 def test_spaces_around_a_text_change_nothing(text: str) -> None:
     assert list_ends(text) == list_ends(text.strip())
